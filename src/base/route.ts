@@ -1,0 +1,54 @@
+import type { Address } from './address.ts'
+import type { ChannelNumber, MeterId, RouteId, SocketId } from './ids.ts'
+import type { Time } from './time.ts'
+import type { Via } from './via.ts'
+
+/**
+ * All the data plane needs to move datagrams between one client and one peer:
+ * over a bound channel (RFC 8656 §12), or as Send and Data indications when
+ * the peer is permitted but has no channel (§11).
+ *
+ * It lives only while both directions may flow. `expires` is the earliest of
+ * allocation, permission and channel; a refresh gives the same id again with a
+ * later moment.
+ */
+export interface Route {
+  readonly id: RouteId
+  /** 0 when the peer has no channel. A peer with a channel may be sent indications all the same. */
+  readonly channel: ChannelNumber | 0
+  /** The client, and the listener or stream connection it talks to. */
+  readonly client: Address
+  readonly listener: SocketId
+  readonly via: Via
+  /** The allocation's relayed address as peers see it, and its socket. */
+  readonly relayed: Address
+  readonly relay: SocketId
+  readonly peer: Address
+  /**
+   * Present when the peer is a relayed address of this very server: the relay
+   * socket of that other allocation. Such datagrams never touch the network;
+   * they are taken as if they had arrived at that socket from `relayed`.
+   */
+  readonly local?: SocketId
+  /** From this moment on the route relays nothing. */
+  readonly expires: Time
+  /** Token buckets that every payload must pass, in either direction: the user's, the homeserver's, the total. */
+  readonly meters: readonly MeterId[]
+}
+
+/** Payload counts; headers excluded. */
+export interface Traffic {
+  toPeer: { packets: number; bytes: number }
+  toClient: { packets: number; bytes: number }
+}
+
+export function noTraffic(): Traffic {
+  return { toPeer: { packets: 0, bytes: 0 }, toClient: { packets: 0, bytes: 0 } }
+}
+
+export function addTraffic(sum: Traffic, more: Readonly<Traffic>): void {
+  sum.toPeer.packets += more.toPeer.packets
+  sum.toPeer.bytes += more.toPeer.bytes
+  sum.toClient.packets += more.toClient.packets
+  sum.toClient.bytes += more.toClient.bytes
+}

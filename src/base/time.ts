@@ -1,0 +1,24 @@
+declare const unit: unique symbol
+type Unit<U extends string> = number & { readonly [unit]: U }
+
+/** Milliseconds since the Unix epoch, read from a monotonic clock. Never goes back. */
+export type Time = Unit<'time'>
+/** Whole seconds, as STUN carries them. */
+export type Seconds = Unit<'seconds'>
+
+export interface Clock {
+  now(): Time
+}
+
+/** Fills a buffer with unpredictable octets. The only way randomness enters the pure folders. */
+export type Random = (into: Buffer) => void
+
+/** The moment `seconds` after `from`. */
+export function after(from: Time, seconds: number): Time {
+  return (from + seconds * 1000) as Time
+}
+
+/** Whole seconds left until `until`, rounded up; never negative. */
+export function secondsUntil(until: Time, now: Time): Seconds {
+  return Math.max(0, Math.ceil((until - now) / 1000)) as Seconds
+}

@@ -1,0 +1,32 @@
+import type { Address, Family } from '../base/address.ts'
+import type { AllocationId, RouteId, SocketId } from '../base/ids.ts'
+import type { Route } from '../base/route.ts'
+import type { Event, Owner } from './event.ts'
+import type { RelaySocket } from './input.ts'
+
+/** What a client asks for when it allocates. */
+export interface Claim {
+  readonly allocation: AllocationId
+  readonly owner: Owner
+  readonly client: Address
+  /** One family, or both for a dual allocation; the first must be had, or all fails. */
+  readonly families: readonly Family[]
+  /** `even`: an even port. `pair`: an even port, and the next one reserved (RFC 8656 §18.7). */
+  readonly port: 'any' | 'even' | 'pair'
+  /** A socket that a RESERVATION-TOKEN named; the world only settles the quota. */
+  readonly reserved?: { readonly relay: RelaySocket; readonly owner: Owner; readonly client: Address }
+}
+
+/**
+ * Everything the relay can ask for. Carried out at once and in order, before
+ * the batch is given back: `bytes` may be a view into it.
+ */
+export type Command =
+  | { readonly kind: 'send'; readonly socket: SocketId; readonly to: Address; readonly bytes: Buffer }
+  | { readonly kind: 'open'; readonly claim: Claim }
+  /** Closes a relay socket, or hangs up on a stream client. */
+  | { readonly kind: 'close'; readonly socket: SocketId }
+  /** Adds a route, or replaces the one with the same id. */
+  | { readonly kind: 'route'; readonly route: Route }
+  | { readonly kind: 'unroute'; readonly allocation: AllocationId; readonly route: RouteId }
+  | { readonly kind: 'tell'; readonly event: Event }

@@ -1,0 +1,47 @@
+import type { Address, Family } from '../base/address.ts'
+import type { Random, Seconds } from '../base/time.ts'
+
+/** How a peer may be reached. `local`: only as a live relayed address of this server, inside the process. */
+export type Reach = 'yes' | 'local' | 'no'
+
+/** Everything a relay is told from outside. `Relay.configure` replaces it under live allocations. */
+export interface RelayConfig {
+  readonly realm: string
+  /** Sent as SOFTWARE in Binding, Allocate and Refresh answers when present. */
+  readonly software?: string
+  /** Reason phrases in ERROR-CODE; without them every error answer is smaller. */
+  readonly reasonPhrases: boolean
+  /** MAPPED-ADDRESS beside XOR-MAPPED-ADDRESS in Binding answers. */
+  readonly mappedAddress: boolean
+  /** Answers RFC 3489 Binding requests over UDP. */
+  readonly classicStun: boolean
+  /** Takes channel numbers up to 0x7FFE (RFC 5766). */
+  readonly legacyChannelNumbers: boolean
+  /** Offers PASSWORD-ALGORITHMS with SHA-256. */
+  readonly sha256: boolean
+  /** Offers USERHASH; only of use where every user is in a list. */
+  readonly userhash: boolean
+  readonly lifetime: { readonly default: Seconds; readonly max: Seconds }
+  readonly nonceLifetime: Seconds
+  /** Families that relay addresses exist for. */
+  readonly families: readonly Family[]
+  /** What a request without REQUESTED-ADDRESS-FAMILY gets: IPv4 as RFC 8656 §7.2 says, or the listener's. */
+  readonly defaultFamily: 'ipv4' | 'listener'
+  /** True where sockets can set DF; else DONT-FRAGMENT is an unknown attribute (RFC 8656 §7.2). */
+  readonly dontFragment: boolean
+  /** A credential past its expiry is refused on Refresh, CreatePermission and ChannelBind too. */
+  readonly strictExpiry: boolean
+  readonly limits: {
+    readonly permissionsPerAllocation: number
+    readonly channelsPerAllocation: number
+    /** Octets a second, or undefined for no limit. */
+    readonly bytesPerSecondPerUser?: number
+    readonly bytesPerSecondPerTenant?: ReadonlyMap<string, number>
+    readonly bytesPerSecond?: number
+  }
+  /** Where to send clients (300, RFC 8489 §10) while draining. */
+  readonly alternate?: { readonly addresses: readonly Address[]; readonly domain?: string }
+  /** Decides by IP address (canonical) and port; the deny lists are compiled into it. */
+  readonly reach: (peer: Address) => Reach
+  readonly random: Random
+}

@@ -1,0 +1,86 @@
+import type { Address } from '../base/address.ts'
+import type { AllocationId, ChannelNumber } from '../base/ids.ts'
+import type { Traffic } from '../base/route.ts'
+import type { Time } from '../base/time.ts'
+import type { Via } from '../base/via.ts'
+
+export type CloseReason = 'expired' | 'released' | 'hangup' | 'revoked' | 'stopped'
+
+/**
+ * Why a request was answered with an error. The first four are apart because
+ * operators must tell them apart: `first-401` is how every session begins.
+ */
+export type RejectReason =
+  | 'first-401'
+  | 'expired'
+  | 'wrong-secret'
+  | 'unknown-user'
+  | 'wrong-realm'
+  | 'stale-nonce'
+  | 'paused'
+  | 'bad-request'
+  | 'unknown-attribute'
+  | 'mismatch'
+  | 'wrong-user'
+  | 'unsupported'
+  | 'denied-peer'
+  | 'quota'
+  | 'capacity'
+  | 'draining'
+
+/** Whose allocation it is, as quotas, logs and figures see it. */
+export interface Owner {
+  /** Name of the homeserver whose secret verified, or '' for a long-term user. */
+  readonly tenant: string
+  /** The part after the timestamp, e.g. `@alice:example.org`; the bare issuer's is ''. */
+  readonly user: string
+}
+
+/** A fact, told once, in the past tense. Read by the log and the metrics. */
+export type Event = { readonly at: Time } & (
+  | {
+      readonly kind: 'opened'
+      readonly allocation: AllocationId
+      readonly owner: Owner
+      readonly client: Address
+      readonly via: Via
+      readonly relayed: readonly Address[]
+    }
+  | {
+      readonly kind: 'permitted'
+      readonly allocation: AllocationId
+      readonly peers: readonly Address[]
+    }
+  | {
+      readonly kind: 'bound'
+      readonly allocation: AllocationId
+      readonly channel: ChannelNumber
+      readonly peer: Address
+    }
+  | {
+      readonly kind: 'closed'
+      readonly allocation: AllocationId
+      readonly owner: Owner
+      readonly client: Address
+      readonly via: Via
+      readonly relayed: readonly Address[]
+      readonly reason: CloseReason
+      readonly since: Time
+      readonly traffic: Traffic
+      /** Distinct peer IP addresses that were ever permitted. */
+      readonly peers: number
+    }
+  /** A reserved port went back without being used; its quota unit with it. */
+  | { readonly kind: 'unreserved'; readonly owner: Owner; readonly client: Address }
+  | {
+      readonly kind: 'rejected'
+      readonly from: Address
+      readonly via: Via
+      readonly method: string
+      readonly code: number
+      readonly why: RejectReason
+      readonly detail: string
+      /** USERNAME as sent, unverified; for the log only, and only as a pseudonym. */
+      readonly username?: string
+    }
+)

@@ -1,0 +1,63 @@
+import type { Address, Family } from '../base/address.ts'
+import type { AllocationId, SocketId } from '../base/ids.ts'
+import type { Via } from '../base/via.ts'
+import type { CloseReason } from './event.ts'
+
+/** A relay socket that the world has bound for one family of an allocation. */
+export interface RelaySocket {
+  readonly family: Family
+  readonly socket: SocketId
+  /** The relayed address as peers see it (the public one behind 1:1 NAT). */
+  readonly address: Address
+}
+
+/** Why one family of a claim could not be had (ADDRESS-ERROR-CODE, RFC 8656 §18.12). */
+export interface FailedFamily {
+  readonly family: Family
+  readonly code: 440 | 508
+}
+
+/** What the world found for a claim. `relays` holds one or two, IPv4 before IPv6. */
+export interface Opened {
+  readonly allocation: AllocationId
+  readonly relays: readonly RelaySocket[]
+  readonly failed?: FailedFamily
+  /** The odd sibling of an EVEN-PORT pair, held for a RESERVATION-TOKEN. */
+  readonly reserved?: RelaySocket
+}
+
+/** Why a claim was refused: 486 a quota, 508 no port or too many allocations in all. */
+export interface Refused {
+  readonly allocation: AllocationId
+  readonly code: 486 | 508
+  readonly why: string
+}
+
+/** An ICMP error that a peer's network sent for a datagram of ours (RFC 8656 §11.5). */
+export interface Unreachable {
+  /** The relay socket that sent the datagram. */
+  readonly socket: SocketId
+  /** Where the datagram was going: the embedded destination, not the router that complains. */
+  readonly peer: Address
+  readonly type: number
+  readonly code: number
+  /** The next hop's MTU for "packet too big" and "fragmentation needed", else 0. */
+  readonly data: number
+}
+
+/** Everything that can happen to the relay. The state is a fold over these. */
+export type Input =
+  | {
+      readonly kind: 'datagram'
+      readonly via: Via
+      readonly socket: SocketId
+      readonly from: Address
+      readonly bytes: Buffer
+    }
+  | ({ readonly kind: 'opened' } & Opened)
+  | ({ readonly kind: 'refused' } & Refused)
+  | ({ readonly kind: 'unreachable' } & Unreachable)
+  | { readonly kind: 'hangup'; readonly socket: SocketId }
+  | { readonly kind: 'revoke'; readonly allocation: AllocationId; readonly reason: CloseReason }
+  | { readonly kind: 'drain'; readonly on: boolean }
+  | { readonly kind: 'tick' }

@@ -1,0 +1,42 @@
+import type { Address } from '../base/address.ts'
+import type { Batch } from '../base/batch.ts'
+import type { SocketId } from '../base/ids.ts'
+import type { Inbox } from '../shard/world.ts'
+
+/**
+ * One way of moving datagrams: udp-dgram, udp-native or stream (TCP and TLS).
+ * All transports of a shard draw their ids from one `SocketIds`, so that a
+ * batch can mix them; each sends only what leaves by a socket of its own.
+ */
+export interface Transport {
+  /** Sends the slots marked SEND whose socket is this transport's. */
+  send(batch: Batch): void
+  sendOne(socket: SocketId, to: Address, bytes: Buffer): void
+  owns(socket: SocketId): boolean
+  close(socket: SocketId): void
+}
+
+/** A transport for UDP listeners and relay sockets alike. */
+export interface UdpTransport extends Transport {
+  bind(options: Bind, done: (error: NodeJS.ErrnoException | null, bound?: Bound) => void): void
+  /** Whether sockets can set DF on what they send. */
+  readonly dontFragment: boolean
+  /** Closes every socket and frees everything; nothing is received afterwards. */
+  stop(): void
+}
+
+export interface Bind {
+  readonly address: Address
+  readonly purpose: 'listener' | 'relay'
+  /** Adopts a socket that was bound elsewhere (SO_REUSEPORT group, socket activation). */
+  readonly fd?: number
+  /** Kernel buffers in octets. */
+  readonly receiveBuffer?: number
+  readonly sendBuffer?: number
+}
+export interface Bound {
+  readonly socket: SocketId
+  readonly local: Address
+}
+
+export type NetInbox = Pick<Inbox, 'received' | 'hungUp' | 'unreachable'>

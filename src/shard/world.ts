@@ -1,0 +1,40 @@
+import type { Address } from '../base/address.ts'
+import type { Batch } from '../base/batch.ts'
+import type { AllocationId, SocketId } from '../base/ids.ts'
+import type { Clock } from '../base/time.ts'
+import type { Via } from '../base/via.ts'
+import type { Claim } from '../core/command.ts'
+import type { CloseReason, Event } from '../core/event.ts'
+import type { Opened, Refused, Unreachable } from '../core/input.ts'
+
+/** What a shard may do. There is a real one and a simulated one. */
+export interface World {
+  readonly clock: Clock
+  readonly sockets: Sockets
+  /** Checks quota, binds relay sockets, then answers Inbox.opened or Inbox.refused, now or later. */
+  open(claim: Claim): void
+  tell(event: Event): void
+}
+
+/** Open sockets, by id. */
+export interface Sockets {
+  via(socket: SocketId): Via
+  /** Sends the slots marked SEND. What the kernel will not take now is dropped and counted. */
+  send(batch: Batch): void
+  /** Sends one datagram, or one frame on a stream. The octets are used up when it returns. */
+  sendOne(socket: SocketId, to: Address, bytes: Buffer): void
+  close(socket: SocketId): void
+}
+
+/** What a shard may be told. */
+export interface Inbox {
+  received(batch: Batch): void
+  opened(opened: Opened): void
+  refused(refused: Refused): void
+  unreachable(error: Unreachable): void
+  hungUp(socket: SocketId): void
+  revoke(allocation: AllocationId, reason: CloseReason): void
+  drain(on: boolean): void
+  /** Once a second. */
+  tick(): void
+}
