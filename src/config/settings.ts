@@ -1,0 +1,111 @@
+import type { Address } from '../base/address.ts'
+import type { Range } from '../base/range.ts'
+import type { Seconds } from '../base/time.ts'
+
+/**
+ * The configuration as values: what the file says, with every default filled
+ * in, every secret file read and every path absolute. Plain data, so that it
+ * can be handed to a worker as it is.
+ */
+export interface Settings {
+  readonly realm: string
+  readonly listen: readonly Listener[]
+  readonly tls?: TlsFiles
+  readonly relay: {
+    readonly addresses: readonly ('auto' | RelayAddress)[]
+    readonly ports: { readonly from: number; readonly to: number }
+    readonly defaultFamily: 'ipv4' | 'listener'
+  }
+  readonly homeservers: readonly Homeserver[]
+  readonly users: readonly User[]
+  readonly peers: {
+    readonly deny: readonly ('recommended' | Range)[]
+    readonly allow: readonly Range[]
+    /** Allow-list mode when it has entries: no peer outside of them. */
+    readonly only: readonly Range[]
+  }
+  readonly limits: Limits
+  readonly credentials: {
+    /** How long after its expiry a credential still opens an allocation, for clocks that differ. */
+    readonly grace: Seconds
+    readonly strictExpiry: boolean
+    /** Most that an expiry may lie in the future; absent: any. */
+    readonly maxLifetime?: Seconds
+  }
+  readonly protocol: {
+    readonly sha256: boolean
+    readonly software: false | string
+    readonly reasonPhrases: boolean
+    readonly mappedAddress: boolean
+    readonly classicStun: boolean
+    readonly legacyChannelNumbers: boolean
+  }
+  readonly alternate?: { readonly addresses: readonly Address[]; readonly domain?: string }
+  readonly metrics: false | { readonly listen: Address; readonly coturnNames: boolean }
+  readonly workers: 'auto' | number
+  readonly udp: 'auto' | 'native' | 'dgram'
+  readonly log: {
+    readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error'
+    readonly format: 'auto' | 'json' | 'text'
+    readonly privacy: 'pseudonym' | 'truncated' | 'full' | 'none'
+  }
+  readonly stop: { readonly deadline: Seconds }
+  /** The folder for what must outlive the process. It need not exist yet. */
+  readonly state: string
+}
+
+export interface Listener {
+  readonly transport: 'udp' | 'tcp' | 'tls'
+  readonly address: Address
+}
+
+/** Paths of PEM files. */
+export interface TlsFiles {
+  readonly certificate: string
+  readonly key: string
+}
+
+/** An address to relay from, and how peers see it where 1:1 NAT lies in between. */
+export interface RelayAddress {
+  /** 4 or 16 octets, as in `Address`. */
+  readonly local: Uint8Array
+  readonly public?: Uint8Array
+}
+
+export interface Homeserver {
+  readonly name: string
+  readonly secrets: readonly Secret[]
+  readonly secretFile?: string
+  readonly paused: boolean
+  readonly uris?: readonly string[]
+  readonly limits?: { readonly allocations?: number; readonly bytesPerSecond?: number }
+}
+
+/** A shared secret, and the hash that makes passwords of it. */
+export interface Secret {
+  readonly value: string
+  readonly algorithm: 'sha1' | 'sha256'
+}
+
+/** A long-term user, with a password or with the keys made from it (RFC 8489 §9.2.2), in hexadecimal. */
+export interface User {
+  readonly name: string
+  readonly password?: string
+  readonly keys?: { readonly md5: string; readonly sha256?: string }
+}
+
+export interface Limits {
+  readonly allocationsPerUser: number
+  readonly allocationsPerAddress: number
+  readonly allocations: number
+  /** Payload octets a second, both directions together; absent: no limit. */
+  readonly bytesPerSecondPerUser?: number
+  readonly bytesPerSecond?: number
+  /** The longest lifetime an allocation is granted. */
+  readonly lifetime: Seconds
+  readonly permissionsPerAllocation: number
+  readonly channelsPerAllocation: number
+  /** Open TCP and TLS connections. */
+  readonly connections: number
+  readonly connectionsPerAddress: number
+}
