@@ -1,0 +1,22 @@
+import { createHmac } from 'node:crypto'
+import { ATTRIBUTE_HEADER, HEADER_LENGTH } from './header.ts'
+
+export type IntegrityKind = 'sha1' | 'sha256'
+
+/** Octets in the value of MESSAGE-INTEGRITY and of an untruncated MESSAGE-INTEGRITY-SHA256. */
+export const MAC_LENGTH: Readonly<Record<IntegrityKind, number>> = { sha1: 20, sha256: 32 }
+
+/**
+ * Computes the MAC that an integrity attribute at `offset` must carry: over the
+ * message before it, with the header's length as if the message ended with it
+ * (RFC 8489 §14.5, §14.6). `bytes` is not changed.
+ */
+export function messageMac(kind: IntegrityKind, key: Buffer, bytes: Buffer, offset: number): Buffer {
+  const length = offset + ATTRIBUTE_HEADER + MAC_LENGTH[kind] - HEADER_LENGTH
+  let text = bytes.subarray(0, offset)
+  if (bytes.readUInt16BE(2) !== length) {
+    text = Buffer.from(text)
+    text.writeUInt16BE(length, 2)
+  }
+  return createHmac(kind, key).update(text).digest()
+}
