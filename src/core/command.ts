@@ -9,7 +9,7 @@ export interface Claim {
   readonly allocation: AllocationId
   readonly owner: Owner
   readonly client: Address
-  /** One family, or both for a dual allocation; the first must be had, or all fails. */
+  /** One family, or both for a dual allocation, of which one is enough. */
   readonly families: readonly Family[]
   /** `even`: an even port. `pair`: an even port, and the next one reserved (RFC 8656 §18.7). */
   readonly port: 'any' | 'even' | 'pair'
@@ -22,7 +22,14 @@ export interface Claim {
  * the batch is given back: `bytes` may be a view into it.
  */
 export type Command =
-  | { readonly kind: 'send'; readonly socket: SocketId; readonly to: Address; readonly bytes: Buffer }
+  | {
+      readonly kind: 'send'
+      readonly socket: SocketId
+      readonly to: Address
+      readonly bytes: Buffer
+      /** With the DF bit set (RFC 8656 §14); only where `RelayConfig.dontFragment` holds. */
+      readonly dontFragment?: boolean
+    }
   | { readonly kind: 'open'; readonly claim: Claim }
   /** Closes a relay socket, or hangs up on a stream client. */
   | { readonly kind: 'close'; readonly socket: SocketId }

@@ -27,6 +27,7 @@ export type RejectReason =
   | 'quota'
   | 'capacity'
   | 'draining'
+  | 'internal'
 
 /** Whose allocation it is, as quotas, logs and figures see it. */
 export interface Owner {
@@ -67,7 +68,7 @@ export type Event = { readonly at: Time } & (
       readonly reason: CloseReason
       readonly since: Time
       readonly traffic: Traffic
-      /** Distinct peer IP addresses that were ever permitted. */
+      /** How often a permission was installed for an IP address that had none. */
       readonly peers: number
     }
   /** A reserved port went back without being used; its quota unit with it. */

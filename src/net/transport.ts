@@ -11,7 +11,7 @@ import type { Inbox } from '../shard/world.ts'
 export interface Transport {
   /** Sends the slots marked SEND whose socket is this transport's. */
   send(batch: Batch): void
-  sendOne(socket: SocketId, to: Address, bytes: Buffer): void
+  sendOne(socket: SocketId, to: Address, bytes: Buffer, dontFragment?: boolean): void
   owns(socket: SocketId): boolean
   close(socket: SocketId): void
 }

@@ -22,7 +22,7 @@ export interface Sockets {
   /** Sends the slots marked SEND. What the kernel will not take now is dropped and counted. */
   send(batch: Batch): void
   /** Sends one datagram, or one frame on a stream. The octets are used up when it returns. */
-  sendOne(socket: SocketId, to: Address, bytes: Buffer): void
+  sendOne(socket: SocketId, to: Address, bytes: Buffer, dontFragment?: boolean): void
   close(socket: SocketId): void
 }
 

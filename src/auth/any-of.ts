@@ -1,0 +1,6 @@
+import type { Authenticate } from '../core/authenticate.ts'
+
+/** Everybody that any of the sources knows by this name: homeservers' users beside long-term ones. */
+export function anyOf(...sources: readonly Authenticate[]): Authenticate {
+  return request => sources.flatMap(source => source(request))
+}

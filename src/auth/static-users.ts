@@ -1,0 +1,35 @@
+import type { Authenticate } from '../core/authenticate.ts'
+import { longTermKey, PasswordAlgorithm, userhash } from '../wire/integrity.ts'
+
+/** A long-term user, by password or by the keys derived from it. */
+export type StaticUser = { readonly name: string } & (
+  | { readonly password: string }
+  | { readonly md5: Buffer; readonly sha256?: Buffer }
+)
+
+/** Long-term users from a list. Only their keys are kept (RFC 8656 §6), and they may hide behind USERHASH. */
+export function staticUsers(users: readonly StaticUser[], realm: string): Authenticate {
+  const entries = users.map(user => ({ name: user.name, keys: keysOf(user, realm) }))
+  const byName = new Map(entries.map(entry => [entry.name, entry]))
+  const byHash = new Map(entries.map(entry => [userhash(entry.name, realm).toString('hex'), entry]))
+  return request => {
+    if (request.realm !== realm) return []
+    const entry =
+      request.username === undefined
+        ? byHash.get(request.userhash?.toString('hex') ?? '')
+        : byName.get(request.username)
+    const key = entry?.keys.get(request.algorithm)
+    if (!entry || !key) return []
+    return [{ tenant: '', user: entry.name, username: entry.name, key, expired: false, paused: false }]
+  }
+}
+
+function keysOf(user: StaticUser, realm: string): ReadonlyMap<number, Buffer> {
+  if ('password' in user) {
+    const algorithms = [PasswordAlgorithm.MD5, PasswordAlgorithm.SHA256]
+    return new Map(algorithms.map(one => [one, longTermKey(user.name, realm, user.password, one)]))
+  }
+  const keys = new Map<number, Buffer>([[PasswordAlgorithm.MD5, user.md5]])
+  if (user.sha256) keys.set(PasswordAlgorithm.SHA256, user.sha256)
+  return keys
+}

@@ -1,0 +1,260 @@
+import type { Address } from '../base/address.ts'
+import { Counter, type Counters } from '../base/counters.ts'
+import type { Time } from '../base/time.ts'
+import {
+  NONCE,
+  PASSWORD_ALGORITHM,
+  PASSWORD_ALGORITHMS,
+  REALM,
+  USERHASH,
+  USERNAME,
+} from '../wire/attributes.ts'
+import { integrityKind, PasswordAlgorithm, verify } from '../wire/integrity.ts'
+import { get, type Message, type MessageWriter, Method } from '../wire/message.ts'
+import { Feature, readNonceCookie } from '../wire/nonce-cookie.ts'
+import type { Command } from './command.ts'
+import type { RelayConfig } from './config.ts'
+import type { Owner } from './event.ts'
+import type { Nonces } from './nonce.ts'
+import { answer, error, type Refusal, type ReplyTo, reject, rejected } from './reply.ts'
+
+/** Who is asked for. Exactly one of `username` and `userhash` is there. */
+export interface AuthRequest {
+  readonly username?: string
+  /** SHA-256 of username and realm (RFC 8489 §14.4). */
+  readonly userhash?: Buffer
+  readonly realm: string
+  /** One of `PasswordAlgorithm`: how the key is to be derived. */
+  readonly algorithm: number
+  readonly now: Time
+}
+
+/** Somebody who may have signed the request, if `key` verifies. */
+export interface Candidate {
+  /** Name of the homeserver, or '' for a long-term user. */
+  readonly tenant: string
+  /** Whom quotas count: the user name without the timestamp. */
+  readonly user: string
+  readonly username: string
+  /** Long-term key (RFC 8489 §9.2.2); signs both directions. */
+  readonly key: Buffer
+  readonly expires?: Time
+  readonly expired: boolean
+  /** The expiry lies further ahead than the operator allows. */
+  readonly tooLong?: boolean
+  /** The operator has paused this homeserver or user: no new allocations. */
+  readonly paused: boolean
+}
+
+/**
+ * Looks a user name up: one candidate per secret or list entry that may stand
+ * behind it, none when the name cannot be anybody's. Pure and synchronous; the
+ * core verifies the integrity against each. A look-up that throws is answered
+ * 500: the client may try again (RFC 8489 §14.8).
+ */
+export type Authenticate = (request: AuthRequest) => readonly Candidate[]
+
+/** Who signed a request, after the signature verified. */
+export interface Identity {
+  readonly owner: Owner
+  /** USERNAME as sent, e.g. "1789000000:@alice:example.org". */
+  readonly username: string
+  readonly key: Buffer
+  readonly algorithm: number
+  readonly expires?: Time
+}
+
+export type Authenticated =
+  | { readonly kind: 'identified'; readonly identity: Identity; readonly reply: ReplyTo }
+  | { readonly kind: 'refused'; readonly commands: Command[] }
+
+/** What the checks stand on. */
+export interface Authority {
+  readonly config: RelayConfig
+  readonly authenticate: Authenticate
+  readonly nonces: Nonces
+  readonly counters: Counters
+}
+
+/** The algorithms offered, best first (RFC 8489 §9.2.4). */
+const OFFERED = [PasswordAlgorithm.SHA256, PasswordAlgorithm.MD5].map(algorithm => ({
+  algorithm,
+  parameters: Buffer.alloc(0),
+}))
+
+/**
+ * Checks a request's long-term credential in the order of RFC 8489 §9.2.4:
+ * integrity present, attributes present, algorithm, user, integrity, nonce.
+ * `known` is the identity behind an allocation on the same 5-tuple; a request
+ * in its name is verified without a look-up, so a call outlives its secret.
+ */
+export function authenticate(
+  authority: Authority,
+  message: Message,
+  reply: ReplyTo,
+  known: Identity | undefined,
+): Authenticated {
+  const { config, counters } = authority
+  const kind = integrityKind(message)
+  if (!kind) {
+    counters.add(Counter.unauthenticated)
+    const why = { code: 401, why: 'first-401', detail: 'no credentials in the request' } as const
+    return refused(challenge(authority, reply, why))
+  }
+
+  const username = get(message, USERNAME)
+  const hash = get(message, USERHASH)
+  const realm = get(message, REALM)
+  const nonce = get(message, NONCE)
+  const named: ReplyTo = username === undefined ? reply : { ...reply, username }
+  const bad = (detail: string) => {
+    counters.add(Counter.authBadRequest)
+    return refused(reject(named, { code: 400, why: 'bad-request', detail }, config, counters))
+  }
+  if (username === undefined && hash === undefined) return bad('integrity without USERNAME')
+  if (realm === undefined) return bad('integrity without REALM')
+  if (nonce === undefined) return bad('integrity without NONCE')
+
+  const algorithm = chosenAlgorithm(message, nonce)
+  if (algorithm === undefined) return bad('PASSWORD-ALGORITHM is not one that was offered')
+
+  const unauthorised = (refusal: Omit<Refusal, 'code'>) =>
+    refused(challenge(authority, named, { code: 401, ...refusal }))
+  if (realm !== config.realm) {
+    counters.add(Counter.authUnknownUser)
+    return unauthorised({ why: 'wrong-realm', detail: 'the realm is not ours' })
+  }
+
+  const signed = signer(authority, message, kind, algorithm, { username, hash, known, now: reply.at })
+  if (signed === 'unavailable') {
+    const detail = 'users cannot be looked up at the moment'
+    return refused(reject(named, { code: 500, why: 'internal', detail }, config, counters))
+  }
+  if (signed === 'unknown-user') {
+    counters.add(Counter.authUnknownUser)
+    return unauthorised({ why: 'unknown-user', detail: 'no user of that name, nor a time-limited name' })
+  }
+  if (signed === 'wrong-secret') {
+    counters.add(Counter.authWrongSecret)
+    return unauthorised({ why: 'wrong-secret', detail: 'no secret or password verifies the request' })
+  }
+
+  const asksForMore = message.method === Method.Allocate || config.strictExpiry
+  if (signed.expired && asksForMore) {
+    counters.add(Counter.authExpired)
+    return unauthorised({ why: 'expired', detail: 'the credential was right but its time is over' })
+  }
+  if (signed.tooLong && message.method === Method.Allocate) {
+    counters.add(Counter.authExpired)
+    return unauthorised({ why: 'expired', detail: 'the credential is valid for longer than is allowed here' })
+  }
+  if (!authority.nonces.isFresh(nonce, reply.to, reply.at)) {
+    counters.add(Counter.authStaleNonce)
+    const stale = {
+      code: 438,
+      why: 'stale-nonce',
+      detail: 'the nonce is old or another address got it',
+    } as const
+    return refused(challenge(authority, named, stale))
+  }
+
+  const both = has8489Algorithms(message)
+  const signature = { kind: both ? ('sha256' as const) : ('sha1' as const), key: signed.key }
+  const proved: ReplyTo = { ...named, signature }
+  if (signed.paused && message.method === Method.Allocate) {
+    const paused = { code: 403, why: 'paused', detail: `${signed.tenant} is paused` } as const
+    return refused(reject(proved, paused, config, counters))
+  }
+  const identity: Identity = {
+    owner: { tenant: signed.tenant, user: signed.user },
+    username: signed.username,
+    key: signed.key,
+    algorithm,
+    ...(signed.expires === undefined ? {} : { expires: signed.expires }),
+  }
+  return { kind: 'identified', identity: signed.known ?? identity, reply: proved }
+}
+
+/** The nonce's feature bits that this configuration offers. */
+export function features(config: RelayConfig): number {
+  return (config.sha256 ? Feature.passwordAlgorithms : 0) | (config.userhash ? Feature.usernameAnonymity : 0)
+}
+
+type Signer = Omit<Candidate, 'expires'> & { readonly expires?: Time; readonly known?: Identity }
+
+/** Finds the candidate whose key verifies the message. All are tried, so that the time tells nothing of which did. */
+function signer(
+  authority: Authority,
+  message: Message,
+  kind: 'sha1' | 'sha256',
+  algorithm: number,
+  who: {
+    readonly username: string | undefined
+    readonly hash: Buffer | undefined
+    readonly known: Identity | undefined
+    readonly now: Time
+  },
+): Signer | 'unknown-user' | 'wrong-secret' | 'unavailable' {
+  const { known, now } = who
+  if (
+    known &&
+    known.username === who.username &&
+    known.algorithm === algorithm &&
+    verify(message, kind, known.key)
+  ) {
+    const expired = known.expires !== undefined && known.expires <= now
+    return { ...known.owner, username: known.username, key: known.key, expired, paused: false, known }
+  }
+  const { realm } = authority.config
+  let candidates: readonly Candidate[]
+  try {
+    candidates = authority.authenticate(
+      who.username === undefined
+        ? { userhash: who.hash!, realm, algorithm, now }
+        : { username: who.username, realm, algorithm, now },
+    )
+  } catch {
+    return 'unavailable'
+  }
+  if (candidates.length === 0) return 'unknown-user'
+  let found: Candidate | undefined
+  for (const candidate of candidates) {
+    if (verify(message, kind, candidate.key)) found ??= candidate
+  }
+  return found ?? 'wrong-secret'
+}
+
+/** An error answer that tells the client how to authenticate (RFC 8489 §9.2.4). */
+function challenge(authority: Authority, reply: ReplyTo, refusal: Refusal): Command[] {
+  const { config, nonces, counters } = authority
+  const writer: MessageWriter = error(reply, refusal.code, config)
+    .set(REALM, config.realm)
+    .set(NONCE, nonces.make(reply.to as Address, features(config), reply.at))
+  if (config.sha256) writer.set(PASSWORD_ALGORITHMS, OFFERED)
+  return [answer(reply, writer), rejected(reply, refusal, counters)]
+}
+
+/** The algorithm that the key is derived with, or undefined where RFC 8489 §9.2.4 wants a 400. */
+function chosenAlgorithm(message: Message, nonce: string): number | undefined {
+  const cookie = readNonceCookie(nonce) ?? 0
+  if ((cookie & Feature.passwordAlgorithms) === 0) return PasswordAlgorithm.MD5
+  const chosen = get(message, PASSWORD_ALGORITHM)
+  const offered = get(message, PASSWORD_ALGORITHMS)
+  if (!chosen && !offered) return PasswordAlgorithm.MD5
+  if (!chosen || !offered) return undefined
+  const same =
+    offered.length === OFFERED.length &&
+    offered.every((one, i) => one.algorithm === OFFERED[i]!.algorithm && one.parameters.length === 0)
+  if (!same || chosen.parameters.length > 0) return undefined
+  return OFFERED.find(one => one.algorithm === chosen.algorithm)?.algorithm
+}
+
+/** Whether the request took part in choosing an algorithm; such a request is answered with SHA-256. */
+function has8489Algorithms(message: Message): boolean {
+  const chosen = get(message, PASSWORD_ALGORITHM)
+  return chosen !== undefined && get(message, PASSWORD_ALGORITHMS) !== undefined
+}
+
+function refused(commands: Command[]): Authenticated {
+  return { kind: 'refused', commands }
+}

@@ -1,0 +1,132 @@
+import type { Address } from '../base/address.ts'
+import type { AllocationId, MeterId, RouteId, SocketId } from '../base/ids.ts'
+import { after, type Time } from '../base/time.ts'
+import type { Allocation, Half } from './allocation.ts'
+import type { Owner } from './event.ts'
+import type { RelaySocket } from './input.ts'
+
+/** A relayed address on this server, and whose it is. */
+export interface Relayed {
+  readonly allocation: Allocation
+  readonly half: Half
+}
+
+/** An odd port that waits for its RESERVATION-TOKEN (RFC 8656 §7.2). */
+export interface Reservation {
+  readonly relay: RelaySocket
+  readonly owner: Owner
+  readonly client: Address
+  readonly expires: Time
+}
+
+/** Seconds that an answer is remembered for a request that comes again (RFC 8489 §6.3.1). */
+const MEMORY = 40
+/** Answers remembered at most; above it the oldest go, and a repeated release is told 437, which means the same. */
+const REMEMBERED = 1024
+
+/** Everything the relay knows, and the ways to find it. */
+export class Book {
+  readonly byId = new Map<AllocationId, Allocation>()
+  /** By relay socket. */
+  readonly bySocket = new Map<SocketId, Relayed>()
+  /** By relayed address as peers see it. */
+  readonly byRelayed = new Map<number | string, Relayed>()
+  /** By token, in latin1. */
+  readonly reservations = new Map<string, Reservation>()
+  readonly meters = new Map<AllocationId, readonly MeterId[]>()
+  readonly #byClient = new Map<SocketId, Map<number | string, Allocation>>()
+  readonly #released = new Map<string, { readonly bytes: Buffer; readonly until: Time }>()
+  readonly #freeRoutes: RouteId[] = []
+  #routes = 0
+  #nextId = 1
+
+  /** The allocation of this 5-tuple, opening ones included. */
+  of(socket: SocketId, client: Address): Allocation | undefined {
+    return this.#byClient.get(socket)?.get(client.key)
+  }
+
+  /** All allocations of a listener or a stream connection. */
+  on(socket: SocketId): Iterable<Allocation> {
+    return this.#byClient.get(socket)?.values() ?? []
+  }
+
+  /** An id that no live allocation has. */
+  newId(): AllocationId {
+    do this.#nextId = (this.#nextId + 1) % 0x7fff_ffff
+    while (this.byId.has(this.#nextId as AllocationId))
+    return this.#nextId as AllocationId
+  }
+
+  add(allocation: Allocation): void {
+    const { socket, address } = allocation.client
+    let clients = this.#byClient.get(socket)
+    if (!clients) this.#byClient.set(socket, (clients = new Map()))
+    clients.set(address.key, allocation)
+    this.byId.set(allocation.id, allocation)
+  }
+
+  /** Forgets the 5-tuple, so that a new allocation may take it. */
+  leave(allocation: Allocation): void {
+    const { socket, address } = allocation.client
+    const clients = this.#byClient.get(socket)
+    if (clients?.get(address.key) !== allocation) return
+    clients.delete(address.key)
+    if (clients.size === 0) this.#byClient.delete(socket)
+  }
+
+  remove(allocation: Allocation): void {
+    this.leave(allocation)
+    this.byId.delete(allocation.id)
+    this.meters.delete(allocation.id)
+  }
+
+  newRoute(): RouteId {
+    return this.#freeRoutes.pop() ?? (this.#routes++ as RouteId)
+  }
+
+  freeRoute(id: RouteId): void {
+    this.#freeRoutes.push(id)
+  }
+
+  /** Remembers the answer to a request that ended its allocation. */
+  remember(socket: SocketId, client: Address, transaction: Buffer, bytes: Buffer, now: Time): void {
+    if (this.#released.size >= REMEMBERED) {
+      for (const oldest of this.#released.keys()) {
+        this.#released.delete(oldest)
+        break
+      }
+    }
+    this.#released.set(memoryKey(socket, client, transaction), { bytes, until: after(now, MEMORY) })
+  }
+
+  remembered(socket: SocketId, client: Address, transaction: Buffer, now: Time): Buffer | undefined {
+    const memory = this.#released.get(memoryKey(socket, client, transaction))
+    return memory && memory.until > now ? memory.bytes : undefined
+  }
+
+  /** Drops what is remembered longer than it need be. Insertion order is age order. */
+  forget(now: Time): void {
+    for (const [key, memory] of this.#released) {
+      if (memory.until > now) return
+      this.#released.delete(key)
+    }
+  }
+
+  /** How many things are held, by kind; all zero once every client has gone. */
+  sizes(): Readonly<Record<string, number>> {
+    return {
+      allocations: this.byId.size,
+      clients: this.#byClient.size,
+      sockets: this.bySocket.size,
+      relayed: this.byRelayed.size,
+      reservations: this.reservations.size,
+      meters: this.meters.size,
+      routes: this.#routes - this.#freeRoutes.length,
+      remembered: this.#released.size,
+    }
+  }
+}
+
+function memoryKey(socket: SocketId, client: Address, transaction: Buffer): string {
+  return `${socket} ${client.key} ${transaction.toString('latin1')}`
+}

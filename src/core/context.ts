@@ -1,0 +1,19 @@
+import type { Counters } from '../base/counters.ts'
+import type { Meters } from '../base/meters.ts'
+import type { Authenticate } from './authenticate.ts'
+import type { Book } from './book.ts'
+import type { Buckets } from './buckets.ts'
+import type { RelayConfig } from './config.ts'
+import type { Nonces } from './nonce.ts'
+
+/** What every handler stands on. `config` and `authenticate` change on reload. */
+export interface Context {
+  config: RelayConfig
+  authenticate: Authenticate
+  readonly nonces: Nonces
+  readonly book: Book
+  readonly meters: Meters
+  readonly buckets: Buckets
+  readonly counters: Counters
+  draining: boolean
+}

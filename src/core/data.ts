@@ -1,0 +1,133 @@
+import type { Address } from '../base/address.ts'
+import { Counter } from '../base/counters.ts'
+import type { ChannelNumber } from '../base/ids.ts'
+import type { Time } from '../base/time.ts'
+import { viaNumber } from '../base/via.ts'
+import { DATA, ICMP, XOR_PEER_ADDRESS } from '../wire/attributes.ts'
+import { CHANNEL_HEADER, channelLength, readChannel, writeChannelData } from '../wire/channel.ts'
+import { MessageWriter, Method } from '../wire/message.ts'
+import { type Allocation, channelTo, halfFor, permissionFor } from './allocation.ts'
+import type { Relayed } from './book.ts'
+import type { Command } from './command.ts'
+import type { Context } from './context.ts'
+import type { Unreachable } from './input.ts'
+import { reroute } from './routes.ts'
+
+/** The most that fits a Data indication: its length field has 16 bits (RFC 8489 §5). */
+const LARGEST_INDICATION = 65_535
+
+/** Takes a ChannelData message from a client (RFC 8656 §12.6). */
+export function channelData(context: Context, allocation: Allocation, bytes: Buffer, now: Time): Command[] {
+  const number = readChannel(bytes, 0, bytes.length)
+  if (number === undefined) return drop(context, Counter.dropMalformed)
+  const channel = allocation.channels.get(number as ChannelNumber)
+  if (!channel || channel.expires <= now) return drop(context, Counter.dropNoChannel)
+
+  const payload = bytes.subarray(CHANNEL_HEADER, CHANNEL_HEADER + channelLength(bytes, 0))
+  return toPeer(context, allocation, channel.peer, payload, now)
+}
+
+/**
+ * Relays a payload from the client to a peer, out of the relayed address of
+ * the peer's family, or inside the process where the peer is a relayed address
+ * of this server. The caller has checked permission or channel; the peer
+ * policy is asked here, on every path alike.
+ */
+export function toPeer(
+  context: Context,
+  allocation: Allocation,
+  peer: Address,
+  payload: Buffer,
+  now: Time,
+  dontFragment = false,
+): Command[] {
+  const { config, book, counters, meters } = context
+  const half = halfFor(allocation, peer, now)
+  if (!half) return drop(context, Counter.dropFamily)
+  const reach = config.reach(peer)
+  const relayed = book.byRelayed.get(peer.key)
+  if (peer.port === 0 || reach === 'no' || (reach === 'local' && !relayed)) {
+    return drop(context, Counter.dropDeniedPeer)
+  }
+  if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length, now))
+    return drop(context, Counter.dropRate)
+
+  counters.toPeer(viaNumber(allocation.client.via), payload.length)
+  allocation.traffic.toPeer.packets++
+  allocation.traffic.toPeer.bytes += payload.length
+  const commands = reroute(context, allocation, peer, now)
+  if (relayed) return [...commands, ...toClient(context, relayed, half.relay.address, payload, now)]
+  const send = { kind: 'send' as const, socket: half.relay.socket, to: peer, bytes: payload }
+  commands.push(dontFragment ? { ...send, dontFragment } : send)
+  return commands
+}
+
+/** Takes a datagram that reached a relayed address from the network (RFC 8656 §11.3). */
+export function fromPeer(
+  context: Context,
+  relayed: Relayed,
+  from: Address,
+  payload: Buffer,
+  now: Time,
+): Command[] {
+  // What claims to come from one of our own addresses came neither through the process nor from a peer.
+  if (context.config.reach(from) !== 'yes') return drop(context, Counter.dropDeniedPeer)
+  return toClient(context, relayed, from, payload, now)
+}
+
+/** Hands a peer's payload to the client: ChannelData where a channel is bound, else a Data indication. */
+function toClient(context: Context, relayed: Relayed, from: Address, payload: Buffer, now: Time): Command[] {
+  const { book, counters, meters } = context
+  const { allocation, half } = relayed
+  if (half.expires <= now) return drop(context, Counter.dropExpired)
+  if (context.config.reach(from) === 'no') return drop(context, Counter.dropDeniedPeer)
+  if (!permissionFor(allocation, from, now)) return drop(context, Counter.dropNoPermission)
+
+  const channel = channelTo(allocation, from, now)
+  const overhead = from.family === 4 ? 12 + 4 : 24 + 4
+  if (!channel && ((payload.length + 3) & ~3) + overhead > LARGEST_INDICATION) {
+    return drop(context, Counter.dropTooLong)
+  }
+  if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length, now))
+    return drop(context, Counter.dropRate)
+
+  counters.toClient(viaNumber(allocation.client.via), payload.length)
+  allocation.traffic.toClient.packets++
+  allocation.traffic.toClient.bytes += payload.length
+  const commands = reroute(context, allocation, from, now)
+  const bytes = channel
+    ? writeChannelData(channel.number, payload)
+    : indication(context).set(XOR_PEER_ADDRESS, from).set(DATA, payload).finish()
+  commands.push({ kind: 'send', socket: allocation.client.socket, to: allocation.client.address, bytes })
+  return commands
+}
+
+/** Tells the client that the network refused what it sent to a peer (RFC 8656 §11.5). */
+export function unreachable(context: Context, error: Unreachable, now: Time): Command[] {
+  const relayed = context.book.bySocket.get(error.socket)
+  if (!relayed || relayed.half.expires <= now) return drop(context, Counter.dropNoAllocation)
+  const { type, code, peer } = error
+  const relevant = relayed.half.relay.family === 4 ? [3, 11] : [1, 2, 3]
+  if (!relevant.includes(type)) return drop(context, Counter.peerError)
+  if (!permissionFor(relayed.allocation, peer, now)) return drop(context, Counter.dropNoPermission)
+
+  const tooBig = relayed.half.relay.family === 4 ? type === 3 && code === 4 : type === 2
+  const bytes = indication(context)
+    .set(XOR_PEER_ADDRESS, peer)
+    .set(ICMP, { type, code, data: tooBig ? error.data : 0 })
+    .finish()
+  const { socket, address } = relayed.allocation.client
+  return [{ kind: 'send', socket, to: address, bytes }]
+}
+
+/** A Data indication with a transaction id of its own (RFC 8489 §6.1). */
+function indication(context: Context): MessageWriter {
+  const transaction = Buffer.alloc(12)
+  context.config.random(transaction)
+  return new MessageWriter('indication', Method.Data, transaction)
+}
+
+function drop(context: Context, counter: number): Command[] {
+  context.counters.add(counter)
+  return []
+}

@@ -1,0 +1,111 @@
+import { type Address, ipKey } from '../base/address.ts'
+import { parseRange, type Range } from '../base/range.ts'
+import type { Reach } from './config.ts'
+import { RangeSet } from './range-set.ts'
+
+/** Whom clients may reach through the relay. What is denied explicitly beats what is allowed. */
+export interface PeerPolicy {
+  readonly deny: readonly Range[]
+  readonly allow: readonly Range[]
+  /** Not empty: nobody else may be reached. */
+  readonly only: readonly Range[]
+  /** Denies `RECOMMENDED` and this machine's own addresses. */
+  readonly recommended: boolean
+  /** IP addresses of this machine's interfaces. */
+  readonly own: readonly Uint8Array[]
+  /** Relayed IP addresses as peers see them. */
+  readonly relayed: readonly Uint8Array[]
+  /** Where this server itself listens: never a peer, whatever else is allowed. */
+  readonly endpoints: readonly Address[]
+}
+
+/**
+ * Special-purpose blocks of the IANA registries that no call needs and every
+ * attack on a relay has used: this network, private use, shared address space,
+ * loopback, link-local with the cloud metadata services, documentation,
+ * benchmarking, multicast, reserved, and the ways to write IPv4 inside IPv6.
+ */
+export const RECOMMENDED: readonly string[] = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '::/96',
+  '64:ff9b:1::/48',
+  '100::/64',
+  '2001::/23',
+  '2001:db8::/32',
+  '2002::/16',
+  '3fff::/20',
+  '5f00::/16',
+  'fc00::/7',
+  'fe80::/10',
+  'fec0::/10',
+  'ff00::/8',
+]
+
+/**
+ * Compiles the policy into the one function that every path asks:
+ * CreatePermission, ChannelBind, Send, ChannelData, in-process delivery and
+ * what arrives from peers.
+ *
+ * An IPv6 address that carries an IPv4 address is judged as both, so no other
+ * spelling of a denied address gets through. One of our own relayed addresses
+ * is reached inside the process only, unless it is allowed by name.
+ */
+export function compilePeers(policy: PeerPolicy): (peer: Address) => Reach {
+  const denied = new RangeSet(policy.deny)
+  const allowed = new RangeSet([...policy.allow, ...policy.only])
+  const only = policy.only.length > 0
+  const recommended = new RangeSet(
+    policy.recommended ? RECOMMENDED.map(text => parseRange(text) as Range) : [],
+  )
+  const own = new Set(policy.own.map(ipKey))
+  const relayed = new Set(policy.relayed.map(ipKey))
+  const endpoints = new Set(policy.endpoints.map(endpoint => endpoint.key))
+
+  const judge = (ip: Uint8Array): Reach => {
+    if (denied.has(ip)) return 'no'
+    if (allowed.has(ip)) return 'yes'
+    if (only) return 'no'
+    if (relayed.has(ipKey(ip))) return 'local'
+    if (policy.recommended && own.has(ipKey(ip))) return 'no'
+    return recommended.has(ip) ? 'no' : 'yes'
+  }
+  return peer => {
+    if (endpoints.has(peer.key)) return 'no'
+    const verdict = judge(peer.ip)
+    if (verdict === 'no' || peer.family === 4) return verdict
+    const embedded = embeddedIp4(peer.ip)
+    return embedded && judge(embedded) !== 'yes' ? 'no' : verdict
+  }
+}
+
+/**
+ * The IPv4 address inside an IPv6 one: IPv4-compatible `::a.b.c.d`, NAT64
+ * `64:ff9b::a.b.c.d` (RFC 6052), 6to4 `2002:aabb:ccdd::` (RFC 3056) and the
+ * obfuscated client of Teredo `2001:0::` (RFC 4380). IPv4-mapped addresses
+ * never get here: they are IPv4 addresses from the moment they are read.
+ */
+export function embeddedIp4(ip: Uint8Array): Uint8Array | undefined {
+  const starts = (...octets: number[]) => octets.every((octet, i) => ip[i] === octet)
+  const zero = (from: number, to: number) => ip.subarray(from, to).every(octet => octet === 0)
+  // `::` and `::1` are addresses in their own right.
+  if (zero(0, 15) && ip[15]! <= 1) return undefined
+  if (zero(0, 12)) return ip.subarray(12)
+  if (starts(0x00, 0x64, 0xff, 0x9b) && zero(4, 12)) return ip.subarray(12)
+  if (starts(0x20, 0x02)) return ip.subarray(2, 6)
+  if (starts(0x20, 0x01, 0x00, 0x00)) return ip.subarray(12).map(octet => octet ^ 0xff)
+  return undefined
+}

@@ -1,0 +1,276 @@
+import { address } from '../base/address.ts'
+import { Counter, type Counters } from '../base/counters.ts'
+import type { Meters } from '../base/meters.ts'
+import type { Time } from '../base/time.ts'
+import { ADDITIONAL_ADDRESS_FAMILY } from '../wire/attributes.ts'
+import { demultiplex } from '../wire/channel.ts'
+import { type Message, Method, parse } from '../wire/message.ts'
+import { type Allocation, nextDue } from './allocation.ts'
+import { type Authenticate, authenticate } from './authenticate.ts'
+import { Book } from './book.ts'
+import { Buckets } from './buckets.ts'
+import { close, closeHalf } from './close.ts'
+import type { Command } from './command.ts'
+import type { RelayConfig } from './config.ts'
+import type { Context } from './context.ts'
+import { channelData, fromPeer, unreachable } from './data.ts'
+import type { Input } from './input.ts'
+import { Nonces } from './nonce.ts'
+import { type ReplyTo, reject, replyTo } from './reply.ts'
+import { allocate, opened, refused } from './requests/allocate.ts'
+import { binding } from './requests/binding.ts'
+import { channelBind } from './requests/channel-bind.ts'
+import { createPermission } from './requests/create-permission.ts'
+import { refresh } from './requests/refresh.ts'
+import type { Request } from './requests/request.ts'
+import { send } from './requests/send.ts'
+import { rerouteAll, unroute } from './routes.ts'
+
+/**
+ * A TURN server without sockets, timers or clocks (RFC 8656).
+ *
+ * Theory of operation. One input at a time goes in, the commands that follow
+ * from it come out, and the state is what all inputs so far have made of it.
+ * Three rules hold throughout:
+ *
+ * - Nothing changes before a request has proved itself. What is unsigned is
+ *   answered from the configuration alone and leaves no trace but a count.
+ * - The relay is complete without any forwarder. A `route` command only says
+ *   "for this client and this peer you need not ask me", and is withdrawn or
+ *   renewed before the answer that changes it leaves.
+ * - One asynchronous step: an Allocate that passes its checks becomes a claim.
+ *   The world settles quota, port and socket together and says `opened` or
+ *   `refused`; only then is the client answered.
+ *
+ * Time lapses on its own: whatever has an `expires` is compared with `now`
+ * where it is used, so the sweep once a second only clears away.
+ */
+export class Relay {
+  readonly #context: Context
+
+  constructor(config: RelayConfig, authenticate: Authenticate, counters: Counters, meters: Meters) {
+    this.#context = {
+      config,
+      authenticate,
+      nonces: new Nonces(config.random, config.nonceLifetime),
+      book: new Book(),
+      meters,
+      buckets: new Buckets(meters, config.limits),
+      counters,
+      draining: false,
+    }
+  }
+
+  /** Takes one input; returns what must now be done, in order. Never throws on network input. */
+  handle(input: Input, now: Time): Command[] {
+    const context = this.#context
+    switch (input.kind) {
+      case 'datagram':
+        return input.via === 'relay' ? this.#fromPeer(input, now) : this.#fromClient(input, now)
+      case 'opened':
+        return opened(context, input, now)
+      case 'refused':
+        return refused(context, input)
+      case 'unreachable':
+        return unreachable(context, input, now)
+      case 'hangup':
+        return [...context.book.on(input.socket)].flatMap(allocation =>
+          close(context, allocation, 'hangup', now),
+        )
+      case 'revoke': {
+        const allocation = context.book.byId.get(input.allocation)
+        return allocation ? close(context, allocation, input.reason, now) : []
+      }
+      case 'drain':
+        context.draining = input.on
+        return []
+      case 'tick':
+        return sweep(context, now)
+    }
+  }
+
+  /**
+   * Takes a new configuration under live allocations: what the peer policy now
+   * denies is no longer relayed, rates are the new ones, nothing else moves.
+   */
+  configure(config: RelayConfig, authenticate: Authenticate, now: Time): Command[] {
+    const context = this.#context
+    context.config = config
+    context.authenticate = authenticate
+    context.buckets.configure(config.limits)
+    const commands: Command[] = []
+    for (const allocation of context.book.byId.values()) {
+      if (allocation.state !== 'open') continue
+      for (const [key, { ip }] of allocation.permissions) {
+        if (config.reach(address(ip, 0)) === 'no') allocation.permissions.delete(key)
+      }
+      const meters = context.book.meters.get(allocation.id) ?? []
+      context.book.meters.set(allocation.id, context.buckets.take(allocation.identity.owner, now))
+      context.buckets.give(meters)
+      commands.push(...rerouteAll(context, allocation, now))
+    }
+    return commands
+  }
+
+  allocations(): Iterable<Readonly<Allocation>> {
+    return this.#context.book.byId.values()
+  }
+
+  get draining(): boolean {
+    return this.#context.draining
+  }
+
+  /** How many things are held, by kind. For tests and for the operator's status. */
+  sizes(): Readonly<Record<string, number>> {
+    return this.#context.book.sizes()
+  }
+
+  #fromPeer(input: Input & { kind: 'datagram' }, now: Time): Command[] {
+    const relayed = this.#context.book.bySocket.get(input.socket)
+    if (!relayed) return this.#drop(Counter.dropNoAllocation)
+    return fromPeer(this.#context, relayed, input.from, input.bytes, now)
+  }
+
+  #fromClient(input: Input & { kind: 'datagram' }, now: Time): Command[] {
+    const { socket, from, via, bytes } = input
+    if (bytes.length === 0) return this.#drop(Counter.dropNotStun)
+    const kind = demultiplex(bytes[0]!)
+    if (kind === 'channel') {
+      const allocation = this.#context.book.of(socket, from)
+      if (allocation?.state !== 'open') return this.#drop(Counter.dropNoAllocation)
+      return channelData(this.#context, allocation, bytes, now)
+    }
+    if (kind !== 'stun') return this.#drop(Counter.dropNotStun)
+    const classic = this.#context.config.classicStun && via === 'udp'
+    const message = parse(bytes, { classic })
+    if (message.kind === 'malformed') {
+      return this.#drop(message.why === 'not-stun' ? Counter.dropNotStun : Counter.dropMalformed)
+    }
+    if (message.class === 'request') return this.#request(message, replyTo(message, socket, from, via, now))
+    if (message.class === 'indication' && message.method === Method.Send && !message.classic) {
+      return this.#send(message, input, now)
+    }
+    // Binding indications keep a NAT mapping alive and want nothing; answers to nobody's question are dropped.
+    return message.method === Method.Binding && message.class === 'indication'
+      ? []
+      : this.#drop(Counter.dropUnknownMethod)
+  }
+
+  #send(message: Message, input: Input & { kind: 'datagram' }, now: Time): Command[] {
+    const allocation = this.#context.book.of(input.socket, input.from)
+    if (allocation?.state !== 'open') return this.#drop(Counter.dropNoAllocation)
+    if (unknownAttributes(message).length > 0) return this.#drop(Counter.dropUnknownAttribute)
+    if (message.malformed.length > 0) return this.#drop(Counter.dropMalformed)
+    return send(this.#context, allocation, message, now)
+  }
+
+  #request(message: Message, reply: ReplyTo): Command[] {
+    const context = this.#context
+    const { counters } = context
+    const handler = HANDLERS.get(message.method)
+    if (message.method !== Method.Binding && (!handler || message.classic)) {
+      return this.#drop(Counter.dropUnknownMethod)
+    }
+    if (message.method === Method.Binding) {
+      counters.add(Counter.binding)
+      return checkAttributes(context, message, reply) ?? binding(context, reply, message.classic)
+    }
+
+    const { counter, handle } = handler!
+    counters.add(counter)
+    const known = context.book.of(reply.socket, reply.to)?.identity
+    const proof = authenticate(context, message, reply, known)
+    if (proof.kind === 'refused') return proof.commands
+    const request: Request = { message, identity: proof.identity, reply: proof.reply, now: reply.at }
+    const refusal = checkAttributes(context, message, proof.reply)
+    return refusal ?? handle(context, request)
+  }
+
+  #drop(counter: number): Command[] {
+    this.#context.counters.add(counter)
+    return []
+  }
+}
+
+/** Clears away what has lapsed; exactness does not hang on it. */
+function sweep(context: Context, now: Time): Command[] {
+  const { book } = context
+  const commands: Command[] = []
+  book.forget(now)
+  for (const [token, { relay, owner, client, expires }] of book.reservations) {
+    if (expires > now) continue
+    book.reservations.delete(token)
+    commands.push({ kind: 'close', socket: relay.socket })
+    commands.push({ kind: 'tell', event: { kind: 'unreserved', at: now, owner, client } })
+  }
+  for (const allocation of book.byId.values()) {
+    if (allocation.due <= now) commands.push(...lapse(context, allocation, now))
+  }
+  return commands
+}
+
+/** Takes from an allocation whatever has lapsed, and ends it with its last relayed address. */
+function lapse(context: Context, allocation: Allocation, now: Time): Command[] {
+  if (allocation.halves.every(half => half.expires <= now)) return close(context, allocation, 'expired', now)
+  const commands: Command[] = []
+  for (const half of allocation.halves) {
+    if (half.expires <= now) commands.push(...closeHalf(context, allocation, half))
+  }
+  allocation.halves = allocation.halves.filter(half => half.expires > now)
+  for (const entry of [...allocation.routes.values()]) {
+    if (entry.route.expires <= now) commands.push(...unroute(context, entry))
+  }
+  for (const [key, permission] of allocation.permissions) {
+    if (permission.expires <= now) allocation.permissions.delete(key)
+  }
+  for (const [number, channel] of allocation.channels) {
+    if (channel.expires > now) continue
+    allocation.channels.delete(number)
+    allocation.channelByPeer.delete(channel.peer.key)
+  }
+  allocation.due = nextDue(allocation)
+  return commands
+}
+
+/** Refuses unknown comprehension-required attributes with 420 and broken ones with 400 (RFC 8489 §6.3.1). */
+function checkAttributes(context: Context, message: Message, reply: ReplyTo): Command[] | undefined {
+  const unknown = unknownAttributes(message)
+  if (unknown.length > 0) {
+    const detail = `attributes ${unknown.map(type => `0x${type.toString(16).padStart(4, '0')}`).join(', ')}`
+    const refusal = { code: 420, why: 'unknown-attribute' as const, detail, unknown }
+    return reject(reply, refusal, context.config, context.counters)
+  }
+  const broken = message.malformed.find(type => type < 0x8000 || type === ADDITIONAL_ADDRESS_FAMILY.type)
+  if (broken === undefined) return undefined
+  const detail = `attribute 0x${broken.toString(16).padStart(4, '0')} is malformed`
+  return reject(reply, { code: 400, why: 'bad-request', detail }, context.config, context.counters)
+}
+
+/** Comprehension-required types that this server does not understand, each once. */
+function unknownAttributes(message: Message): number[] {
+  const unknown = new Set<number>()
+  for (const { type } of message.attributes) if (type < 0x8000 && !UNDERSTOOD.has(type)) unknown.add(type)
+  for (const type of message.malformed) if (type < 0x8000 && !UNDERSTOOD.has(type)) unknown.add(type)
+  return [...unknown]
+}
+
+/**
+ * The comprehension-required attributes of RFC 8489 and RFC 8656, and the two
+ * that ICE puts into Binding requests (RFC 8445 §16.1). Not those of extensions
+ * that are not offered: CHANGE-REQUEST, PADDING, RESPONSE-PORT (RFC 5780),
+ * ACCESS-TOKEN (RFC 7635), CONNECTION-ID (RFC 6062).
+ */
+const UNDERSTOOD = new Set([
+  0x0001, 0x0006, 0x0008, 0x0009, 0x000a, 0x000c, 0x000d, 0x0012, 0x0013, 0x0014, 0x0015, 0x0016, 0x0017,
+  0x0018, 0x0019, 0x001a, 0x001c, 0x001d, 0x001e, 0x0020, 0x0022, 0x0024, 0x0025,
+])
+
+const HANDLERS: ReadonlyMap<
+  number,
+  { readonly counter: number; readonly handle: (context: Context, request: Request) => Command[] }
+> = new Map([
+  [Method.Allocate as number, { counter: Counter.allocateRequest, handle: allocate }],
+  [Method.Refresh, { counter: Counter.refreshRequest, handle: refresh }],
+  [Method.CreatePermission, { counter: Counter.createPermissionRequest, handle: createPermission }],
+  [Method.ChannelBind, { counter: Counter.channelBindRequest, handle: channelBind }],
+])

@@ -1,0 +1,95 @@
+import type { Address } from '../base/address.ts'
+import { Counter, type CounterName, type Counters } from '../base/counters.ts'
+import type { SocketId } from '../base/ids.ts'
+import type { Time } from '../base/time.ts'
+import type { Via } from '../base/via.ts'
+import { ERROR_CODE, UNKNOWN_ATTRIBUTES } from '../wire/attributes.ts'
+import { reasonPhrase } from '../wire/error-codes.ts'
+import { type Message, MessageWriter, Method } from '../wire/message.ts'
+import type { Command } from './command.ts'
+import type { RejectReason } from './event.ts'
+
+/** Where an answer goes and how it is signed. Keeps nothing of the batch the request came in. */
+export interface ReplyTo {
+  readonly socket: SocketId
+  readonly to: Address
+  readonly via: Via
+  readonly method: number
+  readonly transaction: Buffer
+  /** A request with FINGERPRINT gets an answer with FINGERPRINT (RFC 8489 §7). */
+  readonly fingerprint: boolean
+  readonly at: Time
+  /** Absent until the request has proved itself. */
+  readonly signature?: { readonly kind: 'sha1' | 'sha256'; readonly key: Buffer }
+  readonly username?: string
+}
+
+export interface Style {
+  readonly reasonPhrases: boolean
+}
+
+/** What is needed to answer this message; the transaction id is copied. */
+export function replyTo(message: Message, socket: SocketId, to: Address, via: Via, at: Time): ReplyTo {
+  return {
+    socket,
+    to,
+    via,
+    method: message.method,
+    transaction: Buffer.from(message.transaction),
+    fingerprint: message.fingerprint,
+    at,
+  }
+}
+
+export function success(reply: ReplyTo): MessageWriter {
+  return new MessageWriter('success', reply.method, reply.transaction)
+}
+
+export function error(reply: ReplyTo, code: number, style: Style): MessageWriter {
+  const reason = style.reasonPhrases ? reasonPhrase(code) : ''
+  return new MessageWriter('error', reply.method, reply.transaction).set(ERROR_CODE, { code, reason })
+}
+
+/** Signs as the request was signed (RFC 8489 §9.2.4), adds FINGERPRINT where asked, and addresses the answer. */
+export function answer(reply: ReplyTo, writer: MessageWriter): Command & { kind: 'send' } {
+  if (reply.signature) writer.sign(reply.signature.kind, reply.signature.key)
+  if (reply.fingerprint) writer.fingerprint()
+  return { kind: 'send', socket: reply.socket, to: reply.to, bytes: writer.finish() }
+}
+
+/** Why a request is refused: the code, the operator's word for it, and the detail for a log line. */
+export interface Refusal {
+  readonly code: number
+  readonly why: RejectReason
+  readonly detail: string
+  readonly unknown?: readonly number[]
+}
+
+/** An error answer and the event that says why. */
+export function reject(reply: ReplyTo, refusal: Refusal, style: Style, counters: Counters): Command[] {
+  const writer = error(reply, refusal.code, style)
+  if (refusal.unknown) writer.set(UNKNOWN_ATTRIBUTES, [...refusal.unknown])
+  return [answer(reply, writer), rejected(reply, refusal, counters)]
+}
+
+/** Counts a refusal and tells of it. */
+export function rejected(reply: ReplyTo, refusal: Refusal, counters: Counters): Command {
+  const counter = Counter[`error${refusal.code}` as CounterName]
+  if (counter !== undefined) counters.add(counter)
+  const event = {
+    kind: 'rejected' as const,
+    at: reply.at,
+    from: reply.to,
+    via: reply.via,
+    method: METHOD_NAME.get(reply.method) ?? `0x${reply.method.toString(16)}`,
+    code: refusal.code,
+    why: refusal.why,
+    detail: refusal.detail,
+  }
+  return {
+    kind: 'tell',
+    event: reply.username === undefined ? event : { ...event, username: reply.username },
+  }
+}
+
+const METHOD_NAME = new Map<number, string>(Object.entries(Method).map(([name, method]) => [method, name]))

@@ -1,0 +1,248 @@
+import type { Family } from '../../base/address.ts'
+import { noTraffic } from '../../base/route.ts'
+import { after, type Seconds, type Time } from '../../base/time.ts'
+import {
+  ADDITIONAL_ADDRESS_FAMILY,
+  ADDRESS_ERROR_CODE,
+  ALTERNATE_DOMAIN,
+  ALTERNATE_SERVER,
+  DONT_FRAGMENT,
+  EVEN_PORT,
+  LIFETIME,
+  REQUESTED_ADDRESS_FAMILY,
+  REQUESTED_TRANSPORT,
+  RESERVATION_TOKEN,
+  SOFTWARE,
+  XOR_MAPPED_ADDRESS,
+  XOR_RELAYED_ADDRESS,
+} from '../../wire/attributes.ts'
+import { reasonPhrase } from '../../wire/error-codes.ts'
+import { get, has } from '../../wire/message.ts'
+import { type Allocation, nextDue } from '../allocation.ts'
+import type { Reservation } from '../book.ts'
+import { close } from '../close.ts'
+import type { Claim, Command } from '../command.ts'
+import type { Context } from '../context.ts'
+import type { FailedFamily, Opened, Refused } from '../input.ts'
+import { answer, error, reject, rejected, success } from '../reply.ts'
+import { grant, type Request, refuse } from './request.ts'
+
+const UDP = 17
+const IPV4 = 1
+const IPV6 = 2
+/** Seconds that an unused odd port is held (RFC 8656 §7.2 asks for at least 30). */
+const RESERVATION_LIFETIME = 30
+
+/**
+ * Answers an authenticated Allocate request (RFC 8656 §7.2). The checks stand
+ * in the RFC's order, since clients see which one fails first.
+ *
+ * Success is not answered here: the reply waits for the relay sockets, see
+ * `opened`.
+ */
+export function allocate(context: Context, request: Request): Command[] {
+  const { book, config } = context
+  const { message, reply, now } = request
+  const bad = (detail: string) => refuse(context, request, 400, 'bad-request', detail)
+
+  const existing = book.of(reply.socket, reply.to)
+  if (existing) return again(context, request, existing)
+  if (context.draining) return redirect(context, request)
+
+  const transport = get(message, REQUESTED_TRANSPORT)
+  if (transport === undefined) return bad('no REQUESTED-TRANSPORT')
+  if (transport !== UDP)
+    return refuse(context, request, 442, 'unsupported', `transport protocol ${transport}`)
+
+  if (has(message, DONT_FRAGMENT) && !config.dontFragment) {
+    const detail = 'DONT-FRAGMENT cannot be honoured here'
+    const refusal = { code: 420, why: 'unknown-attribute' as const, detail, unknown: [DONT_FRAGMENT.type] }
+    return reject(reply, refusal, config, context.counters)
+  }
+
+  const token = get(message, RESERVATION_TOKEN)
+  const evenPort = get(message, EVEN_PORT)
+  const family = get(message, REQUESTED_ADDRESS_FAMILY)
+  const additional = get(message, ADDITIONAL_ADDRESS_FAMILY)
+  let reservation: Reservation | undefined
+  if (token) {
+    if (evenPort !== undefined) return bad('RESERVATION-TOKEN with EVEN-PORT')
+    if (family !== undefined) return bad('RESERVATION-TOKEN with REQUESTED-ADDRESS-FAMILY')
+    if (additional !== undefined) return bad('RESERVATION-TOKEN with ADDITIONAL-ADDRESS-FAMILY')
+    reservation = book.reservations.get(token.toString('latin1'))
+    if (!reservation || reservation.expires <= now) {
+      return refuse(context, request, 508, 'capacity', 'the reservation token is unknown or used')
+    }
+  }
+
+  if (family !== undefined && additional !== undefined) {
+    return bad('REQUESTED-ADDRESS-FAMILY with ADDITIONAL-ADDRESS-FAMILY')
+  }
+  const wanted = reservation ? reservation.relay.family : primaryFamily(context, request, family)
+  if (
+    wanted === undefined ||
+    (additional === undefined && !reservation && !config.families.includes(wanted))
+  ) {
+    return refuse(context, request, 440, 'unsupported', `address family ${family ?? wanted ?? 'unknown'}`)
+  }
+
+  if (evenPort && additional !== undefined) return bad('a reservation with ADDITIONAL-ADDRESS-FAMILY')
+  if (additional !== undefined && additional !== IPV6) return bad('ADDITIONAL-ADDRESS-FAMILY is not IPv6')
+
+  const families =
+    additional === undefined ? [wanted] : ([4, 6] as const).filter(f => config.families.includes(f))
+  const absent = ([4, 6] as const).find(f => additional !== undefined && !config.families.includes(f))
+  const allocation = begin(context, request, absent && { family: absent, code: 440 })
+  const claim: Claim = {
+    allocation: allocation.id,
+    owner: request.identity.owner,
+    client: reply.to,
+    families,
+    port: evenPort === undefined ? 'any' : evenPort ? 'pair' : 'even',
+    ...(reservation ? { reserved: reservation } : {}),
+  }
+  if (token && reservation) book.reservations.delete(token.toString('latin1'))
+  return [{ kind: 'open', claim }]
+}
+
+/** The world has the relay sockets: completes the allocation and answers. */
+export function opened(context: Context, input: Opened, now: Time): Command[] {
+  const { book } = context
+  const allocation = book.byId.get(input.allocation)
+  if (!allocation) return []
+  const orphans = input.reserved ? [...input.relays, input.reserved] : input.relays
+  if (allocation.state !== 'opening') {
+    const closed = orphans.map(relay => ({ kind: 'close' as const, socket: relay.socket }))
+    return [...closed, ...close(context, allocation, 'hangup', now)]
+  }
+
+  const expires = after(now, allocation.lifetime)
+  allocation.state = 'open'
+  allocation.halves = input.relays.map(relay => ({ relay, expires, linked: new Set() }))
+  allocation.due = nextDue(allocation)
+  for (const half of allocation.halves) {
+    book.bySocket.set(half.relay.socket, { allocation, half })
+    book.byRelayed.set(half.relay.address.key, { allocation, half })
+  }
+  book.meters.set(allocation.id, context.buckets.take(allocation.identity.owner, now))
+  const token = input.reserved ? reserve(context, allocation, input.reserved, now) : undefined
+
+  const command = answer(
+    allocation.asked,
+    writeSuccess(context, allocation, allocation.lacking ?? input.failed, token),
+  )
+  allocation.answered = command.bytes
+  const relayed = allocation.halves.map(half => half.relay.address)
+  const { owner } = allocation.identity
+  const client = allocation.client.address
+  const { via } = allocation.client
+  const event = { kind: 'opened' as const, at: now, allocation: allocation.id, owner, client, via, relayed }
+  return [command, { kind: 'tell', event }]
+}
+
+/** The world has no relay socket for the claim, or a quota stands against it. */
+export function refused(context: Context, input: Refused): Command[] {
+  const allocation = context.book.byId.get(input.allocation)
+  if (!allocation) return []
+  const aborted = allocation.state === 'aborted'
+  context.book.remove(allocation)
+  allocation.state = 'closed'
+  if (aborted) return []
+  const why = input.code === 486 ? 'quota' : 'capacity'
+  return reject(
+    allocation.asked,
+    { code: input.code, why, detail: input.why },
+    context.config,
+    context.counters,
+  )
+}
+
+/** An Allocate on a 5-tuple that has an allocation: the same request again, or a mismatch. */
+function again(context: Context, request: Request, existing: Allocation): Command[] {
+  const same = existing.asked.transaction.equals(request.reply.transaction)
+  if (!same) return refuse(context, request, 437, 'mismatch', 'the 5-tuple has an allocation')
+  // While the relay sockets are being bound, the answer to the first is the answer to all.
+  if (!existing.answered) return []
+  return [{ kind: 'send', socket: request.reply.socket, to: request.reply.to, bytes: existing.answered }]
+}
+
+/** The family that REQUESTED-ADDRESS-FAMILY, or its absence, asks for; undefined for none that exists. */
+function primaryFamily(context: Context, request: Request, family: number | undefined): Family | undefined {
+  if (family === IPV4) return 4
+  if (family === IPV6) return 6
+  if (family !== undefined) return undefined
+  return context.config.defaultFamily === 'listener' ? request.reply.to.family : 4
+}
+
+/** An allocation without relay sockets, which already holds its 5-tuple. */
+function begin(context: Context, request: Request, lacking: FailedFamily | undefined): Allocation {
+  const { reply, identity, message, now } = request
+  const allocation: Allocation = {
+    id: context.book.newId(),
+    client: { socket: reply.socket, address: reply.to, via: reply.via },
+    identity,
+    since: now,
+    state: 'opening',
+    lifetime: grant(context, get(message, LIFETIME)) as Seconds,
+    asked: reply,
+    answered: undefined,
+    lacking,
+    halves: [],
+    due: Number.POSITIVE_INFINITY as Time,
+    permissions: new Map(),
+    channels: new Map(),
+    channelByPeer: new Map(),
+    routes: new Map(),
+    peers: 0,
+    traffic: noTraffic(),
+  }
+  context.book.add(allocation)
+  return allocation
+}
+
+/** Keeps the odd port for whoever brings the token (RFC 8656 §7.2). */
+function reserve(context: Context, allocation: Allocation, relay: Reservation['relay'], now: Time): Buffer {
+  const token = Buffer.alloc(8)
+  context.config.random(token)
+  const { owner } = allocation.identity
+  const client = allocation.client.address
+  const expires = after(now, RESERVATION_LIFETIME)
+  context.book.reservations.set(token.toString('latin1'), { relay, owner, client, expires })
+  return token
+}
+
+function writeSuccess(
+  context: Context,
+  allocation: Allocation,
+  failed: FailedFamily | undefined,
+  token: Buffer | undefined,
+) {
+  const { config } = context
+  const writer = success(allocation.asked)
+  for (const half of allocation.halves) writer.set(XOR_RELAYED_ADDRESS, half.relay.address)
+  writer.set(LIFETIME, allocation.lifetime).set(XOR_MAPPED_ADDRESS, allocation.client.address)
+  if (token) writer.set(RESERVATION_TOKEN, token)
+  if (failed) {
+    const reason = config.reasonPhrases ? reasonPhrase(failed.code) : ''
+    writer.set(ADDRESS_ERROR_CODE, { family: failed.family === 4 ? IPV4 : IPV6, code: failed.code, reason })
+  }
+  if (config.software) writer.set(SOFTWARE, config.software)
+  return writer
+}
+
+/** While draining: 300 with the other server where one of the client's family is known, else 508. */
+function redirect(context: Context, request: Request): Command[] {
+  const { alternate } = context.config
+  const { reply } = request
+  const first = alternate?.addresses.find(address => address.family === reply.to.family)
+  if (!alternate || !first) return refuse(context, request, 508, 'draining', 'no new allocations: draining')
+  const writer = error(reply, 300, context.config).set(ALTERNATE_SERVER, first)
+  const second = alternate.addresses.find(address => address.family !== reply.to.family)
+  if (second) writer.set(ALTERNATE_SERVER, second)
+  const secured = reply.via === 'tls' || reply.via === 'dtls'
+  if (alternate.domain !== undefined && secured && reply.signature?.kind === 'sha256') {
+    writer.set(ALTERNATE_DOMAIN, alternate.domain)
+  }
+  const refusal = { code: 300, why: 'draining', detail: 'sent to the alternate server' } as const
+  return [answer(reply, writer), rejected(reply, refusal, context.counters)]
+}

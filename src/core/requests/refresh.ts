@@ -1,0 +1,45 @@
+import { after } from '../../base/time.ts'
+import { LIFETIME, REQUESTED_ADDRESS_FAMILY, SOFTWARE } from '../../wire/attributes.ts'
+import { get } from '../../wire/message.ts'
+import { nextDue } from '../allocation.ts'
+import { close, closeHalf } from '../close.ts'
+import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
+import { answer, success } from '../reply.ts'
+import { rerouteAll } from '../routes.ts'
+import { allocationOf, grant, type Request, refuse } from './request.ts'
+
+/**
+ * Answers an authenticated Refresh request (RFC 8656 §8.2). With
+ * REQUESTED-ADDRESS-FAMILY it acts on that family of a dual allocation only.
+ */
+export function refresh(context: Context, request: Request): Command[] {
+  const { message, reply, now } = request
+  const repeated = context.book.remembered(reply.socket, reply.to, reply.transaction, now)
+  if (repeated) return [{ kind: 'send', socket: reply.socket, to: reply.to, bytes: repeated }]
+
+  const allocation = allocationOf(context, request)
+  if (Array.isArray(allocation)) return allocation
+  const family = get(message, REQUESTED_ADDRESS_FAMILY)
+  const octet = (half: { relay: { family: number } }) => (half.relay.family === 4 ? 1 : 2)
+  const halves = allocation.halves.filter(half => family === undefined || octet(half) === family)
+  if (halves.length === 0)
+    return refuse(context, request, 443, 'mismatch', `no relayed address of family ${family}`)
+
+  const asked = get(message, LIFETIME)
+  const granted = asked === 0 ? 0 : grant(context, asked)
+  const writer = success(reply).set(LIFETIME, granted as typeof allocation.lifetime)
+  if (context.config.software) writer.set(SOFTWARE, context.config.software)
+  const command = answer(reply, writer)
+
+  if (granted > 0) {
+    for (const half of halves) half.expires = after(now, granted)
+    allocation.due = nextDue(allocation)
+    return [command, ...rerouteAll(context, allocation, now)]
+  }
+  context.book.remember(reply.socket, reply.to, reply.transaction, command.bytes, now)
+  if (halves.length === allocation.halves.length)
+    return [command, ...close(context, allocation, 'released', now)]
+  allocation.halves = allocation.halves.filter(half => !halves.includes(half))
+  return [command, ...halves.flatMap(half => closeHalf(context, allocation, half))]
+}

@@ -1,0 +1,56 @@
+import type { Time } from '../../base/time.ts'
+import type { Message, MessageWriter } from '../../wire/message.ts'
+import type { Allocation } from '../allocation.ts'
+import type { Identity } from '../authenticate.ts'
+import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
+import type { RejectReason } from '../event.ts'
+import { answer, type ReplyTo, reject } from '../reply.ts'
+
+/** A request whose signature has verified. */
+export interface Request {
+  readonly message: Message
+  readonly identity: Identity
+  readonly reply: ReplyTo
+  readonly now: Time
+}
+
+/** Why a handler refuses, or undefined where it does not. */
+export type Check = Command[] | undefined
+
+/** Refuses an authenticated request; the answer carries integrity. */
+export function refuse(
+  context: Context,
+  request: Request,
+  code: number,
+  why: RejectReason,
+  detail: string,
+): Command[] {
+  return reject(request.reply, { code, why, detail }, context.config, context.counters)
+}
+
+/** Answers an authenticated request with success. */
+export function succeed(request: Request, writer: MessageWriter): Command[] {
+  return [answer(request.reply, writer)]
+}
+
+/**
+ * The allocation a request other than Allocate is about: 437 where the 5-tuple
+ * has none, 441 where another user made it (RFC 8656 §5).
+ */
+export function allocationOf(context: Context, request: Request): Allocation | Command[] {
+  const { reply } = request
+  const allocation = context.book.of(reply.socket, reply.to)
+  if (allocation?.state !== 'open')
+    return refuse(context, request, 437, 'mismatch', 'no allocation on this 5-tuple')
+  if (allocation.identity.username !== request.identity.username) {
+    return refuse(context, request, 441, 'wrong-user', 'another user made this allocation')
+  }
+  return allocation
+}
+
+/** Seconds granted for seconds asked (RFC 8656 §7.2, §8.2): never below the default, never above the maximum. */
+export function grant(context: Context, asked: number | undefined): number {
+  const { default: usual, max } = context.config.lifetime
+  return Math.max(usual, Math.min(asked ?? 0, max))
+}

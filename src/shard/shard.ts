@@ -1,0 +1,148 @@
+import { RECORD, readRecord } from '../base/address.ts'
+import { type Batch, DROP, PASS } from '../base/batch.ts'
+import type { AllocationId, SocketId } from '../base/ids.ts'
+import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
+import type { Allocation } from '../core/allocation.ts'
+import type { Authenticate } from '../core/authenticate.ts'
+import type { Command } from '../core/command.ts'
+import type { RelayConfig } from '../core/config.ts'
+import type { CloseReason, Event } from '../core/event.ts'
+import type { Input, Opened, Refused, Unreachable } from '../core/input.ts'
+import type { Relay } from '../core/relay.ts'
+import type { Forwarder } from '../forward/forwarder.ts'
+import type { RouteTable } from '../forward/route-table.ts'
+import type { Inbox, World } from './world.ts'
+
+/**
+ * One core, one route table, and the wires between them. Lives in a process, a
+ * worker, or a test. Time is read once for each batch and each call, here and
+ * nowhere else.
+ */
+export class Shard implements Inbox {
+  readonly #relay: Relay
+  readonly #routes: RouteTable | NoTable
+  readonly #world: World
+  /** What routes carried that are gone while their allocation lives. */
+  readonly #carried = new Map<AllocationId, Traffic>()
+
+  constructor(relay: Relay, routes: RouteTable | NoTable, openWorld: (inbox: Inbox) => World) {
+    this.#relay = relay
+    this.#routes = routes
+    this.#world = openWorld(this)
+  }
+
+  received(batch: Batch): void {
+    const now = this.#world.clock.now()
+    if (this.#routes.forward(batch, now) > 0) {
+      for (let i = 0; i < batch.count; i++) {
+        if (batch.verdict[i] !== PASS) continue
+        const socket = batch.socket[i] as SocketId
+        const start = batch.start[i]!
+        const bytes = batch.bytes.subarray(start, start + batch.length[i]!)
+        const via = this.#world.sockets.via(socket)
+        const from = readRecord(batch.remote, i * RECORD)
+        this.#run(this.#relay.handle({ kind: 'datagram', via, socket, from, bytes }, now))
+        batch.verdict[i] = DROP
+      }
+    }
+    this.#world.sockets.send(batch)
+  }
+
+  opened(opened: Opened): void {
+    this.#take({ kind: 'opened', ...opened })
+  }
+
+  refused(refused: Refused): void {
+    this.#take({ kind: 'refused', ...refused })
+  }
+
+  unreachable(error: Unreachable): void {
+    this.#take({ kind: 'unreachable', ...error })
+  }
+
+  hungUp(socket: SocketId): void {
+    this.#take({ kind: 'hangup', socket })
+  }
+
+  revoke(allocation: AllocationId, reason: CloseReason): void {
+    this.#take({ kind: 'revoke', allocation, reason })
+  }
+
+  drain(on: boolean): void {
+    this.#take({ kind: 'drain', on })
+  }
+
+  tick(): void {
+    this.#take({ kind: 'tick' })
+  }
+
+  /** Takes a new configuration under live allocations. */
+  configure(config: RelayConfig, authenticate: Authenticate): void {
+    this.#run(this.#relay.configure(config, authenticate, this.#world.clock.now()))
+  }
+
+  allocations(): Iterable<Readonly<Allocation>> {
+    return this.#relay.allocations()
+  }
+
+  /** What an allocation has carried so far, by the core and by its routes, past and present. */
+  traffic(allocation: Readonly<Allocation>): Traffic {
+    const sum = noTraffic()
+    addTraffic(sum, allocation.traffic)
+    const past = this.#carried.get(allocation.id)
+    if (past) addTraffic(sum, past)
+    for (const { route } of allocation.routes.values()) addTraffic(sum, this.#routes.read(route.id))
+    return sum
+  }
+
+  #take(input: Input): void {
+    this.#run(this.#relay.handle(input, this.#world.clock.now()))
+  }
+
+  #run(commands: readonly Command[]): void {
+    for (const command of commands) {
+      switch (command.kind) {
+        case 'send':
+          this.#world.sockets.sendOne(command.socket, command.to, command.bytes, command.dontFragment)
+          break
+        case 'open':
+          this.#world.open(command.claim)
+          break
+        case 'close':
+          this.#world.sockets.close(command.socket)
+          break
+        case 'route':
+          this.#routes.add(command.route)
+          break
+        case 'unroute':
+          this.#settle(command.allocation, this.#routes.remove(command.route))
+          break
+        case 'tell':
+          this.#world.tell(this.#complete(command.event))
+          break
+      }
+    }
+  }
+
+  #settle(allocation: AllocationId, carried: Traffic): void {
+    if (carried.toPeer.packets + carried.toClient.packets === 0) return
+    const sum = this.#carried.get(allocation) ?? noTraffic()
+    addTraffic(sum, carried)
+    this.#carried.set(allocation, sum)
+  }
+
+  /** Adds to the end of an allocation what its routes carried; they are all gone by then. */
+  #complete(event: Event): Event {
+    if (event.kind !== 'closed') return event
+    const carried = this.#carried.get(event.allocation)
+    if (!carried) return event
+    this.#carried.delete(event.allocation)
+    addTraffic(carried, event.traffic)
+    return { ...event, traffic: carried }
+  }
+}
+
+/** A forwarder that leaves everything to the core. */
+export interface NoTable extends Forwarder {
+  forward(batch: Batch, now: number): number
+}
