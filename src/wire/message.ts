@@ -142,7 +142,7 @@ const Stage = { attributes: 0, sha1: 1, sha256: 2, fingerprint: 3, finished: 4 }
  */
 export class MessageWriter {
   /** Zero from `#end` on, which is what padding is made of. */
-  #bytes = Buffer.alloc(256)
+  #bytes = zeros(256)
   #end = HEADER_LENGTH
   #stage: number = Stage.attributes
   readonly #transaction: Buffer
@@ -179,7 +179,7 @@ export class MessageWriter {
     this.#stage = Stage.finished
     this.#reserve(4)
     this.#writeLength(this.#end + ATTRIBUTE_HEADER + 4)
-    const crc = fingerprintOf(this.#bytes.subarray(0, this.#end))
+    const crc = fingerprintOf(this.#bytes, this.#end)
     return this.#append(FINGERPRINT.type, FINGERPRINT.write(crc, this.#transaction))
   }
 
@@ -208,7 +208,7 @@ export class MessageWriter {
     const end = this.#end + ATTRIBUTE_HEADER + padded(length)
     if (end - HEADER_LENGTH > MAX_BODY) throw new RangeError('message too long')
     if (end <= this.#bytes.length) return
-    const wider = Buffer.alloc(Math.max(end, this.#bytes.length * 2))
+    const wider = zeros(Math.max(end, this.#bytes.length * 2))
     this.#bytes.copy(wider, 0, 0, this.#end)
     this.#bytes = wider
   }
@@ -223,21 +223,21 @@ export class MessageWriter {
  * count into the two lists. Returns whether there was a correct FINGERPRINT.
  */
 function walk(bytes: Buffer, attributes: RawAttribute[], broken: number[]): boolean | Malformed {
-  // Only types of this order or higher count from here on: 1 behind MESSAGE-INTEGRITY, 2 behind the SHA-256 one.
+  // What has been passed: 0 no integrity, 1 MESSAGE-INTEGRITY, 2 MESSAGE-INTEGRITY-SHA256.
   let covered = 0
   let count = 0
   for (let offset = HEADER_LENGTH; offset < bytes.length; ) {
     if (++count > MAX_ATTRIBUTES) return malformed('too-many-attributes')
     // The whole is a multiple of four octets, so there are four here.
-    const type = bytes.readUInt16BE(offset)
-    const length = bytes.readUInt16BE(offset + 2)
+    const type = (bytes[offset]! << 8) | bytes[offset + 1]!
+    const length = (bytes[offset + 2]! << 8) | bytes[offset + 3]!
     const start = offset + ATTRIBUTE_HEADER
     const next = start + padded(length)
     if (next > bytes.length) return malformed('bad-attribute')
 
     if (type === FINGERPRINT.type) {
       if (next !== bytes.length) return malformed('bad-attribute')
-      if (length !== 4 || bytes.readUInt32BE(start) !== fingerprintOf(bytes.subarray(0, offset))) {
+      if (length !== 4 || bytes.readUInt32BE(start) !== fingerprintOf(bytes, offset)) {
         return malformed('bad-fingerprint')
       }
       attributes.push({ type, value: bytes.subarray(start, next), offset })
@@ -260,6 +260,11 @@ function walk(bytes: Buffer, attributes: RawAttribute[], broken: number[]): bool
     offset = next
   }
   return false
+}
+
+/** Makes zeroed memory from Buffer's pool, which Buffer.alloc does not use: a tenth of the time at this size. */
+function zeros(length: number): Buffer {
+  return Buffer.allocUnsafe(length).fill(0)
 }
 
 function malformed(why: Malformed['why']): Malformed {

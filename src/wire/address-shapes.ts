@@ -1,0 +1,56 @@
+import { type Address, address } from '../base/address.ts'
+import type { Attribute } from './attribute.ts'
+import { MAGIC_COOKIE } from './header.ts'
+
+/** RFC 8489 §14.1. The octets are copied, since an address outlives the datagram it came in. */
+export function plainAddress(type: number, name: string): Attribute<Address> {
+  return {
+    type,
+    name,
+    valid: isAddress,
+    read: value => address(new Uint8Array(value.subarray(4)), value.readUInt16BE(2)),
+    write: value => addressOctets(value),
+  }
+}
+
+/** RFC 8489 §14.2. */
+export function xorAddress(type: number, name: string): Attribute<Address> {
+  return {
+    type,
+    name,
+    valid: isAddress,
+    read: (value, transaction) => {
+      const ip = new Uint8Array(value.subarray(4))
+      mask(ip, 0, transaction)
+      return address(ip, value.readUInt16BE(2) ^ (MAGIC_COOKIE >>> 16))
+    },
+    write: (value, transaction) => {
+      const octets = addressOctets(value)
+      octets.writeUInt16BE(value.port ^ (MAGIC_COOKIE >>> 16), 2)
+      mask(octets, 4, transaction)
+      return octets
+    },
+  }
+}
+
+/** The first octet is ignored; the family must agree with the length. */
+function isAddress(value: Buffer): boolean {
+  return (value.length === 8 && value[1] === 1) || (value.length === 20 && value[1] === 2)
+}
+
+function addressOctets(value: Address): Buffer {
+  const octets = Buffer.alloc(4 + value.ip.length)
+  octets[1] = value.family === 4 ? 1 : 2
+  octets.writeUInt16BE(value.port, 2)
+  octets.set(value.ip, 4)
+  return octets
+}
+
+/** XORs an IP address that fills the rest of `octets` with the magic cookie and the last 96 bits of the transaction. */
+function mask(octets: Uint8Array, start: number, transaction: Buffer): void {
+  for (let i = start; i < octets.length; i++) {
+    const at = i - start
+    const by = at < 4 ? MAGIC_COOKIE >>> (24 - at * 8) : transaction[transaction.length - 16 + at]!
+    octets[i] = octets[i]! ^ by
+  }
+}
