@@ -1,0 +1,143 @@
+import { formatAddress } from '../base/address.ts'
+import type { Event, RejectReason } from '../core/event.ts'
+import type { Fields, Log, WritingLevel } from './log.ts'
+import type { Privacy } from './privacy.ts'
+
+type Rejected = Extract<Event, { kind: 'rejected' }>
+
+/** Milliseconds between two lines that explain why a private peer was refused. */
+const EXPLAIN_EVERY = 600_000
+
+/**
+ * Writes what the relay tells into the log, one line per event. Who is meant
+ * appears only as `Privacy` lets it; relayed addresses are ours and stand in
+ * full, so that a complaint about one of them can be traced to its allocation.
+ */
+export class Journal {
+  readonly #log: Log
+  readonly #privacy: Privacy
+  #denied = 0
+  #explained = Number.NEGATIVE_INFINITY
+
+  constructor(log: Log, privacy: Privacy) {
+    this.#log = log
+    this.#privacy = privacy
+  }
+
+  write(event: Event): void {
+    switch (event.kind) {
+      case 'opened':
+        this.#log.info('opened', {
+          ...this.#whose(event),
+          transport: event.via,
+          relayed: event.relayed.map(formatAddress),
+        })
+        return
+      case 'closed':
+        this.#log.info('closed', {
+          ...this.#whose(event),
+          transport: event.via,
+          relayed: event.relayed.map(formatAddress),
+          reason: event.reason,
+          seconds: Math.round((event.at - event.since) / 1000),
+          peers: event.peers,
+          packetsToPeer: event.traffic.toPeer.packets,
+          bytesToPeer: event.traffic.toPeer.bytes,
+          packetsToClient: event.traffic.toClient.packets,
+          bytesToClient: event.traffic.toClient.bytes,
+        })
+        return
+      case 'permitted':
+        if (!this.#log.isWritten('debug')) return
+        this.#log.debug('permitted', {
+          allocation: event.allocation,
+          peers: event.peers.map(peer => this.#privacy.address(peer)).filter(peer => peer !== undefined),
+        })
+        return
+      case 'bound':
+        if (!this.#log.isWritten('debug')) return
+        this.#log.debug('bound', {
+          allocation: event.allocation,
+          channel: event.channel,
+          peer: this.#privacy.address(event.peer),
+        })
+        return
+      case 'unreserved':
+        this.#log.debug('unreserved', { homeserver: event.owner.tenant })
+        return
+      case 'rejected':
+        this.#rejected(event)
+        return
+    }
+  }
+
+  #rejected(event: Rejected): void {
+    if (event.why === 'denied-peer') {
+      this.#deniedPeer(event)
+      return
+    }
+    const level = LEVELS[event.why] ?? 'debug'
+    this.#log.limited(`rejected: ${event.why}`, level, 'rejected', () => ({
+      ...this.#request(event),
+      user: event.username === undefined ? undefined : this.#privacy.username(event.username),
+      hint: HINTS[event.why],
+    }))
+  }
+
+  /** Clients offer their private addresses as a matter of course, so one line in a while must do. */
+  #deniedPeer(event: Rejected): void {
+    this.#denied++
+    if (event.at - this.#explained < EXPLAIN_EVERY) return
+    this.#explained = event.at
+    this.#log.info('peers denied', {
+      count: this.#denied,
+      ...this.#request(event),
+      hint: HINTS['denied-peer'],
+    })
+    this.#denied = 0
+  }
+
+  #request(event: Rejected): Fields {
+    return {
+      reason: event.why,
+      code: event.code,
+      method: event.method,
+      transport: event.via,
+      client: this.#privacy.address(event.from),
+      detail: event.detail,
+    }
+  }
+
+  #whose(event: Extract<Event, { kind: 'opened' | 'closed' }>): Fields {
+    return {
+      allocation: event.allocation,
+      homeserver: event.owner.tenant,
+      user: this.#privacy.user(event.owner.user),
+      client: this.#privacy.address(event.client),
+    }
+  }
+}
+
+/** The 401 that opens every session is not news; a refused credential is, as somebody's calls fail. */
+const LEVELS: Partial<Record<RejectReason, WritingLevel>> = {
+  'first-401': 'trace',
+  expired: 'info',
+  'wrong-secret': 'info',
+  'unknown-user': 'info',
+  quota: 'info',
+  capacity: 'warn',
+}
+
+const HINTS: Partial<Record<RejectReason, string>> = {
+  expired:
+    'The credential is past its expiry. Compare the clocks of homeserver and relay (timedatectl), and give credentials more time (turn_user_lifetime in Synapse).',
+  'wrong-secret':
+    "The credential was signed with a secret this relay does not know. Put the homeserver's turn_shared_secret into homeservers[].secrets, or let the relay print the lines to paste: taciturn snippet synapse",
+  'unknown-user':
+    'The name is neither a time-limited credential nor an entry of users. Check that the homeserver uses a shared secret, and not a fixed turn_username that is unknown here.',
+  'denied-peer':
+    'Normal for clients behind a router: they offer private addresses too, and the call takes another path. If the relay shall reach a network of yours, add it to peers.allow.',
+  quota:
+    'Someone holds as many allocations as one may. If these are ordinary calls, raise limits.allocationsPerUser or limits.allocationsPerAddress.',
+  capacity: 'The relay is full. Raise limits.allocations, or widen relay.ports.',
+}

@@ -1,0 +1,150 @@
+import type { Writable } from 'node:stream'
+import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
+import { FloodGate } from './flood-gate.ts'
+import { formatText } from './log-text.ts'
+import { printable } from './printable.ts'
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+/** `auto` is text on a terminal, JSON elsewhere. */
+export type LogFormat = 'auto' | 'json' | 'text'
+
+/** Values that a line may carry. Strings are escaped and cut on their way out. */
+export type Fields = Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>
+export type WritingLevel = Exclude<LogLevel, 'silent'>
+
+export interface LogOptions {
+  readonly level: LogLevel
+  readonly format: LogFormat
+  /** Where lines go instead of stderr. */
+  readonly stream?: Writable | { write(line: string): unknown }
+  readonly now?: () => number
+}
+
+/**
+ * The log: one line per event, a message of a word or a sentence and fields
+ * beside it. Every string passes `printable`, so nothing that came from the
+ * network can forge a line or steer a terminal.
+ */
+export class Log {
+  readonly #pino: Logger
+  readonly #destination: DestinationStream & { flushSync?: () => void }
+  readonly #now: () => number
+  readonly #gate = new FloodGate()
+
+  constructor(options: LogOptions) {
+    this.#now = options.now ?? Date.now
+    const sink = options.stream ?? stderrSink()
+    const text = options.format === 'text' || (options.format === 'auto' && isTerminal(options))
+    this.#destination = text ? textSink(sink, isTerminal(options) && !process.env.NO_COLOR) : sink
+    this.#pino = pino(
+      {
+        level: options.level,
+        base: null,
+        timestamp: options.now
+          ? () => `,"time":"${new Date(this.#now()).toISOString()}"`
+          : stdTimeFunctions.isoTime,
+        formatters: { level: label => ({ level: label }) },
+        redact: { paths: SECRETS, censor: '[redacted]' },
+      },
+      this.#destination,
+    )
+  }
+
+  configure(level: LogLevel): void {
+    this.#pino.level = level
+  }
+
+  isWritten(level: WritingLevel): boolean {
+    return this.#pino.isLevelEnabled(level)
+  }
+
+  trace(message: string, fields?: Fields): void {
+    this.write('trace', message, fields)
+  }
+
+  debug(message: string, fields?: Fields): void {
+    this.write('debug', message, fields)
+  }
+
+  info(message: string, fields?: Fields): void {
+    this.write('info', message, fields)
+  }
+
+  warn(message: string, fields?: Fields): void {
+    this.write('warn', message, fields)
+  }
+
+  error(message: string, fields?: Fields): void {
+    this.write('error', message, fields)
+  }
+
+  write(level: WritingLevel, message: string, fields: Fields = {}): void {
+    if (!this.#pino.isLevelEnabled(level)) return
+    this.#pino[level](clean(fields), printable(message, 1024))
+  }
+
+  /**
+   * Writes a line of which there may be many: of each kind only the first few
+   * in ten seconds appear, the rest as one line that counts them. `kind` must
+   * come from a fixed set. `fields` is called only for a line that appears.
+   */
+  limited(kind: string, level: WritingLevel, message: string, fields: () => Fields = () => ({})): void {
+    if (!this.#pino.isLevelEnabled(level)) return
+    if (this.#gate.pass(kind, this.#now())) this.write(level, message, fields())
+  }
+
+  /** Writes what `limited` held back. To be called once a second. */
+  tick(): void {
+    for (const { key, count } of this.#gate.sweep(this.#now())) {
+      this.write('info', 'suppressed', { lines: key, count })
+    }
+  }
+
+  /** Brings everything written so far to its destination before the process ends. */
+  flush(): void {
+    try {
+      this.#destination.flushSync?.()
+    } catch {
+      // The reader of our stderr has gone; there is nobody left to tell.
+    }
+  }
+}
+
+/** Field names that never reach the log whatever they hold; none is ever passed on purpose. */
+const SECRETS = ['secret', 'secrets', 'password', 'key', 'token', 'credential']
+
+/**
+ * Writes to stderr without waiting for it: a reader that stalls must not stall
+ * the relay, so at most a megabyte waits and what exceeds that is lost.
+ */
+function stderrSink(): DestinationStream & { flushSync(): void } {
+  const sink = destination({ dest: 2, sync: false, minLength: 0, maxLength: 1 << 20 })
+  // A full disk or a closed pipe is no reason to stop relaying.
+  sink.on('error', () => {})
+  return sink
+}
+
+function textSink(
+  sink: { write(line: string): unknown; flushSync?: () => void },
+  colour: boolean,
+): DestinationStream & { flushSync(): void } {
+  return {
+    write: line => void sink.write(formatText(JSON.parse(line), colour)),
+    flushSync: () => sink.flushSync?.(),
+  }
+}
+
+function isTerminal(options: LogOptions): boolean {
+  return options.stream === undefined && process.stderr.isTTY === true
+}
+
+function clean(fields: Fields): Record<string, unknown> {
+  const cleaned: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue
+    if (typeof value === 'string') cleaned[name] = printable(value)
+    else cleaned[name] = typeof value === 'object' ? value.map(text => printable(text)) : value
+  }
+  return cleaned
+}

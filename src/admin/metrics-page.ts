@@ -1,0 +1,67 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Counters } from '../base/counters.ts'
+import type { Tally } from './tally.ts'
+
+/** Where the figures come from. Read when somebody asks for the page, not before. */
+export interface Figures {
+  readonly version: string
+  readonly realm: string
+  readonly counters: Counters
+  readonly tally: Tally
+  users(): number
+  allocationsLimit(): number
+  sockets(): number
+  connections(): number
+  ports(): { readonly used: number; readonly total: number }
+  /** Seconds since the epoch at which the certificate expires; undefined without one. */
+  certificateExpires(): number | undefined
+  /** How the last reload went, and when one last went well, in seconds since the epoch. */
+  reload(): { readonly ok: boolean; readonly at: number }
+  ready(): boolean
+  draining(): boolean
+}
+
+/** One sample: its labels and its value. */
+export type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
+
+/** Adds metrics whose samples are read at each scrape. */
+export class Page {
+  readonly #registry: Registry
+
+  constructor(registry: Registry) {
+    this.#registry = registry
+  }
+
+  counter(name: string, help: string, labelNames: string[], read: () => Iterable<Sample>): void {
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [labels, value] of read()) this.inc(labels, value)
+      },
+    })
+  }
+
+  gauge(name: string, help: string, labelNames: string[], read: () => Iterable<Sample>): void {
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      collect() {
+        // A reset leaves a zero behind where there are no labels, and no figure is not zero.
+        this.reset()
+        this.remove({})
+        for (const [labels, value] of read()) this.set(labels, value)
+      },
+    })
+  }
+}
+
+/** A single sample without labels. */
+export function only(value: number): Sample[] {
+  return [[{}, value]]
+}

@@ -1,0 +1,207 @@
+import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { COUNTER_NAMES, type CounterName } from '../base/counters.ts'
+import { VIA, type Via } from '../base/via.ts'
+import { addCoturnMetrics } from './metrics-coturn.ts'
+import { type Figures, only, Page, type Sample } from './metrics-page.ts'
+import type { Tally } from './tally.ts'
+
+export interface MetricsOptions {
+  /** Serves coturn's names beside our own, so that its dashboards keep working. */
+  readonly coturnNames: boolean
+  /** Figures of the process itself: CPU, memory, event loop, descriptors. */
+  readonly process: boolean
+}
+
+/**
+ * Builds the metrics page. Labels come from small fixed sets: transports,
+ * directions, codes, reasons, and the homeservers of the configuration.
+ */
+export function createMetrics(figures: Figures, options: MetricsOptions): Registry {
+  const registry = new Registry()
+  const page = new Page(registry)
+  if (options.process) collectDefaultMetrics({ register: registry })
+  addState(page, figures)
+  addProtocol(page, figures)
+  addTraffic(page, figures)
+  addHomeservers(page, figures)
+  addDurations(registry, figures.tally)
+  if (options.coturnNames) addCoturnMetrics(page, figures)
+  return registry
+}
+
+function addState(page: Page, figures: Figures): void {
+  page.gauge('taciturn_build_info', 'Version of the relay and of Node.', ['version', 'node'], () => [
+    [{ version: figures.version, node: process.versions.node }, 1],
+  ])
+  page.gauge('taciturn_ready', '1 while the relay takes new calls.', [], () => only(Number(figures.ready())))
+  page.gauge('taciturn_draining', '1 while the relay only serves the calls it has.', [], () =>
+    only(Number(figures.draining())),
+  )
+  page.gauge('taciturn_allocations', 'Allocations that are open now.', ['transport'], () =>
+    VIA.filter(via => via !== 'relay').map(via => [{ transport: via }, figures.tally.live[via]]),
+  )
+  page.gauge('taciturn_allocations_limit', 'Allocations that may be open at once.', [], () =>
+    only(figures.allocationsLimit()),
+  )
+  page.gauge('taciturn_users', 'Users who hold an allocation now.', [], () => only(figures.users()))
+  page.gauge('taciturn_sockets', 'UDP sockets that are open now.', [], () => only(figures.sockets()))
+  page.gauge('taciturn_connections', 'TCP and TLS connections that are open now.', [], () =>
+    only(figures.connections()),
+  )
+  page.gauge('taciturn_relay_ports', 'Relay ports, by state.', ['state'], () => {
+    const { used, total } = figures.ports()
+    return [
+      [{ state: 'used' }, used],
+      [{ state: 'free' }, Math.max(0, total - used)],
+    ]
+  })
+  page.gauge(
+    'taciturn_certificate_expiry_timestamp_seconds',
+    'When the TLS certificate expires, in seconds since the epoch.',
+    [],
+    () => {
+      const expires = figures.certificateExpires()
+      return expires === undefined ? [] : only(expires)
+    },
+  )
+  page.gauge(
+    'taciturn_config_last_reload_successful',
+    '1 if the last reload of the configuration went well.',
+    [],
+    () => only(Number(figures.reload().ok)),
+  )
+  page.gauge(
+    'taciturn_config_last_reload_success_timestamp_seconds',
+    'When the configuration was last read without a fault, in seconds since the epoch.',
+    [],
+    () => only(figures.reload().at),
+  )
+}
+
+function addProtocol(page: Page, figures: Figures): void {
+  const { counters, tally } = figures
+  page.counter('taciturn_requests_total', 'Requests received, by method.', ['method'], () =>
+    REQUESTS.map(([name, method]) => [{ method }, counters.read(name)]),
+  )
+  page.counter('taciturn_allocations_opened_total', 'Allocations opened.', [], () =>
+    only(counters.read('allocationOpened')),
+  )
+  page.counter('taciturn_allocations_closed_total', 'Allocations closed, by reason.', ['reason'], () =>
+    Object.entries(tally.closed).map(([reason, count]) => [{ reason }, count]),
+  )
+  page.counter(
+    'taciturn_auth_failures_total',
+    'Requests that were not let in. first-401 is how every session begins and no fault.',
+    ['reason'],
+    () => AUTH.map(([name, reason]) => [{ reason }, counters.read(name)]),
+  )
+  page.counter('taciturn_rejected_total', 'Requests answered with an error, by reason.', ['reason'], () =>
+    Object.entries(tally.rejected).map(([reason, count]) => [{ reason }, count]),
+  )
+  page.counter('taciturn_errors_total', 'Error answers sent, by STUN error code.', ['code'], () =>
+    ERRORS.map(name => [{ code: name.slice('error'.length) }, counters.read(name)]),
+  )
+  page.counter('taciturn_drops_total', 'Packets dropped without an answer, by reason.', ['reason'], () =>
+    DROPS.map(name => [{ reason: snake(name.slice('drop'.length)) }, counters.read(name)]),
+  )
+  page.counter('taciturn_events_total', 'Other things that happened, by kind.', ['event'], () =>
+    OTHERS.map(name => [{ event: snake(name) }, counters.read(name)]),
+  )
+}
+
+function addTraffic(page: Page, figures: Figures): void {
+  const each = (unit: 'packets' | 'bytes') => (): Sample[] =>
+    CLIENT_VIA.flatMap((via): Sample[] => {
+      const { toPeer, toClient } = figures.counters.traffic(via)
+      return [
+        [{ transport: via, direction: 'to_peer' }, toPeer[unit]],
+        [{ transport: via, direction: 'to_client' }, toClient[unit]],
+      ]
+    })
+  const labels = ['transport', 'direction']
+  page.counter(
+    'taciturn_relayed_packets_total',
+    "Payloads relayed, by the client's transport.",
+    labels,
+    each('packets'),
+  )
+  page.counter(
+    'taciturn_relayed_bytes_total',
+    "Octets relayed, by the client's transport; headers excluded.",
+    labels,
+    each('bytes'),
+  )
+}
+
+function addHomeservers(page: Page, figures: Figures): void {
+  const { homeservers } = figures.tally
+  const each = (value: 'allocations' | 'opened') => () =>
+    [...homeservers].map(([homeserver, tally]): Sample => [{ homeserver }, tally[value]])
+  page.gauge(
+    'taciturn_homeserver_allocations',
+    'Allocations that users of a homeserver hold now.',
+    ['homeserver'],
+    each('allocations'),
+  )
+  page.counter(
+    'taciturn_homeserver_allocations_opened_total',
+    'Allocations that users of a homeserver opened.',
+    ['homeserver'],
+    each('opened'),
+  )
+  page.counter(
+    'taciturn_homeserver_relayed_bytes_total',
+    'Octets that ended allocations of a homeserver relayed.',
+    ['homeserver', 'direction'],
+    () =>
+      [...homeservers].flatMap(([homeserver, tally]): Sample[] => [
+        [{ homeserver, direction: 'to_peer' }, tally.bytesToPeer],
+        [{ homeserver, direction: 'to_client' }, tally.bytesToClient],
+      ]),
+  )
+}
+
+function addDurations(registry: Registry, tally: Tally): void {
+  const durations = new Histogram({
+    name: 'taciturn_allocation_duration_seconds',
+    help: 'How long ended allocations lived.',
+    labelNames: ['transport'],
+    buckets: [10, 60, 300, 900, 1800, 3600, 7200, 21600, 43200],
+    registers: [registry],
+  })
+  tally.onClosed((via, seconds) => durations.observe({ transport: via }, seconds))
+}
+
+const CLIENT_VIA: readonly Via[] = VIA.filter(via => via !== 'relay')
+
+const REQUESTS: readonly (readonly [CounterName, string])[] = [
+  ['binding', 'Binding'],
+  ['allocateRequest', 'Allocate'],
+  ['refreshRequest', 'Refresh'],
+  ['createPermissionRequest', 'CreatePermission'],
+  ['channelBindRequest', 'ChannelBind'],
+]
+
+const AUTH = COUNTER_NAMES.filter(name => name === 'unauthenticated' || name.startsWith('auth')).map(
+  name => [name, name === 'unauthenticated' ? 'first-401' : kebab(name.slice('auth'.length))] as const,
+)
+const ERRORS = COUNTER_NAMES.filter(name => /^error[0-9]/.test(name))
+const DROPS = COUNTER_NAMES.filter(name => name.startsWith('drop'))
+/** What has no metric of its own yet; a counter that is added shows up here by itself. */
+const OTHERS = COUNTER_NAMES.filter(
+  name =>
+    !REQUESTS.some(([request]) => request === name) &&
+    !AUTH.some(([auth]) => auth === name) &&
+    !ERRORS.includes(name) &&
+    !DROPS.includes(name) &&
+    name !== 'allocationOpened' &&
+    name !== 'allocationClosed',
+)
+
+function kebab(camel: string): string {
+  return camel.replace(/(?!^)[A-Z]/g, '-$&').toLowerCase()
+}
+
+function snake(camel: string): string {
+  return camel.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase()
+}

@@ -1,0 +1,70 @@
+import { VIA, type Via } from '../base/via.ts'
+import type { CloseReason, Event, RejectReason } from '../core/event.ts'
+
+/** What one configured homeserver's users hold and have used. */
+export interface HomeserverTally {
+  allocations: number
+  opened: number
+  bytesToPeer: number
+  bytesToClient: number
+}
+
+/**
+ * Counts what the relay tells, for the metrics page. Keys are homeservers of
+ * the configuration and words of the program; a user or an address never
+ * becomes one, so the page is as large with a hundred thousand users as with ten.
+ */
+export class Tally {
+  readonly live: Record<Via, number> = zeroes(VIA)
+  readonly rejected: Partial<Record<RejectReason, number>> = {}
+  readonly closed: Partial<Record<CloseReason, number>> = {}
+  readonly homeservers = new Map<string, HomeserverTally>()
+  #onClosed: ((via: Via, seconds: number) => void) | undefined
+
+  /** Names the homeservers that are counted apart; one that has left the configuration is forgotten. */
+  configure(homeservers: readonly string[]): void {
+    for (const name of this.homeservers.keys()) if (!homeservers.includes(name)) this.homeservers.delete(name)
+    for (const name of homeservers) {
+      if (this.homeservers.has(name)) continue
+      this.homeservers.set(name, { allocations: 0, opened: 0, bytesToPeer: 0, bytesToClient: 0 })
+    }
+  }
+
+  /** Calls `observe` with the duration of each allocation that ends. */
+  onClosed(observe: (via: Via, seconds: number) => void): void {
+    this.#onClosed = observe
+  }
+
+  count(event: Event): void {
+    switch (event.kind) {
+      case 'opened': {
+        this.live[event.via]++
+        const homeserver = this.homeservers.get(event.owner.tenant)
+        if (!homeserver) return
+        homeserver.allocations++
+        homeserver.opened++
+        return
+      }
+      case 'closed': {
+        // A client that left while its sockets were being bound: what never opened is not counted.
+        if (event.relayed.length === 0) return
+        this.live[event.via]--
+        this.closed[event.reason] = (this.closed[event.reason] ?? 0) + 1
+        this.#onClosed?.(event.via, (event.at - event.since) / 1000)
+        const homeserver = this.homeservers.get(event.owner.tenant)
+        if (!homeserver) return
+        homeserver.allocations = Math.max(0, homeserver.allocations - 1)
+        homeserver.bytesToPeer += event.traffic.toPeer.bytes
+        homeserver.bytesToClient += event.traffic.toClient.bytes
+        return
+      }
+      case 'rejected':
+        this.rejected[event.why] = (this.rejected[event.why] ?? 0) + 1
+        return
+    }
+  }
+}
+
+function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {
+  return Object.fromEntries(keys.map(key => [key, 0])) as Record<K, number>
+}

@@ -1,0 +1,187 @@
+import { type Address, ipKey } from '../base/address.ts'
+import type { AllocationId } from '../base/ids.ts'
+import type { Claim } from '../core/command.ts'
+import type { Owner } from '../core/event.ts'
+
+/** How many allocations and reserved ports may be held at once. */
+export interface Quotas {
+  readonly perUser: number
+  /** Per client IPv4 address, or per /64 of an IPv6 one. */
+  readonly perAddress: number
+  /** By homeserver name; those not in it are bounded by `total` alone. */
+  readonly perTenant: ReadonlyMap<string, number>
+  readonly total: number
+}
+
+/** 486 where someone's share is used up, 508 where the server is full (RFC 8656 §7.2). */
+export interface Refusal {
+  readonly code: 486 | 508
+  readonly why: string
+}
+
+/**
+ * The book of quota units. One unit is an allocation, of one family or two, or
+ * a port that is reserved for a later one (RFC 8656 §7.2). Units are counted
+ * against the user, never against the timestamp in a user name, so a fresh
+ * credential is no fresh quota.
+ *
+ * A unit is reserved before the bind and confirmed after it; whichever way the
+ * claim ends, `release` gives back exactly what it still holds, once.
+ */
+export class Admission {
+  #quotas: Quotas
+  #total = 0
+  readonly #byUser = new Map<string, number>()
+  readonly #byAddress = new Map<string, number>()
+  readonly #byTenant = new Map<string, number>()
+  readonly #holds = new Map<AllocationId, Hold>()
+  /** Reserved ports that no token has claimed yet, by holder. */
+  readonly #spare = new Map<string, number>()
+
+  constructor(quotas: Quotas) {
+    this.#quotas = quotas
+  }
+
+  /** Applies other limits; what is held already stays. */
+  configure(quotas: Quotas): void {
+    this.#quotas = quotas
+  }
+
+  /** Takes the units of a claim, or says why not and takes none. */
+  reserve(claim: Claim): Refusal | undefined {
+    const holder = holderOf(claim.owner, claim.client)
+    const token = claim.reserved && holderOf(claim.reserved.owner, claim.reserved.client)
+    const moved = token !== undefined && this.#takeSpare(token) ? token : undefined
+    const units = claim.port === 'pair' ? 2 : 1
+    if (moved) this.#count(moved, -1)
+    const refusal = this.#refuse(holder, units)
+    if (refusal) {
+      if (moved) this.#giveSpare(moved)
+      return refusal
+    }
+    this.#count(holder, units)
+    this.#holds.set(claim.allocation, { holder, units, moved })
+    return undefined
+  }
+
+  /** Settles a claim whose sockets are bound. The second unit of a pair now belongs to the reservation. */
+  confirm(allocation: AllocationId): void {
+    const hold = this.#holds.get(allocation)
+    if (!hold) return
+    if (hold.units === 2) addTo(this.#spare, spareKey(hold.holder), 1)
+    this.#holds.set(allocation, { holder: hold.holder, units: 1, moved: undefined })
+  }
+
+  /** Gives back what an allocation holds, confirmed or not; a token that was not used up is good again. */
+  release(allocation: AllocationId): void {
+    const hold = this.#holds.get(allocation)
+    if (!hold) return
+    this.#holds.delete(allocation)
+    this.#count(hold.holder, -hold.units)
+    if (hold.moved) this.#giveSpare(hold.moved)
+  }
+
+  /** Gives back the unit of a reserved port that nobody claimed. */
+  unreserve(owner: Owner, client: Address): void {
+    const holder = holderOf(owner, client)
+    if (this.#takeSpare(holder)) this.#count(holder, -1)
+  }
+
+  /** Units held in all. */
+  get total(): number {
+    return this.#total
+  }
+
+  /** Users who hold at least one unit. */
+  get users(): number {
+    return this.#byUser.size
+  }
+
+  get limit(): number {
+    return this.#quotas.total
+  }
+
+  heldByUser(owner: Owner): number {
+    return this.#byUser.get(userKey(owner)) ?? 0
+  }
+
+  heldByTenant(tenant: string): number {
+    return this.#byTenant.get(tenant) ?? 0
+  }
+
+  heldByAddress(client: Address): number {
+    return this.#byAddress.get(networkKey(client)) ?? 0
+  }
+
+  #refuse(holder: Holder, units: number): Refusal | undefined {
+    const quotas = this.#quotas
+    if ((this.#byUser.get(holder.user) ?? 0) + units > quotas.perUser) {
+      return { code: 486, why: 'limits.allocationsPerUser' }
+    }
+    if ((this.#byAddress.get(holder.network) ?? 0) + units > quotas.perAddress) {
+      return { code: 486, why: 'limits.allocationsPerAddress' }
+    }
+    const share = quotas.perTenant.get(holder.tenant)
+    if (share !== undefined && (this.#byTenant.get(holder.tenant) ?? 0) + units > share) {
+      return { code: 486, why: 'homeservers[].limits.allocations' }
+    }
+    if (this.#total + units > quotas.total) return { code: 508, why: 'limits.allocations' }
+    return undefined
+  }
+
+  #count(holder: Holder, units: number): void {
+    this.#total += units
+    addTo(this.#byUser, holder.user, units)
+    addTo(this.#byAddress, holder.network, units)
+    addTo(this.#byTenant, holder.tenant, units)
+  }
+
+  #takeSpare(holder: Holder): boolean {
+    if (!this.#spare.has(spareKey(holder))) return false
+    addTo(this.#spare, spareKey(holder), -1)
+    return true
+  }
+
+  #giveSpare(holder: Holder): void {
+    addTo(this.#spare, spareKey(holder), 1)
+    this.#count(holder, 1)
+  }
+}
+
+interface Holder {
+  readonly tenant: string
+  readonly user: string
+  readonly network: string
+}
+
+interface Hold {
+  readonly holder: Holder
+  readonly units: 1 | 2
+  /** Whose reservation the unit came from, until the claim is settled. */
+  readonly moved: Holder | undefined
+}
+
+function holderOf(owner: Owner, client: Address): Holder {
+  return { tenant: owner.tenant, user: userKey(owner), network: networkKey(client) }
+}
+
+/** A tenant's name cannot hold NUL, so no user of one homeserver can pass for another's. */
+function userKey(owner: Owner): string {
+  return `${owner.tenant}\0${owner.user}`
+}
+
+/** An IPv6 customer holds a /64 at the least and can use every address in it. */
+function networkKey(client: Address): string {
+  return client.family === 4 ? `4${ipKey(client.ip)}` : `6${ipKey(client.ip.subarray(0, 8))}`
+}
+
+function spareKey(holder: Holder): string {
+  return `${holder.network.length}:${holder.network}${holder.user}`
+}
+
+/** Entries go at zero, so the maps are as large as what is held now. */
+function addTo(counts: Map<string, number>, key: string, units: number): void {
+  const held = (counts.get(key) ?? 0) + units
+  if (held > 0) counts.set(key, held)
+  else counts.delete(key)
+}

@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** The share of ports, descriptors and allocations at which new calls had better go elsewhere. */
+const PORTS_FULL = 0.95
+const ALLOCATIONS_FULL = 0.95
+const DESCRIPTORS_FULL = 0.9
+
+/** What readiness is judged by. */
+export interface Vitals {
+  readonly listening: boolean
+  readonly draining: boolean
+  readonly ports: { readonly used: number; readonly total: number }
+  readonly allocations: { readonly held: number; readonly limit: number }
+  /** Open files of the process and how many it may have; undefined where the system does not say. */
+  readonly descriptors: { readonly open: number; readonly limit: number } | undefined
+  /** Milliseconds since the epoch; undefined without a certificate. */
+  readonly certificateExpires: number | undefined
+  readonly now: number
+}
+
+/** Says in words why the relay should get no new calls; nothing when it may. */
+export function notReady(vitals: Vitals): string[] {
+  const reasons: string[] = []
+  if (!vitals.listening) reasons.push('listeners are not bound')
+  if (vitals.draining) reasons.push('draining')
+  const { ports, allocations, descriptors } = vitals
+  if (ports.used > PORTS_FULL * ports.total) {
+    reasons.push(`relay ports nearly used up: ${ports.used} of ${ports.total}`)
+  }
+  if (allocations.held > ALLOCATIONS_FULL * allocations.limit) {
+    reasons.push(`allocations nearly used up: ${allocations.held} of ${allocations.limit}`)
+  }
+  if (descriptors && descriptors.open > DESCRIPTORS_FULL * descriptors.limit) {
+    reasons.push(`file descriptors nearly used up: ${descriptors.open} of ${descriptors.limit}`)
+  }
+  if (vitals.certificateExpires !== undefined && vitals.certificateExpires <= vitals.now) {
+    reasons.push('the TLS certificate has expired')
+  }
+  return reasons
+}
+
+/** Reads how many descriptors this process has open and may have; undefined where there is no /proc. */
+export function readDescriptors(): { open: number; limit: number } | undefined {
+  try {
+    const open = readdirSync('/proc/self/fd').length
+    const soft = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1]
+    if (soft === undefined) return undefined
+    return { open, limit: soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft) }
+  } catch {
+    return undefined
+  }
+}
