@@ -1,0 +1,213 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import t from 'tap'
+
+/** What each folder of `src` may import. `types` are only there while compiling, so they tie nothing together. */
+const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly types?: readonly string[] }> =
+  {
+    base: { values: [] },
+    wire: { values: ['base'] },
+    core: { values: ['base', 'wire'] },
+    auth: { values: ['base', 'wire'], types: ['core'] },
+    forward: { values: ['base', 'wire'] },
+    shard: { values: ['base', 'wire', 'core', 'forward'] },
+    client: { values: ['base', 'wire'] },
+    net: { values: ['base', 'wire'], types: ['shard', 'core'] },
+    config: { values: ['base', 'wire'], types: ['core'] },
+    admin: { values: ['base'], types: ['core', 'config'] },
+    server: {
+      values: ['base', 'wire', 'core', 'auth', 'forward', 'shard', 'client', 'net', 'config', 'admin'],
+    },
+    cli: { values: ['base', 'server', 'config', 'auth', 'client'], types: ['core', 'admin'] },
+  }
+
+/** Folders that have no sockets, no clock and no randomness of their own. */
+const PURE = ['base', 'wire', 'core', 'auth', 'forward', 'shard', 'client']
+const PURE_CRYPTO = ['createHash', 'createHmac', 'timingSafeEqual']
+
+/** What a pure folder would have to name to reach for the world. */
+const IMPURE = [
+  'Date\\.now',
+  'new Date\\(\\)',
+  'performance',
+  'Math\\.random',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'queueMicrotask',
+  'process\\.',
+  'console\\.',
+  'globalThis',
+  'getRandomValues',
+]
+
+interface Import {
+  readonly from: string
+  readonly typesOnly: boolean
+  readonly names: readonly string[]
+}
+interface Source {
+  /** Path below `src`, with `/`. */
+  readonly path: string
+  readonly folder: string
+  readonly text: string
+  readonly imports: readonly Import[]
+}
+
+const root = resolve(import.meta.dirname, '../../src')
+const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter(path => path.endsWith('.ts'))
+  .map(path => readSource(path.replaceAll('\\', '/')))
+
+t.test('there is something to check', t => {
+  t.ok(sources.length > 20)
+  t.ok(sources.some(source => source.imports.some(one => one.from.startsWith('../'))))
+  t.end()
+})
+
+t.test('every folder is in the table', t => {
+  const unknown = sources.filter(source => !(source.folder in MAY_IMPORT)).map(source => source.path)
+  t.same(unknown, [])
+  t.end()
+})
+
+t.test('arrows between folders point one way', t => {
+  const wrong: string[] = []
+  for (const { path, folder, imports } of sources) {
+    const allowed = MAY_IMPORT[folder]
+    if (!allowed) continue
+    for (const { from, typesOnly } of imports) {
+      if (!from.startsWith('.')) continue
+      const target = relative(root, resolve(root, dirname(path), from)).replaceAll('\\', '/')
+      const other = target.split('/')[0]!
+      if (target.startsWith('..')) {
+        // package.json is the one file outside that a program may read of itself.
+        if (target !== '../package.json') wrong.push(`${path} imports ${from}, outside src`)
+      } else if (other !== folder && !allowed.values.includes(other)) {
+        const asType = allowed.types?.includes(other) ?? false
+        if (!asType) wrong.push(`${path} imports ${from}`)
+        else if (!typesOnly) wrong.push(`${path} imports ${from} for more than its types`)
+      }
+    }
+  }
+  t.same(wrong, [])
+  t.end()
+})
+
+t.test('no file imports itself in a circle, types aside', t => {
+  const edges = new Map<string, string[]>()
+  for (const { path, imports } of sources) {
+    const targets = imports.filter(one => !one.typesOnly && one.from.startsWith('.'))
+    edges.set(
+      path,
+      targets.map(one => join(dirname(path), one.from).replaceAll('\\', '/')),
+    )
+  }
+  const done = new Set<string>()
+  const circles: string[] = []
+  const visit = (path: string, trail: readonly string[]) => {
+    if (trail.includes(path)) circles.push([...trail.slice(trail.indexOf(path)), path].join(' > '))
+    else if (!done.has(path)) {
+      for (const target of edges.get(path) ?? []) visit(target, [...trail, path])
+      done.add(path)
+    }
+  }
+  for (const path of edges.keys()) visit(path, [])
+  t.same(circles, [])
+  t.end()
+})
+
+t.test('relative imports name the file with its extension', t => {
+  const wrong = sources.flatMap(({ path, imports }) =>
+    imports
+      .filter(one => one.from.startsWith('.') && !/\.(ts|json)$/.test(one.from))
+      .map(one => `${path}: ${one.from}`),
+  )
+  t.same(wrong, [])
+  t.end()
+})
+
+t.test('pure folders take nothing of Node but Buffer and hashing', t => {
+  const wrong: string[] = []
+  for (const { path, folder, imports } of sources) {
+    if (!PURE.includes(folder)) continue
+    for (const { from, typesOnly, names } of imports) {
+      if (from.startsWith('.') || typesOnly || from === 'node:buffer') continue
+      const others = names.filter(name => !PURE_CRYPTO.includes(name))
+      if (from !== 'node:crypto') wrong.push(`${path} imports ${from}`)
+      else if (others.length > 0) wrong.push(`${path} imports ${others.join(', ')} from node:crypto`)
+    }
+  }
+  t.same(wrong, [])
+  t.end()
+})
+
+t.test('pure folders have no clock, timer, randomness or output of their own', t => {
+  const impure = new RegExp(`\\b(${IMPURE.join('|')})`)
+  const wrong = sources
+    .filter(source => PURE.includes(source.folder))
+    .flatMap(({ path, text }) => {
+      const found = impure.exec(withoutComments(text))
+      return found ? [`${path}: ${found[0]}`] : []
+    })
+  t.same(wrong, [])
+  t.end()
+})
+
+t.test('nothing in src is random without being told how', t => {
+  const wrong = sources.filter(({ text }) => /\bMath\.random\b/.test(withoutComments(text)))
+  t.same(
+    wrong.map(source => source.path),
+    [],
+  )
+  t.end()
+})
+
+t.test('no file only passes on what others export', t => {
+  const wrong = sources.filter(({ text }) =>
+    /^export\s+(type\s+)?(\*|\{[^}]*\})\s+from\b/m.test(withoutComments(text)),
+  )
+  t.same(
+    wrong.map(source => source.path),
+    [],
+  )
+  t.end()
+})
+
+t.test('exports have names', t => {
+  const wrong = sources.filter(({ text }) => /^export\s+default\b/m.test(withoutComments(text)))
+  t.same(
+    wrong.map(source => source.path),
+    [],
+  )
+  t.end()
+})
+
+function readSource(path: string): Source {
+  const text = readFileSync(join(root, path), 'utf8')
+  const imports: Import[] = []
+  const bare = withoutComments(text)
+  for (const [, type, names, from] of bare.matchAll(
+    /^import\s+(type\s+)?(?:([^'"]*?)\s+from\s+)?['"]([^'"]+)['"]/gm,
+  )) {
+    imports.push({ from: from!, typesOnly: type !== undefined, names: namesOf(names ?? '') })
+  }
+  for (const [, from] of bare.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g)) {
+    imports.push({ from: from!, typesOnly: false, names: [] })
+  }
+  return { path, folder: path.split('/')[0]!, text, imports }
+}
+
+/** The names in an import clause; `* as x` counts as everything. */
+function namesOf(clause: string): string[] {
+  return clause
+    .replace(/[{}]/g, '')
+    .split(',')
+    .map(name => name.trim())
+    .filter(name => name !== '' && !name.startsWith('type '))
+    .map(name => name.split(/\s+as\s+/)[0]!.trim())
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+}
