@@ -1,0 +1,250 @@
+import { type Address, type Family, parseAddress } from '../../src/base/address.ts'
+import { type Batch, PASS } from '../../src/base/batch.ts'
+import { Counters } from '../../src/base/counters.ts'
+import { Meters } from '../../src/base/meters.ts'
+import type { Seconds, Time } from '../../src/base/time.ts'
+import type { Authenticate } from '../../src/core/authenticate.ts'
+import type { Reach, RelayConfig } from '../../src/core/config.ts'
+import type { Event } from '../../src/core/event.ts'
+import { Relay } from '../../src/core/relay.ts'
+import { RouteTable } from '../../src/forward/route-table.ts'
+import { Shard } from '../../src/shard/shard.ts'
+import { longTermKey, userhash } from '../../src/wire/integrity.ts'
+import { dice, octets, seedOf } from './random.ts'
+import { SimClient, type SimClientOptions } from './sim-client.ts'
+import { SimNet } from './sim-net.ts'
+import { SimPeer } from './sim-peer.ts'
+import { SimWorld, type SimWorldOptions } from './sim-world.ts'
+import { Timeline } from './timeline.ts'
+
+export interface SimOptions extends Partial<SimWorldOptions> {
+  readonly seed?: number
+  /** Milliseconds one way, and what is added at random. */
+  readonly latency?: number
+  readonly jitter?: number
+  readonly loss?: number
+  readonly duplication?: number
+  /** `none`: the core relays every datagram itself. */
+  readonly forwarder?: 'table' | 'none'
+  /** Replaces parts of the relay's configuration. */
+  readonly config?: Partial<RelayConfig>
+  readonly limits?: Partial<RelayConfig['limits']>
+  /** Peer policy; everything but 10.0.0.0/8 unless said otherwise. */
+  readonly reach?: (peer: Address) => Reach
+  /** Looks users up; unless said otherwise, `user` and `password` of every simulated client. */
+  readonly authenticate?: Authenticate
+}
+
+/** 2027-01-15 08:00:00 UTC. */
+export const START = 1_800_000_000_000 as Time
+export const REALM = 'example.org'
+/** Where the server listens. */
+export const SERVER = {
+  4: parseAddress('203.0.113.1:3478')!,
+  6: parseAddress('[2001:db8:cafe::1]:3478')!,
+} as const
+
+/**
+ * A relay as it runs in production (shard, core and route table) in a
+ * simulated world: time passes only in `advance`, chance comes from `seed`, so
+ * a failing run repeats exactly.
+ *
+ *     const sim = new Sim()
+ *     const bob = sim.peer('198.51.100.7:40000')
+ *     const alice = sim.client('192.0.2.10:50000')
+ *     alice.allocate()
+ *     alice.bind(0x4001, bob)
+ *     alice.send(0x4001, 'hello')
+ *
+ * Requests wait for their answer, and nothing else makes time pass.
+ */
+export class Sim {
+  readonly timeline = new Timeline(START)
+  readonly net: SimNet
+  readonly world: SimWorld
+  readonly relay: Relay
+  readonly shard: Shard
+  readonly routes: RouteTable
+  readonly counters = new Counters()
+  readonly config: RelayConfig
+  /** Milliseconds within which the server has answered, if at all. */
+  readonly roundTrip: number
+  readonly #users = new Map<string, string>()
+  readonly #seed: number
+
+  constructor(options: SimOptions = {}) {
+    const seed = (this.#seed = options.seed ?? 1)
+    const faults = {
+      seed,
+      latency: options.latency ?? 0,
+      jitter: options.jitter ?? 0,
+      loss: options.loss ?? 0,
+      duplication: options.duplication ?? 0,
+    }
+    const worldOptions: SimWorldOptions = {
+      relayFamilies: options.relayFamilies ?? [4, 6],
+      ports: options.ports ?? [49152, 65535],
+      allocationsPerUser: options.allocationsPerUser ?? Number.POSITIVE_INFINITY,
+      openDelay: options.openDelay ?? 0,
+      batching: options.batching ?? 16,
+    }
+    this.roundTrip = 2 * (faults.latency + faults.jitter) + worldOptions.openDelay
+    this.config = relayConfig(options, octets(dice(seedOf(seed, 'relay'))))
+    this.net = new SimNet(this.timeline, faults)
+    const meters = new Meters()
+    const authenticate = options.authenticate ?? (request => this.#lookUp(request))
+    this.relay = new Relay(this.config, authenticate, this.counters, meters)
+    const Table = options.forwarder === 'none' ? NoTable : RouteTable
+    this.routes = new Table(this.counters, meters, octets(dice(seedOf(seed, 'routes'))))
+    let world: SimWorld | undefined
+    const roll = dice(seedOf(seed, 'ports'))
+    this.shard = new Shard(this.relay, this.routes, inbox => {
+      world = new SimWorld(inbox, this.net, this.timeline, roll, worldOptions)
+      return world
+    })
+    this.world = world!
+    this.world.listen(SERVER[4])
+    this.world.listen(SERVER[6])
+    this.#tickEverySecond()
+  }
+
+  get now(): Time {
+    return this.timeline.now()
+  }
+
+  /** A further UDP listener. */
+  listen(at: string): Address {
+    const listener = parseAddress(at)!
+    this.world.listen(listener)
+    return listener
+  }
+
+  peer(at: string): SimPeer {
+    return new SimPeer(parseAddress(at)!, this.net, () => this.settle())
+  }
+
+  client(at: string, options: SimClientOptions = {}): SimClient {
+    const user = options.user ?? '@alice:example.org'
+    const password = options.password ?? `password of ${user}`
+    if (options.registered !== false) this.#users.set(options.username ?? user, password)
+    const random = octets(dice(seedOf(this.#seed, `client ${at}`)))
+    const wrong = options.wrongPassword ? `not the ${password}` : password
+    return new SimClient(this, parseAddress(at)!, { ...options, user, password: wrong }, random)
+  }
+
+  /** A user that nobody has a connection for yet. */
+  register(user: string, password: string): void {
+    this.#users.set(user, password)
+  }
+
+  /** Lets time pass, delivering and ticking as it goes. */
+  advance(milliseconds: number): void {
+    this.timeline.runUntil((this.now + milliseconds) as Time)
+  }
+
+  /** Does everything that is due now; no time passes. */
+  settle(): void {
+    this.timeline.runUntil(this.now)
+  }
+
+  /** Lets time pass until `done`, at most `milliseconds`. */
+  wait(done: () => boolean, milliseconds: number): void {
+    const end = (this.now + milliseconds) as Time
+    this.settle()
+    while (!done()) {
+      const next = this.timeline.next()
+      if (next === undefined || next > end) break
+      this.timeline.runUntil(next)
+    }
+  }
+
+  /** Makes the next bind of a relay socket fail, in either family or in this one. */
+  failNextBind(_error: 'EADDRINUSE', family?: Family): void {
+    this.world.failNextBind(family)
+  }
+
+  /** Reports an ICMP error for a datagram that went from a relayed address to a peer. */
+  unreachable(relayed: Address, peer: Address, icmp: { type: number; code: number; data?: number }): void {
+    const socket = this.world.socketAt(relayed)
+    if (socket === undefined) throw new Error('nothing is bound there')
+    this.shard.unreachable({ socket, peer, type: icmp.type, code: icmp.code, data: icmp.data ?? 0 })
+    this.settle()
+  }
+
+  drain(on: boolean): void {
+    this.shard.drain(on)
+    this.settle()
+  }
+
+  /** Changes the relay's configuration as a reload would. */
+  configure(change: Partial<RelayConfig>, authenticate?: Authenticate): void {
+    this.shard.configure({ ...this.config, ...change }, authenticate ?? (request => this.#lookUp(request)))
+  }
+
+  /** The facts of one kind, first to last. */
+  told<K extends Event['kind']>(kind: K): (Event & { kind: K })[] {
+    return this.world.events.filter((event): event is Event & { kind: K } => event.kind === kind)
+  }
+
+  /** Allocations that live in the core. */
+  get allocations(): number {
+    return [...this.relay.allocations()].length
+  }
+
+  #tickEverySecond(): void {
+    const next = (this.now + 1000) as Time
+    this.timeline.at(next, () => {
+      this.shard.tick()
+      this.#tickEverySecond()
+    })
+  }
+
+  #lookUp(request: Parameters<Authenticate>[0]): ReturnType<Authenticate> {
+    const found = [...this.#users].filter(([username]) =>
+      request.username === undefined
+        ? userhash(username, request.realm).equals(request.userhash ?? Buffer.alloc(0))
+        : username === request.username,
+    )
+    return found.map(([username, password]) => ({
+      tenant: 'example.org',
+      user: username,
+      username,
+      key: longTermKey(username, request.realm, password, request.algorithm),
+      expired: false,
+      paused: false,
+    }))
+  }
+}
+
+/** A table that knows nothing: every datagram goes to the core. */
+class NoTable extends RouteTable {
+  override forward(batch: Batch): number {
+    for (let slot = 0; slot < batch.count; slot++) batch.verdict[slot] = PASS
+    return batch.count
+  }
+}
+
+export const seconds = (count: number): number => count * 1000
+export const minutes = (count: number): number => count * 60_000
+
+function relayConfig(options: SimOptions, random: RelayConfig['random']): RelayConfig {
+  return {
+    realm: REALM,
+    reasonPhrases: false,
+    mappedAddress: false,
+    classicStun: false,
+    legacyChannelNumbers: false,
+    sha256: true,
+    userhash: false,
+    lifetime: { default: 600 as Seconds, max: 3600 as Seconds },
+    nonceLifetime: 600 as Seconds,
+    families: [4, 6],
+    defaultFamily: 'ipv4',
+    dontFragment: false,
+    strictExpiry: false,
+    reach: options.reach ?? (peer => (peer.family === 4 && peer.ip[0] === 10 ? 'no' : 'yes')),
+    random,
+    ...options.config,
+    limits: { permissionsPerAllocation: 256, channelsPerAllocation: 256, ...options.limits },
+  }
+}
