@@ -1,0 +1,107 @@
+// Says which rules of docs/conformance.md the tests cover, by the ids in their names.
+//
+//   node scripts/conformance.mjs            figures per section, and what is not covered
+//   node scripts/conformance.mjs --check    exits 1 if a rule has neither test nor explanation
+//   node scripts/conformance.mjs --list     every rule with the tests that cover it
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * @typedef {{ id: string, section: string, rule: string, instead: string, heading: string }} Row
+ * @typedef {{ file: string, name: string }} Test
+ */
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+const ID = /\b[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*-(?:\d+|GEN)\b/g
+
+/**
+ * Reads the rows of the tables that have ids.
+ * @param {string} markdown
+ * @returns {Row[]}
+ */
+function readRows(markdown) {
+  /** @type {Row[]} */
+  const rows = []
+  let heading = ''
+  for (const line of markdown.split('\n')) {
+    if (line.startsWith('## ')) heading = line.slice(3)
+    const cells = line.split('|').map(cell => cell.trim())
+    if (cells.length !== 6 || cells[1] === undefined || cells[1].match(ID)?.[0] !== cells[1]) continue
+    const [, id, section = '', rule = '', instead = ''] = cells
+    rows.push({ id, section, rule, instead, heading })
+  }
+  return rows
+}
+
+/**
+ * Finds the ids that stand in brackets in the string literals of test files.
+ * @param {string} folder
+ * @returns {Map<string, Test[]>}
+ */
+function readTests(folder) {
+  /** @type {Map<string, Test[]>} */
+  const tests = new Map()
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (!/\.test\.(ts|mjs|js)$/.test(file)) continue
+    const text = readFileSync(join(folder, file), 'utf8')
+    for (const [, , literal = ''] of text.matchAll(/(['"`])((?:(?!\1)[^\\\n]|\\.)*\[[A-Z0-9, -]+\])\1/g)) {
+      for (const id of literal.slice(literal.lastIndexOf('[')).match(ID) ?? []) {
+        const known = tests.get(id) ?? []
+        known.push({ file, name: literal })
+        tests.set(id, known)
+      }
+    }
+  }
+  return tests
+}
+
+/**
+ * The id without its number.
+ * @param {string} id
+ */
+function familyOf(id) {
+  return id.slice(0, id.lastIndexOf('-'))
+}
+
+const rows = readRows(readFileSync(join(root, 'docs/conformance.md'), 'utf8'))
+const tests = readTests(join(root, 'test'))
+const ids = new Set(rows.map(row => row.id))
+const twice = rows.filter((row, i) => rows.findIndex(one => one.id === row.id) !== i).map(row => row.id)
+// Tests may carry other marks of the same form; one of our families must exist.
+const families = new Set(rows.map(row => familyOf(row.id)))
+const unknown = [...tests.keys()].filter(id => !ids.has(id) && families.has(familyOf(id)))
+const uncovered = rows.filter(row => row.instead === '' && !tests.has(row.id))
+const explained = rows.filter(row => row.instead !== '')
+
+if (process.argv.includes('--list')) {
+  for (const row of rows) {
+    console.log(`${row.id}  ${row.rule}`)
+    for (const test of tests.get(row.id) ?? []) console.log(`    ${test.file}: ${test.name}`)
+    if (row.instead !== '') console.log(`    instead: ${row.instead}`)
+  }
+} else {
+  const width = Math.max(...rows.map(row => row.heading.length))
+  console.log(`${'section'.padEnd(width)}  rules  tested  explained  open`)
+  for (const heading of new Set(rows.map(row => row.heading))) {
+    const mine = rows.filter(row => row.heading === heading)
+    const figures = [
+      String(mine.length).padStart(5),
+      String(mine.filter(row => tests.has(row.id)).length).padStart(6),
+      String(mine.filter(row => row.instead !== '').length).padStart(9),
+      String(mine.filter(row => uncovered.includes(row)).length).padStart(4),
+    ]
+    console.log(`${heading.padEnd(width)}  ${figures.join('  ')}`)
+  }
+  const tested = rows.filter(row => tests.has(row.id)).length
+  console.log(
+    `\n${rows.length} rules: ${tested} tested, ${explained.length} explained, ${uncovered.length} open`,
+  )
+  for (const row of uncovered) console.log(`  open: ${row.id}  ${row.rule}`)
+}
+for (const id of unknown) console.error(`a test names ${id}, which docs/conformance.md does not have`)
+for (const id of twice) console.error(`docs/conformance.md has ${id} twice`)
+
+const wrong = uncovered.length + unknown.length + twice.length > 0
+if (process.argv.includes('--check') && wrong) process.exitCode = 1
