@@ -1,0 +1,96 @@
+import { formatIp } from '../base/address.ts'
+import { formatRange, type Range } from '../base/range.ts'
+import { formatListener, overlap } from './listener.ts'
+import { relayKey } from './relay-address.ts'
+import type { Report } from './report.ts'
+import type { Listener, RelayAddress, Settings } from './settings.ts'
+
+/** How many ports are so few that the next call may find none. */
+const FEW_PORTS = 32
+
+/** Checks what two keys say together. Sections in `broken` were not understood and are left out. */
+export function checkTogether(settings: Settings, report: Report, broken: ReadonlySet<string>): void {
+  if (!broken.has('listen')) checkListeners(settings, report, broken)
+  if (!broken.has('relay')) checkRelay(settings, report)
+  if (!broken.has('homeservers') && !broken.has('users')) checkIssuers(settings, report)
+  if (!broken.has('peers')) checkPeers(settings.peers, report)
+  if (settings.alternate) checkAlternate(settings.alternate, report)
+}
+
+function checkListeners(
+  { listen, tls, metrics }: Settings,
+  report: Report,
+  broken: ReadonlySet<string>,
+): void {
+  for (const [i, listener] of listen.entries()) {
+    if (listener.transport === 'tls' && !tls && !broken.has('tls')) {
+      report.error(['listen', i], 'listener-tls', { given: formatListener(listener) })
+    }
+    const first = listen.findIndex(other => overlap(other, listener))
+    if (first < i) {
+      report.error(['listen', i], 'listener-overlap', {
+        given: formatListener(listener),
+        other: formatListener(listen[first < 0 ? i : first]!),
+      })
+    }
+  }
+  if (tls && !listen.some(listener => listener.transport === 'tls')) report.warn(['tls'], 'tls-unused')
+  if (metrics) checkMetrics(metrics.listen, listen, report)
+}
+
+function checkMetrics(at: Listener['address'], listen: readonly Listener[], report: Report): void {
+  const page: Listener = { transport: 'tcp', address: at }
+  const taken = listen.find(listener => overlap(listener, page))
+  if (taken) report.error(['metrics'], 'metrics-overlap', { other: formatListener(taken) })
+  const isLoopback = at.family === 4 ? at.ip[0] === 127 : formatIp(at.ip) === '::1'
+  if (!isLoopback) report.warn(['metrics'], 'metrics-open', { given: formatIp(at.ip) })
+}
+
+function checkRelay({ relay }: Settings, report: Report): void {
+  const seen = new Set<number | string>()
+  for (const [i, address] of relay.addresses.entries()) {
+    const key = relayKey(address)
+    if (seen.has(key))
+      report.error(['relay', 'addresses', i], 'relay-address-twice', { given: named(address) })
+    seen.add(key)
+  }
+  const ports = relay.ports.to - relay.ports.from + 1
+  if (ports < FEW_PORTS) report.warn(['relay', 'ports'], 'ports-scarce', { ports })
+}
+
+function named(address: 'auto' | RelayAddress): string {
+  return address === 'auto' ? 'auto' : formatIp(address.local)
+}
+
+/** Without anybody who may issue credentials, the relay serves nobody; it is never open to all. */
+function checkIssuers({ homeservers, users }: Settings, report: Report): void {
+  if (homeservers.length === 0 && users.length === 0) report.error([], 'no-issuer')
+  else if (users.length === 0 && homeservers.every(({ paused }) => paused)) {
+    report.warn(['homeservers'], 'all-paused')
+  }
+}
+
+function checkPeers({ deny, allow, only }: Settings['peers'], report: Report): void {
+  if (!deny.includes('recommended') && only.length === 0) report.warn(['peers', 'deny'], 'peers-open')
+  const lists: readonly (readonly [string, readonly ('recommended' | Range)[]])[] = [
+    ['deny', deny],
+    ['allow', allow],
+    ['only', only],
+  ]
+  for (const [list, ranges] of lists) {
+    for (const [i, range] of ranges.entries()) {
+      const isMapped = range !== 'recommended' && formatRange(range) === '::ffff:0:0/96'
+      if (isMapped) report.warn(['peers', list, i], 'range-mapped')
+    }
+  }
+}
+
+/** ALTERNATE-SERVER must be of the family that the client came by (RFC 8489 §14.15), so one each is of use. */
+function checkAlternate({ addresses }: NonNullable<Settings['alternate']>, report: Report): void {
+  const families = new Set<number>()
+  for (const [i, { family }] of addresses.entries()) {
+    if (families.has(family))
+      report.warn(['alternate', 'servers', i], 'alternate-family', { family: `IPv${family}` })
+    families.add(family)
+  }
+}

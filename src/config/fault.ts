@@ -1,0 +1,15 @@
+import type { MessageKey } from './messages.ts'
+
+/** What fills the placeholders of a message. Never a secret: these are printed. */
+export type Values = Readonly<Record<string, string | number>>
+
+/** Why a value was not accepted: a message and what to fill it with. Returned, not thrown. */
+export class Fault {
+  readonly key: MessageKey
+  readonly values: Values
+
+  constructor(key: MessageKey, values: Values = {}) {
+    this.key = key
+    this.values = values
+  }
+}

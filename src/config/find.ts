@@ -1,0 +1,80 @@
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { homedir, userInfo } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
+import { Fault } from './fault.ts'
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+const SYSTEM_FILE = '/etc/taciturn/turnserver.json'
+const SYSTEM_STATE = '/var/lib/taciturn'
+
+/**
+ * Finds the configuration file: the one asked for, that of TACITURN_CONFIG,
+ * `turnserver.json` beside us, or the machine's. `null` where there is none to be found.
+ */
+export function findConfig(asked: string | undefined, env: Env, cwd: string): string | null {
+  const named = asked ?? env.TACITURN_CONFIG
+  if (named) return named
+  return [join(cwd, 'turnserver.json'), SYSTEM_FILE].find(isThere) ?? null
+}
+
+/** Resolves the state folder. It is not made here. */
+export function findState(written: string, folder: string, env: Env): string | Fault {
+  if (env.TACITURN_STATE) return resolve(folder, env.TACITURN_STATE)
+  if (written !== 'auto') return expandPath(written, folder, env)
+  // systemd gives a list when a unit has several state directories.
+  const given = env.STATE_DIRECTORY?.split(':')[0]
+  if (given) return given
+  if (isWritable(SYSTEM_STATE) || (!isThere(SYSTEM_STATE) && userInfo().uid === 0)) return SYSTEM_STATE
+  const home = env.XDG_STATE_HOME
+  return join(home && isAbsolute(home) ? home : join(homedir(), '.local', 'state'), 'taciturn')
+}
+
+/** Makes a path of the configuration absolute: beside the file, or in systemd's credential store. */
+export function expandPath(written: string, folder: string, env: Env): string | Fault {
+  if (!written.startsWith('$')) return resolve(folder, written)
+  const inStore = /^\$(?:CREDENTIALS_DIRECTORY|\{CREDENTIALS_DIRECTORY\})\/(.+)$/.exec(written)
+  if (!inStore) return new Fault('path-variable', { given: written })
+  if (!env.CREDENTIALS_DIRECTORY) return new Fault('path-credentials', { given: written, name: inStore[1]! })
+  return join(env.CREDENTIALS_DIRECTORY, inStore[1]!)
+}
+
+/** Reads a file that the operator named; a fault says why it cannot be read. */
+export function readNamed(file: string): string | Fault {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return new Fault('file-missing', { file })
+    if (code === 'EACCES' || code === 'EPERM') {
+      return new Fault('file-unreadable', { file: quoted(file), user: userInfo().username })
+    }
+    return code === 'EISDIR'
+      ? new Fault('file-folder', { file })
+      : new Fault('file-error', { file, code: code ?? '?' })
+  }
+}
+
+/** True when everybody on this machine can read the file. */
+export function isWorldReadable(file: string): boolean {
+  if (process.platform === 'win32') return false
+  return (statSync(file, { throwIfNoEntry: false })?.mode ?? 0) % 8 >= 4
+}
+
+/** A path as a shell takes it. */
+export function quoted(file: string): string {
+  return /^[\w./:@%+-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}

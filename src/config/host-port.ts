@@ -1,0 +1,53 @@
+import { type Address, address, formatAddress, parseIp } from '../base/address.ts'
+import { Fault } from './fault.ts'
+
+/** Reads `203.0.113.7:3478`, `[2001:db8::7]` and the like; the port may be left out. */
+export function parseHostPort(text: string, defaultPort: number): Address | Fault {
+  const [host, port] = split(text)
+  if (host === '*' || host === '') return new Fault('host-any', { given: text })
+  if (port !== undefined && !isPort(port)) return new Fault('port', { given: port })
+  const ip = parseIp(unbracketed(host))
+  if (!ip)
+    return host.includes('%')
+      ? new Fault('host-zone', { given: host })
+      : new Fault('host-name', { given: host })
+  if (ip.length === 16 && !host.startsWith('[')) return new Fault('host-brackets', { given: host })
+  return address(ip, port === undefined ? defaultPort : Number(port))
+}
+
+/**
+ * Reads the address of a small HTTP server, `http://127.0.0.1:9641`. Port 0 means any free one.
+ */
+export function parseHttpAddress(text: string): Address | Fault {
+  const match = /^http:\/\/([^/]*)\/?$/.exec(text.trim())
+  if (!match) return new Fault('http-address', { given: text })
+  return parseHostPort(match[1]!, 9641)
+}
+
+/** Reads where clients may turn to instead: an address of another relay. */
+export function parseAlternate(text: string): Address | Fault {
+  const found = parseHostPort(text.trim(), 3478)
+  if (found instanceof Fault) return found
+  const isNowhere = found.port === 0 || found.ip.every(octet => octet === 0)
+  return isNowhere ? new Fault('alternate', { given: text }) : found
+}
+
+export function formatHttpAddress(at: Address): string {
+  return `http://${formatAddress(at)}`
+}
+
+function isPort(text: string): boolean {
+  return /^[0-9]{1,5}$/.test(text) && Number(text) <= 65535
+}
+
+/** The host with its brackets, and the port where there is one. An unbracketed IPv6 address is all host. */
+function split(text: string): [host: string, port: string | undefined] {
+  const bracket = text.startsWith('[') ? text.indexOf(']') : -1
+  const colon = text.indexOf(':', bracket + 1)
+  if (colon < 0 || (bracket < 0 && text.indexOf(':', colon + 1) >= 0)) return [text, undefined]
+  return [text.slice(0, colon), text.slice(colon + 1)]
+}
+
+function unbracketed(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host
+}

@@ -1,0 +1,35 @@
+import { formatAddress } from '../base/address.ts'
+import { Fault } from './fault.ts'
+import { parseHostPort } from './host-port.ts'
+import type { Listener } from './settings.ts'
+
+/** RFC 8656 §4: 3478 for TURN over UDP and TCP, 5349 over TLS. */
+const PORT = { udp: 3478, tcp: 3478, tls: 5349 } as const
+
+/** Reads `udp://0.0.0.0:3478` or `tls://[::]:5349`. Port 0 means any free one. */
+export function parseListener(text: string): Listener | Fault {
+  const match = /^([A-Za-z]+):\/\/([^/]*)\/?$/.exec(text.trim())
+  if (!match) return new Fault('listener', { given: text })
+  const transport = match[1]!.toLowerCase()
+  if (transport !== 'udp' && transport !== 'tcp' && transport !== 'tls') {
+    return new Fault('listener-transport', { given: transport })
+  }
+  const address = parseHostPort(match[2]!, PORT[transport])
+  return address instanceof Fault ? address : { transport, address }
+}
+
+export function formatListener(listener: Listener): string {
+  return `${listener.transport}://${formatAddress(listener.address)}`
+}
+
+/** True when both would bind the same port of the same address; TCP and TLS share theirs. */
+export function overlap(a: Listener, b: Listener): boolean {
+  const sameSocket = (a.transport === 'udp') === (b.transport === 'udp')
+  if (!sameSocket || a.address.port !== b.address.port || a.address.port === 0) return false
+  if (a.address.family !== b.address.family) return false
+  return a.address.key === b.address.key || isAny(a) || isAny(b)
+}
+
+function isAny(listener: Listener): boolean {
+  return listener.address.ip.every(octet => octet === 0)
+}

@@ -1,0 +1,220 @@
+import { hostname } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import { address, parseIp } from '../base/address.ts'
+import { checkTls } from './certificate.ts'
+import { checkTogether } from './check.ts'
+import { explain } from './explain.ts'
+import { Fault } from './fault.ts'
+import { type Env, expandPath, findConfig, findState, isWorldReadable, quoted, readNamed } from './find.ts'
+import { type Place, readHomeservers, readUsers } from './issuers.ts'
+import type { Language } from './messages.ts'
+import { nearest } from './nearest.ts'
+import { inOneLine } from './problem.ts'
+import { Report } from './report.ts'
+import { schema, type Written } from './schema.ts'
+import { keptSecret, keptSecretFile } from './secrets.ts'
+import type { Homeserver, Limits, Listener, Settings, TlsFiles } from './settings.ts'
+import { Source } from './source.ts'
+import { parseRealm } from './text.ts'
+
+export interface LoadOptions {
+  /** The file to read; without it, see `findConfig`. */
+  readonly path?: string
+  readonly env?: Env
+  /** Folder that a file is looked for in. */
+  readonly cwd?: string
+  /** Language of `warnings`. */
+  readonly language?: Language
+  /** False: makes no secret where there is none yet, so the embedded homeserver may have none. */
+  readonly mayWrite?: boolean
+}
+
+/** Settings, and where they come from. */
+export interface Loaded {
+  readonly settings: Settings
+  /** Absolute path of the configuration file, or null for the embedded defaults. */
+  readonly source: string | null
+  /** Files that the settings depend on: configuration, secrets, certificate and key. */
+  readonly files: readonly string[]
+  /** One line each. */
+  readonly warnings: readonly string[]
+  /** What nobody asked for: a realm made of the machine's name, listeners on every address, a secret of our own. */
+  readonly defaults: { readonly realm: boolean; readonly listen: boolean; readonly secret: boolean }
+}
+
+/**
+ * Reads the configuration and every file that it names. Throws `ConfigError`
+ * with all that is wrong; nothing is bound before this has returned.
+ */
+export function load(options: LoadOptions = {}): Loaded {
+  const env = options.env ?? process.env
+  const cwd = options.cwd ?? process.cwd()
+  const file = findConfig(options.path, env, cwd)
+  const source = file === null ? null : resolve(cwd, file)
+  const place: Place = { folder: source ? dirname(source) : cwd, env, files: new Set(source ? [source] : []) }
+  const { report, written, broken } = source ? readSource(source, file!) : readNothing()
+
+  const tls = written.tls && !broken.has('tls') ? readTls(written.tls, place, report) : undefined
+  const state = findState(written.state, place.folder, env)
+  if (state instanceof Fault) report.fault(['state'], state)
+  const homeservers =
+    source || state instanceof Fault
+      ? readHomeservers(written.homeservers, place, report)
+      : ownHomeserver(state, options.mayWrite ?? true, place, report)
+  const settings: Settings = {
+    realm: written.realm ?? machineRealm(),
+    listen: written.listen ?? everywhere(tls !== undefined),
+    ...(tls && { tls }),
+    relay: written.relay,
+    homeservers,
+    users: readUsers(written.users, report),
+    peers: written.peers,
+    limits: readLimits(written.limits),
+    credentials: readCredentials(written.credentials),
+    protocol: written.protocol,
+    ...(written.alternate && { alternate: readAlternate(written.alternate) }),
+    metrics: readMetrics(written.metrics),
+    workers: written.workers,
+    udp: written.udp,
+    log: written.log,
+    stop: written.stop,
+    state: state instanceof Fault ? '' : state,
+  }
+  checkTogether(settings, report, broken)
+  if (source) checkFileMode(source, written, report)
+  report.settle()
+  return {
+    settings,
+    source,
+    files: [...place.files],
+    warnings: report.warnings.map(warning => inOneLine(warning, options.language ?? 'en')),
+    defaults: { realm: !written.realm, listen: !written.listen, secret: source === null },
+  }
+}
+
+interface Reading {
+  readonly report: Report
+  readonly written: Written
+  /** Sections that were not understood; `written` has their defaults. */
+  readonly broken: ReadonlySet<string>
+}
+
+function readNothing(): Reading {
+  return { report: new Report(), written: schema.parse({}), broken: new Set() }
+}
+
+function readSource(path: string, shownAs: string): Reading {
+  const text = readNamed(path)
+  if (text instanceof Fault) {
+    const report = new Report(shownAs)
+    report.fault([], text)
+    report.settle()
+  }
+  const source = new Source(text as string)
+  const report = new Report(shownAs, source)
+  for (const { what, spot } of source.syntaxErrors) report.syntax(what, spot)
+  report.settle()
+  for (const { path, spot, firstLine } of source.duplicates()) report.duplicate(path, spot, firstLine)
+  return { report, ...readSections(source.value(), report) }
+}
+
+/** Reads section by section, so that a mistake in one does not hide those in the others. */
+function readSections(value: unknown, report: Report): Omit<Reading, 'report'> {
+  const written = schema.parse({}) as Record<string, unknown>
+  const broken = new Set<string>()
+  const isObject = value !== null && typeof value === 'object' && !Array.isArray(value)
+  if (!isObject) report.error([], 'want-object', { found: Array.isArray(value) ? '[…]' : String(value) })
+  const sections: Readonly<Record<string, (typeof schema.shape)[keyof typeof schema.shape]>> = schema.shape
+  for (const [key, given] of Object.entries(isObject ? (value as object) : {})) {
+    const section = Object.hasOwn(sections, key) ? sections[key] : undefined
+    if (!section) {
+      const guess = nearest(key, Object.keys(sections))
+      report.fault(
+        [key],
+        guess ? new Fault('unknown-key-guess', { key, guess }) : new Fault('unknown-key', { key }),
+        'key',
+      )
+      continue
+    }
+    const result = section.safeParse(given)
+    if (result.success) {
+      written[key] = result.data
+      continue
+    }
+    broken.add(key)
+    for (const issue of result.error.issues) {
+      for (const { path, fault, at } of explain(issue, given, section, [key])) report.fault(path, fault, at)
+    }
+  }
+  return { written: written as Written, broken: isObject ? broken : new Set(Object.keys(sections)) }
+}
+
+/** The homeserver of a relay without a configuration: whoever knows the secret in the state folder. */
+function ownHomeserver(state: string, mayWrite: boolean, place: Place, report: Report): Homeserver[] {
+  const secretFile = keptSecretFile(state)
+  const secret = keptSecret(state, mayWrite)
+  if (secret instanceof Fault) report.fault([], secret)
+  place.files.add(secretFile)
+  const secrets = typeof secret === 'string' ? [{ value: secret, algorithm: 'sha1' as const }] : []
+  return [{ name: 'default', secrets, secretFile, paused: false }]
+}
+
+function readTls(written: NonNullable<Written['tls']>, place: Place, report: Report): TlsFiles | undefined {
+  const certificate = expandPath(written.certificate, place.folder, place.env)
+  const key = expandPath(written.key, place.folder, place.env)
+  if (certificate instanceof Fault) report.fault(['tls', 'certificate'], certificate)
+  if (key instanceof Fault) report.fault(['tls', 'key'], key)
+  if (certificate instanceof Fault || key instanceof Fault) return { certificate: '', key: '' }
+  place.files.add(certificate).add(key)
+  const findings = checkTls({ certificate, key }, new Date())
+  if (findings.certificate) report.fault(['tls', 'certificate'], findings.certificate)
+  if (findings.key) report.fault(['tls', 'key'], findings.key)
+  for (const { key, values } of findings.warnings) report.warn(['tls', 'certificate'], key, values)
+  return { certificate, key }
+}
+
+/** The machine's name, where a realm may look like that. */
+function machineRealm(): string {
+  const name = hostname()
+  return parseRealm(name) instanceof Fault ? 'taciturn' : name
+}
+
+function everywhere(withTls: boolean): Listener[] {
+  const at = (transport: Listener['transport'], port: number): Listener[] =>
+    ['0.0.0.0', '::'].map(ip => ({ transport, address: address(parseIp(ip)!, port) }))
+  return [...at('udp', 3478), ...at('tcp', 3478), ...(withTls ? at('tls', 5349) : [])]
+}
+
+function readLimits({ bitrate, bitratePerUser, ...counts }: Written['limits']): Limits {
+  return {
+    ...counts,
+    ...(Number.isFinite(bitratePerUser) && { bytesPerSecondPerUser: bitratePerUser }),
+    ...(Number.isFinite(bitrate) && { bytesPerSecond: bitrate }),
+  }
+}
+
+function readCredentials({ maxLifetime, ...rest }: Written['credentials']): Settings['credentials'] {
+  return { ...rest, ...(maxLifetime !== 'unlimited' && { maxLifetime }) }
+}
+
+function readAlternate({
+  servers,
+  domain,
+}: NonNullable<Written['alternate']>): NonNullable<Settings['alternate']> {
+  return { addresses: servers, ...(domain !== undefined && { domain }) }
+}
+
+function readMetrics(written: Written['metrics']): Settings['metrics'] {
+  if (written === false) return false
+  return 'coturnNames' in written ? written : { listen: written, coturnNames: false }
+}
+
+/** Everybody on the machine could make credentials from a file that holds secrets and is open to all. */
+function checkFileMode(file: string, { homeservers, users }: Written, report: Report): void {
+  const holdsSecrets =
+    users.length > 0 ||
+    homeservers.some(({ secrets }) =>
+      secrets?.some(secret => typeof secret === 'string' || secret.value !== undefined),
+    )
+  if (holdsSecrets && isWorldReadable(file)) report.warn([], 'config-world', { file: quoted(file) })
+}

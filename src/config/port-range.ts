@@ -1,0 +1,20 @@
+import { Fault } from './fault.ts'
+
+export interface PortRange {
+  readonly from: number
+  readonly to: number
+}
+
+/** Reads `49152-65535`: the ports to relay from. */
+export function parsePorts(text: string): PortRange | Fault {
+  const match = /^ *([0-9]{1,6}) *- *([0-9]{1,6}) *$/.exec(text)
+  if (!match) return new Fault('ports', { given: text })
+  const from = Number(match[1])
+  const to = Number(match[2])
+  if (from > 65535 || to > 65535) return new Fault('port', { given: Math.max(from, to) })
+  if (from > to) return new Fault('ports-backwards', { given: text, mend: `${to}-${from}` })
+  if (from < 1024) return new Fault('ports-low', { given: from })
+  // A client that wants RTP and RTCP asks for a pair of ports (RFC 8656 §18.7).
+  if (to === from) return new Fault('ports-few', { given: text })
+  return { from, to }
+}

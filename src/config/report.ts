@@ -1,0 +1,57 @@
+import { Fault, type Values } from './fault.ts'
+import { isMessageKey, type MessageKey } from './messages.ts'
+import { ConfigError, type Problem } from './problem.ts'
+import type { Path, Source, Spot } from './source.ts'
+
+/** Gathers what is wrong with one configuration, so that all of it is said at once. */
+export class Report {
+  readonly #file: string | undefined
+  readonly #source: Source | undefined
+  readonly errors: Problem[] = []
+  readonly warnings: Problem[] = []
+
+  constructor(file?: string, source?: Source) {
+    this.#file = file
+    this.#source = source
+  }
+
+  /** Adds an error at the value that `path` leads to. */
+  error(path: Path, key: MessageKey, values: Values = {}): void {
+    this.fault(path, new Fault(key, values))
+  }
+
+  /** Adds an error that something else found; `at` says whether the key or its value is to blame. */
+  fault(path: Path, fault: Fault, at: 'key' | 'value' = 'value'): void {
+    this.errors.push(this.#problem(path, fault, at))
+  }
+
+  /** Adds an error of the JSON itself. `what` is the parser's name for it. */
+  syntax(what: string, spot: Spot): void {
+    const key = `syntax-${what}`
+    const fault = new Fault(isMessageKey(key) ? key : 'syntax', { what })
+    this.errors.push({ ...this.#problem([], fault, 'value'), spot })
+  }
+
+  /** Adds an error for a key that stands twice in one object. */
+  duplicate(path: Path, spot: Spot, firstLine: number): void {
+    const fault = new Fault('duplicate-key', { key: String(path.at(-1)), line: firstLine })
+    this.errors.push({ ...this.#problem(path, fault, 'key'), spot })
+  }
+
+  /** Adds what need not stop anybody. */
+  warn(path: Path, key: MessageKey, values: Values = {}): void {
+    this.warnings.push(this.#problem(path, new Fault(key, values), 'value'))
+  }
+
+  /** Throws all errors, in the order of the file. Returns where there are none. */
+  settle(): void {
+    if (this.errors.length === 0) return
+    const place = ({ spot }: Problem) => (spot ? spot.line * 100_000 + spot.column : 0)
+    throw new ConfigError(this.errors.toSorted((a, b) => place(a) - place(b)))
+  }
+
+  #problem(path: Path, fault: Fault, at: 'key' | 'value'): Problem {
+    const spot = this.#source?.locate(path, at === 'key')
+    return { fault, path, ...(this.#file !== undefined && { file: this.#file }), ...(spot && { spot }) }
+  }
+}

@@ -1,0 +1,340 @@
+import { z } from 'zod'
+import { parseDenied, parsePeers } from './cidr.ts'
+import { type DurationBounds, parseDuration } from './duration.ts'
+import { Fault } from './fault.ts'
+import { parseAlternate, parseHttpAddress } from './host-port.ts'
+import { parseListener } from './listener.ts'
+import type { MessageKey } from './messages.ts'
+import { parsePorts } from './port-range.ts'
+import { parseRate } from './rate.ts'
+import { parseRelayAddress } from './relay-address.ts'
+import { parseHomeserverName, parseRealm, parseTurnUri, parseUserName } from './text.ts'
+
+/*
+ * The one description of turnserver.json. Types, defaults, editor completion
+ * (turnserver.schema.json) and the check itself come from it. Every `describe`
+ * is what an editor shows at the key.
+ *
+ * A message that zod is given here is a key of `messages.ts`.
+ */
+
+const DAY = 86_400
+
+/** A text that means something: what `parse` makes of it, or its fault at the value. */
+function text<T>(
+  parse: (text: string) => T | Fault,
+  hints: { examples: string[]; pattern?: string },
+  kind: MessageKey,
+) {
+  return z
+    .string({ error: () => kind })
+    .meta(hints)
+    .transform((given, context): T => {
+      const value = parse(given)
+      if (!(value instanceof Fault)) return value
+      context.issues.push({ code: 'custom', input: given, params: value })
+      return z.NEVER
+    })
+}
+
+const duration = (bounds: DurationBounds, examples: string[]) =>
+  text(given => parseDuration(given, bounds), { examples }, 'want-duration')
+
+const rate = () => text(parseRate, { examples: ['2 Mbit/s', '500 kbit/s', 'unlimited'] }, 'want-rate')
+
+const peers = <T>(parse: (text: string) => T | Fault, examples: string[]) =>
+  z.array(text(parse, { examples }, 'want-text'))
+
+const count = (min: number, max: number) => z.int().min(min).max(max)
+
+const path = () => z.string().min(1)
+
+const secret = z.union(
+  [
+    z.string(),
+    z.strictObject({
+      value: z.string().exactOptional().describe('The secret itself.'),
+      file: path().exactOptional().describe('A file that holds the secret.'),
+      algorithm: z
+        .enum(['sha1', 'sha256'])
+        .default('sha1')
+        .describe('The hash that makes passwords of the secret. Every homeserver uses SHA-1.'),
+    }),
+  ],
+  { error: () => 'want-secret' },
+)
+
+const homeserver = z.strictObject({
+  name: text(parseHomeserverName, { examples: ['example.org'] }, 'want-text').describe(
+    'What the homeserver is called in logs and metrics; its server name is a good choice.',
+  ),
+  secrets: z
+    .array(secret)
+    .min(1)
+    .exactOptional()
+    .describe(
+      'Shared secrets, newest first. All of them are accepted, so a secret can be changed without cutting calls.',
+    ),
+  secretFile: path()
+    .exactOptional()
+    .describe(
+      'A file that holds one shared secret. "$CREDENTIALS_DIRECTORY/name" is a credential of systemd (LoadCredential=).',
+    ),
+  paused: z
+    .boolean()
+    .default(false)
+    .describe('Opens no new allocation for this homeserver; live ones go on.'),
+  uris: z
+    .array(text(parseTurnUri, { examples: ['turn:turn.example.org:3478?transport=udp'] }, 'want-text'))
+    .min(1)
+    .exactOptional()
+    .describe(
+      'The TURN URIs to hand out for this homeserver. Without it they are made from `listen` and `realm`.',
+    ),
+  limits: z
+    .strictObject({
+      allocations: count(1, 1_000_000).exactOptional().describe('Allocations of all its users together.'),
+      bitrate: rate().exactOptional().describe('Payload of all its users together.'),
+    })
+    .exactOptional()
+    .describe('The share of this homeserver.'),
+})
+
+const user = z.strictObject({
+  name: text(parseUserName, { examples: ['guest'] }, 'want-text').describe(
+    'The user name that clients send.',
+  ),
+  password: z.string().min(1).exactOptional().describe('The password.'),
+  keys: z
+    .strictObject({
+      md5: z
+        .string()
+        .regex(/^[0-9a-fA-F]{32}$/, 'want-md5')
+        .describe('MD5 of name:realm:password, in hexadecimal.'),
+      sha256: z
+        .string()
+        .regex(/^[0-9a-fA-F]{64}$/, 'want-sha256')
+        .exactOptional()
+        .describe('SHA-256 of name:realm:password, in hexadecimal.'),
+    })
+    .exactOptional()
+    .describe(
+      'The keys made from the password, so that the file need not hold it (RFC 8489, section 9.2.2).',
+    ),
+})
+
+export const schema = z.strictObject({
+  $schema: z.string().exactOptional().describe('Where editors find the description of this file.'),
+  realm: text(parseRealm, { examples: ['turn.example.org'] }, 'want-text')
+    .exactOptional()
+    .describe(
+      'The realm that clients authenticate in: the DNS name of this server. Default: the name of the machine.',
+    ),
+  listen: z
+    .array(
+      text(
+        parseListener,
+        { examples: ['udp://0.0.0.0:3478', 'tcp://[::]:3478', 'tls://[::]:5349'] },
+        'want-text',
+      ),
+    )
+    .min(1)
+    .exactOptional()
+    .describe(
+      'Where clients connect: udp://, tcp:// or tls:// and an IP address. Default: UDP and TCP 3478 on all addresses, and TLS 5349 where `tls` is set.',
+    ),
+  tls: z
+    .strictObject({
+      certificate: path().describe('The certificate with its chain, PEM (fullchain.pem).'),
+      key: path().describe('Its private key, PEM, without passphrase.'),
+    })
+    .exactOptional()
+    .describe('The certificate for tls:// listeners. The files are read again when they change.'),
+  relay: z
+    .strictObject({
+      addresses: z
+        .array(
+          text(parseRelayAddress, { examples: ['auto', '203.0.113.7', '10.0.0.5=203.0.113.7'] }, 'want-text'),
+        )
+        .min(1)
+        .prefault(['auto'])
+        .describe(
+          'The addresses that peers see. "auto" takes those of this machine; local=public is for 1:1 NAT.',
+        ),
+      ports: text(parsePorts, { examples: ['49152-65535'], pattern: '^[0-9]+ *- *[0-9]+$' }, 'want-text')
+        .prefault('49152-65535')
+        .describe('The UDP ports to relay from. A firewall must let them in.'),
+      defaultFamily: z
+        .enum(['ipv4', 'listener'])
+        .default('ipv4')
+        .describe(
+          'The family that clients get who ask for none: IPv4 (RFC 8656), or that of the address they came to.',
+        ),
+    })
+    .prefault({})
+    .describe('How traffic reaches peers.'),
+  homeservers: z
+    .array(homeserver)
+    .default([])
+    .describe(
+      'Who may issue credentials: Matrix homeservers, and all else that makes time-limited TURN credentials.',
+    ),
+  users: z.array(user).default([]).describe('Users with a fixed password, beside the homeservers.'),
+  peers: z
+    .strictObject({
+      deny: peers(parseDenied, ['recommended', '198.51.100.0/24', '192.0.2.1-192.0.2.9'])
+        .prefault(['recommended'])
+        .describe(
+          'Peers that are never reached. "recommended": private, special and own addresses. Beats `allow`.',
+        ),
+      allow: peers(parsePeers, ['192.168.1.0/24'])
+        .default([])
+        .describe('Parts of "recommended" that are reached all the same, such as a LAN.'),
+      only: peers(parsePeers, ['203.0.113.0/24'])
+        .default([])
+        .describe('When it has entries, no peer outside of them is reached.'),
+    })
+    .prefault({})
+    .describe('Which peers may be reached through the relay. All addresses are judged in every notation.'),
+  limits: z
+    .strictObject({
+      allocationsPerUser: count(1, 1_000_000)
+        .default(200)
+        .describe('Allocations of one user, on all devices.'),
+      allocationsPerAddress: count(1, 1_000_000)
+        .default(400)
+        .describe('Allocations from one client address: an IPv4 address, or an IPv6 /64.'),
+      allocations: count(1, 1_000_000).default(16_384).describe('Allocations in all.'),
+      bitratePerUser: rate()
+        .prefault('unlimited')
+        .describe('Payload of one user, both directions. More is dropped.'),
+      bitrate: rate().prefault('unlimited').describe('Payload in all, both directions. More is dropped.'),
+      lifetime: duration({ min: 60, max: DAY }, ['1h'])
+        .prefault('1h')
+        .describe('The longest lifetime of an allocation between two refreshes.'),
+      permissionsPerAllocation: count(1, 65_536).default(256).describe('Peer addresses permitted at a time.'),
+      channelsPerAllocation: count(1, 4096).default(256).describe('Channels bound at a time.'),
+      connections: count(1, 1_000_000).default(4096).describe('Open TCP and TLS connections.'),
+      connectionsPerAddress: count(1, 1_000_000)
+        .default(256)
+        .describe('Open TCP and TLS connections from one address.'),
+    })
+    .prefault({})
+    .describe('Bounds. A request above them is answered with an error; what is open stays open.'),
+  credentials: z
+    .strictObject({
+      grace: duration({ min: 0, max: DAY }, ['60s'])
+        .prefault('60s')
+        .describe('How long past its expiry a credential still opens an allocation, for clocks that differ.'),
+      strictExpiry: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Refuses an expired credential on refreshes too. This cuts calls longer than the credential lives.',
+        ),
+      maxLifetime: z
+        .union([z.literal('unlimited'), duration({ min: 60, max: 3650 * DAY }, ['unlimited', '24h', '7d'])], {
+          error: () => 'want-duration',
+        })
+        .default('unlimited')
+        .describe(
+          'The most that an expiry may lie in the future, against leaked credentials that never end.',
+        ),
+    })
+    .prefault({})
+    .describe('How time-limited credentials are judged.'),
+  protocol: z
+    .strictObject({
+      sha256: z.boolean().default(true).describe('Offers SHA-256 beside SHA-1 and MD5 (RFC 8489).'),
+      software: z
+        .union([z.literal(false), z.string().min(1).max(127)], { error: () => 'want-software' })
+        .default(false)
+        .describe(
+          'A SOFTWARE attribute for answers, or false: it makes answers larger and tells attackers the version.',
+        ),
+      reasonPhrases: z.boolean().default(false).describe('Reason phrases in error answers, for debugging.'),
+      mappedAddress: z
+        .boolean()
+        .default(false)
+        .describe('MAPPED-ADDRESS in Binding answers, for very old clients.'),
+      classicStun: z.boolean().default(false).describe('Answers STUN of RFC 3489, for very old clients.'),
+      legacyChannelNumbers: z
+        .boolean()
+        .default(false)
+        .describe('Takes channel numbers up to 0x7FFE (RFC 5766).'),
+    })
+    .prefault({})
+    .describe('What the answers hold. The defaults keep them small.'),
+  alternate: z
+    .strictObject({
+      servers: z
+        .array(text(parseAlternate, { examples: ['203.0.113.8:3478'] }, 'want-text'))
+        .min(1)
+        .describe('Addresses of the other relay, one for each family.'),
+      domain: z
+        .string()
+        .regex(/^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/, 'want-domain')
+        .exactOptional()
+        .describe('The name that its certificate has.'),
+    })
+    .exactOptional()
+    .describe('Where clients are sent while this relay drains (300 Try Alternate).'),
+  metrics: z
+    .union(
+      [
+        z.literal(false),
+        text(parseHttpAddress, { examples: ['http://127.0.0.1:9641'] }, 'want-metrics'),
+        z.strictObject({
+          listen: text(parseHttpAddress, { examples: ['http://127.0.0.1:9641'] }, 'want-text')
+            .prefault('http://127.0.0.1:9641')
+            .describe('Where /metrics, /healthz and /readyz are served.'),
+          coturnNames: z
+            .boolean()
+            .default(false)
+            .describe("Also writes coturn's metric names, for its dashboards."),
+        }),
+      ],
+      { error: () => 'want-metrics' },
+    )
+    .prefault('http://127.0.0.1:9641')
+    .describe('Where /metrics, /healthz and /readyz are served; false for nowhere.'),
+  workers: z
+    .union([z.literal('auto'), count(1, 1024)], { error: () => 'want-workers' })
+    .default('auto')
+    .describe('Threads that relay; "auto" suits the machine.'),
+  udp: z
+    .enum(['auto', 'native', 'dgram'])
+    .default('auto')
+    .describe('The UDP transport: the native one where it loads, or insist on one.'),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error'])
+        .default('info')
+        .describe('The least that is logged.'),
+      format: z
+        .enum(['auto', 'json', 'text'])
+        .default('auto')
+        .describe('"auto": text on a terminal, else JSON.'),
+      privacy: z
+        .enum(['pseudonym', 'truncated', 'full', 'none'])
+        .default('pseudonym')
+        .describe('How users and addresses appear: as pseudonyms, shortened, in full, or not at all.'),
+    })
+    .prefault({})
+    .describe('What is logged.'),
+  stop: z
+    .strictObject({
+      deadline: duration({ min: 0, max: DAY }, ['0s', '5m'])
+        .prefault('0s')
+        .describe('How long live allocations may go on after SIGTERM.'),
+    })
+    .prefault({})
+    .describe('How the relay ends.'),
+  state: path()
+    .default('auto')
+    .describe('The folder for what is kept; "auto": /var/lib/taciturn or the user\'s own.'),
+})
+
+/** The file with its texts read and its defaults filled in, before other files are looked at. */
+export type Written = z.output<typeof schema>

@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Fault } from './fault.ts'
+import { isWorldReadable, quoted, readNamed } from './find.ts'
+import { SECRET_LENGTH, weakness } from './weak-secret.ts'
+
+/** Reads a file that holds one secret, without the white space around it. */
+export function readSecretFile(file: string): string | Fault {
+  const text = readNamed(file)
+  if (text instanceof Fault) return text
+  if (isWorldReadable(file)) return new Fault('secret-world', { file: quoted(file) })
+  const secret = text.trim()
+  if (secret === '') return new Fault('secret-file-empty', { file: quoted(file) })
+  return /[\r\n]/.test(secret) ? new Fault('secret-lines', { file }) : secret
+}
+
+/** What speaks against a secret, or undefined. The fault does not repeat it. */
+export function secretFault(secret: string): Fault | undefined {
+  const weak = weakness(secret)
+  if (weak === 'short') return new Fault('secret-short', { length: secret.length, min: SECRET_LENGTH })
+  if (weak === 'repetitive') return new Fault('secret-repetitive')
+  if (weak === 'example') return new Fault('secret-example')
+  return secret.trim() === secret ? undefined : new Fault('secret-space')
+}
+
+/** Makes a secret that nobody can guess: 32 octets in hexadecimal, which survives every quoting. */
+export function freshSecret(): string {
+  return randomBytes(32).toString('hex')
+}
+
+/** The file that a relay without a configuration keeps its secret in. */
+export function keptSecretFile(state: string): string {
+  return join(state, 'secret')
+}
+
+/** Reads the secret in the state folder, and makes it first where there is none and `mayWrite`. */
+export function keptSecret(state: string, mayWrite: boolean): string | undefined | Fault {
+  const file = keptSecretFile(state)
+  const kept = readSecretFile(file)
+  if (!(kept instanceof Fault)) return secretFault(kept) ?? kept
+  if (kept.key !== 'file-missing') return kept
+  if (!mayWrite) return undefined
+  try {
+    mkdirSync(state, { recursive: true, mode: 0o700 })
+    // "wx": of two relays that start at the same moment, one writes and both read.
+    writeFileSync(file, `${freshSecret()}\n`, { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EEXIST') return new Fault('state-unwritable', { folder: state, code: code ?? '?' })
+  }
+  return readSecretFile(file)
+}

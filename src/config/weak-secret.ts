@@ -1,0 +1,46 @@
+/** Characters that a shared secret needs at the least: whoever holds one credential can try secrets offline. */
+export const SECRET_LENGTH = 16
+
+/** Secrets that manuals, samples and this project's own example print. */
+const KNOWN = new Set([
+  'example-shared-secret',
+  'n0t4ctuallymatr1xd0torgsshar3d5ecret4obviousreasons',
+  'thesharedsecretforturn',
+  'turnsharedsecretgoeshere',
+  'mysupersecretsharedsecret',
+  'logen-very-long-secret',
+  'examplesharedsecret',
+])
+
+const WORDS = new Set([
+  'north',
+  'south',
+  'secret',
+  'changeme',
+  'password',
+  'logen',
+  'coturn',
+  'turn',
+  'example',
+  'test',
+])
+
+/** Why anybody could guess the secret, or undefined when nothing speaks against it. */
+export function weakness(secret: string): 'short' | 'example' | 'repetitive' | undefined {
+  const lower = secret.toLowerCase()
+  if (isExampleWord(lower) || KNOWN.has(lower) || isPlaceholder(lower)) return 'example'
+  if (secret.length < SECRET_LENGTH) return 'short'
+  return new Set(secret).size < 6 ? 'repetitive' : undefined
+}
+
+/** True for the words that every guesser tries first. */
+export function isExampleWord(text: string): boolean {
+  return WORDS.has(text.toLowerCase())
+}
+
+/** `replace-with-…`, `YOUR_SHARED_SECRET`, `<secret>`, `[your secret key here]`. */
+function isPlaceholder(lower: string): boolean {
+  return /^[<[{]?(replace|change|insert|your|put)[-_ ]?(me|this|with|your|shared|secret|turn|here|it)\b/.test(
+    lower.replaceAll('_', ' '),
+  )
+}
