@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+/** What the addon exports. Numbers below 0 are a negated errno. */
+export interface NativeAddon {
+  /** Opens an epoll over any number of sockets. `wake` is called when one of them has something to read. */
+  open(layout: NativeLayout, wake: () => void): NativeSockets
+  /** Binds a socket that nobody reads yet; the record gets the address it was given. Returns a descriptor. */
+  listen(record: Uint8Array, flags: number, receiveBuffer: number, sendBuffer: number): number
+  duplicate(fd: number): number
+  release(fd: number): void
+  notify(path: string, text: string): number
+  /** Bits: 1 for UDP_GRO that can be trusted, 2 for UDP_SEGMENT. */
+  features(): number
+  /** Octets that a slot's payload must have room for. */
+  readonly largest: number
+  readonly stateWords: number
+}
+
+/** Typed arrays that both sides see. A batch, and what goes with it. */
+export interface NativeLayout {
+  readonly bytes: Uint8Array
+  readonly start: Uint32Array
+  readonly length: Uint32Array
+  readonly socket: Uint32Array
+  readonly remote: Uint8Array
+  readonly verdict: Uint8Array
+  /** TTL or hop limit of each datagram as it arrived; 0 where unknown. */
+  readonly ttl: Uint8Array
+  /** DSCP and ECN of each datagram as it arrived. */
+  readonly tos: Uint8Array
+  /** ICMP errors, `ERROR_WORDS` each. */
+  readonly errors: Uint32Array
+  /** Where the datagrams that caused them were going, a record each. */
+  readonly errorPeers: Uint8Array
+  readonly state: Uint32Array
+  /** One address record: the argument of `bind` and `sendOne`, and the result of `bind`. */
+  readonly scratch: Uint8Array
+}
+
+export interface NativeSockets {
+  /** Makes a socket, or adopts `fd` if that is not below 0. */
+  bind(id: number, fd: number, flags: number, receiveBuffer: number, sendBuffer: number): number
+  close(id: number): void
+  /** Fills the batch; returns how many datagrams it holds. */
+  receive(): number
+  /** Sends the slots marked SEND of a batch. Returns how many were lost. */
+  send(batch: number, count: number): number
+  sendOne(id: number, bytes: Uint8Array, dontFragment: boolean): number
+  /** Makes another batch known to `send`. Returns its number. */
+  lend(batch: Omit<NativeLayout, 'ttl' | 'tos' | 'errors' | 'errorPeers' | 'state' | 'scratch'>): number
+  stop(): void
+}
+
+/** Flags of `bind` and `listen`. */
+export const BindFlag = { reusePort: 1, v6only: 2, errors: 4, ttl: 8, tos: 16, gro: 32, apart: 64 } as const
+
+export const Feature = { gro: 1, gso: 2 } as const
+
+/** Words of one ICMP error: socket, errno × 256 + origin, type × 256 + code, information. */
+export const ERROR_WORDS = 4
+
+/** Words of `NativeLayout.state`. The last five count since the start, modulo 2^32. */
+export const State = {
+  errors: 0,
+  more: 1,
+  lostQueue: 2,
+  lostTooLong: 3,
+  lostFailed: 4,
+  buffer: 5,
+  receives: 6,
+  received: 7,
+  sends: 8,
+  sent: 9,
+  bursts: 10,
+} as const
+
+let loaded: NativeAddon | string | undefined
+
+/** Loads the addon built for this machine, once. Returns why not if that fails. */
+export function loadAddon(): NativeAddon | string {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): NativeAddon | string {
+  if (process.platform !== 'linux') return `the native transport is for Linux, not ${process.platform}`
+  const path = find(`prebuilds/linux-${process.arch}/taciturn.node`)
+  if (!path) return `no native transport was built for linux-${process.arch}`
+  try {
+    const addon = createRequire(import.meta.url)(path) as NativeAddon
+    if (addon.stateWords !== Object.keys(State).length) return `${path} belongs to another version`
+    return addon
+  } catch (error) {
+    return `${path} cannot be loaded: ${(error as Error).message}`
+  }
+}
+
+/** Looks above this file, which stands in src/net, dist/net or a bench's build. */
+function find(name: string): string | undefined {
+  return ['../../', '../../../']
+    .map(up => fileURLToPath(new URL(up + name, import.meta.url)))
+    .find(path => existsSync(path))
+}

@@ -1,0 +1,274 @@
+import { getSystemErrorName } from 'node:util'
+import { type Address, RECORD, readRecord, writeRecord } from '../base/address.ts'
+import { type Batch, createBatch, SEND } from '../base/batch.ts'
+import { Counter, type Counters } from '../base/counters.ts'
+import type { SocketId } from '../base/ids.ts'
+import {
+  BindFlag,
+  ERROR_WORDS,
+  Feature,
+  loadAddon,
+  type NativeAddon,
+  type NativeLayout,
+  type NativeSockets,
+  State,
+} from './native-addon.ts'
+import { readUnreachable } from './native-errors.ts'
+import type { SocketIds } from './socket-ids.ts'
+import type { Bind, Bound, NetInbox, UdpTransport } from './transport.ts'
+
+export interface NativeOptions {
+  /** Carry DSCP and ECN across (RFC 8656 §14, preferred behaviour); else what leaves has neither. */
+  readonly carryTos?: boolean
+  /** Decrement the TTL or hop limit as a router does (§13); else what leaves has the system's default. */
+  readonly carryTtl?: boolean
+  /** Have the kernel hand up bursts as one, where it can be trusted to. Default true. */
+  readonly gro?: boolean
+  /** Send bursts of equal size to one address with one call, where the kernel can. Default true. */
+  readonly gso?: boolean
+}
+
+/** Calls into the kernel, and the datagrams they moved, since the start; modulo 2^32. */
+export interface NativeTally {
+  readonly receives: number
+  readonly received: number
+  readonly sends: number
+  readonly sent: number
+  /** Sends that carried several datagrams (UDP_SEGMENT). */
+  readonly bursts: number
+}
+
+/** Opens the native transport; returns the reason if this machine has none. */
+export function openNative(
+  ids: SocketIds,
+  inbox: NetInbox,
+  counters: Counters,
+  options: NativeOptions = {},
+): NativeTransport | string {
+  const addon = loadAddon()
+  if (typeof addon === 'string') return addon
+  try {
+    return new NativeTransport(addon, ids, inbox, counters, options)
+  } catch (error) {
+    return `the native transport cannot be opened: ${(error as Error).message}`
+  }
+}
+
+/**
+ * UDP over the addon: all sockets of a shard in one epoll. When any of them
+ * can be read, one call comes in here; batches are then filled from as many
+ * sockets as are ready, and sent back to as many. A datagram costs no object
+ * and no call of its own.
+ */
+export class NativeTransport implements UdpTransport {
+  readonly dontFragment = true
+  readonly #ids: SocketIds
+  readonly #inbox: NetInbox
+  readonly #counters: Counters
+  readonly #native: NativeSockets
+  readonly #batch: Batch
+  readonly #layout: NativeLayout
+  readonly #state: Uint32Array
+  readonly #flags: number
+  /** Batches of other transports, by the number that the addon gave them. */
+  readonly #lent = new WeakMap<Batch, number>()
+  /** 1 where a socket of ours is. */
+  #owned = new Uint8Array(64)
+  #stopped = false
+
+  constructor(
+    addon: NativeAddon,
+    ids: SocketIds,
+    inbox: NetInbox,
+    counters: Counters,
+    options: NativeOptions,
+  ) {
+    this.#ids = ids
+    this.#inbox = inbox
+    this.#counters = counters
+    this.#batch = createBatch(SLOTS, SLOT_OCTETS)
+    this.#state = new Uint32Array(addon.stateWords)
+    this.#layout = {
+      bytes: this.#batch.bytes,
+      start: this.#batch.start,
+      length: this.#batch.length,
+      socket: this.#batch.socket,
+      remote: this.#batch.remote,
+      verdict: this.#batch.verdict,
+      ttl: new Uint8Array(SLOTS),
+      tos: new Uint8Array(SLOTS),
+      errors: new Uint32Array(ERRORS * ERROR_WORDS),
+      errorPeers: new Uint8Array(ERRORS * RECORD),
+      state: this.#state,
+      scratch: new Uint8Array(RECORD),
+    }
+    this.#flags =
+      (options.carryTos ? BindFlag.tos : 0) |
+      (options.carryTtl ? BindFlag.ttl : 0) |
+      ((options.gso ?? true) ? 0 : BindFlag.apart) |
+      ((options.gro ?? true) && addon.features() & Feature.gro ? BindFlag.gro : 0)
+    this.#native = addon.open(this.#layout, this.#wake)
+  }
+
+  /** Answers `done` before it returns, exactly once; with an error nothing stays open. */
+  bind(options: Bind, done: (error: NodeJS.ErrnoException | null, bound?: Bound) => void): void {
+    const relay = options.purpose === 'relay'
+    const buffer = relay ? RELAY_BUFFER : LISTENER_BUFFER
+    const { scratch } = this.#layout
+    const id = this.#ids.take(this, relay ? 'relay' : 'udp')
+    writeRecord(options.address, scratch, 0)
+    const result = this.#native.bind(
+      id,
+      options.fd ?? -1,
+      // Only what a relay socket sent can be unreachable (RFC 8656 §11.5).
+      this.#flags | BindFlag.v6only | (relay ? BindFlag.errors : 0),
+      options.receiveBuffer ?? buffer,
+      options.sendBuffer ?? buffer,
+    )
+    if (result < 0) {
+      this.#ids.release(id)
+      done(systemError(result, 'bind'))
+      return
+    }
+    this.#own(id)
+    done(null, {
+      socket: id,
+      local: readRecord(scratch, 0),
+      receiveBuffer: this.#state[State.buffer]!,
+    })
+  }
+
+  owns(socket: SocketId): boolean {
+    return this.#owned[socket] === 1
+  }
+
+  send(batch: Batch): void {
+    const number = batch === this.#batch ? 0 : this.#lend(batch)
+    if (number < 0) this.#sendApart(batch)
+    else if (this.#native.send(number, batch.count) > 0) this.#countLost()
+  }
+
+  sendOne(socket: SocketId, to: Address, bytes: Buffer, dontFragment = false): void {
+    writeRecord(to, this.#layout.scratch, 0)
+    this.#sendBytes(socket, bytes, dontFragment)
+  }
+
+  close(socket: SocketId): void {
+    if (!this.owns(socket)) return
+    this.#owned[socket] = 0
+    this.#native.close(socket)
+    this.#ids.release(socket)
+  }
+
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    for (let id = 0; id < this.#owned.length; id++) this.close(id as SocketId)
+    this.#native.stop()
+  }
+
+  tally(): NativeTally {
+    const at = (word: number) => this.#state[word]!
+    return {
+      receives: at(State.receives),
+      received: at(State.received),
+      sends: at(State.sends),
+      sent: at(State.sent),
+      bursts: at(State.bursts),
+    }
+  }
+
+  /** Takes batches until there is nothing left, or until others of this thread must have their turn. */
+  readonly #wake = (): void => {
+    for (let turn = 0; turn < TURNS; turn++) {
+      if (this.#stopped) return
+      const batch = this.#batch
+      batch.count = this.#native.receive()
+      if (this.#state[State.errors]! > 0) this.#report()
+      if (batch.count > 0) this.#inbox.received(batch)
+      // The addon's epoll is still readable if something else came in; only what it has told already it will not tell again.
+      if (this.#state[State.more] === 0 && batch.count < WORTHWHILE) return
+    }
+    if (this.#state[State.more]! > 0) setImmediate(this.#wake)
+  }
+
+  #report(): void {
+    const { errors, errorPeers } = this.#layout
+    const count = this.#state[State.errors]!
+    for (let i = 0; i < count; i++) {
+      const error = readUnreachable(errors, errorPeers, i)
+      if (error && this.owns(error.socket)) this.#inbox.unreachable(error)
+    }
+  }
+
+  #lend(batch: Batch): number {
+    let number = this.#lent.get(batch)
+    if (number === undefined) {
+      number = this.#native.lend(batch)
+      this.#lent.set(batch, number)
+    }
+    return number
+  }
+
+  /** Sends a batch that came after the addon had no more room for batches. */
+  #sendApart(batch: Batch): void {
+    for (let i = 0; i < batch.count; i++) {
+      const socket = batch.socket[i]! as SocketId
+      if (batch.verdict[i] !== SEND || !this.owns(socket)) continue
+      const start = batch.start[i]!
+      this.#layout.scratch.set(batch.remote.subarray(i * RECORD, (i + 1) * RECORD))
+      this.#sendBytes(socket, batch.bytes.subarray(start, start + batch.length[i]!), false)
+    }
+  }
+
+  /** Sends to the address in `scratch`. */
+  #sendBytes(socket: SocketId, bytes: Buffer, dontFragment: boolean): void {
+    if (!this.owns(socket)) return
+    const result = this.#native.sendOne(socket, bytes, dontFragment)
+    if (result < 0) this.#counters.add(counterOf(getSystemErrorName(result)))
+  }
+
+  #countLost(): void {
+    this.#counters.add(Counter.dropSendQueue, this.#state[State.lostQueue]!)
+    this.#counters.add(Counter.dropTooLong, this.#state[State.lostTooLong]!)
+    this.#counters.add(Counter.peerError, this.#state[State.lostFailed]!)
+  }
+
+  #own(id: SocketId): void {
+    if (id >= this.#owned.length) {
+      const owned = new Uint8Array(Math.max(id + 1, this.#owned.length * 2))
+      owned.set(this.#owned)
+      this.#owned = owned
+    }
+    this.#owned[id] = 1
+  }
+}
+
+function counterOf(code: string): number {
+  switch (code) {
+    case 'EAGAIN':
+    case 'ENOBUFS':
+    case 'ENOMEM':
+      return Counter.dropSendQueue
+    case 'EMSGSIZE':
+      return Counter.dropTooLong
+    default:
+      return Counter.peerError
+  }
+}
+
+function systemError(result: number, syscall: string): NodeJS.ErrnoException {
+  const code = getSystemErrorName(result)
+  return Object.assign(new Error(`${syscall} ${code}`), { code, errno: result, syscall })
+}
+
+/** Twice what the addon thinks enough, so that what comes on top of that seldom has to wait. */
+const SLOTS = 128
+/** A whole UDP datagram; the odd rest keeps slots from competing for the same lines of a cache. */
+const SLOT_OCTETS = 65_592
+const ERRORS = 64
+/** Batches of one wake, and datagrams of a batch after which it pays to look for another at once. */
+const TURNS = 16
+const WORTHWHILE = 8
+const LISTENER_BUFFER = 4 << 20
+const RELAY_BUFFER = 256 << 10
