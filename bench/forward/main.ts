@@ -1,0 +1,109 @@
+import { PerformanceObserver } from 'node:perf_hooks'
+import { SEND } from '../../src/base/batch.ts'
+import { NOW, type Scenario, Traffic } from './traffic.ts'
+
+/** Rounds of which the median counts. */
+const ROUNDS = 11
+const ROUND_DATAGRAMS = 200_000
+const WARM_UP_DATAGRAMS = 400_000
+/** Datagrams of each scenario in the search for garbage. */
+const STEADY_DATAGRAMS = 1_000_000
+
+interface Result extends Scenario {
+  /** Nanoseconds a datagram: the median round, the best and the worst. */
+  readonly ns: { readonly median: number; readonly best: number; readonly worst: number }
+}
+
+const SCENARIOS: Scenario[] = []
+for (const batch of [32, 1]) {
+  for (const allocations of [10, 10_000]) {
+    for (const direction of ['client to peer', 'peer to client', 'local'] as const) {
+      for (const form of ['channel', 'indication'] as const) {
+        for (const family of [4, 6] as const) {
+          SCENARIOS.push({ direction, form, family, allocations, batch, buckets: 0 })
+        }
+      }
+    }
+  }
+}
+SCENARIOS.push({
+  direction: 'client to peer',
+  form: 'channel',
+  family: 4,
+  allocations: 10_000,
+  batch: 32,
+  buckets: 3,
+})
+
+const results = SCENARIOS.map((scenario): Result => ({ ...scenario, ns: measure(new Traffic(scenario)) }))
+const garbage = await findGarbage(SCENARIOS.filter(scenario => scenario.allocations === 10_000))
+
+if (process.argv.includes('--json')) {
+  console.log(JSON.stringify({ node: process.version, arch: process.arch, results, garbage }, null, 2))
+} else {
+  for (const { direction, form, family, allocations, batch, buckets, ns } of results) {
+    const what = `${direction}, ${form}, IPv${family}${buckets ? `, ${buckets} token buckets` : ''}`
+    const where = `${allocations} allocations, batches of ${batch}`
+    const figures = [ns.median, ns.best, ns.worst].map(figure => figure.toFixed(0).padStart(6)).join('')
+    console.log(`${what.padEnd(48)}${where.padEnd(38)}${figures} ns (median, best, worst)`)
+  }
+  console.log(
+    `garbage: ${garbage.collections} collections in ${garbage.datagrams} datagrams, ` +
+      `heap grown by ${garbage.bytes} octets (one boxed number a datagram would be ${garbage.datagrams * 16})`,
+  )
+}
+
+/** What forwarding takes beyond filling the batch, which a round does with it and without it. */
+function measure(traffic: Traffic): Result['ns'] {
+  forward(traffic, WARM_UP_DATAGRAMS)
+  if (traffic.batch.verdict.some(verdict => verdict !== SEND)) throw new Error('not everything was relayed')
+  fill(traffic, WARM_UP_DATAGRAMS)
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    const both = nanoseconds(() => forward(traffic, ROUND_DATAGRAMS))
+    const filling = nanoseconds(() => fill(traffic, ROUND_DATAGRAMS))
+    return (both - filling) / ROUND_DATAGRAMS
+  }).sort((a, b) => a - b)
+  return { median: rounds[ROUNDS >> 1]!, best: rounds[0]!, worst: rounds[ROUNDS - 1]! }
+}
+
+/** Counts what the collector does, and how the heap grows, while datagrams are forwarded. */
+async function findGarbage(scenarios: readonly Scenario[]) {
+  const streams = scenarios.map(scenario => new Traffic(scenario))
+  for (const traffic of streams) forward(traffic, WARM_UP_DATAGRAMS)
+  let collections = 0
+  const observer = new PerformanceObserver(list => {
+    collections += list.getEntries().length
+  })
+  // What was thrown away while warming up is reported before the count begins.
+  await turn()
+  observer.observe({ entryTypes: ['gc'] })
+  const before = process.memoryUsage().heapUsed
+  for (const traffic of streams) forward(traffic, STEADY_DATAGRAMS)
+  const bytes = process.memoryUsage().heapUsed - before
+  await turn()
+  observer.disconnect()
+  return { datagrams: streams.length * STEADY_DATAGRAMS, collections, bytes }
+}
+
+function forward(traffic: Traffic, datagrams: number): void {
+  let passed = 0
+  for (let left = datagrams; left > 0; left -= traffic.batch.count) {
+    traffic.fill()
+    passed += traffic.table.forward(traffic.batch, NOW)
+  }
+  if (passed > 0) throw new Error(`${passed} datagrams were passed up`)
+}
+
+function fill(traffic: Traffic, datagrams: number): void {
+  for (let left = datagrams; left > 0; left -= traffic.batch.count) traffic.fill()
+}
+
+function nanoseconds(run: () => void): number {
+  const begin = process.hrtime.bigint()
+  run()
+  return Number(process.hrtime.bigint() - begin)
+}
+
+function turn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}

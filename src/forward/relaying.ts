@@ -1,0 +1,180 @@
+import { type Batch, DROP, PASS, SEND } from '../base/batch.ts'
+import { Counter } from '../base/counters.ts'
+import type { Time } from '../base/time.ts'
+import { isStream, VIA } from '../base/via.ts'
+import { RECORD_WORDS } from './address-table.ts'
+import { DATA_HEADER_IPV4, DATA_HEADER_IPV6 } from './data-indication.ts'
+import type { Tables } from './tables.ts'
+
+/**
+ * What happens to one datagram of a batch, slot `i`, once it is known who sent
+ * it. Every function returns the verdict, and has touched the slot only if
+ * that is SEND.
+ *
+ * They are functions and not private methods of `RouteTable` because V8 checks
+ * the receiver at every call of a private method, which adds up to more than
+ * the look-ups.
+ */
+
+const CHANNEL_HEADER = 4
+/** The most that a UDP datagram over IPv4 carries. */
+const MAX_DATAGRAM = 65507
+const MAX_STUN_LENGTH = 0xffff
+/** By the number of a `Via`. */
+const STREAM = VIA.map(isStream)
+const DROP_RATE = Counter.dropRate
+
+/** A client's ChannelData or Send indication goes to the peer it names. */
+export function fromClient(tables: Tables, batch: Batch, i: number, client: number, now: Time): number {
+  const { bytes } = batch
+  const start = batch.start[i]!
+  const length = batch.length[i]!
+  if (length < CHANNEL_HEADER) return PASS
+  const first = bytes[start]!
+  if (first >= 0x40 && first < 0x80) {
+    const octets = (bytes[start + 2]! << 8) | bytes[start + 3]!
+    // Fewer than arrived is padding (RFC 8656 §12.5); more is a message cut short.
+    if (octets > length - CHANNEL_HEADER) return PASS
+    const route = tables.channels.find(client, (first << 8) | bytes[start + 1]!)
+    return route === 0 ? PASS : depart(tables, batch, i, route - 1, start + CHANNEL_HEADER, octets, now)
+  }
+  const { sent } = tables
+  if (first !== 0 || !sent.read(bytes, start, length)) return PASS
+  const route = tables.destinations.find(client, sent.peer, 0)
+  return route === 0 ? PASS : depart(tables, batch, i, route - 1, sent.payload, sent.octets, now)
+}
+
+/** A peer's datagram goes to the route's client. */
+export function fromPeer(tables: Tables, batch: Batch, i: number, route: number, now: Time): number {
+  const payload = batch.start[i]!
+  const octets = batch.length[i]!
+  if (tables.rows.expired(route, now)) return PASS
+  const header = headerFor(tables, batch, i, route, payload, octets)
+  return header === 0 ? PASS : toClient(tables, batch, i, route, payload, octets, header, now)
+}
+
+/** A client's payload leaves its allocation: for the network, or for another client of this server. */
+function depart(
+  tables: Tables,
+  batch: Batch,
+  i: number,
+  route: number,
+  payload: number,
+  octets: number,
+  now: Time,
+): number {
+  const { rows } = tables
+  if (octets > MAX_DATAGRAM || rows.expired(route, now)) return PASS
+  const local = rows.local(route)
+  if (local < 0) return toPeer(tables, batch, i, route, payload, octets, now)
+
+  const back = tables.arrivals.find(local, rows.words, rows.relayedAt(route))
+  if (back >= 0) return PASS
+  const other = -back - 1
+  if (rows.expired(other, now)) return PASS
+  const header = headerFor(tables, batch, i, other, payload, octets)
+  if (header === 0) return PASS
+  if (!admit(tables, route, octets, now)) return DROP
+  countToPeer(tables, route, octets)
+  return toClient(tables, batch, i, other, payload, octets, header, now)
+}
+
+function toPeer(
+  tables: Tables,
+  batch: Batch,
+  i: number,
+  route: number,
+  payload: number,
+  octets: number,
+  now: Time,
+): number {
+  const { rows } = tables
+  if (!admit(tables, route, octets, now)) return DROP
+  countToPeer(tables, route, octets)
+  batch.start[i] = payload
+  batch.length[i] = octets
+  batch.socket[i] = rows.relay(route)
+  direct(batch, i, rows.words, rows.peerAt(route))
+  return SEND
+}
+
+/**
+ * Octets of the header that the route's client needs in front of a payload, or
+ * 0 if the message would not fit the slot, STUN's length field or UDP.
+ */
+function headerFor(
+  tables: Tables,
+  batch: Batch,
+  i: number,
+  route: number,
+  payload: number,
+  octets: number,
+): number {
+  const { rows } = tables
+  let header = CHANNEL_HEADER
+  let padded = octets
+  if (rows.channel(route) === 0) {
+    header = rows.octets[rows.peerAt(route) * 4] === 4 ? DATA_HEADER_IPV4 : DATA_HEADER_IPV6
+    padded = (octets + 3) & ~3
+    if (header - 20 + padded > MAX_STUN_LENGTH) return 0
+  }
+  if (octets > MAX_DATAGRAM) return 0
+  if (header + padded > MAX_DATAGRAM && !STREAM[rows.via(route)]) return 0
+  const slot = i * batch.stride
+  return payload - header < slot || payload + padded > slot + batch.stride ? 0 : header
+}
+
+/** A payload from the route's peer gets its header, of as many octets as `headerFor` said, and goes to the client. */
+function toClient(
+  tables: Tables,
+  batch: Batch,
+  i: number,
+  route: number,
+  payload: number,
+  octets: number,
+  header: number,
+  now: Time,
+): number {
+  if (!admit(tables, route, octets, now)) return DROP
+  const { rows } = tables
+  const { bytes } = batch
+  const start = payload - header
+  const channel = rows.channel(route)
+  let length = header + octets
+  if (channel !== 0) {
+    bytes[start] = channel >> 8
+    bytes[start + 1] = channel
+    bytes[start + 2] = octets >> 8
+    bytes[start + 3] = octets
+  } else {
+    tables.indication.write(bytes, start, rows.octets, rows.peerAt(route) * 4, octets)
+    length += -octets & 3
+  }
+  tables.counters.toClient(rows.via(route), octets)
+  rows.countToClient(route, octets)
+  batch.start[i] = start
+  batch.length[i] = length
+  batch.socket[i] = rows.listener(route)
+  direct(batch, i, rows.words, rows.clientAt(route))
+  return SEND
+}
+
+/** Takes a payload from the route's token buckets; an empty one costs nothing. */
+function admit(tables: Tables, route: number, octets: number, now: Time): boolean {
+  const meters = tables.rows.meters(route)
+  if (octets === 0 || meters.length === 0 || tables.meters.take(meters, octets, now)) return true
+  tables.counters.add(DROP_RATE)
+  return false
+}
+
+function countToPeer(tables: Tables, route: number, octets: number): void {
+  tables.counters.toPeer(tables.rows.via(route), octets)
+  tables.rows.countToPeer(route, octets)
+}
+
+/** Makes the record at `words[record]` the one that slot `i` goes to. */
+function direct(batch: Batch, i: number, words: Int32Array, record: number): void {
+  const { remoteWords } = batch
+  const at = i * RECORD_WORDS
+  for (let k = 0; k < RECORD_WORDS; k++) remoteWords[at + k] = words[record + k]!
+}
