@@ -37,6 +37,8 @@ export interface Bind {
 export interface Bound {
   readonly socket: SocketId
   readonly local: Address
+  /** Octets of receive buffer that the kernel granted. */
+  readonly receiveBuffer?: number
 }
 
 export type NetInbox = Pick<Inbox, 'received' | 'hungUp' | 'unreachable'>

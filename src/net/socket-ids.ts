@@ -1,0 +1,71 @@
+import type { SocketId } from '../base/ids.ts'
+import { VIA, type Via, viaNumber } from '../base/via.ts'
+import type { Transport } from './transport.ts'
+
+/**
+ * The ids of all sockets of a shard, and which transport each belongs to.
+ *
+ * Ids are small, as they index arrays. A released id waits in line behind the
+ * others before it is given out again, so that whoever still holds it for the
+ * rest of a batch does not meet a stranger. 0 is never an id.
+ */
+export class SocketIds {
+  #transports: (Transport | undefined)[] = [undefined]
+  #via = new Uint8Array(256)
+  /** The id freed after this one; 0 at the end of the line. */
+  #next = new Uint32Array(256)
+  #first = 0
+  #last = 0
+  #open = 0
+
+  /** Takes an id for a socket of `transport`. */
+  take(transport: Transport, via: Via): SocketId {
+    const id = this.#first === 0 ? this.#transports.length : this.#unqueue()
+    if (id >= this.#via.length) this.#grow()
+    this.#transports[id] = transport
+    this.#via[id] = viaNumber(via)
+    this.#open++
+    return id as SocketId
+  }
+
+  /** Gives an id back; one that is not in use is left alone. */
+  release(id: SocketId): void {
+    if (this.#transports[id] === undefined) return
+    this.#transports[id] = undefined
+    this.#open--
+    this.#next[id] = 0
+    if (this.#first === 0) this.#first = id
+    else this.#next[this.#last] = id
+    this.#last = id
+  }
+
+  /** Who owns the socket; `undefined` once it is closed. */
+  transport(id: SocketId): Transport | undefined {
+    return this.#transports[id]
+  }
+
+  /** How datagrams reach the socket; of a closed one, how they did. */
+  via(id: SocketId): Via {
+    return VIA[this.#via[id]!]!
+  }
+
+  /** Sockets that are open. */
+  get open(): number {
+    return this.#open
+  }
+
+  #unqueue(): number {
+    const id = this.#first
+    this.#first = this.#next[id]!
+    return id
+  }
+
+  #grow(): void {
+    const via = new Uint8Array(this.#via.length * 2)
+    via.set(this.#via)
+    this.#via = via
+    const next = new Uint32Array(this.#next.length * 2)
+    next.set(this.#next)
+    this.#next = next
+  }
+}

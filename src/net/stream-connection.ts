@@ -1,0 +1,128 @@
+import type { Socket } from 'node:net'
+import { type Address, RECORD, writeRecord } from '../base/address.ts'
+import { Counter, type Counters } from '../base/counters.ts'
+import type { SocketId } from '../base/ids.ts'
+import type { Time } from '../base/time.ts'
+import { FrameReader, type TakeFrame } from './frame-reader.ts'
+
+/**
+ * One TCP or TLS connection. `raw` is what was accepted and ends it all;
+ * `socket` is what frames are written to, once it is known whether that is
+ * `raw` itself or TLS on top of it.
+ *
+ * Frames are gathered and leave together once per turn of the event loop: one
+ * system call for many, and over TLS one record.
+ */
+export class StreamConnection {
+  readonly raw: Socket
+  readonly remote: Address
+  readonly record = new Uint8Array(RECORD)
+  readonly reader: FrameReader
+  /** Set while the shard knows the connection. */
+  id: SocketId | undefined
+  /** When it is closed unless something happens. */
+  deadline: Time
+  /** An allocation lives on it: it may be silent. */
+  kept = false
+  /** The two ends of the connection while TLS shakes hands. */
+  handshake: string | undefined
+  /** A first frame has begun. */
+  greeted = false
+  via: 'tcp' | 'tls' = 'tcp'
+  #socket: Socket | undefined
+  #counters: Counters
+  /** Frames that wait for `flush`: full buffers, and the one being filled. */
+  #full: Buffer[] = []
+  #filling: Buffer | undefined
+  #filled = 0
+  #gathered = 0
+
+  constructor(raw: Socket, remote: Address, deadline: Time, counters: Counters, take: TakeFrame) {
+    this.raw = raw
+    this.remote = remote
+    this.deadline = deadline
+    this.#counters = counters
+    this.reader = new FrameReader(take)
+    writeRecord(remote, this.record, 0)
+  }
+
+  /** Takes the socket to write to. */
+  serve(socket: Socket, via: 'tcp' | 'tls'): void {
+    this.#socket = socket
+    this.via = via
+  }
+
+  /**
+   * Gathers a frame, padded to four octets with zeros (RFC 8656 §12.5). A
+   * client that does not read loses datagrams, as it would over UDP; answers
+   * it is owed a little longer, then it is hung up on. Returns true when there
+   * is something to flush that was not before.
+   */
+  gather(bytes: Buffer, start: number, length: number): boolean {
+    const socket = this.#socket
+    if (!socket || socket.destroyed) return false
+    const waiting = socket.writableLength + this.#gathered
+    const padded = (length + 3) & ~3
+    if (waiting + padded > MAX_WAITING) {
+      const answer = isAnswer(bytes, start)
+      if (!answer || waiting + padded > MAX_WAITING_ANSWERS) {
+        this.#counters.add(Counter.dropSlowStream)
+        if (answer) this.raw.destroy()
+        return false
+      }
+    }
+    const first = this.#gathered === 0
+    const into = this.#room(padded)
+    bytes.copy(into, this.#filled, start, start + length)
+    into.fill(0, this.#filled + length, this.#filled + padded)
+    this.#filled += padded
+    this.#gathered += padded
+    return first
+  }
+
+  /** Writes what was gathered. */
+  flush(): void {
+    const socket = this.#socket
+    const last = this.#filling
+    if (socket && last && !socket.destroyed && socket.writable) {
+      if (this.#full.length > 0) socket.cork()
+      for (const buffer of this.#full) socket.write(buffer)
+      socket.write(last.subarray(0, this.#filled))
+      if (this.#full.length > 0) socket.uncork()
+    }
+    // The buffers are the socket's now.
+    this.#full = []
+    this.#filling = undefined
+    this.#filled = 0
+    this.#gathered = 0
+  }
+
+  /** Hangs up when all that was sent has left. */
+  end(): void {
+    this.flush()
+    const socket = this.#socket ?? this.raw
+    socket.destroySoon()
+  }
+
+  #room(octets: number): Buffer {
+    if (this.#filling && this.#filling.length - this.#filled >= octets) return this.#filling
+    if (this.#filling) this.#full.push(this.#filling.subarray(0, this.#filled))
+    // Every octet up to `#filled` is written before it is sent.
+    this.#filling = Buffer.allocUnsafe(
+      Math.max(octets, Math.min(LARGEST, Math.max(SMALLEST, this.#gathered))),
+    )
+    this.#filled = 0
+    return this.#filling
+  }
+}
+
+/** True for STUN success and error responses. */
+function isAnswer(bytes: Buffer, start: number): boolean {
+  return bytes[start]! < 4 && (bytes[start]! & 1) === 1
+}
+
+/** Octets that may wait for a client to read them. */
+const MAX_WAITING = 256 << 10
+const MAX_WAITING_ANSWERS = MAX_WAITING + (64 << 10)
+const SMALLEST = 2048
+const LARGEST = 32 << 10

@@ -1,0 +1,315 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import type { SecureContextOptions, TLSSocket, Server as TlsServer } from 'node:tls'
+import { type Address, address, formatIp, parseIp } from '../base/address.ts'
+import { type Batch, SEND } from '../base/batch.ts'
+import { Counter, type Counters } from '../base/counters.ts'
+import type { SocketId } from '../base/ids.ts'
+import { after, type Clock } from '../base/time.ts'
+import { demultiplex } from '../wire/channel.ts'
+import { Crowd } from './crowd.ts'
+import { FrameBatches } from './frame-batches.ts'
+import type { SocketIds } from './socket-ids.ts'
+import { StreamConnection } from './stream-connection.ts'
+import { createTlsAcceptor } from './tls-acceptor.ts'
+import type { NetInbox, Transport } from './transport.ts'
+
+export interface StreamLimits {
+  readonly connections: number
+  readonly connectionsPerAddress: number
+}
+
+export interface Listen {
+  readonly address: Address
+  /** A `tcp` port takes TLS as well, told by its first octet (RFC 7983); a `tls` port takes nothing else. */
+  readonly transport: 'tcp' | 'tls'
+  /** Adopts a listening socket that was bound elsewhere (socket activation). */
+  readonly fd?: number
+}
+
+/**
+ * TCP and TLS clients. A connection is a socket of the shard from its first
+ * octet (over TLS, from the end of the handshake), a frame is a slot of a
+ * batch, and the frames of one read come in one batch.
+ *
+ * Strangers may hold a connection for a while, but not for ever: ten seconds
+ * to say something, a minute to allocate. `keep` is how the server says that
+ * an allocation lives on it.
+ */
+export class StreamTransport implements Transport {
+  #ids: SocketIds
+  #inbox: NetInbox
+  #counters: Counters
+  #clock: Clock
+  #crowd: Crowd
+  #tls: TlsServer | undefined
+  #servers = new Set<Server>()
+  #connections = new Set<StreamConnection>()
+  #byId: (StreamConnection | undefined)[] = []
+  /** Connections whose TLS handshake is on its way, by both ends: that is all node tells when it is done. */
+  #handshakes = new Map<string, StreamConnection>()
+  #frames: FrameBatches
+  #gathering: StreamConnection[] = []
+  #sweeper: NodeJS.Timeout
+
+  constructor(ids: SocketIds, inbox: NetInbox, counters: Counters, clock: Clock, limits: StreamLimits) {
+    this.#ids = ids
+    this.#inbox = inbox
+    this.#counters = counters
+    this.#clock = clock
+    this.#frames = new FrameBatches(batch => inbox.received(batch))
+    this.#crowd = new Crowd(limits.connections, limits.connectionsPerAddress)
+    this.#sweeper = setInterval(() => this.sweep(), SWEEP).unref()
+  }
+
+  /** Serves TLS with this certificate from now on; connections that are open keep theirs. */
+  setTls(options: SecureContextOptions): void {
+    if (this.#tls) this.#tls.setSecureContext(options)
+    else this.#tls = createTlsAcceptor(options, socket => this.#secured(socket))
+  }
+
+  setLimits(limits: StreamLimits): void {
+    this.#crowd.limit(limits.connections, limits.connectionsPerAddress)
+  }
+
+  /** Listens; answers `done` exactly once, with an error when the address cannot be had. */
+  listen(listen: Listen, done: (error: NodeJS.ErrnoException | null, local?: Address) => void): void {
+    const server = createServer({ noDelay: true }, raw => this.#accept(raw, listen.transport === 'tls'))
+    let listening = false
+    server.on('error', error => {
+      // Later errors are about a connection that could not be accepted.
+      if (listening) this.#counters.add(Counter.streamRefused)
+      else done(error)
+    })
+    server.once('listening', () => {
+      listening = true
+      this.#servers.add(server)
+      const local = server.address() as { address: string; port: number }
+      done(null, address(parseIp(local.address)!, local.port))
+    })
+    if (listen.fd !== undefined) server.listen({ fd: listen.fd })
+    else {
+      const { ip, port, family } = listen.address
+      server.listen({ host: formatIp(ip), port, ipv6Only: family === 6, exclusive: true })
+    }
+  }
+
+  /** Says that an allocation lives on a connection, or no longer does. */
+  keep(socket: SocketId, on: boolean): void {
+    const connection = this.#byId[socket]
+    if (connection) this.#keep(connection, on)
+  }
+
+  /** As `keep`, for whoever knows the client only by its address. */
+  keepClient(client: Address, on: boolean): void {
+    for (const connection of this.#connections) {
+      if (connection.remote.key === client.key) this.#keep(connection, on)
+    }
+  }
+
+  send(batch: Batch): void {
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdict[i] !== SEND) continue
+      const connection = this.#byId[batch.socket[i]!]
+      if (connection) this.#gather(connection, batch.bytes, batch.start[i]!, batch.length[i]!)
+    }
+  }
+
+  sendOne(socket: SocketId, _to: Address, bytes: Buffer): void {
+    const connection = this.#byId[socket]
+    if (connection) this.#gather(connection, bytes, 0, bytes.length)
+  }
+
+  owns(socket: SocketId): boolean {
+    return this.#byId[socket] !== undefined
+  }
+
+  /** Hangs up on a client once it has what was sent. The shard is not told: it knows. */
+  close(socket: SocketId): void {
+    const connection = this.#byId[socket]
+    if (!connection) return
+    this.#forget(connection)
+    connection.deadline = after(this.#clock.now(), LAST_WORDS)
+    connection.kept = false
+    connection.end()
+  }
+
+  /** Closes listeners and connections; nothing is received afterwards. */
+  stop(): void {
+    clearInterval(this.#sweeper)
+    for (const server of this.#servers) server.close()
+    for (const connection of this.#connections) {
+      this.#forget(connection)
+      connection.flush()
+      connection.raw.destroy()
+    }
+  }
+
+  /** Connections that are open. */
+  get open(): number {
+    return this.#connections.size
+  }
+
+  /** Closes connections whose time is up; called by itself once a second. */
+  sweep(): void {
+    const now = this.#clock.now()
+    for (const connection of this.#connections) {
+      if (!connection.kept && now >= connection.deadline) connection.raw.destroy()
+    }
+  }
+
+  #accept(raw: Socket, tlsOnly: boolean): void {
+    raw.on('error', ignore)
+    const ip = parseIp(raw.remoteAddress ?? '')
+    if (!ip || raw.remotePort === undefined) {
+      raw.destroy()
+      return
+    }
+    const remote = address(ip, raw.remotePort)
+    if (!this.#crowd.enter(remote.ip)) {
+      this.#counters.add(Counter.streamRefused)
+      raw.destroy()
+      return
+    }
+    this.#counters.add(Counter.streamOpened)
+    const connection: StreamConnection = new StreamConnection(
+      raw,
+      remote,
+      after(this.#clock.now(), FIRST_WORDS),
+      this.#counters,
+      (bytes, start, length) => this.#frame(connection, bytes, start, length),
+    )
+    this.#connections.add(connection)
+    raw.once('close', () => this.#closed(connection))
+    if (tlsOnly) this.#handshake(connection)
+    else raw.once('data', chunk => this.#first(connection, chunk))
+  }
+
+  /** Tells TLS from STUN on a port that takes both. */
+  #first(connection: StreamConnection, chunk: Buffer): void {
+    if (demultiplex(chunk[0]!) !== 'tls') {
+      this.#serve(connection, connection.raw, 'tcp')
+      this.#read(connection, chunk)
+    } else if (this.#tls) {
+      connection.raw.pause()
+      connection.raw.unshift(chunk)
+      this.#handshake(connection)
+    } else {
+      this.#refuse(connection)
+    }
+  }
+
+  #handshake(connection: StreamConnection): void {
+    if (!this.#tls) {
+      connection.raw.destroy()
+      return
+    }
+    connection.handshake = endsOf(connection.raw)
+    this.#handshakes.set(connection.handshake, connection)
+    this.#tls.emit('connection', connection.raw)
+  }
+
+  #secured(socket: TLSSocket): void {
+    socket.on('error', ignore)
+    const connection = this.#handshakes.get(endsOf(socket))
+    if (!connection) {
+      socket.destroy()
+      return
+    }
+    this.#handshakes.delete(connection.handshake!)
+    connection.handshake = undefined
+    connection.deadline = after(this.#clock.now(), FIRST_WORDS)
+    this.#serve(connection, socket, 'tls')
+  }
+
+  #serve(connection: StreamConnection, socket: Socket, via: 'tcp' | 'tls'): void {
+    connection.serve(socket, via)
+    socket.on('data', chunk => this.#read(connection, chunk))
+  }
+
+  #read(connection: StreamConnection, chunk: Buffer): void {
+    if (!connection.greeted) {
+      // ChannelData cannot come first, but HTTP and others would pass for it: "GET " is channel 0x4745.
+      if (demultiplex(chunk[0]!) !== 'stun') {
+        this.#refuse(connection)
+        return
+      }
+      connection.greeted = true
+      connection.deadline = after(this.#clock.now(), TO_ALLOCATE)
+      connection.id = this.#ids.take(this, connection.via)
+      this.#byId[connection.id] = connection
+    }
+    if (connection.id === undefined) return
+    const framed = connection.reader.read(chunk)
+    this.#frames.deliver()
+    if (!framed) this.#refuse(connection)
+  }
+
+  #refuse(connection: StreamConnection): void {
+    this.#counters.add(Counter.dropNotStun)
+    connection.reader.clear()
+    connection.raw.destroy()
+  }
+
+  /** Takes a frame of a connection; false once the shard has closed it. */
+  #frame(connection: StreamConnection, bytes: Buffer, start: number, length: number): boolean {
+    if (connection.id === undefined) return false
+    this.#frames.put(connection.id, connection.record, bytes, start, length)
+    return true
+  }
+
+  #gather(connection: StreamConnection, bytes: Buffer, start: number, length: number): void {
+    if (!connection.gather(bytes, start, length)) return
+    // Not on the next tick: that comes after every datagram, and this after all that are there to be read.
+    if (this.#gathering.push(connection) === 1) setImmediate(() => this.#flush())
+  }
+
+  #flush(): void {
+    const gathering = this.#gathering
+    this.#gathering = []
+    for (const connection of gathering) connection.flush()
+  }
+
+  #keep(connection: StreamConnection, on: boolean): void {
+    connection.kept = on
+    if (!on) connection.deadline = after(this.#clock.now(), TO_ALLOCATE)
+  }
+
+  /** The socket is gone, whoever ended it. */
+  #closed(connection: StreamConnection): void {
+    this.#connections.delete(connection)
+    this.#crowd.leave(connection.remote.ip)
+    this.#counters.add(Counter.streamClosed)
+    if (connection.handshake !== undefined) {
+      this.#counters.add(Counter.tlsFailed)
+      this.#handshakes.delete(connection.handshake)
+    }
+    const { id } = connection
+    if (id === undefined) return
+    // Told before the id is free, so that it cannot be taken for the next connection's.
+    this.#inbox.hungUp(id)
+    this.#forget(connection)
+  }
+
+  #forget(connection: StreamConnection): void {
+    if (connection.id === undefined) return
+    this.#byId[connection.id] = undefined
+    this.#ids.release(connection.id)
+    connection.id = undefined
+    connection.reader.clear()
+  }
+}
+
+/** Both ends of a connection, the same for a socket and for the TLS socket on top of it. */
+function endsOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`
+}
+
+function ignore(): void {}
+
+/** Seconds for the handshake, and again for the first octet. */
+const FIRST_WORDS = 10
+/** Seconds that a connection may live without an allocation. */
+const TO_ALLOCATE = 60
+/** Seconds that the last octets have to leave. */
+const LAST_WORDS = 10
+const SWEEP = 1000
