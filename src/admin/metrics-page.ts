@@ -19,6 +19,8 @@ export interface Figures {
   reload(): { readonly ok: boolean; readonly at: number }
   ready(): boolean
   draining(): boolean
+  /** Faults of the program that were caught. */
+  faults(): number
 }
 
 /** One sample: its labels and its value. */

@@ -104,6 +104,9 @@ function addProtocol(page: Page, figures: Figures): void {
   page.counter('taciturn_drops_total', 'Packets dropped without an answer, by reason.', ['reason'], () =>
     DROPS.map(name => [{ reason: snake(name.slice('drop'.length)) }, counters.read(name)]),
   )
+  page.counter('taciturn_faults_total', 'Faults of the program that were caught.', [], () =>
+    only(figures.faults()),
+  )
   page.counter('taciturn_events_total', 'Other things that happened, by kind.', ['event'], () =>
     OTHERS.map(name => [{ event: snake(name) }, counters.read(name)]),
   )

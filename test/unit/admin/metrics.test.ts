@@ -132,6 +132,7 @@ function start(some: Partial<Figures> & { coturnNames?: boolean } = {}) {
     reload: () => ({ ok: true, at: 0 }),
     ready: () => true,
     draining: () => false,
+    faults: () => 0,
     ...rest,
   }
   const registry = createMetrics(figures, { coturnNames, process: false })

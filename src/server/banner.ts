@@ -1,0 +1,95 @@
+import { formatAddress, formatIp } from '../base/address.ts'
+import type { Loaded } from '../config/load.ts'
+import { scopeOf } from '../net/relay-addresses.ts'
+import { synapseLines, uriHost } from './synapse-lines.ts'
+
+/** What came of the configuration once everything was bound. */
+export interface Bound {
+  /** `udp://203.0.113.7:3478`, as many as there are sockets. */
+  readonly listening: readonly string[]
+  readonly relays: readonly { readonly local: Uint8Array; readonly public: Uint8Array }[]
+  readonly udp: 'native' | 'dgram'
+}
+
+/** Writes what somebody who starts the relay by hand wants to know. */
+export function banner(version: string, loaded: Loaded, bound: Bound): string {
+  const { settings } = loaded
+  const { from, to } = settings.relay.ports
+  const rows: readonly (readonly [string, readonly string[]])[] = [
+    ['listens on', bound.listening],
+    ['relays from', bound.relays.map(relay => `${relayName(relay)}, UDP ports ${from}-${to}`)],
+    [
+      'realm',
+      [settings.realm + (loaded.defaults.realm ? " (this machine's name; set `realm` to its DNS name)" : '')],
+    ],
+    ['homeservers', [settings.homeservers.map(homeserver => homeserver.name).join(', ') || 'none']],
+    ['metrics', [settings.metrics ? `http://${formatAddress(settings.metrics.listen)}/metrics` : 'off']],
+    ['settings', [loaded.source ?? 'built in; `taciturn init` writes a file to start from']],
+  ]
+  const lines = rows.flatMap(([name, values]) =>
+    values.map((value, i) => `  ${(i === 0 ? name : '').padEnd(12)}${value}`),
+  )
+  const missing = whatIsMissing(loaded, bound).map(text => `  • ${text}`)
+  const head = [`taciturn ${version}`, '', ...lines]
+  return [...head, ...(missing.length > 0 ? ['', 'still missing:', ...missing] : []), ''].join('\n')
+}
+
+/** What keeps some clients from using this relay, each with what mends it. */
+export function whatIsMissing({ settings }: Loaded, { relays }: Bound): string[] {
+  const missing: string[] = []
+  if (!settings.tls) {
+    missing.push(
+      'no TLS certificate, so no turns: for clients behind strict firewalls; set tls.certificate and tls.key',
+    )
+  }
+  const isIn = (family: 4 | 6) => relays.filter(relay => relay.public.length === (family === 4 ? 4 : 16))
+  const seen = isIn(4)
+  if (seen.length > 0 && seen.every(relay => isPrivate(relay.public))) {
+    const local = formatIp(seen[0]!.local)
+    missing.push(
+      `only private IPv4 addresses to relay from; behind 1:1 NAT set relay.addresses to "${local}=your public address"`,
+    )
+  }
+  if (relays.length > 0 && relays.every(relay => relay.public.length === 16 && isPrivate(relay.public))) {
+    missing.push('no address that peers on the Internet can reach; set relay.addresses')
+  }
+  return missing
+}
+
+/**
+ * Writes the lines to paste into Synapse, for a relay that made its own secret.
+ * `undefined` where the secret is the operator's, who has it.
+ */
+export function linesToPaste({ settings, defaults }: Loaded, { relays }: Bound): string | undefined {
+  const secret = settings.homeservers[0]?.secrets[0]?.value
+  if (!defaults.secret || secret === undefined) return undefined
+  return synapseLines({
+    host: hostFor(settings.realm, defaults.realm, relays),
+    listen: settings.listen,
+    secret,
+  })
+}
+
+/** The name clients are to use: the realm if somebody chose one, else the best address there is. */
+function hostFor(realm: string, isDefault: boolean, relays: Bound['relays']): string {
+  if (!isDefault) return realm
+  const byWorth = [
+    relays.find(relay => relay.public.length === 4 && !isPrivate(relay.public)),
+    relays.find(relay => relay.public.length === 16 && !isPrivate(relay.public)),
+    relays[0],
+  ]
+  const best = byWorth.find(relay => relay !== undefined)
+  return best ? uriHost({ ip: best.public }) : realm
+}
+
+function relayName(relay: Bound['relays'][number]): string {
+  const local = formatIp(relay.local)
+  const seen = formatIp(relay.public)
+  const hint = isPrivate(relay.public) ? ' (private)' : ''
+  return seen === local ? `${seen}${hint}` : `${seen} (here ${local})`
+}
+
+/** Addresses that nobody on the Internet reaches us by. */
+function isPrivate(ip: Uint8Array): boolean {
+  return scopeOf(ip) !== 'public'
+}

@@ -1,0 +1,133 @@
+import assert from 'node:assert'
+import { randomFillSync } from 'node:crypto'
+import { anyOf } from '../auth/any-of.ts'
+import { type SharedSecret, sharedSecrets } from '../auth/shared-secret.ts'
+import { type StaticUser, staticUsers } from '../auth/static-users.ts'
+import type { Address, Family } from '../base/address.ts'
+import type { Random, Seconds } from '../base/time.ts'
+import type { Settings, User } from '../config/settings.ts'
+import type { Authenticate } from '../core/authenticate.ts'
+import type { RelayConfig } from '../core/config.ts'
+import { compilePeers } from '../core/peer-policy.ts'
+import type { Quotas } from './admission.ts'
+
+/** What an allocation gets that asks for no lifetime (RFC 8656 §3.2). */
+const DEFAULT_LIFETIME = 600
+/** How long a nonce is good (RFC 8656 §5 asks for an hour at most). */
+const NONCE_LIFETIME = 3600
+
+/** What the relay stands on: known only once the sockets are bound. */
+export interface Surroundings {
+  /** True where sockets can set DF. */
+  readonly dontFragment: boolean
+  /** IP addresses of this machine's interfaces. */
+  readonly own: readonly Uint8Array[]
+  /** Relayed IP addresses as peers see them. */
+  readonly relayed: readonly Uint8Array[]
+  /** Where this server can be reached itself, wildcards spelled out. */
+  readonly endpoints: readonly Address[]
+}
+
+/** Makes the relay's configuration from the operator's. */
+export function relayConfig(settings: Settings, around: Surroundings): RelayConfig {
+  const { protocol, limits, credentials } = settings
+  const perTenant = homeserverLimits(settings, 'bytesPerSecond')
+  return {
+    realm: settings.realm,
+    ...(protocol.software !== false && { software: protocol.software }),
+    reasonPhrases: protocol.reasonPhrases,
+    mappedAddress: protocol.mappedAddress,
+    classicStun: protocol.classicStun,
+    legacyChannelNumbers: protocol.legacyChannelNumbers,
+    sha256: protocol.sha256,
+    // A hashed name can only be looked up, so it is of no use to those who sign their names themselves.
+    userhash: settings.homeservers.length === 0 && settings.users.length > 0,
+    lifetime: { default: Math.min(DEFAULT_LIFETIME, limits.lifetime) as Seconds, max: limits.lifetime },
+    nonceLifetime: NONCE_LIFETIME as Seconds,
+    families: families(around.relayed),
+    defaultFamily: settings.relay.defaultFamily,
+    dontFragment: around.dontFragment,
+    strictExpiry: credentials.strictExpiry,
+    limits: {
+      permissionsPerAllocation: limits.permissionsPerAllocation,
+      channelsPerAllocation: limits.channelsPerAllocation,
+      ...(limits.bytesPerSecondPerUser !== undefined && {
+        bytesPerSecondPerUser: limits.bytesPerSecondPerUser,
+      }),
+      ...(limits.bytesPerSecond !== undefined && { bytesPerSecond: limits.bytesPerSecond }),
+      ...(perTenant.size > 0 && { bytesPerSecondPerTenant: perTenant }),
+    },
+    ...(settings.alternate && { alternate: settings.alternate }),
+    reach: compilePeers({
+      deny: settings.peers.deny.filter(entry => entry !== 'recommended'),
+      allow: settings.peers.allow,
+      only: settings.peers.only,
+      recommended: settings.peers.deny.includes('recommended'),
+      own: around.own,
+      relayed: around.relayed,
+      endpoints: around.endpoints,
+    }),
+    random,
+  }
+}
+
+/** Where all unpredictable octets come from. */
+export const random: Random = into => void randomFillSync(into)
+
+/** Who is let in: users of the homeservers, and those of the list. */
+export function authenticator(settings: Settings): Authenticate {
+  const secrets = settings.homeservers.flatMap(homeserver =>
+    homeserver.secrets.map(
+      (secret): SharedSecret => ({
+        tenant: homeserver.name,
+        secret: Buffer.from(secret.value, 'utf8'),
+        algorithm: secret.algorithm,
+        paused: homeserver.paused,
+      }),
+    ),
+  )
+  const { grace, maxLifetime } = settings.credentials
+  return anyOf(
+    sharedSecrets(secrets, { grace, ...(maxLifetime !== undefined && { maxLifetime }) }),
+    staticUsers(settings.users.map(staticUser), settings.realm),
+  )
+}
+
+export function quotas(settings: Settings): Quotas {
+  return {
+    perUser: settings.limits.allocationsPerUser,
+    perAddress: settings.limits.allocationsPerAddress,
+    perTenant: homeserverLimits(settings, 'allocations'),
+    total: settings.limits.allocations,
+  }
+}
+
+function homeserverLimits(
+  settings: Settings,
+  limit: 'allocations' | 'bytesPerSecond',
+): ReadonlyMap<string, number> {
+  const limits = new Map<string, number>()
+  for (const { name, limits: own } of settings.homeservers) {
+    const value = own?.[limit]
+    if (value !== undefined) limits.set(name, value)
+  }
+  return limits
+}
+
+function staticUser(user: User): StaticUser {
+  if (user.password !== undefined) return { name: user.name, password: user.password }
+  assert(user.keys, `user ${user.name} without password or keys`)
+  const { md5, sha256 } = user.keys
+  return {
+    name: user.name,
+    md5: Buffer.from(md5, 'hex'),
+    ...(sha256 !== undefined && { sha256: Buffer.from(sha256, 'hex') }),
+  }
+}
+
+function families(ips: readonly Uint8Array[]): Family[] {
+  const found: Family[] = []
+  if (ips.some(ip => ip.length === 4)) found.push(4)
+  if (ips.some(ip => ip.length === 16)) found.push(6)
+  return found
+}

@@ -1,0 +1,69 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Settings } from '../config/settings.ts'
+
+/** Keys that sockets, threads and folders were made from. A restart is needed to change them. */
+const FIXED = ['realm', 'listen', 'metrics', 'workers', 'udp', 'state'] as const
+
+/** What of new settings a running relay can take on. */
+export interface Merged {
+  /** The new settings, with the old values where only a restart can change them. */
+  readonly settings: Settings
+  /** Those keys, for the operator. */
+  readonly restart: readonly string[]
+}
+
+/** Splits new settings into what can be applied under live allocations and what has to wait. */
+export function merge(running: Settings, next: Settings): Merged {
+  const restart: string[] = FIXED.filter(key => !isDeepStrictEqual(running[key], next[key]))
+  const { relay, log } = running
+  if (!isDeepStrictEqual(relay.addresses, next.relay.addresses)) restart.push('relay.addresses')
+  if (!isDeepStrictEqual(relay.ports, next.relay.ports)) restart.push('relay.ports')
+  if (log.format !== next.log.format) restart.push('log.format')
+  // Paths may change, but a relay that had no certificate has no listener for one.
+  if ((running.tls === undefined) !== (next.tls === undefined)) restart.push('tls')
+  const { tls: _, ...rest } = next
+  const tls = running.tls && (next.tls ?? running.tls)
+  const settings: Settings = {
+    ...rest,
+    ...(tls && { tls }),
+    realm: running.realm,
+    listen: running.listen,
+    metrics: running.metrics,
+    workers: running.workers,
+    udp: running.udp,
+    state: running.state,
+    relay: { ...next.relay, addresses: relay.addresses, ports: relay.ports },
+    log: { ...next.log, format: log.format },
+  }
+  return { settings, restart }
+}
+
+/** Milliseconds in which requests to reload become one. */
+const GATHER = 250
+
+/**
+ * Reloads on request, one at a time: a storm of signals becomes one reload,
+ * which sees the last state of the files.
+ */
+export class Reload {
+  readonly #run: () => void
+  readonly #later: (run: () => void) => void
+  #pending = false
+
+  constructor(
+    run: () => void,
+    later: (run: () => void) => void = run => void setTimeout(run, GATHER).unref(),
+  ) {
+    this.#run = run
+    this.#later = later
+  }
+
+  request(): void {
+    if (this.#pending) return
+    this.#pending = true
+    this.#later(() => {
+      this.#pending = false
+      this.#run()
+    })
+  }
+}

@@ -1,0 +1,98 @@
+import { Log } from '../admin/log.ts'
+import { formatIp } from '../base/address.ts'
+import { type LoadOptions, load } from '../config/load.ts'
+import type { Settings } from '../config/settings.ts'
+import { banner, linesToPaste } from './banner.ts'
+import { Service } from './service.ts'
+import { handleSignals } from './signals.ts'
+import { StartError } from './start-error.ts'
+
+export interface ServeOptions {
+  readonly version: string
+  /** Which configuration to read; see `load`. */
+  readonly load?: LoadOptions
+  /** For what can be pasted elsewhere. */
+  readonly stdout?: { write(text: string): unknown }
+  /** For what is said to a person. Its log lines go to stderr itself unless `log` is given. */
+  readonly stderr?: { write(text: string): unknown; readonly isTTY?: boolean }
+  readonly log?: Log
+}
+
+/** A relay that runs. */
+export interface Running {
+  /** Resolves with the exit code when the relay has stopped and everything is closed. */
+  readonly finished: Promise<number>
+  stop(why: string): void
+  force(): void
+  reload(): void
+  drain(): void
+  /** Why new calls should go elsewhere; empty when they may come. */
+  notReady(): string[]
+}
+
+/**
+ * Runs a relay until it is stopped, by a signal or by `stop`. Resolves once
+ * everything is bound.
+ *
+ * Throws a `ConfigError` or a `StartError` when it cannot start; both are for
+ * exit code 3, and nothing stays bound.
+ */
+export async function serve(options: ServeOptions): Promise<Running> {
+  const { version, stdout = process.stdout, stderr = process.stderr } = options
+  const loaded = load(options.load)
+  refuseUnsupported(loaded.settings)
+  const { level, format } = loaded.settings.log
+  const log = options.log ?? new Log({ level, format })
+  for (const warning of loaded.warnings) log.warn(warning)
+
+  const again: LoadOptions = { ...options.load, ...(loaded.source !== null && { path: loaded.source }) }
+  const service = new Service(loaded, { version, log, load: () => load(again) })
+  const bound = await service.start()
+  log.info('ready', {
+    version,
+    realm: loaded.settings.realm,
+    listening: bound.listening,
+    relaying: bound.relays.map(relay => formatIp(relay.public)),
+    udp: bound.udp,
+    settings: loaded.source ?? 'built in',
+  })
+  // Whoever reads a journal has the line above; and a secret has no business there.
+  const isJournal = process.env.JOURNAL_STREAM !== undefined && stderr.isTTY !== true
+  if (!isJournal && (stderr.isTTY === true || loaded.source === null)) {
+    stderr.write(`\n${banner(version, loaded, bound)}\n`)
+    const lines = linesToPaste(loaded, bound)
+    if (lines !== undefined) {
+      stderr.write('for homeserver.yaml of Synapse (others: taciturn snippet NAME):\n\n')
+      stdout.write(lines)
+      stderr.write('\n')
+    }
+  }
+  attend(service, log)
+  return service
+}
+
+/** Listens for signals, and for faults that nobody caught, until the service has finished. */
+function attend(service: Service, log: Log): void {
+  const unlisten = handleSignals(service, process)
+  const fatal = (error: unknown) => {
+    log.error('a fault of the program that nothing caught; please report it', {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    })
+    service.force()
+  }
+  process.on('uncaughtException', fatal)
+  process.on('unhandledRejection', fatal)
+  void service.finished.then(() => {
+    unlisten()
+    process.off('uncaughtException', fatal)
+    process.off('unhandledRejection', fatal)
+  })
+}
+
+function refuseUnsupported({ workers }: Settings): void {
+  if (typeof workers === 'number' && workers > 1) {
+    throw new StartError(
+      `workers is ${workers}, but this version relays on one thread; set it to "auto" or 1`,
+    )
+  }
+}

@@ -1,0 +1,248 @@
+import type { Server } from 'node:http'
+import { createHttp } from '../admin/http.ts'
+import { Journal } from '../admin/journal.ts'
+import type { Log } from '../admin/log.ts'
+import { createMetrics } from '../admin/metrics.ts'
+import { Privacy } from '../admin/privacy.ts'
+import { Tally } from '../admin/tally.ts'
+import { formatAddress, formatIp } from '../base/address.ts'
+import type { Loaded } from '../config/load.ts'
+import { ConfigError } from '../config/problem.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Bound } from './banner.ts'
+import { Engine } from './engine.ts'
+import { FileWatch } from './file-watch.ts'
+import { notReady, readDescriptors } from './readiness.ts'
+import { merge, Reload } from './reload.ts'
+import type { Signalled } from './signals.ts'
+import { cannotServe } from './start-error.ts'
+import { Stop } from './stop.ts'
+
+export interface ServiceOptions {
+  readonly version: string
+  readonly log: Log
+  /** Reads the configuration again. Throws a `ConfigError` when it cannot be used. */
+  readonly load: () => Loaded
+}
+
+/** Seconds between two looks at the machine's addresses. */
+const RESCAN_EVERY = 10
+
+/**
+ * The relay as an operator knows it: started, reloaded, drained and stopped,
+ * with its log, its metrics page and its readiness.
+ */
+export class Service implements Signalled {
+  readonly #log: Log
+  readonly #load: () => Loaded
+  readonly #version: string
+  readonly #privacy: Privacy
+  readonly #tally = new Tally()
+  readonly #engine: Engine
+  readonly #reload: Reload
+  readonly #watch: FileWatch
+  readonly #stop: Stop
+  readonly #http: Server | undefined
+  #settings: Settings
+  #reloaded = { ok: true, at: Date.now() / 1000 }
+  #listening = false
+  #draining = false
+  #ticks = 0
+  #timer: NodeJS.Timeout | undefined
+  #finish: (code: number) => void = () => {}
+  /** Resolves with the exit code when everything is closed. */
+  readonly finished = new Promise<number>(resolve => {
+    this.#finish = resolve
+  })
+
+  /** Opens nothing yet. */
+  constructor(loaded: Loaded, options: ServiceOptions) {
+    const { settings } = loaded
+    const { log } = options
+    this.#log = log
+    this.#load = options.load
+    this.#version = options.version
+    this.#settings = settings
+    this.#privacy = new Privacy(settings.log.privacy)
+    this.#tally.configure(namesOf(settings))
+    const journal = new Journal(log, this.#privacy)
+    this.#engine = new Engine(settings, {
+      log,
+      lenient: loaded.defaults.listen,
+      heard: event => {
+        this.#tally.count(event)
+        journal.write(event)
+      },
+    })
+    this.#reload = new Reload(() => this.#reloadNow())
+    this.#watch = new FileWatch(() => {
+      log.info('a secret file has changed')
+      this.reload()
+    })
+    this.#watch.watch(watched(loaded))
+    this.#stop = new Stop(
+      {
+        drain: () => this.#beginDrain(),
+        allocations: () => this.#engine.allocations(),
+        closeAllocations: () => this.#engine.closeAllocations(),
+        closeSockets: () => this.#engine.closeSockets(),
+      },
+      code => this.#end(code),
+    )
+    this.#http = settings.metrics ? this.#createHttp(settings.metrics.coturnNames) : undefined
+  }
+
+  /** Binds everything, or throws a `StartError` and leaves nothing bound. */
+  async start(): Promise<Bound> {
+    try {
+      // First, so that readiness says "not yet" instead of nothing.
+      if (this.#http && this.#settings.metrics) await listen(this.#http, this.#settings.metrics.listen)
+      await this.#engine.listen()
+    } catch (error) {
+      this.#engine.closeSockets()
+      this.#http?.close()
+      throw error
+    }
+    this.#listening = true
+    this.#watch.start()
+    this.#timer = setInterval(() => this.#tick(), 1000).unref()
+    const { udp, fellBack, relays, listeners } = this.#engine
+    if (fellBack !== undefined) this.#log.info('relaying through node:dgram', { why: fellBack })
+    return { listening: listeners.bound, relays, udp }
+  }
+
+  stop(why: string): void {
+    const { deadline } = this.#settings.stop
+    this.#log.info('stopping', { why, allocations: this.#engine.allocations(), seconds: deadline })
+    this.#stop.begin(Date.now(), deadline)
+  }
+
+  force(): void {
+    this.#log.warn('stopping at once')
+    this.#stop.force()
+  }
+
+  reload(): void {
+    this.#reload.request()
+  }
+
+  drain(): void {
+    this.#log.info('draining; the relay stops when the last allocation has ended', {
+      allocations: this.#engine.allocations(),
+    })
+    this.#stop.begin(Date.now(), Number.POSITIVE_INFINITY)
+  }
+
+  /** Why new calls should go elsewhere; empty when they may come. */
+  notReady(): string[] {
+    const { admission, ports, certificateExpires } = this.#engine
+    return notReady({
+      listening: this.#listening,
+      draining: this.#draining,
+      ports,
+      allocations: { held: admission.total, limit: admission.limit },
+      descriptors: readDescriptors(),
+      certificateExpires,
+      now: Date.now(),
+    })
+  }
+
+  #tick(): void {
+    this.#engine.tick()
+    this.#log.tick()
+    this.#stop.tick(Date.now())
+    if (++this.#ticks % RESCAN_EVERY === 0 && !this.#draining) {
+      this.#engine.rescan(at => this.#log.info('listening', { at }))
+    }
+  }
+
+  #beginDrain(): void {
+    this.#draining = true
+    this.#engine.drain()
+  }
+
+  #reloadNow(): void {
+    if (this.#stop.asked) return
+    try {
+      const next = this.#load()
+      const { settings, restart } = merge(this.#settings, next.settings)
+      this.#engine.configure(settings)
+      this.#settings = settings
+      this.#log.configure(settings.log.level)
+      this.#privacy.configure(settings.log.privacy)
+      this.#tally.configure(namesOf(settings))
+      this.#watch.watch(watched(next))
+      this.#reloaded = { ok: true, at: Date.now() / 1000 }
+      for (const warning of next.warnings) this.#log.warn(warning)
+      this.#log.info('configuration reloaded', { file: next.source ?? 'built in' })
+      if (restart.length > 0) this.#log.warn('these changes need a restart', { keys: restart })
+    } catch (error) {
+      this.#reloaded = { ...this.#reloaded, ok: false }
+      const problems = error instanceof ConfigError ? error.message.split('\n') : [(error as Error).message]
+      for (const problem of problems) this.#log.error(`the configuration in use stays: ${problem}`)
+    }
+  }
+
+  #end(code: number): void {
+    clearInterval(this.#timer)
+    this.#watch.stop()
+    this.#listening = false
+    this.#http?.close()
+    this.#http?.closeAllConnections()
+    this.#log.tick()
+    this.#log.info('stopped', { code })
+    this.#log.flush()
+    this.#finish(code)
+  }
+
+  #createHttp(coturnNames: boolean): Server {
+    const engine = this.#engine
+    const registry = createMetrics(
+      {
+        version: this.#version,
+        realm: this.#settings.realm,
+        counters: engine.counters,
+        tally: this.#tally,
+        users: () => engine.admission.users,
+        allocationsLimit: () => engine.admission.limit,
+        sockets: () => engine.ids.open,
+        connections: () => engine.connections,
+        ports: () => engine.ports,
+        certificateExpires: () => {
+          const expires = engine.certificateExpires
+          return expires === undefined ? undefined : expires / 1000
+        },
+        reload: () => this.#reloaded,
+        ready: () => this.notReady().length === 0,
+        draining: () => this.#draining,
+        faults: () => engine.inbox.faults,
+      },
+      { coturnNames, process: true },
+    )
+    return createHttp({
+      metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+      notReady: () => this.notReady(),
+    })
+  }
+}
+
+/** The certificate is followed by whoever serves it; the configuration itself is read when asked for. */
+function watched({ files, source, settings }: Loaded): string[] {
+  const others = [source, settings.tls?.certificate, settings.tls?.key]
+  return files.filter(file => !others.includes(file))
+}
+
+function namesOf(settings: Settings): string[] {
+  return settings.homeservers.map(homeserver => homeserver.name)
+}
+
+function listen(http: Server, at: NonNullable<Settings['metrics'] & object>['listen']): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException) => reject(cannotServe(formatAddress(at), at.port, error))
+    http.once('error', failed)
+    http.listen({ host: formatIp(at.ip), port: at.port }, () => {
+      http.off('error', failed)
+      resolve()
+    })
+  })
+}

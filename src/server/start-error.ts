@@ -1,0 +1,54 @@
+import { formatAddress, formatIp } from '../base/address.ts'
+import type { Listener } from '../config/settings.ts'
+
+/** The relay cannot start: in a sentence, with what mends it. Nothing is bound any more when it is thrown. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+  /** Configuration invalid, as far as this machine goes. */
+  readonly exitCode = 3
+}
+
+/** Says why a listener cannot be bound, and what to do about it. */
+export function cannotListen(listener: Listener, error: NodeJS.ErrnoException): StartError {
+  const { transport, address } = listener
+  const at = `${transport}://${formatAddress(address)}`
+  return new StartError(`cannot listen on ${at}: ${explain(error, transport, address.port)}`)
+}
+
+/** Says why no relay socket can be bound to an address. */
+export function cannotRelay(local: Uint8Array, error: NodeJS.ErrnoException): StartError {
+  const hint =
+    error.code === 'EADDRNOTAVAIL'
+      ? 'this machine has no such address; see which it has with: ip address. Behind 1:1 NAT write relay.addresses as "local=public"'
+      : explain(error, 'udp', 0)
+  return new StartError(`cannot relay from ${formatIp(local)}: ${hint}`)
+}
+
+/** Says why the metrics page cannot be served. */
+export function cannotServe(at: string, port: number, error: NodeJS.ErrnoException): StartError {
+  const hint = error.code === 'EADDRINUSE' ? '; or give `metrics` another address, or false' : ''
+  return new StartError(`cannot serve metrics on http://${at}: ${explain(error, 'tcp', port)}${hint}`)
+}
+
+function explain(error: NodeJS.ErrnoException, transport: Listener['transport'], port: number): string {
+  switch (error.code) {
+    case 'EADDRINUSE': {
+      const kind = transport === 'udp' ? '-lunp' : '-ltnp'
+      return `the address is in use by another program; see which with: ss ${kind} 'sport = :${port}' (as root)`
+    }
+    case 'EACCES':
+    case 'EPERM':
+      return port < 1024
+        ? `port ${port} is for privileged programs; under systemd set AmbientCapabilities=CAP_NET_BIND_SERVICE, else take a port above 1023`
+        : 'the system does not permit it; look for a security policy (SELinux, AppArmor, seccomp)'
+    case 'EADDRNOTAVAIL':
+      return 'this machine has no such address; see which it has with: ip address'
+    case 'EAFNOSUPPORT':
+      return 'this machine has no such address family; leave the entry out of `listen`'
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'no file descriptor is left; raise LimitNOFILE, or ulimit -n'
+    default:
+      return error.message
+  }
+}

@@ -1,0 +1,32 @@
+import type { Counters } from '../base/counters.ts'
+import type { Settings } from '../config/settings.ts'
+import type { SocketIds } from '../net/socket-ids.ts'
+import type { NetInbox, UdpTransport } from '../net/transport.ts'
+import { DgramTransport } from '../net/udp-dgram.ts'
+import { openNative } from '../net/udp-native.ts'
+import { StartError } from './start-error.ts'
+
+/** The UDP transport that was opened, and why it is not the native one if that was wished for. */
+export interface OpenedUdp {
+  readonly transport: UdpTransport
+  readonly kind: 'native' | 'dgram'
+  readonly fellBack?: string
+}
+
+/**
+ * Opens the native transport where it loads, else node:dgram. Throws a
+ * `StartError` when the operator insists on a native one that does not load.
+ */
+export function openUdp(
+  wish: Settings['udp'],
+  ids: SocketIds,
+  inbox: NetInbox,
+  counters: Counters,
+): OpenedUdp {
+  const dgram = () => new DgramTransport(ids, inbox, counters)
+  if (wish === 'dgram') return { transport: dgram(), kind: 'dgram' }
+  const native = openNative(ids, inbox, counters)
+  if (typeof native !== 'string') return { transport: native, kind: 'native' }
+  if (wish === 'native') throw new StartError(`udp is "native", but ${native}; set it to "auto" or "dgram"`)
+  return { transport: dgram(), kind: 'dgram', fellBack: native }
+}

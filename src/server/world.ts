@@ -1,0 +1,83 @@
+import type { Address } from '../base/address.ts'
+import type { SocketId } from '../base/ids.ts'
+import type { Clock } from '../base/time.ts'
+import type { Claim } from '../core/command.ts'
+import type { Event, Owner } from '../core/event.ts'
+import type { Opened, Refused } from '../core/input.ts'
+import type { Inbox, Sockets, World } from '../shard/world.ts'
+import type { Admission } from './admission.ts'
+
+/** Opens relay sockets for a claim; `RelayPorts` is the real one. */
+export interface Ports {
+  open(claim: Claim, answer: (opened: Opened | undefined, refused?: Refused) => void): void
+}
+
+/** What the world is made of. */
+export interface Parts {
+  readonly clock: Clock
+  readonly sockets: Sockets
+  readonly ports: Ports
+  readonly admission: Admission
+  readonly inbox: Pick<Inbox, 'opened' | 'refused'>
+  /** Hears of everything that was told, but of claims that were given up before they opened. */
+  readonly heard: (event: Event) => void
+}
+
+/**
+ * The real world: quota first, then sockets, then the answer. Units and ports
+ * go back where sockets are closed and allocations end, so no path can forget
+ * one without the other.
+ */
+export class RealWorld implements World {
+  readonly clock: Clock
+  readonly sockets: Sockets
+  readonly #parts: Parts
+  /** Reserved ports that no token has claimed, by socket. */
+  readonly #reserved = new Map<SocketId, { readonly owner: Owner; readonly client: Address }>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.clock = parts.clock
+    this.sockets = parts.sockets
+  }
+
+  open(claim: Claim): void {
+    const { admission, ports, inbox } = this.#parts
+    const { allocation, owner, client } = claim
+    const refusal = admission.reserve(claim)
+    if (refusal) {
+      // The token is used up by the attempt, so the port behind it is free again.
+      if (claim.reserved) this.sockets.close(claim.reserved.relay.socket)
+      inbox.refused({ allocation, ...refusal })
+      return
+    }
+    ports.open(claim, (opened, refused) => {
+      if (!opened) {
+        admission.release(allocation)
+        inbox.refused(refused ?? { allocation, code: 508, why: 'no relay socket' })
+        return
+      }
+      admission.confirm(allocation)
+      if (claim.reserved) this.#reserved.delete(claim.reserved.relay.socket)
+      if (opened.reserved) this.#reserved.set(opened.reserved.socket, { owner, client })
+      inbox.opened(opened)
+    })
+  }
+
+  tell(event: Event): void {
+    if (event.kind === 'closed') {
+      this.#parts.admission.release(event.allocation)
+      // The client left while its sockets were being bound: nobody heard that it opened.
+      if (event.relayed.length === 0) return
+    }
+    this.#parts.heard(event)
+  }
+
+  /** To be told of every socket that the shard closes. The unit of a reserved port goes back with it. */
+  closed(socket: SocketId): void {
+    const reserved = this.#reserved.get(socket)
+    if (!reserved) return
+    this.#reserved.delete(socket)
+    this.#parts.admission.unreserve(reserved.owner, reserved.client)
+  }
+}
