@@ -1,0 +1,88 @@
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser, Page, PuppeteerNode } from 'puppeteer-core'
+
+// Tap's TypeScript loader cannot follow one of the ESM build's imports, the export map of chromium-bidi; require() can.
+const puppeteer: PuppeteerNode = createRequire(import.meta.url)('puppeteer-core').default
+
+export type BrowserName = 'chromium' | 'firefox-esr'
+
+const CHROMIUM_FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-dev-shm-usage',
+  // Loopback addresses are no ICE candidates otherwise, and the test's certificate is self-signed.
+  '--allow-loopback-in-peer-connection',
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+  '--ignore-certificate-errors',
+  '--use-fake-device-for-media-stream',
+  '--use-fake-ui-for-media-stream',
+]
+
+const FIREFOX_PREFERENCES = {
+  'media.peerconnection.ice.loopback': true,
+  'media.peerconnection.ice.obfuscate_host_addresses': false,
+  'media.peerconnection.ice.no_host': false,
+  'media.navigator.streams.fake': true,
+  'media.navigator.permission.disabled': true,
+  'media.autoplay.default': 0,
+  'network.proxy.type': 0,
+  'app.update.enabled': false,
+  'datareporting.policy.dataSubmissionEnabled': false,
+}
+
+export interface RunningBrowser {
+  readonly page: Page
+  readonly version: string
+  stop(): Promise<void>
+}
+
+/** Starts a browser without a window on an empty profile and opens `html`, served from 127.0.0.1. */
+export async function openInBrowser(name: BrowserName, html: string): Promise<RunningBrowser> {
+  const server = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/html; charset=utf-8')
+    response.end(html)
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const folder = mkdtempSync(join(tmpdir(), 'browser-test-'))
+  let browser: Browser | undefined
+  const stop = async () => {
+    await browser?.close()
+    server.closeAllConnections()
+    server.close()
+    // The browser's helpers may still be writing when it has closed.
+    await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 })
+  }
+  try {
+    browser = await launch(name, folder)
+    const page = await browser.newPage()
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+    return { page, version: await browser.version(), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function launch(name: BrowserName, profile: string): Promise<Browser> {
+  const common = { headless: true, userDataDir: profile, timeout: 60_000, protocolTimeout: 120_000 }
+  return name === 'chromium'
+    ? puppeteer.launch({ ...common, executablePath: '/usr/bin/chromium', args: CHROMIUM_FLAGS })
+    : puppeteer.launch({
+        ...common,
+        browser: 'firefox',
+        executablePath: '/usr/bin/firefox-esr',
+        extraPrefsFirefox: FIREFOX_PREFERENCES,
+        env: { ...process.env, HOME: profile },
+      })
+}
