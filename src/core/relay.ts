@@ -178,12 +178,16 @@ export class Relay {
 
     const { counter, handle } = handler!
     counters.add(counter)
-    const known = context.book.of(reply.socket, reply.to)?.identity
+    const standing = context.book.of(reply.socket, reply.to)
+    const known = standing && !hasEnded(standing, reply.at) ? standing.identity : undefined
     const proof = authenticate(context, message, reply, known)
     if (proof.kind === 'refused') return proof.commands
     const request: Request = { message, identity: proof.identity, reply: proof.reply, now: reply.at }
     const refusal = checkAttributes(context, message, proof.reply)
-    return refusal ?? handle(context, request)
+    if (refusal) return refusal
+    // What has lapsed since the last sweep must not be refreshed back to life.
+    const lapsed = standing && standing.due <= reply.at ? lapse(context, standing, reply.at) : []
+    return [...lapsed, ...handle(context, request)]
   }
 
   #drop(counter: number): Command[] {
@@ -209,9 +213,13 @@ function sweep(context: Context, now: Time): Command[] {
   return commands
 }
 
+function hasEnded(allocation: Allocation, now: Time): boolean {
+  return allocation.state === 'open' && allocation.halves.every(half => half.expires <= now)
+}
+
 /** Takes from an allocation whatever has lapsed, and ends it with its last relayed address. */
 function lapse(context: Context, allocation: Allocation, now: Time): Command[] {
-  if (allocation.halves.every(half => half.expires <= now)) return close(context, allocation, 'expired', now)
+  if (hasEnded(allocation, now)) return close(context, allocation, 'expired', now)
   const commands: Command[] = []
   for (const half of allocation.halves) {
     if (half.expires <= now) commands.push(...closeHalf(context, allocation, half))
