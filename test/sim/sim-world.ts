@@ -75,6 +75,8 @@ export class SimWorld implements World {
   readonly #options: SimWorldOptions
   readonly #open = new Map<SocketId, Open>()
   readonly #batch = createBatch(BATCH, LONGEST)
+  /** Whose quota a reserved port counts against. */
+  readonly #reserved = new Map<SocketId, Owner>()
   /** Sockets that were closed while their batch was under way; what is still in it may name them. */
   readonly #justClosed = new Map<SocketId, Via>()
   readonly #waiting: { readonly socket: SocketId; readonly from: Address; readonly bytes: Buffer }[] = []
@@ -152,7 +154,7 @@ export class SimWorld implements World {
 
   tell(event: Event): void {
     this.events.push(event)
-    if (event.kind === 'closed' || event.kind === 'unreserved') this.#hold(event.owner, -1)
+    if (event.kind === 'closed') this.#hold(event.owner, -1)
   }
 
   #settle(claim: Claim): void {
@@ -161,11 +163,13 @@ export class SimWorld implements World {
     const wanted = claim.port === 'pair' ? 2 : 1
     const freed = claim.reserved && sameOwner(claim.reserved.owner, owner) ? 1 : 0
     if ((this.held.get(ownerKey(owner)) ?? 0) + wanted - freed > this.#options.allocationsPerUser) {
+      // The token is used up either way, so its port goes back.
+      if (claim.reserved) this.#close(claim.reserved.relay.socket)
       this.#refuse(allocation, 486, 'the user has enough')
       return
     }
     if (claim.reserved) {
-      this.#hold(claim.reserved.owner, -1)
+      this.#unreserve(claim.reserved.relay.socket)
       this.#hold(owner, 1)
       this.#inbox.opened({ allocation, relays: [claim.reserved.relay] })
       return
@@ -190,6 +194,7 @@ export class SimWorld implements World {
       return
     }
     this.#hold(owner, wanted)
+    if (reserved) this.#reserved.set(reserved.socket, owner)
     this.#inbox.opened({
       allocation,
       relays,
@@ -290,8 +295,17 @@ export class SimWorld implements World {
     const open = this.#expect(socket)
     this.#open.delete(socket)
     this.#justClosed.set(socket, open.via)
+    this.#unreserve(socket)
     if (!open.connection) this.#net.detach(open.local)
     else if (isStream(open.via)) this.#net.carry(open.connection.closed)
+  }
+
+  /** A reserved port is one no longer: its unit of the quota goes back. */
+  #unreserve(socket: SocketId): void {
+    const owner = this.#reserved.get(socket)
+    if (!owner) return
+    this.#reserved.delete(socket)
+    this.#hold(owner, -1)
   }
 
   #add(open: Open): SocketId {
