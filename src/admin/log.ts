@@ -1,5 +1,4 @@
-import type { Writable } from 'node:stream'
-import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
+import { destination, type Logger, pino, stdTimeFunctions } from 'pino'
 import { FloodGate } from './flood-gate.ts'
 import { formatText } from './log-text.ts'
 import { printable } from './printable.ts'
@@ -17,7 +16,7 @@ export interface LogOptions {
   readonly level: LogLevel
   readonly format: LogFormat
   /** Where lines go instead of stderr. */
-  readonly stream?: Writable | { write(line: string): unknown }
+  readonly sink?: Sink
   readonly now?: () => number
 }
 
@@ -28,15 +27,15 @@ export interface LogOptions {
  */
 export class Log {
   readonly #pino: Logger
-  readonly #destination: DestinationStream & { flushSync?: () => void }
+  readonly #sink: Sink
   readonly #now: () => number
   readonly #gate = new FloodGate()
 
   constructor(options: LogOptions) {
     this.#now = options.now ?? Date.now
-    const sink = options.stream ?? stderrSink()
+    const sink = options.sink ?? stderrSink()
     const text = options.format === 'text' || (options.format === 'auto' && isTerminal(options))
-    this.#destination = text ? textSink(sink, isTerminal(options) && !process.env.NO_COLOR) : sink
+    this.#sink = text ? textSink(sink, isTerminal(options) && !process.env.NO_COLOR) : sink
     this.#pino = pino(
       {
         level: options.level,
@@ -47,7 +46,7 @@ export class Log {
         formatters: { level: label => ({ level: label }) },
         redact: { paths: SECRETS, censor: '[redacted]' },
       },
-      this.#destination,
+      { write: line => void this.#sink.write(line) },
     )
   }
 
@@ -101,42 +100,63 @@ export class Log {
     }
   }
 
-  /** Brings everything written so far to its destination before the process ends. */
-  flush(): void {
-    try {
-      this.#destination.flushSync?.()
-    } catch {
-      // The reader of our stderr has gone; there is nobody left to tell.
-    }
+  /**
+   * Brings everything written so far to its destination and calls `done`, or
+   * gives up on a reader that has stalled. What is logged afterwards is lost.
+   */
+  close(done: () => void): void {
+    this.#pino.level = 'silent'
+    if (this.#sink.close) this.#sink.close(done)
+    else done()
   }
 }
 
 /** Field names that never reach the log whatever they hold; none is ever passed on purpose. */
 const SECRETS = ['secret', 'secrets', 'password', 'key', 'token', 'credential']
 
+/** Where lines go in the end. */
+export interface Sink {
+  write(line: string): unknown
+  close?(done: () => void): void
+}
+
+/** Milliseconds that the last lines get to leave. */
+const LAST_LINES = 1000
+
 /**
  * Writes to stderr without waiting for it: a reader that stalls must not stall
  * the relay, so at most a megabyte waits and what exceeds that is lost.
  */
-function stderrSink(): DestinationStream & { flushSync(): void } {
+function stderrSink(): Sink {
   const sink = destination({ dest: 2, sync: false, minLength: 0, maxLength: 1 << 20 })
   // A full disk or a closed pipe is no reason to stop relaying.
   sink.on('error', () => {})
-  return sink
+  return {
+    write: line => sink.write(line),
+    close: done => {
+      const finish = once(done)
+      sink.once('finish', finish)
+      setTimeout(finish, LAST_LINES).unref()
+      sink.end()
+    },
+  }
 }
 
-function textSink(
-  sink: { write(line: string): unknown; flushSync?: () => void },
-  colour: boolean,
-): DestinationStream & { flushSync(): void } {
-  return {
-    write: line => void sink.write(formatText(JSON.parse(line), colour)),
-    flushSync: () => sink.flushSync?.(),
+function textSink(sink: Sink, colour: boolean): Sink {
+  return { ...sink, write: line => sink.write(formatText(JSON.parse(line), colour)) }
+}
+
+function once(run: () => void): () => void {
+  let ran = false
+  return () => {
+    if (ran) return
+    ran = true
+    run()
   }
 }
 
 function isTerminal(options: LogOptions): boolean {
-  return options.stream === undefined && process.stderr.isTTY === true
+  return options.sink === undefined && process.stderr.isTTY === true
 }
 
 function clean(fields: Fields): Record<string, unknown> {

@@ -191,8 +191,7 @@ export class Service implements Signalled {
     this.#http?.closeAllConnections()
     this.#log.tick()
     this.#log.info('stopped', { code })
-    this.#log.flush()
-    this.#finish(code)
+    this.#log.close(() => this.#finish(code))
   }
 
   #createHttp(coturnNames: boolean): Server {

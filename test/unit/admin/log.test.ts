@@ -201,6 +201,17 @@ t.test('the level can be changed while running', async t => {
   )
 })
 
+t.test('a line after the end is lost and no fault', async t => {
+  const { log, lines } = start({})
+  let closed = false
+
+  log.close(() => (closed = true))
+  log.error('late')
+
+  t.ok(closed)
+  t.equal(lines().length, 0)
+})
+
 t.test('text reads as time, level, message and fields', async t => {
   const line = formatText(
     {
@@ -241,7 +252,7 @@ function start(options: { level?: LogLevel; privacy?: PrivacyMode; format?: 'jso
   const log = new Log({
     level: options.level ?? 'info',
     format: options.format ?? 'json',
-    stream: { write: (line: string) => written.push(line) },
+    sink: { write: (line: string) => written.push(line) },
     now: () => clock.now,
   })
   return {
