@@ -59,7 +59,12 @@ export class SimWorld implements World {
   /** Everything the shard told. */
   readonly events: Event[] = []
   /** Every datagram that left a relay socket, first to last. */
-  readonly toPeers: { readonly from: Address; readonly to: Address; readonly bytes: Buffer }[] = []
+  readonly toPeers: {
+    readonly from: Address
+    readonly to: Address
+    readonly bytes: Buffer
+    readonly dontFragment: boolean
+  }[] = []
   /** Datagrams to our own relayed addresses that would have needed hairpin NAT. */
   hairpins = 0
   /** Claims, and how they ended. */
@@ -93,7 +98,7 @@ export class SimWorld implements World {
     this.sockets = {
       via: socket => this.#justClosed.get(socket) ?? this.#expect(socket).via,
       send: batch => this.#sendBatch(batch),
-      sendOne: (socket, to, bytes) => this.#send(socket, to, bytes),
+      sendOne: (socket, to, bytes, dontFragment) => this.#send(socket, to, bytes, dontFragment),
       close: socket => this.#close(socket),
     }
   }
@@ -270,7 +275,7 @@ export class SimWorld implements World {
     }
   }
 
-  #send(socket: SocketId, to: Address, bytes: Buffer): void {
+  #send(socket: SocketId, to: Address, bytes: Buffer, dontFragment = false): void {
     if (this.#justClosed.has(socket)) return
     const open = this.#expect(socket)
     if (open.connection) {
@@ -282,7 +287,7 @@ export class SimWorld implements World {
       return
     }
     if (open.via === 'relay') {
-      this.toPeers.push({ from: open.local, to, bytes: Buffer.from(bytes) })
+      this.toPeers.push({ from: open.local, to, bytes: Buffer.from(bytes), dontFragment })
       if (isRelayIp(to)) {
         this.hairpins++
         return
