@@ -2,6 +2,7 @@ import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { formatIp, parseIp } from '../base/address.ts'
 
 export interface TlsFiles {
   /** PEM, the server's own certificate first, then the intermediate ones. */
@@ -196,7 +197,8 @@ function parseKey(path: string, pem: string): ReturnType<typeof createPrivateKey
 function namesOf(leaf: X509Certificate): string[] {
   const alternative = (leaf.subjectAltName ?? '').split(', ').flatMap(name => {
     const [, value] = /^(?:DNS|IP Address):"?([^"]*)"?$/.exec(name) ?? []
-    return value === undefined ? [] : [value]
+    const ip = value && parseIp(value)
+    return value === undefined ? [] : [ip ? formatIp(ip) : value]
   })
   if (alternative.length > 0) return alternative
   const [, common] = /^CN=(.*)$/m.exec(leaf.subject ?? '') ?? []

@@ -1,0 +1,23 @@
+import t from 'tap'
+import { monotonicClock } from '../../../src/net/clock.ts'
+
+t.test('the clock tells epoch milliseconds and never goes back', async t => {
+  let last = monotonicClock.now()
+  t.ok(Math.abs(last - Date.now()) < 60_000)
+  for (let i = 0; i < 1000; i++) {
+    const now = monotonicClock.now()
+    if (now < last) t.fail('went back')
+    last = now
+  }
+})
+
+t.test('a wall clock that is set while the server runs changes nothing', async t => {
+  const { now } = Date
+  t.teardown(() => {
+    Date.now = now
+  })
+  const before = monotonicClock.now()
+  Date.now = () => now() + 86_400_000
+
+  t.ok(monotonicClock.now() - before < 60_000)
+})

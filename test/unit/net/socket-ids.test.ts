@@ -1,0 +1,61 @@
+import t from 'tap'
+import type { SocketId } from '../../../src/base/ids.ts'
+import { SocketIds } from '../../../src/net/socket-ids.ts'
+import type { Transport } from '../../../src/net/transport.ts'
+
+t.test('ids are small, start at one and know their transport', async t => {
+  const ids = new SocketIds()
+  const udp = transport()
+  const tcp = transport()
+
+  const a = ids.take(udp, 'relay')
+  const b = ids.take(tcp, 'tls')
+
+  t.strictSame([a, b], [1, 2])
+  t.equal(ids.transport(a), udp)
+  t.equal(ids.transport(b), tcp)
+  t.strictSame([ids.via(a), ids.via(b)], ['relay', 'tls'])
+  t.equal(ids.open, 2)
+})
+
+t.test('a released id is given out again, the one that waited longest first', async t => {
+  const ids = new SocketIds()
+  const owner = transport()
+  const [a, b, c] = [1, 2, 3].map(() => ids.take(owner, 'udp')) as [SocketId, SocketId, SocketId]
+
+  ids.release(b)
+  ids.release(a)
+
+  t.equal(ids.transport(b), undefined)
+  t.strictSame([ids.take(owner, 'udp'), ids.take(owner, 'udp'), ids.take(owner, 'udp')], [b, a, 4])
+  t.equal(ids.transport(c), owner)
+})
+
+t.test('releasing an id twice does not give it out twice', async t => {
+  const ids = new SocketIds()
+  const a = ids.take(transport(), 'udp')
+
+  ids.release(a)
+  ids.release(a)
+  const taken = [ids.take(transport(), 'udp'), ids.take(transport(), 'udp')]
+
+  t.strictSame(taken, [1, 2])
+  t.equal(ids.open, 2)
+})
+
+t.test('thousands of ids keep what they know', async t => {
+  const ids = new SocketIds()
+  const owner = transport()
+
+  for (let i = 0; i < 3000; i++) ids.take(owner, i % 2 === 0 ? 'relay' : 'tcp')
+
+  t.equal(ids.via(2999 as SocketId), 'relay')
+  t.equal(ids.via(3000 as SocketId), 'tcp')
+  for (let i = 1; i <= 3000; i++) ids.release(i as SocketId)
+  t.equal(ids.open, 0)
+  t.equal(ids.take(owner, 'udp'), 1)
+})
+
+function transport(): Transport {
+  return { send: () => {}, sendOne: () => {}, owns: () => true, close: () => {} }
+}
