@@ -30,6 +30,11 @@ export interface Route {
    * they are taken as if they had arrived at that socket from `relayed`.
    */
   readonly local?: SocketId
+  /**
+   * Present when the peer is a relayed address of another shard: what its
+   * socket is bound to, where datagrams go and where they come from.
+   */
+  readonly wire?: Address
   /** From this moment on the route relays nothing. */
   readonly expires: Time
   /** Token buckets that every payload must pass, in either direction: the user's, the homeserver's, the total. */

@@ -43,5 +43,19 @@ export interface RelayConfig {
   readonly alternate?: { readonly addresses: readonly Address[]; readonly domain?: string }
   /** Decides by IP address (canonical) and port; the deny lists are compiled into it. */
   readonly reach: (peer: Address) => Reach
+  /** What other shards of this server hold; absent where there is only one. */
+  readonly siblings?: Siblings
   readonly random: Random
+}
+
+/**
+ * The relayed addresses of the other shards. A datagram between two shards goes
+ * through the kernel from one relay socket to the other, by the addresses they
+ * are bound to, which behind 1:1 NAT are not those that peers see.
+ */
+export interface Siblings {
+  /** Where to send for this relayed address, if another shard holds it just now. */
+  wire(peer: Address): Address | undefined
+  /** The relayed address whose socket is bound here, if another shard holds it just now. */
+  relayed(from: Address): Address | undefined
 }

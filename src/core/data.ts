@@ -46,7 +46,8 @@ export function toPeer(
   if (!half) return drop(context, Counter.dropFamily)
   const reach = config.reach(peer)
   const relayed = book.byRelayed.get(peer.key)
-  if (peer.port === 0 || reach === 'no' || (reach === 'local' && !relayed)) {
+  const wire = relayed ? undefined : config.siblings?.wire(peer)
+  if (peer.port === 0 || reach === 'no' || (reach === 'local' && !relayed && !wire)) {
     return drop(context, Counter.dropDeniedPeer)
   }
   if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length, now))
@@ -57,7 +58,7 @@ export function toPeer(
   allocation.traffic.toPeer.bytes += payload.length
   const commands = reroute(context, allocation, peer, now)
   if (relayed) return [...commands, ...toClient(context, relayed, half.relay.address, payload, now)]
-  const send = { kind: 'send' as const, socket: half.relay.socket, to: peer, bytes: payload }
+  const send = { kind: 'send' as const, socket: half.relay.socket, to: wire ?? peer, bytes: payload }
   commands.push(dontFragment ? { ...send, dontFragment } : send)
   return commands
 }
@@ -70,6 +71,8 @@ export function fromPeer(
   payload: Buffer,
   now: Time,
 ): Command[] {
+  const sibling = context.config.siblings?.relayed(from)
+  if (sibling) return toClient(context, relayed, sibling, payload, now)
   // What claims to come from one of our own addresses came neither through the process nor from a peer.
   if (context.config.reach(from) !== 'yes') return drop(context, Counter.dropDeniedPeer)
   return toClient(context, relayed, from, payload, now)

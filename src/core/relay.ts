@@ -24,7 +24,7 @@ import { createPermission } from './requests/create-permission.ts'
 import { refresh } from './requests/refresh.ts'
 import type { Request } from './requests/request.ts'
 import { send } from './requests/send.ts'
-import { rerouteAll, unroute } from './routes.ts'
+import { reroute, rerouteAll, unroute } from './routes.ts'
 
 /**
  * A TURN server without sockets, timers or clocks (RFC 8656).
@@ -208,6 +208,7 @@ function sweep(context: Context, now: Time): Command[] {
     commands.push({ kind: 'tell', event: { kind: 'unreserved', at: now, owner, client } })
   }
   for (const allocation of book.byId.values()) {
+    if (context.config.siblings) commands.push(...unrouteStrays(context, allocation, now))
     if (allocation.due <= now) commands.push(...lapse(context, allocation, now))
   }
   return commands
@@ -215,6 +216,15 @@ function sweep(context: Context, now: Time): Command[] {
 
 function hasEnded(allocation: Allocation, now: Time): boolean {
   return allocation.state === 'open' && allocation.halves.every(half => half.expires <= now)
+}
+
+/** Withdraws routes to relayed addresses that their shard no longer holds: somebody else may have the port next. */
+function unrouteStrays(context: Context, allocation: Allocation, now: Time): Command[] {
+  const commands: Command[] = []
+  for (const { route } of [...allocation.routes.values()]) {
+    if (route.wire) commands.push(...reroute(context, allocation, route.peer, now))
+  }
+  return commands
 }
 
 /** Takes from an allocation whatever has lapsed, and ends it with its last relayed address. */

@@ -78,7 +78,8 @@ function routeFor(
 
   const reach = context.config.reach(peer)
   const relayed = context.book.byRelayed.get(peer.key)
-  if (reach === 'no' || (reach === 'local' && !relayed)) return undefined
+  const wire = relayed ? undefined : context.config.siblings?.wire(peer)
+  if (reach === 'no' || (reach === 'local' && !relayed && !wire)) return undefined
 
   const channel = channelTo(allocation, peer, now)
   const expires = Math.min(
@@ -95,6 +96,7 @@ function routeFor(
     relay: half.relay.socket,
     peer,
     ...(relayed ? { local: relayed.half.relay.socket } : {}),
+    ...(wire ? { wire } : {}),
     expires,
     meters: context.book.meters.get(allocation.id) ?? [],
   }
@@ -106,6 +108,7 @@ function sameRoute(a: Route, b: Omit<Route, 'id'>): boolean {
     a.expires === b.expires &&
     a.relay === b.relay &&
     a.local === b.local &&
+    a.wire?.key === b.wire?.key &&
     a.meters === b.meters
   )
 }
