@@ -46,11 +46,11 @@ function addressOctets(value: Address): Buffer {
   return octets
 }
 
-/** XORs an IP address that fills the rest of `octets` with the magic cookie and the last 96 bits of the transaction. */
+/** XORs an IP address that fills the rest of `octets` with the magic cookie and the transaction. */
 function mask(octets: Uint8Array, start: number, transaction: Buffer): void {
   for (let i = start; i < octets.length; i++) {
     const at = i - start
-    const by = at < 4 ? MAGIC_COOKIE >>> (24 - at * 8) : transaction[transaction.length - 16 + at]!
+    const by = at < 4 ? MAGIC_COOKIE >>> (24 - at * 8) : transaction[at - 4]!
     octets[i] = octets[i]! ^ by
   }
 }
