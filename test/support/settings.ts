@@ -1,0 +1,35 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Loaded, load } from '../../src/config/load.ts'
+
+/** A secret that no check finds fault with. */
+export const SECRET = 'qW4xT9bN2mK7vR5zL8cJ3hG6fD1sA0pY'
+
+/** Writes a configuration into a folder of its own. */
+export function writeConfig(config: Readonly<Record<string, unknown>>): { folder: string; file: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'taciturn-test-'))
+  const file = join(folder, 'turnserver.json')
+  rewrite(file, config)
+  return { folder, file }
+}
+
+export function rewrite(file: string, config: Readonly<Record<string, unknown>>): void {
+  writeFileSync(file, JSON.stringify({ ...BASE, ...config }), { mode: 0o600 })
+}
+
+/** Loads a configuration of one homeserver on loopback, with these keys in place of its own. */
+export function loaded(config: Readonly<Record<string, unknown>> = {}): Loaded {
+  const { file, folder } = writeConfig(config)
+  return load({ path: file, env: {}, cwd: folder })
+}
+
+const BASE = {
+  realm: 'turn.example.org',
+  listen: ['udp://127.0.0.1:3478', 'tcp://127.0.0.1:3478'],
+  relay: { addresses: ['127.0.0.1'], ports: '49152-65535' },
+  homeservers: [{ name: 'example.org', secrets: [SECRET] }],
+  metrics: false,
+  udp: 'dgram',
+  state: '/nowhere/taciturn',
+}

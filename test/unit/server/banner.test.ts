@@ -1,0 +1,88 @@
+import t from 'tap'
+import { parseIp } from '../../../src/base/address.ts'
+import type { Loaded } from '../../../src/config/load.ts'
+import { type Bound, banner, linesToPaste, whatIsMissing } from '../../../src/server/banner.ts'
+import { synapseLines, turnUris } from '../../../src/server/synapse-lines.ts'
+import { loaded, SECRET } from '../../support/settings.ts'
+
+const bound: Bound = {
+  listening: ['udp://192.0.2.5:3478', 'tcp://0.0.0.0:3478'],
+  relays: [{ local: parseIp('10.0.0.5')!, public: parseIp('9.9.9.9')! }],
+  udp: 'dgram',
+}
+
+t.test('it says where the relay listens, from where it relays, and what its settings are', async t => {
+  const config = loaded()
+
+  const text = banner('0.1.0', config, bound)
+
+  t.match(text, 'taciturn 0.1.0')
+  t.match(text, 'udp://192.0.2.5:3478')
+  t.match(text, '9.9.9.9 (here 10.0.0.5), UDP ports 49152-65535')
+  t.match(text, 'turn.example.org')
+  t.match(text, config.source!)
+})
+
+t.test('no secret is in it', async t => {
+  t.notMatch(banner('0.1.0', loaded(), bound), SECRET)
+})
+
+t.test('a missing certificate and a private address are named, with what mends them', async t => {
+  const missing = whatIsMissing(loaded(), {
+    ...bound,
+    relays: [{ local: parseIp('10.0.0.5')!, public: parseIp('10.0.0.5')! }],
+  })
+
+  t.match(missing, [/tls\.certificate/, /"10\.0\.0\.5=your public address"/])
+  t.same(whatIsMissing(loaded(), bound).length, 1)
+})
+
+t.test('lines to paste are there for a relay that made its own secret, and only then', async t => {
+  const config = loaded()
+  const own: Loaded = { ...config, defaults: { realm: true, listen: true, secret: true } }
+
+  t.equal(linesToPaste(config, bound), undefined)
+  t.match(linesToPaste(own, bound), `turn_shared_secret: "${SECRET}"`)
+  t.match(linesToPaste(own, bound), 'turn:9.9.9.9:3478?transport=udp')
+  t.match(
+    linesToPaste({ ...own, defaults: { ...own.defaults, realm: false } }, bound),
+    'turn:turn.example.org:3478',
+  )
+})
+
+t.test('without a public address the lines name the one there is, IPv6 in brackets', async t => {
+  const own: Loaded = { ...loaded(), defaults: { realm: true, listen: true, secret: true } }
+  const relay = (ip: string) => ({ local: parseIp(ip)!, public: parseIp(ip)! })
+
+  t.match(linesToPaste(own, { ...bound, relays: [relay('fd00::2')] }), 'turn:[fd00::2]:3478?transport=udp')
+  t.match(linesToPaste(own, { ...bound, relays: [relay('10.0.0.5')] }), 'turn:10.0.0.5:3478?transport=udp')
+  t.match(
+    linesToPaste(own, { ...bound, relays: [relay('10.0.0.5'), relay('2606:4700::1')] }),
+    'turn:[2606:4700::1]:3478?transport=udp',
+  )
+})
+
+t.test('there is one URI for each transport and port', async t => {
+  const { listen } = loaded({
+    listen: ['udp://0.0.0.0:3478', 'udp://[::]:3478', 'tcp://0.0.0.0:3478'],
+  }).settings
+
+  t.same(turnUris('h', listen), ['turn:h:3478?transport=udp', 'turn:h:3478?transport=tcp'])
+})
+
+t.test('the lines are what Synapse reads', async t => {
+  const { listen } = loaded().settings
+
+  t.equal(
+    synapseLines({ host: 'turn.example.org', listen, secret: 'a "quoted" secret' }),
+    [
+      'turn_uris:',
+      '  - "turn:turn.example.org:3478?transport=udp"',
+      '  - "turn:turn.example.org:3478?transport=tcp"',
+      'turn_shared_secret: "a \\"quoted\\" secret"',
+      'turn_user_lifetime: 24h',
+      'turn_allow_guests: false',
+      '',
+    ].join('\n'),
+  )
+})

@@ -1,0 +1,77 @@
+import t from 'tap'
+import { merge, Reload } from '../../../src/server/reload.ts'
+import { loaded, SECRET } from '../../support/settings.ts'
+
+const running = loaded().settings
+
+t.test('secrets, users, policy, limits and log level are taken on', async t => {
+  const next = loaded({
+    homeservers: [{ name: 'example.org', secrets: [`new${SECRET}`, SECRET] }],
+    users: [{ name: 'guest', password: 'a long enough password' }],
+    peers: { deny: ['recommended', '198.51.100.0/24'] },
+    limits: { allocationsPerUser: 3 },
+    log: { level: 'debug', privacy: 'none' },
+  }).settings
+
+  const { settings, restart } = merge(running, next)
+
+  t.same(restart, [])
+  t.same(settings.homeservers, next.homeservers)
+  t.same(settings.users, next.users)
+  t.same(settings.peers, next.peers)
+  t.equal(settings.limits.allocationsPerUser, 3)
+  t.match(settings.log, { level: 'debug', privacy: 'none' })
+})
+
+t.test('what sockets were made from stays, and is named', async t => {
+  const next = loaded({
+    realm: 'other.example.org',
+    listen: ['udp://127.0.0.1:3479'],
+    relay: { addresses: ['127.0.0.1', '::1'], ports: '50000-60000', defaultFamily: 'listener' },
+    metrics: 'http://127.0.0.1:9999',
+    workers: 1,
+    udp: 'auto',
+    log: { format: 'json' },
+    state: '/elsewhere',
+  }).settings
+
+  const { settings, restart } = merge(running, next)
+
+  t.same(restart, [
+    'realm',
+    'listen',
+    'metrics',
+    'workers',
+    'udp',
+    'state',
+    'relay.addresses',
+    'relay.ports',
+    'log.format',
+  ])
+  t.same(settings, { ...running, relay: { ...running.relay, defaultFamily: 'listener' } })
+})
+
+t.test('the same settings again ask for no restart', async t => {
+  const { settings, restart } = merge(running, { ...running })
+
+  t.same(restart, [])
+  t.same(settings, running)
+})
+
+t.test('a storm of requests is one reload, and the next request another', async t => {
+  const later: (() => void)[] = []
+  let runs = 0
+  const reload = new Reload(
+    () => runs++,
+    run => later.push(run),
+  )
+
+  for (let i = 0; i < 100; i++) reload.request()
+  t.equal(later.length, 1)
+  later.shift()!()
+  t.equal(runs, 1)
+
+  reload.request()
+  later.shift()!()
+  t.equal(runs, 2)
+})

@@ -1,0 +1,167 @@
+import t from 'tap'
+import { parseAddress } from '../../../src/base/address.ts'
+import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
+import type { Time } from '../../../src/base/time.ts'
+import type { Claim } from '../../../src/core/command.ts'
+import type { Event } from '../../../src/core/event.ts'
+import type { Opened, Refused, RelaySocket } from '../../../src/core/input.ts'
+import { Admission } from '../../../src/server/admission.ts'
+import { RealWorld } from '../../../src/server/world.ts'
+import type { Sockets } from '../../../src/shard/world.ts'
+
+const alice = { tenant: 'example.org', user: '@alice:example.org' }
+const client = parseAddress('192.0.2.10:50000')!
+
+t.test('a claim is answered with its sockets, and its unit is held until it closes', async t => {
+  const { world, admission, opened } = start({ perUser: 1, ports: 8 })
+
+  world.open(claim(1))
+  t.equal(opened.length, 1)
+  t.equal(admission.total, 1)
+
+  world.tell(closed(1, opened[0]!.relays))
+  t.equal(admission.total, 0)
+})
+
+t.test('a claim over the quota is refused before any socket is opened', async t => {
+  const { world, refused, pool } = start({ perUser: 1, ports: 8 })
+  world.open(claim(1))
+
+  world.open(claim(2))
+
+  t.match(refused, [{ allocation: 2, code: 486 }])
+  t.equal(pool.size, 1)
+})
+
+t.test(
+  'with a quota of four and two ports, a hundred attempts leak nothing [SEC-61] [TURN-ALLOC-25]',
+  async t => {
+    const { world, admission, opened, refused } = start({ perUser: 4, ports: 2 })
+
+    for (let id = 1; id <= 100; id++) world.open(claim(id))
+    t.equal(opened.length, 2)
+    t.ok(refused.every(refusal => refusal.code === 508))
+    for (const { allocation, relays } of opened.splice(0)) {
+      for (const { socket } of relays) world.sockets.close(socket)
+      world.tell(closed(allocation, relays))
+    }
+
+    t.equal(admission.total, 0)
+    world.open(claim(101))
+    world.open(claim(102))
+    t.equal(opened.length, 2, 'quota and ports are usable again')
+  },
+)
+
+t.test('a reserved port holds a unit until its socket closes [TURN-RES-08]', async t => {
+  const { world, admission, opened } = start({ perUser: 2, ports: 8 })
+  world.open({ ...claim(1), port: 'pair' })
+  t.equal(admission.total, 2)
+
+  world.sockets.close(opened[0]!.reserved!.socket)
+  world.tell({ kind: 'unreserved', at: 0 as Time, owner: alice, client })
+
+  t.equal(admission.total, 1, 'once, however it is told')
+})
+
+t.test('a token that is used takes its unit along [TURN-RES-08]', async t => {
+  const { world, admission, opened } = start({ perUser: 2, ports: 8 })
+  world.open({ ...claim(1), port: 'pair' })
+  const relay = opened[0]!.reserved!
+
+  world.open({ ...claim(2), reserved: { relay, owner: alice, client } })
+  t.same(opened[1]!.relays, [relay])
+  t.equal(admission.total, 2)
+
+  world.sockets.close(relay.socket)
+  t.equal(admission.total, 2, 'the socket belongs to the allocation now')
+  world.tell(closed(2, [relay]))
+  t.equal(admission.total, 1)
+})
+
+t.test('a token that a quota stands against is used up, and its port is free again', async t => {
+  const { world, admission, opened, refused, pool } = start({ perUser: 2, ports: 8 })
+  const bob = { tenant: 'example.org', user: '@bob:example.org' }
+  world.open({ ...claim(1), owner: bob })
+  world.open({ ...claim(2), owner: bob })
+  world.open({ ...claim(3), port: 'pair' })
+  const relay = opened[2]!.reserved!
+
+  world.open({ ...claim(4), owner: bob, reserved: { relay, owner: alice, client } })
+
+  t.match(refused, [{ allocation: 4, code: 486 }])
+  t.notOk(pool.has(relay.socket))
+  t.equal(admission.heldByUser(alice), 1)
+  t.equal(admission.heldByUser(bob), 2)
+})
+
+t.test('a client that left before its sockets were there is not heard of', async t => {
+  const { world, admission, heard } = start({ perUser: 2, ports: 8 })
+  world.open(claim(1))
+
+  world.tell(closed(1, []))
+
+  t.equal(admission.total, 0)
+  t.equal(heard.length, 0)
+})
+
+function start(limits: { perUser: number; ports: number }) {
+  const opened: Opened[] = []
+  const refused: Refused[] = []
+  const heard: Event[] = []
+  const pool = new Set<SocketId>()
+  const take = (): RelaySocket => {
+    let socket = 1
+    while (pool.has(socket as SocketId)) socket++
+    pool.add(socket as SocketId)
+    return { family: 4, socket: socket as SocketId, address: parseAddress(`203.0.113.7:${50_000 + socket}`)! }
+  }
+  const admission = new Admission({
+    perUser: limits.perUser,
+    perAddress: 1000,
+    total: 1000,
+    perTenant: new Map(),
+  })
+  const world: RealWorld = new RealWorld({
+    clock: { now: () => 0 as Time },
+    sockets: {
+      close: (socket: SocketId) => {
+        world.closed(socket)
+        pool.delete(socket)
+      },
+    } as Sockets,
+    ports: {
+      open: (claim, answer) => {
+        const { allocation, reserved } = claim
+        if (reserved) return answer({ allocation, relays: [reserved.relay] })
+        if (pool.size >= limits.ports) return answer(undefined, { allocation, code: 508, why: 'no port' })
+        const relays = [take()]
+        answer({ allocation, relays, ...(claim.port === 'pair' && { reserved: take() }) })
+      },
+    },
+    admission,
+    inbox: { opened: answer => opened.push(answer), refused: answer => refused.push(answer) },
+    heard: event => heard.push(event),
+  })
+  return { world, admission, opened, refused, heard, pool }
+}
+
+function claim(id: number): Claim {
+  return { allocation: id as AllocationId, owner: alice, client, families: [4], port: 'any' }
+}
+
+function closed(id: number, relays: readonly RelaySocket[]): Event {
+  return {
+    kind: 'closed',
+    at: 0 as Time,
+    allocation: id as AllocationId,
+    owner: alice,
+    client,
+    via: 'udp',
+    relayed: relays.map(relay => relay.address),
+    reason: 'released',
+    since: 0 as Time,
+    traffic: { toPeer: { packets: 0, bytes: 0 }, toClient: { packets: 0, bytes: 0 } },
+    peers: 0,
+  }
+}
