@@ -209,7 +209,8 @@ export class StreamTransport implements Transport {
   }
 
   #secured(socket: TLSSocket): void {
-    socket.on('error', ignore)
+    // Node tells of octets that do not decrypt, and leaves the connection open.
+    socket.on('error', () => socket.destroy())
     const connection = this.#handshakes.get(endsOf(socket))
     if (!connection) {
       socket.destroy()

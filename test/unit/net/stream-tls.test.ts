@@ -1,0 +1,306 @@
+import { connect as connectTcp } from 'node:net'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import t, { type Test } from 'tap'
+import { type Address, formatIp } from '../../../src/base/address.ts'
+import { chooseProtocol, createTlsAcceptor } from '../../../src/net/tls-acceptor.ts'
+import { loadTls } from '../../../src/net/tls-context.ts'
+import { makeCertificate, type TestCertificate } from './certificate.ts'
+import { echo } from './recorder.ts'
+import { Client, StreamWorld, stunFrame } from './stream-world.ts'
+
+const rsa = makeCertificate({ kind: 'rsa' })
+
+for (const port of ['tls', 'tcp'] as const) {
+  t.test(`TLS is served on a ${port} port [STUN-TCP-09]`, async t => {
+    const { world, at } = await open(t, port)
+
+    const client = await shake(t, at)
+    client.write(stunFrame(1, 8))
+    const answer = await client.read(28)
+
+    t.ok(answer.equals(stunFrame(1, 8)))
+    t.equal(world.ids.via(world.inbox.all[0]!.socket), 'tls')
+  })
+}
+
+t.test('a tcp port serves both kinds of client at once [STUN-TCP-09]', async t => {
+  const { world, at } = await open(t, 'tcp')
+  const [plain, secure] = [await world.client(at), await shake(t, at)]
+
+  plain.write(stunFrame(1))
+  await plain.read(20)
+  secure.write(stunFrame(2))
+  await secure.read(20)
+
+  t.strictSame(
+    world.inbox.all.map(one => world.ids.via(one.socket)),
+    ['tcp', 'tls'],
+  )
+})
+
+t.test('a tls port takes nothing but TLS', async t => {
+  const { world, at } = await open(t, 'tls')
+  const client = await world.client(at)
+
+  client.write(stunFrame(1, 100))
+  await client.end()
+
+  t.equal(world.inbox.all.length, 0)
+  t.equal(world.counters.read('tlsFailed'), 1)
+})
+
+t.test('a hello that comes octet by octet is recognised all the same [STUN-TCP-09]', async t => {
+  const { at } = await open(t, 'tcp')
+  const drip = connectTcp({ host: formatIp(at.ip), port: at.port, noDelay: true })
+  const { write } = drip
+  drip.write = function (this: typeof drip, chunk: Buffer | string, ...rest: unknown[]): boolean {
+    const octets = Buffer.from(chunk as Buffer)
+    for (const octet of octets) Reflect.apply(write, drip, [Buffer.of(octet)])
+    const done = rest.find(one => typeof one === 'function') as (() => void) | undefined
+    if (done) process.nextTick(done)
+    return true
+  } as typeof drip.write
+
+  const client = await shake(t, at, { socket: drip })
+  client.write(stunFrame(1))
+
+  t.equal((await client.read(20)).length, 20)
+})
+
+t.test('TLS 1.2 with ECDHE-RSA-AES128-GCM-SHA256 is served [STUN-TLS-01]', async t => {
+  const { at } = await open(t)
+
+  const client = await shake(t, at, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' })
+
+  t.equal((client.socket as TLSSocket).getCipher().name, 'ECDHE-RSA-AES128-GCM-SHA256')
+})
+
+for (const [what, options] of [
+  ['TLS 1.1', { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'ALL@SECLEVEL=0' }],
+  ['RSA key exchange', { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' }],
+  ['CBC', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-SHA' }],
+  ['3DES', { maxVersion: 'TLSv1.2', ciphers: 'ALL:!AESGCM:!CHACHA20@SECLEVEL=0' }],
+] as const) {
+  t.test(`${what} is not served [STUN-TLS-02]`, async t => {
+    const { world, at } = await open(t)
+
+    await t.rejects(shake(t, at, options))
+
+    t.equal(world.inbox.all.length, 0)
+  })
+}
+
+for (const cipher of ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256']) {
+  t.test(`TLS 1.3 with ${cipher} is served [STUN-TLS-03]`, async t => {
+    const { at } = await open(t)
+
+    const client = await shake(t, at, { minVersion: 'TLSv1.3', ciphers: cipher })
+
+    t.equal((client.socket as TLSSocket).getCipher().name, cipher)
+  })
+}
+
+t.test('nothing is compressed and nothing renegotiated [STUN-TLS-02]', async t => {
+  const { at } = await open(t)
+  const client = await shake(t, at, { maxVersion: 'TLSv1.2' })
+  const socket = client.socket as TLSSocket
+
+  const outcome = await new Promise(resolve => {
+    socket.on('error', resolve)
+    socket.renegotiate({}, error => resolve(error ?? 'renegotiated'))
+  })
+
+  t.type(outcome, Error)
+})
+
+for (const [ids, offered, chosen] of [
+  ['ALPN-01', ['stun.turn'], 'stun.turn'],
+  ['ALPN-01', ['h2', 'stun.nat-discovery', 'stun.turn'], 'stun.turn'],
+  ['ALPN-04', ['h2', 'http/1.1'], 'h2'],
+  ['ALPN-04', ['stun.nat-discovery', 'h2'], 'h2'],
+] as const) {
+  t.test(`of ${offered.join(', ')} the protocol is ${chosen} [${ids}]`, async t => {
+    const { at } = await open(t)
+
+    const client = await shake(t, at, { ALPNProtocols: [...offered] })
+
+    t.equal((client.socket as TLSSocket).alpnProtocol, chosen)
+  })
+}
+
+t.test('a client that offers no protocol is served, as browsers are [ALPN-03]', async t => {
+  const { at } = await open(t)
+
+  const client = await shake(t, at)
+
+  t.equal((client.socket as TLSSocket).alpnProtocol, false)
+})
+
+t.test('who offers NAT discovery alone is told that it is not here [ALPN-04]', async t => {
+  const { at } = await open(t)
+
+  await t.rejects(shake(t, at, { ALPNProtocols: ['stun.nat-discovery'] }), {
+    code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL',
+  })
+})
+
+t.test('choosing a protocol never throws, whatever the client offers [ALPN-05]', async t => {
+  for (const protocols of [[], [''], ['\0'], ['__proto__'], Array.from({ length: 5000 }, () => 'x')]) {
+    t.doesNotThrow(() => chooseProtocol({ protocols }))
+  }
+})
+
+t.test('a list of protocols that is malformed ends its connection and nothing else [ALPN-05]', async t => {
+  const { world, at } = await open(t)
+  for (const list of ['0000', '000100', '000502683205', '0003056832', 'ffff02', '00030268']) {
+    const client = await world.client(at)
+
+    client.write(clientHello(Buffer.from(list, 'hex')))
+    await client.end()
+  }
+  // The closing of the last one may still be on its way.
+  while (world.streams.open > 0) await new Promise(resolve => setImmediate(resolve))
+
+  t.equal(world.counters.read('tlsFailed'), 6)
+  const client = await shake(t, at)
+  client.write(stunFrame(1))
+  t.equal((await client.read(20)).length, 20)
+})
+
+t.test('a handshake that is not done within ten seconds is ended', async t => {
+  const { world, at } = await open(t)
+  const client = await world.client(at)
+  client.write(Buffer.from('1603010200', 'hex'))
+  while (world.streams.open === 0) await new Promise(resolve => setImmediate(resolve))
+
+  world.advance(9)
+  t.equal(world.streams.open, 1)
+  world.advance(1)
+  await client.end()
+
+  t.equal(world.counters.read('tlsFailed'), 1)
+})
+
+t.test('a client that breaks off is hung up on once, and the others stay', async t => {
+  const { world, at } = await open(t)
+  const [one, other] = [await shake(t, at), await shake(t, at)]
+  one.write(stunFrame(1))
+  await one.read(20)
+
+  one.socket.destroy()
+  await world.inbox.until(() => world.inbox.hangups.length > 0)
+  other.write(stunFrame(2))
+  await other.read(20)
+
+  t.strictSame(world.inbox.hangups, [world.inbox.all[0]!.socket])
+})
+
+t.test('octets that break the encryption end the connection', async t => {
+  const { world, at } = await open(t)
+  const raw = connectTcp({ host: formatIp(at.ip), port: at.port })
+  const client = await shake(t, at, { socket: raw })
+  client.write(stunFrame(1))
+  await client.read(20)
+
+  raw.write(Buffer.from('1703030020'.padEnd(74, '0'), 'hex'))
+  await world.inbox.until(() => world.inbox.hangups.length > 0)
+
+  t.equal(world.ids.open, 0)
+})
+
+t.test('a client that does not read loses datagrams over TLS too', async t => {
+  const { world, at } = await open(t)
+  world.inbox.answer = () => {}
+  const client = await shake(t, at)
+  client.write(stunFrame(1))
+  const { socket, from } = (await world.inbox.some(1))[0]!
+  client.socket.pause()
+  const packet = Buffer.concat([Buffer.from('400104ac', 'hex'), Buffer.alloc(1196, 7)])
+
+  for (let i = 0; i < 300; i++) {
+    for (let j = 0; j < 100; j++) world.sockets.sendOne(socket, from, packet)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+
+  const dropped = world.counters.read('dropSlowStream')
+  t.ok(dropped > 15_000, `${dropped} of 30000 dropped`)
+  client.socket.resume()
+  const arrived = await client.read((30_000 - dropped) * 1200)
+  t.equal(arrived.length, (30_000 - dropped) * 1200)
+})
+
+t.test('a new certificate is served to new connections, and the old ones live on', async t => {
+  const { world, at } = await open(t)
+  const before = await shake(t, at)
+  const next = makeCertificate({ name: 'next.test' })
+
+  world.streams.setTls(material(t, next).options)
+  const after = await shake(t, at)
+
+  t.equal((before.socket as TLSSocket).getPeerCertificate().subject.CN, 'turn.test')
+  t.equal((after.socket as TLSSocket).getPeerCertificate().subject.CN, 'next.test')
+  before.write(stunFrame(1))
+  t.equal((await before.read(20)).length, 20)
+})
+
+t.test('the acceptor does not listen by itself', async t => {
+  const server = createTlsAcceptor(material(t, rsa).options, () => {})
+
+  t.equal(server.listening, false)
+})
+
+async function open(t: Test, port: 'tcp' | 'tls' = 'tls'): Promise<{ world: StreamWorld; at: Address }> {
+  const world = new StreamWorld(t)
+  world.streams.setTls(material(t, rsa).options)
+  world.inbox.answer = batch => {
+    echo(batch)
+    world.sockets.send(batch)
+  }
+  return { world, at: await world.listen(port) }
+}
+
+function material(t: Test, pair: TestCertificate): ReturnType<typeof loadTls> {
+  const folder = t.testdir({ 'cert.pem': pair.certificate, 'key.pem': pair.key })
+  return loadTls({ certificate: `${folder}/cert.pem`, key: `${folder}/key.pem` })
+}
+
+/** Connects and shakes hands; rejects when that fails. */
+function shake(t: Test, at: Address, options: ConnectionOptions = {}): Promise<Client> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      ...(options.socket ? {} : { host: formatIp(at.ip), port: at.port }),
+      rejectUnauthorized: false,
+      servername: 'turn.test',
+      ...options,
+    })
+    socket.once('secureConnect', () => {
+      socket.removeListener('error', reject)
+      resolve(new Client(t, socket))
+    })
+    socket.once('error', reject)
+    t.teardown(() => socket.destroy())
+  })
+}
+
+/** A TLS 1.2 ClientHello with this body of the ALPN extension (RFC 7301 §3.1). */
+function clientHello(alpn: Buffer): Buffer {
+  const extension = Buffer.concat([u16(16), u16(alpn.length), alpn])
+  const groups = Buffer.from('000a00040002001d', 'hex')
+  const algorithms = Buffer.from('000d0006000408040401', 'hex')
+  const extensions = Buffer.concat([groups, algorithms, extension])
+  const body = Buffer.concat([
+    Buffer.from('0303', 'hex'),
+    Buffer.alloc(32, 7),
+    Buffer.from('00', 'hex'),
+    Buffer.from('0002c02f', 'hex'),
+    Buffer.from('0100', 'hex'),
+    u16(extensions.length),
+    extensions,
+  ])
+  const handshake = Buffer.concat([Buffer.from([1, 0]), u16(body.length), body])
+  return Buffer.concat([Buffer.from('160301', 'hex'), u16(handshake.length), handshake])
+}
+
+function u16(value: number): Buffer {
+  return Buffer.from([value >> 8, value & 255])
+}

@@ -1,0 +1,215 @@
+import { chmodSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:tls'
+import t, { type Test } from 'tap'
+import { formatIp } from '../../../src/base/address.ts'
+import {
+  daysLeft,
+  loadTls,
+  TlsContext,
+  type TlsFileError,
+  type TlsFiles,
+} from '../../../src/net/tls-context.ts'
+import { makeCertificate, type TestCertificate } from './certificate.ts'
+import { StreamWorld } from './stream-world.ts'
+
+const DAY = 86_400_000
+
+t.test('a pair is loaded with its names and days left', async t => {
+  const files = store(
+    t,
+    makeCertificate({ name: 'turn.example.org', validTo: new Date(Date.now() + 30.5 * DAY) }),
+  )
+
+  const material = loadTls(files)
+
+  t.strictSame(material.names, ['turn.example.org', '127.0.0.1', '::1'])
+  t.equal(daysLeft(material), 30)
+  t.strictSame(material.warnings, [])
+})
+
+for (const [what, from, to, warning] of [
+  ['expired', -20, -10, /expired on \d{4}-\d\d-\d\d/],
+  ['not valid yet', 10, 20, /not valid before .*check the clock/],
+] as const) {
+  t.test(`a certificate that is ${what} is served with a warning`, async t => {
+    const at = (days: number) => new Date(Date.now() + days * DAY)
+    const material = loadTls(store(t, makeCertificate({ validFrom: at(from), validTo: at(to) })))
+
+    t.match(material.warnings, [warning])
+    t.equal(daysLeft(material) < 0, what === 'expired')
+  })
+}
+
+for (const [what, change, path, says] of [
+  [
+    'a missing certificate',
+    (f: TlsFiles) => unlinkSync(f.certificate),
+    'certificate',
+    /does not exist; name/,
+  ],
+  ['a missing key', (f: TlsFiles) => unlinkSync(f.key), 'key', /does not exist; name/],
+  [
+    'a certificate that is none',
+    (f: TlsFiles) => writeFileSync(f.certificate, 'hello'),
+    'certificate',
+    /no PEM cert/,
+  ],
+  ['a key that is none', (f: TlsFiles) => writeFileSync(f.key, 'hello'), 'key', /no PEM private key/],
+  [
+    'a key of another certificate',
+    (f: TlsFiles) => writeFileSync(f.key, makeCertificate().key),
+    'key',
+    /is not the key of the certificate in .*cert\.pem/,
+  ],
+  [
+    'a key with a passphrase',
+    (f: TlsFiles) => writeFileSync(f.key, '-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END-----'),
+    'key',
+    /passphrase; remove it/,
+  ],
+] as const) {
+  t.test(`${what} is refused, and the message names the file and how to mend it`, async t => {
+    const files = store(t, makeCertificate())
+    change(files)
+
+    const error = attempt(() => loadTls(files)) as TlsFileError
+
+    t.equal(error.name, 'TlsFileError')
+    t.equal(error.path, files[path])
+    t.ok(error.message.startsWith(`${files[path]}: `), error.message)
+    t.match(error.message, says)
+  })
+}
+
+t.test(
+  'a key that may not be read is refused, and the message says so',
+  process.getuid?.() === 0 ? { skip: 'root may read everything' } : {},
+  async t => {
+    const files = store(t, makeCertificate())
+    chmodSync(files.key, 0)
+
+    t.match(attempt(() => loadTls(files)) as Error, { message: /may not be read; give/ })
+  },
+)
+
+t.test('a pair that is replaced on disk is served to new connections', async t => {
+  const files = store(t, makeCertificate({ name: 'old.test' }))
+  const world = new StreamWorld(t)
+  const changed = watched(t, files, world)
+  const at = await world.listen('tls')
+  const name = () => servedName(at.port, formatIp(at.ip))
+  t.equal(await name(), 'old.test')
+
+  replace(files, makeCertificate({ name: 'new.test' }))
+  await changed.next()
+
+  t.equal(await name(), 'new.test')
+})
+
+t.test('links that are pointed at a new pair count as a change, as renewal programs do it', async t => {
+  const old = makeCertificate({ name: 'old.test' })
+  const fresh = makeCertificate({ name: 'new.test' })
+  const folder = t.testdir({
+    archive: {
+      'cert1.pem': old.certificate,
+      'key1.pem': old.key,
+      'cert2.pem': fresh.certificate,
+      'key2.pem': fresh.key,
+    },
+    live: {
+      'cert.pem': t.fixture('symlink', '../archive/cert1.pem'),
+      'key.pem': t.fixture('symlink', '../archive/key1.pem'),
+    },
+  })
+  const files = { certificate: `${folder}/live/cert.pem`, key: `${folder}/live/key.pem` }
+  const changed = watched(t, files)
+
+  for (const what of ['cert', 'key']) {
+    unlinkSync(`${folder}/live/${what}.pem`)
+    symlinkSync(`../archive/${what}2.pem`, `${folder}/live/${what}.pem`)
+  }
+
+  t.strictSame((await changed.next()).names[0], 'new.test')
+})
+
+t.test('a broken new pair keeps the old one and is told of', async t => {
+  const files = store(t, makeCertificate({ name: 'old.test' }))
+  const told: string[] = []
+  const context = new TlsContext(files, {
+    changed: material => told.push(`changed ${material.names[0]}`),
+    broken: error => told.push(`broken ${error.path === files.key ? 'key' : 'certificate'}`),
+  })
+  t.teardown(() => context.close())
+
+  writeFileSync(files.key, makeCertificate().key)
+  t.equal(context.reload(), false)
+  t.equal(context.material.names[0], 'old.test')
+
+  replace(files, makeCertificate({ name: 'new.test' }))
+  t.equal(context.reload(), true)
+  t.equal(context.material.names[0], 'new.test')
+  t.strictSame(told, ['broken key', 'changed new.test'])
+})
+
+t.test('a pair that is broken at start is an error at once', async t => {
+  const files = store(t, makeCertificate())
+  unlinkSync(files.key)
+
+  t.throws(() => new TlsContext(files, { changed: () => {}, broken: () => {} }), { name: 'TlsFileError' })
+})
+
+function store(t: Test, pair: TestCertificate): TlsFiles {
+  const folder = t.testdir({ 'cert.pem': pair.certificate, 'key.pem': pair.key })
+  return { certificate: `${folder}/cert.pem`, key: `${folder}/key.pem` }
+}
+
+/** Replaces both files, each at once. */
+function replace(files: TlsFiles, pair: TestCertificate): void {
+  for (const what of ['certificate', 'key'] as const) {
+    writeFileSync(`${files[what]}.new`, pair[what])
+    renameSync(`${files[what]}.new`, files[what])
+  }
+}
+
+/** Follows the files; `next` resolves with what is in use after the next change. */
+function watched(t: Test, files: TlsFiles, world?: StreamWorld): { next(): Promise<TlsContext['material']> } {
+  let resolve: (material: TlsContext['material']) => void = () => {}
+  const next = new Promise<TlsContext['material']>(go => {
+    resolve = go
+  })
+  const context = new TlsContext(files, {
+    changed: material => {
+      world?.streams.setTls(material.options)
+      resolve(material)
+    },
+    broken: error => t.fail(error.message),
+    settle: 50,
+  })
+  world?.streams.setTls(context.material.options)
+  // Following files keeps no process alive by itself.
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => {
+    clearInterval(alive)
+    context.close()
+  })
+  return { next: () => next }
+}
+
+function servedName(port: number, host: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host, rejectUnauthorized: false })
+    socket.once('error', reject)
+    socket.once('secureConnect', () => {
+      resolve(String(socket.getPeerCertificate().subject.CN))
+      socket.destroy()
+    })
+  })
+}
+
+function attempt(what: () => unknown): unknown {
+  try {
+    return what()
+  } catch (error) {
+    return error
+  }
+}
