@@ -342,7 +342,8 @@ function relayAddress(family: Family, port: number): Address {
 
 const RELAY_KEYS = new Set([4, 6].map(family => address(relayAddress(family as Family, 0).ip, 0).key))
 
-function isRelayIp(to: Address): boolean {
+/** True for the IP addresses that relayed addresses have. */
+export function isRelayIp(to: Address): boolean {
   return RELAY_KEYS.has(address(to.ip, 0).key)
 }
 

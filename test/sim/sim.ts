@@ -14,7 +14,7 @@ import { dice, octets, seedOf } from './random.ts'
 import { SimClient, type SimClientOptions } from './sim-client.ts'
 import { SimNet } from './sim-net.ts'
 import { SimPeer } from './sim-peer.ts'
-import { SimWorld, type SimWorldOptions } from './sim-world.ts'
+import { isRelayIp, SimWorld, type SimWorldOptions } from './sim-world.ts'
 import { Timeline } from './timeline.ts'
 
 export interface SimOptions extends Partial<SimWorldOptions> {
@@ -29,7 +29,7 @@ export interface SimOptions extends Partial<SimWorldOptions> {
   /** Replaces parts of the relay's configuration. */
   readonly config?: Partial<RelayConfig>
   readonly limits?: Partial<RelayConfig['limits']>
-  /** Peer policy; everything but 10.0.0.0/8 unless said otherwise. */
+  /** Peer policy. Unless said otherwise 10.0.0.0/8 is denied, and our relayed addresses are local. */
   readonly reach?: (peer: Address) => Reach
   /** Looks users up; unless said otherwise, `user` and `password` of every simulated client. */
   readonly authenticate?: Authenticate
@@ -227,6 +227,11 @@ class NoTable extends RouteTable {
 export const seconds = (count: number): number => count * 1000
 export const minutes = (count: number): number => count * 60_000
 
+function usualReach(peer: Address): Reach {
+  if (isRelayIp(peer)) return 'local'
+  return peer.family === 4 && peer.ip[0] === 10 ? 'no' : 'yes'
+}
+
 function relayConfig(options: SimOptions, random: RelayConfig['random']): RelayConfig {
   return {
     realm: REALM,
@@ -242,7 +247,7 @@ function relayConfig(options: SimOptions, random: RelayConfig['random']): RelayC
     defaultFamily: 'ipv4',
     dontFragment: false,
     strictExpiry: false,
-    reach: options.reach ?? (peer => (peer.family === 4 && peer.ip[0] === 10 ? 'no' : 'yes')),
+    reach: options.reach ?? usualReach,
     random,
     ...options.config,
     limits: { permissionsPerAllocation: 256, channelsPerAllocation: 256, ...options.limits },
