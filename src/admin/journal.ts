@@ -63,7 +63,7 @@ export class Journal {
         })
         return
       case 'unreserved':
-        this.#log.debug('unreserved', { homeserver: event.owner.tenant })
+        this.#log.debug('unreserved', { homeserver: event.owner.tenant || undefined })
         return
       case 'rejected':
         this.#rejected(event)
@@ -111,7 +111,7 @@ export class Journal {
   #whose(event: Extract<Event, { kind: 'opened' | 'closed' }>): Fields {
     return {
       allocation: event.allocation,
-      homeserver: event.owner.tenant,
+      homeserver: event.owner.tenant || undefined,
       user: this.#privacy.user(event.owner.user),
       client: this.#privacy.address(event.client),
     }

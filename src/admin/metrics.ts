@@ -44,7 +44,12 @@ function addState(page: Page, figures: Figures): void {
     only(figures.allocationsLimit()),
   )
   page.gauge('taciturn_users', 'Users who hold an allocation now.', [], () => only(figures.users()))
-  page.gauge('taciturn_sockets', 'UDP sockets that are open now.', [], () => only(figures.sockets()))
+  page.gauge(
+    'taciturn_sockets',
+    'Sockets of clients, listeners and relayed addresses that are open now.',
+    [],
+    () => only(figures.sockets()),
+  )
   page.gauge('taciturn_connections', 'TCP and TLS connections that are open now.', [], () =>
     only(figures.connections()),
   )

@@ -71,6 +71,9 @@ export async function serve(options: ServeOptions): Promise<Running> {
   return service
 }
 
+/** Nobody who closes our stderr means to end the calls. */
+function ignore(): void {}
+
 /** Listens for signals, and for faults that nobody caught, until the service has finished. */
 function attend(service: Service, log: Log): void {
   const unlisten = handleSignals(service, process)
@@ -80,10 +83,12 @@ function attend(service: Service, log: Log): void {
     })
     service.force()
   }
+  process.stderr.on('error', ignore)
   process.on('uncaughtException', fatal)
   process.on('unhandledRejection', fatal)
   void service.finished.then(() => {
     unlisten()
+    process.stderr.off('error', ignore)
     process.off('uncaughtException', fatal)
     process.off('unhandledRejection', fatal)
   })
