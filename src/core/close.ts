@@ -8,7 +8,7 @@ import { unroute } from './routes.ts'
 /** Ends an allocation: routes, relay sockets, permissions and channels go with it (RFC 8656 §6). */
 export function close(context: Context, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
   const { book } = context
-  if (allocation.state === 'opening') {
+  if (allocation.state === 'opening' || allocation.state === 'aborted') {
     // The claim is still with the world; its answer ends the allocation.
     allocation.state = 'aborted'
     book.leave(allocation)

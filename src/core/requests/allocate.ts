@@ -113,6 +113,7 @@ export function opened(context: Context, input: Opened, now: Time): Command[] {
   const orphans = input.reserved ? [...input.relays, input.reserved] : input.relays
   if (allocation.state !== 'opening') {
     const closed = orphans.map(relay => ({ kind: 'close' as const, socket: relay.socket }))
+    allocation.state = 'open'
     return [...closed, ...close(context, allocation, 'hangup', now)]
   }
 
