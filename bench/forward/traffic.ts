@@ -5,7 +5,7 @@ import { Counters } from '../../src/base/counters.ts'
 import type { ChannelNumber, RouteId, SocketId } from '../../src/base/ids.ts'
 import { Meters } from '../../src/base/meters.ts'
 import type { Route } from '../../src/base/route.ts'
-import type { Time } from '../../src/base/time.ts'
+import type { Random, Time } from '../../src/base/time.ts'
 import { RouteTable } from '../../src/forward/route-table.ts'
 
 export interface Scenario {
@@ -48,11 +48,11 @@ export class Traffic {
   readonly #start: number
   #next = 0
 
-  constructor(scenario: Scenario) {
+  constructor(scenario: Scenario, random: Random = into => randomFillSync(into)) {
     const { allocations } = scenario
     const meters = new Meters()
     const buckets = Array.from({ length: scenario.buckets }, () => meters.open(Number.MAX_SAFE_INTEGER, NOW))
-    this.table = new RouteTable(new Counters(), meters, into => randomFillSync(into))
+    this.table = new RouteTable(new Counters(), meters, random)
     const routes = Array.from({ length: allocations }, (_, i) => ({
       ...routeOf(scenario, i),
       meters: buckets,

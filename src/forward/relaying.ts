@@ -2,6 +2,7 @@ import { type Batch, DROP, PASS, SEND } from '../base/batch.ts'
 import { Counter } from '../base/counters.ts'
 import type { Time } from '../base/time.ts'
 import { isStream, VIA } from '../base/via.ts'
+import { CHANNEL_HEADER, channelLength } from '../wire/channel.ts'
 import { RECORD_WORDS } from './address-table.ts'
 import { DATA_HEADER_IPV4, DATA_HEADER_IPV6 } from './data-indication.ts'
 import type { Tables } from './tables.ts'
@@ -16,7 +17,6 @@ import type { Tables } from './tables.ts'
  * the look-ups.
  */
 
-const CHANNEL_HEADER = 4
 /** The most that a UDP datagram over IPv4 carries. */
 const MAX_DATAGRAM = 65507
 const MAX_STUN_LENGTH = 0xffff
@@ -32,7 +32,7 @@ export function fromClient(tables: Tables, batch: Batch, i: number, client: numb
   if (length < CHANNEL_HEADER) return PASS
   const first = bytes[start]!
   if (first >= 0x40 && first < 0x80) {
-    const octets = (bytes[start + 2]! << 8) | bytes[start + 3]!
+    const octets = channelLength(bytes, start)
     // Fewer than arrived is padding (RFC 8656 §12.5); more is a message cut short.
     if (octets > length - CHANNEL_HEADER) return PASS
     const route = tables.channels.find(client, (first << 8) | bytes[start + 1]!)
@@ -44,11 +44,15 @@ export function fromClient(tables: Tables, batch: Batch, i: number, client: numb
   return route === 0 ? PASS : depart(tables, batch, i, route - 1, sent.payload, sent.octets, now)
 }
 
-/** A peer's datagram goes to the route's client. */
+/**
+ * A peer's datagram goes to the route's client. Not where the peer is another
+ * allocation here: its datagrams do not come by the network, and what does
+ * come from there in its name is for the core to judge.
+ */
 export function fromPeer(tables: Tables, batch: Batch, i: number, route: number, now: Time): number {
   const payload = batch.start[i]!
   const octets = batch.length[i]!
-  if (tables.rows.expired(route, now)) return PASS
+  if (tables.rows.expired(route, now) || tables.rows.local(route) >= 0) return PASS
   const header = headerFor(tables, batch, i, route, payload, octets)
   return header === 0 ? PASS : toClient(tables, batch, i, route, payload, octets, header, now)
 }
