@@ -13,6 +13,9 @@ const MESSAGES = 200
 // Over UDP and to peers uneven lengths need no padding; over TCP and TLS they do (RFC 8656 §12.5).
 const LOAD = ['-m', `${CLIENTS}`, '-n', `${MESSAGES}`, '-l', '171', '-z', '5']
 
+// It takes channel numbers from the whole range of RFC 5766, which RFC 8656 has cut to 0x4000-0x4FFF.
+const LEGACY = { protocol: { legacyChannelNumbers: true } }
+
 interface Scenario {
   readonly name: string
   readonly args: readonly string[]
@@ -47,7 +50,7 @@ const SCENARIOS: readonly Scenario[] = [
 t.test('turnutils_uclient loses nothing', need('turnutils_uclient', 'turnutils_peer', 'openssl'), async t => {
   t.setTimeout(300_000)
   t.jobs = JOBS
-  const relay = await startRelay({ ipv6: true, loopbackPeers: true })
+  const relay = await startRelay({ ipv6: true, loopbackPeers: true, settings: LEGACY })
   t.teardown(() => relay.stop())
   const peer = await startPeer()
   t.teardown(() => peer.stop())
@@ -78,7 +81,7 @@ t.test('turnutils_uclient loses nothing', need('turnutils_uclient', 'turnutils_p
 t.test('uneven and extreme payload lengths arrive', need('turnutils_uclient', 'turnutils_peer'), async t => {
   t.setTimeout(300_000)
   t.jobs = JOBS
-  const relay = await startRelay({ loopbackPeers: true })
+  const relay = await startRelay({ loopbackPeers: true, settings: LEGACY })
   t.teardown(() => relay.stop())
   const peer = await startPeer()
   t.teardown(() => peer.stop())

@@ -69,12 +69,29 @@ t.test('two clients of one relay reach each other while every private range is d
 t.test('a denied peer gets neither permission nor channel', async t => {
   const relay = await startRelay({ against: 'taciturn' })
   t.teardown(() => relay.stop())
-  const echo = await startEcho(t)
   const client = await connect(t, relay, 'udp')
 
-  await t.rejects(client.getChannel(['127.0.0.1', echo.port]), 'no channel to loopback')
-  await t.rejects(client.getPermission(['10.0.0.1', 9]), 'no permission for a private range')
-  t.same(echo.sources, [])
+  await t.rejects(client.getChannel(['127.0.0.2', 9]), 'no channel to loopback')
+  await t.rejects(client.getPermission(['127.0.0.2', 9]), 'no permission for loopback')
+  await t.rejects(client.getPermission(['10.0.0.1', 9]), 'nor for a private range')
+})
+
+t.test("what else listens on the relay's own address is out of reach", async t => {
+  const relay = await startRelay({ against: 'taciturn' })
+  t.teardown(() => relay.stop())
+  const echo = await startEcho(t)
+  const alice = await connect(t, relay, 'udp')
+  const bob = await connect(t, relay, 'udp')
+  await bob.getPermission(alice.relayedAddress)
+
+  // The address must be permitted, for other allocations live on it. Both went before the third, in this order.
+  await alice.sendData(Buffer.from('for the echo'), ['127.0.0.1', echo.port])
+  await alice.sendData(Buffer.from('for a listener'), ['127.0.0.1', relay.port])
+  const heard = next(bob)
+  await alice.sendData(Buffer.from('for Bob'), bob.relayedAddress)
+
+  t.equal((await heard)[0].toString(), 'for Bob')
+  t.same(echo.sources, [], 'a socket that is no relayed address hears nothing')
 })
 
 async function connect(t: Test, relay: RunningRelay, transport: Transport): Promise<TurnProtocol> {

@@ -120,7 +120,7 @@ function startTaciturn(plan: Plan): Child {
     state: plan.folder,
     ...plan.options.settings,
   }
-  writeFileSync(file, JSON.stringify(settings, undefined, 2))
+  writeFileSync(file, JSON.stringify(settings, undefined, 2), { mode: 0o600 })
   return new Child(plan.options.node ?? process.execPath, [MAIN, 'serve', '--config', file], {
     cwd: plan.folder,
   })
