@@ -44,6 +44,7 @@ export class Engine {
   readonly #shard: Shard
   #settings: Settings
   #own: readonly Uint8Array[]
+  #lost: string[] = []
 
   /** Opens the transports; nothing is bound yet. `heard` is told what the relay tells. */
   constructor(settings: Settings, options: EngineOptions) {
@@ -154,10 +155,22 @@ export class Engine {
   /** Looks for addresses that the machine has got or lost since, and listens there too. */
   rescan(added: (at: string) => void): void {
     const own = ownAddresses()
-    if (own.map(formatIp).join() === this.#own.map(formatIp).join()) return
+    const names = own.map(formatIp)
+    const before = this.#own.map(formatIp)
+    if (names.join() === before.join()) return
+    for (const relay of this.relays) {
+      const name = formatIp(relay.local)
+      if (before.includes(name) && !names.includes(name)) this.#lost.push(name)
+    }
+    this.#lost = this.#lost.filter(name => !names.includes(name))
     this.#own = own
     this.listeners.rescan(own, added)
     this.#apply()
+  }
+
+  /** Relay addresses that the machine had and has lost. */
+  get lost(): string[] {
+    return this.#lost
   }
 
   drain(): void {

@@ -9,6 +9,8 @@ const DESCRIPTORS_FULL = 0.9
 export interface Vitals {
   readonly listening: boolean
   readonly draining: boolean
+  /** Relay addresses that the machine no longer has. */
+  readonly lost: readonly string[]
   readonly ports: { readonly used: number; readonly total: number }
   readonly allocations: { readonly held: number; readonly limit: number }
   /** Open files of the process and how many it may have; undefined where the system does not say. */
@@ -23,6 +25,7 @@ export function notReady(vitals: Vitals): string[] {
   const reasons: string[] = []
   if (!vitals.listening) reasons.push('listeners are not bound')
   if (vitals.draining) reasons.push('draining')
+  for (const address of vitals.lost) reasons.push(`this machine no longer has the relay address ${address}`)
   const { ports, allocations, descriptors } = vitals
   if (ports.used > PORTS_FULL * ports.total) {
     reasons.push(`relay ports nearly used up: ${ports.used} of ${ports.total}`)

@@ -18,6 +18,9 @@ export interface ServeOptions {
   readonly log?: Log
 }
 
+/** Milliseconds that closing may take after a fault that nothing caught. */
+const LAST_RESORT = 3000
+
 /** A relay that runs. */
 export interface Running {
   /** Resolves with the exit code when the relay has stopped and everything is closed. */
@@ -81,6 +84,8 @@ function attend(service: Service, log: Log): void {
     log.error('a fault of the program that nothing caught; please report it', {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     })
+    // Should the fault stand in the way of an orderly end as well.
+    setTimeout(() => process.exit(1), LAST_RESORT).unref()
     service.force()
   }
   process.stderr.on('error', ignore)

@@ -135,10 +135,11 @@ export class Service implements Signalled {
 
   /** Why new calls should go elsewhere; empty when they may come. */
   notReady(): string[] {
-    const { admission, ports, certificateExpires } = this.#engine
+    const { admission, ports, lost, certificateExpires } = this.#engine
     return notReady({
       listening: this.#listening,
       draining: this.#draining,
+      lost,
       ports,
       allocations: { held: admission.total, limit: admission.limit },
       descriptors: readDescriptors(),
