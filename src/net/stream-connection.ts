@@ -10,8 +10,10 @@ import { FrameReader, type TakeFrame } from './frame-reader.ts'
  * `socket` is what frames are written to, once it is known whether that is
  * `raw` itself or TLS on top of it.
  *
- * Frames are gathered and leave together once per turn of the event loop: one
- * system call for many, and over TLS one record.
+ * Frames are gathered and leave together once per turn of the event loop: over
+ * TCP one system call for many. Over TLS each is a record of its own, since
+ * clients exist (coturn's test client is one) that take what one read of their
+ * TLS library brings for one message, and lose what follows in the same record.
  */
 export class StreamConnection {
   readonly raw: Socket
@@ -50,6 +52,8 @@ export class StreamConnection {
   serve(socket: Socket, via: 'tcp' | 'tls'): void {
     this.#socket = socket
     this.via = via
+    // Without it, node writes one by one what had to wait; with it, all in one record.
+    if (via === 'tls') Object.assign(socket, { _writev: undefined })
   }
 
   /**
@@ -105,11 +109,12 @@ export class StreamConnection {
   }
 
   #room(octets: number): Buffer {
-    if (this.#filling && this.#filling.length - this.#filled >= octets) return this.#filling
+    const alone = this.via === 'tls'
+    if (this.#filling && !alone && this.#filling.length - this.#filled >= octets) return this.#filling
     if (this.#filling) this.#full.push(this.#filling.subarray(0, this.#filled))
     // Every octet up to `#filled` is written before it is sent.
     this.#filling = Buffer.allocUnsafe(
-      Math.max(octets, Math.min(LARGEST, Math.max(SMALLEST, this.#gathered))),
+      alone ? octets : Math.max(octets, Math.min(LARGEST, Math.max(SMALLEST, this.#gathered))),
     )
     this.#filled = 0
     return this.#filling

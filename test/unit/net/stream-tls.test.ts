@@ -38,6 +38,21 @@ t.test('a tcp port serves both kinds of client at once [STUN-TCP-09]', async t =
   )
 })
 
+t.test('over TLS each frame is a record of its own', async t => {
+  const { world, at } = await open(t)
+  const client = await shake(t, at)
+  client.write(stunFrame(1))
+  await client.read(20)
+  const records: number[] = []
+  client.socket.on('data', chunk => records.push(chunk.length))
+  const { socket, from } = world.inbox.all[0]!
+
+  for (const octets of [4, 8, 40, 8]) world.streams.sendOne(socket, from, stunFrame(1, octets))
+  await client.read(20 + 4 * 20 + 60)
+
+  t.strictSame(records, [24, 28, 60, 28])
+})
+
 t.test('a tls port takes nothing but TLS', async t => {
   const { world, at } = await open(t, 'tls')
   const client = await world.client(at)
