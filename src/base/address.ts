@@ -100,8 +100,8 @@ function parseIp4(text: string): Uint8Array | undefined {
 function parseIp6(text: string): Uint8Array | undefined {
   const halves = text.split('::')
   if (halves.length > 2) return undefined
-  const head = groups(halves[0]!)
-  const tail = halves.length === 2 ? groups(halves[1]!) : []
+  const head = groups(halves[0]!, halves.length === 1)
+  const tail = halves.length === 2 ? groups(halves[1]!, true) : []
   if (!head || !tail) return undefined
   const missing = 16 - head.length - tail.length
   if (halves.length === 1 ? missing !== 0 : missing < 2) return undefined
@@ -111,14 +111,14 @@ function parseIp6(text: string): Uint8Array | undefined {
   return ip
 }
 
-/** The octets of colon-separated groups, the last of which may be dotted IPv4. */
-function groups(text: string): number[] | undefined {
+/** The octets of colon-separated groups. At the end of an address the last may be dotted IPv4 (RFC 4291 §2.2). */
+function groups(text: string, atEnd: boolean): number[] | undefined {
   if (text === '') return []
   const octets: number[] = []
   const parts = text.split(':')
   for (const [i, part] of parts.entries()) {
     if (part.includes('.')) {
-      const ip4 = i === parts.length - 1 ? parseIp4(part) : undefined
+      const ip4 = atEnd && i === parts.length - 1 ? parseIp4(part) : undefined
       if (!ip4) return undefined
       octets.push(...ip4)
     } else {

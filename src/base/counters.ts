@@ -73,7 +73,7 @@ export class Counters {
   readonly values: Float64Array
 
   /** Give the `values` of another thread's counters to read them, or nothing for fresh ones. */
-  constructor(values = new Float64Array(new SharedArrayBuffer(COUNTERS_LENGTH * 8))) {
+  constructor(values: Float64Array = new Float64Array(new SharedArrayBuffer(COUNTERS_LENGTH * 8))) {
     this.values = values
   }
 
