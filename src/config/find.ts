@@ -5,6 +5,7 @@ import { Fault } from './fault.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
+const LOCAL_FILE = 'turnserver.json'
 const SYSTEM_FILE = '/etc/taciturn/turnserver.json'
 const SYSTEM_STATE = '/var/lib/taciturn'
 
@@ -15,7 +16,7 @@ const SYSTEM_STATE = '/var/lib/taciturn'
 export function findConfig(asked: string | undefined, env: Env, cwd: string): string | null {
   const named = asked ?? env.TACITURN_CONFIG
   if (named) return named
-  return [join(cwd, 'turnserver.json'), SYSTEM_FILE].find(isThere) ?? null
+  return [LOCAL_FILE, SYSTEM_FILE].find(file => isThere(resolve(cwd, file))) ?? null
 }
 
 /** Resolves the state folder. It is not made here. */

@@ -106,7 +106,7 @@ function readNothing(): Reading {
 function readSource(path: string, shownAs: string): Reading {
   const text = readNamed(path)
   if (text instanceof Fault) {
-    const report = new Report(shownAs)
+    const report = new Report()
     report.fault([], text)
     report.settle()
   }

@@ -38,21 +38,28 @@ export function inOneLine(problem: Problem, language: Language): string {
   return `${position(problem)}${what}; ${mend}`
 }
 
+/** Gives a part of an error its colour. */
+export type Highlight = (part: 'place' | 'caret' | 'mend', text: string) => string
+
 /** Writes a problem with its line of the file and a caret under what is wrong. */
-export function withExcerpt(problem: Problem, language: Language): string {
+export function withExcerpt(
+  problem: Problem,
+  language: Language,
+  highlight: Highlight = (_, text) => text,
+): string {
   const [what, mend] = texts(problem, language)
-  const lines = [`${position(problem)}${what}`]
+  const lines = [`${highlight('place', position(problem))}${what}`]
   if (problem.spot) {
     const { line, excerpt, caret, width } = problem.spot
-    const margin = String(line).padStart(5)
-    lines.push(`${margin} | ${excerpt}`, `${' '.repeat(5)} | ${' '.repeat(caret)}${'^'.repeat(width)}`)
+    lines.push(`${String(line).padStart(5)} | ${excerpt}`)
+    lines.push(`      | ${' '.repeat(caret)}${highlight('caret', '^'.repeat(width))}`)
   }
-  lines.push(`      → ${mend}`)
+  lines.push(`      ${highlight('mend', `→ ${mend}`)}`)
   return lines.join('\n')
 }
 
 export function plain(problem: Problem, language: Language): PlainProblem {
-  const [what, mend] = texts(problem, language)
+  const [what, mend] = fill(problem.fault.key, problem.fault.values, language)
   return {
     ...(problem.file !== undefined && { file: problem.file }),
     ...(problem.spot && { line: problem.spot.line, column: problem.spot.column }),

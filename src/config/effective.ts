@@ -1,0 +1,95 @@
+import { formatAddress } from '../base/address.ts'
+import { formatRange, type Range } from '../base/range.ts'
+import { formatDuration } from './duration.ts'
+import { formatHttpAddress } from './host-port.ts'
+import { formatListener } from './listener.ts'
+import { formatRate } from './rate.ts'
+import { formatRelayAddress } from './relay-address.ts'
+import type { Homeserver, Settings, User } from './settings.ts'
+
+/** Stands where a secret would. */
+export const REDACTED = '(redacted)'
+
+/** Writes the settings as the file would have them, every default spelled out and every secret redacted. */
+export function effective(settings: Settings): Record<string, unknown> {
+  const { relay, limits, credentials, alternate, metrics } = settings
+  const { bytesPerSecondPerUser, bytesPerSecond, lifetime, ...counts } = limits
+  return {
+    realm: settings.realm,
+    listen: settings.listen.map(formatListener),
+    ...(settings.tls && { tls: settings.tls }),
+    relay: {
+      addresses: relay.addresses.map(formatRelayAddress),
+      ports: `${relay.ports.from}-${relay.ports.to}`,
+      defaultFamily: relay.defaultFamily,
+    },
+    homeservers: settings.homeservers.map(redactedHomeserver),
+    users: settings.users.map(redactedUser),
+    peers: {
+      deny: settings.peers.deny.map(entry => (entry === 'recommended' ? entry : formatRange(entry))),
+      allow: ranges(settings.peers.allow),
+      only: ranges(settings.peers.only),
+    },
+    limits: {
+      ...counts,
+      bitratePerUser: formatRate(bytesPerSecondPerUser),
+      bitrate: formatRate(bytesPerSecond),
+      lifetime: formatDuration(lifetime),
+    },
+    credentials: {
+      grace: formatDuration(credentials.grace),
+      strictExpiry: credentials.strictExpiry,
+      maxLifetime:
+        credentials.maxLifetime === undefined ? 'unlimited' : formatDuration(credentials.maxLifetime),
+    },
+    protocol: settings.protocol,
+    ...(alternate && {
+      alternate: {
+        servers: alternate.addresses.map(formatAddress),
+        ...(alternate.domain !== undefined && { domain: alternate.domain }),
+      },
+    }),
+    metrics: metrics && { listen: formatHttpAddress(metrics.listen), coturnNames: metrics.coturnNames },
+    workers: settings.workers,
+    udp: settings.udp,
+    log: settings.log,
+    stop: { deadline: formatDuration(settings.stop.deadline) },
+    state: settings.state,
+  }
+}
+
+function redactedHomeserver({
+  name,
+  secrets,
+  secretFile,
+  paused,
+  uris,
+  limits,
+}: Homeserver): Record<string, unknown> {
+  return {
+    name,
+    secrets: secrets.map(({ algorithm }) => ({ value: REDACTED, algorithm })),
+    ...(secretFile !== undefined && { secretFile }),
+    paused,
+    ...(uris && { uris }),
+    ...(limits && {
+      limits: {
+        ...(limits.allocations !== undefined && { allocations: limits.allocations }),
+        bitrate: formatRate(limits.bytesPerSecond),
+      },
+    }),
+  }
+}
+
+/** Keys made from a password are as good as the password, so they are redacted too. */
+function redactedUser({ name, password, keys }: User): Record<string, unknown> {
+  return {
+    name,
+    ...(password !== undefined && { password: REDACTED }),
+    ...(keys && { keys: { md5: REDACTED, ...(keys.sha256 !== undefined && { sha256: REDACTED }) } }),
+  }
+}
+
+function ranges(list: readonly Range[]): string[] {
+  return list.map(formatRange)
+}
