@@ -1,0 +1,67 @@
+import { parseIp } from '../base/address.ts'
+import type { Loaded } from '../config/load.ts'
+import type { Homeserver, Secret } from '../config/settings.ts'
+import { turnUris, uriHost } from '../server/synapse-lines.ts'
+import type { Context } from './context.ts'
+import { CommandError, Exit } from './io.ts'
+import type { Texts } from './texts.ts'
+
+/** What somebody needs who is to use the relay. */
+export interface Access {
+  readonly homeserver: Homeserver
+  /** The newest secret. */
+  readonly secret: Secret
+  /** How clients reach the relay; an IPv6 address in brackets. */
+  readonly host: string
+  readonly uris: readonly string[]
+  readonly ports: { readonly udp?: number; readonly tcp?: number; readonly tls?: number }
+}
+
+export interface AccessOptions {
+  readonly homeserver?: string | undefined
+  readonly host?: string | undefined
+}
+
+/** Finds the homeserver, its secret and the URIs; throws `CommandError` where the choice is not clear. */
+export function accessOf(loaded: Loaded, options: AccessOptions, { io, texts }: Context): Access {
+  const { settings, defaults } = loaded
+  const homeserver = chosen(settings.homeservers, options.homeserver, texts)
+  const secret = homeserver.secrets[0]
+  if (!secret) throw new CommandError(texts.noSecret(homeserver.name), Exit.failed)
+  if (homeserver.paused) io.stderr.write(`${texts.warning}: ${texts.paused(homeserver.name)}\n`)
+  const host = hostFor(options.host ?? settings.realm, texts)
+  const isGuess = options.host === undefined && defaults.realm && !homeserver.uris
+  if (isGuess) io.stderr.write(`${texts.guessedHost(host)}\n`)
+  const uris =
+    options.host === undefined && homeserver.uris ? homeserver.uris : turnUris(host, settings.listen)
+  const portOf = (transport: 'udp' | 'tcp' | 'tls') =>
+    settings.listen.find(listener => listener.transport === transport)?.address.port
+  const [udp, tcp, tls] = [portOf('udp'), portOf('tcp'), portOf('tls')]
+  const ports = {
+    ...(udp !== undefined && { udp }),
+    ...(tcp !== undefined && { tcp }),
+    ...(tls !== undefined && { tls }),
+  }
+  return { homeserver, secret, host, uris, ports }
+}
+
+function chosen(homeservers: readonly Homeserver[], name: string | undefined, texts: Texts): Homeserver {
+  const names = homeservers.map(homeserver => homeserver.name).join(', ')
+  const [first] = homeservers
+  if (!first) throw new CommandError(texts.noHomeserver, Exit.usage)
+  if (name === undefined) {
+    if (homeservers.length > 1) throw new CommandError(texts.whichHomeserver(names), Exit.usage)
+    return first
+  }
+  const found = homeservers.find(homeserver => homeserver.name === name)
+  if (!found) throw new CommandError(texts.unknownHomeserver(name, names), Exit.usage)
+  return found
+}
+
+function hostFor(given: string, texts: Texts): string {
+  const ip = parseIp(given.replace(/^\[(.*)\]$/, '$1'))
+  if (ip) return uriHost({ ip })
+  if (!/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$/.test(given))
+    throw new CommandError(texts.badHost(given), Exit.usage)
+  return given
+}

@@ -1,0 +1,65 @@
+import { password } from '../auth/shared-secret.ts'
+import { formatDuration, parseDuration } from '../config/duration.ts'
+import { Fault } from '../config/fault.ts'
+import { fill } from '../config/messages.ts'
+import { accessOf } from './access.ts'
+import { type ConfigOption, type Context, loadFor } from './context.ts'
+import { CommandError, Exit } from './io.ts'
+
+export interface CredentialsOptions extends ConfigOption {
+  readonly user: string
+  readonly ttl: string
+  readonly homeserver?: string | undefined
+  readonly host?: string | undefined
+  readonly json: boolean
+}
+
+/** Room for the user in USERNAME: fewer than 509 octets (RFC 8489 §14.3), less the expiry and its colon. */
+const LONGEST_USER = 496
+
+/**
+ * Issues a credential as a homeserver's `/voip/turnServer` does: the user name
+ * is the expiry and the user, the password an HMAC over it.
+ */
+export async function credentials(
+  options: CredentialsOptions,
+  context: Context,
+  now: number = Date.now(),
+): Promise<number> {
+  const { io, texts, language } = context
+  if (options.user === '') throw new CommandError(texts.emptyUser, Exit.usage)
+  if (/\p{Cc}/u.test(options.user) || Buffer.byteLength(options.user) > LONGEST_USER) {
+    throw new CommandError(texts.userControl, Exit.usage)
+  }
+  const ttl = parseDuration(options.ttl, { min: 1, max: 3650 * 86_400 })
+  if (ttl instanceof Fault) {
+    throw new CommandError(`--ttl: ${fill(ttl.key, ttl.values, language).join('; ')}`, Exit.usage)
+  }
+  const loaded = await loadFor(options, context, { mayWrite: false, warn: false })
+  const { maxLifetime } = loaded.settings.credentials
+  if (maxLifetime !== undefined && ttl > maxLifetime) {
+    throw new CommandError(texts.ttlTooLong(formatDuration(maxLifetime)), Exit.usage)
+  }
+  const { secret, uris } = accessOf(loaded, options, context)
+  const expiry = Math.floor(now / 1000) + ttl
+  const username = `${expiry}:${options.user}`
+  const issued = {
+    username,
+    password: password(Buffer.from(secret.value, 'utf8'), username, secret.algorithm),
+    ttl,
+    uris,
+  }
+  if (options.json) {
+    io.stdout.write(`${JSON.stringify(issued)}\n`)
+    return Exit.ok
+  }
+  const rows = [
+    ['username', issued.username],
+    ['password', issued.password],
+    ['ttl', `${issued.ttl}`],
+    ...issued.uris.map(uri => ['uri', uri]),
+  ]
+  for (const [name, value] of rows) io.stdout.write(`${name!.padEnd(9)} ${value}\n`)
+  io.stderr.write(`${texts.validUntil(new Date(expiry * 1000).toISOString())}\n`)
+  return Exit.ok
+}

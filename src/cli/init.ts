@@ -1,0 +1,123 @@
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Fault } from '../config/fault.ts'
+import { quoted } from '../config/find.ts'
+import { fill } from '../config/messages.ts'
+import { freshSecret } from '../config/secrets.ts'
+import { parseHomeserverName, parseRealm } from '../config/text.ts'
+import { absolute, type Context } from './context.ts'
+import { CommandError, Exit } from './io.ts'
+import type { Texts } from './texts.ts'
+
+export interface InitOptions {
+  readonly realm?: string | undefined
+  readonly homeserver?: string | undefined
+  readonly output: string
+  readonly force: boolean
+}
+
+/** Writes a configuration to start from, with a fresh secret, for its owner's eyes only. */
+export async function init(options: InitOptions, context: Context): Promise<number> {
+  const { io, texts } = context
+  const file = absolute(options.output, io)
+  if (!options.force && existsSync(file)) throw new CommandError(texts.exists(options.output), Exit.refused)
+  const realm = await value(options.realm, proposedRealm(), texts.askRealm, parseRealm, context)
+  const name = await value(
+    options.homeserver,
+    realm.replace(/^(turn|stun)[0-9]*\.(?=.*\.)/, ''),
+    texts.askHomeserver,
+    parseHomeserverName,
+    context,
+  )
+  write(
+    file,
+    template({ realm, name, secret: freshSecret(), schema: schemaFor(file) }, texts),
+    options,
+    texts,
+  )
+  io.stderr.write(`${texts.written(options.output)}\n${texts.next(quoted(options.output))}\n`)
+  return Exit.ok
+}
+
+/** Takes what was given, else asks where somebody can answer, else what was proposed. */
+async function value(
+  given: string | undefined,
+  proposal: string,
+  question: (proposal: string) => string,
+  parse: (text: string) => string | Fault,
+  { io, language }: Context,
+): Promise<string> {
+  const answer = given ?? (io.ask ? (await io.ask(question(proposal))).trim() || proposal : proposal)
+  const parsed = parse(answer)
+  if (!(parsed instanceof Fault)) return parsed
+  throw new CommandError(fill(parsed.key, parsed.values, language).join('; '), Exit.usage)
+}
+
+function proposedRealm(): string {
+  const name = hostname()
+  return parseRealm(name) instanceof Fault ? 'localhost' : name
+}
+
+function write(file: string, text: string, { force, output }: InitOptions, texts: Texts): void {
+  // A file beside it, renamed at the end: nobody ever reads half a configuration, or one with wider rights.
+  const fresh = force ? `${file}.${process.pid}.new` : file
+  try {
+    writeFileSync(fresh, text, { mode: 0o600, flag: 'wx' })
+    if (force) renameSync(fresh, file)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (force) rmSync(fresh, { force: true })
+    if (code === 'EEXIST') throw new CommandError(texts.exists(output), Exit.refused)
+    throw new CommandError(texts.cannotWrite(output, code ?? '?'), Exit.failed)
+  }
+}
+
+/** Where an editor finds the description of the file, as seen from the file. */
+function schemaFor(file: string): string | undefined {
+  const schema = fileURLToPath(new URL('../../turnserver.schema.json', import.meta.url))
+  if (!existsSync(schema)) return undefined
+  const path = relative(dirname(file), schema)
+  return path.startsWith('..') ? schema : `./${path}`
+}
+
+interface Parts {
+  readonly realm: string
+  readonly name: string
+  readonly secret: string
+  readonly schema: string | undefined
+}
+
+function template({ realm, name, secret, schema }: Parts, { template: texts }: Texts): string {
+  const comment = (text: string) => text.replaceAll(/^/gm, '  // ')
+  const live = join('/etc/letsencrypt/live', realm)
+  return `{
+${comment(texts.head)}
+${schema === undefined ? '' : `  "$schema": ${JSON.stringify(schema)},\n`}
+${comment(texts.realm)}
+  "realm": ${JSON.stringify(realm)},
+
+${comment(texts.listen)}
+  // "listen": ["udp://0.0.0.0:3478", "udp://[::]:3478", "tcp://0.0.0.0:3478", "tcp://[::]:3478"],
+
+${comment(texts.tls)}
+  // "tls": { "certificate": ${JSON.stringify(`${live}/fullchain.pem`)}, "key": ${JSON.stringify(`${live}/privkey.pem`)} },
+
+${comment(texts.relay)}
+  "relay": { "addresses": ["auto"], "ports": "49152-65535" },
+
+${comment(texts.homeservers)}
+  "homeservers": [{ "name": ${JSON.stringify(name)}, "secrets": ["${secret}"] }],
+
+${comment(texts.peers)}
+  "peers": { "deny": ["recommended"], "allow": [] },
+
+${comment(texts.metrics)}
+  "metrics": "http://127.0.0.1:9641",
+
+${comment(texts.log)}
+  "log": { "level": "info", "privacy": "pseudonym" }
+}
+`
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+import { createInterface } from 'node:readline/promises'
+import { main } from './program.ts'
+
+/** Asks on stderr, since stdout is for what was asked for. */
+async function ask(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return await terminal.question(question)
+  } finally {
+    terminal.close()
+  }
+}
+
+// Whoever reads us may have read enough: `taciturn snippet | head -1` is no failure.
+process.stdout.on('error', error => {
+  if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
+})
+
+process.exitCode = await main(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  ...(process.stdin.isTTY && process.stderr.isTTY && { ask }),
+})

@@ -1,0 +1,20 @@
+import type { ConfigOption, Context } from './context.ts'
+
+/**
+ * Runs the relay until it is told to stop, and resolves with the exit code.
+ * Throws `ConfigError` or `StartError` where it cannot start; nothing is bound then.
+ */
+export async function serve(
+  { config }: ConfigOption,
+  { io, language }: Context,
+  version: string,
+): Promise<number> {
+  const server = await import('../server/serve.ts')
+  const running = await server.serve({
+    version,
+    load: { ...(config !== undefined && { path: config }), env: io.env, cwd: io.cwd, language },
+    stdout: io.stdout,
+    stderr: io.stderr,
+  })
+  return running.finished
+}

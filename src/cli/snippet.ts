@@ -1,0 +1,59 @@
+import { parseIp } from '../base/address.ts'
+import { nearest } from '../config/nearest.ts'
+import { type Access, accessOf } from './access.ts'
+import { absolute, type ConfigOption, type Context, loadFor } from './context.ts'
+import { CommandError, Exit, painter } from './io.ts'
+import { SNIPPETS, type Snippet } from './snippets.ts'
+
+export interface SnippetOptions extends ConfigOption {
+  readonly name?: string | undefined
+  readonly homeserver?: string | undefined
+  readonly host?: string | undefined
+  readonly 'secret-file'?: string | undefined
+}
+
+/** Prints the lines that tell another program of this relay, secret and all: that is what it is for. */
+export async function snippet(options: SnippetOptions, context: Context): Promise<number> {
+  const { io, texts } = context
+  if (options.name === undefined) return listSnippets(context)
+  const found = SNIPPETS.find(({ name }) => name === options.name!.toLowerCase())
+  if (!found) {
+    const guess = nearest(
+      options.name,
+      SNIPPETS.map(({ name }) => name),
+    )
+    throw new CommandError(texts.unknownSnippet(options.name, guess), Exit.usage)
+  }
+  const file = options['secret-file']
+  if (file !== undefined && !found.readsFile)
+    throw new CommandError(texts.noSecretFile(found.title), Exit.usage)
+  const loaded = await loadFor(options, context, { mayWrite: true, warn: false })
+  const access = accessOf(loaded, options, context)
+  const secret = file === undefined ? { value: sha1Secret(access, context) } : { file: absolute(file, io) }
+  const where = found.file === 'occ' ? texts.runThis(found.title) : texts.pasteInto(found.title, found.file)
+  io.stderr.write(`${painter(io.stderr, io.env)('dim', `# ${where}`)}\n`)
+  if (wantsAddress(found) && !isIp(access.host)) io.stderr.write(`${texts.warning}: ${texts.ejabberdHost}\n`)
+  io.stdout.write(found.lines({ ...access, secret }))
+  return Exit.ok
+}
+
+function listSnippets({ io, texts }: Context): number {
+  const width = Math.max(...SNIPPETS.map(({ name }) => name.length))
+  for (const { name, title, file } of SNIPPETS) io.stdout.write(`${name.padEnd(width)}  ${title} (${file})\n`)
+  io.stderr.write(`${texts.snippets}\n`)
+  return Exit.ok
+}
+
+function sha1Secret({ homeserver }: Access, { texts }: Context): string {
+  const secret = homeserver.secrets.find(({ algorithm }) => algorithm === 'sha1')
+  if (!secret) throw new CommandError(texts.onlySha256(homeserver.name), Exit.failed)
+  return secret.value
+}
+
+function wantsAddress({ name }: Snippet): boolean {
+  return name === 'ejabberd'
+}
+
+function isIp(host: string): boolean {
+  return parseIp(host.replace(/^\[(.*)\]$/, '$1')) !== undefined
+}

@@ -1,0 +1,104 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { load } from '../../../src/config/load.ts'
+import { run } from '../../support/captured.ts'
+
+t.test('init writes a file that is valid as it stands, for its owner only', async t => {
+  const folder = t.testdir({})
+  const { code, stdout, stderr } = await run(folder, [
+    'init',
+    '--realm',
+    'turn.example.org',
+    '--homeserver',
+    'example.org',
+  ])
+  const { settings, warnings } = load({ cwd: folder, env: {} })
+
+  t.equal(code, 0)
+  t.equal(stdout, '')
+  t.equal(statSync(join(folder, 'turnserver.json')).mode & 0o777, 0o600)
+  t.equal(settings.realm, 'turn.example.org')
+  t.equal(settings.homeservers[0]!.name, 'example.org')
+  t.match(settings.homeservers[0]!.secrets[0]!.value, /^[0-9a-f]{64}$/)
+  t.same(warnings, [])
+  t.notMatch(stderr, settings.homeservers[0]!.secrets[0]!.value)
+  t.match(stderr, /taciturn snippet synapse --config turnserver\.json/)
+})
+
+t.test('two files never have the same secret', async t => {
+  const folder = t.testdir({})
+  for (const output of ['a.json', 'b.json']) await run(folder, ['init', '--output', output])
+  const secret = (path: string) =>
+    load({ path, cwd: folder, env: {} }).settings.homeservers[0]!.secrets[0]!.value
+
+  t.not(secret('a.json'), secret('b.json'))
+})
+
+t.test('init does not replace a file unless told to [exit code 5]', async t => {
+  const folder = t.testdir({})
+  writeFileSync(join(folder, 'turnserver.json'), 'precious', { mode: 0o644 })
+  const refused = await run(folder, ['init'])
+  const kept = readFileSync(join(folder, 'turnserver.json'), 'utf8')
+  const forced = await run(folder, ['init', '--force'])
+
+  t.equal(refused.code, 5)
+  t.match(refused.stderr, /--force replaces it/)
+  t.equal(kept, 'precious')
+  t.equal(forced.code, 0)
+  t.equal(statSync(join(folder, 'turnserver.json')).mode & 0o777, 0o600)
+  load({ cwd: folder, env: {} })
+})
+
+t.test('without a terminal nothing is asked; the homeserver is guessed from the realm', async t => {
+  const folder = t.testdir({})
+  await run(folder, ['init', '--realm', 'turn.example.org'])
+
+  t.equal(load({ cwd: folder, env: {} }).settings.homeservers[0]!.name, 'example.org')
+})
+
+t.test('on a terminal the names are asked for, and an empty answer takes the proposal', async t => {
+  const folder = t.testdir({})
+  const questions: string[] = []
+  const ask = async (question: string) => {
+    questions.push(question)
+    return questions.length === 1 ? 'turn.example.net' : ''
+  }
+  await run(folder, ['init'], { ask })
+  const { settings } = load({ cwd: folder, env: {} })
+
+  t.equal(questions.length, 2)
+  t.match(questions[1], /\[example\.net\]/)
+  t.equal(settings.realm, 'turn.example.net')
+  t.equal(settings.homeservers[0]!.name, 'example.net')
+})
+
+t.test('what was given is not asked for again', async t => {
+  const ask = async () => t.fail('asked') as never
+  const { code } = await run(t.testdir({}), ['init', '--realm', 'a.b', '--homeserver', 'b'], { ask })
+
+  t.equal(code, 0)
+})
+
+t.test('a realm that cannot be one is a mistake of usage, and nothing is written', async t => {
+  const folder = t.testdir({})
+  const { code, stderr } = await run(folder, ['init', '--realm', 'my realm'])
+
+  t.equal(code, 2)
+  t.match(stderr, /cannot be a realm/)
+  t.throws(() => statSync(join(folder, 'turnserver.json')))
+})
+
+t.test('a folder that is not there is told', async t => {
+  const { code, stderr } = await run(t.testdir({}), ['init', '--output', 'nowhere/turnserver.json'])
+
+  t.equal(code, 1)
+  t.match(stderr, /cannot write nowhere\/turnserver\.json \(ENOENT\)/)
+})
+
+t.test('the comments are German where German is asked for', async t => {
+  const folder = t.testdir({})
+  await run(folder, ['init', '--lang', 'de'])
+
+  t.match(readFileSync(join(folder, 'turnserver.json'), 'utf8'), /Wer Zugänge ausstellen darf/)
+})
