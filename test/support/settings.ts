@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Loaded, load } from '../../src/config/load.ts'
@@ -6,9 +6,10 @@ import { type Loaded, load } from '../../src/config/load.ts'
 /** A secret that no check finds fault with. */
 export const SECRET = 'qW4xT9bN2mK7vR5zL8cJ3hG6fD1sA0pY'
 
-/** Writes a configuration into a folder of its own. */
+/** Writes a configuration into a folder of its own, which goes with the process. */
 export function writeConfig(config: Readonly<Record<string, unknown>>): { folder: string; file: string } {
   const folder = mkdtempSync(join(tmpdir(), 'taciturn-test-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, 'turnserver.json')
   rewrite(file, config)
   return { folder, file }
