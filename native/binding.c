@@ -254,6 +254,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
   if (!t->wake || napi_open_handle_scope(t->env, &scope) != napi_ok)
     return;
+  receiver_wake(&t->receiver);
   if (napi_get_reference_value(t->env, t->wake, &wake) == napi_ok &&
       napi_get_global(t->env, &global) == napi_ok &&
       napi_make_callback(t->env, 0, global, wake, 0, 0, 0) == napi_pending_exception &&
@@ -313,7 +314,7 @@ static napi_value transport_receive(napi_env env, napi_callback_info info)
     return from_int32(env, 0);
   uint32_t count = receiver_read(&t->receiver, &t->table);
   t->state[STATE_ERRORS] = t->receiver.errors.count;
-  t->state[STATE_MORE] = (uint32_t)receiver_has_more(&t->receiver, &t->table);
+  t->state[STATE_MORE] = (uint32_t)receiver_has_more(&t->receiver);
   t->state[STATE_RECEIVES] = t->receiver.calls;
   t->state[STATE_RECEIVED] = t->receiver.datagrams;
   return from_int32(env, (int32_t)count);

@@ -16,8 +16,8 @@
 /* Octets from one cell to the next. No multiple of a page, lest all cells compete for the same cache sets. */
 #define CELL (LARGEST + 128)
 
-/* Sockets that epoll names at a time. */
-#define EVENTS 64
+/* Reads of a dense socket that may bring just one datagram before it counts as sparse. */
+#define DENSE 8
 
 /* Errors of one socket that are taken to be of one datagram each, before it is left alone. */
 #define PATIENCE 4
@@ -130,16 +130,20 @@ static void unpack(struct receiver *r)
   }
 }
 
-static void poll_sockets(struct table *table)
+static void poll_sockets(struct receiver *r, struct table *table)
 {
-  struct epoll_event events[EVENTS];
-  int n = epoll_wait(table->epoll, events, EVENTS, 0);
+  int n = epoll_wait(table->epoll, r->events, EVENTS, 0);
 
+  r->event = 0;
+  r->event_end = n > 0 ? n : 0;
+  r->polls++;
   for (int i = 0; i < n; i++) {
-    uint32_t id = events[i].data.u32;
-    if (events[i].events & EPOLLERR)
-      table->rows[id].error = 1;
-    table_push_ready(table, id);
+    struct row *row = &table->rows[r->events[i].data.u32];
+    if (r->events[i].events & EPOLLERR)
+      row->error = 1;
+    if (row->polled == r->polls - 1)
+      row->dense = DENSE;
+    row->polled = r->polls;
   }
 }
 
@@ -147,8 +151,21 @@ static void poll_sockets(struct table *table)
 static uint32_t take(struct receiver *r, struct row *row)
 {
   for (int patience = PATIENCE; patience > 0; patience--) {
-    long n = syscall(SYS_recvmmsg, row->fd, r->messages, CELLS, MSG_DONTWAIT, 0);
+    long n;
+
     r->calls++;
+    if (row->dense) {
+      n = syscall(SYS_recvmmsg, row->fd, r->messages, CELLS, MSG_DONTWAIT, 0);
+      row->dense = n > 1 ? DENSE : row->dense - 1;
+      r->doubt |= n == CELLS;
+    } else {
+      n = syscall(SYS_recvmsg, row->fd, &r->messages[0].msg_hdr, MSG_DONTWAIT);
+      if (n >= 0) {
+        r->messages[0].msg_len = (unsigned)n;
+        n = 1;
+        r->doubt = 1;
+      }
+    }
     if (n >= 0)
       return (uint32_t)n;
     if (errno == EAGAIN)
@@ -159,45 +176,42 @@ static uint32_t take(struct receiver *r, struct row *row)
   return 0;
 }
 
+/* Hands up what was left of a full batch, unless its socket was closed. The row may be another's by now. */
+static void unpack_rest(struct receiver *r, const struct table *table)
+{
+  const struct row *row = table_row(table, r->staged_socket);
+
+  if (row && row->generation == r->staged_generation) {
+    unpack(r);
+    return;
+  }
+  for (; r->staged_first < r->staged_end; r->staged_first++)
+    reset(r, r->staged_first);
+  r->staged_offset = 0;
+}
+
 uint32_t receiver_read(struct receiver *r, struct table *table)
 {
   r->count = 0;
   r->errors.count = 0;
+  r->doubt = 0;
 
-  if (r->staged_first < r->staged_end) {
-    /* The socket may be closed by now, and the row another's. */
-    struct row *row = table_row(table, r->staged_socket);
-    if (row && row->generation == r->staged_generation) {
-      unpack(r);
-      return r->count;
-    }
-    for (; r->staged_first < r->staged_end; r->staged_first++)
-      reset(r, r->staged_first);
-    r->staged_offset = 0;
-  }
+  unpack_rest(r, table);
+  if (r->event == r->event_end)
+    poll_sockets(r, table);
 
-  if (table->first_ready == NONE)
-    poll_sockets(table);
-
-  while (r->count < ENOUGH && r->errors.count < r->errors.capacity && r->staged_first == r->staged_end) {
-    uint32_t id = table_pop_ready(table);
-    if (id == NONE)
-      break;
+  while (r->event < r->event_end && r->count < ENOUGH && r->staged_first == r->staged_end) {
+    uint32_t id = r->events[r->event++].data.u32;
     struct row *row = table_row(table, id);
     if (!row)
       continue;
 
-    uint32_t n = take(r, row);
-    if (row->error)
-      errqueue_read(row, id, &r->errors);
-    /* Fewer than asked for: it is empty, and epoll tells when that changes. */
-    if (n == CELLS || row->error)
-      table_push_ready(table, id);
-
     r->staged_first = 0;
-    r->staged_end = n;
+    r->staged_end = take(r, row);
     r->staged_socket = id;
     r->staged_generation = row->generation;
+    if (row->error)
+      errqueue_read(row, id, &r->errors);
     unpack(r);
   }
 
@@ -205,7 +219,12 @@ uint32_t receiver_read(struct receiver *r, struct table *table)
   return r->count;
 }
 
-int receiver_has_more(const struct receiver *r, const struct table *table)
+void receiver_wake(struct receiver *r)
 {
-  return r->staged_first < r->staged_end || table->first_ready != NONE;
+  r->polls++;
+}
+
+int receiver_has_more(const struct receiver *r)
+{
+  return r->doubt || r->event < r->event_end || r->staged_first < r->staged_end;
 }

@@ -1,6 +1,7 @@
 #ifndef TACITURN_RECEIVE_H
 #define TACITURN_RECEIVE_H
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -11,10 +12,19 @@
 /* Messages taken from one socket with one call. */
 #define CELLS 32
 
+/* Sockets that epoll names at a time. */
+#define EVENTS 64
+
 /* A batch is handed up when it holds this many, even if there is more. */
 #define ENOUGH 64
 
 /*
+ * All sockets are in one epoll, level-triggered. A socket that brings one
+ * datagram now and then, as most relay sockets do, is read with one recvmsg: that
+ * is a third cheaper than a recvmmsg, which goes back to the queue to learn that
+ * there is no second. One that epoll names again right away counts as dense for a
+ * while and is read with recvmmsg.
+ *
  * The kernel writes into cells, where any datagram fits, and any number of them
  * that UDP_GRO has glued together. From there each is copied to a slot of its
  * own, with headroom before it: while the octets are in the cache that costs a
@@ -33,6 +43,14 @@ struct receiver {
   uint32_t staged_offset;
   uint32_t staged_socket;
   uint32_t staged_generation;
+
+  /* What epoll has named and nobody has read since. */
+  struct epoll_event events[EVENTS];
+  int event;
+  int event_end;
+  uint32_t polls;
+  /* A socket was read that may have more. */
+  int doubt;
 
   uint32_t calls;
   uint32_t datagrams;
@@ -54,7 +72,10 @@ void receiver_free(struct receiver *receiver);
  */
 uint32_t receiver_read(struct receiver *receiver, struct table *table);
 
-/* Whether more is known to wait that epoll will not tell of again. */
-int receiver_has_more(const struct receiver *receiver, const struct table *table);
+/* Says that time has passed: what epoll names now need not have been there before. */
+void receiver_wake(struct receiver *receiver);
+
+/* Whether it is worth reading again at once. */
+int receiver_has_more(const struct receiver *receiver);
 
 #endif

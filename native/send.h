@@ -10,6 +10,9 @@
 /* Slots looked at together; a longer batch is sent in several such windows. */
 #define WINDOW 1024
 
+/* End of a list of slots. */
+#define NONE UINT32_MAX
+
 /* Messages of one sendmmsg. */
 #define MESSAGES 64
 

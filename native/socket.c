@@ -159,8 +159,6 @@ int kernel_has_gso(void)
 int table_init(struct table *table)
 {
   memset(table, 0, sizeof *table);
-  table->first_ready = NONE;
-  table->last_ready = NONE;
   table->epoll = epoll_create1(EPOLL_CLOEXEC);
   return table->epoll < 0 ? -errno : 0;
 }
@@ -175,6 +173,16 @@ void table_free(struct table *table)
   if (table->epoll >= 0)
     close(table->epoll);
   table->epoll = -1;
+}
+
+static int check_datagram(int fd)
+{
+  int type;
+  socklen_t length = sizeof type;
+
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
+    return -errno;
+  return type == SOCK_DGRAM ? 0 : -EPROTOTYPE;
 }
 
 /* The only place that takes memory after the start. */
@@ -213,6 +221,8 @@ int table_bind(struct table *table, uint32_t id, int fd, const uint8_t *wanted, 
     return -EBUSY;
 
   if (adopted) {
+    if ((error = check_datagram(fd)) < 0)
+      return error;
     if ((family = local_record(fd, local)) < 0)
       return family;
     if ((error = configure(fd, family, flags, receive_buffer, send_buffer)) < 0)
@@ -223,8 +233,7 @@ int table_bind(struct table *table, uint32_t id, int fd, const uint8_t *wanted, 
     family = wanted[0];
   }
 
-  /* Edge-triggered: a socket that was read empty costs nothing until more arrives. */
-  struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data = {.u32 = id}};
+  struct epoll_event event = {.events = EPOLLIN, .data = {.u32 = id}};
   if (epoll_ctl(table->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
     error = -errno;
     if (!adopted)
@@ -239,6 +248,8 @@ int table_bind(struct table *table, uint32_t id, int fd, const uint8_t *wanted, 
   row->dont_fragment = 0;
   row->no_gso = (flags & BIND_APART) != 0;
   row->error = 0;
+  row->dense = 0;
+  row->polled = 0;
   row->stamp = 0;
   table->open++;
   return 0;
@@ -255,7 +266,6 @@ void table_close(struct table *table, uint32_t id)
   close(row->fd);
   row->fd = -1;
   table->open--;
-  /* It stays in the list of the ready, where nobody minds a closed row. */
 }
 
 uint32_t table_receive_buffer(const struct table *table, uint32_t id)
@@ -265,32 +275,4 @@ uint32_t table_receive_buffer(const struct table *table, uint32_t id)
 
   getsockopt(table->rows[id].fd, SOL_SOCKET, SO_RCVBUF, &octets, &length);
   return (uint32_t)octets;
-}
-
-void table_push_ready(struct table *table, uint32_t id)
-{
-  struct row *row = &table->rows[id];
-
-  if (row->ready)
-    return;
-  row->ready = 1;
-  row->next_ready = NONE;
-  if (table->last_ready == NONE)
-    table->first_ready = id;
-  else
-    table->rows[table->last_ready].next_ready = id;
-  table->last_ready = id;
-}
-
-uint32_t table_pop_ready(struct table *table)
-{
-  uint32_t id = table->first_ready;
-
-  if (id == NONE)
-    return NONE;
-  table->first_ready = table->rows[id].next_ready;
-  if (table->first_ready == NONE)
-    table->last_ready = NONE;
-  table->rows[id].ready = 0;
-  return id;
 }

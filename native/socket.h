@@ -14,9 +14,6 @@
 #define BIND_GRO 32u      /* let the kernel glue bursts together (UDP_GRO) */
 #define BIND_APART 64u    /* send every datagram by itself (no UDP_SEGMENT) */
 
-/* No row; end of a list. */
-#define NONE UINT32_MAX
-
 /* Rows are ids that JavaScript hands out: small numbers, reused after close. */
 #define MOST_ROWS (1u << 20)
 
@@ -32,9 +29,10 @@ struct row {
   /* The error queue has something. */
   uint8_t error;
 
-  /* In the list of those that have something to read. */
-  uint8_t ready;
-  uint32_t next_ready;
+  /* Reads left until it counts as sparse again; 0 then. See receive.c. */
+  uint8_t dense;
+  /* When epoll named it last. */
+  uint32_t polled;
 
   /* Slots that leave by this socket, while a batch is being sent. */
   uint64_t stamp;
@@ -48,9 +46,6 @@ struct table {
   uint32_t open;
   uint32_t generations;
   int epoll;
-
-  uint32_t first_ready;
-  uint32_t last_ready;
 };
 
 /*
@@ -92,11 +87,5 @@ static inline struct row *table_row(const struct table *table, uint32_t id)
 {
   return id < table->capacity && table->rows[id].fd >= 0 ? &table->rows[id] : 0;
 }
-
-/* Puts row `id` behind the others that have something to read, once. */
-void table_push_ready(struct table *table, uint32_t id);
-
-/* Takes the row that has waited longest, or NONE. */
-uint32_t table_pop_ready(struct table *table);
 
 #endif

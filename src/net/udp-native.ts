@@ -15,6 +15,7 @@ import {
 } from './native-addon.ts'
 import { readUnreachable } from './native-errors.ts'
 import type { SocketIds } from './socket-ids.ts'
+import { systemError } from './system-error.ts'
 import type { Bind, Bound, NetInbox, UdpTransport } from './transport.ts'
 
 export interface NativeOptions {
@@ -186,10 +187,10 @@ export class NativeTransport implements UdpTransport {
       batch.count = this.#native.receive()
       if (this.#state[State.errors]! > 0) this.#report()
       if (batch.count > 0) this.#inbox.received(batch)
-      // The addon's epoll is still readable if something else came in; only what it has told already it will not tell again.
       if (this.#state[State.more] === 0 && batch.count < WORTHWHILE) return
     }
-    if (this.#state[State.more]! > 0) setImmediate(this.#wake)
+    // What was taken from the kernel already, it will not wake us for.
+    setImmediate(this.#wake)
   }
 
   #report(): void {
@@ -255,11 +256,6 @@ function counterOf(code: string): number {
     default:
       return Counter.peerError
   }
-}
-
-function systemError(result: number, syscall: string): NodeJS.ErrnoException {
-  const code = getSystemErrorName(result)
-  return Object.assign(new Error(`${syscall} ${code}`), { code, errno: result, syscall })
 }
 
 /** Twice what the addon thinks enough, so that what comes on top of that seldom has to wait. */

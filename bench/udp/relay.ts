@@ -1,0 +1,92 @@
+import { randomFillSync } from 'node:crypto'
+import { type Address, parseAddress } from '../../src/base/address.ts'
+import { Counters } from '../../src/base/counters.ts'
+import type { ChannelNumber, RouteId } from '../../src/base/ids.ts'
+import { Meters } from '../../src/base/meters.ts'
+import type { Time } from '../../src/base/time.ts'
+import { RouteTable } from '../../src/forward/route-table.ts'
+import { SocketIds } from '../../src/net/socket-ids.ts'
+import type { Bound, UdpTransport } from '../../src/net/transport.ts'
+import { DgramTransport } from '../../src/net/udp-dgram.ts'
+import { type NativeTally, NativeTransport, openNative } from '../../src/net/udp-native.ts'
+
+/** What the parent asks. */
+export type Ask =
+  | { readonly kind: 'routes'; readonly flows: readonly { readonly client: string; readonly peer: string }[] }
+  | { readonly kind: 'tally' }
+
+/** What this process answers. */
+export type Answer =
+  | { readonly kind: 'bound'; readonly listener: number; readonly relays: readonly number[] }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'tally'; readonly tally?: NativeTally }
+
+/**
+ * Nothing but transport and route table: what relaying costs when no client
+ * ever speaks STUN. Started by main.ts with the transport and the number of
+ * allocations as arguments.
+ */
+const [kind, count = '1', options = '{}'] = process.argv.slice(2)
+const counters = new Counters()
+const table = new RouteTable(counters, new Meters(), into => randomFillSync(into))
+const ids = new SocketIds()
+const inbox = {
+  received(batch: Parameters<RouteTable['forward']>[0]) {
+    table.forward(batch, (performance.timeOrigin + performance.now()) as Time)
+    transport.send(batch)
+  },
+  hungUp() {},
+  unreachable() {},
+}
+const transport = open()
+const listener = await bind('listener')
+const relays = await Promise.all(Array.from({ length: Number(count) }, () => bind('relay')))
+
+process.on('message', (ask: Ask) => {
+  if (ask.kind === 'routes') {
+    for (const [i, flow] of ask.flows.entries()) addRoute(i, parse(flow.client), parse(flow.peer))
+    answer({ kind: 'ready' })
+  } else {
+    answer({ kind: 'tally', ...(transport instanceof NativeTransport ? { tally: transport.tally() } : {}) })
+  }
+})
+process.on('disconnect', () => process.exit())
+answer({ kind: 'bound', listener: listener.local.port, relays: relays.map(relay => relay.local.port) })
+
+function open(): UdpTransport {
+  if (kind === 'dgram') return new DgramTransport(ids, inbox, counters)
+  const native = openNative(ids, inbox, counters, JSON.parse(options))
+  if (typeof native === 'string') throw new Error(native)
+  return native
+}
+
+function bind(purpose: 'listener' | 'relay'): Promise<Bound> {
+  return new Promise((resolve, reject) => {
+    transport.bind({ address: parse('127.0.0.1:0'), purpose }, (error, bound) =>
+      bound ? resolve(bound) : reject(error),
+    )
+  })
+}
+
+function addRoute(i: number, client: Address, peer: Address): void {
+  table.add({
+    id: i as RouteId,
+    channel: (0x4000 + i) as ChannelNumber,
+    client,
+    listener: listener.socket,
+    via: 'udp',
+    relayed: relays[i]!.local,
+    relay: relays[i]!.socket,
+    peer,
+    expires: Number.MAX_SAFE_INTEGER as Time,
+    meters: [],
+  })
+}
+
+function parse(text: string): Address {
+  return parseAddress(text)!
+}
+
+function answer(message: Answer): void {
+  process.send!(message)
+}

@@ -1,0 +1,13 @@
+import { getSystemErrorName } from 'node:util'
+import { loadAddon } from './native-addon.ts'
+
+/**
+ * Sends a message such as `READY=1` to the service manager's socket, the value
+ * of NOTIFY_SOCKET (sd_notify(3)). Returns why it could not.
+ */
+export function notifyManager(socket: string, message: string): string | undefined {
+  const addon = loadAddon()
+  if (typeof addon === 'string') return addon
+  const result = addon.notify(socket, message)
+  return result < 0 ? getSystemErrorName(result) : undefined
+}
