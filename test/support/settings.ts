@@ -9,7 +9,7 @@ export const SECRET = 'qW4xT9bN2mK7vR5zL8cJ3hG6fD1sA0pY'
 /** Writes a configuration into a folder of its own, which goes with the process. */
 export function writeConfig(config: Readonly<Record<string, unknown>>): { folder: string; file: string } {
   const folder = mkdtempSync(join(tmpdir(), 'taciturn-test-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  folders.push(folder)
   const file = join(folder, 'turnserver.json')
   rewrite(file, config)
   return { folder, file }
@@ -24,6 +24,11 @@ export function loaded(config: Readonly<Record<string, unknown>> = {}): Loaded {
   const { file, folder } = writeConfig(config)
   return load({ path: file, env: {}, cwd: folder })
 }
+
+const folders: string[] = []
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
 
 const BASE = {
   realm: 'turn.example.org',
