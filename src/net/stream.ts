@@ -22,8 +22,6 @@ export interface Listen {
   readonly address: Address
   /** A `tcp` port takes TLS as well, told by its first octet (RFC 7983); a `tls` port takes nothing else. */
   readonly transport: 'tcp' | 'tls'
-  /** Adopts a listening socket that was bound elsewhere (socket activation). */
-  readonly fd?: number
 }
 
 /**
@@ -32,7 +30,7 @@ export interface Listen {
  * batch, and the frames of one read come in one batch.
  *
  * Strangers may hold a connection for a while, but not for ever: ten seconds
- * to say something, a minute to allocate. `keep` is how the server says that
+ * to say something, a minute to allocate. `keepClient` is how the server says that
  * an allocation lives on it.
  */
 export class StreamTransport implements Transport {
@@ -86,23 +84,20 @@ export class StreamTransport implements Transport {
       const local = server.address() as { address: string; port: number }
       done(null, address(parseIp(local.address)!, local.port))
     })
-    if (listen.fd !== undefined) server.listen({ fd: listen.fd })
-    else {
-      const { ip, port, family } = listen.address
-      server.listen({ host: formatIp(ip), port, ipv6Only: family === 6, exclusive: true })
-    }
+    const { ip, port, family } = listen.address
+    server.listen({ host: formatIp(ip), port, ipv6Only: family === 6, exclusive: true })
   }
 
-  /** Says that an allocation lives on a connection, or no longer does. */
-  keep(socket: SocketId, on: boolean): void {
-    const connection = this.#byId[socket]
-    if (connection) this.#keep(connection, on)
-  }
-
-  /** As `keep`, for whoever knows the client only by its address. */
+  /**
+   * Says that an allocation of this client lives, or no longer does. By
+   * address, as that is how events name a client; its connections to two of
+   * our ports from one port of its own share the fate.
+   */
   keepClient(client: Address, on: boolean): void {
     for (const connection of this.#connections) {
-      if (connection.remote.key === client.key) this.#keep(connection, on)
+      if (connection.remote.key !== client.key) continue
+      connection.kept = on
+      if (!on) connection.deadline = after(this.#clock.now(), TO_ALLOCATE)
     }
   }
 
@@ -268,11 +263,6 @@ export class StreamTransport implements Transport {
     const gathering = this.#gathering
     this.#gathering = []
     for (const connection of gathering) connection.flush()
-  }
-
-  #keep(connection: StreamConnection, on: boolean): void {
-    connection.kept = on
-    if (!on) connection.deadline = after(this.#clock.now(), TO_ALLOCATE)
   }
 
   /** The socket is gone, whoever ended it. */
