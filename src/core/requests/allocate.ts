@@ -7,6 +7,7 @@ import {
   ALTERNATE_DOMAIN,
   ALTERNATE_SERVER,
   DONT_FRAGMENT,
+  DRAFT_ADDITIONAL_ADDRESS_FAMILY,
   EVEN_PORT,
   LIFETIME,
   REQUESTED_ADDRESS_FAMILY,
@@ -63,7 +64,7 @@ export function allocate(context: Context, request: Request): Command[] {
   const token = get(message, RESERVATION_TOKEN)
   const evenPort = get(message, EVEN_PORT)
   const family = get(message, REQUESTED_ADDRESS_FAMILY)
-  const additional = get(message, ADDITIONAL_ADDRESS_FAMILY)
+  const additional = get(message, ADDITIONAL_ADDRESS_FAMILY) ?? get(message, DRAFT_ADDITIONAL_ADDRESS_FAMILY)
   let reservation: Reservation | undefined
   if (token) {
     if (evenPort !== undefined) return bad('RESERVATION-TOKEN with EVEN-PORT')

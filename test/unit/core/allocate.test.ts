@@ -4,6 +4,7 @@ import {
   ADDITIONAL_ADDRESS_FAMILY,
   ADDRESS_ERROR_CODE,
   DONT_FRAGMENT,
+  DRAFT_ADDITIONAL_ADDRESS_FAMILY,
   EVEN_PORT,
   LIFETIME,
   REQUESTED_ADDRESS_FAMILY,
@@ -277,6 +278,20 @@ for (const [why, options, lost, code] of [
     t.end()
   })
 }
+
+t.test("a dual allocation may be asked for by the draft's number, as coturn's client does", t => {
+  const alice = new Sim().client(ALICE)
+
+  const answer = allocate(alice, writer =>
+    writer.set(EVEN_PORT, false).set(DRAFT_ADDITIONAL_ADDRESS_FAMILY, 2),
+  )!
+
+  t.same(
+    all(answer, XOR_RELAYED_ADDRESS).map(relayed => relayed.family),
+    [4, 6],
+  )
+  t.end()
+})
 
 for (const family of [4, 6] as const) {
   t.test(`a dual allocation whose IPv${family} port cannot be bound is had by half [TURN-ALLOC-16]`, t => {

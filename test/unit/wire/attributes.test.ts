@@ -91,6 +91,7 @@ t.test('every attribute stands in the table under its registered type and name',
     32812: 'OTHER-ADDRESS',
     32814: 'THIRD-PARTY-AUTHORIZATION',
     32816: 'MOBILITY-TICKET',
+    32818: 'ADDITIONAL-ADDRESS-FAMILY (draft)',
   }
   const exported = Object.values(table).filter(each => 'type' in each)
 
