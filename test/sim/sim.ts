@@ -227,7 +227,7 @@ class NoTable extends RouteTable {
 export const seconds = (count: number): number => count * 1000
 export const minutes = (count: number): number => count * 60_000
 
-function usualReach(peer: Address): Reach {
+export function usualReach(peer: Address): Reach {
   if (isRelayIp(peer)) return 'local'
   return peer.family === 4 && peer.ip[0] === 10 ? 'no' : 'yes'
 }

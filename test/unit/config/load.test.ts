@@ -116,6 +116,12 @@ t.test('every key is read as it is written', async t => {
   t.same(defaults, { realm: false, listen: false, secret: false })
 })
 
+t.test('port 0 may stand there twice, since it means any free one', async t => {
+  const { settings } = loadText(t, `{ ${HOMESERVER}, "listen": ["udp://127.0.0.1:0", "udp://127.0.0.1:0"] }`)
+
+  t.equal(settings.listen.length, 2)
+})
+
 t.test('settings are plain data, so that a worker can be handed them', async t => {
   const { settings } = loadText(t, `{ ${HOMESERVER}, "relay": { "addresses": ["10.0.0.5=203.0.113.7"] } }`)
 

@@ -1,0 +1,84 @@
+import t from 'tap'
+import { type StaticUser, staticUsers } from '../../../src/auth/static-users.ts'
+import { longTermKey, PasswordAlgorithm, userhash } from '../../../src/wire/integrity.ts'
+import { REALM, Sim, START } from '../../sim/sim.ts'
+
+const GUEST = { name: 'guest', password: 'please' }
+const { MD5, SHA256 } = PasswordAlgorithm
+
+t.test('a user of the list gets an allocation by password, with either algorithm [REST-09]', t => {
+  for (const algorithms of ['offered', 'md5', 'ignore'] as const) {
+    const sim = new Sim({ authenticate: staticUsers([GUEST], REALM) })
+    const guest = sim.client('192.0.2.1:50000', { username: 'guest', password: 'please', algorithms })
+    const other = sim.client('192.0.2.2:50000', { username: 'guest', password: 'wrong', algorithms })
+
+    t.match(guest.allocate(), { kind: 'allocated' }, algorithms)
+    t.match(other.allocate(), { kind: 'rejected', code: 401 }, algorithms)
+  }
+  t.end()
+})
+
+t.test('a user may be listed by keys, so that no password need be kept [STUN-AUTH-26]', t => {
+  const md5 = longTermKey('guest', REALM, 'please', MD5)
+  const sha256 = longTermKey('guest', REALM, 'please', SHA256)
+  for (const [user, algorithms, kind] of [
+    [{ name: 'guest', md5, sha256 }, 'offered', 'allocated'],
+    [{ name: 'guest', md5, sha256 }, 'ignore', 'allocated'],
+    [{ name: 'guest', md5 }, 'ignore', 'allocated'],
+    // The SHA-256 key cannot be made from the MD5 one.
+    [{ name: 'guest', md5 }, 'offered', 'rejected'],
+    [{ name: 'guest', md5 }, 'md5', 'allocated'],
+  ] as const satisfies readonly (readonly [StaticUser, string, string])[]) {
+    const sim = new Sim({ authenticate: staticUsers([user], REALM) })
+    const guest = sim.client('192.0.2.1:50000', { username: 'guest', password: 'please', algorithms })
+    t.equal(guest.allocate().kind, kind)
+  }
+  t.end()
+})
+
+t.test('what a look-up gives is a key and no password [STUN-AUTH-26]', t => {
+  const found = staticUsers([GUEST], REALM)({ username: 'guest', realm: REALM, algorithm: MD5, now: START })
+
+  t.same(found, [
+    {
+      tenant: '',
+      user: 'guest',
+      username: 'guest',
+      key: longTermKey('guest', REALM, 'please', MD5),
+      expired: false,
+      paused: false,
+    },
+  ])
+  t.notOk(JSON.stringify(found).includes('please'))
+  t.end()
+})
+
+t.test('a user may be found by USERHASH, and nobody by a wrong one [STUN-AUTH-16]', t => {
+  const look = staticUsers([GUEST], REALM)
+  const by = (hash: Buffer) => look({ userhash: hash, realm: REALM, algorithm: SHA256, now: START })
+
+  t.equal(by(userhash('guest', REALM))[0]?.username, 'guest')
+  t.same(by(userhash('guest', 'example.com')), [])
+  t.same(by(userhash('Guest', REALM)), [])
+  t.same(by(Buffer.alloc(0)), [])
+  t.same(by(Buffer.alloc(32)), [])
+  t.end()
+})
+
+t.test('a name of the list is nobody in another realm, and names are exact', t => {
+  const look = staticUsers([GUEST], REALM)
+  const by = (username: string, realm: string) => look({ username, realm, algorithm: MD5, now: START })
+
+  t.equal(by('guest', REALM).length, 1)
+  t.same(by('guest', 'example.com'), [])
+  t.same(by('Guest', REALM), [])
+  t.same(by('guest ', REALM), [])
+  t.same(by('__proto__', REALM), [])
+  t.same(by('', REALM), [])
+  t.end()
+})
+
+t.test('an algorithm that does not exist finds nobody', t => {
+  t.same(staticUsers([GUEST], REALM)({ username: 'guest', realm: REALM, algorithm: 3, now: START }), [])
+  t.end()
+})

@@ -1,0 +1,56 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import t from 'tap'
+import { parseAddress } from '../../../src/base/address.ts'
+import { type ListenerGroup, openGroup } from '../../../src/net/native-group.ts'
+import { bind, needAddon, openNativeTransport } from './probe.ts'
+
+t.test(
+  'each worker thread has an addon of its own, and may be terminated in the midst',
+  needAddon(),
+  async t => {
+    const group = openGroup(parseAddress('127.0.0.1:0')!, 2) as ListenerGroup
+    t.teardown(() => group.close())
+    const workers = await Promise.all([start(group, 0), start(group, 1)])
+    const { udp, inbox, sockets } = openNativeTransport(t)
+    const sources = await Promise.all(Array.from({ length: 20 }, () => bind(udp, '127.0.0.1:0')))
+    const ask = () => {
+      for (const { socket } of sources) sockets.sendOne(socket, group.local, Buffer.from('echo'))
+    }
+
+    ask()
+    await inbox.some(20)
+    t.equal(inbox.all.length, 20)
+
+    ask()
+    await workers[0]!.terminate()
+    const successor = await start(group, 0)
+    const before = inbox.all.length
+    ask()
+    await inbox.until(() =>
+      sources.every(({ socket }) => inbox.all.slice(before).some(one => one.socket === socket)),
+    )
+
+    await Promise.all([workers[1]!.terminate(), successor.terminate()])
+  },
+)
+
+t.test('what is thrown from a batch ends the worker, loudly', needAddon(), async t => {
+  const group = openGroup(parseAddress('127.0.0.1:0')!, 1) as ListenerGroup
+  t.teardown(() => group.close())
+  const worker = await start(group, 0)
+  const { udp, sockets } = openNativeTransport(t)
+  const { socket } = await bind(udp, '127.0.0.1:0')
+  const ended = once(worker, 'error')
+
+  sockets.sendOne(socket, group.local, Buffer.from('throw'))
+  const [error] = await ended
+
+  t.match(error, { message: 'asked to' })
+})
+
+async function start(group: ListenerGroup, index: number): Promise<Worker> {
+  const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: { fd: group.take(index) } })
+  await once(worker, 'message')
+  return worker
+}

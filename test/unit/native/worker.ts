@@ -1,0 +1,25 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { parseAddress } from '../../../src/base/address.ts'
+import { type Batch, SEND } from '../../../src/base/batch.ts'
+import { Counters } from '../../../src/base/counters.ts'
+import { SocketIds } from '../../../src/net/socket-ids.ts'
+import { openNative } from '../../../src/net/udp-native.ts'
+
+/** Echoes on the descriptor it is given, until it is terminated or told to throw. */
+const inbox = {
+  received(batch: Batch) {
+    for (let i = 0; i < batch.count; i++) batch.verdict[i] = SEND
+    if (batch.bytes.toString('latin1', batch.start[0]!, batch.start[0]! + 5) === 'throw')
+      throw new Error('asked to')
+    transport.send(batch)
+  },
+  hungUp() {},
+  unreachable() {},
+}
+const opened = openNative(new SocketIds(), inbox, new Counters())
+if (typeof opened === 'string') throw new Error(opened)
+const transport = opened
+transport.bind({ address: parseAddress('127.0.0.1:0')!, purpose: 'listener', fd: workerData.fd }, error => {
+  if (error) throw error
+  parentPort!.postMessage('ready')
+})

@@ -1,0 +1,118 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { formatAddress } from '../../../src/base/address.ts'
+import { type Action, actions, Stage } from '../../sim/actions.ts'
+import type { SimOptions } from '../../sim/sim.ts'
+
+/** More runs, or another seed, for whoever has the time. */
+const RUNS = {
+  numRuns: Number(process.env.MODEL_RUNS ?? 100),
+  seed: Number(process.env.MODEL_SEED ?? 20_260_802),
+}
+
+/**
+ * A route table may only do what the core would have done without it. The same
+ * story is played with and without; everybody must see the same.
+ */
+for (const [name, options, burst] of [
+  ['one datagram at a time', {}, 1],
+  ['in batches', {}, 6],
+  ['with a bandwidth limit', { limits: { bytesPerSecondPerUser: 2500, bytesPerSecond: 6000 } }, 1],
+  ['with loss, jitter and duplicates', { loss: 0.05, duplication: 0.05, latency: 20, jitter: 30 }, 1],
+] as const satisfies readonly (readonly [string, SimOptions, number])[]) {
+  t.test(`with the route table everybody sees what they see without it: ${name}`, t => {
+    fc.assert(
+      fc.property(actions(burst), list => {
+        const fast = new Stage({ ...options, forwarder: 'table' })
+        const slow = new Stage({ ...options, forwarder: 'none' })
+        for (const [step, action] of list.entries()) {
+          fast.do(action)
+          slow.do(action)
+          same(counts(fast), counts(slow), `step ${step}: ${action.kind}`)
+        }
+        fast.end()
+        slow.end()
+        same(seen(fast), seen(slow), 'the end')
+        compareEnds(fast, slow)
+      }),
+      RUNS,
+    )
+    t.pass('no counterexample')
+    t.end()
+  })
+}
+
+t.test('the route table does carry some of it, so that the comparison means something', t => {
+  let byTable = 0
+  let bySlow = 0
+  for (const list of fc.sample(actions(6), { numRuns: 100, seed: RUNS.seed })) {
+    byTable += relayed(list, 'table')
+    bySlow += relayed(list, 'none')
+  }
+  t.ok(bySlow > 100, `${bySlow} by the core alone`)
+  t.ok(byTable < bySlow - 50, `${byTable} by the core beside the table`)
+  t.end()
+})
+
+/** Datagrams that the core relayed itself. */
+function relayed(list: readonly Action[], forwarder: 'table' | 'none'): number {
+  const stage = new Stage({ forwarder })
+  let count = 0
+  for (const action of list) {
+    stage.do(action)
+    for (const { traffic } of stage.sim.relay.allocations()) {
+      count = Math.max(count, traffic.toPeer.packets + traffic.toClient.packets)
+    }
+  }
+  return count
+}
+
+/** How much everybody has seen, which tells after which step they parted. */
+function counts(stage: Stage): unknown {
+  const { clients, peers, sim } = stage
+  return [
+    ...clients.map(client => [client.received.length, client.errors.length]),
+    ...peers.map(peer => peer.datagrams.length),
+    sim.allocations,
+  ]
+}
+
+/** All that anybody outside has seen. Within a batch the order is the network's business. */
+function seen(stage: Stage): unknown {
+  return {
+    clients: stage.clients.map(client => ({
+      errors: client.errors,
+      inbox: client.received
+        .map(({ peer, channel, bytes }) => `${formatAddress(peer)} ${channel ?? '-'} ${digest(bytes)}`)
+        .sort(),
+      icmp: client.events.filter(event => event.kind === 'icmp').length,
+    })),
+    peers: stage.peers.map(peer =>
+      peer.datagrams.map(({ from, bytes }) => `${formatAddress(from)} ${digest(bytes)}`).sort(),
+    ),
+    allocations: stage.sim.allocations,
+  }
+}
+
+/** What the ends of allocations say about traffic, and what was counted by the way. */
+function compareEnds(fast: Stage, slow: Stage): void {
+  const ends = (stage: Stage) => stage.sim.told('closed').map(({ at, ...rest }) => ({ ...rest, at: at - 0 }))
+  same(ends(fast), ends(slow), 'the accounts')
+  const traffic = (stage: Stage) => (['udp', 'tcp'] as const).map(via => stage.sim.counters.traffic(via))
+  same(traffic(fast), traffic(slow), 'the counters')
+}
+
+function same(a: unknown, b: unknown, when: string): void {
+  const [one, other] = [stringify(a), stringify(b)]
+  if (one !== other) throw new Error(`${when}:\nwith the table: ${one}\nwithout:        ${other}`)
+}
+
+function stringify(value: unknown): string {
+  return JSON.stringify(value, (_key, each) =>
+    each instanceof Uint8Array ? Buffer.from(each).toString('hex') : each,
+  )
+}
+
+function digest(bytes: Buffer): string {
+  return `${bytes.length}:${bytes[0] ?? ''}`
+}
