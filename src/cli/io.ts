@@ -48,3 +48,8 @@ export class CommandError extends Error {
     this.code = code
   }
 }
+
+/** The command line was not understood. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}

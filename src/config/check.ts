@@ -26,12 +26,10 @@ function checkListeners(
     if (listener.transport === 'tls' && !tls && !broken.has('tls')) {
       report.error(['listen', i], 'listener-tls', { given: formatListener(listener) })
     }
-    const first = listen.findIndex(other => overlap(other, listener))
-    if (first < i) {
-      report.error(['listen', i], 'listener-overlap', {
-        given: formatListener(listener),
-        other: formatListener(listen[first < 0 ? i : first]!),
-      })
+    const taken = listen.slice(0, i).find(other => overlap(other, listener))
+    if (taken) {
+      const names = { given: formatListener(listener), other: formatListener(taken) }
+      report.error(['listen', i], 'listener-overlap', names)
     }
   }
   if (tls && !listen.some(listener => listener.transport === 'tls')) report.warn(['tls'], 'tls-unused')
