@@ -52,6 +52,20 @@ for (const [mistake, argv, says] of [
   })
 }
 
+for (const argv of [
+  ['serve', '--cofnig', 'x'],
+  ['serve', 'x'],
+  ['serve', '--config'],
+  ['serve', '--lang', 'fr'],
+]) {
+  t.test(`${argv.join(' ')} starts nothing`, async t => {
+    const { code, stderr } = await run(t.testdir({}), argv)
+
+    t.equal(code, 2)
+    t.match(stderr, /taciturn serve --help/)
+  })
+}
+
 t.test('no command takes a secret or password as an option [REST-08]', async t => {
   for (const command of COMMANDS) {
     const { stdout } = await run(t.testdir({}), [command, '--help'])
