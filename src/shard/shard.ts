@@ -1,5 +1,5 @@
 import { RECORD, readRecord } from '../base/address.ts'
-import { type Batch, DROP, PASS } from '../base/batch.ts'
+import { type Batch, PASS } from '../base/batch.ts'
 import type { AllocationId, SocketId } from '../base/ids.ts'
 import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import type { Allocation } from '../core/allocation.ts'
@@ -33,19 +33,19 @@ export class Shard implements Inbox {
 
   received(batch: Batch): void {
     const now = this.#world.clock.now()
-    if (this.#routes.forward(batch, now) > 0) {
-      for (let i = 0; i < batch.count; i++) {
-        if (batch.verdict[i] !== PASS) continue
-        const socket = batch.socket[i] as SocketId
-        const start = batch.start[i]!
-        const bytes = batch.bytes.subarray(start, start + batch.length[i]!)
-        const via = this.#world.sockets.via(socket)
-        const from = readRecord(batch.remote, i * RECORD)
-        this.#run(this.#relay.handle({ kind: 'datagram', via, socket, from, bytes }, now))
-        batch.verdict[i] = DROP
-      }
-    }
+    const passed = this.#routes.forward(batch, now)
+    // First what is on its way: a request behind it in the batch may close the socket it leaves by.
     this.#world.sockets.send(batch)
+    if (passed === 0) return
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdict[i] !== PASS) continue
+      const socket = batch.socket[i] as SocketId
+      const start = batch.start[i]!
+      const bytes = batch.bytes.subarray(start, start + batch.length[i]!)
+      const via = this.#world.sockets.via(socket)
+      const from = readRecord(batch.remote, i * RECORD)
+      this.#run(this.#relay.handle({ kind: 'datagram', via, socket, from, bytes }, now))
+    }
   }
 
   opened(opened: Opened): void {
