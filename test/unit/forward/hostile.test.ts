@@ -9,8 +9,8 @@ const PEER = '198.51.100.7:40000'
 const PEER6 = '[2001:db8:1::7]:40000'
 
 /** Routes of every kind, for one client. */
-function table(): Rig {
-  return new Rig()
+function table(options?: { readonly last: boolean }): Rig {
+  return new Rig(options)
     .add({ id: 0, channel: 0x4001, peer: PEER })
     .add({ id: 1, peer: PEER6 })
     .add({ id: 2, channel: 0x4141, peer: '203.0.113.5:49161', local: 9 })
@@ -88,6 +88,23 @@ t.test('no octets from a peer make the table throw or write where it must not', 
       },
     ),
     { numRuns: 2000 },
+  )
+  t.pass()
+})
+
+t.test('a datagram at the very end of the slab is read to its end and no further', async t => {
+  const rig = table({ last: true })
+  const header = fc.constantFrom(...messages).map(message => message.subarray(0, 64))
+  fc.assert(
+    fc.property(header, fc.nat(64), fc.nat(64), fc.nat(255), (message, length, at, octet) => {
+      const bytes = Buffer.from(message.subarray(0, length))
+      if (at < bytes.length) bytes[at] = octet
+      // Claims of length must pass, or little of the message is looked at.
+      if (bytes[0] === 0 && bytes.length >= 20) bytes.writeUInt16BE(bytes.length - 20, 2)
+      rig.arriveAt(rig.stride - bytes.length, LISTENER, CLIENT, bytes)
+      rig.arriveAt(rig.stride - bytes.length, RELAY, PEER6, bytes)
+    }),
+    { numRuns: 3000 },
   )
   t.pass()
 })

@@ -4,7 +4,7 @@ import type { Time } from '../../../src/base/time.ts'
 import { DATA, DONT_FRAGMENT, SOFTWARE, XOR_PEER_ADDRESS } from '../../../src/wire/attributes.ts'
 import { MessageWriter, Method } from '../../../src/wire/message.ts'
 import {
-  at,
+  addressOf,
   channelData,
   dataIndication,
   EXPIRES,
@@ -42,7 +42,7 @@ for (const { name, client, peer, header } of FAMILIES) {
     const rig = new Rig().add({ client, peer })
     const bytes = new MessageWriter('indication', Method.Send, TRANSACTION)
       .set(DATA, hello)
-      .set(XOR_PEER_ADDRESS, at(peer))
+      .set(XOR_PEER_ADDRESS, addressOf(peer))
       .finish()
 
     t.same(rig.arrive(LISTENER, client, bytes), { verdict: SEND, socket: RELAY, to: peer, bytes: hello })
@@ -250,7 +250,7 @@ t.test('what a Send indication has beyond peer and payload is for the core [TURN
   const rig = new Rig().add()
   const plain = () => {
     return new MessageWriter('indication', Method.Send, TRANSACTION)
-      .set(XOR_PEER_ADDRESS, at(PEER))
+      .set(XOR_PEER_ADDRESS, addressOf(PEER))
       .set(DATA, hello)
   }
 

@@ -44,12 +44,12 @@ export function route(options: RouteOptions = {}): Route {
   const plain: Route = {
     id: (options.id ?? 0) as RouteId,
     channel: (options.channel ?? 0) as ChannelNumber,
-    client: at(options.client ?? '192.0.2.10:50000'),
+    client: addressOf(options.client ?? '192.0.2.10:50000'),
     listener: (options.listener ?? LISTENER) as SocketId,
     via: options.via ?? 'udp',
-    relayed: at(options.relayed ?? '203.0.113.5:49160'),
+    relayed: addressOf(options.relayed ?? '203.0.113.5:49160'),
     relay: (options.relay ?? RELAY) as SocketId,
-    peer: at(options.peer ?? '198.51.100.7:40000'),
+    peer: addressOf(options.peer ?? '198.51.100.7:40000'),
     expires: options.expires ?? EXPIRES,
     meters: options.meters ?? [],
   }
@@ -64,17 +64,27 @@ export interface Outcome {
   readonly bytes?: Buffer
 }
 
-/** A route table and one slot of a batch, with neighbours that must stay as they are. */
+/**
+ * A route table and a batch of three: datagrams arrive in the middle slot, so
+ * that it has neighbours, or in the last, behind which there is nothing.
+ */
 export class Rig {
   readonly counters = new Counters()
   readonly meters = new Meters()
   readonly table: RouteTable
   readonly #batch: Batch
+  readonly #slot: number
 
-  constructor(options: { readonly octets?: number; readonly random?: Random } = {}) {
+  constructor(options: { readonly octets?: number; readonly random?: Random; readonly last?: boolean } = {}) {
     this.table = new RouteTable(this.counters, this.meters, options.random ?? seeded(1))
     this.#batch = createBatch(3, options.octets ?? 1500)
     this.#batch.count = 3
+    this.#slot = options.last ? 2 : 1
+  }
+
+  /** Octets in a slot, room before and behind included. */
+  get stride(): number {
+    return this.#batch.stride
   }
 
   add(options?: RouteOptions): this {
@@ -106,39 +116,41 @@ export class Rig {
       batch.start[i] = i * batch.stride + HEADROOM
       batch.length[i] = 0
       batch.socket[i] = 0xffff
-      writeRecord(at('127.0.0.1:9'), batch.remote, i * RECORD)
+      writeRecord(addressOf('127.0.0.1:9'), batch.remote, i * RECORD)
     }
-    const slot = batch.stride
-    batch.start[1] = slot + headroom
-    batch.length[1] = bytes.length
-    batch.socket[1] = socket
-    writeRecord(at(from), batch.remote, RECORD)
+    const at = this.#slot
+    const slot = at * batch.stride
+    batch.start[at] = slot + headroom
+    batch.length[at] = bytes.length
+    batch.socket[at] = socket
+    writeRecord(addressOf(from), batch.remote, at * RECORD)
     bytes.copy(batch.bytes, slot + headroom)
     const octets = Buffer.from(batch.bytes)
     const fields = fieldsOf(batch)
 
     const passed = this.table.forward(batch, now)
 
-    const verdict = batch.verdict[1]!
+    const verdict = batch.verdict[at]!
     if (passed !== (verdict === PASS ? 3 : 2)) throw new Error(`${passed} were said to be passed up`)
     const same = (from: number, to: number) =>
       octets.subarray(from, to).equals(batch.bytes.subarray(from, to))
-    if (!same(0, slot) || !same(2 * slot, 3 * slot)) throw new Error('a neighbouring slot was touched')
+    const end = slot + batch.stride
+    if (!same(0, slot) || !same(end, octets.length)) throw new Error('a neighbouring slot was touched')
     if (verdict !== SEND) {
-      if (!same(slot, 2 * slot) || fields !== fieldsOf(batch)) throw new Error('the slot was touched')
+      if (!same(slot, end) || fields !== fieldsOf(batch)) throw new Error('the slot was touched')
       return { verdict }
     }
-    const start = batch.start[1]!
+    const start = batch.start[at]!
     return {
       verdict,
-      socket: batch.socket[1]!,
-      to: formatAddress(readRecord(batch.remote, RECORD)),
-      bytes: Buffer.from(batch.bytes.subarray(start, start + batch.length[1]!)),
+      socket: batch.socket[at]!,
+      to: formatAddress(readRecord(batch.remote, at * RECORD)),
+      bytes: Buffer.from(batch.bytes.subarray(start, start + batch.length[at]!)),
     }
   }
 }
 
-export function at(text: string): Address {
+export function addressOf(text: string): Address {
   const found = parseAddress(text)
   if (!found) throw new Error(`not an address: ${text}`)
   return found
@@ -155,7 +167,7 @@ export function channelData(channel: number, payload: Buffer, length = payload.l
 /** A Send indication as a client writes it: the peer, then the payload. */
 export function sendIndication(peer: string, payload: Buffer, transaction = TRANSACTION): Buffer {
   return new MessageWriter('indication', Method.Send, transaction)
-    .set(XOR_PEER_ADDRESS, at(peer))
+    .set(XOR_PEER_ADDRESS, addressOf(peer))
     .set(DATA, payload)
     .finish()
 }
@@ -163,7 +175,7 @@ export function sendIndication(peer: string, payload: Buffer, transaction = TRAN
 /** The Data indication that a client must get, with the transaction id of `like`. */
 export function dataIndication(peer: string, payload: Buffer, like: Buffer): Buffer {
   return new MessageWriter('indication', Method.Data, like.subarray(8, 20))
-    .set(XOR_PEER_ADDRESS, at(peer))
+    .set(XOR_PEER_ADDRESS, addressOf(peer))
     .set(DATA, payload)
     .finish()
 }

@@ -4,7 +4,7 @@ import { RECORD, writeRecord } from '../../../src/base/address.ts'
 import type { Random } from '../../../src/base/time.ts'
 import { AddressTable } from '../../../src/forward/address-table.ts'
 import { ChannelTable } from '../../../src/forward/channel-table.ts'
-import { at, seeded } from './rig.ts'
+import { addressOf, seeded } from './rig.ts'
 
 /** Both kinds of table by one interface: a key is a space and a small number. */
 interface Subject {
@@ -18,7 +18,7 @@ const ADDRESSES = Array.from({ length: 40 }, (_, i) =>
   i % 2 ? `198.51.100.7:${i}` : `[2001:db8::${i.toString(16)}]:7`,
 )
 const records = new Uint8Array(ADDRESSES.length * RECORD)
-for (const [i, address] of ADDRESSES.entries()) writeRecord(at(address), records, i * RECORD)
+for (const [i, address] of ADDRESSES.entries()) writeRecord(addressOf(address), records, i * RECORD)
 const words = new Int32Array(records.buffer)
 
 function addressTable(random: Random): Subject {
@@ -101,7 +101,7 @@ t.test('addresses that differ in any one part are different keys', async t => {
   const octets = new Uint8Array(variants.length * RECORD)
   const words = new Int32Array(octets.buffer)
   for (const [i, variant] of variants.entries()) {
-    writeRecord(at(variant), octets, i * RECORD)
+    writeRecord(addressOf(variant), octets, i * RECORD)
     table.set(1, words, i * 5, i + 1)
   }
 

@@ -127,7 +127,7 @@ t.test('what is left of a socket that was closed meanwhile reaches nobody', need
   const { a, b, receiver, send } = await pair(t)
   let came = 0
   receiver.inbox.answer = batch => {
-    if (!receiver.udp.owns(b.socket)) return
+    if (came > 0) return
     t.ok(batch.count < 800)
     came = receiver.inbox.all.length
     receiver.sockets.close(b.socket)

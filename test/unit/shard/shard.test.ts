@@ -1,0 +1,203 @@
+import t from 'tap'
+import type { Seconds } from '../../../src/base/time.ts'
+import { CHANNEL_NUMBER, LIFETIME, XOR_PEER_ADDRESS } from '../../../src/wire/attributes.ts'
+import { writeChannelData } from '../../../src/wire/channel.ts'
+import { Method } from '../../../src/wire/message.ts'
+import { minutes, Sim, type SimOptions, seconds } from '../../sim/sim.ts'
+import type { SimClient } from '../../sim/sim-client.ts'
+import type { SimPeer } from '../../sim/sim-peer.ts'
+
+for (const forwarder of ['table', 'none'] as const) {
+  t.test(`data that came before a release in one batch is still relayed (${forwarder})`, t => {
+    const { sim, alice, bob } = scene({ forwarder })
+    alice.bind(0x4001, bob)
+
+    alice.post(writeChannelData(0x4001 as never, Buffer.from('goodbye')))
+    alice.post(alice.craft(Method.Refresh, { fields: writer => writer.set(LIFETIME, 0 as Seconds) }))
+    sim.settle()
+
+    t.same(bob.inbox, ['goodbye'])
+    t.equal(sim.allocations, 0)
+    t.end()
+  })
+
+  t.test(
+    `the account of an allocation holds what core and routes carried, past and present (${forwarder})`,
+    t => {
+      const { sim, alice, bob } = scene({ forwarder })
+      const carol = sim.peer('198.51.100.8:40000')
+      alice.bind(0x4001, bob)
+      alice.permit(carol)
+      for (let minute = 0; minute < 20; minute++) {
+        alice.send(0x4001, '12345')
+        bob.send(alice.relayed, '123')
+        alice.send(carol, '12')
+        carol.send(alice.relayed, '1')
+        if (minute % 4 === 0) {
+          alice.bind(0x4001, bob)
+          alice.permit(carol)
+          alice.refresh(3600)
+        }
+        sim.advance(minutes(1))
+      }
+
+      const expected = { toPeer: { packets: 40, bytes: 140 }, toClient: { packets: 40, bytes: 80 } }
+      const [allocation] = [...sim.shard.allocations()]
+      t.same(sim.shard.traffic(allocation!), expected)
+      t.same(sim.counters.traffic('udp'), expected)
+      alice.release()
+      t.match(sim.told('closed'), [{ traffic: expected }])
+      t.end()
+    },
+  )
+
+  t.test(`traffic is counted by the client’s transport (${forwarder})`, t => {
+    const sim = new Sim({ forwarder })
+    const bob = sim.peer('198.51.100.7:40000')
+    for (const [i, via] of (['udp', 'tcp', 'tls'] as const).entries()) {
+      const client = sim.client(`192.0.2.${i + 1}:50000`, { via })
+      client.allocate()
+      client.bind(0x4001, bob)
+      for (let n = 0; n <= i; n++) client.send(0x4001, 'x')
+      bob.send(client.relayed, 'yy')
+    }
+
+    t.same(
+      (['udp', 'tcp', 'tls'] as const).map(via => sim.counters.traffic(via)),
+      [1, 2, 3].map(n => ({ toPeer: { packets: n, bytes: n }, toClient: { packets: 1, bytes: 2 } })),
+    )
+    t.end()
+  })
+
+  t.test(`a peer’s burst and the client’s requests come in one batch (${forwarder})`, t => {
+    const { sim, alice, bob } = scene({ forwarder })
+    alice.bind(0x4001, bob)
+    const before = alice.raw.length
+    for (let i = 0; i < 40; i++) {
+      sim.net.send(bob.address, alice.relayed, Buffer.from(`${i}`))
+      if (i % 10 === 0) alice.post(alice.craft(Method.Binding))
+      alice.post(writeChannelData(0x4001 as never, Buffer.from(`${i}`)))
+    }
+    sim.settle()
+
+    const all = Array.from({ length: 40 }, (_, i) => `${i}`)
+    t.same(bob.inbox, all)
+    t.same(alice.inbox, all)
+    t.equal(alice.raw.length - before, 44)
+    t.end()
+  })
+
+  t.test(`nothing that outlives a batch is a view of it (${forwarder})`, t => {
+    // The simulated world overwrites its slab after each batch.
+    const { sim, alice, bob } = scene({ forwarder, openDelay: 50 })
+    sim.settle()
+    alice.permit(bob)
+    alice.bind(0x4001, bob)
+    sim.advance(seconds(1))
+    alice.send(0x4001, 'hello')
+    bob.send(alice.relayed, 'hello')
+    alice.release()
+
+    t.same([bob.inbox, alice.inbox], [['hello'], ['hello']])
+    t.match(sim.told('closed'), [{ owner: { user: '@alice:example.org' }, client: alice.address }])
+    t.match(sim.told('bound'), [{ peer: bob.address }])
+    t.match(sim.told('permitted'), [{ peers: [bob.address] }])
+    t.end()
+  })
+}
+
+t.test('a revoked allocation ends at once and says why', t => {
+  const { sim, alice, bob } = scene()
+  alice.bind(0x4001, bob)
+  const [allocation] = [...sim.shard.allocations()]
+
+  sim.shard.revoke(allocation!.id, 'revoked')
+  alice.send(0x4001, 'late')
+
+  t.same(bob.inbox, [])
+  t.match(sim.told('closed'), [{ reason: 'revoked' }])
+  t.match(alice.refresh(), { kind: 'rejected', code: 437 })
+  t.end()
+})
+
+t.test('an allocation that is revoked twice while its port is being bound leaves nothing', t => {
+  const sim = new Sim({ openDelay: 100 })
+  const alice = sim.client('192.0.2.10:50000')
+  alice.turn.allocate({}, sim.now)
+  alice.flush()
+  sim.settle()
+  const [opening] = [...sim.shard.allocations()]
+
+  sim.shard.revoke(opening!.id, 'revoked')
+  sim.shard.revoke(opening!.id, 'revoked')
+  sim.advance(150)
+
+  t.equal(sim.allocations, 0)
+  t.same(sim.world.relaySockets(), [])
+  t.equal(sim.world.held.size, 0)
+  t.end()
+})
+
+t.test('revoking what is not there does nothing', t => {
+  const { sim } = scene()
+
+  sim.shard.revoke(4711 as never, 'revoked')
+
+  t.equal(sim.allocations, 1)
+  t.end()
+})
+
+t.test(
+  'a ChannelBind takes effect for what comes behind it in its own batch, and for the table after it',
+  t => {
+    const { sim, alice, bob } = scene()
+    const bind = alice.craft(Method.ChannelBind, {
+      fields: writer => writer.set(CHANNEL_NUMBER, 0x4001).set(XOR_PEER_ADDRESS, bob.address),
+    })
+    alice.post(bind)
+    alice.post(writeChannelData(0x4001 as never, Buffer.from('same batch')))
+    sim.settle()
+    const passed = sim.shard.traffic([...sim.shard.allocations()][0]!).toPeer.packets
+    const byCore = [...sim.relay.allocations()][0]!.traffic.toPeer.packets
+    alice.send(0x4001, 'by the table')
+
+    t.same(bob.inbox, ['same batch', 'by the table'])
+    t.same([passed, byCore], [1, 1])
+    t.equal([...sim.relay.allocations()][0]!.traffic.toPeer.packets, 1)
+    t.end()
+  },
+)
+
+t.test('a simulated hour of calls leaves the books empty', t => {
+  const sim = new Sim({ latency: 20, jitter: 10, loss: 0.02, duplication: 0.01, seed: 11 })
+  const empty = sim.relay.sizes()
+  const bob = sim.peer('198.51.100.7:40000')
+  const clients = Array.from({ length: 10 }, (_, i) =>
+    sim.client(`192.0.2.${i + 1}:50000`, { user: `@user${i}:example.org`, keepAlive: true }),
+  )
+  for (const client of clients) {
+    client.allocate()
+    client.bind(0x4000, bob)
+  }
+  for (let second = 0; second < 3600; second += 5) {
+    for (const client of clients) client.send(0x4000, 'x')
+    sim.advance(seconds(5))
+  }
+
+  t.equal(sim.allocations, 10, 'kept alive by their clients')
+  t.ok(bob.datagrams.length > 7200 * 0.93)
+  for (const client of clients) client.release()
+  sim.advance(minutes(2))
+  t.same(sim.relay.sizes(), empty)
+  t.same(sim.world.relaySockets(), [])
+  t.end()
+})
+
+/** Alice with an IPv4 allocation, and bob. */
+function scene(options: SimOptions = {}): { sim: Sim; alice: SimClient; bob: SimPeer } {
+  const sim = new Sim(options)
+  const bob = sim.peer('198.51.100.7:40000')
+  const alice = sim.client('192.0.2.10:50000')
+  alice.allocate({ lifetime: 3600 })
+  return { sim, alice, bob }
+}
