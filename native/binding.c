@@ -351,6 +351,7 @@ static napi_value transport_send_one(napi_env env, napi_callback_info info)
   struct transport *t = arguments(env, info, a);
   void *data;
   size_t octets;
+  bool dont_fragment = false;
 
   if (!is_open(t))
     return from_int32(env, -EBADF);
@@ -359,7 +360,8 @@ static napi_value transport_send_one(napi_env env, napi_callback_info info)
     return from_int32(env, -EBADF);
   if (octets_of(env, a[1], &data, &octets) < 0)
     return from_int32(env, -EINVAL);
-  int error = sender_send_one(&t->sender, row, t->scratch, data, octets, to_uint32(env, a[2]) != 0);
+  napi_get_value_bool(env, a[2], &dont_fragment);
+  int error = sender_send_one(&t->sender, row, t->scratch, data, octets, dont_fragment);
   tell_sent(t);
   return from_int32(env, error);
 }

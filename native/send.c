@@ -291,8 +291,11 @@ int sender_send_one(struct sender *s, struct row *row, const uint8_t *remote, co
     return -EAFNOSUPPORT;
 
   socket_set_dont_fragment(row, dont_fragment);
-  if (send_message(s, row->fd, &header) < 0 && (is_full(errno) || send_message(s, row->fd, &header) < 0))
-    return -errno;
+  if (send_message(s, row->fd, &header) < 0) {
+    /* As in send_again, but that DF is also a reason of its own. */
+    if (is_full(errno) || (errno == EMSGSIZE && dont_fragment) || send_message(s, row->fd, &header) < 0)
+      return -errno;
+  }
   s->datagrams++;
   return 0;
 }

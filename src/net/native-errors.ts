@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { RECORD, readRecord } from '../base/address.ts'
 import type { SocketId } from '../base/ids.ts'
 import type { Unreachable } from '../core/input.ts'
@@ -8,14 +9,13 @@ const LOCAL = 1
 const ICMP = 2
 const ICMPV6 = 3
 
-const EMSGSIZE = 90
-
 /**
  * Reads the ICMP error at `index` of what the addon wrote. Returns `undefined`
  * for types that TURN does not pass on (RFC 8656 §11.5).
  *
  * A datagram that this machine refused, as it may not be fragmented and the way
- * is too narrow, is told in the words that a router would have used.
+ * is too narrow, is told in the words that a router would have used. Of such an
+ * IPv4 one the peer's port is not known and 0.
  */
 export function readUnreachable(
   errors: Uint32Array,
@@ -28,7 +28,7 @@ export function readUnreachable(
   const info = errors[at + 3]!
   const peer = readRecord(peers, index * RECORD)
   if (origin === LOCAL) {
-    if (errors[at + 1]! >> 8 !== EMSGSIZE) return undefined
+    if (errors[at + 1]! >> 8 !== constants.errno.EMSGSIZE) return undefined
     return peer.family === 4
       ? { socket, peer, type: 3, code: 4, data: info }
       : { socket, peer, type: 2, code: 0, data: info }

@@ -1,4 +1,4 @@
-import { getSystemErrorName } from 'node:util'
+import { constants } from 'node:os'
 import { type Address, RECORD, readRecord, writeRecord } from '../base/address.ts'
 import { type Batch, createBatch, SEND } from '../base/batch.ts'
 import { Counter, type Counters } from '../base/counters.ts'
@@ -16,6 +16,7 @@ import {
 import { readUnreachable } from './native-errors.ts'
 import type { SocketIds } from './socket-ids.ts'
 import { systemError } from './system-error.ts'
+import { TooLong } from './too-long.ts'
 import type { Bind, Bound, NetInbox, UdpTransport } from './transport.ts'
 
 export interface NativeOptions {
@@ -73,6 +74,7 @@ export class NativeTransport implements UdpTransport {
   readonly #flags: number
   /** Batches of other transports, by the number that the addon gave them. */
   readonly #lent = new WeakMap<Batch, number>()
+  readonly #tooLong = new TooLong()
   /** 1 where a socket of ours is. */
   #owned = new Uint8Array(64)
   #stopped = false
@@ -151,7 +153,8 @@ export class NativeTransport implements UdpTransport {
 
   sendOne(socket: SocketId, to: Address, bytes: Buffer, dontFragment = false): void {
     writeRecord(to, this.#layout.scratch, 0)
-    this.#sendBytes(socket, bytes, dontFragment)
+    const result = this.#sendBytes(socket, bytes, dontFragment)
+    if (dontFragment && to.family === 4 && result === -constants.errno.EMSGSIZE) this.#tooLong.add(socket, to)
   }
 
   close(socket: SocketId): void {
@@ -197,7 +200,8 @@ export class NativeTransport implements UdpTransport {
     const { errors, errorPeers } = this.#layout
     const count = this.#state[State.errors]!
     for (let i = 0; i < count; i++) {
-      const error = readUnreachable(errors, errorPeers, i)
+      const read = readUnreachable(errors, errorPeers, i)
+      const error = read?.peer.port === 0 ? this.#tooLong.complete(read) : read
       if (error && this.owns(error.socket)) this.#inbox.unreachable(error)
     }
   }
@@ -222,11 +226,12 @@ export class NativeTransport implements UdpTransport {
     }
   }
 
-  /** Sends to the address in `scratch`. */
-  #sendBytes(socket: SocketId, bytes: Buffer, dontFragment: boolean): void {
-    if (!this.owns(socket)) return
+  /** Sends to the address in `scratch`, and counts what does not leave. */
+  #sendBytes(socket: SocketId, bytes: Buffer, dontFragment: boolean): number {
+    if (!this.owns(socket)) return 0
     const result = this.#native.sendOne(socket, bytes, dontFragment)
-    if (result < 0) this.#counters.add(counterOf(getSystemErrorName(result)))
+    if (result < 0) this.#counters.add(counterOf(-result))
+    return result
   }
 
   #countLost(): void {
@@ -245,13 +250,13 @@ export class NativeTransport implements UdpTransport {
   }
 }
 
-function counterOf(code: string): number {
-  switch (code) {
-    case 'EAGAIN':
-    case 'ENOBUFS':
-    case 'ENOMEM':
+function counterOf(errno: number): number {
+  switch (errno) {
+    case constants.errno.EAGAIN:
+    case constants.errno.ENOBUFS:
+    case constants.errno.ENOMEM:
       return Counter.dropSendQueue
-    case 'EMSGSIZE':
+    case constants.errno.EMSGSIZE:
       return Counter.dropTooLong
     default:
       return Counter.peerError
