@@ -1,4 +1,4 @@
-// Says which rules of docs/conformance.md the tests cover, by the ids in their names.
+// Says which rules of docs/conformance.md the tests cover, by the ids in their names or in their tables of cases.
 //
 //   node scripts/conformance.mjs            figures per section, and what is not covered
 //   node scripts/conformance.mjs --check    exits 1 if a rule has neither test nor explanation
@@ -36,7 +36,7 @@ function readRows(markdown) {
 }
 
 /**
- * Finds the ids that stand in brackets in the string literals of test files.
+ * Finds the ids in test files: in brackets at the end of a string, or a string of their own in a table of cases.
  * @param {string} folder
  * @returns {Map<string, Test[]>}
  */
@@ -46,12 +46,19 @@ function readTests(folder) {
   for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
     if (!/\.test\.(ts|mjs|js)$/.test(file)) continue
     const text = readFileSync(join(folder, file), 'utf8')
-    for (const [, , literal = ''] of text.matchAll(/(['"`])((?:(?!\1)[^\\\n]|\\.)*\[[A-Z0-9, -]+\])\1/g)) {
-      for (const id of literal.slice(literal.lastIndexOf('[')).match(ID) ?? []) {
+    for (const [, , literal = ''] of text.matchAll(
+      /(['"`])((?:(?!\1)[^\\\n]|\\.)*\[[A-Z0-9, -]+\](?: \[[A-Z0-9, -]+\])*)\1/g,
+    )) {
+      const marks = literal.slice(literal.search(/(?: ?\[[A-Z0-9, -]+\])+$/))
+      for (const id of marks.match(ID) ?? []) {
         const known = tests.get(id) ?? []
         known.push({ file, name: literal })
         tests.set(id, known)
       }
+    }
+    for (const [, id = ''] of text.matchAll(/'([A-Z0-9-]+)'/g)) {
+      if (id.match(ID)?.[0] !== id) continue
+      tests.set(id, [...(tests.get(id) ?? []), { file, name: id }])
     }
   }
   return tests

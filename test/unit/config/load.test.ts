@@ -15,7 +15,7 @@ import {
   shownFor,
 } from '../../support/loading.ts'
 
-t.test('a file with a homeserver gets the documented defaults', async t => {
+t.test('a file with a homeserver gets the documented defaults [TURN-GEN-13, TURN-ALLOC-24]', async t => {
   const { settings, warnings, defaults } = loadText(t, `{ ${HOMESERVER} }`)
 
   t.same(settings.listen.map(formatListener), [

@@ -15,28 +15,24 @@ interface Scene {
 }
 
 for (const forwarder of ['table', 'none'] as const) {
-  const test = (name: string, ids: string, body: (t: Test, scene: Scene) => void, options: SimOptions = {}) =>
-    t.test(`${name} (${forwarder}) [${ids}]`, t => {
+  const test = (name: string, body: (t: Test, scene: Scene) => void, options: SimOptions = {}) =>
+    t.test(`${forwarder}: ${name}`, t => {
       body(t, scene({ ...options, forwarder }))
       t.end()
     })
 
-  test(
-    'a channel relays for ten minutes, and not a second more',
-    'TURN-CHAN-07',
-    (t, { sim, alice, bob }) => {
-      alice.bind(0x4001, bob)
+  test('a channel relays for ten minutes, and not a second more [TURN-CHAN-07]', (t, { sim, alice, bob }) => {
+    alice.bind(0x4001, bob)
 
-      sim.advance(minutes(10) - 1000)
-      alice.send(0x4001, 'in time')
-      sim.advance(1000)
-      alice.send(0x4001, 'late')
+    sim.advance(minutes(10) - 1000)
+    alice.send(0x4001, 'in time')
+    sim.advance(1000)
+    alice.send(0x4001, 'late')
 
-      t.same(bob.inbox, ['in time'])
-    },
-  )
+    t.same(bob.inbox, ['in time'])
+  })
 
-  test('ChannelBind again renews a binding', 'TURN-CHAN-06, TURN-CHAN-07', (t, { sim, alice, bob }) => {
+  test('ChannelBind again renews a binding [TURN-CHAN-06, TURN-CHAN-07]', (t, { sim, alice, bob }) => {
     alice.bind(0x4001, bob)
     sim.advance(minutes(9))
     alice.bind(0x4001, bob)
@@ -49,22 +45,22 @@ for (const forwarder of ['table', 'none'] as const) {
     t.same(bob.inbox, ['after 18'])
   })
 
-  test(
-    'ChannelBind gives the peer a permission, for five minutes',
-    'TURN-CHAN-08',
-    (t, { sim, alice, bob }) => {
-      const elsewhere = sim.peer('198.51.100.7:1')
-      alice.bind(0x4001, bob)
+  test('ChannelBind gives the peer a permission, for five minutes [TURN-CHAN-08]', (t, {
+    sim,
+    alice,
+    bob,
+  }) => {
+    const elsewhere = sim.peer('198.51.100.7:1')
+    alice.bind(0x4001, bob)
 
-      elsewhere.send(alice.relayed, 'in time')
-      sim.advance(minutes(5))
-      elsewhere.send(alice.relayed, 'late')
+    elsewhere.send(alice.relayed, 'in time')
+    sim.advance(minutes(5))
+    elsewhere.send(alice.relayed, 'late')
 
-      t.same(alice.inbox, ['in time'])
-    },
-  )
+    t.same(alice.inbox, ['in time'])
+  })
 
-  test('ChannelData renews neither binding nor permission', 'TURN-CHAN-09', (t, { sim, alice, bob }) => {
+  test('ChannelData renews neither binding nor permission [TURN-CHAN-09]', (t, { sim, alice, bob }) => {
     alice.bind(0x4001, bob)
     for (let second = 0; second < 620; second++) {
       if (second === 550) alice.refresh()
@@ -77,46 +73,46 @@ for (const forwarder of ['table', 'none'] as const) {
     t.equal(alice.inbox.length, 300)
   })
 
-  test(
-    'when its permission has ended a channel passes nothing from the peer, and still to it',
-    'TURN-CHAN-18, TURN-PERM-11',
-    (t, { sim, alice, bob }) => {
-      alice.bind(0x4001, bob)
-      sim.advance(minutes(5) - 1)
-      bob.send(alice.relayed, 'in time')
-      sim.advance(1)
-      bob.send(alice.relayed, 'late')
-      alice.send(0x4001, 'to bob')
+  test('when its permission has ended a channel passes nothing from the peer, and still to it [TURN-CHAN-18, TURN-PERM-11]', (t, {
+    sim,
+    alice,
+    bob,
+  }) => {
+    alice.bind(0x4001, bob)
+    sim.advance(minutes(5) - 1)
+    bob.send(alice.relayed, 'in time')
+    sim.advance(1)
+    bob.send(alice.relayed, 'late')
+    alice.send(0x4001, 'to bob')
 
-      t.same(alice.inbox, ['in time'])
-      t.same(bob.inbox, ['to bob'])
+    t.same(alice.inbox, ['in time'])
+    t.same(bob.inbox, ['to bob'])
 
-      alice.permit(bob)
-      bob.send(alice.relayed, 'again')
-      t.same(alice.received.at(-1)?.channel, 0x4001)
-      t.same(alice.inbox, ['in time', 'again'])
-    },
-  )
+    alice.permit(bob)
+    bob.send(alice.relayed, 'again')
+    t.same(alice.received.at(-1)?.channel, 0x4001)
+    t.same(alice.inbox, ['in time', 'again'])
+  })
 
-  test(
-    'a number is free for another peer when its binding has ended',
-    'TURN-CHAN-10',
-    (t, { sim, alice, bob }) => {
-      const carol = sim.peer('198.51.100.8:40000')
-      alice.bind(0x4001, bob)
-      sim.advance(minutes(10))
+  test('a number is free for another peer when its binding has ended [TURN-CHAN-10]', (t, {
+    sim,
+    alice,
+    bob,
+  }) => {
+    const carol = sim.peer('198.51.100.8:40000')
+    alice.bind(0x4001, bob)
+    sim.advance(minutes(10))
 
-      alice.bind(0x4001, carol)
-      alice.bind(0x4002, bob)
-      alice.send(0x4001, 'to carol')
-      alice.send(0x4002, 'to bob')
+    alice.bind(0x4001, carol)
+    alice.bind(0x4002, bob)
+    alice.send(0x4001, 'to carol')
+    alice.send(0x4002, 'to bob')
 
-      t.same(alice.errors, [])
-      t.same([bob.inbox, carol.inbox], [['to bob'], ['to carol']])
-    },
-  )
+    t.same(alice.errors, [])
+    t.same([bob.inbox, carol.inbox], [['to bob'], ['to carol']])
+  })
 
-  test('number and peer mean nothing to other allocations', 'TURN-CHAN-14', (t, { sim, alice, bob }) => {
+  test('number and peer mean nothing to other allocations [TURN-CHAN-14]', (t, { sim, alice, bob }) => {
     const second = sim.client('192.0.2.10:50001')
     const carol = sim.peer('198.51.100.8:40000')
     second.allocate()
@@ -133,7 +129,7 @@ for (const forwarder of ['table', 'none'] as const) {
     t.same(carol.inbox, ['second to carol'])
   })
 
-  test('the end of an allocation frees its channels', 'TURN-CHAN-16', (t, { sim, alice, bob }) => {
+  test('the end of an allocation frees its channels [TURN-CHAN-16]', (t, { sim, alice, bob }) => {
     const carol = sim.peer('198.51.100.8:40000')
     alice.bind(0x4001, bob)
     alice.release()
@@ -147,7 +143,7 @@ for (const forwarder of ['table', 'none'] as const) {
     t.equal(sim.relay.sizes().routes, 1)
   })
 
-  test('an unbound number is dropped', 'TURN-CD-05', (t, { sim, alice, bob }) => {
+  test('an unbound number is dropped [TURN-CD-05]', (t, { sim, alice, bob }) => {
     alice.bind(0x4001, bob)
     alice.send(0x4002, 'hello')
     alice.send(0x4fff, 'hello')
@@ -155,7 +151,7 @@ for (const forwarder of ['table', 'none'] as const) {
     t.equal(sim.counters.read('dropNoChannel'), 2)
   })
 
-  test('numbers from 0x5000 are met with silence', 'TURN-CD-01', (t, { sim, alice, bob }) => {
+  test('numbers from 0x5000 are met with silence [TURN-CD-01]', (t, { sim, alice, bob }) => {
     alice.bind(0x4001, bob)
     const answers = alice.raw.length
     for (let first = 0x50; first < 0x100; first++) {
@@ -165,7 +161,7 @@ for (const forwarder of ['table', 'none'] as const) {
     t.equal(alice.raw.length, answers)
   })
 
-  test('a datagram shorter than it says is dropped', 'TURN-CD-02', (t, { alice, bob }) => {
+  test('a datagram shorter than it says is dropped [TURN-CD-02]', (t, { alice, bob }) => {
     alice.bind(0x4001, bob)
     alice.sendRaw(Buffer.from('4001', 'hex'))
     alice.sendRaw(Buffer.from('400100', 'hex'))
@@ -175,21 +171,20 @@ for (const forwarder of ['table', 'none'] as const) {
     t.same(bob.datagrams, [])
   })
 
-  test(
-    'over UDP padding may be there or not, and what is more is passed over',
-    'TURN-CD-03',
-    (t, { alice, bob }) => {
-      alice.bind(0x4001, bob)
-      for (const more of [0, 1, 2, 3, 4, 100]) {
-        alice.sendRaw(
-          Buffer.concat([Buffer.from('40010005', 'hex'), Buffer.from('hello'), Buffer.alloc(more, 0xff)]),
-        )
-      }
-      t.same(bob.inbox, new Array(6).fill('hello'))
-    },
-  )
+  test('over UDP padding may be there or not, and what is more is passed over [TURN-CD-03]', (t, {
+    alice,
+    bob,
+  }) => {
+    alice.bind(0x4001, bob)
+    for (const more of [0, 1, 2, 3, 4, 100]) {
+      alice.sendRaw(
+        Buffer.concat([Buffer.from('40010005', 'hex'), Buffer.from('hello'), Buffer.alloc(more, 0xff)]),
+      )
+    }
+    t.same(bob.inbox, new Array(6).fill('hello'))
+  })
 
-  test('length 0 is an empty datagram, both ways', 'TURN-CD-06, TURN-DATA-03', (t, { alice, bob }) => {
+  test('length 0 is an empty datagram, both ways [TURN-CD-06, TURN-DATA-03]', (t, { alice, bob }) => {
     alice.bind(0x4001, bob)
     alice.send(0x4001, '')
     bob.send(alice.relayed, '')
@@ -197,34 +192,32 @@ for (const forwarder of ['table', 'none'] as const) {
     t.equal(alice.raw.at(-1)?.toString('hex'), '40010000')
   })
 
-  test(
-    'the payload leaves the relayed address for the bound peer, exactly',
-    'TURN-CD-07',
-    (t, { alice, bob }) => {
-      alice.bind(0x4001, bob)
-      for (const length of [1, 2, 3, 4, 5, 172, 1200, 1500, 9000, 65_000]) {
-        alice.send(0x4001, Buffer.alloc(length, length & 255))
-        const last = bob.datagrams.at(-1)!
-        t.same(last.bytes, Buffer.alloc(length, length & 255))
-        t.equal(formatAddress(last.from), formatAddress(alice.relayed))
-      }
-    },
-  )
+  test('the payload leaves the relayed address for the bound peer, exactly [TURN-CD-07]', (t, {
+    alice,
+    bob,
+  }) => {
+    alice.bind(0x4001, bob)
+    for (const length of [1, 2, 3, 4, 5, 172, 1200, 1500, 9000, 65_000]) {
+      alice.send(0x4001, Buffer.alloc(length, length & 255))
+      const last = bob.datagrams.at(-1)!
+      t.same(last.bytes, Buffer.alloc(length, length & 255))
+      t.equal(formatAddress(last.from), formatAddress(alice.relayed))
+    }
+  })
 
-  test(
-    'any size from the peer arrives with the right number and length',
-    'TURN-CD-08, TURN-CD-09',
-    (t, { alice, bob }) => {
-      alice.bind(0x4abc, bob)
-      for (const length of [0, 1, 2, 3, 4, 5, 7, 1199, 1200, 1500, 9000, 65_507]) {
-        bob.send(alice.relayed, Buffer.alloc(length, 0xab))
-        const frame = alice.raw.at(-1)!
-        t.equal(frame.readUInt16BE(0), 0x4abc)
-        t.equal(frame.readUInt16BE(2), length)
-        t.same(frame.subarray(4), Buffer.alloc(length, 0xab))
-      }
-    },
-  )
+  test('any size from the peer arrives with the right number and length [TURN-CD-08, TURN-CD-09]', (t, {
+    alice,
+    bob,
+  }) => {
+    alice.bind(0x4abc, bob)
+    for (const length of [0, 1, 2, 3, 4, 5, 7, 1199, 1200, 1500, 9000, 65_507]) {
+      bob.send(alice.relayed, Buffer.alloc(length, 0xab))
+      const frame = alice.raw.at(-1)!
+      t.equal(frame.readUInt16BE(0), 0x4abc)
+      t.equal(frame.readUInt16BE(2), length)
+      t.same(frame.subarray(4), Buffer.alloc(length, 0xab))
+    }
+  })
 
   for (const via of ['tcp', 'tls'] as const) {
     t.test(

@@ -10,46 +10,45 @@ import type { SimPeer } from '../../sim/sim-peer.ts'
 const HELLO = Buffer.from('hello')
 
 for (const forwarder of ['table', 'none'] as const) {
-  const test = (name: string, ids: string, body: (t: Tap, scene: Scene) => void) =>
-    t.test(`${name} (${forwarder}) [${ids}]`, t => {
+  const test = (name: string, body: (t: Test, scene: Scene) => void) =>
+    t.test(`${forwarder}: ${name}`, t => {
       body(t, scene({ forwarder }))
       t.end()
     })
 
-  test('a Send indication without XOR-PEER-ADDRESS is dropped', 'TURN-SEND-01', (t, { alice, bob }) => {
+  test('a Send indication without XOR-PEER-ADDRESS is dropped [TURN-SEND-01]', (t, { alice, bob }) => {
     alice.permit(bob)
     indicate(alice, writer => writer.set(DATA, HELLO))
     t.same(bob.inbox, [])
   })
 
-  test('a Send indication without DATA is dropped', 'TURN-SEND-01', (t, { alice, bob }) => {
+  test('a Send indication without DATA is dropped [TURN-SEND-01]', (t, { alice, bob }) => {
     alice.permit(bob)
     indicate(alice, writer => writer.set(XOR_PEER_ADDRESS, bob.address))
     t.same(bob.inbox, [])
   })
 
-  test(
-    'a malformed XOR-PEER-ADDRESS is dropped, whatever stands beside it',
-    'TURN-SEND-01',
-    (t, { alice, bob }) => {
-      alice.permit(bob)
-      for (const octets of [0, 4, 7, 9, 12, 19, 20]) {
-        indicate(alice, writer =>
-          writer.set(rawAttribute(XOR_PEER_ADDRESS.type), Buffer.alloc(octets)).set(DATA, HELLO),
-        )
-      }
-      t.same(bob.inbox, [])
-    },
-  )
+  test('a malformed XOR-PEER-ADDRESS is dropped, whatever stands beside it [TURN-SEND-01]', (t, {
+    alice,
+    bob,
+  }) => {
+    alice.permit(bob)
+    for (const octets of [0, 4, 7, 9, 12, 19, 20]) {
+      indicate(alice, writer =>
+        writer.set(rawAttribute(XOR_PEER_ADDRESS.type), Buffer.alloc(octets)).set(DATA, HELLO),
+      )
+    }
+    t.same(bob.inbox, [])
+  })
 
-  test('without a permission it is dropped, and none is made', 'TURN-SEND-02', (t, { sim, alice, bob }) => {
+  test('without a permission it is dropped, and none is made [TURN-SEND-02]', (t, { sim, alice, bob }) => {
     alice.send(bob, 'hello')
     bob.send(alice.relayed, 'hello')
     t.same([alice.inbox, bob.inbox], [[], []])
     t.equal(sim.counters.read('dropNoPermission'), 2)
   })
 
-  test('the payload leaves the relayed address without padding', 'TURN-SEND-03', (t, { alice, bob }) => {
+  test('the payload leaves the relayed address without padding [TURN-SEND-03]', (t, { alice, bob }) => {
     alice.permit(bob)
     for (let length = 1; length <= 9; length++) alice.send(bob, Buffer.alloc(length, length))
     t.same(
@@ -62,21 +61,20 @@ for (const forwarder of ['table', 'none'] as const) {
     )
   })
 
-  test(
-    'empty DATA is an empty datagram, and an empty datagram empty DATA',
-    'TURN-SEND-04, TURN-DATA-03',
-    (t, { alice, bob }) => {
-      alice.permit(bob)
-      for (let i = 0; i < 3; i++) {
-        alice.send(bob, Buffer.alloc(0))
-        bob.send(alice.relayed, Buffer.alloc(0))
-      }
-      t.same(bob.inbox, ['', '', ''])
-      t.same(alice.inbox, ['', '', ''])
-    },
-  )
+  test('empty DATA is an empty datagram, and an empty datagram empty DATA [TURN-SEND-04, TURN-DATA-03]', (t, {
+    alice,
+    bob,
+  }) => {
+    alice.permit(bob)
+    for (let i = 0; i < 3; i++) {
+      alice.send(bob, Buffer.alloc(0))
+      bob.send(alice.relayed, Buffer.alloc(0))
+    }
+    t.same(bob.inbox, ['', '', ''])
+    t.same(alice.inbox, ['', '', ''])
+  })
 
-  test('of two XOR-PEER-ADDRESS the first counts', 'TURN-SEND-07, STUN-ATTR-04', (t, { sim, alice, bob }) => {
+  test('of two XOR-PEER-ADDRESS the first counts [TURN-SEND-07, STUN-ATTR-04]', (t, { sim, alice, bob }) => {
     const carol = sim.peer('198.51.100.8:40000')
     alice.permit(bob, carol)
     for (let i = 0; i < 3; i++) {
@@ -88,7 +86,7 @@ for (const forwarder of ['table', 'none'] as const) {
     t.same(carol.inbox, [])
   })
 
-  test('of two DATA the first counts', 'STUN-ATTR-04', (t, { alice, bob }) => {
+  test('of two DATA the first counts [STUN-ATTR-04]', (t, { alice, bob }) => {
     alice.permit(bob)
     for (let i = 0; i < 3; i++) {
       indicate(alice, writer =>
@@ -98,14 +96,14 @@ for (const forwarder of ['table', 'none'] as const) {
     t.same(bob.inbox, ['hello', 'hello', 'hello'])
   })
 
-  test('the order of the attributes does not matter', 'TURN-SEND-03', (t, { alice, bob }) => {
+  test('the order of the attributes does not matter [TURN-SEND-03]', (t, { alice, bob }) => {
     alice.permit(bob)
     for (let i = 0; i < 3; i++)
       indicate(alice, writer => writer.set(DATA, HELLO).set(XOR_PEER_ADDRESS, bob.address))
     t.same(bob.inbox, ['hello', 'hello', 'hello'])
   })
 
-  test('a peer of another family is dropped', 'TURN-SEND-08', (t, { sim, alice, bob }) => {
+  test('a peer of another family is dropped [TURN-SEND-08]', (t, { sim, alice, bob }) => {
     const six = sim.peer('[2001:db8::b0b]:40000')
     alice.permit(bob)
     alice.send(six, 'hello')
@@ -113,7 +111,7 @@ for (const forwarder of ['table', 'none'] as const) {
     t.equal(sim.counters.read('dropFamily'), 1)
   })
 
-  test('port 0 is nobody’s', 'TURN-SEND-09', (t, { sim, alice, bob }) => {
+  test('port 0 is nobody’s [TURN-SEND-09]', (t, { sim, alice, bob }) => {
     const nobody = sim.peer('198.51.100.7:0')
     alice.permit(bob)
     for (let i = 0; i < 3; i++) alice.send(nobody, 'hello')
@@ -121,88 +119,86 @@ for (const forwarder of ['table', 'none'] as const) {
     t.same(sim.world.toPeers, [])
   })
 
-  test(
-    'a permitted peer without channel arrives as a Data indication with its address and port',
-    'TURN-DATA-01',
-    (t, { alice, bob }) => {
-      alice.permit(bob)
-      for (let i = 0; i < 3; i++) bob.send(alice.relayed, `hello ${i}`)
-      for (const [i, bytes] of alice.raw.slice(-3).entries()) {
-        const message = parse(bytes) as Message
-        t.match(message, { class: 'indication', method: Method.Data })
-        t.equal(formatAddress(get(message, XOR_PEER_ADDRESS)!), formatAddress(bob.address))
-        t.equal(get(message, DATA)!.toString(), `hello ${i}`)
-        t.same(message.attributes.map(attribute => attribute.type).sort(), [0x0012, 0x0013])
-      }
-    },
-  )
+  test('a permitted peer without channel arrives as a Data indication with its address and port [TURN-DATA-01]', (t, {
+    alice,
+    bob,
+  }) => {
+    alice.permit(bob)
+    for (let i = 0; i < 3; i++) bob.send(alice.relayed, `hello ${i}`)
+    for (const [i, bytes] of alice.raw.slice(-3).entries()) {
+      const message = parse(bytes) as Message
+      t.match(message, { class: 'indication', method: Method.Data })
+      t.equal(formatAddress(get(message, XOR_PEER_ADDRESS)!), formatAddress(bob.address))
+      t.equal(get(message, DATA)!.toString(), `hello ${i}`)
+      t.same(message.attributes.map(attribute => attribute.type).sort(), [0x0012, 0x0013])
+    }
+  })
 
-  test(
-    'the bound port arrives as ChannelData, another of the same host as Data indication',
-    'TURN-DATA-02, TURN-CD-08',
-    (t, { sim, alice, bob }) => {
-      const elsewhere = sim.peer('198.51.100.7:40001')
-      alice.bind(0x4001, bob)
-      for (let i = 0; i < 3; i++) {
-        bob.send(alice.relayed, 'bound')
-        elsewhere.send(alice.relayed, 'permitted')
-      }
-      t.same(
-        alice.received.map(({ channel, bytes }) => [channel, bytes.toString()]),
-        [1, 2, 3].flatMap(() => [
-          [0x4001, 'bound'],
-          [undefined, 'permitted'],
-        ]),
-      )
-    },
-  )
+  test('the bound port arrives as ChannelData, another of the same host as Data indication [TURN-DATA-02, TURN-CD-08]', (t, {
+    sim,
+    alice,
+    bob,
+  }) => {
+    const elsewhere = sim.peer('198.51.100.7:40001')
+    alice.bind(0x4001, bob)
+    for (let i = 0; i < 3; i++) {
+      bob.send(alice.relayed, 'bound')
+      elsewhere.send(alice.relayed, 'permitted')
+    }
+    t.same(
+      alice.received.map(({ channel, bytes }) => [channel, bytes.toString()]),
+      [1, 2, 3].flatMap(() => [
+        [0x4001, 'bound'],
+        [undefined, 'permitted'],
+      ]),
+    )
+  })
 
-  test('each Data indication has a transaction id of its own', 'TURN-DATA-04', (t, { alice, bob }) => {
+  test('each Data indication has a transaction id of its own [TURN-DATA-04]', (t, { alice, bob }) => {
     alice.permit(bob)
     for (let i = 0; i < 50; i++) bob.send(alice.relayed, 'hello')
     const ids = alice.raw.slice(-50).map(bytes => (parse(bytes) as Message).transaction.toString('hex'))
     t.equal(new Set(ids).size, 50)
   })
 
-  test(
-    'padding of a Data indication is zero whatever the slab held before',
-    'STUN-ATTR-02',
-    (t, { alice, bob }) => {
-      alice.permit(bob)
-      for (let length = 0; length < 8; length++) bob.send(alice.relayed, Buffer.alloc(length, 0xff))
-      for (const bytes of alice.raw.slice(-8)) {
-        const message = parse(bytes) as Message
-        const data = message.attributes.find(attribute => attribute.type === DATA.type)!
-        const end = data.offset + 4 + data.value.length
-        t.equal(bytes.length % 4, 0)
-        const next =
-          message.attributes.find(attribute => attribute.offset > data.offset)?.offset ?? bytes.length
-        t.same(bytes.subarray(end, next), Buffer.alloc(next - end))
-      }
-    },
-  )
+  test('padding of a Data indication is zero whatever the slab held before [STUN-ATTR-02]', (t, {
+    alice,
+    bob,
+  }) => {
+    alice.permit(bob)
+    for (let length = 0; length < 8; length++) bob.send(alice.relayed, Buffer.alloc(length, 0xff))
+    for (const bytes of alice.raw.slice(-8)) {
+      const message = parse(bytes) as Message
+      const data = message.attributes.find(attribute => attribute.type === DATA.type)!
+      const end = data.offset + 4 + data.value.length
+      t.equal(bytes.length % 4, 0)
+      const next =
+        message.attributes.find(attribute => attribute.offset > data.offset)?.offset ?? bytes.length
+      t.same(bytes.subarray(end, next), Buffer.alloc(next - end))
+    }
+  })
 
-  test(
-    'the largest datagram that fits is relayed, and a larger one does no harm',
-    'TURN-DATA-05',
-    (t, { sim, alice, bob }) => {
-      alice.permit(bob)
-      const fits = 65_507
-      for (let i = 0; i < 2; i++) {
-        bob.send(alice.relayed, Buffer.alloc(fits, i))
-        alice.send(bob, Buffer.alloc(fits - 60, i))
-      }
-      t.equal(alice.received.length, 2)
-      t.ok(alice.received.every(one => one.bytes.length === fits))
-      t.same(
-        bob.datagrams.map(datagram => datagram.bytes.length),
-        [fits - 60, fits - 60],
-      )
-      t.equal(sim.allocations, 1)
-    },
-  )
+  test('the largest datagram that fits is relayed, and a larger one does no harm [TURN-DATA-05]', (t, {
+    sim,
+    alice,
+    bob,
+  }) => {
+    alice.permit(bob)
+    const fits = 65_507
+    for (let i = 0; i < 2; i++) {
+      bob.send(alice.relayed, Buffer.alloc(fits, i))
+      alice.send(bob, Buffer.alloc(fits - 60, i))
+    }
+    t.equal(alice.received.length, 2)
+    t.ok(alice.received.every(one => one.bytes.length === fits))
+    t.same(
+      bob.datagrams.map(datagram => datagram.bytes.length),
+      [fits - 60, fits - 60],
+    )
+    t.equal(sim.allocations, 1)
+  })
 
-  test('an IPv6 peer is relayed by indication', 'TURN-DATA-01, TURN-SEND-03', (t, { sim }) => {
+  test('an IPv6 peer is relayed by indication [TURN-DATA-01, TURN-SEND-03]', (t, { sim }) => {
     const alice = sim.client('[2001:db8::10]:50000')
     const bob = sim.peer('[2001:db8::b0b]:40000')
     alice.allocate({ family: 6 })
@@ -216,21 +212,20 @@ for (const forwarder of ['table', 'none'] as const) {
     t.equal(formatAddress(alice.received[0]!.peer), formatAddress(bob.address))
   })
 
-  test(
-    'an IPv6 client reaches IPv4 peers through an IPv4 relayed address',
-    'TURN-DATA-01, TURN-SEND-03',
-    (t, { sim, bob }) => {
-      const alice = sim.client('[2001:db8::10]:50000')
-      alice.allocate({ family: 4 })
-      alice.permit(bob)
-      for (let i = 0; i < 3; i++) {
-        alice.send(bob, `to ${i}`)
-        bob.send(alice.relayed, `from ${i}`)
-      }
-      t.same(bob.inbox, ['to 0', 'to 1', 'to 2'])
-      t.same(alice.inbox, ['from 0', 'from 1', 'from 2'])
-    },
-  )
+  test('an IPv6 client reaches IPv4 peers through an IPv4 relayed address [TURN-DATA-01, TURN-SEND-03]', (t, {
+    sim,
+    bob,
+  }) => {
+    const alice = sim.client('[2001:db8::10]:50000')
+    alice.allocate({ family: 4 })
+    alice.permit(bob)
+    for (let i = 0; i < 3; i++) {
+      alice.send(bob, `to ${i}`)
+      bob.send(alice.relayed, `from ${i}`)
+    }
+    t.same(bob.inbox, ['to 0', 'to 1', 'to 2'])
+    t.same(alice.inbox, ['from 0', 'from 1', 'from 2'])
+  })
 }
 
 t.test('DONT-FRAGMENT where DF cannot be set: the indication is dropped [TURN-SEND-05]', t => {
@@ -267,8 +262,6 @@ t.test('DONT-FRAGMENT where DF can be set: it is set on that datagram and no oth
   }
   t.end()
 })
-
-type Tap = Test
 
 interface Scene {
   readonly sim: Sim
