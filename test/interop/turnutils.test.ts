@@ -109,3 +109,38 @@ t.test('uneven and extreme payload lengths arrive', need('turnutils_uclient', 't
     }
   }
 })
+
+for (const udp of ['auto', 'dgram'] as const) {
+  t.test(
+    `DONT-FRAGMENT over ${udp} sockets is honoured or refused, never ignored`,
+    need('turnutils_uclient'),
+    async t => {
+      const relay = await startRelay({ against: 'taciturn', settings: { ...LEGACY, udp } })
+      t.teardown(() => relay.stop())
+      const asked = uclient([
+        ...['-u', '@alice:example.org', '-W', relay.secret, '-m', '1', '-n', '20', '-z', '2'],
+        ...['-g', '-c', '-y', '-p', `${relay.port}`, '127.0.0.1'],
+      ])
+
+      // node:dgram cannot set DF.
+      if (relay.child.output.includes('"udp":"native"')) t.equal((await asked).lost, 0)
+      else {
+        await t.rejects(asked, /error 420/)
+        t.match(await (await fetch(relay.metrics!)).text(), /^taciturn_errors_total\{code="420"\} [1-9]/m)
+      }
+    },
+  )
+}
+
+t.test('who has not got the secret gets no allocation', need('turnutils_uclient'), async t => {
+  const relay = await startRelay({ settings: LEGACY })
+  t.teardown(() => relay.stop())
+  const load = ['-m', '1', '-n', '2', '-y', '-p', `${relay.port}`, '127.0.0.1']
+
+  await t.rejects(
+    uclient(['-u', '@mallory:example.org', '-W', 'a guess', ...load]),
+    /Cannot complete Allocation/,
+  )
+
+  t.equal((await uclient(['-u', '@alice:example.org', '-W', relay.secret, ...load])).lost, 0)
+})

@@ -1,16 +1,10 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import timers from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { createTurnClient, type TurnProtocol } from 'werift-ice'
+import type { TurnProtocol } from 'werift-ice'
 import { credential } from '../support/credentials.ts'
 import { type RunningRelay, startRelay } from '../support/relay.ts'
-
-// A werift client waits minutes for its next Refresh, on a timer that outlives close(). It must not hold this process.
-const wait = timers.setTimeout
-timers.setTimeout = (delay, value, options) => wait(delay, value, { ...options, ref: false })
-
-type Transport = 'udp' | 'tcp' | 'tls'
+import { connect, next, type Transport, tell } from '../support/werift.ts'
 
 t.setTimeout(120_000)
 
@@ -21,7 +15,7 @@ t.test('a werift client', async t => {
   for (const transport of ['udp', 'tcp', 'tls'] as const) {
     t.test(`allocates over ${transport}, binds a channel and talks to a peer`, async t => {
       const echo = await startEcho(t)
-      const client = await connect(t, relay, transport)
+      const client = await join(t, relay, transport)
 
       const heard = next(client)
       await client.sendData(Buffer.from('over a channel'), ['127.0.0.1', echo.port])
@@ -34,21 +28,10 @@ t.test('a werift client', async t => {
     })
 
     t.test(`over ${transport} reaches another client of the same relay`, async t => {
-      const alice = await connect(t, relay, transport)
-      const bob = await connect(t, relay, transport)
-      await bob.getPermission(alice.relayedAddress)
-
-      const heard = next(bob)
-      await alice.sendData(Buffer.from('hello Bob'), bob.relayedAddress)
-
-      const [data, from] = await heard
-      t.equal(data.toString(), 'hello Bob')
-      t.same(from, alice.relayedAddress)
-
-      const answer = next(alice)
-      await bob.sendData(Buffer.from('hello Alice'), alice.relayedAddress)
-
-      t.equal((await answer)[0].toString(), 'hello Alice')
+      const alice = await join(t, relay, transport)
+      const bob = await join(t, relay, transport)
+      t.equal(await tell(alice, bob, 'hello Bob'), 'hello Bob')
+      t.equal(await tell(bob, alice, 'hello Alice'), 'hello Alice')
     })
   }
 })
@@ -56,20 +39,16 @@ t.test('a werift client', async t => {
 t.test('two clients of one relay reach each other while every private range is denied', async t => {
   const relay = await startRelay({ against: 'taciturn' })
   t.teardown(() => relay.stop())
-  const alice = await connect(t, relay, 'udp')
-  const bob = await connect(t, relay, 'tcp')
-  await bob.getPermission(alice.relayedAddress)
+  const alice = await join(t, relay, 'udp')
+  const bob = await join(t, relay, 'tcp')
 
-  const heard = next(bob)
-  await alice.sendData(Buffer.from('inside the process'), bob.relayedAddress)
-
-  t.equal((await heard)[0].toString(), 'inside the process')
+  t.equal(await tell(alice, bob, 'inside the process'), 'inside the process')
 })
 
 t.test('a denied peer gets neither permission nor channel', async t => {
   const relay = await startRelay({ against: 'taciturn' })
   t.teardown(() => relay.stop())
-  const client = await connect(t, relay, 'udp')
+  const client = await join(t, relay, 'udp')
 
   await t.rejects(client.getChannel(['127.0.0.2', 9]), 'no channel to loopback')
   await t.rejects(client.getPermission(['127.0.0.2', 9]), 'no permission for loopback')
@@ -80,8 +59,8 @@ t.test("what else listens on the relay's own address is out of reach", async t =
   const relay = await startRelay({ against: 'taciturn' })
   t.teardown(() => relay.stop())
   const echo = await startEcho(t)
-  const alice = await connect(t, relay, 'udp')
-  const bob = await connect(t, relay, 'udp')
+  const alice = await join(t, relay, 'udp')
+  const bob = await join(t, relay, 'udp')
   await bob.getPermission(alice.relayedAddress)
 
   // The address must be permitted, for other allocations live on it. Both went before the third, in this order.
@@ -94,21 +73,10 @@ t.test("what else listens on the relay's own address is out of reach", async t =
   t.same(echo.sources, [], 'a socket that is no relayed address hears nothing')
 })
 
-async function connect(t: Test, relay: RunningRelay, transport: Transport): Promise<TurnProtocol> {
-  const client = await createTurnClient(
-    {
-      address: ['127.0.0.1', transport === 'tls' ? relay.tlsPort : relay.port],
-      ...credential(relay.secret, '@alice:example.org'),
-    },
-    { transport, tlsOptions: { rejectUnauthorized: false } },
-  )
-  t.teardown(() => client.close())
-  return client
-}
-
-/** Resolves with the next payload that the client takes from any peer. */
-function next(client: TurnProtocol): Promise<readonly [Buffer, readonly [string, number]]> {
-  return new Promise(resolve => client.onData.once((data, from) => resolve([data, from])))
+/** A client of Alice's on this relay. */
+function join(t: Test, relay: RunningRelay, transport: Transport): Promise<TurnProtocol> {
+  const port = transport === 'tls' ? relay.tlsPort : relay.port
+  return connect(t, ['127.0.0.1', port], credential(relay.secret, '@alice:example.org'), transport)
 }
 
 function inRange(client: TurnProtocol, relay: RunningRelay): boolean {

@@ -26,8 +26,12 @@ export class Child {
       this.#stderr += text
       this.#wake()
     })
+    // Whatever ends the test also ends what it started.
+    const orphan = () => this.#process.kill('SIGKILL')
+    process.on('exit', orphan)
     this.exited = new Promise(resolve => {
       const end = (exit: Exit) => {
+        process.off('exit', orphan)
         this.#exit = exit
         this.#wake()
         resolve(exit)

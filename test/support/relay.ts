@@ -118,6 +118,7 @@ function startTaciturn(plan: Plan): Child {
     metrics: `http://127.0.0.1:${plan.metricsPort}`,
     log: { level: 'debug', format: 'json', privacy: 'none' },
     state: plan.folder,
+    udp: process.env.TEST_UDP ?? 'auto',
     ...plan.options.settings,
   }
   writeFileSync(file, JSON.stringify(settings, undefined, 2), { mode: 0o600 })
