@@ -18,6 +18,8 @@ export interface Batch {
   readonly capacity: number
   /** The slab. Slot i owns `stride` octets from i × stride. */
   readonly bytes: Buffer
+  /** The same octets, to read and write words of any alignment. */
+  readonly view: DataView
   readonly stride: number
   count: number
   /** Offset in `bytes` of the first octet of datagram i. */
@@ -36,10 +38,12 @@ export interface Batch {
 /** Allocates a batch whose slots hold datagrams of up to `octets`. */
 export function createBatch(capacity: number, octets: number): Batch {
   const stride = (HEADROOM + octets + TAILROOM + 7) & ~7
+  const bytes = Buffer.alloc(capacity * stride)
   const remote = new Uint8Array(capacity * RECORD)
   return {
     capacity,
-    bytes: Buffer.alloc(capacity * stride),
+    bytes,
+    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
     stride,
     count: 0,
     start: new Uint32Array(capacity),

@@ -1,9 +1,15 @@
-import { RECORD } from '../base/address.ts'
 import type { Random } from '../base/time.ts'
-import { emptyEntry, emptyTable, HASH, home, releaseEntry, VALUE, withRoom } from './open-addressing.ts'
-
-/** Words of an address record. */
-export const RECORD_WORDS = RECORD / 4
+import {
+  emptyEntry,
+  emptyTable,
+  HASH,
+  home,
+  releaseEntry,
+  scattered,
+  VALUE,
+  withRoom,
+} from './open-addressing.ts'
+import { RECORD_WORDS } from './record-words.ts'
 
 /** Eight words an entry, half a cache line: value, hash, space, record. */
 const SHIFT = 3
@@ -67,14 +73,14 @@ export class AddressTable {
 }
 
 function hashOf(secret: Int32Array, space: number, words: Int32Array, at: number): number {
-  let hash = product(secret, 0, space)
-  hash = (hash + product(secret, 2, words[at]!)) | 0
-  hash = (hash + product(secret, 4, words[at + 1]!)) | 0
+  let sum = product(secret, 0, space)
+  sum = (sum + product(secret, 2, words[at]!)) | 0
+  sum = (sum + product(secret, 4, words[at + 1]!)) | 0
   // Zero in every IPv4 record, so that their products add nothing.
-  if ((words[at + 2]! | words[at + 3]! | words[at + 4]!) === 0) return hash
-  hash = (hash + product(secret, 6, words[at + 2]!)) | 0
-  hash = (hash + product(secret, 8, words[at + 3]!)) | 0
-  return (hash + product(secret, 10, words[at + 4]!)) | 0
+  if ((words[at + 2]! | words[at + 3]! | words[at + 4]!) === 0) return scattered(sum)
+  sum = (sum + product(secret, 6, words[at + 2]!)) | 0
+  sum = (sum + product(secret, 8, words[at + 3]!)) | 0
+  return scattered((sum + product(secret, 10, words[at + 4]!)) | 0)
 }
 
 function product(secret: Int32Array, at: number, word: number): number {

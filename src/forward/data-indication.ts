@@ -1,74 +1,67 @@
 import type { Random } from '../base/time.ts'
+import { COOKIE, LITTLE_ENDIAN, PORT, XOR_IPV4, XOR_IPV6 } from './record-words.ts'
 
 /** Octets in front of the payload: STUN header, XOR-PEER-ADDRESS, header of DATA. */
 export const DATA_HEADER_IPV4 = 20 + 12 + 4
 export const DATA_HEADER_IPV6 = 20 + 24 + 4
 
-const TRANSACTION = 12
+/** Words of a transaction id. */
+const TRANSACTION = 3
 /** Transaction ids that are drawn at once. */
 const DRAW = 1024
 
 /** Writes Data indications (RFC 8656 §11.3) around payloads that stay where they are. */
 export class DataIndication {
   readonly #random: Random
-  /** Random octets, each used once and then drawn afresh in place. */
-  readonly #pool = Buffer.alloc(DRAW * TRANSACTION)
-  #used = DRAW * TRANSACTION
+  /** Random words, each used once and then drawn afresh in place. */
+  readonly #pool = new Int32Array(DRAW * TRANSACTION)
+  readonly #octets = Buffer.from(this.#pool.buffer)
+  #used = this.#pool.length
 
   constructor(random: Random) {
     this.#random = random
   }
 
   /**
-   * Writes the header at `at`, so that it ends where the payload of `octets`
-   * begins, and the padding behind that. The peer is the record (`base/address.ts`)
-   * at `record[peer]`.
+   * Writes the `header` octets at `at`, which is `DATA_HEADER_IPV4` or
+   * `DATA_HEADER_IPV6` as the peer's record at `words[peer]` demands, and the
+   * padding behind the payload of `octets` that follows.
    */
-  write(bytes: Uint8Array, at: number, record: Uint8Array, peer: number, octets: number): void {
-    const ipv4 = record[peer] === 4
-    const header = ipv4 ? DATA_HEADER_IPV4 : DATA_HEADER_IPV6
+  write(view: DataView, at: number, header: number, words: Int32Array, peer: number, octets: number): void {
     const padding = -octets & 3
-    const length = header - 20 + octets + padding
+    view.setUint16(at, 0x0017)
+    view.setUint16(at + 2, header - 20 + octets + padding)
+    view.setInt32(at + 4, COOKIE, LITTLE_ENDIAN)
 
-    bytes[at] = 0x00
-    bytes[at + 1] = 0x17
-    bytes[at + 2] = length >> 8
-    bytes[at + 3] = length
-    bytes[at + 4] = 0x21
-    bytes[at + 5] = 0x12
-    bytes[at + 6] = 0xa4
-    bytes[at + 7] = 0x42
-    this.#writeTransaction(bytes, at + 8)
-
-    bytes[at + 20] = 0x00
-    bytes[at + 21] = 0x12
-    bytes[at + 22] = 0
-    bytes[at + 23] = ipv4 ? 8 : 20
-    bytes[at + 24] = 0
-    bytes[at + 25] = ipv4 ? 1 : 2
-    bytes[at + 26] = record[peer + 2]! ^ 0x21
-    bytes[at + 27] = record[peer + 3]! ^ 0x12
-    // Cookie and transaction id, with which the address is veiled, stand in line (RFC 8489 §14.2).
-    const ip = ipv4 ? 4 : 16
-    for (let i = 0; i < ip; i++) bytes[at + 28 + i] = record[peer + 4 + i]! ^ bytes[at + 4 + i]!
-
-    const data = at + header - 4
-    bytes[data] = 0x00
-    bytes[data + 1] = 0x13
-    bytes[data + 2] = octets >> 8
-    bytes[data + 3] = octets
-    const end = at + header + octets
-    for (let i = 0; i < padding; i++) bytes[end + i] = 0
-  }
-
-  #writeTransaction(bytes: Uint8Array, at: number): void {
-    const pool = this.#pool
-    if (this.#used === pool.length) {
-      this.#random(pool)
+    if (this.#used === this.#pool.length) {
+      this.#random(this.#octets)
       this.#used = 0
     }
-    const from = this.#used
-    for (let i = 0; i < TRANSACTION; i++) bytes[at + i] = pool[from + i]!
-    this.#used = from + TRANSACTION
+    const t0 = this.#pool[this.#used]!
+    const t1 = this.#pool[this.#used + 1]!
+    const t2 = this.#pool[this.#used + 2]!
+    this.#used += TRANSACTION
+    view.setInt32(at + 8, t0, LITTLE_ENDIAN)
+    view.setInt32(at + 12, t1, LITTLE_ENDIAN)
+    view.setInt32(at + 16, t2, LITTLE_ENDIAN)
+
+    // The IP address is veiled by cookie and transaction id in line (RFC 8489 §14.2).
+    const port = words[peer]! & PORT
+    view.setInt32(at + 28, words[peer + 1]! ^ COOKIE, LITTLE_ENDIAN)
+    if (header === DATA_HEADER_IPV4) {
+      view.setInt32(at + 20, 0x00120008)
+      view.setInt32(at + 24, port ^ XOR_IPV4, LITTLE_ENDIAN)
+    } else {
+      view.setInt32(at + 20, 0x00120014)
+      view.setInt32(at + 24, port ^ XOR_IPV6, LITTLE_ENDIAN)
+      view.setInt32(at + 32, words[peer + 2]! ^ t0, LITTLE_ENDIAN)
+      view.setInt32(at + 36, words[peer + 3]! ^ t1, LITTLE_ENDIAN)
+      view.setInt32(at + 40, words[peer + 4]! ^ t2, LITTLE_ENDIAN)
+    }
+
+    const payload = at + header
+    view.setUint16(payload - 4, 0x0013)
+    view.setUint16(payload - 2, octets)
+    for (let i = 0; i < padding; i++) view.setUint8(payload + octets + i, 0)
   }
 }

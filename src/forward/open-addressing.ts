@@ -7,9 +7,10 @@
  * class, for a look-up must cost next to nothing.
  *
  * Hashes are sums of products of 16-bit pieces of the key with secret random
- * words (multiply-shift, Dietzfelbinger 1996), of which the high bits count.
- * Any two keys meet with the probability of chance up to 2^17 entries, so
- * that whoever does not know the words cannot choose addresses that collide.
+ * words (multiply-shift, Dietzfelbinger 1996): whoever does not know the words
+ * cannot choose addresses that collide, for any two have the same hash with a
+ * probability of 2^-17 at most. `scattered` then parts neighbours, such as the
+ * ports of one host, which otherwise lie in a row when the words are unlucky.
  */
 
 /** Word of an entry that holds its value; 0 in an empty entry. */
@@ -18,6 +19,11 @@ export const VALUE = 0
 export const HASH = 1
 
 const FIRST_CAPACITY = 64
+
+/** Mixes a sum of products, of which the high bits are the good ones, into a hash. */
+export function scattered(sum: number): number {
+  return Math.imul(sum ^ (sum >>> 16), 0x7feb352d)
+}
 
 export function emptyTable(shift: number): Int32Array {
   return new Int32Array(FIRST_CAPACITY << shift)

@@ -3,8 +3,8 @@ import { Counter } from '../base/counters.ts'
 import type { Time } from '../base/time.ts'
 import { isStream, VIA } from '../base/via.ts'
 import { CHANNEL_HEADER, channelLength } from '../wire/channel.ts'
-import { RECORD_WORDS } from './address-table.ts'
 import { DATA_HEADER_IPV4, DATA_HEADER_IPV6 } from './data-indication.ts'
+import { RECORD_WORDS } from './record-words.ts'
 import type { Tables } from './tables.ts'
 
 /**
@@ -39,7 +39,7 @@ export function fromClient(tables: Tables, batch: Batch, i: number, client: numb
     return route === 0 ? PASS : depart(tables, batch, i, route - 1, start + CHANNEL_HEADER, octets, now)
   }
   const { sent } = tables
-  if (first !== 0 || !sent.read(bytes, start, length)) return PASS
+  if (first !== 0 || !sent.read(batch.view, start, length)) return PASS
   const route = tables.destinations.find(client, sent.peer, 0)
   return route === 0 ? PASS : depart(tables, batch, i, route - 1, sent.payload, sent.octets, now)
 }
@@ -151,7 +151,7 @@ function toClient(
     bytes[start + 2] = octets >> 8
     bytes[start + 3] = octets
   } else {
-    tables.indication.write(bytes, start, rows.octets, rows.peerAt(route) * 4, octets)
+    tables.indication.write(batch.view, start, header, rows.words, rows.peerAt(route), octets)
     length += -octets & 3
   }
   tables.counters.toClient(rows.via(route), octets)

@@ -3,7 +3,7 @@ import type { MeterId } from '../base/ids.ts'
 import type { Route, Traffic } from '../base/route.ts'
 import type { Time } from '../base/time.ts'
 import { viaNumber } from '../base/via.ts'
-import { RECORD_WORDS } from './address-table.ts'
+import { RECORD_WORDS } from './record-words.ts'
 
 /** Words in a row: two cache lines, of which the second is addresses. */
 const ROW = 32

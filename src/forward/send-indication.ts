@@ -1,15 +1,17 @@
-import { RECORD } from '../base/address.ts'
-import { RECORD_WORDS } from './address-table.ts'
+import { COOKIE, LITTLE_ENDIAN, PORT, RECORD_WORDS, wordOf, XOR_IPV4 } from './record-words.ts'
 
 const HEADER = 20
 const ATTRIBUTE_HEADER = 4
 const SEND_INDICATION = 0x0016
-const COOKIE_HIGH = 0x2112
-const COOKIE_LOW = 0xa442
 const XOR_PEER_ADDRESS = 0x0012
 const DATA = 0x0013
 const IPV4 = 1
 const IPV6 = 2
+
+const RECORD_IPV4 = wordOf(4, 0, 0, 0)
+const RECORD_IPV6 = wordOf(6, 0, 0, 0)
+/** The third word of `::ffff:a.b.c.d`. */
+const MAPPED = wordOf(0, 0, 255, 255)
 
 /**
  * Reads plain Send indications (RFC 8656 §11.1): an XOR-PEER-ADDRESS and a
@@ -23,63 +25,63 @@ export class SendIndication {
   /** Where the DATA value begins, and its octets without padding. */
   payload = 0
   octets = 0
-  /** The peer as the words of a record (`base/address.ts`). */
+  /** The peer as the words of a record. */
   readonly peer = new Int32Array(RECORD_WORDS)
-  readonly #record = new Uint8Array(this.peer.buffer, 0, RECORD)
 
   /** Reads the datagram at `start`; false if it is not a plain Send indication to a peer that could exist. */
-  read(bytes: Uint8Array, start: number, length: number): boolean {
+  read(view: DataView, start: number, length: number): boolean {
     if (length < HEADER + 2 * ATTRIBUTE_HEADER) return false
-    if (u16(bytes, start) !== SEND_INDICATION) return false
-    if (u16(bytes, start + 2) !== length - HEADER) return false
-    if (u16(bytes, start + 4) !== COOKIE_HIGH || u16(bytes, start + 6) !== COOKIE_LOW) return false
+    if (view.getUint16(start) !== SEND_INDICATION) return false
+    if (view.getUint16(start + 2) !== length - HEADER) return false
+    if (view.getInt32(start + 4, LITTLE_ENDIAN) !== COOKIE) return false
 
     const end = start + length
     const first = start + HEADER
-    const second = attributeEnd(bytes, first)
-    if (second > end - ATTRIBUTE_HEADER || attributeEnd(bytes, second) !== end) return false
-    const peerFirst = u16(bytes, first) === XOR_PEER_ADDRESS
+    const second = attributeEnd(view, first)
+    if (second > end - ATTRIBUTE_HEADER || attributeEnd(view, second) !== end) return false
+    const peerFirst = view.getUint16(first) === XOR_PEER_ADDRESS
     const peer = peerFirst ? first : second
     const data = peerFirst ? second : first
-    if (u16(bytes, peer) !== XOR_PEER_ADDRESS || u16(bytes, data) !== DATA) return false
+    if (view.getUint16(peer) !== XOR_PEER_ADDRESS || view.getUint16(data) !== DATA) return false
     this.payload = data + ATTRIBUTE_HEADER
-    this.octets = u16(bytes, data + 2)
-    return readPeer(bytes, start + 4, peer, this.#record)
+    this.octets = view.getUint16(data + 2)
+    return readPeer(view, start, peer, this.peer)
   }
 }
 
 /**
- * Reads an XOR-PEER-ADDRESS attribute into a record. The address is veiled by
- * the cookie and the transaction id, which stand in line at `mask` (RFC 8489
- * §14.2). False if it is no address that a peer can have.
+ * Reads an XOR-PEER-ADDRESS attribute into a record. The IP address is veiled
+ * by the cookie and the transaction id, which stand in line (RFC 8489 §14.2).
+ * False if it is no address that a peer can have.
  */
-function readPeer(bytes: Uint8Array, mask: number, attribute: number, record: Uint8Array): boolean {
-  const length = u16(bytes, attribute + 2)
+function readPeer(view: DataView, start: number, attribute: number, record: Int32Array): boolean {
+  const length = view.getUint16(attribute + 2)
+  if (length !== 8 && length !== 20) return false
   const value = attribute + ATTRIBUTE_HEADER
-  const family = u16(bytes, value)
-  const octets = family === IPV4 && length === 8 ? 4 : family === IPV6 && length === 20 ? 16 : 0
-  if (octets === 0) return false
-  const high = bytes[value + 2]! ^ bytes[mask]!
-  const low = bytes[value + 3]! ^ bytes[mask + 1]!
-  if ((high | low) === 0) return false
-  record[0] = octets === 4 ? 4 : 6
-  record[2] = high
-  record[3] = low
-  for (let i = 0; i < octets; i++) record[4 + i] = bytes[value + 4 + i]! ^ bytes[mask + i]!
-  for (let i = octets; i < 16; i++) record[4 + i] = 0
-  return octets === 4 || !isMapped(record)
+  const port = (view.getInt32(value, LITTLE_ENDIAN) ^ XOR_IPV4) & PORT
+  if (port === 0) return false
+  if (view.getUint16(value) !== (length === 8 ? IPV4 : IPV6)) return false
+
+  record[1] = unveil(view, value + 4, start + 4)
+  if (length === 8) {
+    record[0] = port | RECORD_IPV4
+    record[2] = 0
+    record[3] = 0
+    record[4] = 0
+    return true
+  }
+  record[0] = port | RECORD_IPV6
+  record[2] = unveil(view, value + 8, start + 8)
+  record[3] = unveil(view, value + 12, start + 12)
+  record[4] = unveil(view, value + 16, start + 16)
+  // An IPv4-mapped address means an IPv4 peer, under which name the core knows it.
+  return record[1] !== 0 || record[2] !== 0 || record[3] !== MAPPED
 }
 
-/** `::ffff:a.b.c.d` means an IPv4 peer, under which name the core knows it. */
-function isMapped(record: Uint8Array): boolean {
-  for (let i = 4; i < 14; i++) if (record[i] !== 0) return false
-  return record[14] === 255 && record[15] === 255
+function unveil(view: DataView, at: number, mask: number): number {
+  return view.getInt32(at, LITTLE_ENDIAN) ^ view.getInt32(mask, LITTLE_ENDIAN)
 }
 
-function attributeEnd(bytes: Uint8Array, attribute: number): number {
-  return attribute + ATTRIBUTE_HEADER + ((u16(bytes, attribute + 2) + 3) & ~3)
-}
-
-function u16(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 8) | bytes[at + 1]!
+function attributeEnd(view: DataView, attribute: number): number {
+  return attribute + ATTRIBUTE_HEADER + ((view.getUint16(attribute + 2) + 3) & ~3)
 }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { DROP, PASS, SEND } from '../../../src/base/batch.ts'
 import type { MeterId } from '../../../src/base/ids.ts'
 import { after, type Time } from '../../../src/base/time.ts'
-import { channelData, EXPIRES, LISTENER, NOW, payloadOf, RELAY, Rig } from './rig.ts'
+import { channelData, EXPIRES, LISTENER, NOW, payloadOf, RELAY, Rig } from '../../support/route-table-rig.ts'
 
 const CLIENT = '192.0.2.10:50000'
 const PEER = '198.51.100.7:40000'

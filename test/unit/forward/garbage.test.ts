@@ -12,7 +12,7 @@ t.test('one small object a datagram would have been noticed', async t => {
 
 /** Collections in each million datagrams, in a process with a nursery of a megabyte. */
 function collections(...args: string[]): number[] {
-  const script = join(import.meta.dirname, 'steady-state.ts')
+  const script = join(import.meta.dirname, '../../support/steady-state.ts')
   const flags = [...process.execArgv, '--max-semi-space-size=1']
   return JSON.parse(execFileSync(process.execPath, [...flags, script, ...args], { encoding: 'utf8' }))
 }

@@ -2,7 +2,14 @@ import fc from 'fast-check'
 import t from 'tap'
 import { PASS, SEND } from '../../../src/base/batch.ts'
 import { parse } from '../../../src/wire/message.ts'
-import { channelData, LISTENER, payloadOf, RELAY, Rig, sendIndication } from './rig.ts'
+import {
+  channelData,
+  LISTENER,
+  payloadOf,
+  RELAY,
+  Rig,
+  sendIndication,
+} from '../../support/route-table-rig.ts'
 
 const CLIENT = '192.0.2.10:50000'
 const PEER = '198.51.100.7:40000'

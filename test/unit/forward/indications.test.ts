@@ -15,7 +15,7 @@ import {
   Rig,
   sendIndication,
   TRANSACTION,
-} from './rig.ts'
+} from '../../support/route-table-rig.ts'
 
 const CLIENT = '192.0.2.10:50000'
 const PEER = '198.51.100.7:40000'

@@ -2,7 +2,15 @@ import t from 'tap'
 import { PASS, SEND } from '../../../src/base/batch.ts'
 import { noTraffic } from '../../../src/base/route.ts'
 import { after } from '../../../src/base/time.ts'
-import { channelData, EXPIRES, LISTENER, payloadOf, RELAY, Rig, sendIndication } from './rig.ts'
+import {
+  channelData,
+  EXPIRES,
+  LISTENER,
+  payloadOf,
+  RELAY,
+  Rig,
+  sendIndication,
+} from '../../support/route-table-rig.ts'
 
 const CLIENT = '192.0.2.10:50000'
 const PEER = '198.51.100.7:40000'

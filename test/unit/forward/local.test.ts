@@ -11,7 +11,7 @@ import {
   Rig,
   type RouteOptions,
   sendIndication,
-} from './rig.ts'
+} from '../../support/route-table-rig.ts'
 
 const ALICE = { client: '192.0.2.10:50000', relayed: '203.0.113.5:49160', relay: 2, channel: 0x4001 }
 const BOB = { client: '192.0.2.99:60000', relayed: '203.0.113.5:49161', relay: 3, channel: 0x4002 }

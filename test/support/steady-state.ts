@@ -1,6 +1,6 @@
 import { PerformanceObserver } from 'node:perf_hooks'
-import { NOW, type Scenario, Traffic } from '../../../bench/forward/traffic.ts'
-import { seeded } from './rig.ts'
+import { NOW, type Scenario, Traffic } from '../../bench/forward/traffic.ts'
+import { seeded } from './route-table-rig.ts'
 
 /**
  * Forwards a million datagrams of every kind, several times, and prints how

@@ -1,0 +1,27 @@
+import { RECORD } from '../base/address.ts'
+
+/**
+ * Address records (`base/address.ts`) as words: the order of octets in a word
+ * is the machine's, so that four octets move at once and nothing is swapped.
+ */
+
+/** Words of a record: family and port, then the IP address. */
+export const RECORD_WORDS = RECORD / 4
+
+/** What `DataView` must be told so that its words are those of an `Int32Array`. */
+export const LITTLE_ENDIAN = new Uint8Array(Int32Array.of(1).buffer)[0] === 1
+
+/** The word of these four octets, in the order in which they stand in memory. */
+export function wordOf(...octets: [number, number, number, number]): number {
+  return new Int32Array(Uint8Array.from(octets).buffer)[0]!
+}
+
+/** The octets of the port in the first word of a record, and in that of a XOR address attribute. */
+export const PORT = wordOf(0, 0, 255, 255)
+
+// First words of XOR address values (RFC 8489 §14.2): an octet of zero, the
+// family, and the port, here what it is veiled with, the head of the cookie.
+export const XOR_IPV4 = wordOf(0, 1, 0x21, 0x12)
+export const XOR_IPV6 = wordOf(0, 2, 0x21, 0x12)
+/** The magic cookie, with which the first word of an IP address is veiled. */
+export const COOKIE = wordOf(0x21, 0x12, 0xa4, 0x42)
