@@ -6,12 +6,21 @@ import type { Owner } from './event.ts'
 
 type Limits = RelayConfig['limits']
 
+/** Names the token buckets of an owner. Several shards ask one and the same. */
+export interface BucketSource {
+  /** New limits; buckets that are in use change their rate, the rest is for the next `take`. */
+  configure(limits: Limits): void
+  /** The owner's buckets, opened or shared; give them back with `give`. */
+  take(owner: Owner, now: Time): readonly MeterId[]
+  give(ids: readonly MeterId[]): void
+}
+
 /**
  * Which token buckets an owner's payload has to pass: one of the user's own,
  * one shared by the homeserver, one shared by all (RFC 8656 §5). A bucket is
  * there while somebody uses it.
  */
-export class Buckets {
+export class Buckets implements BucketSource {
   readonly #meters: Meters
   #limits: Limits
   readonly #open = new Map<string, { readonly id: MeterId; uses: number }>()
@@ -21,12 +30,10 @@ export class Buckets {
     this.#limits = limits
   }
 
-  /** New limits; buckets that are in use change their rate, the rest is for the next `take`. */
   configure(limits: Limits): void {
     this.#limits = limits
   }
 
-  /** The owner's buckets, opened or shared; give them back with `give`. */
   take(owner: Owner, now: Time): readonly MeterId[] {
     const ids: MeterId[] = []
     for (const [name, rate] of this.#rates(owner)) {

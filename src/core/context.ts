@@ -2,7 +2,7 @@ import type { Counters } from '../base/counters.ts'
 import type { Meters } from '../base/meters.ts'
 import type { Authenticate } from './authenticate.ts'
 import type { Book } from './book.ts'
-import type { Buckets } from './buckets.ts'
+import type { BucketSource } from './buckets.ts'
 import type { RelayConfig } from './config.ts'
 import type { Nonces } from './nonce.ts'
 
@@ -13,7 +13,7 @@ export interface Context {
   readonly nonces: Nonces
   readonly book: Book
   readonly meters: Meters
-  readonly buckets: Buckets
+  readonly buckets: BucketSource
   readonly counters: Counters
   draining: boolean
 }

@@ -4,7 +4,8 @@ import type { Traffic } from '../base/route.ts'
 import type { Time } from '../base/time.ts'
 import type { Via } from '../base/via.ts'
 
-export type CloseReason = 'expired' | 'released' | 'hangup' | 'revoked' | 'stopped'
+/** `lost`: the shard that held it broke. Told for it, since it cannot say so itself. */
+export type CloseReason = 'expired' | 'released' | 'hangup' | 'revoked' | 'stopped' | 'lost'
 
 /**
  * Why a request was answered with an error. The first four are apart because

@@ -8,7 +8,7 @@ import { type Message, Method, parse } from '../wire/message.ts'
 import { type Allocation, nextDue } from './allocation.ts'
 import { type Authenticate, authenticate } from './authenticate.ts'
 import { Book } from './book.ts'
-import { Buckets } from './buckets.ts'
+import { type BucketSource, Buckets } from './buckets.ts'
 import { close, closeHalf } from './close.ts'
 import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
@@ -48,14 +48,21 @@ import { reroute, rerouteAll, unroute } from './routes.ts'
 export class Relay {
   readonly #context: Context
 
-  constructor(config: RelayConfig, authenticate: Authenticate, counters: Counters, meters: Meters) {
+  /** `buckets` are those of `meters`; its own unless several shards share them. */
+  constructor(
+    config: RelayConfig,
+    authenticate: Authenticate,
+    counters: Counters,
+    meters: Meters,
+    buckets: BucketSource = new Buckets(meters, config.limits),
+  ) {
     this.#context = {
       config,
       authenticate,
       nonces: new Nonces(config.random, config.nonceLifetime),
       book: new Book(),
       meters,
-      buckets: new Buckets(meters, config.limits),
+      buckets,
       counters,
       draining: false,
     }

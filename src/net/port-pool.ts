@@ -7,19 +7,27 @@ export interface PortRange {
   readonly to: number
 }
 
-/** The ports of one relay address, and which of them are ours. */
+/** Who holds which port, where several shards share a range: an octet for each port, and our number in it. */
+export interface PortMarks {
+  readonly octets: Uint8Array
+  readonly own: number
+}
+
+/** The ports of one relay address, and which of them are taken: by us, or by another shard of this server. */
 export class PortPool {
   readonly relay: RelayAddress
   readonly from: number
   readonly to: number
-  #taken: Uint8Array
+  readonly #octets: Uint8Array
+  readonly #own: number
   #used = 0
 
-  constructor(relay: RelayAddress, ports: PortRange) {
+  constructor(relay: RelayAddress, ports: PortRange, marks?: PortMarks) {
     this.relay = relay
     this.from = ports.from
     this.to = ports.to
-    this.#taken = new Uint8Array(this.size)
+    this.#octets = marks?.octets ?? new Uint8Array(this.size)
+    this.#own = marks?.own ?? 1
   }
 
   get family(): Family {
@@ -34,18 +42,20 @@ export class PortPool {
     return this.#used === this.size
   }
 
-  /** True for a port that is ours; whether another program has it only the kernel can tell. */
+  /** True for a port that is known to be taken; whether another program has it only the kernel can tell. */
   has(port: number): boolean {
-    return this.#taken[port - this.from] === 1
+    return Atomics.load(this.#octets, port - this.from) !== 0
   }
 
-  take(port: number): void {
-    this.#taken[port - this.from] = 1
+  /** Takes a port, or returns false if another shard was faster. */
+  take(port: number): boolean {
+    if (Atomics.compareExchange(this.#octets, port - this.from, 0, this.#own) !== 0) return false
     this.#used++
+    return true
   }
 
   free(port: number): void {
-    this.#taken[port - this.from] = 0
+    Atomics.store(this.#octets, port - this.from, 0)
     this.#used--
   }
 }

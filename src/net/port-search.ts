@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto'
+import { constants } from 'node:os'
 import { address, formatIp } from '../base/address.ts'
 import type { Claim } from '../core/command.ts'
 import type { PortPool } from './port-pool.ts'
+import { systemError } from './system-error.ts'
 import type { Bound, UdpTransport } from './transport.ts'
 
 /** The socket found, with its odd sibling where a pair was wanted; or the reason there is none. */
@@ -107,7 +109,10 @@ export class PortSearch {
 
   #bind(port: number, done: (bound: Bound | undefined, error: NodeJS.ErrnoException | null) => void): void {
     // Ours from the asking on: another search may run before the answer.
-    this.#pool.take(port)
+    if (!this.#pool.take(port)) {
+      done(undefined, systemError(-constants.errno.EADDRINUSE, 'bind'))
+      return
+    }
     const local = address(this.#pool.relay.local, port)
     this.#udp.bind({ address: local, purpose: 'relay' }, (error, bound) => {
       if (!bound) this.#pool.free(port)

@@ -3,7 +3,7 @@ import { address, type Family } from '../base/address.ts'
 import type { SocketId } from '../base/ids.ts'
 import type { Claim } from '../core/command.ts'
 import type { FailedFamily, Opened, Refused, RelaySocket } from '../core/input.ts'
-import { PortPool, type PortRange } from './port-pool.ts'
+import { type PortMarks, PortPool, type PortRange } from './port-pool.ts'
 import { PortSearch } from './port-search.ts'
 import type { RelayAddress } from './relay-addresses.ts'
 import type { Bound, UdpTransport } from './transport.ts'
@@ -23,13 +23,21 @@ export class RelayPorts {
   #pools: readonly PortPool[]
   #held = new Map<SocketId, { readonly pool: PortPool; readonly port: number }>()
 
-  /** Throws a RangeError when the range is empty or has ports below 1024 in it. */
-  constructor(udp: UdpTransport, addresses: readonly RelayAddress[], ports: PortRange) {
+  /**
+   * `marksOf` says who else holds ports of an address, where shards share it.
+   * Throws a RangeError when the range is empty or has ports below 1024 in it.
+   */
+  constructor(
+    udp: UdpTransport,
+    addresses: readonly RelayAddress[],
+    ports: PortRange,
+    marksOf: (relay: RelayAddress) => PortMarks | undefined = () => undefined,
+  ) {
     if (!(ports.from >= 1024 && ports.to >= ports.from && ports.to <= 65_535)) {
       throw new RangeError(`relay ports ${ports.from}–${ports.to}: must lie within 1024–65535`)
     }
     this.#udp = udp
-    this.#pools = addresses.map(relay => new PortPool(relay, ports))
+    this.#pools = addresses.map(relay => new PortPool(relay, ports, marksOf(relay)))
   }
 
   /**
