@@ -19,6 +19,9 @@
 #define IP_PMTUDISC_OMIT 5
 #endif
 
+/* Connections that may wait to be accepted; what Node.js itself asks for. */
+#define BACKLOG 511
+
 static int set(int fd, int level, int option, int value)
 {
   return setsockopt(fd, level, option, &value, sizeof value) == 0 ? 0 : -errno;
@@ -93,11 +96,13 @@ static int local_record(int fd, uint8_t *local)
 int socket_open(const uint8_t *wanted, uint32_t flags, int receive_buffer, int send_buffer, uint8_t *local)
 {
   int family = wanted[0];
+  int stream = (flags & BIND_STREAM) != 0;
   int error = 0;
   union endpoint endpoint;
   socklen_t length = record_to_endpoint(wanted, family, &endpoint);
 
-  int fd = socket(endpoint.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int type = stream ? SOCK_STREAM : SOCK_DGRAM;
+  int fd = socket(endpoint.any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0)
     return -errno;
 
@@ -105,9 +110,11 @@ int socket_open(const uint8_t *wanted, uint32_t flags, int receive_buffer, int s
     goto out;
   if (family == 6 && (error = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, (flags & BIND_V6ONLY) != 0)) < 0)
     goto out;
-  if ((error = configure(fd, family, flags, receive_buffer, send_buffer)) < 0)
+  /* For TCP: connections of the server before us may still be winding down. */
+  if (stream ? (error = set(fd, SOL_SOCKET, SO_REUSEADDR, 1)) < 0
+             : (error = configure(fd, family, flags, receive_buffer, send_buffer)) < 0)
     goto out;
-  if (bind(fd, &endpoint.any, length) < 0) {
+  if (bind(fd, &endpoint.any, length) < 0 || (stream && listen(fd, BACKLOG) < 0)) {
     error = -errno;
     goto out;
   }

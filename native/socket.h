@@ -13,6 +13,7 @@
 #define BIND_TOS 16u      /* read DSCP and ECN of every datagram */
 #define BIND_GRO 32u      /* let the kernel glue bursts together (UDP_GRO) */
 #define BIND_APART 64u    /* send every datagram by itself (no UDP_SEGMENT) */
+#define BIND_STREAM 128u  /* a TCP socket that listens; only for `socket_open` */
 
 /* Rows are ids that JavaScript hands out: small numbers, reused after close. */
 #define MOST_ROWS (1u << 20)
@@ -49,7 +50,7 @@ struct table {
 };
 
 /*
- * Makes a bound UDP socket and writes the address it got into `local`.
+ * Makes a bound UDP socket, or a TCP socket that listens, and writes the address it got into `local`.
  * Returns the descriptor, or a negative errno.
  */
 int socket_open(const uint8_t *wanted, uint32_t flags, int receive_buffer, int send_buffer, uint8_t *local);

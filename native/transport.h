@@ -1,0 +1,41 @@
+#ifndef TACITURN_TRANSPORT_H
+#define TACITURN_TRANSPORT_H
+
+#include "value.h"
+
+/* Words of the layout's `state`, written for JavaScript to read. */
+enum {
+  STATE_ERRORS, /* ICMP errors of the last receive() */
+  STATE_MORE,   /* whether receive() should be called again without waiting */
+  STATE_QUEUE,  /* losses of the last send() */
+  STATE_TOO_LONG,
+  STATE_FAILED,
+  STATE_BUFFER,   /* octets of receive buffer that the last bind() was granted */
+  STATE_RECEIVES, /* calls of recvmmsg since the start, and so on; modulo 2^32 */
+  STATE_RECEIVED,
+  STATE_SENDS,
+  STATE_SENT,
+  STATE_BURSTS,
+  STATE_WORDS
+};
+
+/*
+ * Opens a transport, as JavaScript calls it:
+ *
+ *   open(layout, wake) -> transport    one epoll, one slab, any number of sockets
+ *
+ *   transport.bind(id, fd, flags, receiveBuffer, sendBuffer) -> 0 or -errno
+ *   transport.close(id)
+ *   transport.receive() -> datagrams in the batch
+ *   transport.send(batch, count) -> datagrams lost
+ *   transport.sendOne(id, bytes, dontFragment) -> 0 or -errno
+ *   transport.lend(batch) -> number for send(), or -errno
+ *   transport.stop()
+ *
+ * No value is made for a datagram: `layout` is typed arrays that both sides
+ * see, and `wake` is called, without arguments, when a socket can be read.
+ * Only open() throws, when it is given what is no layout.
+ */
+napi_value transport_open(napi_env env, napi_callback_info info);
+
+#endif
