@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 export interface NativeAddon {
   /** Opens an epoll over any number of sockets. `wake` is called when one of them has something to read. */
   open(layout: NativeLayout, wake: () => void): NativeSockets
-  /** Binds a socket that nobody reads yet; the record gets the address it was given. Returns a descriptor. */
+  /** Binds a socket that nobody reads yet, UDP unless told otherwise; the record gets the address it was given. Returns a descriptor. */
   listen(record: Uint8Array, flags: number, receiveBuffer: number, sendBuffer: number): number
   duplicate(fd: number): number
   release(fd: number): void
@@ -53,8 +53,17 @@ export interface NativeSockets {
   stop(): void
 }
 
-/** Flags of `bind` and `listen`. */
-export const BindFlag = { reusePort: 1, v6only: 2, errors: 4, ttl: 8, tos: 16, gro: 32, apart: 64 } as const
+/** Flags of `bind` and `listen`; `stream` is for `listen` alone. */
+export const BindFlag = {
+  reusePort: 1,
+  v6only: 2,
+  errors: 4,
+  ttl: 8,
+  tos: 16,
+  gro: 32,
+  apart: 64,
+  stream: 128,
+} as const
 
 export const Feature = { gro: 1, gso: 2 } as const
 
