@@ -84,3 +84,7 @@ export type IgnoredReason =
   | 'incomplete'
   | 'unbound-channel'
   | 'not-for-clients'
+
+export function ignored(why: IgnoredReason, bytes: Buffer): TurnEvent {
+  return { kind: 'ignored', why, bytes }
+}

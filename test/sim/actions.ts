@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { Address } from '../../src/base/address.ts'
 import type { ChannelNumber } from '../../src/base/ids.ts'
-import type { AllocateOptions } from '../../src/client/turn-client.ts'
+import type { AllocateOptions } from '../../src/client/allocate-options.ts'
 import { DATA, XOR_PEER_ADDRESS } from '../../src/wire/attributes.ts'
 import { writeChannelData } from '../../src/wire/channel.ts'
 import { Method } from '../../src/wire/message.ts'

@@ -455,6 +455,24 @@ t.test('what has been released is not kept alive', t => {
   t.end()
 })
 
+t.test('a new allocation has none of the channels of the last one', t => {
+  const client = signedIn({ keepAlive: true })
+  const md5 = key(PasswordAlgorithm.MD5)
+  client.bind(0x4001 as ChannelNumber, PEER, NOW)
+  client.take(
+    success(sent(client), () => {}, 'sha1', md5),
+    NOW,
+  )
+
+  client.allocate({}, NOW)
+  client.take(success(sent(client), allocated, 'sha1', md5), NOW)
+  client.send(PEER, Buffer.from('hi'))
+
+  t.match(parse(client.drain()[0]!), { class: 'indication', method: Method.Send })
+  t.equal(client.due(), NOW + 540_000, 'and nothing of it is kept alive')
+  t.end()
+})
+
 t.test('FINGERPRINT and SOFTWARE are there when asked for', t => {
   const client = make({ fingerprint: true, software: 'a test' })
   client.allocate({}, NOW)

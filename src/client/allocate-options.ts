@@ -1,0 +1,45 @@
+import type { Family } from '../base/address.ts'
+import type { Seconds } from '../base/time.ts'
+import {
+  ADDITIONAL_ADDRESS_FAMILY,
+  DONT_FRAGMENT,
+  EVEN_PORT,
+  LIFETIME,
+  REQUESTED_ADDRESS_FAMILY,
+  REQUESTED_TRANSPORT,
+  RESERVATION_TOKEN,
+} from '../wire/attributes.ts'
+import type { MessageWriter } from '../wire/message.ts'
+
+export interface AllocateOptions {
+  readonly lifetime?: number
+  /** REQUESTED-ADDRESS-FAMILY; absent, the server gives IPv4 (RFC 8656 §7.2). */
+  readonly family?: Family
+  /** ADDITIONAL-ADDRESS-FAMILY: IPv4 and IPv6 in one allocation. */
+  readonly dual?: boolean
+  readonly port?: 'any' | 'even' | 'pair'
+  readonly reservation?: Buffer
+  readonly dontFragment?: boolean
+  /** IP protocol number towards peers; 17 unless said otherwise. */
+  readonly transport?: number
+}
+
+/** REQUESTED-TRANSPORT for UDP: the IP protocol number. */
+const UDP = 17
+
+/** Writes what an Allocate request asks for (RFC 8656 §7.1). */
+export function writeAllocate(writer: MessageWriter, options: AllocateOptions): void {
+  const { lifetime, family, port, reservation } = options
+  writer.set(REQUESTED_TRANSPORT, options.transport ?? UDP)
+  if (lifetime !== undefined) writer.set(LIFETIME, lifetime as Seconds)
+  if (family) writer.set(REQUESTED_ADDRESS_FAMILY, familyCode(family))
+  if (options.dual) writer.set(ADDITIONAL_ADDRESS_FAMILY, familyCode(6))
+  if (port === 'even' || port === 'pair') writer.set(EVEN_PORT, port === 'pair')
+  if (reservation) writer.set(RESERVATION_TOKEN, reservation)
+  if (options.dontFragment) writer.set(DONT_FRAGMENT, true)
+}
+
+/** The octet that stands for an address family. */
+export function familyCode(family: Family): number {
+  return family === 4 ? 1 : 2
+}
