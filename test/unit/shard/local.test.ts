@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
-import { formatAddress, parseAddress } from '../../../src/base/address.ts'
+import { type Address, formatAddress, parseAddress } from '../../../src/base/address.ts'
 import { compilePeers } from '../../../src/core/peer-policy.ts'
 import { minutes, SERVER, Sim, type SimOptions } from '../../sim/sim.ts'
 import type { SimClient } from '../../sim/sim-client.ts'
-import { RELAY_IP } from '../../sim/sim-world.ts'
+import { isRelayIp, RELAY_IP } from '../../sim/sim-world.ts'
 
 /**
  * Two clients that both insist on TURN meet on one server: each one's peer is
@@ -223,6 +223,26 @@ for (const forwarder of ['table', 'none'] as const) {
       t.end()
     },
   )
+
+  t.test(`a relayed address that the policy denies is neither reached nor heard (${forwarder})`, t => {
+    const denied = new Set<number>()
+    const reach = (peer: Address) => (denied.has(peer.port) ? 'no' : isRelayIp(peer) ? 'local' : 'yes')
+    const { alice, carol } = scene({ forwarder, reach })
+    denied.add(alice.relayed.port)
+    alice.bind(0x4001, carol)
+    // A permission is for an IP address, whatever the ports.
+    carol.permit(alice)
+    for (let i = 0; i < 3; i++) {
+      carol.send(alice, 'to alice')
+      alice.send(carol, 'to carol')
+      alice.send(0x4001, 'to carol')
+    }
+
+    t.same(alice.errors.concat(carol.errors), [])
+    t.same(alice.inbox, [])
+    t.same(carol.inbox, [])
+    t.end()
+  })
 
   test('relay to relay over IPv6', (t, { sim }) => {
     const [one, two] = ['[2001:db8::10]:1', '[2001:db8::11]:1'].map(at => sim.client(at))

@@ -87,6 +87,34 @@ for (const forwarder of ['table', 'none'] as const) {
     t.end()
   })
 
+  t.test(`a bandwidth limit that is set, changed or lifted holds for live calls (${forwarder})`, t => {
+    const { sim, alice, bob } = scene({ forwarder })
+    const limits = (bytesPerSecondPerUser?: number) => ({
+      limits: {
+        ...sim.config.limits,
+        ...(bytesPerSecondPerUser === undefined ? {} : { bytesPerSecondPerUser }),
+      },
+    })
+    const burst = () => {
+      sim.advance(seconds(20))
+      const before = bob.datagrams.length
+      for (let i = 0; i < 20; i++) alice.send(0x4001, Buffer.alloc(1000))
+      return bob.datagrams.length - before
+    }
+    alice.bind(0x4001, bob)
+
+    const free = burst()
+    sim.configure(limits(10_000))
+    const set = burst()
+    sim.configure(limits(5_000))
+    const changed = burst()
+    sim.configure(limits())
+    const lifted = burst()
+
+    t.same([free, set, changed, lifted], [20, 10, 5, 20])
+    t.end()
+  })
+
   t.test(`nothing that outlives a batch is a view of it (${forwarder})`, t => {
     // The simulated world overwrites its slab after each batch.
     const { sim, alice, bob } = scene({ forwarder, openDelay: 50 })
