@@ -1,6 +1,7 @@
 import { formatIp } from '../base/address.ts'
 import { formatRange, type Range } from '../base/range.ts'
-import { formatListener, overlap } from './listener.ts'
+import { checkIssuing } from './check-issuing.ts'
+import { formatListener, isLoopback, overlap } from './listener.ts'
 import { relayKey } from './relay-address.ts'
 import type { Report } from './report.ts'
 import type { Listener, RelayAddress, Settings } from './settings.ts'
@@ -14,6 +15,7 @@ export function checkTogether(settings: Settings, report: Report, broken: Readon
   if (!broken.has('relay')) checkRelay(settings, report)
   if (!broken.has('homeservers') && !broken.has('users')) checkIssuers(settings, report)
   if (!broken.has('peers')) checkPeers(settings.peers, report)
+  if (!broken.has('homeservers') && !broken.has('issue')) checkIssuing(settings, report)
   if (settings.alternate) checkAlternate(settings.alternate, report)
 }
 
@@ -40,8 +42,7 @@ function checkMetrics(at: Listener['address'], listen: readonly Listener[], repo
   const page: Listener = { transport: 'tcp', address: at }
   const taken = listen.find(listener => overlap(listener, page))
   if (taken) report.error(['metrics'], 'metrics-overlap', { other: formatListener(taken) })
-  const isLoopback = at.family === 4 ? at.ip[0] === 127 : formatIp(at.ip) === '::1'
-  if (!isLoopback) report.warn(['metrics'], 'metrics-open', { given: formatIp(at.ip) })
+  if (!isLoopback(at)) report.warn(['metrics'], 'metrics-open', { given: formatIp(at.ip) })
 }
 
 function checkRelay({ relay }: Settings, report: Report): void {

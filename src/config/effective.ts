@@ -12,7 +12,7 @@ export const REDACTED = '(redacted)'
 
 /** Writes the settings as the file would have them, every default spelled out and every secret redacted. */
 export function effective(settings: Settings): Record<string, unknown> {
-  const { relay, limits, credentials, alternate, metrics } = settings
+  const { relay, limits, credentials, alternate, issue, metrics } = settings
   const { bytesPerSecondPerUser, bytesPerSecond, lifetime, ...counts } = limits
   return {
     realm: settings.realm,
@@ -49,6 +49,15 @@ export function effective(settings: Settings): Record<string, unknown> {
         ...(alternate.domain !== undefined && { domain: alternate.domain }),
       },
     }),
+    ...(issue && {
+      issue: {
+        ...issue,
+        listen: formatHttpAddress(issue.listen),
+        lifetime: formatDuration(issue.lifetime),
+        trustedProxies: ranges(issue.trustedProxies),
+        reachable: ranges(issue.reachable),
+      },
+    }),
     metrics: metrics && { listen: formatHttpAddress(metrics.listen), coturnNames: metrics.coturnNames },
     workers: settings.workers,
     udp: settings.udp,
@@ -65,6 +74,9 @@ function redactedHomeserver({
   paused,
   uris,
   limits,
+  standIn,
+  backends,
+  openid,
 }: Homeserver): Record<string, unknown> {
   return {
     name,
@@ -78,6 +90,9 @@ function redactedHomeserver({
         bitrate: formatRate(limits.bytesPerSecond),
       },
     }),
+    ...(standIn && { standIn }),
+    backends: backends.map(({ name }) => ({ name, apiKey: REDACTED })),
+    openid,
   }
 }
 

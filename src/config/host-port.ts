@@ -19,9 +19,17 @@ export function parseHostPort(text: string, defaultPort: number): Address | Faul
  * Reads the address of a small HTTP server, `http://127.0.0.1:9641`. Port 0 means any free one.
  */
 export function parseHttpAddress(text: string): Address | Fault {
+  return parseHttp(text, 9641) ?? new Fault('http-address', { given: text })
+}
+
+/** Reads where credentials are handed out, `http://127.0.0.1:8088`. */
+export function parseIssueAddress(text: string): Address | Fault {
+  return parseHttp(text, 8088) ?? new Fault('issue-address', { given: text })
+}
+
+function parseHttp(text: string, defaultPort: number): Address | Fault | undefined {
   const match = /^http:\/\/([^/]*)\/?$/.exec(text.trim())
-  if (!match) return new Fault('http-address', { given: text })
-  return parseHostPort(match[1]!, 9641)
+  return match ? parseHostPort(match[1]!, defaultPort) : undefined
 }
 
 /** Reads where clients may turn to instead: an address of another relay. */

@@ -3,8 +3,8 @@ import { Fault } from './fault.ts'
 import { type Env, expandPath } from './find.ts'
 import type { Report } from './report.ts'
 import type { Written } from './schema.ts'
-import { readSecretFile, secretFault } from './secrets.ts'
-import type { Homeserver, Secret, User } from './settings.ts'
+import { keptSecret, keptSecretFile, readSecretFile, secretFault, secretInMemory } from './secrets.ts'
+import type { Backend, Homeserver, Secret, User } from './settings.ts'
 import type { Path } from './source.ts'
 import { isExampleWord } from './weak-secret.ts'
 
@@ -14,6 +14,10 @@ export interface Place {
   readonly env: Env
   /** Files that the settings were made from; added to here. */
   readonly files: Set<string>
+  /** The folder for what must outlive the process; '' where it cannot be told. */
+  readonly state: string
+  /** False: makes no secret where there is none yet. */
+  readonly mayWrite: boolean
 }
 
 type WrittenHomeserver = Written['homeservers'][number]
@@ -33,9 +37,12 @@ export function readHomeservers(
     else report.error([...path, 'name'], 'homeserver-twice', { given: homeserver.name, first })
     const secrets = readSecrets(homeserver, path, place, report)
     for (const { path, secret } of secrets) claim(owners, secret.value, path, report)
+    const kept = needsOwnSecret(homeserver) ? ownSecret(homeserver.name, path, place, report) : undefined
+    const backends = readBackends(homeserver, path, place, report)
     return assemble(
       homeserver,
-      secrets.map(({ secret }) => secret),
+      { secrets: kept?.secrets ?? secrets.map(({ secret }) => secret), backends },
+      kept?.file ?? homeserver.secretFile,
       place,
     )
   })
@@ -71,7 +78,7 @@ interface Found {
 
 function readSecrets(homeserver: WrittenHomeserver, path: Path, place: Place, report: Report): Found[] {
   if (!homeserver.secrets && homeserver.secretFile === undefined) {
-    report.error(path, 'homeserver-secret', { given: homeserver.name })
+    if (!needsOwnSecret(homeserver)) report.error(path, 'homeserver-secret', { given: homeserver.name })
     return []
   }
   const found: Found[] = []
@@ -89,6 +96,51 @@ function readSecrets(homeserver: WrittenHomeserver, path: Path, place: Place, re
     else if ((secret.value === undefined) === (secret.file === undefined)) report.error(at, 'secret-one-of')
     else if (secret.value !== undefined) add(secret.value, secret.algorithm, [...at, 'value'])
     else add(fromFile(secret.file!, place), secret.algorithm, [...at, 'file'])
+  }
+  return found
+}
+
+/** True where only we issue for the homeserver, so that nobody else has to know the secret. */
+function needsOwnSecret({ secrets, secretFile, standIn, backends, openid }: WrittenHomeserver): boolean {
+  return !secrets && secretFile === undefined && !!(standIn || backends.length > 0 || openid.length > 0)
+}
+
+/** The secret that we made for a homeserver: kept in the state folder, or for as long as we run. */
+function ownSecret(
+  name: string,
+  path: Path,
+  place: Place,
+  report: Report,
+): { readonly secrets: Secret[]; readonly file: string } {
+  const file = keptSecretFile(place.state, name)
+  const only = (value: string) => ({ secrets: [{ value, algorithm: 'sha1' as const }], file })
+  const kept = keptSecret(file, place.mayWrite)
+  if (typeof kept === 'string') {
+    place.files.add(file)
+    return only(kept)
+  }
+  if (kept?.key === 'state-unwritable') {
+    report.warn(path, 'secret-in-memory', { given: name, folder: place.state })
+    return only(secretInMemory(name))
+  }
+  if (kept) report.fault(path, kept)
+  return { secrets: [], file }
+}
+
+function readBackends({ backends }: WrittenHomeserver, path: Path, place: Place, report: Report): Backend[] {
+  const found: Backend[] = []
+  for (const [i, { name, apiKey, apiKeyFile }] of backends.entries()) {
+    const at = [...path, 'backends', i]
+    if ((apiKey === undefined) === (apiKeyFile === undefined)) {
+      report.error(at, 'api-key-one-of')
+      continue
+    }
+    const value = apiKey ?? fromFile(apiKeyFile!, place)
+    const fault = value instanceof Fault ? value : secretFault(value)
+    const isUsed = found.some(other => other.name === name)
+    if (isUsed) report.error([...at, 'name'], 'backend-twice', { given: name })
+    if (fault) report.fault([...at, apiKey === undefined ? 'apiKeyFile' : 'apiKey'], fault)
+    else found.push({ name, apiKey: value as string })
   }
   return found
 }
@@ -113,16 +165,24 @@ function same(a: string, b: string): boolean {
   return x.length === y.length && timingSafeEqual(x, y)
 }
 
-function assemble(written: WrittenHomeserver, secrets: Secret[], place: Place): Homeserver {
-  const { name, paused, uris, limits, secretFile } = written
+function assemble(
+  written: WrittenHomeserver,
+  { secrets, backends }: Pick<Homeserver, 'secrets' | 'backends'>,
+  secretFile: string | undefined,
+  place: Place,
+): Homeserver {
+  const { name, paused, uris, limits, standIn, openid } = written
   const file = secretFile === undefined ? undefined : expandPath(secretFile, place.folder, place.env)
   const { allocations, bitrate } = limits ?? {}
   return {
     name,
     secrets,
     paused,
+    backends,
+    openid,
     ...(typeof file === 'string' && { secretFile: file }),
     ...(uris && { uris }),
+    ...(standIn && { standIn: { ...standIn, hosts: standIn.hosts ?? hostsOf(name, standIn.url) } }),
     ...(limits && {
       limits: {
         ...(allocations !== undefined && { allocations }),
@@ -130,4 +190,9 @@ function assemble(written: WrittenHomeserver, secrets: Secret[], place: Place): 
       },
     }),
   }
+}
+
+/** The names that clients most likely reach a homeserver by. */
+function hostsOf(name: string, url: string): string[] {
+  return [...new Set([name.toLowerCase().replace(/:[0-9]+$/, ''), new URL(url).hostname])]
 }

@@ -1,4 +1,4 @@
-import { formatAddress } from '../base/address.ts'
+import { type Address, formatAddress, formatIp } from '../base/address.ts'
 import { Fault } from './fault.ts'
 import { parseHostPort } from './host-port.ts'
 import type { Listener } from './settings.ts'
@@ -28,6 +28,11 @@ export function overlap(a: Listener, b: Listener): boolean {
   if (!sameSocket || a.address.port !== b.address.port || a.address.port === 0) return false
   if (a.address.family !== b.address.family) return false
   return a.address.key === b.address.key || isAny(a) || isAny(b)
+}
+
+/** True for addresses that only this machine reaches. */
+export function isLoopback(at: Address): boolean {
+  return at.family === 4 ? at.ip[0] === 127 : formatIp(at.ip) === '::1'
 }
 
 function isAny(listener: Listener): boolean {

@@ -51,16 +51,23 @@ export function load(options: LoadOptions = {}): Loaded {
   const cwd = options.cwd ?? process.cwd()
   const file = findConfig(options.path, env, cwd)
   const source = file === null ? null : resolve(cwd, file)
-  const place: Place = { folder: source ? dirname(source) : cwd, env, files: new Set(source ? [source] : []) }
+  const folder = source ? dirname(source) : cwd
   const { report, written, broken } = source ? readSource(source, file!) : readNothing()
+  const state = findState(written.state, folder, env)
+  if (state instanceof Fault) report.fault(['state'], state)
+  const place: Place = {
+    folder,
+    env,
+    files: new Set(source ? [source] : []),
+    state: state instanceof Fault ? '' : state,
+    mayWrite: options.mayWrite ?? true,
+  }
 
   const tls = written.tls && !broken.has('tls') ? readTls(written.tls, place, report) : undefined
-  const state = findState(written.state, place.folder, env)
-  if (state instanceof Fault) report.fault(['state'], state)
   const homeservers =
     source || state instanceof Fault
       ? readHomeservers(written.homeservers, place, report)
-      : ownHomeserver(state, options.mayWrite ?? true, place, report)
+      : ownHomeserver(state, place, report)
   const settings: Settings = {
     realm: written.realm ?? machineRealm(),
     listen: written.listen ?? everywhere(tls !== undefined),
@@ -73,12 +80,13 @@ export function load(options: LoadOptions = {}): Loaded {
     credentials: readCredentials(written.credentials),
     protocol: written.protocol,
     ...(written.alternate && { alternate: readAlternate(written.alternate) }),
+    ...(written.issue && { issue: written.issue }),
     metrics: readMetrics(written.metrics),
     workers: written.workers,
     udp: written.udp,
     log: written.log,
     stop: written.stop,
-    state: state instanceof Fault ? '' : state,
+    state: place.state,
   }
   checkTogether(settings, report, broken)
   if (source) checkFileMode(source, written, report)
@@ -150,13 +158,13 @@ function readSections(value: unknown, report: Report): Omit<Reading, 'report'> {
 }
 
 /** The homeserver of a relay without a configuration: whoever knows the secret in the state folder. */
-function ownHomeserver(state: string, mayWrite: boolean, place: Place, report: Report): Homeserver[] {
+function ownHomeserver(state: string, place: Place, report: Report): Homeserver[] {
   const secretFile = keptSecretFile(state)
-  const secret = keptSecret(state, mayWrite)
+  const secret = keptSecret(secretFile, place.mayWrite)
   if (secret instanceof Fault) report.fault([], secret)
   place.files.add(secretFile)
   const secrets = typeof secret === 'string' ? [{ value: secret, algorithm: 'sha1' as const }] : []
-  return [{ name: 'default', secrets, secretFile, paused: false }]
+  return [{ name: 'default', secrets, secretFile, paused: false, backends: [], openid: [] }]
 }
 
 function readTls(written: NonNullable<Written['tls']>, place: Place, report: Report): TlsFiles | undefined {
@@ -213,8 +221,10 @@ function readMetrics(written: Written['metrics']): Settings['metrics'] {
 function checkFileMode(file: string, { homeservers, users }: Written, report: Report): void {
   const holdsSecrets =
     users.length > 0 ||
-    homeservers.some(({ secrets }) =>
-      secrets?.some(secret => typeof secret === 'string' || secret.value !== undefined),
+    homeservers.some(
+      ({ secrets, backends }) =>
+        secrets?.some(secret => typeof secret === 'string' || secret.value !== undefined) ||
+        backends.some(({ apiKey }) => apiKey !== undefined),
     )
   if (holdsSecrets && isWorldReadable(file)) report.warn([], 'config-world', { file: quoted(file) })
 }

@@ -368,4 +368,70 @@ export const DE: Readonly<Record<MessageKey, readonly [what: string, mend: strin
     'es gibt ein Zertifikat, aber keinen Lauscher tls://',
     '"tls://0.0.0.0:5349" unter "listen" ergänzen',
   ],
+
+  // Ausstellen
+  'issue-address': [
+    '"{given}" ist keine Adresse, an der Zugangsdaten ausgegeben werden können',
+    'http://, eine IP-Adresse und einen Port schreiben, etwa "http://127.0.0.1:8088"; TLS macht der Reverse Proxy',
+  ],
+  'issue-lifetime-short': [
+    '"{given}" ist so kurz, dass Clients abgelaufene Zugangsdaten haben: sie sehen alle zehn Minuten nach und erneuern, was noch zehn Minuten gilt',
+    '"20m" oder mehr schreiben; üblich ist "24h"',
+  ],
+  'issue-lifetime-long': [
+    'Zugangsdaten würden {given} gelten, aber credentials.maxLifetime weist ab, was länger als {max} gilt',
+    '"{max}" oder weniger schreiben, oder credentials.maxLifetime erhöhen',
+  ],
+  'issue-overlap': ['dort lauscht schon {other}', 'einen anderen Port wählen, etwa 8088'],
+  'issue-open': [
+    'Zugangsdaten werden unter {given} unverschlüsselt an jeden ausgegeben, der diese Adresse erreicht',
+    '127.0.0.1 hinter einem Reverse Proxy mit TLS nehmen, oder die Adresse mit einer Firewall schützen',
+  ],
+  'issue-off': [
+    'für "{given}" soll ausgestellt werden, aber nichts lauscht',
+    '"issue": {} ergänzen, oder "standIn", "backends" und "openid" entfernen',
+  ],
+  'issue-unused': [
+    'es gibt niemanden, für den Zugangsdaten auszustellen wären',
+    'einem Homeserver "standIn", "backends" oder "openid" geben, oder "issue" entfernen',
+  ],
+  'issue-name-twice': [
+    '"{given}" führt schon zu homeservers[{first}]',
+    'eines von beiden behalten; mit "hosts" bekommt jeder Stellvertreter eigene Namen',
+  ],
+  'homeserver-url': [
+    '"{given}" ist nicht die Basis einer Client-API',
+    'sie wie in einer Anmeldemaske schreiben, etwa "http://127.0.0.1:8008" oder "https://matrix.example.org"',
+  ],
+  'homeserver-url-path': ['"{given}" geht zu weit', '/_matrix und was folgt weglassen'],
+  'stand-in-plain': [
+    'Zugangstoken gehen unverschlüsselt an den Homeserver',
+    'https:// schreiben, oder eine Adresse dieses Rechners oder seines Netzes',
+  ],
+  'host-header': [
+    '"{given}" ist kein Rechnername',
+    'den Namen ohne Port schreiben, etwa "matrix.example.org"',
+  ],
+  'server-name': [
+    '"{given}" ist nicht der Name eines Matrix-Servers',
+    'schreiben, was in seinen Benutzer-IDs nach dem ersten Doppelpunkt steht, etwa "example.org", oder "*.example.org"',
+  ],
+  'openid-everybody': [
+    '"{given}" ließe jeden ein, denn jeder kann einen Matrix-Server betreiben',
+    'die Server nennen, oder Domains wie "*.example.org"',
+  ],
+  origin: ['"{given}" ist kein Origin', '"https://app.example.org" ohne Pfad schreiben, oder "*"'],
+  'api-key-one-of': [
+    'ein Schlüssel steht entweder hier oder in einer Datei',
+    'genau eines von "apiKey" und "apiKeyFile" schreiben',
+  ],
+  'api-key-shared': [
+    'ein anderes Backend hat denselben Schlüssel, also sind sie nicht zu unterscheiden',
+    'jedem Backend einen eigenen Schlüssel geben; `openssl rand -hex 32` erzeugt einen',
+  ],
+  'backend-twice': ['zwei Backends heißen "{given}"', 'jedem Backend einen eigenen Namen geben'],
+  'secret-in-memory': [
+    'das Geheimnis von "{given}" lässt sich nicht in {folder} aufbewahren, also enden seine Zugangsdaten mit diesem Prozess',
+    'mit "state" einen Ordner nennen, in den geschrieben werden kann',
+  ],
 }

@@ -305,6 +305,68 @@ export const EN = {
     'name the file with the whole chain, mostly fullchain.pem',
   ],
   'tls-unused': ['there is a certificate, but no tls:// listener', 'add "tls://0.0.0.0:5349" to "listen"'],
+  // issuing
+  'issue-address': [
+    '"{given}" is not an address to hand out credentials at',
+    'write http://, an IP address and a port, such as "http://127.0.0.1:8088"; the reverse proxy adds TLS',
+  ],
+  'issue-lifetime-short': [
+    '"{given}" is so short that clients hold dead credentials: they look for new ones every ten minutes, and renew what has ten minutes left',
+    'write "20m" or more; "24h" is usual',
+  ],
+  'issue-lifetime-long': [
+    'credentials would live {given}, but credentials.maxLifetime refuses what lives longer than {max}',
+    'write "{max}" or less, or raise credentials.maxLifetime',
+  ],
+  'issue-overlap': ['{other} listens there already', 'choose another port, such as 8088'],
+  'issue-open': [
+    'credentials are handed out unencrypted at {given}, to whoever reaches that address',
+    'use 127.0.0.1 behind a reverse proxy with TLS, or let a firewall guard it',
+  ],
+  'issue-off': [
+    '"{given}" is to be issued for, but nothing listens',
+    'add "issue": {}, or remove "standIn", "backends" and "openid"',
+  ],
+  'issue-unused': [
+    'there is nobody to issue credentials for',
+    'add "standIn", "backends" or "openid" to a homeserver, or remove "issue"',
+  ],
+  'issue-name-twice': [
+    '"{given}" leads to homeservers[{first}] already',
+    'keep one of the two; with "hosts" each stand-in gets names of its own',
+  ],
+  'homeserver-url': [
+    '"{given}" is not the base of a client API',
+    'write it as in a login screen, such as "http://127.0.0.1:8008" or "https://matrix.example.org"',
+  ],
+  'homeserver-url-path': ['"{given}" goes too far', 'leave out /_matrix and what follows'],
+  'stand-in-plain': [
+    'access tokens go to the homeserver unencrypted',
+    'write https://, or an address of this machine or its network',
+  ],
+  'host-header': [
+    '"{given}" is not a host name',
+    'write the name without port, such as "matrix.example.org"',
+  ],
+  'server-name': [
+    '"{given}" is not the name of a Matrix server',
+    'write what follows the first colon of its user IDs, such as "example.org", or "*.example.org"',
+  ],
+  'openid-everybody': [
+    '"{given}" would let in everybody, since anybody can run a Matrix server',
+    'name the servers, or domains such as "*.example.org"',
+  ],
+  origin: ['"{given}" is not an origin', 'write "https://app.example.org" without path, or "*"'],
+  'api-key-one-of': ['a key is either given or in a file', 'write exactly one of "apiKey" and "apiKeyFile"'],
+  'api-key-shared': [
+    'another backend has the same key, so they cannot be told apart',
+    'give each backend a key of its own; `openssl rand -hex 32` makes one',
+  ],
+  'backend-twice': ['two backends are called "{given}"', 'give each backend a name of its own'],
+  'secret-in-memory': [
+    'the secret of "{given}" cannot be kept in {folder}, so its credentials end with this process',
+    'let "state" name a folder that can be written',
+  ],
 } as const satisfies Readonly<Record<string, Message>>
 
 export type MessageKey = keyof typeof EN

@@ -2,7 +2,14 @@ import { z } from 'zod'
 import { parseDenied, parsePeers } from './cidr.ts'
 import { type DurationBounds, parseDuration } from './duration.ts'
 import { Fault } from './fault.ts'
-import { parseAlternate, parseHttpAddress } from './host-port.ts'
+import { parseAlternate, parseHttpAddress, parseIssueAddress } from './host-port.ts'
+import {
+  parseHomeserverUrl,
+  parseHost,
+  parseIssueLifetime,
+  parseOrigin,
+  parseServerPattern,
+} from './issuing.ts'
 import { parseListener } from './listener.ts'
 import type { MessageKey } from './messages.ts'
 import { parsePorts } from './port-range.ts'
@@ -98,6 +105,40 @@ const homeserver = z.strictObject({
     })
     .exactOptional()
     .describe('The share of this homeserver.'),
+  standIn: z
+    .strictObject({
+      url: text(
+        parseHomeserverUrl,
+        { examples: ['http://127.0.0.1:8008', 'https://matrix.example.org'] },
+        'want-text',
+      ).describe("Where the homeserver's client API is reached; access tokens are checked there."),
+      hosts: z
+        .array(text(parseHost, { examples: ['matrix.example.org'] }, 'want-text'))
+        .min(1)
+        .exactOptional()
+        .describe(
+          'Names that clients reach the homeserver by. Default: `name` and the host of `url`. Only of use with several homeservers.',
+        ),
+      guests: z.boolean().default(false).describe('Gives credentials to guests too.'),
+    })
+    .exactOptional()
+    .describe("Answers /voip/turnServer in the homeserver's place, so that it needs no secret."),
+  backends: z
+    .array(
+      z.strictObject({
+        name: text(parseHomeserverName, { examples: ['website'] }, 'want-text').describe(
+          'What the program is called in logs.',
+        ),
+        apiKey: z.string().exactOptional().describe('The key that it shows, 16 characters or more.'),
+        apiKeyFile: path().exactOptional().describe('A file that holds the key.'),
+      }),
+    )
+    .default([])
+    .describe('Programs that may ask for credentials of any user (TURN REST).'),
+  openid: z
+    .array(text(parseServerPattern, { examples: ['example.org', '*.example.org'] }, 'want-text'))
+    .default([])
+    .describe('Matrix servers whose users get credentials for an OpenID token.'),
 })
 
 const user = z.strictObject({
@@ -279,6 +320,49 @@ export const schema = z.strictObject({
     })
     .exactOptional()
     .describe('Where clients are sent while this relay drains (300 Try Alternate).'),
+  issue: z
+    .strictObject({
+      listen: text(parseIssueAddress, { examples: ['http://127.0.0.1:8088'] }, 'want-text')
+        .prefault('http://127.0.0.1:8088')
+        .describe('Where the reverse proxy finds us.'),
+      lifetime: text(parseIssueLifetime, { examples: ['24h'] }, 'want-duration')
+        .prefault('24h')
+        .describe('How long credentials are valid. Clients need more than 20 minutes.'),
+      relays: z
+        .array(
+          z.strictObject({
+            uris: z
+              .array(
+                text(parseTurnUri, { examples: ['turn:turn1.example.org:3478?transport=udp'] }, 'want-text'),
+              )
+              .min(1)
+              .describe('Its TURN URIs, in the order in which clients are to get them.'),
+            weight: count(1, 1000).default(1).describe('Its share of the users.'),
+          }),
+        )
+        .default([])
+        .describe('Relays that have the same secrets. Without any, this relay alone.'),
+      relaysPerUser: count(1, 8)
+        .default(1)
+        .describe('How many of the relays each user is told; Firefox complains of five URIs.'),
+      trustedProxies: peers(parsePeers, ['127.0.0.0/8'])
+        .prefault(['127.0.0.0/8', '::1/128'])
+        .describe('Addresses of reverse proxies, whose X-Forwarded-For is believed.'),
+      origins: z
+        .array(text(parseOrigin, { examples: ['*', 'https://app.example.org'] }, 'want-text'))
+        .prefault(['*'])
+        .describe('Web pages that may ask (CORS). Matrix wants "*".'),
+      requestsPerMinute: count(1, 1_000_000)
+        .default(60)
+        .describe('Requests of one client address: an IPv4 address, or an IPv6 /64.'),
+      reachable: peers(parsePeers, ['192.168.1.10'])
+        .default([])
+        .describe(
+          'Private addresses that homeservers of OpenID users may have all the same. Dangerous: they decide what is asked there.',
+        ),
+    })
+    .exactOptional()
+    .describe('Hands out credentials over HTTP, behind a reverse proxy.'),
   metrics: z
     .union(
       [

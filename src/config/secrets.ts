@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Fault } from './fault.ts'
 import { isWorldReadable, quoted, readNamed } from './find.ts'
 import { SECRET_LENGTH, weakness } from './weak-secret.ts'
@@ -29,14 +29,21 @@ export function freshSecret(): string {
   return randomBytes(32).toString('hex')
 }
 
-/** The file that a relay without a configuration keeps its secret in. */
-export function keptSecretFile(state: string): string {
-  return join(state, 'secret')
+/**
+ * The file in the state folder that holds a secret which we made ourselves:
+ * for `homeserver`, or for the relay that has no configuration.
+ */
+export function keptSecretFile(state: string, homeserver?: string): string {
+  if (homeserver === undefined) return join(state, 'secret')
+  // Names may hold what file names may not; the hash keeps apart what looks the same without it.
+  const readable = homeserver.replaceAll(/[^A-Za-z0-9.-]/g, '_').slice(0, 64)
+  const hash = createHash('sha256').update(homeserver).digest('hex').slice(0, 8)
+  return join(state, `secret-${readable}-${hash}`)
 }
 
-/** Reads the secret in the state folder, and makes it first where there is none and `mayWrite`. */
-export function keptSecret(state: string, mayWrite: boolean): string | undefined | Fault {
-  const file = keptSecretFile(state)
+/** Reads such a secret, and makes it first where there is none and `mayWrite`. */
+export function keptSecret(file: string, mayWrite: boolean): string | undefined | Fault {
+  const state = dirname(file)
   const kept = readSecretFile(file)
   if (!(kept instanceof Fault)) return secretFault(kept) ?? kept
   if (kept.key !== 'file-missing') return kept
@@ -50,4 +57,13 @@ export function keptSecret(state: string, mayWrite: boolean): string | undefined
     if (code !== 'EEXIST') return new Fault('state-unwritable', { folder: state, code: code ?? '?' })
   }
   return readSecretFile(file)
+}
+
+const inMemory = new Map<string, string>()
+
+/** A secret for `homeserver` that lives as long as the process, for a state folder that cannot be written. */
+export function secretInMemory(homeserver: string): string {
+  const secret = inMemory.get(homeserver) ?? freshSecret()
+  inMemory.set(homeserver, secret)
+  return secret
 }

@@ -41,6 +41,7 @@ export interface Settings {
     readonly legacyChannelNumbers: boolean
   }
   readonly alternate?: { readonly addresses: readonly Address[]; readonly domain?: string }
+  readonly issue?: Issue
   readonly metrics: false | { readonly listen: Address; readonly coturnNames: boolean }
   readonly workers: 'auto' | number
   readonly udp: 'auto' | 'native' | 'dgram'
@@ -79,6 +80,47 @@ export interface Homeserver {
   readonly paused: boolean
   readonly uris?: readonly string[]
   readonly limits?: { readonly allocations?: number; readonly bytesPerSecond?: number }
+  readonly standIn?: StandIn
+  readonly backends: readonly Backend[]
+  /** Matrix server names whose users get credentials for an OpenID token; `*.example.org` for all below it. */
+  readonly openid: readonly string[]
+}
+
+/** Answers `/voip/turnServer` in the homeserver's place. */
+export interface StandIn {
+  /** Base of the homeserver's client API, without a slash at the end. */
+  readonly url: string
+  /** Names that clients reach it by, in lower case; never empty. */
+  readonly hosts: readonly string[]
+  readonly guests: boolean
+}
+
+/** A program that may ask for credentials of any user by TURN REST. */
+export interface Backend {
+  readonly name: string
+  readonly apiKey: string
+}
+
+/** How credentials are handed out over HTTP. */
+export interface Issue {
+  readonly listen: Address
+  readonly lifetime: Seconds
+  /** Relays that share our secrets; empty: this one. */
+  readonly relays: readonly WeightedRelay[]
+  readonly relaysPerUser: number
+  /** Whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly Range[]
+  /** Origins whose pages may read the answers, or '*' among them. */
+  readonly origins: readonly string[]
+  /** Of one client. */
+  readonly requestsPerMinute: number
+  /** Private addresses that homeservers of OpenID users may have all the same. */
+  readonly reachable: readonly Range[]
+}
+
+export interface WeightedRelay {
+  readonly uris: readonly string[]
+  readonly weight: number
 }
 
 /** A shared secret, and the hash that makes passwords of it. */

@@ -134,7 +134,8 @@ const SHOWN = new Set(
     'allocationsPerAddress bitratePerUser lifetime permissionsPerAllocation channelsPerAllocation connections ' +
     'connectionsPerAddress credentials grace strictExpiry maxLifetime protocol software reasonPhrases ' +
     'mappedAddress classicStun legacyChannelNumbers alternate servers domain metrics coturnNames workers udp log ' +
-    'level format privacy stop deadline state'
+    'level format privacy stop deadline state issue standIn hosts guests backends apiKeyFile openid relays uris ' +
+    'weight relaysPerUser trustedProxies origins requestsPerMinute reachable'
   ).split(' '),
 )
 
@@ -172,7 +173,7 @@ function isKey(text: string, end: number): boolean {
 function followsSecret(text: string, at: number): boolean {
   const from = text.lastIndexOf('\n', at - 1) + 1
   const line = text.slice(from, at + 1)
-  return /secret(?!File)|passw|value|md5|sha256/i.test(line)
+  return /secret(?!File)|apiKey(?!File)|passw|value|md5|sha256/i.test(line)
 }
 
 function printable(character: string): string {

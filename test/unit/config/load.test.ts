@@ -25,7 +25,13 @@ t.test('a file with a homeserver gets the documented defaults [TURN-GEN-13, TURN
     'tcp://[::]:3478',
   ])
   t.same(settings.homeservers, [
-    { name: 'example.org', secrets: [{ value: SECRET, algorithm: 'sha1' }], paused: false },
+    {
+      name: 'example.org',
+      secrets: [{ value: SECRET, algorithm: 'sha1' }],
+      paused: false,
+      backends: [],
+      openid: [],
+    },
   ])
   t.same(settings.relay, { addresses: ['auto'], ports: { from: 49152, to: 65535 }, defaultFamily: 'ipv4' })
   t.same(settings.limits, {

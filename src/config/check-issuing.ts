@@ -1,0 +1,80 @@
+import { timingSafeEqual } from 'node:crypto'
+import { parseIp } from '../base/address.ts'
+import { formatDuration } from './duration.ts'
+import { formatHttpAddress } from './host-port.ts'
+import { formatListener, isLoopback, overlap } from './listener.ts'
+import type { Report } from './report.ts'
+import type { Homeserver, Listener, Settings } from './settings.ts'
+import type { Path } from './source.ts'
+
+/** Checks who is issued for against how it is done. */
+export function checkIssuing(settings: Settings, report: Report): void {
+  const { homeservers, issue } = settings
+  const served = homeservers.filter(isServed)
+  for (const [i, homeserver] of homeservers.entries()) {
+    if (!issue && isServed(homeserver))
+      report.error(['homeservers', i], 'issue-off', { given: homeserver.name })
+    const { standIn } = homeserver
+    if (standIn && isPlainFar(standIn.url))
+      report.warn(['homeservers', i, 'standIn', 'url'], 'stand-in-plain')
+  }
+  checkNames(homeservers, report)
+  checkKeys(homeservers, report)
+  if (!issue) return
+  if (served.length === 0) report.warn(['issue'], 'issue-unused')
+  checkListener(settings, issue.listen, report)
+  const { maxLifetime } = settings.credentials
+  if (maxLifetime !== undefined && issue.lifetime > maxLifetime) {
+    const values = { given: formatDuration(issue.lifetime), max: formatDuration(maxLifetime) }
+    report.error(['issue', 'lifetime'], 'issue-lifetime-long', values)
+  }
+}
+
+function isServed({ standIn, backends, openid }: Homeserver): boolean {
+  return standIn !== undefined || backends.length > 0 || openid.length > 0
+}
+
+function checkListener({ listen, metrics }: Settings, at: Listener['address'], report: Report): void {
+  const page: Listener = { transport: 'tcp', address: at }
+  const taken = listen.find(listener => overlap(listener, page))
+  if (taken) report.error(['issue'], 'issue-overlap', { other: formatListener(taken) })
+  if (metrics && overlap({ transport: 'tcp', address: metrics.listen }, page)) {
+    report.error(['issue'], 'issue-overlap', { other: formatHttpAddress(metrics.listen) })
+  }
+  if (!isLoopback(at)) report.warn(['issue', 'listen'], 'issue-open', { given: formatHttpAddress(at) })
+}
+
+/** True where access tokens would cross a network unencrypted; containers' names have no dot. */
+function isPlainFar(url: string): boolean {
+  const { protocol, hostname } = new URL(url)
+  if (protocol !== 'http:' || !hostname.includes('.')) return false
+  return !parseIp(hostname) && !hostname.endsWith('.localhost') && !hostname.endsWith('.internal')
+}
+
+/** A Host header and a Matrix server must lead to one homeserver only. */
+function checkNames(homeservers: readonly Homeserver[], report: Report): void {
+  const once = (seen: Map<string, number>, name: string, i: number, path: Path) => {
+    const first = seen.get(name)
+    if (first === undefined) seen.set(name, i)
+    else if (first !== i) report.error(path, 'issue-name-twice', { given: name, first })
+  }
+  const hosts = new Map<string, number>()
+  const servers = new Map<string, number>()
+  for (const [i, { standIn, openid }] of homeservers.entries()) {
+    for (const host of standIn?.hosts ?? []) once(hosts, host, i, ['homeservers', i, 'standIn'])
+    for (const [j, server] of openid.entries()) once(servers, server, i, ['homeservers', i, 'openid', j])
+  }
+}
+
+/** Of two backends with the same key, nobody could tell which one asked. */
+function checkKeys(homeservers: readonly Homeserver[], report: Report): void {
+  const seen: Buffer[] = []
+  for (const [i, { backends }] of homeservers.entries()) {
+    for (const [j, { apiKey }] of backends.entries()) {
+      const key = Buffer.from(apiKey)
+      const isTaken = seen.some(other => other.length === key.length && timingSafeEqual(other, key))
+      if (isTaken) report.error(['homeservers', i, 'backends', j], 'api-key-shared')
+      seen.push(key)
+    }
+  }
+}
