@@ -3,17 +3,22 @@
 #include <linux/errqueue.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 void errqueue_read(struct row *row, uint32_t id, struct errors *errors)
 {
-  while (errors->count < errors->capacity) {
+  for (uint32_t room = errors->capacity - errors->count; room > 0; room--) {
     union endpoint destination;
+    uint8_t payload; /* the datagram comes back too, and is not wanted */
+    struct iovec vector = {.iov_base = &payload, .iov_len = sizeof payload};
     _Alignas(struct cmsghdr) uint8_t control[256];
     struct msghdr message = {
       .msg_name = &destination,
       .msg_namelen = sizeof destination,
+      .msg_iov = &vector,
+      .msg_iovlen = 1,
       .msg_control = control,
       .msg_controllen = sizeof control,
     };
