@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { hrtime } from 'node:process'
 import type { Clock, Time } from '../base/time.ts'
 
 /**
@@ -8,4 +9,26 @@ import type { Clock, Time } from '../base/time.ts'
  */
 export const monotonicClock: Clock = {
   now: () => (performance.timeOrigin + performance.now()) as Time,
+}
+
+/** A moment by the clock of one thread, and by that of the machine. */
+export interface ClockReading {
+  readonly time: Time
+  readonly machine: bigint
+}
+
+/** Reads this thread's clock, for the clocks of other threads to go by. */
+export function readClock(): ClockReading {
+  return { time: monotonicClock.now(), machine: hrtime.bigint() }
+}
+
+/**
+ * A clock that agrees with the one that was read, in whichever thread. Each
+ * thread looks at the wall clock when it starts, and between two starts that
+ * may have been set.
+ */
+export function alignedClock({ time, machine }: ClockReading): Clock {
+  const here = time + Number(hrtime.bigint() - machine) / 1e6
+  const lead = here - monotonicClock.now()
+  return { now: () => (monotonicClock.now() + lead) as Time }
 }

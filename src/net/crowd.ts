@@ -1,7 +1,16 @@
 import { ipKey } from '../base/address.ts'
 
+/** How many connections there may be, and who has them. */
+export interface Gathering {
+  /** Lets one in, or returns false. */
+  enter(ip: Uint8Array): boolean
+  leave(ip: Uint8Array): void
+  /** Changes the limits. Those who are in stay. */
+  limit(most: number, mostEach: number): void
+}
+
 /** Counts connections, in all and by client address; an IPv6 client is its /64, which one host commonly has. */
-export class Crowd {
+export class Crowd implements Gathering {
   #most: number
   #mostEach: number
   #by = new Map<number | string, number>()
@@ -12,7 +21,6 @@ export class Crowd {
     this.#mostEach = mostEach
   }
 
-  /** Lets one in, or returns false. */
   enter(ip: Uint8Array): boolean {
     const key = keyOf(ip)
     const already = this.#by.get(key) ?? 0
@@ -30,7 +38,6 @@ export class Crowd {
     else this.#by.set(key, left)
   }
 
-  /** Changes the limits. Those who are in stay. */
   limit(most: number, mostEach: number): void {
     this.#most = most
     this.#mostEach = mostEach

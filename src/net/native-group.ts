@@ -3,54 +3,79 @@ import { BindFlag, loadAddon, type NativeAddon } from './native-addon.ts'
 import { systemError } from './system-error.ts'
 
 /**
- * Opens `size` UDP sockets on one address, among which the kernel spreads
- * clients: whoever sends from the same address and port always meets the same
- * one (SO_REUSEPORT). With port 0 the kernel chooses one for all.
+ * Opens `size` sockets on one address, among which the kernel spreads clients:
+ * whoever sends from the same address and port always meets the same one
+ * (SO_REUSEPORT). Those for TCP listen. With port 0 the kernel chooses one for
+ * all.
  *
  * Returns the reason if the addon does not load. Throws what the kernel says
  * when the address cannot be had.
  */
-export function openGroup(at: Address, size: number): ListenerGroup | string {
+export function openGroup(
+  at: Address,
+  size: number,
+  transport: 'udp' | 'tcp' = 'udp',
+): ListenerGroup | string {
   const addon = loadAddon()
-  return typeof addon === 'string' ? addon : new ListenerGroup(addon, at, size)
+  return typeof addon === 'string' ? addon : new ListenerGroup(addon, at, size, transport)
 }
 
 /**
  * Sockets that outlive who reads them. A worker is given a duplicate of its
- * own; when it dies, datagrams wait in the socket for its successor, and the
- * kernel sends nobody elsewhere meanwhile.
+ * own; when it dies, what arrives waits in the socket for its successor, and
+ * the kernel sends nobody elsewhere meanwhile.
  */
 export class ListenerGroup {
   readonly local: Address
   readonly #addon: NativeAddon
   readonly #fds: number[] = []
 
-  constructor(addon: NativeAddon, at: Address, size: number) {
+  constructor(addon: NativeAddon, at: Address, size: number, transport: 'udp' | 'tcp') {
     this.#addon = addon
     const record = new Uint8Array(RECORD)
     writeRecord(at, record, 0)
+    const flags = BindFlag.v6only | (transport === 'tcp' ? BindFlag.stream : 0)
+    // Another program of this user could join the group, or we could join its; clients would be torn in two.
+    const alone = this.#open(record, flags)
+    addon.release(alone)
     for (let i = 0; i < size; i++) {
       // The record holds the port that the first one got.
-      const fd = addon.listen(record, BindFlag.reusePort | BindFlag.v6only, 0, 0)
-      if (fd < 0) {
-        this.close()
-        throw systemError(fd, 'bind')
-      }
-      this.#fds.push(fd)
+      this.#fds.push(this.#open(record, flags | BindFlag.reusePort))
     }
     this.local = readRecord(record, 0)
   }
 
-  /** A descriptor of the socket at `index` for `Bind.fd`, which closes it. */
+  /** A descriptor of the socket at `index`, for whoever adopts it to close. */
   take(index: number): number {
-    const own = this.#fds[index]
-    if (own === undefined) throw new RangeError(`no socket ${index} in this group`)
-    const fd = this.#addon.duplicate(own)
+    const fd = this.#addon.duplicate(this.at(index))
     if (fd < 0) throw systemError(fd, 'dup')
     return fd
+  }
+
+  /** The descriptor of the socket at `index`, which is for others to duplicate; descriptors count for the whole process. */
+  at(index: number): number {
+    const own = this.#fds[index]
+    if (own === undefined) throw new RangeError(`no socket ${index} in this group`)
+    return own
   }
 
   close(): void {
     for (const fd of this.#fds.splice(0)) this.#addon.release(fd)
   }
+
+  #open(record: Uint8Array, flags: number): number {
+    const fd = this.#addon.listen(record, flags, 0, 0)
+    if (fd >= 0) return fd
+    this.close()
+    throw systemError(fd, 'bind')
+  }
+}
+
+/** A duplicate of another thread's descriptor, for whoever adopts it to close. Throws what the kernel says. */
+export function duplicate(fd: number): number {
+  const addon = loadAddon()
+  if (typeof addon === 'string') throw new Error(addon)
+  const copy = addon.duplicate(fd)
+  if (copy < 0) throw systemError(copy, 'dup')
+  return copy
 }

@@ -6,7 +6,7 @@ import { Counter, type Counters } from '../base/counters.ts'
 import type { SocketId } from '../base/ids.ts'
 import { after, type Clock } from '../base/time.ts'
 import { demultiplex } from '../wire/channel.ts'
-import { Crowd } from './crowd.ts'
+import { Crowd, type Gathering } from './crowd.ts'
 import { FrameBatches } from './frame-batches.ts'
 import type { SocketIds } from './socket-ids.ts'
 import { StreamConnection } from './stream-connection.ts'
@@ -22,6 +22,8 @@ export interface Listen {
   readonly address: Address
   /** A `tcp` port takes TLS as well, told by its first octet (RFC 7983); a `tls` port takes nothing else. */
   readonly transport: 'tcp' | 'tls'
+  /** Adopts a socket that listens already. */
+  readonly fd?: number
 }
 
 /**
@@ -38,7 +40,7 @@ export class StreamTransport implements Transport {
   #inbox: NetInbox
   #counters: Counters
   #clock: Clock
-  #crowd: Crowd
+  #crowd: Gathering
   #tls: TlsServer | undefined
   #servers = new Set<Server>()
   #connections = new Set<StreamConnection>()
@@ -49,13 +51,21 @@ export class StreamTransport implements Transport {
   #gathering: StreamConnection[] = []
   #sweeper: NodeJS.Timeout
 
-  constructor(ids: SocketIds, inbox: NetInbox, counters: Counters, clock: Clock, limits: StreamLimits) {
+  /** `crowd` counts connections; a count of its own unless several transports share one. */
+  constructor(
+    ids: SocketIds,
+    inbox: NetInbox,
+    counters: Counters,
+    clock: Clock,
+    limits: StreamLimits,
+    crowd: Gathering = new Crowd(limits.connections, limits.connectionsPerAddress),
+  ) {
     this.#ids = ids
     this.#inbox = inbox
     this.#counters = counters
     this.#clock = clock
     this.#frames = new FrameBatches(batch => inbox.received(batch))
-    this.#crowd = new Crowd(limits.connections, limits.connectionsPerAddress)
+    this.#crowd = crowd
     this.#sweeper = setInterval(() => this.sweep(), SWEEP).unref()
   }
 
@@ -85,7 +95,8 @@ export class StreamTransport implements Transport {
       done(null, address(parseIp(local.address)!, local.port))
     })
     const { ip, port, family } = listen.address
-    server.listen({ host: formatIp(ip), port, ipv6Only: family === 6, exclusive: true })
+    if (listen.fd !== undefined) server.listen({ fd: listen.fd, exclusive: true })
+    else server.listen({ host: formatIp(ip), port, ipv6Only: family === 6, exclusive: true })
   }
 
   /**
