@@ -73,6 +73,7 @@ export class Relay {
     const context = this.#context
     switch (input.kind) {
       case 'datagram':
+        context.counters.add(Counter.passed)
         return input.via === 'relay' ? this.#fromPeer(input, now) : this.#fromClient(input, now)
       case 'opened':
         return opened(context, input, now)
