@@ -38,6 +38,13 @@ export class FloodGate {
     return false
   }
 
+  /** Counts lines that somebody else has held back. */
+  hold(key: string, count: number, now: number): void {
+    const window = this.#windows.get(key)
+    if (window) window.held += count
+    else this.#windows.set(key, { since: now, passed: 0, held: count })
+  }
+
   /** Ends the windows that are over; returns what they held back. To be called about once a second. */
   sweep(now: number): Suppressed[] {
     const suppressed: Suppressed[] = []

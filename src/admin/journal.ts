@@ -71,6 +71,12 @@ export class Journal {
     }
   }
 
+  /** Takes note of rejections that were too many to be told one by one. */
+  writeFewer(why: RejectReason, count: number): void {
+    if (why === 'denied-peer') this.#denied += count
+    else this.#log.hold(`rejected: ${why}`, LEVELS[why] ?? 'debug', count)
+  }
+
   #rejected(event: Rejected): void {
     if (event.why === 'denied-peer') {
       this.#deniedPeer(event)

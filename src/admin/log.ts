@@ -93,6 +93,11 @@ export class Log {
     if (this.#gate.pass(kind, this.#now())) this.write(level, message, fields())
   }
 
+  /** Counts lines that `limited` would have held back, had it been asked about each. */
+  hold(kind: string, level: WritingLevel, count: number): void {
+    if (this.#pino.isLevelEnabled(level)) this.#gate.hold(kind, count, this.#now())
+  }
+
   /** Writes what `limited` held back. To be called once a second. */
   tick(): void {
     for (const { key, count } of this.#gate.sweep(this.#now())) {

@@ -1,17 +1,16 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { Counters } from '../base/counters.ts'
+import type { CounterReader } from '../base/counters.ts'
 import type { Tally } from './tally.ts'
 
 /** Where the figures come from. Read when somebody asks for the page, not before. */
 export interface Figures {
   readonly version: string
   readonly realm: string
-  readonly counters: Counters
+  readonly counters: CounterReader
   readonly tally: Tally
   users(): number
   allocationsLimit(): number
-  sockets(): number
-  connections(): number
+  gauges(): Gauges
   ports(): { readonly used: number; readonly total: number }
   /** Seconds since the epoch at which the certificate expires; undefined without one. */
   certificateExpires(): number | undefined
@@ -19,8 +18,16 @@ export interface Figures {
   reload(): { readonly ok: boolean; readonly at: number }
   ready(): boolean
   draining(): boolean
-  /** Faults of the program that were caught. */
-  faults(): number
+  /** Threads that relay, and those that broke and are not back yet. */
+  workers(): { readonly running: number; readonly missing: number }
+}
+
+/** How much of everything there is just now. */
+export interface Gauges {
+  readonly sockets: number
+  readonly connections: number
+  /** Faults of the program that were caught since the start. */
+  readonly faults: number
 }
 
 /** One sample: its labels and its value. */

@@ -48,11 +48,18 @@ function addState(page: Page, figures: Figures): void {
     'taciturn_sockets',
     'Sockets of clients, listeners and relayed addresses that are open now.',
     [],
-    () => only(figures.sockets()),
+    () => only(figures.gauges().sockets),
   )
   page.gauge('taciturn_connections', 'TCP and TLS connections that are open now.', [], () =>
-    only(figures.connections()),
+    only(figures.gauges().connections),
   )
+  page.gauge('taciturn_workers', 'Threads that relay, by state.', ['state'], () => {
+    const { running, missing } = figures.workers()
+    return [
+      [{ state: 'running' }, running],
+      [{ state: 'missing' }, missing],
+    ]
+  })
   page.gauge('taciturn_relay_ports', 'Relay ports, by state.', ['state'], () => {
     const { used, total } = figures.ports()
     return [
@@ -110,7 +117,7 @@ function addProtocol(page: Page, figures: Figures): void {
     DROPS.map(name => [{ reason: snake(name.slice('drop'.length)) }, counters.read(name)]),
   )
   page.counter('taciturn_faults_total', 'Faults of the program that were caught.', [], () =>
-    only(figures.faults()),
+    only(figures.gauges().faults),
   )
   page.counter('taciturn_events_total', 'Other things that happened, by kind.', ['event'], () =>
     OTHERS.map(name => [{ event: snake(name) }, counters.read(name)]),

@@ -59,9 +59,13 @@ export class Tally {
         return
       }
       case 'rejected':
-        this.rejected[event.why] = (this.rejected[event.why] ?? 0) + 1
+        this.countRejected(event.why, 1)
         return
     }
+  }
+
+  countRejected(why: RejectReason, count: number): void {
+    this.rejected[why] = (this.rejected[why] ?? 0) + count
   }
 }
 

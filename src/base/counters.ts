@@ -1,3 +1,4 @@
+import { addTraffic, noTraffic, type Traffic } from './route.ts'
 import { VIA, type Via, viaNumber } from './via.ts'
 
 /**
@@ -100,15 +101,34 @@ export class Counters {
   }
 
   /** What was relayed for clients on this transport; payload octets. */
-  traffic(via: Via): {
-    toPeer: { packets: number; bytes: number }
-    toClient: { packets: number; bytes: number }
-  } {
+  traffic(via: Via): Traffic {
     const at = TRAFFIC + viaNumber(via) * 4
     return {
       toPeer: { packets: this.values[at + TO_PEER_PACKETS]!, bytes: this.values[at + TO_PEER_BYTES]! },
       toClient: { packets: this.values[at + TO_CLIENT_PACKETS]!, bytes: this.values[at + TO_CLIENT_BYTES]! },
     }
+  }
+}
+
+/** What can be read of counters. */
+export type CounterReader = Pick<Counters, 'read' | 'traffic'>
+
+/** The counters of several shards, added up when they are read. */
+export class CounterSum implements CounterReader {
+  readonly #parts: readonly CounterReader[]
+
+  constructor(parts: readonly CounterReader[]) {
+    this.#parts = parts
+  }
+
+  read(name: CounterName): number {
+    return this.#parts.reduce((sum, part) => sum + part.read(name), 0)
+  }
+
+  traffic(via: Via): Traffic {
+    const sum = noTraffic()
+    for (const part of this.#parts) addTraffic(sum, part.traffic(via))
+    return sum
   }
 }
 

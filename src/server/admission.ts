@@ -19,6 +19,26 @@ export interface Refusal {
   readonly why: string
 }
 
+/** Of a claim, what its units are counted by. */
+export type Ask = Pick<Claim, 'allocation' | 'owner' | 'client' | 'port'> & {
+  readonly reserved?: { readonly owner: Owner; readonly client: Address }
+}
+
+/**
+ * Where a shard has its claims settled: here, or by the thread that keeps the
+ * book for all shards.
+ */
+export interface Gate {
+  /** Takes the units of a claim, or says why not and takes none. Answers once, at once or later. */
+  admit(claim: Claim, answer: (refusal: Refusal | undefined) => void): void
+  /** Settles a claim whose sockets are bound. */
+  confirm(allocation: AllocationId): void
+  /** Gives back what an allocation holds, confirmed or not. */
+  release(allocation: AllocationId): void
+  /** Gives back the unit of a reserved port that nobody claimed. */
+  unreserve(owner: Owner, client: Address): void
+}
+
 /**
  * The book of quota units. One unit is an allocation, of one family or two, or
  * a port that is reserved for a later one (RFC 8656 §7.2). Units are counted
@@ -28,7 +48,7 @@ export interface Refusal {
  * A unit is reserved before the bind and confirmed after it; whichever way the
  * claim ends, `release` gives back exactly what it still holds, once.
  */
-export class Admission {
+export class Admission implements Gate {
   #quotas: Quotas
   #total = 0
   readonly #byUser = new Map<string, number>()
@@ -47,8 +67,12 @@ export class Admission {
     this.#quotas = quotas
   }
 
+  admit(claim: Claim, answer: (refusal: Refusal | undefined) => void): void {
+    answer(this.reserve(claim))
+  }
+
   /** Takes the units of a claim, or says why not and takes none. */
-  reserve(claim: Claim): Refusal | undefined {
+  reserve(claim: Ask): Refusal | undefined {
     const holder = holderOf(claim.owner, claim.client)
     const token = claim.reserved && holderOf(claim.reserved.owner, claim.reserved.client)
     const moved = token !== undefined && this.#takeSpare(token) ? token : undefined
@@ -81,7 +105,6 @@ export class Admission {
     if (hold.moved) this.#giveSpare(hold.moved)
   }
 
-  /** Gives back the unit of a reserved port that nobody claimed. */
   unreserve(owner: Owner, client: Address): void {
     const holder = holderOf(owner, client)
     if (this.#takeSpare(holder)) this.#count(holder, -1)

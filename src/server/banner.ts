@@ -9,6 +9,7 @@ export interface Bound {
   readonly listening: readonly string[]
   readonly relays: readonly { readonly local: Uint8Array; readonly public: Uint8Array }[]
   readonly udp: 'native' | 'dgram'
+  readonly workers: number
 }
 
 /** Writes what somebody who starts the relay by hand wants to know. */

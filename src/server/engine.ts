@@ -1,58 +1,58 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Log } from '../admin/log.ts'
-import { type Address, address, formatIp } from '../base/address.ts'
-import { Counters } from '../base/counters.ts'
-import { Meters } from '../base/meters.ts'
-import { isStream } from '../base/via.ts'
+import { formatIp } from '../base/address.ts'
+import type { CounterReader } from '../base/counters.ts'
 import type { Settings, TlsFiles } from '../config/settings.ts'
-import type { RelayConfig } from '../core/config.ts'
-import type { Event } from '../core/event.ts'
-import { Relay } from '../core/relay.ts'
-import { RouteTable } from '../forward/route-table.ts'
-import { monotonicClock } from '../net/clock.ts'
+import type { Event, RejectReason } from '../core/event.ts'
+import { PortDirectory } from '../net/port-directory.ts'
 import { ownAddresses, type RelayAddress, relayAddresses } from '../net/relay-addresses.ts'
-import { RelayPorts } from '../net/relay-ports.ts'
-import { SocketIds } from '../net/socket-ids.ts'
-import { AllSockets } from '../net/sockets.ts'
-import { StreamTransport } from '../net/stream.ts'
 import { TlsContext } from '../net/tls-context.ts'
-import { Shard } from '../shard/shard.ts'
 import { Admission } from './admission.ts'
-import { GuardedInbox } from './guarded-inbox.ts'
-import { endpointsOf, Listeners } from './listeners.ts'
-import { authenticator, quotas, random, relayConfig } from './relay-config.ts'
+import type { Crew } from './crew.ts'
+import type { Gauges } from './gauges.ts'
+import { Listeners } from './listeners.ts'
+import { quotas } from './relay-config.ts'
+import { Solo } from './solo.ts'
+import type { Spawn } from './spawn.ts'
 import { cannotRelay, StartError } from './start-error.ts'
-import { type OpenedUdp, openUdp } from './udp.ts'
-import { RealWorld } from './world.ts'
+import { WorkerCrew } from './worker-crew.ts'
+import { workersFor } from './workers.ts'
+
+export interface EngineOptions {
+  readonly log: Log
+  /** Is told what the relay tells. */
+  readonly heard: (event: Event) => void
+  /** Is told of rejections that are too many to be told one by one. */
+  readonly rejected: (why: RejectReason, count: number) => void
+  /** True where nobody chose the listeners. */
+  readonly lenient: boolean
+  /** Starts workers in another way. */
+  readonly spawn?: Spawn
+}
 
 /**
- * One shard and the sockets under it: the core, the route table, the
- * transports and the book of quotas, put together from the settings.
+ * Everything under the service: those who relay, and what there is once for
+ * all of them, which is the machine's addresses, the listeners, the
+ * certificate and the book of quotas.
  */
 export class Engine {
-  readonly counters = new Counters()
   readonly admission: Admission
   readonly relays: readonly RelayAddress[]
   readonly listeners: Listeners
-  readonly ids = new SocketIds()
-  readonly inbox: GuardedInbox
-  readonly #udp: OpenedUdp
-  readonly #streams: StreamTransport
-  readonly #ports: RelayPorts
+  readonly workers: number
+  readonly #crew: Crew
   readonly #log: Log
   #tls: TlsContext | undefined
-  readonly #shard: Shard
   #settings: Settings
   #own: readonly Uint8Array[]
   #lost: string[] = []
 
-  /** Opens the transports; nothing is bound yet. `heard` is told what the relay tells. */
+  /** Opens nothing yet that others could see. */
   constructor(settings: Settings, options: EngineOptions) {
-    const { log, heard } = options
+    const { log, heard, rejected, spawn } = options
     this.#log = log
     this.#settings = settings
     this.#own = ownAddresses()
-    this.inbox = new GuardedInbox(log)
     this.admission = new Admission(quotas(settings))
     const { addresses, warnings } = relayAddresses(
       settings.relay.addresses.map(entry =>
@@ -65,55 +65,46 @@ export class Engine {
     for (const warning of warnings) log.warn(warning)
     if (addresses.length === 0) throw new StartError('there is no address to relay from; set relay.addresses')
 
-    this.#udp = openUdp(settings.udp, this.ids, this.inbox, this.counters)
-    this.#streams = new StreamTransport(this.ids, this.inbox, this.counters, monotonicClock, settings.limits)
+    this.workers = workersFor(settings)
+    const common = { log, relays: addresses, own: this.#own, heard }
+    this.#crew =
+      this.workers === 1
+        ? new Solo(settings, { ...common, gate: this.admission })
+        : new WorkerCrew(settings, {
+            ...common,
+            size: this.workers,
+            admission: this.admission,
+            rejected,
+            ...(spawn && { spawn }),
+          })
     if (settings.tls) this.#useTls(settings.tls)
-    this.#ports = new RelayPorts(this.#udp.transport, addresses, settings.relay.ports)
-    const meters = new Meters()
-    const relay = new Relay(this.#relayConfig(), authenticator(settings), this.counters, meters)
-    this.#shard = new Shard(relay, new RouteTable(this.counters, meters, random), inbox => {
-      const world: RealWorld = new RealWorld({
-        clock: monotonicClock,
-        sockets: new AllSockets(this.ids, [this.#udp.transport, this.#streams], socket => {
-          this.#ports.closed(socket)
-          world.closed(socket)
-        }),
-        ports: this.#ports,
-        admission: this.admission,
-        inbox,
-        heard: event => {
-          this.#keep(event)
-          heard(event)
-        },
-      })
-      return world
-    })
-    this.inbox.attach(this.#shard)
-    this.listeners = new Listeners(
-      settings.listen,
-      {
-        udp: (bind, done) => this.#udp.transport.bind(bind, done),
-        stream: (listener, done) => this.#streams.listen(listener, done),
-      },
-      options.lenient,
-    )
+    this.listeners = new Listeners(settings.listen, this.#crew.listen, options.lenient)
   }
 
-  get udp(): OpenedUdp['kind'] {
-    return this.#udp.kind
+  get udp(): Crew['udp'] {
+    return this.#crew.udp
   }
 
   /** Why UDP is not native although it might have been. */
   get fellBack(): string | undefined {
-    return this.#udp.fellBack
+    return this.#crew.fellBack
+  }
+
+  get counters(): CounterReader {
+    return this.#crew.counters
+  }
+
+  get gauges(): Gauges {
+    return this.#crew.gauges
+  }
+
+  /** Workers that have broken and are not back yet. */
+  get missing(): number {
+    return this.#crew.missing
   }
 
   get ports(): { readonly used: number; readonly total: number } {
-    return { used: this.#ports.inUse, total: this.#ports.capacity }
-  }
-
-  get connections(): number {
-    return this.#streams.open
+    return { used: this.gauges.ports, total: PortDirectory.octets(this.relays, this.#settings.relay.ports) }
   }
 
   /** Milliseconds since the epoch; undefined without a certificate. */
@@ -125,6 +116,7 @@ export class Engine {
   async listen(): Promise<void> {
     try {
       for (const relay of this.relays) await this.#tryRelay(relay.local)
+      await this.#crew.assemble()
       await this.listeners.open(this.#own)
     } catch (error) {
       this.closeSockets()
@@ -137,19 +129,13 @@ export class Engine {
     if (settings.tls && !isDeepStrictEqual(settings.tls, this.#settings.tls)) this.#useTls(settings.tls)
     else this.#tls?.reload()
     this.#settings = settings
-    this.#streams.setLimits(settings.limits)
-    this.#apply()
-  }
-
-  #apply(): void {
-    const settings = this.#settings
     this.admission.configure(quotas(settings))
-    this.#shard.configure(this.#relayConfig(), authenticator(settings))
+    this.#crew.configure(settings, this.#own)
   }
 
   /** Once a second. */
   tick(): void {
-    this.inbox.tick()
+    this.#crew.tick()
   }
 
   /** Looks for addresses that the machine has got or lost since, and listens there too. */
@@ -165,7 +151,7 @@ export class Engine {
     this.#lost = this.#lost.filter(name => !names.includes(name))
     this.#own = own
     this.listeners.rescan(own, added)
-    this.#apply()
+    this.#crew.configure(this.#settings, own)
   }
 
   /** Relay addresses that the machine had and has lost. */
@@ -174,26 +160,26 @@ export class Engine {
   }
 
   drain(): void {
-    this.#shard.drain(true)
+    this.#crew.drain()
   }
 
   allocations(): number {
-    let count = 0
-    for (const _ of this.#shard.allocations()) count++
-    return count
+    return this.#crew.allocations()
   }
 
-  /** Ends every allocation; each is told as closed with the reason `stopped`. */
+  /** Ends every allocation; each is told as closed with the reason `stopped`, before `closed` at the latest. */
   closeAllocations(): void {
-    for (const { id } of [...this.#shard.allocations()]) {
-      this.inbox.guard('stop', () => this.#shard.revoke(id, 'stopped'))
-    }
+    this.#crew.closeAllocations()
   }
 
   closeSockets(): void {
     this.#tls?.close()
-    this.#streams.stop()
-    this.#udp.transport.stop()
+    this.#crew.closeSockets()
+  }
+
+  /** Calls `done` when everything is closed after `closeSockets`. */
+  closed(done: () => void): void {
+    this.#crew.closed(done)
   }
 
   /** Serves this certificate, and the next one whenever the files change. */
@@ -201,7 +187,7 @@ export class Engine {
     const log = this.#log
     const next = new TlsContext(files, {
       changed: material => {
-        this.#streams.setTls(material.options)
+        this.#crew.setTls(material.options)
         log.info('certificate loaded', { file: files.certificate, expires: material.validTo.toISOString() })
         for (const warning of material.warnings) log.warn(warning)
       },
@@ -209,47 +195,15 @@ export class Engine {
     })
     this.#tls?.close()
     this.#tls = next
-    this.#streams.setTls(next.material.options)
+    this.#crew.setTls(next.material.options)
   }
 
-  /** A connection with an allocation may be silent for as long as that lives. */
-  #keep(event: Event): void {
-    if (event.kind !== 'opened' && event.kind !== 'closed') return
-    if (isStream(event.via)) this.#streams.keepClient(event.client, event.kind === 'opened')
-  }
-
-  #relayConfig(): RelayConfig {
-    const settings = this.#settings
-    const { listen } = settings
-    const metrics = settings.metrics ? [settings.metrics.listen] : []
-    return relayConfig(settings, {
-      dontFragment: this.#udp.transport.dontFragment,
-      own: this.#own,
-      relayed: this.relays.map(relay => relay.public),
-      endpoints: [...endpointsOf(listen, this.#own), ...seenFromOutside(listen, this.relays), ...metrics],
-    })
-  }
-
-  /** Binds a relay address once, as a call would: better to learn now than then that it is not there. */
   #tryRelay(local: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#udp.transport.bind({ address: address(local, 0), purpose: 'relay' }, (error, bound) => {
-        if (bound) this.#udp.transport.close(bound.socket)
+      this.#crew.tryRelay(local, error => {
         if (error) reject(cannotRelay(local, error))
         else resolve()
       })
     })
   }
-}
-
-export interface EngineOptions {
-  readonly log: Log
-  readonly heard: (event: Event) => void
-  /** True where nobody chose the listeners. */
-  readonly lenient: boolean
-}
-
-/** Our listeners as the other side of a 1:1 NAT sees them. */
-function seenFromOutside(listen: Settings['listen'], relays: readonly RelayAddress[]): Address[] {
-  return listen.flatMap(listener => relays.map(relay => address(relay.public, listener.address.port)))
 }

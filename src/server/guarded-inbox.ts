@@ -4,17 +4,20 @@ import type { SocketId } from '../base/ids.ts'
 import type { Unreachable } from '../core/input.ts'
 import type { Inbox } from '../shard/world.ts'
 
+/** Where faults are told of. */
+export type FaultLog = Pick<Log, 'limited'>
+
 /**
  * Stands between the sockets and the shard. Nothing that arrives ought to make
  * the shard throw; should it happen all the same, that batch is lost and the
  * calls of everybody else go on.
  */
 export class GuardedInbox implements Pick<Inbox, 'received' | 'hungUp' | 'unreachable' | 'tick'> {
-  readonly #log: Log
+  readonly #log: FaultLog
   #inbox: Inbox | undefined
   #faults = 0
 
-  constructor(log: Log) {
+  constructor(log: FaultLog) {
     this.#log = log
   }
 

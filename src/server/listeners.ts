@@ -1,16 +1,13 @@
 import { type Address, formatAddress } from '../base/address.ts'
 import type { Listener } from '../config/settings.ts'
 import { expandWildcards } from '../net/relay-addresses.ts'
-import type { Bind, Bound } from '../net/transport.ts'
 import { cannotListen, StartError } from './start-error.ts'
 
-/** What binds listeners: `UdpTransport` and `StreamTransport` are the real ones. */
-export interface Binders {
-  udp(options: Bind, done: (error: NodeJS.ErrnoException | null, bound?: Bound) => void): void
-  stream(listener: StreamListener, done: (error: NodeJS.ErrnoException | null, local?: Address) => void): void
-}
-
-type StreamListener = Listener & { readonly transport: 'tcp' | 'tls' }
+/** Binds a listener; answers once, with the address it got. */
+export type Listen = (
+  listener: Listener,
+  done: (error: NodeJS.ErrnoException | null, local?: Address) => void,
+) => void
 
 /**
  * The sockets that clients talk to. A UDP wildcard is bound address by address,
@@ -19,14 +16,14 @@ type StreamListener = Listener & { readonly transport: 'tcp' | 'tls' }
  */
 export class Listeners {
   readonly #wanted: readonly Listener[]
-  readonly #binders: Binders
+  readonly #listen: Listen
   /** True where nobody chose the listeners: a family the machine lacks is left out. */
   readonly #lenient: boolean
   readonly #bound = new Map<string, string>()
 
-  constructor(wanted: readonly Listener[], binders: Binders, lenient: boolean) {
+  constructor(wanted: readonly Listener[], listen: Listen, lenient: boolean) {
     this.#wanted = wanted
-    this.#binders = binders
+    this.#listen = listen
     this.#lenient = lenient
   }
 
@@ -73,15 +70,12 @@ export class Listeners {
 
   /** Resolves to the error, if there was one. */
   #bind(listener: Listener): Promise<NodeJS.ErrnoException | undefined> {
-    const { transport, address } = listener
-    const at = name(listener)
+    const { transport } = listener
     return new Promise(resolve => {
-      const done = (error: NodeJS.ErrnoException | null, local?: Address) => {
-        if (!error && local) this.#bound.set(at, name({ transport, address: local }))
+      this.#listen(listener, (error, local) => {
+        if (!error && local) this.#bound.set(name(listener), name({ transport, address: local }))
         resolve(error ?? undefined)
-      }
-      if (transport !== 'udp') this.#binders.stream({ transport, address }, done)
-      else this.#binders.udp({ address, purpose: 'listener' }, (error, bound) => done(error, bound?.local))
+      })
     })
   }
 }

@@ -11,6 +11,8 @@ export interface Vitals {
   readonly draining: boolean
   /** Relay addresses that the machine no longer has. */
   readonly lost: readonly string[]
+  /** Workers that have broken and are not back yet. */
+  readonly missing: number
   readonly ports: { readonly used: number; readonly total: number }
   readonly allocations: { readonly held: number; readonly limit: number }
   /** Open files of the process and how many it may have; undefined where the system does not say. */
@@ -26,7 +28,8 @@ export function notReady(vitals: Vitals): string[] {
   if (!vitals.listening) reasons.push('listeners are not bound')
   if (vitals.draining) reasons.push('draining')
   for (const address of vitals.lost) reasons.push(`this machine no longer has the relay address ${address}`)
-  const { ports, allocations, descriptors } = vitals
+  const { missing, ports, allocations, descriptors } = vitals
+  if (missing > 0) reasons.push(`${missing} of the workers ${missing === 1 ? 'is' : 'are'} being replaced`)
   if (ports.used > PORTS_FULL * ports.total) {
     reasons.push(`relay ports nearly used up: ${ports.used} of ${ports.total}`)
   }

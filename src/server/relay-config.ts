@@ -31,7 +31,6 @@ export interface Surroundings {
 /** Makes the relay's configuration from the operator's. */
 export function relayConfig(settings: Settings, around: Surroundings): RelayConfig {
   const { protocol, limits, credentials } = settings
-  const perTenant = homeserverLimits(settings, 'bytesPerSecond')
   return {
     realm: settings.realm,
     ...(protocol.software !== false && { software: protocol.software }),
@@ -48,15 +47,7 @@ export function relayConfig(settings: Settings, around: Surroundings): RelayConf
     defaultFamily: settings.relay.defaultFamily,
     dontFragment: around.dontFragment,
     strictExpiry: credentials.strictExpiry,
-    limits: {
-      permissionsPerAllocation: limits.permissionsPerAllocation,
-      channelsPerAllocation: limits.channelsPerAllocation,
-      ...(limits.bytesPerSecondPerUser !== undefined && {
-        bytesPerSecondPerUser: limits.bytesPerSecondPerUser,
-      }),
-      ...(limits.bytesPerSecond !== undefined && { bytesPerSecond: limits.bytesPerSecond }),
-      ...(perTenant.size > 0 && { bytesPerSecondPerTenant: perTenant }),
-    },
+    limits: relayLimits(settings),
     ...(settings.alternate && { alternate: settings.alternate }),
     reach: compilePeers({
       deny: settings.peers.deny.filter(entry => entry !== 'recommended'),
@@ -68,6 +59,21 @@ export function relayConfig(settings: Settings, around: Surroundings): RelayConf
       endpoints: around.endpoints,
     }),
     random,
+  }
+}
+
+/** What an allocation may have, and the bit rates of everybody. */
+export function relayLimits(settings: Settings): RelayConfig['limits'] {
+  const { limits } = settings
+  const perTenant = homeserverLimits(settings, 'bytesPerSecond')
+  return {
+    permissionsPerAllocation: limits.permissionsPerAllocation,
+    channelsPerAllocation: limits.channelsPerAllocation,
+    ...(limits.bytesPerSecondPerUser !== undefined && {
+      bytesPerSecondPerUser: limits.bytesPerSecondPerUser,
+    }),
+    ...(limits.bytesPerSecond !== undefined && { bytesPerSecond: limits.bytesPerSecond }),
+    ...(perTenant.size > 0 && { bytesPerSecondPerTenant: perTenant }),
   }
 }
 

@@ -1,11 +1,9 @@
 import { Log } from '../admin/log.ts'
 import { formatIp } from '../base/address.ts'
 import { type LoadOptions, load } from '../config/load.ts'
-import type { Settings } from '../config/settings.ts'
 import { banner, linesToPaste } from './banner.ts'
 import { Service } from './service.ts'
 import { handleSignals } from './signals.ts'
-import { StartError } from './start-error.ts'
 
 export interface ServeOptions {
   readonly version: string
@@ -43,7 +41,6 @@ export interface Running {
 export async function serve(options: ServeOptions): Promise<Running> {
   const { version, stdout = process.stdout, stderr = process.stderr } = options
   const loaded = load(options.load)
-  refuseUnsupported(loaded.settings)
   const { level, format } = loaded.settings.log
   const log = options.log ?? new Log({ level, format })
   for (const warning of loaded.warnings) log.warn(warning)
@@ -57,6 +54,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
     listening: bound.listening,
     relaying: bound.relays.map(relay => formatIp(relay.public)),
     udp: bound.udp,
+    workers: bound.workers,
     settings: loaded.source ?? 'built in',
   })
   // Whoever reads a journal has the line above; and a secret has no business there.
@@ -97,12 +95,4 @@ function attend(service: Service, log: Log): void {
     process.off('uncaughtException', fatal)
     process.off('unhandledRejection', fatal)
   })
-}
-
-function refuseUnsupported({ workers }: Settings): void {
-  if (typeof workers === 'number' && workers > 1) {
-    throw new StartError(
-      `workers is ${workers}, but this version relays on one thread; set it to "auto" or 1`,
-    )
-  }
 }

@@ -15,6 +15,7 @@ import { FileWatch } from './file-watch.ts'
 import { notReady, readDescriptors } from './readiness.ts'
 import { merge, Reload } from './reload.ts'
 import type { Signalled } from './signals.ts'
+import type { Spawn } from './spawn.ts'
 import { cannotServe } from './start-error.ts'
 import { Stop } from './stop.ts'
 
@@ -23,6 +24,8 @@ export interface ServiceOptions {
   readonly log: Log
   /** Reads the configuration again. Throws a `ConfigError` when it cannot be used. */
   readonly load: () => Loaded
+  /** Starts workers in another way. */
+  readonly spawn?: Spawn
 }
 
 /** Seconds between two looks at the machine's addresses. */
@@ -73,6 +76,11 @@ export class Service implements Signalled {
         this.#tally.count(event)
         journal.write(event)
       },
+      rejected: (why, count) => {
+        this.#tally.countRejected(why, count)
+        journal.writeFewer(why, count)
+      },
+      ...(options.spawn && { spawn: options.spawn }),
     })
     this.#reload = new Reload(() => this.#reloadNow())
     this.#watch = new FileWatch(() => {
@@ -106,9 +114,9 @@ export class Service implements Signalled {
     this.#listening = true
     this.#watch.start()
     this.#timer = setInterval(() => this.#tick(), 1000).unref()
-    const { udp, fellBack, relays, listeners } = this.#engine
+    const { udp, fellBack, relays, listeners, workers } = this.#engine
     if (fellBack !== undefined) this.#log.info('relaying through node:dgram', { why: fellBack })
-    return { listening: listeners.bound, relays, udp }
+    return { listening: listeners.bound, relays, udp, workers }
   }
 
   stop(why: string): void {
@@ -135,11 +143,12 @@ export class Service implements Signalled {
 
   /** Why new calls should go elsewhere; empty when they may come. */
   notReady(): string[] {
-    const { admission, ports, lost, certificateExpires } = this.#engine
+    const { admission, ports, lost, missing, certificateExpires } = this.#engine
     return notReady({
       listening: this.#listening,
       draining: this.#draining,
       lost,
+      missing,
       ports,
       allocations: { held: admission.total, limit: admission.limit },
       descriptors: readDescriptors(),
@@ -190,9 +199,11 @@ export class Service implements Signalled {
     this.#listening = false
     this.#http?.close()
     this.#http?.closeAllConnections()
-    this.#log.tick()
-    this.#log.info('stopped', { code })
-    this.#log.close(() => this.#finish(code))
+    this.#engine.closed(() => {
+      this.#log.tick()
+      this.#log.info('stopped', { code })
+      this.#log.close(() => this.#finish(code))
+    })
   }
 
   #createHttp(coturnNames: boolean): Server {
@@ -205,8 +216,7 @@ export class Service implements Signalled {
         tally: this.#tally,
         users: () => engine.admission.users,
         allocationsLimit: () => engine.admission.limit,
-        sockets: () => engine.ids.open,
-        connections: () => engine.connections,
+        gauges: () => engine.gauges,
         ports: () => engine.ports,
         certificateExpires: () => {
           const expires = engine.certificateExpires
@@ -215,7 +225,7 @@ export class Service implements Signalled {
         reload: () => this.#reloaded,
         ready: () => this.notReady().length === 0,
         draining: () => this.#draining,
-        faults: () => engine.inbox.faults,
+        workers: () => ({ running: engine.workers - engine.missing, missing: engine.missing }),
       },
       { coturnNames, process: true },
     )

@@ -5,7 +5,7 @@ import type { Claim } from '../core/command.ts'
 import type { Event, Owner } from '../core/event.ts'
 import type { Opened, Refused } from '../core/input.ts'
 import type { Inbox, Sockets, World } from '../shard/world.ts'
-import type { Admission } from './admission.ts'
+import type { Gate } from './admission.ts'
 
 /** Opens relay sockets for a claim; `RelayPorts` is the real one. */
 export interface Ports {
@@ -17,7 +17,7 @@ export interface Parts {
   readonly clock: Clock
   readonly sockets: Sockets
   readonly ports: Ports
-  readonly admission: Admission
+  readonly admission: Gate
   readonly inbox: Pick<Inbox, 'opened' | 'refused'>
   /** Hears of everything that was told, but of claims that were given up before they opened. */
   readonly heard: (event: Event) => void
@@ -44,23 +44,24 @@ export class RealWorld implements World {
   open(claim: Claim): void {
     const { admission, ports, inbox } = this.#parts
     const { allocation, owner, client } = claim
-    const refusal = admission.reserve(claim)
-    if (refusal) {
-      // The token is used up by the attempt, so the port behind it is free again.
-      if (claim.reserved) this.sockets.close(claim.reserved.relay.socket)
-      inbox.refused({ allocation, ...refusal })
-      return
-    }
-    ports.open(claim, (opened, refused) => {
-      if (!opened) {
-        admission.release(allocation)
-        inbox.refused(refused ?? { allocation, code: 508, why: 'no relay socket' })
+    admission.admit(claim, refusal => {
+      if (refusal) {
+        // The token is used up by the attempt, so the port behind it is free again.
+        if (claim.reserved) this.sockets.close(claim.reserved.relay.socket)
+        inbox.refused({ allocation, ...refusal })
         return
       }
-      admission.confirm(allocation)
-      if (claim.reserved) this.#reserved.delete(claim.reserved.relay.socket)
-      if (opened.reserved) this.#reserved.set(opened.reserved.socket, { owner, client })
-      inbox.opened(opened)
+      ports.open(claim, (opened, refused) => {
+        if (!opened) {
+          admission.release(allocation)
+          inbox.refused(refused ?? { allocation, code: 508, why: 'no relay socket' })
+          return
+        }
+        admission.confirm(allocation)
+        if (claim.reserved) this.#reserved.delete(claim.reserved.relay.socket)
+        if (opened.reserved) this.#reserved.set(opened.reserved.socket, { owner, client })
+        inbox.opened(opened)
+      })
     })
   }
 

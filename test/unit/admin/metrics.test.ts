@@ -125,14 +125,13 @@ function start(some: Partial<Figures> & { coturnNames?: boolean } = {}) {
     tally,
     users: () => 0,
     allocationsLimit: () => 100,
-    sockets: () => 0,
-    connections: () => 0,
+    gauges: () => ({ sockets: 0, connections: 0, faults: 0 }),
     ports: () => ({ used: 1, total: 10 }),
     certificateExpires: () => undefined,
     reload: () => ({ ok: true, at: 0 }),
     ready: () => true,
     draining: () => false,
-    faults: () => 0,
+    workers: () => ({ running: 1, missing: 0 }),
     ...rest,
   }
   const registry = createMetrics(figures, { coturnNames, process: false })

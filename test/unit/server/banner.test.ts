@@ -9,6 +9,7 @@ const bound: Bound = {
   listening: ['udp://192.0.2.5:3478', 'tcp://0.0.0.0:3478'],
   relays: [{ local: parseIp('10.0.0.5')!, public: parseIp('9.9.9.9')! }],
   udp: 'dgram',
+  workers: 1,
 }
 
 t.test('it says where the relay listens, from where it relays, and what its settings are', async t => {

@@ -1,6 +1,5 @@
 import t from 'tap'
 import { type Address, formatAddress, parseAddress, parseIp } from '../../../src/base/address.ts'
-import type { SocketId } from '../../../src/base/ids.ts'
 import type { Listener } from '../../../src/config/settings.ts'
 import { endpointsOf, Listeners } from '../../../src/server/listeners.ts'
 import { cannotRelay, cannotServe, StartError } from '../../../src/server/start-error.ts'
@@ -92,7 +91,6 @@ t.test('a relay address that is not there, and a metrics page that cannot be, ar
 
 function start(wanted: string[], faults: Record<string, string> = {}, lenient = false) {
   const bound: string[] = []
-  let sockets = 0
   const bind = (transport: string, address: Address): NodeJS.ErrnoException | null => {
     const at = `${transport} ${formatAddress(address)}`
     if (faults[at]) return fault(faults[at])
@@ -101,17 +99,10 @@ function start(wanted: string[], faults: Record<string, string> = {}, lenient = 
   }
   const listeners = new Listeners(
     wanted.map(listener),
-    {
-      udp: ({ address }, done) => {
-        const error = bind('udp', address)
-        if (error) done(error)
-        else done(null, { socket: sockets++ as SocketId, local: address })
-      },
-      stream: ({ transport, address }, done) => {
-        const error = bind(transport, address)
-        if (error) done(error)
-        else done(null, address)
-      },
+    ({ transport, address }, done) => {
+      const error = bind(transport, address)
+      if (error) done(error)
+      else done(null, address)
     },
     lenient,
   )

@@ -5,6 +5,7 @@ const well: Vitals = {
   listening: true,
   draining: false,
   lost: [],
+  missing: 0,
   ports: { used: 10, total: 100 },
   allocations: { held: 10, limit: 100 },
   descriptors: { open: 30, limit: 1024 },

@@ -1,0 +1,37 @@
+import type { SecureContextOptions } from 'node:tls'
+import type { CounterReader } from '../base/counters.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Gauges } from './gauges.ts'
+import type { Listen } from './listeners.ts'
+import type { OpenedUdp } from './udp.ts'
+
+/**
+ * Those who relay: one station in this thread, or several in workers. What
+ * they do is the same; who calls them need not know which it is.
+ */
+export interface Crew {
+  readonly udp: OpenedUdp['kind']
+  /** Why UDP is not native although it might have been. */
+  readonly fellBack: string | undefined
+  readonly counters: CounterReader
+  readonly gauges: Gauges
+  /** Workers that have broken and are not back yet. */
+  readonly missing: number
+  /** Gets everyone to their place. Rejects with a `StartError` when that fails; `close` all the same. */
+  assemble(): Promise<void>
+  readonly listen: Listen
+  /** Binds a relay address once, as a call would. */
+  tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void
+  setTls(options: SecureContextOptions): void
+  configure(settings: Settings, own: readonly Uint8Array[]): void
+  /** Once a second. */
+  tick(): void
+  drain(): void
+  allocations(): number
+  /** Ends every allocation; each is told as closed with the reason `stopped`, before `closed` at the latest. */
+  closeAllocations(): void
+  /** Closes every socket. Again is no harm. */
+  closeSockets(): void
+  /** Calls `done` when everyone has gone after `closeSockets`. */
+  closed(done: () => void): void
+}

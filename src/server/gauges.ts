@@ -1,0 +1,30 @@
+/** How much of everything a shard holds just now. */
+export interface Gauges {
+  readonly sockets: number
+  readonly connections: number
+  /** Relay ports. */
+  readonly ports: number
+  /** Faults of the program that were caught since the start. */
+  readonly faults: number
+}
+
+const NAMES = ['sockets', 'connections', 'ports', 'faults'] as const
+
+/** Octets of memory for the gauges of one shard. */
+export const GAUGES_OCTETS = NAMES.length * 8
+
+export function writeGauges(memory: SharedArrayBuffer, gauges: Gauges): void {
+  const values = new Float64Array(memory)
+  for (const [i, name] of NAMES.entries()) values[i] = gauges[name]
+}
+
+export function readGauges(memory: SharedArrayBuffer): Gauges {
+  const values = new Float64Array(memory)
+  return { sockets: values[0]!, connections: values[1]!, ports: values[2]!, faults: values[3]! }
+}
+
+export function sumGauges(parts: Iterable<Gauges>): Gauges {
+  const sum = { sockets: 0, connections: 0, ports: 0, faults: 0 }
+  for (const part of parts) for (const name of NAMES) sum[name] += part[name]
+  return sum
+}

@@ -1,0 +1,86 @@
+import type { SecureContextOptions } from 'node:tls'
+import type { Fields, WritingLevel } from '../admin/log.ts'
+import type { AllocationId, MeterId } from '../base/ids.ts'
+import type { Listener, Settings } from '../config/settings.ts'
+import type { Event, Owner, RejectReason } from '../core/event.ts'
+import type { ClockReading } from '../net/clock.ts'
+import type { RelayAddress } from '../net/relay-addresses.ts'
+import type { Ask, Refusal } from './admission.ts'
+
+/**
+ * What the main thread and a worker tell each other. Messages travel as lists,
+ * one list for all that came up in one turn of the event loop, and are taken
+ * in order. Ids of allocations are the worker's own.
+ */
+export type ToWorker =
+  | { readonly kind: 'listen'; readonly on: Listening }
+  | {
+      readonly kind: 'admitted'
+      readonly allocation: AllocationId
+      readonly meters: readonly MeterId[]
+    }
+  | ({ readonly kind: 'refused'; readonly allocation: AllocationId } & Refusal)
+  | {
+      readonly kind: 'configure'
+      readonly settings: Settings
+      readonly own: readonly Uint8Array[]
+      readonly meters: readonly OwnerMeters[]
+    }
+  | { readonly kind: 'certificate'; readonly options: SecureContextOptions }
+  | { readonly kind: 'drain' }
+  | { readonly kind: 'stop' }
+
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'claim'; readonly ask: Ask }
+  | { readonly kind: 'confirmed'; readonly allocation: AllocationId }
+  | { readonly kind: 'released'; readonly allocation: AllocationId }
+  | { readonly kind: 'unreserved'; readonly owner: Owner; readonly client: Ask['client'] }
+  | { readonly kind: 'told'; readonly event: Event }
+  /** As many more requests were rejected as the ones told of. */
+  | { readonly kind: 'rejected'; readonly why: RejectReason; readonly count: number }
+  | {
+      readonly kind: 'log'
+      readonly limit: string
+      readonly level: WritingLevel
+      readonly message: string
+      readonly fields: Fields
+    }
+
+/** A listener of which a worker gets a duplicate. Descriptors count for the whole process. */
+export interface Listening {
+  readonly listener: Listener
+  readonly fd: number
+}
+
+/** The token buckets that an owner's payload has to pass. */
+export interface OwnerMeters {
+  readonly owner: Owner
+  readonly ids: readonly MeterId[]
+}
+
+/** What a worker is born with. */
+export interface Start {
+  /** From 0 on. */
+  readonly index: number
+  readonly settings: Settings
+  readonly own: readonly Uint8Array[]
+  readonly relays: readonly RelayAddress[]
+  readonly listening: readonly Listening[]
+  readonly certificate: SecureContextOptions | undefined
+  readonly draining: boolean
+  readonly clock: ClockReading
+  readonly memory: SharedMemory
+}
+
+/** Memory that all threads see. The first two are the worker's own, and outlive it. */
+export interface SharedMemory {
+  readonly counters: SharedArrayBuffer
+  readonly gauges: SharedArrayBuffer
+  readonly meters: SharedArrayBuffer
+  /** Since when the meters count time. */
+  readonly metersEpoch: number
+  readonly ports: SharedArrayBuffer
+  readonly crowd: SharedArrayBuffer
+  readonly crowdSeed: Uint8Array
+}

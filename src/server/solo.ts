@@ -1,0 +1,70 @@
+import type { SecureContextOptions } from 'node:tls'
+import { Counters } from '../base/counters.ts'
+import type { Settings } from '../config/settings.ts'
+import { monotonicClock } from '../net/clock.ts'
+import type { Crew } from './crew.ts'
+import type { Listen } from './listeners.ts'
+import { Station, type StationParts } from './station.ts'
+
+/** A crew of one: its station is in this thread. */
+export class Solo implements Crew {
+  readonly counters = new Counters()
+  readonly missing = 0
+  readonly #station: Station
+
+  constructor(settings: Settings, parts: Omit<StationParts, 'clock' | 'counters' | 'shared'>) {
+    this.#station = new Station(settings, { ...parts, clock: monotonicClock, counters: this.counters })
+  }
+
+  get udp() {
+    return this.#station.udp
+  }
+
+  get fellBack() {
+    return this.#station.fellBack
+  }
+
+  get gauges() {
+    return this.#station.gauges
+  }
+
+  async assemble(): Promise<void> {}
+
+  readonly listen: Listen = (listener, done) => this.#station.listen(listener, done)
+
+  tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void {
+    this.#station.tryRelay(local, done)
+  }
+
+  setTls(options: SecureContextOptions): void {
+    this.#station.setTls(options)
+  }
+
+  configure(settings: Settings, own: readonly Uint8Array[]): void {
+    this.#station.configure(settings, own)
+  }
+
+  tick(): void {
+    this.#station.tick()
+  }
+
+  drain(): void {
+    this.#station.drain()
+  }
+
+  allocations(): number {
+    return this.#station.allocations()
+  }
+
+  closeAllocations(): void {
+    this.#station.closeAllocations()
+  }
+
+  closeSockets(): void {
+    this.#station.closeSockets()
+  }
+
+  closed(done: () => void): void {
+    done()
+  }
+}

@@ -1,0 +1,36 @@
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { FromWorker, Start, ToWorker } from './protocol.ts'
+
+/** A worker as the main thread handles it. */
+export interface Hand {
+  post(messages: readonly ToWorker[]): void
+  /** Ends it at once, whatever it is doing. */
+  terminate(): void
+}
+
+/** What the main thread hears of a worker. */
+export interface Hears {
+  messages(messages: readonly FromWorker[]): void
+  /** It has gone, and so has everything it had open; `error` says why, if it did not mean to. */
+  gone(error: Error | undefined): void
+}
+
+export type Spawn = (start: Start, hears: Hears) => Hand
+
+/** Starts a worker in a thread of its own. */
+export const spawnThread: Spawn = (start, hears) => {
+  // The sources are TypeScript, what is shipped is not.
+  const file = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
+  const worker = new Worker(file, { workerData: start, name: `shard ${start.index + 1}` })
+  let error: Error | undefined
+  worker.on('message', messages => hears.messages(messages))
+  worker.on('error', thrown => {
+    error = thrown instanceof Error ? thrown : new Error(String(thrown))
+  })
+  worker.on('exit', () => hears.gone(error))
+  return {
+    post: messages => worker.postMessage(messages),
+    terminate: () => void worker.terminate(),
+  }
+}

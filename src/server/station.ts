@@ -1,0 +1,215 @@
+import type { SecureContextOptions } from 'node:tls'
+import { type Address, address } from '../base/address.ts'
+import { Counter, type Counters } from '../base/counters.ts'
+import { Meters } from '../base/meters.ts'
+import type { Clock } from '../base/time.ts'
+import { isStream } from '../base/via.ts'
+import type { Listener, Settings } from '../config/settings.ts'
+import type { BucketSource } from '../core/buckets.ts'
+import type { RelayConfig } from '../core/config.ts'
+import type { Event } from '../core/event.ts'
+import { Relay } from '../core/relay.ts'
+import { RouteTable } from '../forward/route-table.ts'
+import type { Gathering } from '../net/crowd.ts'
+import type { PortDirectory } from '../net/port-directory.ts'
+import type { RelayAddress } from '../net/relay-addresses.ts'
+import { RelayPorts } from '../net/relay-ports.ts'
+import { SocketIds } from '../net/socket-ids.ts'
+import { AllSockets } from '../net/sockets.ts'
+import { StreamTransport } from '../net/stream.ts'
+import { Shard } from '../shard/shard.ts'
+import type { Gate } from './admission.ts'
+import type { Gauges } from './gauges.ts'
+import { type FaultLog, GuardedInbox } from './guarded-inbox.ts'
+import { endpointsOf } from './listeners.ts'
+import { authenticator, random, relayConfig } from './relay-config.ts'
+import { type OpenedUdp, openUdp } from './udp.ts'
+import { RealWorld } from './world.ts'
+
+export interface StationParts {
+  readonly log: FaultLog
+  readonly clock: Clock
+  readonly counters: Counters
+  readonly relays: readonly RelayAddress[]
+  /** IP addresses of this machine's interfaces. */
+  readonly own: readonly Uint8Array[]
+  readonly gate: Gate
+  /** Is told what the relay tells. */
+  readonly heard: (event: Event) => void
+  /** What this station has in common with others of this server. */
+  readonly shared?: SharedParts
+}
+
+export interface SharedParts {
+  /** Which of them this is, from 1 on. */
+  readonly number: number
+  readonly meters: Meters
+  readonly buckets: BucketSource
+  readonly ports: PortDirectory
+  readonly crowd: Gathering
+}
+
+/**
+ * One shard and the transports under it, in whichever thread: the core, the
+ * route table and the sockets, put together from the settings.
+ */
+export class Station {
+  readonly #parts: StationParts
+  readonly #ids = new SocketIds()
+  readonly #inbox: GuardedInbox
+  readonly #udp: OpenedUdp
+  readonly #streams: StreamTransport
+  readonly #ports: RelayPorts
+  readonly #shard: Shard
+  #settings: Settings
+  #own: readonly Uint8Array[]
+
+  /** Opens the transports; nothing is bound yet. */
+  constructor(settings: Settings, parts: StationParts) {
+    const { clock, counters, relays, shared } = parts
+    this.#parts = parts
+    this.#settings = settings
+    this.#own = parts.own
+    this.#inbox = new GuardedInbox(parts.log)
+    this.#udp = openUdp(settings.udp, this.#ids, this.#inbox, counters)
+    this.#streams = new StreamTransport(
+      this.#ids,
+      this.#inbox,
+      counters,
+      clock,
+      settings.limits,
+      shared?.crowd,
+    )
+    this.#ports = new RelayPorts(this.#udp.transport, relays, settings.relay.ports, relay =>
+      shared ? { octets: shared.ports.of(relay), own: shared.number } : undefined,
+    )
+    const meters = shared?.meters ?? new Meters()
+    const authenticate = authenticator(settings)
+    const relay = new Relay(this.#relayConfig(), authenticate, counters, meters, shared?.buckets)
+    this.#shard = new Shard(relay, new RouteTable(counters, meters, random), inbox => {
+      const world: RealWorld = new RealWorld({
+        clock,
+        sockets: new AllSockets(this.#ids, [this.#udp.transport, this.#streams], socket => {
+          this.#ports.closed(socket)
+          world.closed(socket)
+        }),
+        ports: this.#ports,
+        admission: parts.gate,
+        inbox,
+        heard: event => this.#heard(event),
+      })
+      return world
+    })
+    this.#inbox.attach(this.#shard)
+  }
+
+  get udp(): OpenedUdp['kind'] {
+    return this.#udp.kind
+  }
+
+  /** Why UDP is not native although it might have been. */
+  get fellBack(): string | undefined {
+    return this.#udp.fellBack
+  }
+
+  get gauges(): Gauges {
+    return {
+      sockets: this.#ids.open,
+      connections: this.#streams.open,
+      ports: this.#ports.inUse,
+      faults: this.#inbox.faults,
+    }
+  }
+
+  /** Binds a listener, or adopts `fd`. */
+  listen(
+    { transport, address }: Listener,
+    done: (error: NodeJS.ErrnoException | null, local?: Address) => void,
+    fd?: number,
+  ): void {
+    const adopted = fd === undefined ? {} : { fd }
+    if (transport === 'udp') {
+      const bind = { address, purpose: 'listener', ...adopted } as const
+      this.#udp.transport.bind(bind, (error, bound) => done(error, bound?.local))
+    } else {
+      this.#streams.listen({ address, transport, ...adopted }, done)
+    }
+  }
+
+  /** Binds a relay address once, as a call would: better to learn now than then that it is not there. */
+  tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void {
+    this.#udp.transport.bind({ address: address(local, 0), purpose: 'relay' }, (error, bound) => {
+      if (bound) this.#udp.transport.close(bound.socket)
+      done(error)
+    })
+  }
+
+  /** Serves TLS with this certificate from now on. */
+  setTls(options: SecureContextOptions): void {
+    this.#streams.setTls(options)
+  }
+
+  /** Applies settings, and the machine's addresses, under live allocations. */
+  configure(settings: Settings, own: readonly Uint8Array[]): void {
+    this.#settings = settings
+    this.#own = own
+    this.#streams.setLimits(settings.limits)
+    this.#shard.configure(this.#relayConfig(), authenticator(settings))
+  }
+
+  /** Once a second. */
+  tick(): void {
+    this.#inbox.tick()
+  }
+
+  drain(): void {
+    this.#shard.drain(true)
+  }
+
+  allocations(): number {
+    let count = 0
+    for (const _ of this.#shard.allocations()) count++
+    return count
+  }
+
+  /** Ends every allocation; each is told as closed with the reason `stopped`. */
+  closeAllocations(): void {
+    for (const { id } of [...this.#shard.allocations()]) {
+      this.#inbox.guard('stop', () => this.#shard.revoke(id, 'stopped'))
+    }
+  }
+
+  closeSockets(): void {
+    this.#streams.stop()
+    this.#udp.transport.stop()
+  }
+
+  #heard(event: Event): void {
+    if (event.kind === 'opened' || event.kind === 'closed') {
+      const opened = event.kind === 'opened'
+      this.#parts.counters.add(opened ? Counter.allocationOpened : Counter.allocationClosed)
+      // A connection with an allocation may be silent for as long as that lives.
+      if (isStream(event.via)) this.#streams.keepClient(event.client, opened)
+    }
+    this.#parts.heard(event)
+  }
+
+  #relayConfig(): RelayConfig {
+    const { relays, shared } = this.#parts
+    const settings = this.#settings
+    const { listen } = settings
+    const metrics = settings.metrics ? [settings.metrics.listen] : []
+    const config = relayConfig(settings, {
+      dontFragment: this.#udp.transport.dontFragment,
+      own: this.#own,
+      relayed: relays.map(relay => relay.public),
+      endpoints: [...endpointsOf(listen, this.#own), ...seenFromOutside(listen, relays), ...metrics],
+    })
+    return shared ? { ...config, siblings: shared.ports.siblings(shared.number) } : config
+  }
+}
+
+/** Our listeners as the other side of a 1:1 NAT sees them. */
+function seenFromOutside(listen: Settings['listen'], relays: readonly RelayAddress[]): Address[] {
+  return listen.flatMap(listener => relays.map(relay => address(relay.public, listener.address.port)))
+}

@@ -1,0 +1,215 @@
+import type { SecureContextOptions } from 'node:tls'
+import type { Log } from '../admin/log.ts'
+import { address } from '../base/address.ts'
+import { COUNTERS_LENGTH, type CounterReader, CounterSum, Counters } from '../base/counters.ts'
+import { SharedMeters } from '../base/shared-meters.ts'
+import type { Listener, Settings } from '../config/settings.ts'
+import type { Event, RejectReason } from '../core/event.ts'
+import { monotonicClock, readClock } from '../net/clock.ts'
+import { type ListenerGroup, openGroup } from '../net/native-group.ts'
+import { PortDirectory } from '../net/port-directory.ts'
+import type { RelayAddress } from '../net/relay-addresses.ts'
+import { CROWD_SEED, SharedCrowd } from '../net/shared-crowd.ts'
+import type { Admission } from './admission.ts'
+import type { Crew } from './crew.ts'
+import { GAUGES_OCTETS, type Gauges, readGauges, sumGauges } from './gauges.ts'
+import type { Listen } from './listeners.ts'
+import type { Start } from './protocol.ts'
+import { random } from './relay-config.ts'
+import { ShardBook } from './shard-book.ts'
+import { type Spawn, spawnThread } from './spawn.ts'
+import { StartError } from './start-error.ts'
+import { WorkerPlace } from './worker-place.ts'
+
+/** Token buckets that there can be: users with a bit rate who call at one moment, homeservers, and the total. */
+const BUCKETS = 1 << 17
+/** Milliseconds that workers have to stop. */
+const PATIENCE = 3000
+
+export interface WorkerCrewParts {
+  readonly size: number
+  readonly log: Log
+  readonly relays: readonly RelayAddress[]
+  /** IP addresses of this machine's interfaces. */
+  readonly own: readonly Uint8Array[]
+  readonly admission: Admission
+  readonly heard: (event: Event) => void
+  readonly rejected: (why: RejectReason, count: number) => void
+  readonly spawn?: Spawn
+  readonly openGroup?: typeof openGroup
+}
+
+/**
+ * Several stations, each in a worker thread with sockets, table and core of
+ * its own. This thread owns the listening sockets, of which every worker reads
+ * its own (SO_REUSEPORT), and the books; it relays nothing.
+ *
+ * A worker that breaks is replaced by one that adopts the same sockets. Its
+ * calls are lost and what they held is given back; to those of the other
+ * workers nothing happens, as the kernel sends each client where it always did.
+ */
+export class WorkerCrew implements Crew {
+  readonly udp = 'native'
+  readonly fellBack = undefined
+  readonly counters: CounterReader
+  readonly listen: Listen
+  readonly #parts: WorkerCrewParts
+  readonly #places: readonly WorkerPlace[]
+  readonly #groups: { readonly listener: Listener; readonly group: ListenerGroup }[] = []
+  readonly #book: ShardBook
+  #settings: Settings
+  #own: readonly Uint8Array[]
+  #certificate: SecureContextOptions | undefined
+  #draining = false
+  #closing = false
+  #closed: (() => void) | undefined
+
+  constructor(settings: Settings, parts: WorkerCrewParts) {
+    const { size, log, relays, heard, rejected } = parts
+    this.#parts = parts
+    this.#settings = settings
+    this.#own = parts.own
+    this.listen = (listener, done) => this.#listen(listener, done)
+
+    const ports = new PortDirectory(relays, settings.relay.ports)
+    const clock = readClock()
+    const meters = new SharedMeters(new SharedArrayBuffer(SharedMeters.octets(BUCKETS)), clock.time)
+    const crowd = new SharedArrayBuffer(SharedCrowd.octets(size))
+    const crowdSeed = Buffer.alloc(CROWD_SEED)
+    random(crowdSeed)
+    this.#book = new ShardBook(settings, { ...parts, shards: size, meters, clock: monotonicClock })
+
+    this.#places = Array.from({ length: size }, (_, index) => {
+      const memory = {
+        counters: new SharedArrayBuffer(COUNTERS_LENGTH * 8),
+        gauges: new SharedArrayBuffer(GAUGES_OCTETS),
+        meters: meters.memory,
+        metersEpoch: clock.time,
+        ports: ports.memory,
+        crowd,
+        crowdSeed: Uint8Array.from(crowdSeed),
+      }
+      return new WorkerPlace(index, {
+        log,
+        memory,
+        spawn: parts.spawn ?? spawnThread,
+        start: (): Start => ({
+          index,
+          settings: this.#settings,
+          own: this.#own,
+          relays,
+          listening: this.#groups.map(({ listener, group }) => ({ listener, fd: group.at(index) })),
+          certificate: this.#certificate,
+          draining: this.#draining,
+          clock,
+          memory,
+        }),
+        heard,
+        rejected,
+        book: this.#book,
+        gone: () => {
+          ports.clear(index + 1)
+          SharedCrowd.clear(crowd, index)
+          if (this.#closing) this.#left()
+        },
+      })
+    })
+    this.counters = new CounterSum(
+      this.#places.map(place => new Counters(new Float64Array(place.memory.counters))),
+    )
+  }
+
+  get gauges(): Gauges {
+    return sumGauges(this.#places.map(place => readGauges(place.memory.gauges)))
+  }
+
+  get missing(): number {
+    return this.#places.filter(place => !place.ready).length
+  }
+
+  async assemble(): Promise<void> {
+    await Promise.all(this.#places.map(place => place.open()))
+  }
+
+  tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void {
+    try {
+      this.#openGroup({ transport: 'udp', address: address(local, 0) }, 0).close()
+      done(null)
+    } catch (error) {
+      done(error as NodeJS.ErrnoException)
+    }
+  }
+
+  setTls(options: SecureContextOptions): void {
+    this.#certificate = options
+    for (const place of this.#places) place.post({ kind: 'certificate', options })
+  }
+
+  configure(settings: Settings, own: readonly Uint8Array[]): void {
+    this.#settings = settings
+    this.#own = own
+    const meters = this.#book.configure(settings)
+    for (const [index, place] of this.#places.entries()) {
+      place.post({ kind: 'configure', settings, own, meters: meters[index]! })
+    }
+  }
+
+  /** Nothing: workers have clocks of their own. */
+  tick(): void {}
+
+  drain(): void {
+    this.#draining = true
+    for (const place of this.#places) place.post({ kind: 'drain' })
+  }
+
+  allocations(): number {
+    return this.#book.allocations
+  }
+
+  /** Nothing yet: workers end their allocations when they close. */
+  closeAllocations(): void {}
+
+  closeSockets(): void {
+    if (this.#closing) return
+    this.#closing = true
+    for (const place of this.#places) place.close()
+    for (const { group } of this.#groups) group.close()
+    setTimeout(() => {
+      for (const place of this.#places) place.terminate()
+    }, PATIENCE).unref()
+  }
+
+  closed(done: () => void): void {
+    this.#closed = done
+    this.#left()
+  }
+
+  #left(): void {
+    if (!this.#closed || this.#places.some(place => place.alive)) return
+    const done = this.#closed
+    this.#closed = undefined
+    done()
+  }
+
+  #listen(listener: Listener, done: Parameters<Listen>[1]): void {
+    let group: ListenerGroup
+    try {
+      group = this.#openGroup(listener, this.#places.length)
+    } catch (error) {
+      done(error as NodeJS.ErrnoException)
+      return
+    }
+    this.#groups.push({ listener, group })
+    for (const [index, place] of this.#places.entries()) {
+      place.post({ kind: 'listen', on: { listener, fd: group.at(index) } })
+    }
+    done(null, group.local)
+  }
+
+  #openGroup({ transport, address }: Listener, size: number): ListenerGroup {
+    const open = this.#parts.openGroup ?? openGroup
+    const group = open(address, size, transport === 'udp' ? 'udp' : 'tcp')
+    if (typeof group === 'string') throw new StartError(group)
+    return group
+  }
+}

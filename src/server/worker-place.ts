@@ -1,0 +1,156 @@
+import type { Log } from '../admin/log.ts'
+import type { Event, RejectReason } from '../core/event.ts'
+import { monotonicClock } from '../net/clock.ts'
+import { BackOff } from './back-off.ts'
+import { readGauges, writeGauges } from './gauges.ts'
+import type { FromWorker, SharedMemory, Start, ToWorker } from './protocol.ts'
+import type { ShardBook } from './shard-book.ts'
+import type { Hand, Spawn } from './spawn.ts'
+import { StartError } from './start-error.ts'
+
+export interface WorkerPlaceParts {
+  readonly log: Log
+  readonly memory: SharedMemory
+  readonly spawn: Spawn
+  /** What a worker that starts now has to know. */
+  readonly start: () => Start
+  readonly book: ShardBook
+  readonly heard: (event: Event) => void
+  readonly rejected: (why: RejectReason, count: number) => void
+  /** Is told when a worker has gone, and everything it had open. */
+  readonly gone: () => void
+  readonly now?: () => number
+  readonly later?: (run: () => void, milliseconds: number) => void
+}
+
+/**
+ * The place of one worker: whoever has it reads the same sockets and writes
+ * the same counters. When one breaks, what it held in the books is given back,
+ * and the next takes the place.
+ */
+export class WorkerPlace {
+  readonly memory: SharedMemory
+  readonly #index: number
+  readonly #parts: WorkerPlaceParts
+  readonly #now: () => number
+  readonly #later: (run: () => void, milliseconds: number) => void
+  readonly #backOff = new BackOff()
+  #hand: Hand | undefined
+  #ready = false
+  #closing = false
+  #opening: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
+
+  constructor(index: number, parts: WorkerPlaceParts) {
+    this.#index = index
+    this.#parts = parts
+    this.memory = parts.memory
+    this.#now = parts.now ?? (() => monotonicClock.now())
+    this.#later = parts.later ?? ((run, milliseconds) => void setTimeout(run, milliseconds))
+  }
+
+  /** A worker is here and has taken over what it has to. */
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  get alive(): boolean {
+    return this.#hand !== undefined
+  }
+
+  /** Starts the first worker. Rejects with a `StartError` if that one breaks. */
+  open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#opening = { resolve, reject }
+      this.#spawn()
+    })
+  }
+
+  /** Nothing, where there is no worker: the next one starts with what it has to know. */
+  post(message: ToWorker): void {
+    this.#hand?.post([message])
+  }
+
+  /** Has the worker end its calls and go; nobody takes the place again. */
+  close(): void {
+    this.#closing = true
+    this.post({ kind: 'stop' })
+  }
+
+  terminate(): void {
+    this.#hand?.terminate()
+  }
+
+  #spawn(): void {
+    if (this.#closing) return
+    this.#backOff.started(this.#now())
+    this.#hand = this.#parts.spawn(this.#parts.start(), {
+      messages: messages => this.#take(messages),
+      gone: error => this.#gone(error),
+    })
+  }
+
+  #take(messages: readonly FromWorker[]): void {
+    const answers: ToWorker[] = []
+    for (const message of messages) this.#takeOne(message, answers)
+    if (answers.length > 0) this.#hand?.post(answers)
+  }
+
+  #takeOne(message: FromWorker, answers: ToWorker[]): void {
+    const { book, heard, rejected, log } = this.#parts
+    const index = this.#index
+    switch (message.kind) {
+      case 'ready':
+        this.#ready = true
+        this.#opening?.resolve()
+        this.#opening = undefined
+        return
+      case 'claim':
+        answers.push(book.claim(index, message.ask))
+        return
+      case 'confirmed':
+        book.confirm(index, message.allocation)
+        return
+      case 'released':
+        book.release(index, message.allocation)
+        return
+      case 'unreserved':
+        book.unreserve(index, message.owner, message.client)
+        return
+      case 'told':
+        heard(book.told(index, message.event))
+        return
+      case 'rejected':
+        rejected(message.why, message.count)
+        return
+      case 'log':
+        log.limited(message.limit, message.level, message.message, () => message.fields)
+        return
+    }
+  }
+
+  #gone(error: Error | undefined): void {
+    const { book, heard, gone, log, memory } = this.#parts
+    this.#hand = undefined
+    this.#ready = false
+    const lost = book.lose(this.#index, this.#now())
+    for (const event of lost) heard(event)
+    const { faults } = readGauges(memory.gauges)
+    writeGauges(memory.gauges, { sockets: 0, connections: 0, ports: 0, faults })
+    gone()
+    if (this.#opening) {
+      this.#closing = true
+      this.#opening.reject(new StartError(`a worker did not start: ${error?.message ?? 'it ended'}`))
+      this.#opening = undefined
+    }
+    if (this.#closing) return
+    const wait = this.#backOff.broke(this.#now())
+    log.error('a worker broke and is replaced; please report it', {
+      worker: this.#index,
+      error: error?.stack ?? error?.message,
+      callsLost: lost.length,
+      seconds: wait / 1000,
+    })
+    if (wait === 0) this.#spawn()
+    else this.#later(() => this.#spawn(), wait)
+  }
+}

@@ -1,0 +1,131 @@
+import assert from 'node:assert'
+import { parentPort, workerData } from 'node:worker_threads'
+import { FloodGate } from '../admin/flood-gate.ts'
+import { Counters } from '../base/counters.ts'
+import { SharedMeters } from '../base/shared-meters.ts'
+import type { Time } from '../base/time.ts'
+import { alignedClock } from '../net/clock.ts'
+import { duplicate } from '../net/native-group.ts'
+import { PortDirectory } from '../net/port-directory.ts'
+import { SharedCrowd } from '../net/shared-crowd.ts'
+import { writeGauges } from './gauges.ts'
+import type { FaultLog } from './guarded-inbox.ts'
+import { Outbox } from './outbox.ts'
+import type { Listening, Start, ToWorker } from './protocol.ts'
+import { RemoteGate } from './remote-gate.ts'
+import { Station } from './station.ts'
+
+/*
+ * A worker: one station, and the thread around it. Everything it has to decide
+ * with others it asks of the main thread; everything it shares with them is in
+ * memory that all see. A fault that nothing catches ends it, and another takes
+ * its place.
+ */
+
+assert(parentPort, 'this is a worker and no program')
+const port = parentPort
+const start = workerData as Start
+const { index, memory } = start
+
+const outbox = new Outbox({ post: messages => port.postMessage(messages) })
+const gate = new RemoteGate(message => outbox.push(message))
+const clock = alignedClock(start.clock)
+let { settings } = start
+
+const station = new Station(settings, {
+  log: faultLog(),
+  clock,
+  counters: new Counters(new Float64Array(memory.counters)),
+  relays: start.relays,
+  own: start.own,
+  gate,
+  heard: event => {
+    // For the log alone, and only where it is written.
+    const detail = event.kind === 'permitted' || event.kind === 'bound'
+    if (!detail || settings.log.level === 'debug' || settings.log.level === 'trace') outbox.tell(event)
+  },
+  shared: {
+    number: index + 1,
+    meters: new SharedMeters(memory.meters, memory.metersEpoch as Time),
+    buckets: gate,
+    ports: new PortDirectory(start.relays, settings.relay.ports, memory.ports),
+    crowd: new SharedCrowd(
+      memory.crowd,
+      index,
+      memory.crowdSeed,
+      settings.limits.connections,
+      settings.limits.connectionsPerAddress,
+    ),
+  },
+})
+
+if (start.certificate) station.setTls(start.certificate)
+for (const on of start.listening) listen(on)
+if (start.draining) station.drain()
+setInterval(() => {
+  station.tick()
+  gauge()
+}, 1000).unref()
+port.on('message', (messages: readonly ToWorker[]) => {
+  for (const message of messages) take(message)
+  gauge()
+})
+gauge()
+outbox.push({ kind: 'ready' })
+
+function take(message: ToWorker): void {
+  switch (message.kind) {
+    case 'listen':
+      listen(message.on)
+      return
+    case 'admitted':
+      gate.admitted(message.allocation, message.meters)
+      return
+    case 'refused':
+      gate.refused(message.allocation, { code: message.code, why: message.why })
+      return
+    case 'configure':
+      settings = message.settings
+      gate.setMeters(message.meters)
+      station.configure(settings, message.own)
+      return
+    case 'certificate':
+      station.setTls(message.options)
+      return
+    case 'drain':
+      station.drain()
+      return
+    case 'stop':
+      station.closeAllocations()
+      station.closeSockets()
+      gauge()
+      outbox.flush()
+      port.close()
+      setImmediate(() => process.exit(0))
+      return
+  }
+}
+
+/** Reads a listener that the main thread has bound. */
+function listen({ listener, fd }: Listening): void {
+  const taken = (error: Error | null) => {
+    if (error) throw error
+  }
+  station.listen(listener, taken, duplicate(fd))
+}
+
+function gauge(): void {
+  writeGauges(memory.gauges, station.gauges)
+}
+
+/** Tells the main thread of faults, the first few in a while. The gauge counts them all. */
+function faultLog(): FaultLog {
+  const few = new FloodGate()
+  return {
+    limited: (limit, level, message, fields = () => ({})) => {
+      few.sweep(clock.now())
+      if (!few.pass(limit, clock.now())) return
+      outbox.push({ kind: 'log', limit, level, message, fields: { worker: index, ...fields() } })
+    },
+  }
+}

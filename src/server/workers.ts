@@ -1,0 +1,52 @@
+import { availableParallelism, totalmem } from 'node:os'
+import type { Settings } from '../config/settings.ts'
+import { loadAddon } from '../net/native-addon.ts'
+import { StartError } from './start-error.ts'
+
+/** What decides how many workers a machine is good for. */
+export interface Machine {
+  /** Cores that this process may use. */
+  readonly cores: number
+  /** Octets of memory that this process may use. */
+  readonly memory: number
+  /** Why the native transport cannot be loaded; undefined where it can. */
+  readonly lacksNative: string | undefined
+}
+
+/** One thread relays more than most uplinks carry, so a small machine is better off without further ones. */
+const CORES_FOR_SEVERAL = 4
+const MEMORY_FOR_SEVERAL = 1.5 * 2 ** 30
+const MOST = 8
+
+/**
+ * Tells how many shards relay: 1 is the main thread itself. Throws a
+ * `StartError` when several are asked for and cannot be had: their sockets
+ * need SO_REUSEPORT, which only the native transport has.
+ */
+export function workersFor(
+  { workers, udp }: Pick<Settings, 'workers' | 'udp'>,
+  machine: Machine = thisMachine(),
+): number {
+  const { cores, memory, lacksNative } = machine
+  const obstacle = udp === 'dgram' ? 'udp is "dgram"' : lacksNative
+  if (workers === 'auto') {
+    if (obstacle || cores < CORES_FOR_SEVERAL || memory < MEMORY_FOR_SEVERAL) return 1
+    // The kernel's own work for the traffic needs the other half.
+    return Math.min(MOST, Math.floor(cores / 2))
+  }
+  if (workers > 1 && obstacle) {
+    throw new StartError(
+      `workers is ${workers}, but only the native UDP transport can share listeners between threads, and ${obstacle}; set workers to "auto" or 1`,
+    )
+  }
+  return workers
+}
+
+function thisMachine(): Machine {
+  const addon = loadAddon()
+  return {
+    cores: availableParallelism(),
+    memory: Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem()),
+    lacksNative: typeof addon === 'string' ? addon : undefined,
+  }
+}
