@@ -1,4 +1,5 @@
 import yargs, { type Argv } from 'yargs'
+import { benchOptions } from './bench-options.ts'
 import type { Context } from './context.ts'
 import { UsageError } from './io.ts'
 
@@ -107,6 +108,12 @@ function commandLine(
           .example('$0 snippet synapse', examples.snippet)
           .example('$0 snippet synapse --secret-file /etc/synapse/turn-secret', examples.secretFile),
       runs(async options => (await import('./snippet.ts')).snippet(options, context)),
+    )
+    .command(
+      'bench',
+      texts.commands.bench,
+      command => benchOptions(command, language, text.json),
+      runs(async options => (await import('./bench.ts')).bench(options, context, version)),
     )
     .completion('completion', texts.commands.completion)
     .option('lang', { describe: text.lang, choices: ['en', 'de'], requiresArg: true })

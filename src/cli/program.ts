@@ -70,7 +70,15 @@ function explain(error: unknown, argv: readonly string[], { io, language, texts 
   return Exit.failed
 }
 
-const COMMANDS: readonly string[] = ['serve', 'init', 'validate', 'credentials', 'snippet', 'completion']
+const COMMANDS: readonly string[] = [
+  'serve',
+  'init',
+  'validate',
+  'credentials',
+  'snippet',
+  'bench',
+  'completion',
+]
 
 function version(): string {
   const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')

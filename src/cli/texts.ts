@@ -5,7 +5,7 @@ export interface Texts {
   readonly program: string
   readonly epilogue: string
   readonly commands: Readonly<
-    Record<'serve' | 'init' | 'validate' | 'credentials' | 'snippet' | 'completion', string>
+    Record<'serve' | 'init' | 'validate' | 'credentials' | 'snippet' | 'bench' | 'completion', string>
   >
   readonly options: Readonly<
     Record<
@@ -82,6 +82,7 @@ Environment: TACITURN_CONFIG names the configuration, TACITURN_STATE the state f
     validate: 'check a configuration: where it is wrong, and how to mend it',
     credentials: 'issue a time-limited credential, as a homeserver would',
     snippet: 'print the lines that tell another program of this relay',
+    bench: 'put a load on a relay, its own or another, and report what it carried',
     completion: 'print a completion script for bash or zsh',
   },
   options: {
@@ -174,6 +175,7 @@ Umgebung: TACITURN_CONFIG nennt die Konfiguration, TACITURN_STATE den Zustandsor
     validate: 'eine Konfiguration prüfen: wo sie falsch ist und wie das zu beheben ist',
     credentials: 'einen befristeten Zugang ausstellen, wie es ein Homeserver täte',
     snippet: 'die Zeilen ausgeben, die einem anderen Programm dieses Relay nennen',
+    bench: 'ein Relay belasten, ein eigenes oder ein anderes, und berichten, was es trug',
     completion: 'ein Skript zur Vervollständigung in bash oder zsh ausgeben',
   },
   options: {

@@ -1,0 +1,271 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { basename } from 'node:path'
+import { parseIp } from '../base/address.ts'
+import { parseDuration } from '../config/duration.ts'
+import { Fault as BadValue } from '../config/fault.ts'
+import { fill } from '../config/messages.ts'
+import { bench as runBench } from '../load/bench.ts'
+import { type Fault, LoadError } from '../load/fault.ts'
+import { html } from '../load/html.ts'
+import { LONGEST_PAYLOAD, PAYLOAD_HEADER } from '../load/payload.ts'
+import type { Profile } from '../load/profile.ts'
+import type { ClientTransport, Credentials, Direction } from '../load/protocol.ts'
+import { type Report, readReport, type Scenario, type ServerReport } from '../load/report.ts'
+import { type Contestant, coturn, ownRelay, type RemoteOptions, remote } from '../load/servers.ts'
+import { table } from '../load/table.ts'
+import { BENCH_TEXTS, type BenchTexts } from './bench-texts.ts'
+import { absolute, type Context } from './context.ts'
+import { CommandError, Exit, type Io, painter } from './io.ts'
+import { Progress } from './progress.ts'
+
+export interface BenchOptions {
+  readonly profile: Profile
+  readonly transport?: ClientTransport | undefined
+  readonly channels?: boolean | undefined
+  readonly indications?: boolean | undefined
+  readonly direction: Direction
+  readonly allocations?: number | undefined
+  readonly rate?: number | undefined
+  readonly search?: boolean | undefined
+  readonly duration: string
+  readonly rounds?: number | undefined
+  readonly size?: number | undefined
+  readonly burst: number
+  readonly open?: number | undefined
+  readonly server?: string | undefined
+  readonly user?: string | undefined
+  readonly 'password-file'?: string | undefined
+  readonly 'secret-file'?: string | undefined
+  readonly insecure: boolean
+  readonly pid?: number | undefined
+  readonly 'peer-address'?: string | undefined
+  readonly against?: string | undefined
+  readonly workers?: number | undefined
+  readonly udp: 'auto' | 'native' | 'dgram'
+  readonly generators?: number | undefined
+  readonly offload: boolean
+  readonly json: boolean
+  readonly html?: string | undefined
+  readonly compare?: readonly string[] | undefined
+}
+
+const DEFAULT_ALLOCATIONS = 20
+const DEFAULT_OPEN = 1000
+/** Seconds that starting, opening and searching take, about; for the progress bar. */
+const EXPECTED = { start: 5, search: 32, around: 1.5 }
+/** What a shell reports of a program that was interrupted. */
+const INTERRUPTED = 130
+
+/** Loads a relay, or two in turns, and prints what each carried. */
+export async function bench(options: BenchOptions, context: Context, version: string): Promise<number> {
+  const { io, language } = context
+  const texts = BENCH_TEXTS[language]
+  const where = options.server === undefined ? undefined : readServer(options, texts)
+  const scenario = readScenario(options, where?.transport ?? options.transport ?? 'udp', context)
+  const earlier = (options.compare ?? []).flatMap(file => readEarlier(file, io, texts))
+  const peerIp = options['peer-address']
+  if (peerIp !== undefined && !parseIp(peerIp)) throw new CommandError(texts.badAddress(peerIp), Exit.usage)
+  const contestants = where
+    ? [remote({ ...where, credentials: readCredentials(options, io, texts) })]
+    : startable(options, scenario, version, texts)
+  const rounds = whole('rounds', options.rounds ?? (options.against === undefined ? 1 : 3), 1, 99, texts)
+
+  const report = await whileInterruptible(texts, signal => {
+    const perRound = expectedSeconds(scenario)
+    const progress = new Progress(io, perRound * rounds * contestants.length)
+    const plays = rounds * contestants.length
+    return runBench({
+      program: version,
+      scenario,
+      contestants,
+      rounds,
+      // The transports of relay and generator are not the same thing, but who insists on dgram means both.
+      udp: options.udp === 'dgram' ? 'dgram' : 'auto',
+      peerIp,
+      signal,
+      tell: (server, round, step) => {
+        const turn = round * contestants.length + contestants.findIndex(({ name }) => name === server)
+        progress.tell(`${texts.round(server, round + 1, rounds)}: ${texts.step(step)}`, turn / plays)
+      },
+    }).finally(() => progress.stop())
+  })
+
+  const servers = [...report.servers, ...earlier]
+  if (options.html !== undefined) writeHtml(options.html, html(report, servers, language), io, texts)
+  if (options.json) io.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
+  else io.stdout.write(table(report, servers, language, painter(io.stdout, io.env)))
+  return report.warnings.some(warning => warning.kind === 'errors') ? Exit.failed : Exit.ok
+}
+
+function readScenario(options: BenchOptions, transport: ClientTransport, context: Context): Scenario {
+  const texts = BENCH_TEXTS[context.language]
+  const { profile, direction, rate, offload } = options
+  const isOurs = options.server === undefined
+  // Whoever says how much, or points at a relay that may have other users, wants no more than that.
+  const isOpenEnded = isOurs && profile !== 'flood' && rate === undefined && options.allocations === undefined
+  const seconds = parseDuration(options.duration, { min: 1, max: 86_400 })
+  if (seconds instanceof BadValue) {
+    const [what] = fill(seconds.key, seconds.values, context.language)
+    throw new CommandError(`--duration: ${what}`, Exit.usage)
+  }
+  const burst = whole('burst', options.burst, 1, 64, texts)
+  const allocations = whole('allocations', options.allocations ?? DEFAULT_ALLOCATIONS, 1, 100_000, texts)
+  const cores = availableParallelism()
+  const generators = whole(
+    'generators',
+    options.generators ?? Math.max(1, Math.min(4, Math.floor(cores / 2), allocations)),
+    1,
+    64,
+    texts,
+  )
+  return {
+    profile,
+    transport,
+    method: options.indications ? 'indications' : 'channels',
+    direction,
+    allocations,
+    rate: rate === undefined ? null : whole('rate', rate, 1, 100_000_000, texts),
+    search: options.search ?? isOpenEnded,
+    seconds,
+    octets: whole('size', options.size ?? (burst > 1 ? 1100 : 172), PAYLOAD_HEADER, LONGEST_PAYLOAD, texts),
+    burst,
+    open: whole('open', options.open ?? (isOurs ? DEFAULT_OPEN : 0), 0, 100_000, texts),
+    workers: options.workers === undefined ? 'auto' : whole('workers', options.workers, 1, 1024, texts),
+    generators,
+    offload,
+  }
+}
+
+function startable(
+  { against, udp }: BenchOptions,
+  { transport, workers }: Scenario,
+  version: string,
+  texts: BenchTexts,
+): Contestant[] {
+  const own = ownRelay({ version, transport, udp, workers })
+  if (against === undefined) return [own]
+  const asked = spawnSync('turnserver', ['--version'], { encoding: 'utf8' })
+  if (asked.error)
+    throw new CommandError(texts.fault({ kind: 'missing', program: 'turnserver' }), Exit.failed)
+  const found = /\d+\.\d+\.\d+\S*/.exec(asked.stdout + asked.stderr)?.[0] ?? ''
+  return [own, coturn({ version: found, transport, workers })]
+}
+
+/** Reads a TURN URI (RFC 7065). */
+function readServer(options: BenchOptions, texts: BenchTexts): Omit<RemoteOptions, 'credentials'> {
+  const given = options.server!
+  const match = /^(turns?):(\[[0-9a-fA-F:.]+\]|[^:?/@\s]+)(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?$/i.exec(
+    given,
+  )
+  if (!match) throw new CommandError(texts.badServer(given), Exit.usage)
+  const [, scheme, host, port, named] = match
+  const isTls = scheme!.toLowerCase() === 'turns'
+  if (isTls && named?.toLowerCase() === 'udp') throw new CommandError(texts.badServer(given), Exit.usage)
+  const transport = isTls
+    ? 'tls'
+    : ((named?.toLowerCase() as 'udp' | 'tcp' | undefined) ?? options.transport ?? 'udp')
+  if (options.transport !== undefined && options.transport !== transport) {
+    throw new CommandError(texts.transportTwice, Exit.usage)
+  }
+  const number = port === undefined ? (transport === 'tls' ? 5349 : 3478) : Number(port)
+  if (number < 1 || number > 65_535) throw new CommandError(texts.badServer(given), Exit.usage)
+  const pid = options.pid === undefined ? undefined : whole('pid', options.pid, 1, 2 ** 22, texts)
+  return { host: host!.replace(/^\[(.*)\]$/, '$1'), port: number, transport, insecure: options.insecure, pid }
+}
+
+function readCredentials(options: BenchOptions, io: Io, texts: BenchTexts): Credentials {
+  const { user } = options
+  const passwordFile = options['password-file']
+  const secretFile = options['secret-file']
+  if (user !== undefined) {
+    const password =
+      passwordFile === undefined ? io.env.TACITURN_BENCH_PASSWORD : readSecret(passwordFile, io, texts)
+    if (!password) throw new CommandError(texts.noCredentials, Exit.usage)
+    return { kind: 'user', username: user, password }
+  }
+  const secret = secretFile === undefined ? io.env.TACITURN_BENCH_SECRET : readSecret(secretFile, io, texts)
+  if (!secret) throw new CommandError(texts.noCredentials, Exit.usage)
+  return { kind: 'secret', secret }
+}
+
+function readSecret(file: string, io: Io, texts: BenchTexts): string {
+  return readText(file, io, texts).replace(/\r?\n$/, '')
+}
+
+/** The servers of an earlier report, under names that tell them from those of this one. */
+function readEarlier(file: string, io: Io, texts: BenchTexts): ServerReport[] {
+  const report: Report | undefined = readReport(readText(file, io, texts))
+  if (!report) throw new CommandError(texts.notReport(file), Exit.usage)
+  return report.servers.map(server => ({ ...server, name: `${server.name} (${basename(file, '.json')})` }))
+}
+
+function readText(file: string, io: Io, texts: BenchTexts): string {
+  try {
+    return readFileSync(absolute(file, io), 'utf8')
+  } catch (error) {
+    throw new CommandError(texts.cannotRead(file, (error as NodeJS.ErrnoException).code ?? ''), Exit.failed)
+  }
+}
+
+function writeHtml(file: string, page: string, io: Io, texts: BenchTexts): void {
+  try {
+    writeFileSync(absolute(file, io), page)
+    io.stderr.write(`${texts.written(file)}\n`)
+  } catch (error) {
+    throw new CommandError(texts.cannotWrite(file, (error as NodeJS.ErrnoException).code ?? ''), Exit.failed)
+  }
+}
+
+/** Runs `work` so that an interruption ends what it has started; explains its faults. */
+async function whileInterruptible<T>(
+  texts: BenchTexts,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const abort = new AbortController()
+  const stop = () => abort.abort()
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  try {
+    return await work(abort.signal)
+  } catch (error) {
+    // The terminal interrupts the relay as well, and that it ended is then no news.
+    const fault: Fault | undefined = abort.signal.aborted
+      ? { kind: 'interrupted' }
+      : error instanceof LoadError
+        ? error.fault
+        : undefined
+    if (!fault) throw error
+    throw new CommandError(texts.fault(fault), exitOf(fault))
+  } finally {
+    process.off('SIGINT', stop)
+    process.off('SIGTERM', stop)
+  }
+}
+
+function exitOf({ kind }: Fault): number {
+  switch (kind) {
+    case 'refused':
+      return Exit.refused
+    case 'silent':
+    case 'connection':
+    case 'name':
+    case 'nothing-relayed':
+      return Exit.unreachable
+    case 'interrupted':
+      return INTERRUPTED
+    default:
+      return Exit.failed
+  }
+}
+
+function expectedSeconds({ search, seconds }: Scenario): number {
+  const runs = search ? 2 : 1
+  return EXPECTED.start + runs * (seconds + EXPECTED.around) + (search ? EXPECTED.search : 0)
+}
+
+function whole(option: string, given: number, least: number, most: number, texts: BenchTexts): number {
+  if (Number.isInteger(given) && given >= least && given <= most) return given
+  throw new CommandError(texts.badNumber(option, least, most), Exit.usage)
+}

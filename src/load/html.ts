@@ -1,0 +1,306 @@
+import { type Axes, barChart, escaped, evenTicks, type Line, lineChart, powerTicks } from './charts.ts'
+import { type Language, REPORT_TEXTS, type ReportTexts } from './figure-texts.ts'
+import { formatFigure, formatMicros, formatRatio, formatShort } from './format.ts'
+import { STYLE } from './html-style.ts'
+import {
+  FIGURES,
+  type FigureKey,
+  type Measurement,
+  type Report,
+  ratio,
+  type ServerReport,
+  type Summary,
+  summarise,
+} from './report.ts'
+import { energyNote, GROUPS } from './table.ts'
+
+/** A server with the colour it has in all charts. */
+interface Series extends ServerReport {
+  readonly number: number
+}
+
+/** Colours that there are; more servers begin again with the first. */
+const COLOURS = 6
+
+/**
+ * Writes a report as one HTML page that needs nothing else: no script, no font,
+ * nothing from the network. `servers` are its own and those it is compared with.
+ */
+export function html(report: Report, servers: readonly ServerReport[], language: Language): string {
+  const texts = REPORT_TEXTS[language]
+  const series = servers.map((server, i) => ({ ...server, number: i % COLOURS }))
+  const sections = [
+    header(report, language, texts),
+    cards(series, language, texts),
+    notes(report, texts),
+    latency(series, language, texts),
+    bars(series, ['serverCpu', 'halfServerCpu'], texts.html.cpu, texts.html.cpuHelp, language, texts),
+    search(series, language, texts),
+    bars(series, ['openCpu', 'openMemory'], texts.html.opening, texts.html.openingHelp, language, texts),
+    figures(series, language, texts),
+    footer(report, language, texts),
+  ]
+  return `<!doctype html>
+<html lang="${language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escaped(`${texts.title}: ${servers.map(({ name }) => name).join(', ')}`)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+${sections.filter(section => section !== '').join('\n')}
+</main>
+</body>
+</html>
+`
+}
+
+function header({ scenario, when, servers }: Report, language: Language, texts: ReportTexts): string {
+  const date = new Date(when).toLocaleString(language, {
+    dateStyle: 'long',
+    timeStyle: 'short',
+    timeZone: 'UTC',
+  })
+  const rounds = Math.max(...servers.map(server => server.rounds.length))
+  return `<header><h1>${escaped(texts.title)}</h1><p>${escaped(texts.load(scenario))}; ${escaped(texts.rounds(rounds))}</p><p class="quiet">${escaped(date)} UTC</p></header>`
+}
+
+/** The figures most asked for, large. */
+function cards(series: readonly Series[], language: Language, texts: ReportTexts): string {
+  const chosen: readonly FigureKey[] = series.some(({ rounds }) =>
+    rounds.some(round => round.search !== null),
+  )
+    ? ['calls', 'packetsPerSecond', 'serverCpu', 'halfP99', 'openMemory']
+    : ['packetsPerSecond', 'megabitsPerSecond', 'serverCpu', 'p99', 'openMemory']
+  const list = chosen.flatMap(key => {
+    const shown = summaries(series, key)
+    if (shown.length === 0) return []
+    const where = key === 'halfP99' ? ` <small>${escaped(texts.html.half)}</small>` : ''
+    const values = shown.map(
+      ({ one, summary }) =>
+        `<div class="big"><i class="dot s${one.number}"></i><b>${escaped(formatFigure(key, summary.median, language))}</b> <span>${escaped(one.name)}</span></div>`,
+    )
+    return [`<div class="card"><h3>${escaped(texts.figures[key])}${where}</h3>${values.join('')}</div>`]
+  })
+  return `<section class="cards">${list.join('')}</section>`
+}
+
+function notes(report: Report, texts: ReportTexts): string {
+  const found = report.servers.flatMap(({ name, rounds }) => {
+    const all = rounds.map(round => round.search).filter(one => one !== null)
+    const middle = all.sort((a, b) => a.best - b.best)[all.length >> 1]
+    return middle
+      ? [`<p><b>${escaped(name)}:</b> ${escaped(texts.found(middle, report.scenario.profile))}</p>`]
+      : []
+  })
+  const items = report.warnings.map(warning => `<li>${escaped(texts.warning(warning))}</li>`)
+  const said =
+    items.length > 0 ? `<ul>${items.join('')}</ul>` : `<p class="quiet">${escaped(texts.html.none)}</p>`
+  return `<section class="note${items.length > 0 ? ' warn' : ''}"><h2>${escaped(texts.html.warnings)}</h2>${said}${found.join('')}</section>`
+}
+
+/** Latency by rarity: each nine more of the share is as wide as the one before. */
+function latency(series: readonly Series[], language: Language, texts: ReportTexts): string {
+  const charts = (['half', 'full'] as const).flatMap(load => {
+    const lines = series.flatMap(one => {
+      const run = middleRun(one, load)
+      return run ? [curve(one, run, language)] : []
+    })
+    if (lines.length === 0) return []
+    const all = lines.flatMap(line => line.points.map(point => point.y))
+    const yTicks = powerTicks(Math.min(...all), Math.max(...all), value => formatMicros(value, language))
+    const axes: Axes = {
+      xLabel: texts.html.share,
+      yLabel: '',
+      xTicks: [0.5, 0.9, 0.99, 0.999, 0.9999].map(share => ({
+        at: rarity(share),
+        text: `${(share * 100).toLocaleString(language, { maximumFractionDigits: 2 })} %`,
+      })),
+      yTicks,
+      x: [0, 4.2],
+      y: [yTicks[0]!.at, yTicks.at(-1)!.at],
+      isLogarithmic: true,
+    }
+    return [`<figure><figcaption>${escaped(texts.html[load])}</figcaption>${lineChart(lines, axes)}</figure>`]
+  })
+  return section(
+    texts.html.latency,
+    texts.html.latencyHelp,
+    `${legend(series)}<div class="pair">${charts.join('')}</div>`,
+  )
+}
+
+function curve(one: Series, run: Measurement, language: Language): Line {
+  return {
+    label: one.name,
+    series: one.number,
+    points: run.latencyCurve
+      .filter(([share]) => share < 1)
+      .map(([share, micros]) => ({
+        x: rarity(share),
+        y: Math.max(1, micros),
+        title: `${(share * 100).toLocaleString(language, { maximumFractionDigits: 2 })} %: ${formatMicros(micros, language)}`,
+      })),
+  }
+}
+
+/** 0 for all packets, 1 for the slowest tenth, 2 for the slowest hundredth. */
+function rarity(share: number): number {
+  return -Math.log10(1 - share)
+}
+
+function search(series: readonly Series[], language: Language, texts: ReportTexts): string {
+  const lines = series.flatMap((one): Line[] => {
+    const middle = middleOf(
+      one.rounds.filter(round => round.search !== null),
+      round => round.search!.best,
+    )?.search
+    if (!middle) return []
+    const points = [...middle.trials]
+      .sort((a, b) => a.tried - b.tried)
+      .map(trial => ({
+        x: trial.tried,
+        y: trial.packetsPerSecond,
+        isHollow: !trial.passed,
+        title: `${trial.tried.toLocaleString(language)}: ${formatFigure('packetsPerSecond', trial.packetsPerSecond, language)}/s, ${formatFigure('loss', trial.loss, language)} ${trial.passed ? texts.html.passed : texts.html.failed}`,
+      }))
+    return [{ label: one.name, series: one.number, points }]
+  })
+  if (lines.length === 0) return ''
+  const most = (pick: (point: { x: number; y: number }) => number) =>
+    Math.max(...lines.flatMap(line => line.points.map(pick)))
+  const write = (value: number) => formatShort(value, language)
+  const xTicks = evenTicks(
+    most(point => point.x),
+    write,
+  )
+  const yTicks = evenTicks(
+    most(point => point.y),
+    write,
+  )
+  const unit = series.some(({ rounds }) => rounds.some(round => round.search?.unit === 'allocations'))
+    ? 'allocations'
+    : texts.figures.packetsPerSecond
+  const chart = lineChart(lines, {
+    xLabel: `${texts.html.offered}: ${unit}`,
+    yLabel: texts.html.delivered,
+    xTicks,
+    yTicks,
+    x: [0, xTicks.at(-1)!.at],
+    y: [0, yTicks.at(-1)!.at],
+    isLogarithmic: false,
+  })
+  return section(texts.html.search, texts.html.searchHelp, `${legend(series)}<figure>${chart}</figure>`)
+}
+
+function bars(
+  series: readonly Series[],
+  keys: readonly FigureKey[],
+  title: string,
+  help: string,
+  language: Language,
+  texts: ReportTexts,
+): string {
+  const charts = keys.flatMap(key => {
+    const shown = summaries(series, key).map(({ one, summary }) => ({
+      label: one.name,
+      value: summary.median,
+      least: summary.least,
+      most: summary.most,
+      text: formatFigure(key, summary.median, language),
+      series: one.number,
+    }))
+    if (shown.length === 0 || shown.every(bar => bar.value <= 0)) return []
+    const half = key.startsWith('half')
+      ? texts.html.half
+      : keys.length > 1 && key === 'serverCpu'
+        ? texts.html.full
+        : undefined
+    const caption = half ?? texts.figures[key]
+    return [`<figure><figcaption>${escaped(caption)}</figcaption>${barChart(shown)}</figure>`]
+  })
+  return charts.length === 0 ? '' : section(title, help, `<div class="pair">${charts.join('')}</div>`)
+}
+
+/** Everything in numbers: the medians, and what lies between least and most. */
+function figures(series: readonly Series[], language: Language, texts: ReportTexts): string {
+  const [first, second] = series
+  const rows = GROUPS.flatMap(({ name, keys }) => {
+    const shown = keys.flatMap(key => {
+      const figure = FIGURES.find(one => one.key === key)!
+      const cells = series.map(one => summarise(figure, one.rounds))
+      if (cells.every(cell => cell === undefined) && key !== 'joules') return []
+      const factor = first && second ? ratio(figure, first, second) : undefined
+      const estimate = key === 'callsPerCore' ? ` <small>(${escaped(texts.estimate)})</small>` : ''
+      const values = cells.map(
+        cell => `<td>${cell ? value(key, cell, language) : escaped(texts.unknown)}</td>`,
+      )
+      const last = second ? `<td>${factor === undefined ? '' : formatRatio(factor, language)}</td>` : ''
+      return [
+        `<tr><th scope="row">${escaped(texts.figures[key])}${estimate}</th>${values.join('')}${last}</tr>`,
+      ]
+    })
+    const heading = `<tr class="group"><th colspan="${series.length + (second ? 2 : 1)}">${escaped(texts.groups[name])}</th></tr>`
+    return shown.length === 0 ? [] : [heading, ...shown]
+  })
+  const heads = series.map(
+    one =>
+      `<th scope="col"><i class="dot s${one.number}"></i>${escaped(one.name)}<small>${escaped(one.detail)}</small></th>`,
+  )
+  const last = second ? `<th scope="col">${escaped(texts.ratio(first!.name, second.name))}</th>` : ''
+  return section(
+    texts.html.all,
+    '',
+    `<div class="scroll"><table><thead><tr><th>${escaped(texts.html.figure)}</th>${heads.join('')}${last}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`,
+  )
+}
+
+function value(key: FigureKey, { median, least, most }: Summary, language: Language): string {
+  const text = escaped(formatFigure(key, median, language))
+  if (least === most) return text
+  return `${text}<small>${escaped(`${formatFigure(key, least, language)} – ${formatFigure(key, most, language)}`)}</small>`
+}
+
+function footer(report: Report, language: Language, texts: ReportTexts): string {
+  const { machine, program, generator, scenario } = report
+  const memory = `${(machine.memoryOctets / 2 ** 30).toLocaleString(language, { maximumFractionDigits: 1 })} GiB`
+  const about = [machine.model, machine.processor, `${machine.cores} × CPU`, memory, machine.architecture]
+    .filter(text => text !== null)
+    .join(', ')
+  const software = `Linux ${machine.kernel}, Node.js ${machine.node}${machine.governor ? `, ${machine.governor}` : ''}`
+  const load = `${scenario.generators} × ${generator.udp}${scenario.offload ? ', offload' : ''}, SO_RCVBUF ${Math.round(generator.receiveBuffer / 1024)} KiB`
+  const energy = energyNote(report, language)
+    .filter(text => text !== '')
+    .map(text => `<p>${escaped(text)}</p>`)
+  return `<footer><p><b>${escaped(texts.html.machine)}:</b> ${escaped(about)}; ${escaped(software)}</p><p><b>${escaped(texts.html.how)}:</b> ${escaped(load)}</p>${energy.join('')}<p>${escaped(texts.html.made)} taciturn ${escaped(program)}</p></footer>`
+}
+
+function section(title: string, help: string, content: string): string {
+  return `<section><h2>${escaped(title)}</h2>${help === '' ? '' : `<p class="quiet">${escaped(help)}</p>`}${content}</section>`
+}
+
+function legend(series: readonly Series[]): string {
+  const items = series.map(one => `<span><i class="dot s${one.number}"></i>${escaped(one.name)}</span>`)
+  return `<p class="legend">${items.join('')}</p>`
+}
+
+function summaries(series: readonly Series[], key: FigureKey): { one: Series; summary: Summary }[] {
+  const figure = FIGURES.find(one => one.key === key)!
+  return series.flatMap(one => {
+    const summary = summarise(figure, one.rounds)
+    return summary ? [{ one, summary }] : []
+  })
+}
+
+/** The round in the middle stands for all of them. */
+function middleRun({ rounds }: ServerReport, load: 'full' | 'half'): Measurement | undefined {
+  const runs = rounds.map(round => round[load]).filter(run => run !== null)
+  return middleOf(runs, run => run.latencyMicros.p99)
+}
+
+function middleOf<T>(all: readonly T[], by: (one: T) => number): T | undefined {
+  return [...all].sort((a, b) => by(a) - by(b))[all.length >> 1]
+}

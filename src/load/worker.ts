@@ -1,0 +1,59 @@
+import { LoadError } from './fault.ts'
+import { Generator } from './generator.ts'
+import type { Answer, Ask } from './protocol.ts'
+
+/*
+ * A generator in a process of its own, so that what it costs is nobody else's
+ * processor time. It ends when whoever started it does.
+ */
+
+let generator: Generator | undefined
+
+process.on('message', (ask: Ask) => {
+  carryOut(ask).then(say, (error: unknown) => {
+    const fault =
+      error instanceof LoadError
+        ? error.fault
+        : ({
+            kind: 'generator',
+            why: error instanceof Error ? (error.stack ?? error.message) : String(error),
+          } as const)
+    say({ kind: 'failed', fault })
+  })
+})
+process.on('disconnect', () => process.exit())
+// The terminal interrupts all of us; whoever started this one decides what that means.
+process.on('SIGINT', () => {})
+
+async function carryOut(ask: Ask): Promise<Answer> {
+  if (ask.kind === 'prepare') {
+    generator = new Generator(ask.setup)
+    const { udpKind, fellBack } = generator
+    const receiveBuffer = await generator.receiveBuffer(ask.setup.peerIp)
+    return { kind: 'prepared', udp: udpKind, fellBack, receiveBuffer }
+  }
+  if (!generator) throw new Error(`${ask.kind} before prepare`)
+  switch (ask.kind) {
+    case 'open': {
+      const cpu = process.cpuUsage()
+      let told = 0
+      await generator.grow(ask.total, open => {
+        const now = performance.now()
+        if (now - told < 100) return
+        told = now
+        say({ kind: 'progress', open })
+      })
+      const { user, system } = process.cpuUsage(cpu)
+      return { kind: 'open', open: generator.open, cpuMicros: user + system }
+    }
+    case 'close':
+      await generator.shrink(ask.keep)
+      return { kind: 'closed' }
+    case 'run':
+      return { kind: 'ran', tally: await generator.run(ask.load, ask.settle) }
+  }
+}
+
+function say(answer: Answer): void {
+  if (process.connected) process.send?.(answer)
+}
