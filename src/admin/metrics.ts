@@ -150,7 +150,7 @@ function addTraffic(page: Page, figures: Figures): void {
 
 function addHomeservers(page: Page, figures: Figures): void {
   const { homeservers } = figures.tally
-  const each = (value: 'allocations' | 'opened') => () =>
+  const each = (value: 'allocations' | 'opened' | 'issued') => () =>
     [...homeservers].map(([homeserver, tally]): Sample => [{ homeserver }, tally[value]])
   page.gauge(
     'taciturn_homeserver_allocations',
@@ -163,6 +163,18 @@ function addHomeservers(page: Page, figures: Figures): void {
     'Allocations that users of a homeserver opened.',
     ['homeserver'],
     each('opened'),
+  )
+  page.counter(
+    'taciturn_homeserver_credentials_issued_total',
+    'Credentials handed out over HTTP to users of a homeserver.',
+    ['homeserver'],
+    each('issued'),
+  )
+  page.counter(
+    'taciturn_credential_requests_total',
+    'Requests for credentials over HTTP, by way and outcome.',
+    ['way', 'outcome'],
+    () => [...figures.tally.requests.values()].map(({ way, outcome, count }) => [{ way, outcome }, count]),
   )
   page.counter(
     'taciturn_homeserver_relayed_bytes_total',

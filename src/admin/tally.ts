@@ -7,6 +7,8 @@ export interface HomeserverTally {
   opened: number
   bytesToPeer: number
   bytesToClient: number
+  /** Credentials that were handed out over HTTP. */
+  issued: number
 }
 
 /**
@@ -19,6 +21,8 @@ export class Tally {
   readonly rejected: Partial<Record<RejectReason, number>> = {}
   readonly closed: Partial<Record<CloseReason, number>> = {}
   readonly homeservers = new Map<string, HomeserverTally>()
+  /** Requests for credentials, by way and outcome. Both are words of the program. */
+  readonly requests = new Map<string, { readonly way: string; readonly outcome: string; count: number }>()
   #onClosed: ((via: Via, seconds: number) => void) | undefined
 
   /** Names the homeservers that are counted apart; one that has left the configuration is forgotten. */
@@ -26,13 +30,23 @@ export class Tally {
     for (const name of this.homeservers.keys()) if (!homeservers.includes(name)) this.homeservers.delete(name)
     for (const name of homeservers) {
       if (this.homeservers.has(name)) continue
-      this.homeservers.set(name, { allocations: 0, opened: 0, bytesToPeer: 0, bytesToClient: 0 })
+      this.homeservers.set(name, { allocations: 0, opened: 0, bytesToPeer: 0, bytesToClient: 0, issued: 0 })
     }
   }
 
   /** Calls `observe` with the duration of each allocation that ends. */
   onClosed(observe: (via: Via, seconds: number) => void): void {
     this.#onClosed = observe
+  }
+
+  /** Counts a request for a credential. */
+  countRequest(way: string, outcome: string, homeserver: string | undefined): void {
+    const key = `${way} ${outcome}`
+    const request = this.requests.get(key) ?? { way, outcome, count: 0 }
+    request.count++
+    this.requests.set(key, request)
+    const tally = outcome === 'issued' && homeserver !== undefined && this.homeservers.get(homeserver)
+    if (tally) tally.issued++
   }
 
   count(event: Event): void {

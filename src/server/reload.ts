@@ -21,11 +21,15 @@ export function merge(running: Settings, next: Settings): Merged {
   if (log.format !== next.log.format) restart.push('log.format')
   // Paths may change, but a relay that had no certificate has no listener for one.
   if ((running.tls === undefined) !== (next.tls === undefined)) restart.push('tls')
-  const { tls: _, ...rest } = next
+  // The same goes for the listener that hands out credentials.
+  if (!isDeepStrictEqual(running.issue?.listen, next.issue?.listen)) restart.push('issue.listen')
+  const { tls: _, issue: __, ...rest } = next
+  const issue = running.issue && { ...(next.issue ?? running.issue), listen: running.issue.listen }
   const tls = running.tls && (next.tls ?? running.tls)
   const settings: Settings = {
     ...rest,
     ...(tls && { tls }),
+    ...(issue && { issue }),
     realm: running.realm,
     listen: running.listen,
     metrics: running.metrics,

@@ -12,6 +12,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Bound } from './banner.ts'
 import { Engine } from './engine.ts'
 import { FileWatch } from './file-watch.ts'
+import { CredentialIssuing } from './issuing.ts'
 import { notReady, readDescriptors } from './readiness.ts'
 import { merge, Reload } from './reload.ts'
 import type { Signalled } from './signals.ts'
@@ -46,6 +47,7 @@ export class Service implements Signalled {
   readonly #watch: FileWatch
   readonly #stop: Stop
   readonly #http: Server | undefined
+  readonly #issuing: CredentialIssuing
   #settings: Settings
   #reloaded = { ok: true, at: Date.now() / 1000 }
   #listening = false
@@ -98,6 +100,7 @@ export class Service implements Signalled {
       code => this.#end(code),
     )
     this.#http = settings.metrics ? this.#createHttp(settings.metrics.coturnNames) : undefined
+    this.#issuing = new CredentialIssuing(settings, { log, privacy: this.#privacy, tally: this.#tally })
   }
 
   /** Binds everything, or throws a `StartError` and leaves nothing bound. */
@@ -106,7 +109,9 @@ export class Service implements Signalled {
       // First, so that readiness says "not yet" instead of nothing.
       if (this.#http && this.#settings.metrics) await listen(this.#http, this.#settings.metrics.listen)
       await this.#engine.listen()
+      await this.#issuing.listen()
     } catch (error) {
+      this.#issuing.close()
       this.#engine.closeSockets()
       this.#http?.close()
       throw error
@@ -177,6 +182,7 @@ export class Service implements Signalled {
       const next = this.#load()
       const { settings, restart } = merge(this.#settings, next.settings)
       this.#engine.configure(settings)
+      this.#issuing.configure(settings)
       this.#settings = settings
       this.#log.configure(settings.log.level)
       this.#privacy.configure(settings.log.privacy)
@@ -199,6 +205,7 @@ export class Service implements Signalled {
     this.#listening = false
     this.#http?.close()
     this.#http?.closeAllConnections()
+    this.#issuing.close()
     this.#engine.closed(() => {
       this.#log.tick()
       this.#log.info('stopped', { code })

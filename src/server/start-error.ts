@@ -30,6 +30,12 @@ export function cannotServe(at: string, port: number, error: NodeJS.ErrnoExcepti
   return new StartError(`cannot serve metrics on http://${at}: ${explain(error, 'tcp', port)}${hint}`)
 }
 
+/** Says why credentials cannot be handed out. */
+export function cannotIssue(at: string, port: number, error: NodeJS.ErrnoException): StartError {
+  const hint = error.code === 'EADDRINUSE' ? '; or give `issue` another address' : ''
+  return new StartError(`cannot hand out credentials on http://${at}: ${explain(error, 'tcp', port)}${hint}`)
+}
+
 function explain(error: NodeJS.ErrnoException, transport: Listener['transport'], port: number): string {
   switch (error.code) {
     case 'EADDRINUSE': {

@@ -16,10 +16,29 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     net: { values: ['base', 'wire'], types: ['shard', 'core'] },
     config: { values: ['base', 'wire'], types: ['core'] },
     admin: { values: ['base'], types: ['core', 'config'] },
+    issue: { values: ['base', 'auth'], types: ['config'] },
     server: {
-      values: ['base', 'wire', 'core', 'auth', 'forward', 'shard', 'client', 'net', 'config', 'admin'],
+      values: [
+        'base',
+        'wire',
+        'core',
+        'auth',
+        'forward',
+        'shard',
+        'client',
+        'net',
+        'config',
+        'admin',
+        'issue',
+      ],
     },
-    cli: { values: ['base', 'server', 'config', 'auth', 'client', 'load'], types: ['core', 'admin'] },
+    doctor: {
+      values: ['base', 'wire', 'core', 'auth', 'client', 'net', 'config', 'server'],
+    },
+    cli: {
+      values: ['base', 'server', 'config', 'auth', 'client', 'load', 'doctor'],
+      types: ['core', 'admin'],
+    },
   }
 
 /** Folders that have no sockets, no clock and no randomness of their own. */

@@ -1,0 +1,71 @@
+import type { Homeserver } from '../config/settings.ts'
+import { type Answer, matrixError, NOTHING_TO_GIVE, unavailable } from './answer.ts'
+import { jsonObject } from './exchange.ts'
+import type { Issued } from './issuer.ts'
+import { isListed, parseServerName, type ServerName } from './matrix-id.ts'
+import type { Note } from './note.ts'
+import type { Verified } from './openid.ts'
+import { type Question, usable } from './question.ts'
+import { nothingWhy } from './stand-in.ts'
+
+export interface ByOpenIdPorts {
+  readonly homeservers: readonly Homeserver[]
+  verify(server: ServerName, token: string): Promise<Verified>
+  issue(homeserver: Homeserver, user: string): Issued | undefined
+  note(note: Note): void
+}
+
+/**
+ * Hands a credential to whoever shows an OpenID token of a server on the
+ * allow-list: the object that `/openid/request_token` gives (Client-Server API).
+ */
+export async function byOpenId(question: Question, ports: ByOpenIdPorts): Promise<Answer> {
+  const note = (outcome: Note['outcome'], more: Omit<Note, 'way' | 'outcome'> = {}) =>
+    ports.note({ way: 'openid', outcome, ...more })
+  const said = jsonObject(question.body)
+  if (!said) {
+    note('bad-request', { why: 'the body is no JSON object' })
+    return matrixError(400, 'M_NOT_JSON', 'the body must be a JSON object')
+  }
+  const token = usable(said.access_token)
+  const name = said.matrix_server_name
+  const server = typeof name === 'string' ? parseServerName(name) : undefined
+  if (token === undefined || !server) {
+    note('bad-request', { why: 'no OpenID token, or no server name' })
+    return matrixError(400, 'M_BAD_JSON', 'access_token and matrix_server_name are needed')
+  }
+
+  const homeserver = homeserverFor(server, ports.homeservers)
+  if (!homeserver) {
+    note('refused', { why: `${server.text} is on no list` })
+    return matrixError(403, 'M_FORBIDDEN', 'users of this server get no credentials here')
+  }
+  const named = { homeserver: homeserver.name }
+  // Nobody is asked about users who would get nothing.
+  if (homeserver.paused || homeserver.secrets.length === 0) {
+    note('nothing', { ...named, why: nothingWhy(homeserver) })
+    return NOTHING_TO_GIVE
+  }
+  const verified = await ports.verify(server, token)
+  if (verified.kind === 'failed') {
+    note('failed', { ...named, why: `${server.text} was asked who it is: ${verified.why}` })
+    return unavailable(`${server.text} could not be asked whose token this is: ${verified.why}`)
+  }
+  if (verified.kind === 'unknown') {
+    note('refused', { ...named, why: `${server.text} does not know the token` })
+    return matrixError(401, 'M_UNKNOWN_TOKEN', 'the server does not know this token')
+  }
+  const issued = ports.issue(homeserver, verified.user)
+  if (!issued) {
+    note('nothing', { ...named, user: verified.user, why: nothingWhy(homeserver) })
+    return NOTHING_TO_GIVE
+  }
+  note('issued', { ...named, user: verified.user })
+  return { status: 200, body: { ...issued } }
+}
+
+/** The homeserver whose list names the server; a name in full beats a domain. */
+function homeserverFor(server: ServerName, homeservers: readonly Homeserver[]): Homeserver | undefined {
+  const exact = homeservers.find(({ openid }) => openid.includes(server.text))
+  return exact ?? homeservers.find(({ openid }) => isListed(server, openid))
+}

@@ -1,0 +1,133 @@
+import { type Agent, type IncomingMessage, request as plain, type RequestOptions } from 'node:http'
+import { request as secure } from 'node:https'
+
+/** One HTTP request that never follows a redirect, never waits long and never reads much. */
+export interface Exchange {
+  readonly url: URL
+  readonly headers?: Readonly<Record<string, string>>
+  /** Where to connect instead of looking the host up: an address that was checked before. */
+  readonly connect?: { readonly ip: string; readonly port: number }
+  /** The DNS name that the certificate must have; absent: the host that is connected to. */
+  readonly servername?: string
+  readonly agent?: Agent
+  /** Milliseconds for everything together. */
+  readonly deadline: number
+  /** Ends it early, too. */
+  readonly signal?: AbortSignal
+}
+
+export type Exchanged =
+  | { readonly kind: 'answer'; readonly status: number; readonly header: Header; readonly body: string }
+  /** `unreached`: no HTTP answer came, so another address may do better. */
+  | { readonly kind: 'failed'; readonly why: string; readonly unreached: boolean }
+
+/** The value of a header, by its name in lower case. */
+export type Header = (name: string) => string | undefined
+
+/** The longest body that is read, in octets. */
+export const LONGEST_BODY = 64 * 1024
+
+/** Sends a GET and reads the answer. Never throws. */
+export function exchange(asked: Exchange): Promise<Exchanged> {
+  return new Promise(resolve => {
+    let over = false
+    const end = (result: Exchanged) => {
+      if (over) return
+      over = true
+      clearTimeout(timer)
+      asked.signal?.removeEventListener('abort', giveUp)
+      // After a whole answer, the agent may use the connection again.
+      if (result.kind === 'failed') request.destroy()
+      resolve(result)
+    }
+    const fail = (why: string, unreached: boolean) => end({ kind: 'failed', why, unreached })
+    const giveUp = () => fail('it did not answer in time', true)
+    const request = (asked.url.protocol === 'https:' ? secure : plain)(options(asked), response => {
+      collect(response, end, fail)
+    })
+    const timer = setTimeout(giveUp, asked.deadline)
+    request.on('error', error => fail(reason(error), true))
+    if (asked.signal?.aborted) return giveUp()
+    asked.signal?.addEventListener('abort', giveUp)
+    request.end()
+  })
+}
+
+function options({ url, headers, connect, servername, agent }: Exchange): RequestOptions {
+  return {
+    method: 'GET',
+    host: connect?.ip ?? url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: connect?.port ?? (url.port || (url.protocol === 'https:' ? 443 : 80)),
+    path: `${url.pathname}${url.search}`,
+    agent: agent ?? false,
+    maxHeaderSize: 16 * 1024,
+    headers: { accept: 'application/json', 'user-agent': 'taciturn', ...headers },
+    ...(servername !== undefined && { servername }),
+  }
+}
+
+function collect(
+  response: IncomingMessage,
+  end: (result: Exchanged) => void,
+  fail: (why: string, unreached: boolean) => void,
+): void {
+  const chunks: Buffer[] = []
+  let length = 0
+  response.on('data', (chunk: Buffer) => {
+    length += chunk.length
+    if (length > LONGEST_BODY) fail('its answer is too large', false)
+    else chunks.push(chunk)
+  })
+  response.on('error', error => fail(reason(error), false))
+  response.on('close', () => fail('it broke off its answer', false))
+  response.on('end', () => {
+    if (!response.complete) return
+    const header: Header = name => {
+      const value = response.headers[name]
+      return Array.isArray(value) ? value.join(', ') : value
+    }
+    end({
+      kind: 'answer',
+      status: response.statusCode ?? 0,
+      header,
+      body: Buffer.concat(chunks).toString('utf8'),
+    })
+  })
+}
+
+/** What went wrong, in words of ours: the system's may repeat what was asked. */
+function reason(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ECONNREFUSED':
+      return 'nothing listens there'
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'its name cannot be looked up'
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+    case 'ETIMEDOUT':
+      return 'it cannot be reached'
+    case 'CERT_HAS_EXPIRED':
+      return 'its certificate has expired'
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return 'its certificate is for another name'
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+      return 'its certificate is from nobody we trust'
+    default:
+      return `the connection failed (${error.code ?? 'no reason given'})`
+  }
+}
+
+/** Reads a JSON object; undefined when the text is none. */
+export function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    const isObject = value !== null && typeof value === 'object' && !Array.isArray(value)
+    return isObject ? (value as Readonly<Record<string, unknown>>) : undefined
+  } catch {
+    return undefined
+  }
+}

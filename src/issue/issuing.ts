@@ -1,0 +1,122 @@
+import type { Server } from 'node:http'
+import type { Time } from '../base/time.ts'
+import type { Homeserver, Issue } from '../config/settings.ts'
+import { byOpenId } from './by-openid.ts'
+import type { Names } from './discovery.ts'
+import { createIssueHttp, type Route } from './http.ts'
+import { type Issued, issue } from './issuer.ts'
+import type { Note } from './note.ts'
+import { OpenId } from './openid.ts'
+import { RateLimit } from './rate-limit.ts'
+import type { Weighted } from './relay-choice.ts'
+import { standIn, TURN_SERVER } from './stand-in.ts'
+import { backendOf, turnRest } from './turn-rest.ts'
+import { Whoami } from './whoami.ts'
+
+/** What can change while it runs. */
+export interface Policy {
+  readonly issue: Issue
+  readonly homeservers: readonly Homeserver[]
+  /** URIs of this relay, for where no others are configured. */
+  readonly ownUris: readonly string[]
+  /** False for addresses that no request about an OpenID token may go to. */
+  readonly mayConnect: (ip: Uint8Array) => boolean
+}
+
+export interface IssuingPorts {
+  readonly names: Names
+  readonly now: () => Time
+  note(note: Note): void
+  fault(error: unknown): void
+}
+
+/** Hands out credentials in three ways, each open only while some homeserver wants it. */
+export class Issuing {
+  readonly server: Server
+  readonly #ports: IssuingPorts
+  readonly #whoami: Whoami
+  readonly #openId: OpenId
+  readonly #limit: RateLimit
+  #policy: Policy
+
+  constructor(policy: Policy, ports: IssuingPorts) {
+    this.#policy = policy
+    this.#ports = ports
+    this.#whoami = new Whoami(ports.now)
+    this.#openId = new OpenId({
+      names: ports.names,
+      mayConnect: ip => this.#policy.mayConnect(ip),
+      now: ports.now,
+    })
+    this.#limit = new RateLimit(policy.issue.requestsPerMinute)
+    this.server = createIssueHttp({
+      routes: () => this.#routes(),
+      trustedProxies: () => this.#policy.issue.trustedProxies,
+      origins: () => this.#policy.issue.origins,
+      limit: this.#limit,
+      now: ports.now,
+      note: ports.note,
+      fault: ports.fault,
+    })
+  }
+
+  configure(policy: Policy): void {
+    this.#policy = policy
+    this.#limit.configure(policy.issue.requestsPerMinute)
+  }
+
+  close(): void {
+    this.server.close()
+    this.server.closeAllConnections()
+    this.#whoami.close()
+  }
+
+  #routes(): Route[] {
+    const { homeservers } = this.#policy
+    const ports = {
+      homeservers,
+      issue: (homeserver: Homeserver, user: string) => this.#issue(homeserver, user),
+      note: this.#ports.note,
+      whoami: (url: string, token: string) => this.#whoami.ask(url, token),
+      verify: this.#openId.verify.bind(this.#openId),
+    }
+    const rest: Route = {
+      way: 'rest',
+      method: 'GET',
+      matches: path => path === '/turn',
+      crossOrigin: false,
+      isTrusted: question => backendOf(question, homeservers) !== undefined,
+      answer: question => turnRest(question, ports),
+    }
+    const inPlace: Route = {
+      way: 'stand-in',
+      method: 'GET',
+      matches: path => TURN_SERVER.test(path),
+      crossOrigin: true,
+      answer: question => standIn(question, ports),
+    }
+    const openId: Route = {
+      way: 'openid',
+      method: 'POST',
+      matches: path => path === '/credentials',
+      crossOrigin: true,
+      answer: question => byOpenId(question, ports),
+    }
+    return [
+      ...(homeservers.some(({ backends }) => backends.length > 0) ? [rest] : []),
+      ...(homeservers.some(homeserver => homeserver.standIn) ? [inPlace] : []),
+      ...(homeservers.some(({ openid }) => openid.length > 0) ? [openId] : []),
+    ]
+  }
+
+  #issue(homeserver: Homeserver, user: string): Issued | undefined {
+    const { issue: how, ownUris } = this.#policy
+    const own: Weighted = { uris: ownUris, weight: 1 }
+    const options = {
+      lifetime: how.lifetime,
+      relays: how.relays.length > 0 ? how.relays : [own],
+      relaysPerUser: how.relaysPerUser,
+    }
+    return issue(homeserver, user, options, this.#ports.now())
+  }
+}

@@ -1,0 +1,27 @@
+/** How a credential was asked for. */
+export type Way = 'rest' | 'stand-in' | 'openid'
+export const WAYS: readonly Way[] = ['rest', 'stand-in', 'openid']
+
+/** What became of a request. */
+export type Outcome = 'issued' | 'refused' | 'nothing' | 'limited' | 'failed' | 'bad-request'
+export const OUTCOMES: readonly Outcome[] = [
+  'issued',
+  'refused',
+  'nothing',
+  'limited',
+  'failed',
+  'bad-request',
+]
+
+/** A fact for log and metrics. It never holds a token, a key or a password. */
+export interface Note {
+  readonly way: Way
+  readonly outcome: Outcome
+  /** Name of the homeserver as it is configured, where one was found. */
+  readonly homeserver?: string
+  readonly user?: string
+  /** Who asked by TURN REST. */
+  readonly backend?: string
+  /** A sentence of the program; what others sent stands in it at most as a server name. */
+  readonly why?: string
+}

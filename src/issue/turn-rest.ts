@@ -1,0 +1,63 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Homeserver } from '../config/settings.ts'
+import type { Answer } from './answer.ts'
+import { type Issued, isUser } from './issuer.ts'
+import type { Note } from './note.ts'
+import { accessToken, type Question } from './question.ts'
+import { nothingWhy } from './stand-in.ts'
+
+export interface TurnRestPorts {
+  readonly homeservers: readonly Homeserver[]
+  issue(homeserver: Homeserver, user: string): Issued | undefined
+  note(note: Note): void
+}
+
+/** A backend that showed its key, and whom it issues for. */
+export interface KnownBackend {
+  readonly name: string
+  readonly homeserver: Homeserver
+}
+
+/** The backend whose key the question shows; all keys are compared, so that the time tells nothing. */
+export function backendOf(question: Question, homeservers: readonly Homeserver[]): KnownBackend | undefined {
+  const shown = digest(question.query.get('key') ?? accessToken(question) ?? '')
+  let found: KnownBackend | undefined
+  for (const homeserver of homeservers) {
+    for (const { name, apiKey } of homeserver.backends) {
+      if (timingSafeEqual(shown, digest(apiKey))) found = { name, homeserver }
+    }
+  }
+  return found
+}
+
+/** Hands a credential to a backend (draft-uberti-behave-turn-rest §2). */
+export function turnRest(question: Question, ports: TurnRestPorts): Answer {
+  const note = (outcome: Note['outcome'], more: Omit<Note, 'way' | 'outcome'> = {}) =>
+    ports.note({ way: 'rest', outcome, ...more })
+  const error = (status: number, text: string): Answer => ({ status, body: { error: text } })
+  const backend = backendOf(question, ports.homeservers)
+  if (!backend) {
+    note('refused', { why: 'no backend has the key that was shown' })
+    return error(401, 'the key is missing or wrong')
+  }
+  const { homeserver } = backend
+  const named = { homeserver: homeserver.name, backend: backend.name }
+  const service = question.query.get('service') ?? 'turn'
+  const user = question.query.get('username') ?? ''
+  if (service !== 'turn' || !isUser(user)) {
+    const why = service === 'turn' ? 'this cannot be a username' : 'the only service is "turn"'
+    note('bad-request', { ...named, why })
+    return error(400, why)
+  }
+  const issued = ports.issue(homeserver, user)
+  if (!issued) {
+    note('nothing', { ...named, user, why: nothingWhy(homeserver) })
+    return error(404, nothingWhy(homeserver))
+  }
+  note('issued', { ...named, user })
+  return { status: 200, body: { ...issued } }
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}

@@ -1,0 +1,114 @@
+import type { Log } from '../admin/log.ts'
+import type { Privacy } from '../admin/privacy.ts'
+import type { Tally } from '../admin/tally.ts'
+import { address, formatAddress, formatIp } from '../base/address.ts'
+import type { Settings } from '../config/settings.ts'
+import { compilePeers } from '../core/peer-policy.ts'
+import { dnsNames } from '../issue/dns-names.ts'
+import { Issuing, type Policy } from '../issue/issuing.ts'
+import type { Note } from '../issue/note.ts'
+import { monotonicClock } from '../net/clock.ts'
+import { cannotIssue } from './start-error.ts'
+import { turnUris } from './synapse-lines.ts'
+
+/** The listener that hands out credentials, where the settings want one. */
+export class CredentialIssuing {
+  readonly #log: Log
+  readonly #privacy: Privacy
+  readonly #tally: Tally
+  readonly #at: Settings['issue']
+  readonly #issuing: Issuing | undefined
+
+  constructor(settings: Settings, { log, privacy, tally }: Books) {
+    this.#log = log
+    this.#privacy = privacy
+    this.#tally = tally
+    this.#at = settings.issue
+    const policy = policyOf(settings)
+    if (!policy) return
+    this.#issuing = new Issuing(policy, {
+      names: dnsNames,
+      now: () => monotonicClock.now(),
+      note: note => this.#write(note),
+      fault: error => {
+        const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+        log.limited('issue-fault', 'error', 'a fault of the program while issuing; please report it', () => ({
+          error: text,
+        }))
+      },
+    })
+  }
+
+  /** Binds the listener, or throws a `StartError`. */
+  listen(): Promise<void> {
+    const server = this.#issuing?.server
+    if (!server || !this.#at) return Promise.resolve()
+    const at = this.#at.listen
+    return new Promise((resolve, reject) => {
+      const failed = (error: NodeJS.ErrnoException) => reject(cannotIssue(formatAddress(at), at.port, error))
+      server.once('error', failed)
+      server.listen({ host: formatIp(at.ip), port: at.port }, () => {
+        server.off('error', failed)
+        this.#log.info('handing out credentials', { at: `http://${formatAddress(at)}` })
+        resolve()
+      })
+    })
+  }
+
+  configure(settings: Settings): void {
+    const policy = policyOf(settings)
+    if (policy) this.#issuing?.configure(policy)
+  }
+
+  close(): void {
+    this.#issuing?.close()
+  }
+
+  #write({ way, outcome, homeserver, user, backend, why }: Note): void {
+    this.#tally.countRequest(way, outcome, homeserver)
+    const level = outcome === 'failed' ? 'warn' : outcome === 'issued' ? 'debug' : 'info'
+    this.#log.limited(`issue-${way}-${outcome}`, level, `credential ${outcome}`, () => ({
+      way,
+      homeserver,
+      backend,
+      user: user === undefined ? undefined : this.#privacy.user(user),
+      why,
+    }))
+  }
+}
+
+export interface Books {
+  readonly log: Log
+  readonly privacy: Privacy
+  readonly tally: Tally
+}
+
+function policyOf(settings: Settings): Policy | undefined {
+  const { issue, homeservers } = settings
+  if (!issue) return undefined
+  // What relayed traffic may not reach, our requests may not reach either. Our own public addresses they may: a
+  // homeserver often runs on the same machine.
+  const reach = compilePeers({
+    deny: [],
+    allow: issue.reachable,
+    only: [],
+    recommended: true,
+    own: [],
+    relayed: [],
+    endpoints: [],
+  })
+  return {
+    issue,
+    homeservers,
+    ownUris: ownUris(settings),
+    mayConnect: ip => reach(address(ip, 0)) === 'yes',
+  }
+}
+
+const ORDER = ['udp', 'tcp', 'tls'] as const
+
+/** UDP first, TLS last: clients take the first that works, and the first are the fastest. */
+function ownUris({ realm, listen }: Settings): string[] {
+  const sorted = listen.toSorted((a, b) => ORDER.indexOf(a.transport) - ORDER.indexOf(b.transport))
+  return turnUris(realm, sorted)
+}
