@@ -76,9 +76,13 @@ function routeFor(
   const permission = permissionFor(allocation, peer, now)
   if (!half || !permission || peer.port === 0) return undefined
 
-  const reach = context.config.reach(peer)
+  const { reach: mayReach, siblings } = context.config
+  // What another shard's socket sends is taken for its relayed address, so by this name no route answers.
+  const other = siblings?.relayed(peer)
+  if (other && other.key !== peer.key) return undefined
+  const reach = mayReach(peer)
   const relayed = context.book.byRelayed.get(peer.key)
-  const wire = relayed ? undefined : context.config.siblings?.wire(peer)
+  const wire = relayed ? undefined : siblings?.wire(peer)
   if (reach === 'no' || (reach === 'local' && !relayed && !wire)) return undefined
 
   const channel = channelTo(allocation, peer, now)

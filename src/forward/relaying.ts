@@ -72,7 +72,7 @@ function depart(
   const local = rows.local(route)
   if (local < 0) return toPeer(tables, batch, i, route, payload, octets, now)
 
-  const back = tables.arrivals.find(local, rows.words, rows.relayedAt(route))
+  const back = tables.arrivals.find(local, rows.words, rows.wayAt(route))
   if (back >= 0) return PASS
   const other = -back - 1
   if (rows.expired(other, now)) return PASS
@@ -98,7 +98,7 @@ function toPeer(
   batch.start[i] = payload
   batch.length[i] = octets
   batch.socket[i] = rows.relay(route)
-  direct(batch, i, rows.words, rows.peerAt(route))
+  direct(batch, i, rows.words, rows.wayAt(route))
   return SEND
 }
 

@@ -24,9 +24,12 @@ const LOCAL = 14
 const CLIENT_ROW = 15
 const PEER = 16
 const CLIENT = PEER + RECORD_WORDS
-const RELAYED = CLIENT + RECORD_WORDS
+/** Where the peer is: its address, unless that has to be reached by another way. See `wayAt`. */
+const WAY = CLIENT + RECORD_WORDS
 
-const NOT_LOCAL = -1
+/** What LOCAL holds where the peer is no allocation of this shard. */
+const ELSEWHERE = -1
+const IN_ANOTHER_SHARD = -2
 const NO_METERS: readonly MeterId[] = []
 
 /**
@@ -59,10 +62,11 @@ export class RouteRows {
     this.words[at + LISTENER] = route.listener
     this.words[at + CHANNEL] = route.channel
     this.words[at + VIA] = viaNumber(route.via)
-    this.words[at + LOCAL] = route.local ?? NOT_LOCAL
+    this.words[at + LOCAL] = route.local ?? (route.wire ? IN_ANOTHER_SHARD : ELSEWHERE)
     writeRecord(route.peer, this.octets, (at + PEER) * 4)
     writeRecord(route.client, this.octets, (at + CLIENT) * 4)
-    writeRecord(route.relayed, this.octets, (at + RELAYED) * 4)
+    const way = route.local === undefined ? (route.wire ?? route.peer) : route.relayed
+    writeRecord(way, this.octets, (at + WAY) * 4)
     this.#meters[row] = route.meters
   }
 
@@ -141,8 +145,18 @@ export class RouteRows {
     return row * ROW + CLIENT
   }
 
-  relayedAt(row: number): number {
-    return row * ROW + RELAYED
+  /**
+   * The way to the peer. Where that is an allocation of this shard: our relayed
+   * address, from which it takes what is sent. Else where datagrams go on the
+   * network, which for one of another shard is not its relayed address.
+   */
+  wayAt(row: number): number {
+    return row * ROW + WAY
+  }
+
+  /** From where the peer's datagrams reach the relay socket. */
+  originAt(row: number): number {
+    return row * ROW + (this.words[row * ROW + LOCAL] === IN_ANOTHER_SHARD ? WAY : PEER)
   }
 
   #resize(rows: number): void {

@@ -101,7 +101,7 @@ export class RouteTable implements Forwarder {
     if (found <= 0) arrivals.set(route.listener, words, rows.clientAt(row), client + 1)
     this.#clients.retain(client)
     rows.setClientRow(row, client)
-    arrivals.set(route.relay, words, rows.peerAt(row), -(row + 1))
+    arrivals.set(route.relay, words, rows.originAt(row), -(row + 1))
     destinations.set(client, words, rows.peerAt(row), row + 1)
     if (route.channel !== 0) channels.set(client, route.channel, row + 1)
   }
@@ -111,7 +111,7 @@ export class RouteTable implements Forwarder {
     const { rows, arrivals, destinations, channels } = this.#tables
     const { words } = rows
     const client = rows.clientRow(row)
-    arrivals.delete(rows.relay(row), words, rows.peerAt(row), -(row + 1))
+    arrivals.delete(rows.relay(row), words, rows.originAt(row), -(row + 1))
     destinations.delete(client, words, rows.peerAt(row), row + 1)
     channels.delete(client, rows.channel(row), row + 1)
     if (this.#clients.release(client)) {

@@ -18,7 +18,8 @@ export interface CallClient {
   refresh(lifetime: number): Promise<TurnEvent>
   permit(peer: Address): Promise<TurnEvent>
   bind(channel: number, peer: Address): Promise<TurnEvent>
-  send(peer: Address, text: string): void
+  /** Sends by a channel number, or to a peer by a Send indication. */
+  send(to: number | Address, text: string): void
   /** Resolves when so many payloads have come since the start. */
   received(count: number): Promise<void>
   close(): void
@@ -66,8 +67,9 @@ export async function callClient(port: number, secret: string, user: string): Pr
     refresh: lifetime => request(() => turn.refresh({ lifetime }, now())),
     permit: peer => request(() => turn.permit([peer], now())),
     bind: (channel, peer) => request(() => turn.bind(channel as ChannelNumber, peer, now())),
-    send: (peer, text) => {
-      turn.send(peer, Buffer.from(text))
+    send: (to, text) => {
+      if (typeof to === 'number') turn.sendChannel(to as ChannelNumber, Buffer.from(text))
+      else turn.sendIndication(to, Buffer.from(text))
       flush()
     },
     received: count =>

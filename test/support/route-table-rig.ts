@@ -36,6 +36,7 @@ export interface RouteOptions {
   readonly relay?: number
   readonly peer?: string
   readonly local?: number
+  readonly wire?: string
   readonly expires?: Time
   readonly meters?: readonly MeterId[]
 }
@@ -53,7 +54,11 @@ export function route(options: RouteOptions = {}): Route {
     expires: options.expires ?? EXPIRES,
     meters: options.meters ?? [],
   }
-  return options.local === undefined ? plain : { ...plain, local: options.local as SocketId }
+  return {
+    ...plain,
+    ...(options.local !== undefined && { local: options.local as SocketId }),
+    ...(options.wire !== undefined && { wire: addressOf(options.wire) }),
+  }
 }
 
 export interface Outcome {

@@ -160,3 +160,36 @@ t.test('what the network brings in the name of a local peer is left to the core'
   t.equal(rig.arrive(BOB.relay, ALICE.relayed, hello).verdict, PASS)
   t.equal(rig.arrive(ALICE.relay, BOB.relayed, hello).verdict, PASS)
 })
+
+t.test('a peer in another shard is reached on the wire and named by its relayed address', async t => {
+  for (const [peer, wire] of [
+    [BOB.relayed, '10.0.0.5:49161'],
+    ['[2001:db8::5]:49161', '[fd00::5]:49161'],
+  ] as const) {
+    const rig = new Rig().add({ ...ALICE, peer, wire, channel: 0 })
+
+    const out = rig.arrive(LISTENER, ALICE.client, sendIndication(peer, hello))
+    t.match(out, { verdict: SEND, socket: ALICE.relay, to: wire, bytes: hello })
+    const back = rig.arrive(ALICE.relay, wire, hello)
+    t.match(back, { verdict: SEND, socket: LISTENER, to: ALICE.client })
+    t.same(back.bytes, dataIndication(peer, hello, back.bytes!))
+    t.match(rig.arrive(ALICE.relay, peer, hello), { verdict: PASS }, 'from there it cannot have come')
+    t.match(rig.arrive(LISTENER, ALICE.client, sendIndication(wire, hello)), { verdict: PASS })
+  }
+})
+
+t.test('a peer that comes to or leaves another shard leaves nothing behind', async t => {
+  const wire = '10.0.0.5:49161'
+  const rig = new Rig().add({ ...ALICE, peer: BOB.relayed })
+  rig.add({ ...ALICE, peer: BOB.relayed, wire })
+  t.match(rig.arrive(ALICE.relay, BOB.relayed, hello), { verdict: PASS })
+  t.match(rig.arrive(ALICE.relay, wire, hello), { verdict: SEND })
+
+  rig.add({ ...ALICE, peer: BOB.relayed })
+  t.match(rig.arrive(ALICE.relay, wire, hello), { verdict: PASS })
+  t.match(rig.arrive(LISTENER, ALICE.client, channelData(0x4001, hello)), { to: BOB.relayed })
+
+  rig.add({ ...ALICE, peer: BOB.relayed, wire })
+  rig.remove(0)
+  t.match(rig.arrive(ALICE.relay, wire, hello), { verdict: PASS })
+})
