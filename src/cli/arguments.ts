@@ -1,6 +1,7 @@
 import yargs, { type Argv } from 'yargs'
 import { benchOptions } from './bench-options.ts'
 import type { Context } from './context.ts'
+import { doctorOptions } from './doctor-options.ts'
 import { UsageError } from './io.ts'
 
 /**
@@ -114,6 +115,12 @@ function commandLine(
       texts.commands.bench,
       command => benchOptions(command, language, text.json),
       runs(async options => (await import('./bench.ts')).bench(options, context, version)),
+    )
+    .command(
+      'doctor',
+      texts.commands.doctor,
+      command => doctorOptions(command, language, text.json),
+      runs(async options => (await import('./doctor.ts')).doctor(options, context)),
     )
     .completion('completion', texts.commands.completion)
     .option('lang', { describe: text.lang, choices: ['en', 'de'], requiresArg: true })

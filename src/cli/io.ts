@@ -8,6 +8,8 @@ export interface Io {
   readonly cwd: string
   /** Asks the person at the terminal; absent where there is none. */
   readonly ask?: (question: string) => Promise<string>
+  /** Asks for what nobody should read over a shoulder; absent where there is no terminal. */
+  readonly askSecret?: (question: string) => Promise<string>
 }
 
 export interface Output {

@@ -77,6 +77,7 @@ const COMMANDS: readonly string[] = [
   'credentials',
   'snippet',
   'bench',
+  'doctor',
   'completion',
 ]
 

@@ -5,7 +5,7 @@ export interface Texts {
   readonly program: string
   readonly epilogue: string
   readonly commands: Readonly<
-    Record<'serve' | 'init' | 'validate' | 'credentials' | 'snippet' | 'bench' | 'completion', string>
+    Record<'serve' | 'init' | 'validate' | 'credentials' | 'snippet' | 'bench' | 'doctor' | 'completion', string>
   >
   readonly options: Readonly<
     Record<
@@ -83,6 +83,7 @@ Environment: TACITURN_CONFIG names the configuration, TACITURN_STATE the state f
     credentials: 'issue a time-limited credential, as a homeserver would',
     snippet: 'print the lines that tell another program of this relay',
     bench: 'put a load on a relay, its own or another, and report what it carried',
+    doctor: 'test everything end to end, and say what is wrong and how to mend it',
     completion: 'print a completion script for bash or zsh',
   },
   options: {
@@ -176,6 +177,7 @@ Umgebung: TACITURN_CONFIG nennt die Konfiguration, TACITURN_STATE den Zustandsor
     credentials: 'einen befristeten Zugang ausstellen, wie es ein Homeserver täte',
     snippet: 'die Zeilen ausgeben, die einem anderen Programm dieses Relay nennen',
     bench: 'ein Relay belasten, ein eigenes oder ein anderes, und berichten, was es trug',
+    doctor: 'alles von Ende zu Ende prüfen und sagen, was falsch ist und wie es zu beheben ist',
     completion: 'ein Skript zur Vervollständigung in bash oder zsh ausgeben',
   },
   options: {

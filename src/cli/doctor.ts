@@ -1,0 +1,214 @@
+import { readFileSync } from 'node:fs'
+import { parseIp } from '../base/address.ts'
+import type { Loaded } from '../config/load.ts'
+import { ConfigError, plain } from '../config/problem.ts'
+import { type Examination, examine } from '../doctor/examine.ts'
+import type { Login, Subject } from '../doctor/facts.ts'
+import { type Mark, reportText, show } from '../doctor/report.ts'
+import { readTurnUri } from '../doctor/turn-uri.ts'
+import { absolute, type Context, loadFor } from './context.ts'
+import { DOCTOR_TEXTS, type DoctorTexts } from './doctor-texts.ts'
+import { CommandError, Exit, type Io, painter, type Style } from './io.ts'
+import { Ticker } from './ticker.ts'
+
+export interface DoctorOptions {
+  readonly config?: string | undefined
+  readonly homeserver?: string | undefined
+  readonly user?: string | undefined
+  readonly 'token-file'?: string | undefined
+  readonly 'password-file'?: string | undefined
+  readonly 'turn-uri'?: string | readonly string[] | undefined
+  readonly 'secret-file'?: string | undefined
+  readonly resolve?: string | readonly string[] | undefined
+  readonly stun?: string | undefined
+  readonly livekit?: string | undefined
+  readonly 'from-outside': boolean
+  readonly json: boolean
+}
+
+/** Tests a whole installation, from the homeserver to a relayed packet, and says what is wrong with it. */
+export async function doctor(options: DoctorOptions, context: Context): Promise<number> {
+  const { io, language } = context
+  const texts = DOCTOR_TEXTS[language]
+  const config = await configOf(options, context)
+  if (config === 'invalid') return Exit.config
+  const subject = await subjectOf(options, config, texts, io)
+  const ticker = new Ticker(io.stderr, io.env)
+  let examination: Examination
+  try {
+    examination = await examine(subject, ({ done, total, what }) => ticker.show(`${done}/${total}  ${what}`))
+  } finally {
+    ticker.clear()
+  }
+  const code = CODES[examination.outcome]
+  if (options.json) {
+    const findings = examination.findings.map(finding => show(finding, language))
+    io.stdout.write(`${JSON.stringify({ version: 1, exitCode: code, findings }, undefined, 2)}\n`)
+  } else {
+    const paint = painter(io.stdout, io.env)
+    const mark: Mark = (part, text) => (STYLES[part] ? paint(STYLES[part], text) : text)
+    io.stdout.write(reportText(examination.findings, texts.report, language, mark))
+  }
+  return code
+}
+
+const CODES = {
+  ok: Exit.ok,
+  failed: Exit.failed,
+  unreachable: Exit.unreachable,
+  refused: Exit.refused,
+} as const
+
+const STYLES: Readonly<Record<Parameters<Mark>[0], Style | undefined>> = {
+  error: 'red',
+  warn: 'yellow',
+  info: 'cyan',
+  ok: 'green',
+  fix: 'bold',
+  place: 'dim',
+}
+
+/** The relay's configuration: the one that is named, or the one that is found where nothing else was asked for. */
+async function configOf(options: DoctorOptions, context: Context): Promise<Loaded | undefined | 'invalid'> {
+  const isGiven = options.config !== undefined || context.io.env.TACITURN_CONFIG !== undefined
+  const isElsewhere =
+    options['turn-uri'] !== undefined || options.homeserver !== undefined || options['from-outside']
+  if (!isGiven && isElsewhere) return undefined
+  try {
+    return await loadFor(options, context, { mayWrite: false, warn: false })
+  } catch (error) {
+    if (!options.json || !(error instanceof ConfigError)) throw error
+    const problems = error.problems.map(problem => plain(problem, context.language))
+    const findings = problems.map(({ what, mend, file, line, path }) => ({
+      id: 'config-invalid',
+      check: 'A1',
+      group: 'machine',
+      severity: 'error',
+      title: path === '' ? what : `${path}: ${what}`,
+      problem: what,
+      fix: mend,
+      at: file === undefined ? [] : [line === undefined ? file : `${file}:${line}`],
+    }))
+    context.io.stdout.write(
+      `${JSON.stringify({ version: 1, exitCode: Exit.config, findings }, undefined, 2)}\n`,
+    )
+    return 'invalid'
+  }
+}
+
+async function subjectOf(
+  options: DoctorOptions,
+  config: Loaded | undefined,
+  texts: DoctorTexts,
+  io: Io,
+): Promise<Subject> {
+  const uris = list(options['turn-uri'])
+  for (const uri of uris) {
+    const read = readTurnUri(uri)
+    if (typeof read === 'string') throw new CommandError(texts.badUri(uri, read), Exit.usage)
+  }
+  const homeserver = options.homeserver === undefined ? undefined : homeserverUrl(options.homeserver, texts)
+  if (homeserver && uris.length > 0) throw new CommandError(texts.oneOf, Exit.usage)
+  const secret = homeserver || uris.length > 0 ? secretOf(options, texts, io) : undefined
+  const login = homeserver && (await loginOf(options, texts, io))
+  const user = uris.length > 0 && !secret ? await turnUser(options, texts, io) : undefined
+  if (uris.length > 0 && !secret && !user && !config) throw new CommandError(texts.noCredential, Exit.usage)
+  const livekit = options.livekit
+  return {
+    ...(config && { config }),
+    ...(homeserver && { homeserver: { url: homeserver, ...(login && { login }) } }),
+    ...(uris.length > 0 && { uris }),
+    ...(secret && { secret }),
+    ...(user && { user }),
+    fromOutside: options['from-outside'],
+    resolve: resolveOf(list(options.resolve), texts),
+    ...(options.stun !== undefined && { stun: stunOf(options.stun, texts) }),
+    ...(livekit !== undefined && { livekit: { file: livekit, text: read(livekit, texts, io) } }),
+  }
+}
+
+/** A URL, or the name of a homeserver. No token is sent over plain HTTP to another machine. */
+function homeserverUrl(given: string, texts: DoctorTexts): URL {
+  const text = given.includes('://') ? given : `https://${given}`
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (
+    !url ||
+    (url.protocol !== 'https:' && url.protocol !== 'http:') ||
+    url.username !== '' ||
+    url.password !== ''
+  ) {
+    throw new CommandError(texts.badHomeserver(given), Exit.usage)
+  }
+  const isHere = /^(localhost|127\.[0-9.]+|\[::1\])$/.test(url.hostname)
+  if (url.protocol === 'http:' && !isHere) throw new CommandError(texts.plainHomeserver(given), Exit.usage)
+  return url
+}
+
+async function loginOf(options: DoctorOptions, texts: DoctorTexts, io: Io): Promise<Login | undefined> {
+  const file = options['token-file']
+  const token = file !== undefined ? read(file, texts, io).trim() : io.env.TACITURN_DOCTOR_TOKEN
+  if (token) return { token }
+  if (options.user !== undefined) {
+    const password = await passwordOf(options, texts, io)
+    if (password === undefined) throw new CommandError(texts.noPassword, Exit.usage)
+    return { user: options.user, password }
+  }
+  const asked = (await io.askSecret?.(texts.askToken))?.trim()
+  return asked ? { token: asked } : undefined
+}
+
+async function turnUser(
+  options: DoctorOptions,
+  texts: DoctorTexts,
+  io: Io,
+): Promise<{ username: string; password: string } | undefined> {
+  if (options.user === undefined) return undefined
+  const password = await passwordOf(options, texts, io)
+  if (password === undefined) throw new CommandError(texts.noPassword, Exit.usage)
+  return { username: options.user, password }
+}
+
+async function passwordOf(options: DoctorOptions, texts: DoctorTexts, io: Io): Promise<string | undefined> {
+  const file = options['password-file']
+  if (file !== undefined) return read(file, texts, io).trim()
+  return io.env.TACITURN_DOCTOR_PASSWORD ?? (await io.askSecret?.(texts.askPassword(options.user ?? '')))
+}
+
+function secretOf(options: DoctorOptions, texts: DoctorTexts, io: Io): Subject['secret'] {
+  const file = options['secret-file']
+  const raw = file !== undefined ? read(file, texts, io) : io.env.TACITURN_DOCTOR_SECRET
+  if (raw === undefined) return undefined
+  const value = raw.trim()
+  if (value === '') throw new CommandError(texts.emptySecret, Exit.usage)
+  return { value, raw }
+}
+
+/** Reads `--resolve HOST=IP`. */
+function resolveOf(given: readonly string[], texts: DoctorTexts): Subject['resolve'] {
+  const addresses = new Map<string, Uint8Array[]>()
+  for (const one of given) {
+    const [host = '', text = ''] = one.split('=')
+    const ip = parseIp(text.replace(/^\[(.*)\]$/, '$1'))
+    if (host === '' || !ip) throw new CommandError(texts.badResolve(one), Exit.usage)
+    addresses.set(host.toLowerCase(), [...(addresses.get(host.toLowerCase()) ?? []), ip])
+  }
+  return addresses
+}
+
+function stunOf(given: string, texts: DoctorTexts): { host: string; port: number } {
+  const uri = readTurnUri(`turn:${given.replace(/^stun:/, '')}`)
+  if (typeof uri === 'string') throw new CommandError(texts.badStun(given), Exit.usage)
+  return { host: uri.host, port: uri.port }
+}
+
+function read(file: string, texts: DoctorTexts, io: Io): string {
+  try {
+    return readFileSync(absolute(file, io), 'utf8')
+  } catch (error) {
+    throw new CommandError(texts.cannotRead(file, (error as NodeJS.ErrnoException).code ?? '?'), Exit.usage)
+  }
+}
+
+function list(given: string | readonly string[] | undefined): readonly string[] {
+  return given === undefined ? [] : typeof given === 'string' ? [given] : given
+}

@@ -1,0 +1,16 @@
+import type { Endpoint, Facts } from './facts.ts'
+import type { Finding, Group } from './finding.ts'
+
+/** One thing to look at. Finds nothing where it does not apply; never throws for what the world may answer. */
+export interface Check {
+  readonly id: string
+  readonly group: Group
+  run(facts: Facts): readonly Finding[] | Promise<readonly Finding[]>
+}
+
+/** One thing to look at for each URI and address. */
+export interface EndpointCheck {
+  readonly id: string
+  readonly group: Group
+  run(facts: Facts, endpoint: Endpoint): Promise<readonly Finding[]>
+}

@@ -1,0 +1,84 @@
+import { type Address, address, formatAddress, parseIp } from '../../base/address.ts'
+import type { Listener } from '../../config/settings.ts'
+import type { Check } from '../check.ts'
+import { finding } from '../finding.ts'
+import { openLink } from '../open.ts'
+import { holderOf, listedSockets, openFilesLimit } from '../proc.ts'
+import { TurnSession } from '../turn-session.ts'
+import { isBrowserPort } from '../turn-uri.ts'
+
+/** The relay answers where its configuration says that it listens. */
+export const listeners: Check = {
+  id: 'A4',
+  group: 'machine',
+  async run(facts) {
+    const { config } = facts.subject
+    if (!config || !facts.isOnRelay) return []
+    const { listen, realm } = config.settings
+    const silent: Listener[] = []
+    await Promise.all(
+      listen.map(async listener => {
+        if (!(await answers(listener, realm))) silent.push(listener)
+      }),
+    )
+    const ports = new Set(listen.map(one => one.address.port))
+    const low = [...ports].filter(port => !isBrowserPort(port)).map(port => finding('port-browser', { port }))
+    if (silent.length === 0) return [finding('listeners-ok', { count: listen.length }), ...low]
+    const names = silent.map(format).join(', ')
+    // The IPv6 wildcard of a machine without IPv6 is not a fault that anybody notices.
+    const matters = silent.filter(one => !isWildcard6(one) || silent.length === listen.length)
+    if (matters.length === 0)
+      return [finding('listeners-ok', { count: listen.length - silent.length }), ...low]
+    return [
+      finding(silent.length === listen.length ? 'not-running' : 'listener-silent', { listeners: names }),
+      ...low,
+    ]
+  },
+}
+
+/** There are ports and files enough for the calls that the limits allow. */
+export const room: Check = {
+  id: 'A5',
+  group: 'machine',
+  run(facts) {
+    const { config } = facts.subject
+    if (!config || !facts.isOnRelay) return []
+    const { relay, limits, listen } = config.settings
+    const ports = relay.ports.to - relay.ports.from + 1
+    const enough = Math.max(100, Math.min(limits.allocationsPerUser, limits.allocations))
+    const values = { from: relay.ports.from, to: relay.ports.to, count: ports, enough }
+    const first = ports < enough ? finding('range-small', values) : finding('range-ok', values)
+    const held = listedSockets('udp').find(({ port }) => listen.some(one => one.address.port === port))
+    const pid = held && holderOf(held.inode)
+    const files = pid === undefined ? undefined : openFilesLimit(pid)
+    const wanted = Math.min(ports, limits.allocations) + 256
+    if (files === undefined || files >= wanted) return [first]
+    return [first, finding('files-few', { files, wanted })]
+  },
+}
+
+async function answers(listener: Listener, realm: string): Promise<boolean> {
+  const link = await openLink(listener.transport, reachable(listener.address), realm)
+  if ('kind' in link) return false
+  const session = new TurnSession(link)
+  try {
+    const answer = await session.ask((client, now) => client.binding(now), 1500)
+    return answer.kind !== 'silent'
+  } finally {
+    session.close()
+  }
+}
+
+/** Where this machine reaches a listener: a wildcard on loopback. */
+export function reachable(listener: Address): Address {
+  if (!listener.ip.every(octet => octet === 0)) return listener
+  return address(parseIp(listener.family === 4 ? '127.0.0.1' : '::1')!, listener.port)
+}
+
+function isWildcard6({ address: { family, ip } }: Listener): boolean {
+  return family === 6 && ip.every(octet => octet === 0)
+}
+
+function format({ transport, address: at }: Listener): string {
+  return `${transport}://${formatAddress(at)}`
+}

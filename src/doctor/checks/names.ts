@@ -1,0 +1,107 @@
+import { lookup } from 'node:dns/promises'
+import { type Address, address, formatIp, ipKey, parseIp } from '../../base/address.ts'
+import { ownAddresses, scopeOf } from '../../net/relay-addresses.ts'
+import { turnUris, uriHost } from '../../server/synapse-lines.ts'
+import type { Check } from '../check.ts'
+import { type Endpoint, type Facts, labelOf } from '../facts.ts'
+import { type Finding, finding } from '../finding.ts'
+import { audienceOf } from '../scope.ts'
+import { readTurnUri, type TurnUri } from '../turn-uri.ts'
+import { relayed } from './relaying-addresses.ts'
+
+/** URIs that are tested; who hands out more has another problem, and is told of it. */
+const MOST_URIS = 8
+/** Addresses of a name that are tested. */
+const MOST_ADDRESSES = 4
+const PATIENCE = 5000
+
+/** The names in the URIs stand for addresses that clients can use. Makes the endpoints that everything else tests. */
+export const names: Check = {
+  id: 'B10',
+  group: 'network',
+  async run(facts) {
+    if (facts.uris.length === 0) facts.uris = configured(facts)
+    const uris = facts.uris.slice(0, MOST_URIS)
+    const hosts = new Map<string, readonly Uint8Array[]>()
+    const found: Finding[] = []
+    for (const { host } of uris) {
+      if (hosts.has(host)) continue
+      const { ips, findings } = await resolve(host, facts)
+      hosts.set(host, ips)
+      found.push(...findings)
+    }
+    for (const uri of uris) facts.endpoints.push(...endpointsOf(uri, hosts.get(uri.host) ?? []))
+    return found
+  },
+}
+
+/** Without a homeserver to ask: what the configuration hands out, or would. */
+function configured({ subject: { config, uris } }: Facts): TurnUri[] {
+  let texts = uris ?? []
+  if (texts.length === 0 && config) {
+    const { settings, defaults } = config
+    texts = settings.homeservers.find(one => one.uris)?.uris ?? []
+    const [first] = relayed(settings)
+    // A realm that was made of the machine's name need not be known to any DNS.
+    const host = defaults.realm && first ? uriHost({ ip: first.public }) : settings.realm
+    if (texts.length === 0) texts = turnUris(host, settings.listen)
+  }
+  return texts.map(readTurnUri).filter(uri => typeof uri !== 'string')
+}
+
+async function resolve(
+  host: string,
+  { subject }: Facts,
+): Promise<{ ips: readonly Uint8Array[]; findings: Finding[] }> {
+  const literal = parseIp(host)
+  if (literal) return { ips: [literal], findings: [] }
+  const given = subject.resolve.get(host.toLowerCase())
+  if (given)
+    return {
+      ips: given,
+      findings: [finding('dns-given', { host, addresses: given.map(formatIp).join(', ') })],
+    }
+  const looked = await lookUp(host)
+  if (typeof looked === 'string') return { ips: [], findings: [finding(looked, { host })] }
+  const ips = looked.slice(0, MOST_ADDRESSES)
+  const addresses = ips.map(formatIp).join(', ')
+  const isMeantForAll = audienceOf(host, ips) === 'public'
+  const near = ips.filter(ip => scopeOf(ip) !== 'public')
+  if (!isMeantForAll || near.length === 0) return { ips, findings: [finding('dns-ok', { host, addresses })] }
+  const values = { host, addresses: near.map(formatIp).join(', ') }
+  // Debian writes the machine's own name into /etc/hosts as 127.0.1.1; other machines do not see that.
+  const own = new Set(ownAddresses().map(ipKey))
+  const isHostsFile = near.every(ip => scopeOf(ip) === 'loopback' || own.has(ipKey(ip)))
+  return { ips, findings: [finding(isHostsFile ? 'dns-hosts-file' : 'dns-private', values)] }
+}
+
+async function lookUp(host: string): Promise<Uint8Array[] | 'dns-missing' | 'dns-failed'> {
+  let timer: NodeJS.Timeout | undefined
+  const tooLong = new Promise<'dns-failed'>(done => {
+    timer = setTimeout(() => done('dns-failed'), PATIENCE)
+  })
+  try {
+    const answers = await Promise.race([lookup(host, { all: true, verbatim: true }), tooLong])
+    if (answers === 'dns-failed') return answers
+    const ips = answers.map(answer => parseIp(answer.address.replace(/%.*$/, '')))
+    return ips.filter(ip => ip !== undefined)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOTFOUND' ? 'dns-missing' : 'dns-failed'
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function endpointsOf(uri: TurnUri, ips: readonly Uint8Array[]): Endpoint[] {
+  const addresses = ips.map((ip): Address => address(ip, uri.port))
+  const hasIp4 = addresses.some(({ family }) => family === 4)
+  return addresses.map(at => ({
+    uri,
+    transport: uri.transport,
+    address: at,
+    audience: audienceOf(uri.host, ips),
+    isSecondFamily: at.family === 6 && hasIp4,
+    label: labelOf(uri, at),
+    state: { reached: false, allocated: false },
+  }))
+}

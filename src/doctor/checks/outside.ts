@@ -1,0 +1,141 @@
+import { randomFillSync } from 'node:crypto'
+import { lookup } from 'node:dns/promises'
+import { type Address, address, formatAddress, formatIp, ipKey, parseIp } from '../../base/address.ts'
+import { XOR_MAPPED_ADDRESS } from '../../wire/attributes.ts'
+import { get, MessageWriter, Method, parse } from '../../wire/message.ts'
+import type { Check } from '../check.ts'
+import type { Endpoint, Facts } from '../facts.ts'
+import { type Finding, finding } from '../finding.ts'
+import { type Link, openUdp } from '../link.ts'
+import { openSession } from '../open.ts'
+import { TurnSession } from '../turn-session.ts'
+
+const PROBE = Buffer.from('a peer sends this to the relayed address')
+const TRIES = 8
+const INTERVAL = 250
+
+/**
+ * A peer that is not on the relay reaches a relayed port: the firewall and the
+ * router let the range in. We are that peer ourselves, so this says nothing on
+ * the relay's own machine or network, whose addresses the relay refuses.
+ */
+export const inbound: Check = {
+  id: 'B16',
+  group: 'network',
+  async run(facts) {
+    const endpoint = facts.endpoints.find(({ state, transport }) => state.allocated && transport === 'udp')
+    if (!endpoint) return []
+    const us = await openUdp(endpoint.state.detour ?? endpoint.address)
+    if ('kind' in us) return []
+    const session = await openSession(endpoint, facts.credential)
+    try {
+      if ('kind' in session) return []
+      const mapped = await ownAddress(us)
+      const answer = await session.ask((client, now) => client.allocate({}, now))
+      const relayed = answer.kind === 'allocated' ? answer.relayed[0] : undefined
+      if (!mapped || !relayed || ipKey(mapped.ip) === ipKey(relayed.ip)) return []
+      const permitted = await session.ask((client, now) => client.permit([mapped], now))
+      if (permitted.kind !== 'permitted') return []
+      let arrived = false
+      session.onData(({ bytes }) => {
+        arrived ||= bytes.equals(PROBE)
+      })
+      for (let i = 0; i < TRIES && !arrived; i++) {
+        us.send(PROBE, relayed)
+        // Opens the way back through a firewall before the relay that only lets answers in.
+        session.sendIndication(mapped, PROBE)
+        await pause(INTERVAL)
+      }
+      const values = { relayed: formatAddress(relayed), ...rangeOf(facts) }
+      return [finding(arrived ? 'inbound-ok' : 'inbound-blocked', values, { at: endpoint.label })]
+    } finally {
+      us.close()
+      if (!('kind' in session)) await session.end()
+    }
+  },
+}
+
+/** A STUN server elsewhere sees the relay at the relayed address, when it is asked through the relay. */
+export const seenFromOutside: Check = {
+  id: 'D32',
+  group: 'turn',
+  async run(facts) {
+    const { stun } = facts.subject
+    const endpoint = facts.endpoints.find(({ state }) => state.allocated)
+    if (!stun || !endpoint) return []
+    const values = { server: `${stun.host}:${stun.port}` }
+    const server = await resolve(stun.host, stun.port)
+    if (!server) return [finding('stun-unknown', values)]
+    const session = await openSession(endpoint, facts.credential)
+    if ('kind' in session) return []
+    try {
+      return await throughRelay(session, server, endpoint, values)
+    } finally {
+      await session.end()
+    }
+  },
+}
+
+async function throughRelay(
+  session: TurnSession,
+  server: Address,
+  { label }: Endpoint,
+  values: { server: string },
+): Promise<Finding[]> {
+  const at = { at: label }
+  const answer = await session.ask((client, now) => client.allocate({ family: server.family }, now))
+  const relayed = answer.kind === 'allocated' ? answer.relayed[0] : undefined
+  if (!relayed) return []
+  const permitted = await session.ask((client, now) => client.permit([server], now))
+  if (permitted.kind !== 'permitted') return [finding('stun-denied', values, at)]
+  let seen: Address | undefined
+  session.onData(({ bytes }) => {
+    const message = parse(bytes)
+    if (message.kind === 'message') seen ??= get(message, XOR_MAPPED_ADDRESS)
+  })
+  const request = bindingRequest()
+  for (let i = 0; i < TRIES && !seen; i++) {
+    session.sendIndication(server, request)
+    await pause(INTERVAL)
+  }
+  const all = {
+    ...values,
+    relayed: formatAddress(relayed),
+    seen: seen ? formatAddress(seen) : '?',
+    local: formatIp(relayed.ip),
+    outside: seen ? formatIp(seen.ip) : '?',
+  }
+  if (!seen) return [finding('outside-silent', all, at)]
+  if (ipKey(seen.ip) !== ipKey(relayed.ip)) return [finding('outside-differs', all, at)]
+  return [finding(seen.port === relayed.port ? 'outside-ok' : 'outside-port', all, at)]
+}
+
+/** Asks the relay who we are, on a link that goes on to be used. */
+async function ownAddress(link: Link): Promise<Address | undefined> {
+  const session = new TurnSession(link)
+  const answer = await session.ask((client, now) => client.binding(now), 2000)
+  return answer.kind === 'mapped' ? answer.address : undefined
+}
+
+function rangeOf({ subject }: Facts): { from: number; to: number } {
+  return subject.config?.settings.relay.ports ?? { from: 49152, to: 65535 }
+}
+
+async function resolve(host: string, port: number): Promise<Address | undefined> {
+  const literal = parseIp(host)
+  if (literal) return address(literal, port)
+  try {
+    const found = parseIp((await lookup(host)).address)
+    return found && address(found, port)
+  } catch {
+    return undefined
+  }
+}
+
+function bindingRequest(): Buffer {
+  return new MessageWriter('request', Method.Binding, randomFillSync(Buffer.alloc(12))).finish()
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, milliseconds))
+}

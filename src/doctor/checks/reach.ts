@@ -1,0 +1,133 @@
+import { randomFillSync } from 'node:crypto'
+import { type Address, formatAddress, formatIp, ipKey, sameAddress } from '../../base/address.ts'
+import { ownAddresses, scopeOf } from '../../net/relay-addresses.ts'
+import { MessageWriter, Method } from '../../wire/message.ts'
+import type { EndpointCheck } from '../check.ts'
+import type { Endpoint, Facts } from '../facts.ts'
+import { type Finding, finding } from '../finding.ts'
+import { isUdpClosed, type LinkFault } from '../link.ts'
+import { openSession } from '../open.ts'
+import type { TurnSession } from '../turn-session.ts'
+import { reachable } from './listeners.ts'
+import { relayed } from './relaying-addresses.ts'
+
+/** The largest answer to a bare Binding of 20 octets that reflects no more than it must: 1.6-fold, and what IPv6 adds. */
+const SMALL_ANSWER = { 4: 40, 6: 52 } as const
+
+/** The relay answers STUN at this URI and address, and sees us as who we are. */
+export const reach: EndpointCheck = {
+  id: 'B11',
+  group: 'network',
+  async run(facts, endpoint) {
+    const first = await attempt(endpoint)
+    if (!isFault(first)) return succeeded(endpoint, first, facts)
+    const detour = behindRouter(facts, endpoint)
+    if (detour) {
+      endpoint.state.detour = detour
+      const second = await attempt(endpoint)
+      if (!isFault(second)) {
+        const values = { address: formatAddress(endpoint.address), listener: formatAddress(detour) }
+        return [finding('hairpin', values, { at: endpoint.label }), ...succeeded(endpoint, second, facts)]
+      }
+      delete endpoint.state.detour
+    }
+    return [await failed(endpoint, first, facts)]
+  },
+}
+
+interface Reached {
+  readonly session: TurnSession
+  readonly mapped: Address | undefined
+}
+
+function isFault(result: Reached | LinkFault): result is LinkFault {
+  return 'kind' in result
+}
+
+async function attempt(endpoint: Endpoint): Promise<Reached | LinkFault> {
+  const session = await openSession(endpoint)
+  if ('kind' in session) return session
+  const answer = await session.ask((client, now) => client.binding(now), 2600)
+  session.close()
+  if (answer.kind === 'mapped') return { session, mapped: answer.address }
+  // An error answer is an answer, too.
+  if (answer.kind !== 'silent') return { session, mapped: undefined }
+  return answer.fault ?? { kind: 'fault', why: 'timeout', detail: 'no answer' }
+}
+
+function succeeded(endpoint: Endpoint, { session, mapped }: Reached, facts: Facts): Finding[] {
+  const { label, address, transport, audience, state } = endpoint
+  state.reached = true
+  const found: Finding[] = [finding('reached', {}, { at: label })]
+  const asked = state.detour ?? address
+  if (session.from && !sameAddress(session.from, asked)) {
+    state.reached = false
+    return [
+      finding(
+        'answer-elsewhere',
+        { asked: formatAddress(asked), from: formatAddress(session.from) },
+        { at: label },
+      ),
+    ]
+  }
+  const { sizes } = session
+  if (transport === 'udp' && sizes && sizes.answered > SMALL_ANSWER[address.family]) {
+    const factor = (sizes.answered / sizes.asked).toFixed(1)
+    found.push(finding('amplification', { ...sizes, factor }, { at: label }))
+  }
+  const isOdd = mapped && audience === 'public' && scopeOf(mapped.ip) !== 'public'
+  if (isOdd && facts.subject.fromOutside) {
+    found.push(finding('mapped-private', { mapped: formatIp(mapped.ip) }, { at: label }))
+  }
+  return found
+}
+
+async function failed(endpoint: Endpoint, fault: LinkFault, facts: Facts): Promise<Finding> {
+  const { address, transport, isSecondFamily, label, uri } = endpoint
+  const values = {
+    host: uri.host,
+    port: address.port,
+    address: formatAddress(address),
+    transport,
+    detail: fault.detail,
+  }
+  const at = { at: label }
+  if (fault.why === 'unreachable')
+    return finding('no-way-there', { ...values, family: `IPv${address.family}` }, at)
+  if (isSecondFamily) return finding('aaaa-silent', values, at)
+  if (fault.why === 'not-stun') return finding('not-stun', values, at)
+  if (transport === 'udp') {
+    const closed = await isUdpClosed(address, bindingRequest(), 600)
+    return finding(closed ? 'udp-closed' : 'udp-silent', values, at)
+  }
+  if (fault.why === 'refused') return finding('tcp-refused', values, at)
+  if (transport === 'tls' && fault.why !== 'timeout') return finding('tls-handshake', values, at)
+  // The connection stands, but what is behind it does not speak STUN.
+  if (fault.why === 'closed') return finding('not-stun', values, at)
+  const isOurs = facts.isOnRelay && ownAddresses().some(ip => ipKey(ip) === ipKey(address.ip))
+  return finding('tcp-silent', values, { ...at, ...(isOurs && { severity: 'error' as const }) })
+}
+
+/**
+ * The listener behind a public address that this machine has no route to,
+ * since few home routers send their own network's packets back (hairpin).
+ */
+function behindRouter(facts: Facts, { address, transport }: Endpoint): Address | undefined {
+  const { config } = facts.subject
+  if (!config || !facts.isOnRelay) return undefined
+  if (ownAddresses().some(ip => ipKey(ip) === ipKey(address.ip))) return undefined
+  const isMapped = relayed(config.settings).some(
+    ({ local, public: shown }) => ipKey(shown) === ipKey(address.ip) && ipKey(local) !== ipKey(shown),
+  )
+  const listener = config.settings.listen.find(
+    one =>
+      one.transport === transport &&
+      one.address.port === address.port &&
+      one.address.family === address.family,
+  )
+  return isMapped && listener ? reachable(listener.address) : undefined
+}
+
+function bindingRequest(): Buffer {
+  return new MessageWriter('request', Method.Binding, randomFillSync(Buffer.alloc(12))).finish()
+}

@@ -1,0 +1,76 @@
+import type { Language } from '../config/messages.ts'
+import type { Finding, Group, Severity } from './finding.ts'
+import { severityOf } from './rank.ts'
+import { TEXTS, words } from './texts/all.ts'
+
+/** A finding as `--json` prints it, and as it is shown. Empty texts are left out. */
+export interface Shown {
+  readonly id: string
+  readonly check: string
+  readonly group: Group | 'doctor'
+  readonly severity: Severity
+  readonly title: string
+  readonly problem?: string
+  readonly effect?: string
+  readonly fix?: string
+  readonly at: readonly string[]
+}
+
+const GROUPS: Readonly<Record<string, Group>> = {
+  A: 'machine',
+  B: 'network',
+  C: 'homeserver',
+  D: 'turn',
+  E: 'modern',
+}
+
+/** Puts a finding into words. */
+export function show(finding: Finding, language: Language): Shown {
+  const { check } = TEXTS[finding.id]
+  const [title, problem, effect, fix] = words(finding.id, finding.values, language)
+  return {
+    id: finding.id,
+    check,
+    group: GROUPS[check[0] ?? ''] ?? 'doctor',
+    severity: severityOf(finding),
+    title,
+    ...(problem !== '' && { problem }),
+    ...(effect !== '' && { effect }),
+    ...(fix !== '' && { fix }),
+    at: finding.at,
+  }
+}
+
+/** How a part of the report is set off. */
+export type Mark = (part: Severity | 'fix' | 'place', text: string) => string
+
+const SIGNS: Readonly<Record<Severity, string>> = { error: '✗', warn: '!', info: 'i', ok: '✓' }
+
+/** Writes findings for people: what is wrong, in full and the cause first; then, in a line each, what is not. */
+export function reportText(
+  findings: readonly Finding[],
+  labels: ReportLabels,
+  language: Language,
+  mark: Mark,
+): string {
+  const shown = findings.map(finding => show(finding, language))
+  const lines: string[] = []
+  for (const one of shown) {
+    const sign = mark(one.severity, SIGNS[one.severity])
+    const place = one.at.length > 0 ? ` ${mark('place', `[${one.at.join(', ')}]`)}` : ''
+    lines.push(`${sign} ${mark(one.severity, one.title)}${place}`)
+    if (one.problem) lines.push(`    ${one.problem}`)
+    if (one.effect) lines.push(`    ${labels.effect}: ${one.effect}`)
+    if (one.fix) lines.push(`    ${mark('fix', `→ ${one.fix}`)}`)
+    if (one.severity === 'error' || one.severity === 'warn') lines.push('')
+  }
+  const count = (severity: Severity) => shown.filter(one => one.severity === severity).length
+  lines.push('', labels.summary(count('error'), count('warn'), count('ok')))
+  return `${lines.join('\n')}\n`
+}
+
+export interface ReportLabels {
+  /** "What you would notice". */
+  readonly effect: string
+  readonly summary: (errors: number, warnings: number, passed: number) => string
+}

@@ -1,0 +1,44 @@
+import type { Language } from '../../config/messages.ts'
+import type { Values } from '../finding.ts'
+import type { SecretForm } from '../secret-forms.ts'
+import type { Entry } from './entry.ts'
+import { FORMS } from './forms.ts'
+import { HANDED_OUT } from './handed-out.ts'
+import { HOMESERVER } from './homeserver.ts'
+import { MACHINE } from './machine.ts'
+import { MODERN } from './modern.ts'
+import { NETWORK } from './network.ts'
+import { TURN } from './turn.ts'
+
+const ALL = { ...MACHINE, ...NETWORK, ...HOMESERVER, ...HANDED_OUT, ...TURN, ...MODERN } as const
+
+/** A kind of finding. Stable: programs that read `--json` know findings by it. */
+export type TextId = keyof typeof ALL
+
+/** Every kind of finding, with its words. */
+export const TEXTS: Readonly<Record<TextId, Entry>> = ALL
+
+/** The words of a finding, filled in. Values may be from strangers, so control characters do not pass. */
+export function words(id: TextId, values: Values, language: Language): [string, string, string, string] {
+  const entry = TEXTS[id]
+  const all = { ...values, ...formWords(values.form, language) }
+  const [title, wrong, notice, mend] = entry[language]
+  return [fill(title, all), fill(wrong, all), fill(notice, all), fill(mend, all)]
+}
+
+function formWords(form: string | number | undefined, language: Language): Values {
+  if (typeof form !== 'string' || !Object.hasOwn(FORMS, form)) return {}
+  const [formText, formMend] = FORMS[form as SecretForm][language]
+  return { formText, formMend }
+}
+
+function fill(text: string, values: Values): string {
+  return text
+    .replaceAll(/(?<!\{)\{(\w+)\}(?!\})/g, (_, name: string) => printable(String(values[name] ?? '')))
+    .replaceAll('{{', '{')
+    .replaceAll('}}', '}')
+}
+
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '?')
+}

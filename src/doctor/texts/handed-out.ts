@@ -1,0 +1,390 @@
+import { error, info, ok, warn } from './entry.ts'
+
+/** What the checks of the homeserver's credential say. */
+export const HANDED_OUT = {
+  'uris-ok': ok('C20', 'browsers can read all {count} URIs', 'Browser können alle {count} URIs lesen'),
+  'uri-malformed': error(
+    'C20',
+    16,
+    [
+      'a URI is not valid',
+      'browsers cannot read "{uri}" (its {fault}), and one such line makes them refuse the whole list',
+      'every call fails at once, also those that would not need the relay',
+      '{uris}: turn:HOST:3478?transport=udp   (in {file}, then: {restart})',
+    ],
+    [
+      'eine URI ist ungültig',
+      'Browser können „{uri}“ nicht lesen ({fault}), und eine solche Zeile lässt sie die ganze Liste ablehnen',
+      'jeder Anruf scheitert sofort, auch wenn er das Relay nicht brauchte',
+      '{uris}: turn:HOST:3478?transport=udp   (in {file}, dann: {restart})',
+    ],
+  ),
+  'uri-stun': warn(
+    'C20',
+    251,
+    [
+      'a STUN URI among the TURN URIs',
+      'Matrix allows turn: and turns: only, but the list has "{uri}"; every TURN server answers STUN, too',
+      'some clients may refuse the list',
+      'remove {uri} from {uris} in {file}, then: {restart}',
+    ],
+    [
+      'eine STUN-URI unter den TURN-URIs',
+      'Matrix erlaubt nur turn: und turns:, die Liste hat aber „{uri}“; jeder TURN-Server beantwortet auch STUN',
+      'manche Clients lehnen die Liste womöglich ab',
+      '{uri} aus {uris} in {file} entfernen, dann: {restart}',
+    ],
+  ),
+  'uri-port': error(
+    'C20',
+    24,
+    [
+      'a URI leads past the relay',
+      '"{uri}" has port {port}, but over {transport} the relay listens on: {ports}',
+      'clients find nobody there; calls stay at "connecting", or take a slower way',
+      'taciturn snippet {name}   (paste into {file}, then: {restart})',
+    ],
+    [
+      'eine URI führt am Relay vorbei',
+      '„{uri}“ hat Port {port}, über {transport} lauscht das Relay aber auf: {ports}',
+      'Clients finden dort niemanden; Anrufe bleiben bei „Verbinden“ stehen oder nehmen einen langsameren Weg',
+      'taciturn snippet {name}   (in {file} einfügen, dann: {restart})',
+    ],
+  ),
+  'uri-port-low': warn(
+    'C20',
+    252,
+    [
+      'browsers refuse port {port}',
+      'of the ports below 1024 browsers connect to 53, 80 and 443 only, but the list has "{uri}"',
+      'browsers leave out this URI',
+      'use port 3478, 5349 or 443',
+    ],
+    [
+      'Browser verweigern Port {port}',
+      'von den Ports unter 1024 verbinden sich Browser nur mit 53, 80 und 443, die Liste hat aber „{uri}“',
+      'Browser übergehen diese URI',
+      'Port 3478, 5349 oder 443 benutzen',
+    ],
+  ),
+  'uri-dtls': warn(
+    'C20',
+    253,
+    [
+      'TLS over UDP does not exist in browsers',
+      'browsers read "{uri}" as TLS over TCP, whatever its transport says',
+      'clients try the same server twice',
+      'remove {uri} from {uris} in {file}, or write ?transport=tcp',
+    ],
+    [
+      'TLS über UDP gibt es in Browsern nicht',
+      'Browser lesen „{uri}“ als TLS über TCP, was auch immer dort als transport steht',
+      'Clients versuchen denselben Server zweimal',
+      '{uri} aus {uris} in {file} entfernen, oder ?transport=tcp schreiben',
+    ],
+  ),
+  'uris-many': warn(
+    'C20',
+    254,
+    [
+      'many URIs',
+      'the list has {count} URIs, and Firefox warns from five on that it slows down calls',
+      'calls take longer to begin',
+      'keep three: UDP, TCP and TLS',
+    ],
+    [
+      'viele URIs',
+      'die Liste hat {count} URIs, und Firefox warnt ab fünf, dass das Anrufe verlangsamt',
+      'Anrufe beginnen langsamer',
+      'drei behalten: UDP, TCP und TLS',
+    ],
+  ),
+  'uris-tls-only': warn(
+    'C20',
+    249,
+    [
+      'TLS only',
+      'all URIs are turns:, and apps that do not trust the certificate authority have no other way',
+      'calls of some phones fail, while browsers work',
+      'add turn:HOST:3478?transport=udp and turn:HOST:3478?transport=tcp to {uris} in {file}',
+    ],
+    [
+      'nur TLS',
+      'alle URIs sind turns:, und Apps, die der Zertifizierungsstelle nicht vertrauen, haben keinen anderen Weg',
+      'Anrufe mancher Telefone scheitern, während Browser funktionieren',
+      'turn:HOST:3478?transport=udp und turn:HOST:3478?transport=tcp zu {uris} in {file} hinzufügen',
+    ],
+  ),
+  'uris-no-udp': warn(
+    'C20',
+    256,
+    [
+      'no UDP',
+      'no URI is for UDP, so that all calls go over TCP',
+      'calls stutter whenever a packet is lost',
+      'add turn:HOST:3478?transport=udp to {uris} in {file}',
+    ],
+    [
+      'kein UDP',
+      'keine URI ist für UDP, alle Anrufe gehen also über TCP',
+      'Anrufe stocken, sobald ein Paket verloren geht',
+      'turn:HOST:3478?transport=udp zu {uris} in {file} hinzufügen',
+    ],
+  ),
+  'uris-udp-only': warn(
+    'C20',
+    257,
+    [
+      'UDP only',
+      'no URI is for TCP or TLS, and some networks let no UDP out',
+      'people in offices, hotels and trains cannot call',
+      'add turn:HOST:3478?transport=tcp to {uris} in {file}',
+    ],
+    [
+      'nur UDP',
+      'keine URI ist für TCP oder TLS, und manche Netze lassen kein UDP hinaus',
+      'Leute in Büros, Hotels und Zügen können nicht anrufen',
+      'turn:HOST:3478?transport=tcp zu {uris} in {file} hinzufügen',
+    ],
+  ),
+  'secret-ok': ok('C21', 'the secret of {homeserver} matches', 'das Geheimnis von {homeserver} stimmt'),
+  'secret-unchecked': info(
+    'C21',
+    [
+      'secret not compared',
+      'without the configuration of the relay or --secret-file, only the relay itself can tell whether the secret matches',
+      '',
+      '',
+    ],
+    [
+      'Geheimnis nicht verglichen',
+      'ohne die Konfiguration des Relays oder --secret-file kann nur das Relay selbst sagen, ob das Geheimnis stimmt',
+      '',
+      '',
+    ],
+  ),
+  'secret-wrong': error(
+    'C21',
+    17,
+    [
+      'the secrets differ',
+      'the homeserver signs its credentials with a secret that the relay does not have',
+      `every relayed call fails: the relay's log says wrong-secret, clients say 401`,
+      'taciturn snippet {name}   (paste {secret} into {file}, then: {restart})',
+    ],
+    [
+      'die Geheimnisse unterscheiden sich',
+      'der Homeserver signiert seine Zugänge mit einem Geheimnis, das das Relay nicht hat',
+      'jeder weitergeleitete Anruf scheitert: im Protokoll des Relays steht wrong-secret, Clients melden 401',
+      'taciturn snippet {name}   ({secret} in {file} einfügen, dann: {restart})',
+    ],
+  ),
+  'secret-form': error(
+    'C21',
+    17,
+    [
+      'the secret was mangled on its way: {form}',
+      'the homeserver has the secret of {homeserver}, but changed: {formText}',
+      `every relayed call fails: the relay's log says wrong-secret, clients say 401`,
+      '{formMend}   ({secret} in {file}, then: {restart})',
+    ],
+    [
+      'das Geheimnis kam verändert an: {form}',
+      'der Homeserver hat das Geheimnis von {homeserver}, aber verändert: {formText}',
+      'jeder weitergeleitete Anruf scheitert: im Protokoll des Relays steht wrong-secret, Clients melden 401',
+      '{formMend}   ({secret} in {file}, dann: {restart})',
+    ],
+  ),
+  'secret-other': warn(
+    'C21',
+    246,
+    [
+      'the secret is that of another homeserver',
+      'users of {domain} come with the secret that the relay knows as that of {homeserver}',
+      'calls work, but limits and figures count for the wrong homeserver',
+      'taciturn snippet {name} --homeserver {domain}',
+    ],
+    [
+      'das Geheimnis ist das eines anderen Homeservers',
+      'Benutzer von {domain} kommen mit dem Geheimnis, das das Relay als das von {homeserver} kennt',
+      'Anrufe gelingen, aber Grenzen und Zahlen gelten für den falschen Homeserver',
+      'taciturn snippet {name} --homeserver {domain}',
+    ],
+  ),
+  'secret-old': info(
+    'C21',
+    [
+      'an older secret is in use',
+      'the homeserver still signs with an older secret of {homeserver}; the relay takes it until it is removed',
+      '',
+      'taciturn snippet {name}   (paste the new {secret} into {file}, then: {restart})',
+    ],
+    [
+      'ein älteres Geheimnis ist in Gebrauch',
+      'der Homeserver signiert noch mit einem älteren Geheimnis von {homeserver}; das Relay nimmt es, bis es entfernt wird',
+      '',
+      'taciturn snippet {name}   (das neue {secret} in {file} einfügen, dann: {restart})',
+    ],
+  ),
+  'name-fixed': info(
+    'C21',
+    [
+      'a fixed user and password',
+      'the homeserver hands the same user name and password to everybody, so that one leak is one for all',
+      '',
+      'taciturn snippet synapse   (time-limited credentials)',
+    ],
+    [
+      'fester Benutzer mit Passwort',
+      'der Homeserver gibt allen denselben Benutzernamen und dasselbe Passwort, ein Leck ist also eines für alle',
+      '',
+      'taciturn snippet synapse   (befristete Zugänge)',
+    ],
+  ),
+  'name-unknown': error(
+    'C21',
+    17,
+    [
+      'the relay does not know the user',
+      'the homeserver hands out a fixed user name that is not in "users" of the relay',
+      'every relayed call fails with 401',
+      'use a shared secret: taciturn snippet synapse   (into {file})',
+    ],
+    [
+      'das Relay kennt den Benutzer nicht',
+      'der Homeserver gibt einen festen Benutzernamen aus, der nicht in "users" des Relays steht',
+      'jeder weitergeleitete Anruf scheitert mit 401',
+      'ein gemeinsames Geheimnis benutzen: taciturn snippet synapse   (in {file})',
+    ],
+  ),
+  'password-wrong': error(
+    'C21',
+    17,
+    [
+      'the passwords differ',
+      'the homeserver hands out a fixed password that is not the one in "users" of the relay',
+      'every relayed call fails with 401',
+      'write the same password in {file} and in "users"',
+    ],
+    [
+      'die Passwörter unterscheiden sich',
+      'der Homeserver gibt ein festes Passwort aus, das nicht das in "users" des Relays ist',
+      'jeder weitergeleitete Anruf scheitert mit 401',
+      'in {file} und in "users" dasselbe Passwort schreiben',
+    ],
+  ),
+  'ttl-ok': ok('C22', 'credentials are valid for {ttl}', 'Zugänge gelten {ttl}'),
+  'ttl-tiny': error(
+    'C22',
+    18,
+    [
+      'credentials end at once',
+      'the homeserver hands out credentials for {ttl}; Synapse reads a number without a unit as milliseconds',
+      'calls fail unless they are made in the very moment',
+      '{lifetime}   (in {file}, then: {restart})',
+    ],
+    [
+      'Zugänge enden sofort',
+      'der Homeserver gibt Zugänge für {ttl} aus; Synapse liest eine Zahl ohne Einheit als Millisekunden',
+      'Anrufe scheitern, wenn sie nicht im selben Moment beginnen',
+      '{lifetime}   (in {file}, dann: {restart})',
+    ],
+  ),
+  'ttl-short': warn(
+    'C22',
+    247,
+    [
+      'credentials are too short-lived',
+      'credentials are valid for {ttl}, but Element fetches new ones only every ten minutes and calls with the ones it had before',
+      'the first call after a while fails, the second works',
+      '{lifetime}   (in {file}, then: {restart})',
+    ],
+    [
+      'Zugänge sind zu kurzlebig',
+      'Zugänge gelten {ttl}, Element holt aber nur alle zehn Minuten neue und ruft mit den vorigen an',
+      'der erste Anruf nach einer Weile scheitert, der zweite gelingt',
+      '{lifetime}   (in {file}, dann: {restart})',
+    ],
+  ),
+  'ttl-long': warn(
+    'C22',
+    268,
+    [
+      'credentials live long',
+      'credentials are valid for {ttl}, and whoever gets hold of one can use it that long',
+      'nothing',
+      '{lifetime}   (in {file}, then: {restart})',
+    ],
+    [
+      'Zugänge leben lange',
+      'Zugänge gelten {ttl}, und wer an einen kommt, kann ihn so lange benutzen',
+      'nichts',
+      '{lifetime}   (in {file}, dann: {restart})',
+    ],
+  ),
+  'ttl-differs': warn(
+    'C22',
+    248,
+    [
+      'the credential is not fresh',
+      'the answer says {ttl}, but its user name ends in {left}, as where a proxy keeps answers',
+      'calls fail when the kept credential has expired',
+      'proxy_no_cache 1;   (for /_matrix in nginx; the like elsewhere)',
+    ],
+    [
+      'der Zugang ist nicht frisch',
+      'die Antwort sagt {ttl}, ihr Benutzername endet aber in {left}, wie wo ein Proxy Antworten aufhebt',
+      'Anrufe scheitern, wenn der aufgehobene Zugang abgelaufen ist',
+      'proxy_no_cache 1;   (für /_matrix in nginx; anderswo Entsprechendes)',
+    ],
+  ),
+  'clocks-agree': ok('C23', 'the clocks agree', 'die Uhren stimmen überein'),
+  'clock-behind': warn(
+    'C23',
+    11,
+    [
+      "the homeserver's clock is behind",
+      "the homeserver's clock ({theirs} UTC) is {skew} behind the one here ({ours} UTC), so its credentials end early",
+      'relayed calls fail with 401 once the difference is longer than a credential lives',
+      'timedatectl set-ntp true   (on both machines)',
+    ],
+    [
+      'die Uhr des Homeservers geht nach',
+      'die Uhr des Homeservers ({theirs} UTC) geht gegen die hiesige ({ours} UTC) {skew} nach, seine Zugänge enden also früher',
+      'weitergeleitete Anrufe scheitern mit 401, sobald der Unterschied länger ist, als ein Zugang lebt',
+      'timedatectl set-ntp true   (auf beiden Rechnern)',
+    ],
+  ),
+  'clock-ahead': warn(
+    'C23',
+    11,
+    [
+      "the homeserver's clock is ahead",
+      "the homeserver's clock ({theirs} UTC) is {skew} ahead of the one here ({ours} UTC), so its credentials live longer",
+      'nothing yet',
+      'timedatectl set-ntp true   (on both machines)',
+    ],
+    [
+      'die Uhr des Homeservers geht vor',
+      'die Uhr des Homeservers ({theirs} UTC) geht gegen die hiesige ({ours} UTC) {skew} vor, seine Zugänge leben also länger',
+      'noch nichts',
+      'timedatectl set-ntp true   (auf beiden Rechnern)',
+    ],
+  ),
+  'credential-expired': error(
+    'C23',
+    19,
+    [
+      'the credential has expired already',
+      'the homeserver hands out a credential whose time is over, although the clocks agree',
+      'every relayed call fails with 401',
+      'look for a proxy that keeps answers: proxy_no_cache 1;   (for /_matrix in nginx)',
+    ],
+    [
+      'der Zugang ist schon abgelaufen',
+      'der Homeserver gibt einen Zugang aus, dessen Zeit vorbei ist, obwohl die Uhren übereinstimmen',
+      'jeder weitergeleitete Anruf scheitert mit 401',
+      'nach einem Proxy suchen, der Antworten aufhebt: proxy_no_cache 1;   (für /_matrix in nginx)',
+    ],
+  ),
+} as const

@@ -1,0 +1,461 @@
+import { error, info, ok, warn } from './entry.ts'
+
+/** What the checks of names, ports and certificates say. */
+export const NETWORK = {
+  'dns-ok': ok('B10', '{host} is {addresses}', '{host} ist {addresses}'),
+  'dns-given': info(
+    'B10',
+    ['{host} was not looked up', '{host} is taken to be {addresses}, as --resolve says', '', ''],
+    ['{host} wurde nicht nachgeschlagen', '{host} gilt als {addresses}, wie --resolve sagt', '', ''],
+  ),
+  'dns-missing': error(
+    'B10',
+    30,
+    [
+      '{host} does not exist',
+      'DNS knows no address for {host}',
+      'calls ring and then stay at "connecting": no client finds the relay',
+      'make an A record for {host} with the public address of the relay',
+    ],
+    [
+      '{host} gibt es nicht',
+      'DNS kennt keine Adresse für {host}',
+      'Anrufe klingeln und bleiben dann bei „Verbinden“ stehen: kein Client findet das Relay',
+      'einen A-Eintrag für {host} mit der öffentlichen Adresse des Relays anlegen',
+    ],
+  ),
+  'dns-failed': error(
+    'B10',
+    30,
+    [
+      '{host} could not be looked up',
+      'the DNS server of this machine gives no answer for {host}',
+      'if it is the same elsewhere, no client finds the relay',
+      'dig {host} A; dig {host} AAAA',
+    ],
+    [
+      '{host} war nicht nachzuschlagen',
+      'der DNS-Server dieses Rechners antwortet nicht für {host}',
+      'ist es anderswo ebenso, findet kein Client das Relay',
+      'dig {host} A; dig {host} AAAA',
+    ],
+  ),
+  'dns-private': warn(
+    'B10',
+    250,
+    [
+      '{host} is a private address here',
+      'DNS says here that {host} is {addresses}; elsewhere it must be the public address',
+      'if it is the same elsewhere, nobody outside of this network can call; browsers may also ask before they go there',
+      'compare with: dig @9.9.9.9 {host} A',
+    ],
+    [
+      '{host} ist hier eine private Adresse',
+      'DNS sagt hier, {host} sei {addresses}; anderswo muss es die öffentliche Adresse sein',
+      'ist es anderswo ebenso, kann außerhalb dieses Netzes niemand anrufen; Browser fragen womöglich vorher nach',
+      'vergleichen mit: dig @9.9.9.9 {host} A',
+    ],
+  ),
+  'dns-hosts-file': info(
+    'B10',
+    [
+      '{host} is looked up in /etc/hosts',
+      'on this machine {host} is {addresses}, so this run says nothing about the DNS record',
+      '',
+      'taciturn doctor --from-outside …   (from another machine)',
+    ],
+    [
+      '{host} kommt aus /etc/hosts',
+      'auf diesem Rechner ist {host} {addresses}, dieser Lauf sagt also nichts über den DNS-Eintrag',
+      '',
+      'taciturn doctor --from-outside …   (von einem anderen Rechner)',
+    ],
+  ),
+  reached: ok('B11', 'the relay answers STUN', 'das Relay beantwortet STUN'),
+  hairpin: info(
+    'B15',
+    [
+      'the router does not send back',
+      '{address} cannot be reached from this machine, so the listener {listener} behind it was tested; calls need no such way back, since the relay delivers between its own users itself',
+      '',
+      'taciturn doctor --from-outside …   (from another network)',
+    ],
+    [
+      'der Router schickt nicht zurück',
+      '{address} ist von diesem Rechner aus nicht erreichbar, geprüft wurde der Listener {listener} dahinter; Anrufe brauchen diesen Weg nicht, denn das Relay stellt zwischen seinen Benutzern selbst zu',
+      '',
+      'taciturn doctor --from-outside …   (aus einem anderen Netz)',
+    ],
+  ),
+  'answer-elsewhere': error(
+    'B11',
+    33,
+    [
+      'answers come from another address',
+      '{asked} was asked, but {from} answered, which clients ignore',
+      'calls ring and then stay at "connecting"',
+      'make the relay listen on that very address: "listen": ["udp://{asked}"]',
+    ],
+    [
+      'Antworten kommen von anderer Adresse',
+      'gefragt wurde {asked}, geantwortet hat {from}, was Clients nicht beachten',
+      'Anrufe klingeln und bleiben dann bei „Verbinden“ stehen',
+      'das Relay auf genau dieser Adresse lauschen lassen: "listen": ["udp://{asked}"]',
+    ],
+  ),
+  amplification: warn(
+    'D29',
+    260,
+    [
+      'answers are large',
+      'an unproved request of {asked} octets is answered by {answered} ({factor} times as many), which attackers like to aim at others',
+      'nothing; but the provider may forward complaints',
+      '"protocol": { "software": false, "mappedAddress": false }',
+    ],
+    [
+      'Antworten sind groß',
+      'eine unbewiesene Anfrage von {asked} Oktetten wird mit {answered} beantwortet (das {factor}-fache), was Angreifer gern auf andere lenken',
+      'nichts; aber der Anbieter leitet womöglich Beschwerden weiter',
+      '"protocol": { "software": false, "mappedAddress": false }',
+    ],
+  ),
+  'mapped-private': warn(
+    'B11',
+    261,
+    [
+      'the relay sees clients as private addresses',
+      'the relay saw us as {mapped}, so that something before it (such as a docker proxy) hides who comes',
+      'direct connections fail, and limits count everybody as one',
+      'docker run --network host …, or: "userland-proxy": false in /etc/docker/daemon.json',
+    ],
+    [
+      'das Relay sieht Clients als private Adressen',
+      'das Relay sah uns als {mapped}, etwas davor (etwa ein Docker-Proxy) verbirgt also, wer kommt',
+      'direkte Verbindungen scheitern, und Grenzen zählen alle als einen',
+      'docker run --network host …, oder: "userland-proxy": false in /etc/docker/daemon.json',
+    ],
+  ),
+  'no-way-there': info(
+    'B10',
+    [
+      '{family} could not be tested',
+      'this machine has no way to {address} ({detail})',
+      '',
+      'run the doctor from a network that has {family}',
+    ],
+    [
+      '{family} war nicht zu prüfen',
+      'dieser Rechner hat keinen Weg zu {address} ({detail})',
+      '',
+      'den Doktor aus einem Netz laufen lassen, das {family} hat',
+    ],
+  ),
+  'aaaa-silent': error(
+    'B10',
+    32,
+    [
+      'the name promises IPv6, but nothing answers there',
+      '{host} has the IPv6 address {address}, where the relay does not answer over {transport}',
+      'calls of people with IPv6 take seconds longer or fail, browsers above all',
+      '"listen": [ …, "{transport}://[::]:{port}" ]   (and the firewall), or remove the AAAA record of {host}',
+    ],
+    [
+      'der Name verspricht IPv6, aber dort antwortet nichts',
+      '{host} hat die IPv6-Adresse {address}, wo das Relay über {transport} nicht antwortet',
+      'Anrufe von Leuten mit IPv6 dauern Sekunden länger oder scheitern, vor allem in Browsern',
+      '"listen": [ …, "{transport}://[::]:{port}" ]   (und die Firewall), oder den AAAA-Eintrag von {host} entfernen',
+    ],
+  ),
+  'not-stun': error(
+    'B12',
+    33,
+    [
+      'something else answers',
+      'at {address} another program answers than a TURN server ({detail})',
+      'clients that need {transport} cannot connect',
+      'ss -tulpn "sport = :{port}"   (shows who holds the port)',
+    ],
+    [
+      'etwas anderes antwortet',
+      'bei {address} antwortet ein anderes Programm als ein TURN-Server ({detail})',
+      'Clients, die {transport} brauchen, können sich nicht verbinden',
+      'ss -tulpn "sport = :{port}"   (zeigt, wer den Port hält)',
+    ],
+  ),
+  'udp-silent': error(
+    'B11',
+    34,
+    [
+      'UDP port {port} is blocked',
+      'nothing comes back from {address} over UDP, not even a refusal, as where a firewall drops it',
+      'calls ring and then stay at "connecting", or take the slow way over TCP',
+      'ufw allow {port}/udp   (or the same in the firewall of the provider, and in the router)',
+    ],
+    [
+      'UDP-Port {port} ist gesperrt',
+      'von {address} kommt über UDP nichts zurück, auch keine Ablehnung, wie wo eine Firewall verwirft',
+      'Anrufe klingeln und bleiben dann bei „Verbinden“ stehen, oder nehmen den langsamen Weg über TCP',
+      'ufw allow {port}/udp   (oder dasselbe in der Firewall des Anbieters, und im Router)',
+    ],
+  ),
+  'udp-closed': error(
+    'B11',
+    34,
+    [
+      'nobody listens on UDP port {port}',
+      'the machine at {address} says that no program has this UDP port',
+      'calls ring and then stay at "connecting", or take the slow way over TCP',
+      'systemctl status taciturn; and compare the port with "listen"',
+    ],
+    [
+      'niemand lauscht auf UDP-Port {port}',
+      'der Rechner bei {address} sagt, dass kein Programm diesen UDP-Port hat',
+      'Anrufe klingeln und bleiben dann bei „Verbinden“ stehen, oder nehmen den langsamen Weg über TCP',
+      'systemctl status taciturn; und den Port mit "listen" vergleichen',
+    ],
+  ),
+  'tcp-silent': error(
+    'B12',
+    34,
+    [
+      'TCP port {port} is blocked',
+      'no connection to {address} comes about, nor a refusal, as where a firewall drops it',
+      'clients in networks without UDP cannot call',
+      'ufw allow {port}/tcp   (or the same in the firewall of the provider, and in the router)',
+    ],
+    [
+      'TCP-Port {port} ist gesperrt',
+      'es kommt keine Verbindung zu {address} zustande, auch keine Ablehnung, wie wo eine Firewall verwirft',
+      'Clients in Netzen ohne UDP können nicht anrufen',
+      'ufw allow {port}/tcp   (oder dasselbe in der Firewall des Anbieters, und im Router)',
+    ],
+  ),
+  'tcp-refused': error(
+    'B12',
+    34,
+    [
+      'nobody listens on TCP port {port}',
+      'the machine at {address} refuses the connection',
+      'clients in networks without UDP cannot call',
+      '"listen": [ …, "{transport}://0.0.0.0:{port}" ]   and restart the relay',
+    ],
+    [
+      'niemand lauscht auf TCP-Port {port}',
+      'der Rechner bei {address} weist die Verbindung ab',
+      'Clients in Netzen ohne UDP können nicht anrufen',
+      '"listen": [ …, "{transport}://0.0.0.0:{port}" ]   und das Relay neu starten',
+    ],
+  ),
+  'tls-handshake': error(
+    'B13',
+    35,
+    [
+      'TLS does not come about',
+      'the connection to {address} stands, but the TLS handshake fails ({detail})',
+      'clients behind strict firewalls cannot call',
+      'openssl s_client -connect {host}:{port} -servername {host}',
+    ],
+    [
+      'TLS kommt nicht zustande',
+      'die Verbindung zu {address} steht, aber der TLS-Handshake scheitert ({detail})',
+      'Clients hinter strengen Firewalls können nicht anrufen',
+      'openssl s_client -connect {host}:{port} -servername {host}',
+    ],
+  ),
+  'tls-ok': ok(
+    'B14',
+    'certificate for {host} valid until {until} ({protocol})',
+    'Zertifikat für {host} gültig bis {until} ({protocol})',
+  ),
+  'tls-not-reloaded': error(
+    'B14',
+    36,
+    [
+      'an old certificate is served',
+      'the certificate in {file} is another than the one that the relay shows',
+      'once the old one expires, all calls over TLS fail, although the renewal worked',
+      'taciturn reload   (or: systemctl reload taciturn)',
+    ],
+    [
+      'ein altes Zertifikat wird gezeigt',
+      'das Zertifikat in {file} ist ein anderes als das, welches das Relay zeigt',
+      'läuft das alte ab, scheitern alle Anrufe über TLS, obwohl die Erneuerung gelang',
+      'taciturn reload   (oder: systemctl reload taciturn)',
+    ],
+  ),
+  'tls-expired': error(
+    'B14',
+    37,
+    [
+      'the certificate has expired',
+      'the certificate for {host} was valid until {until}',
+      'clients behind strict firewalls cannot call; others fall back to UDP or TCP',
+      'certbot renew && taciturn reload',
+    ],
+    [
+      'das Zertifikat ist abgelaufen',
+      'das Zertifikat für {host} galt bis {until}',
+      'Clients hinter strengen Firewalls können nicht anrufen; andere weichen auf UDP oder TCP aus',
+      'certbot renew && taciturn reload',
+    ],
+  ),
+  'tls-too-early': error(
+    'B14',
+    37,
+    [
+      'the certificate is not valid yet',
+      'the certificate for {host} is valid only from {from}',
+      'clients behind strict firewalls cannot call',
+      'timedatectl   (is the clock right, here and where it was made?)',
+    ],
+    [
+      'das Zertifikat gilt noch nicht',
+      'das Zertifikat für {host} gilt erst ab {from}',
+      'Clients hinter strengen Firewalls können nicht anrufen',
+      'timedatectl   (stimmt die Uhr, hier und wo es ausgestellt wurde?)',
+    ],
+  ),
+  'tls-expires-soon': warn(
+    'B14',
+    255,
+    [
+      'the certificate ends soon',
+      'the certificate for {host} is valid for {days} days more; a renewal that works would have happened by now',
+      'from {until} on, calls over TLS fail',
+      'certbot renew --dry-run',
+    ],
+    [
+      'das Zertifikat endet bald',
+      'das Zertifikat für {host} gilt noch {days} Tage; eine Erneuerung, die klappt, wäre schon geschehen',
+      'ab {until} scheitern Anrufe über TLS',
+      'certbot renew --dry-run',
+    ],
+  ),
+  'tls-name': error(
+    'B14',
+    38,
+    [
+      'the certificate is for another name',
+      'clients come to {host}, but the certificate is for {names}',
+      'clients behind strict firewalls cannot call; others fall back to UDP or TCP',
+      'certbot certonly --standalone -d {host}',
+    ],
+    [
+      'das Zertifikat ist für einen anderen Namen',
+      'Clients kommen zu {host}, das Zertifikat ist aber für {names}',
+      'Clients hinter strengen Firewalls können nicht anrufen; andere weichen auf UDP oder TCP aus',
+      'certbot certonly --standalone -d {host}',
+    ],
+  ),
+  'tls-self-signed': error(
+    'B14',
+    39,
+    [
+      'the certificate is self-signed',
+      'no authority has signed the certificate for {host}, so no client trusts it',
+      'clients behind strict firewalls cannot call; others fall back to UDP or TCP',
+      'certbot certonly --standalone -d {host}',
+    ],
+    [
+      'das Zertifikat ist selbst signiert',
+      'keine Zertifizierungsstelle hat das Zertifikat für {host} signiert, kein Client vertraut ihm',
+      'Clients hinter strengen Firewalls können nicht anrufen; andere weichen auf UDP oder TCP aus',
+      'certbot certonly --standalone -d {host}',
+    ],
+  ),
+  'tls-chain': error(
+    'B14',
+    37,
+    [
+      'the certificate chain is incomplete',
+      'the relay shows the certificate for {host} without the intermediate certificate that signed it',
+      'calls over TLS fail on phones, while a desktop browser may have the missing piece from elsewhere',
+      '"tls": { "certificate": ".../fullchain.pem" }   (not cert.pem; now it is {file})',
+    ],
+    [
+      'die Zertifikatskette ist unvollständig',
+      'das Relay zeigt das Zertifikat für {host} ohne das Zwischenzertifikat, das es signiert hat',
+      'Anrufe über TLS scheitern auf Telefonen, während ein Browser am Rechner das fehlende Stück von anderswo haben mag',
+      '"tls": { "certificate": ".../fullchain.pem" }   (nicht cert.pem; jetzt ist es {file})',
+    ],
+  ),
+  'tls-root': error(
+    'B14',
+    39,
+    [
+      'nobody knows who signed the certificate',
+      'the chain of the certificate for {host} ends in a root that this machine does not trust',
+      'clients behind strict firewalls cannot call; others fall back to UDP or TCP',
+      'certbot certonly --standalone -d {host}   (for a root of your own: NODE_EXTRA_CA_CERTS=root.pem)',
+    ],
+    [
+      'niemand kennt den Aussteller des Zertifikats',
+      'die Kette des Zertifikats für {host} endet in einer Wurzel, der dieser Rechner nicht vertraut',
+      'Clients hinter strengen Firewalls können nicht anrufen; andere weichen auf UDP oder TCP aus',
+      'certbot certonly --standalone -d {host}   (bei eigener Wurzel: NODE_EXTRA_CA_CERTS=root.pem)',
+    ],
+  ),
+  'tls-private-root': info(
+    'B14',
+    [
+      'a private authority',
+      'this machine trusts the root "{root}", which browsers do not know by themselves',
+      '',
+      '',
+    ],
+    [
+      'eine private Zertifizierungsstelle',
+      'dieser Rechner vertraut der Wurzel „{root}“, die Browser von sich aus nicht kennen',
+      '',
+      '',
+    ],
+  ),
+  'tls-old-apps': info(
+    'B14',
+    [
+      'some apps may refuse the certificate',
+      'apps that use the list of roots built into older versions of libwebrtc do not know "{root}"; keep URIs without TLS beside this one',
+      '',
+      '',
+    ],
+    [
+      'manche Apps lehnen das Zertifikat womöglich ab',
+      'Apps mit der Liste von Wurzeln, die in älteren Fassungen von libwebrtc steckt, kennen „{root}“ nicht; daneben URIs ohne TLS behalten',
+      '',
+      '',
+    ],
+  ),
+  'tls-old': warn(
+    'B14',
+    262,
+    [
+      'old TLS is accepted',
+      'the server takes TLS 1.1 or older, which is broken',
+      'nothing; but what is sent may be read',
+      'let the relay end TLS itself, or set TLS 1.2 as the minimum in whatever stands before it',
+    ],
+    [
+      'altes TLS wird angenommen',
+      'der Server nimmt TLS 1.1 oder älter an, das gebrochen ist',
+      'nichts; aber was gesendet wird, ist womöglich lesbar',
+      'das Relay selbst TLS beenden lassen, oder in dem, was davor steht, TLS 1.2 als Minimum setzen',
+    ],
+  ),
+  'inbound-ok': ok('B16', 'relay ports can be reached from here', 'Relay-Ports sind von hier erreichbar'),
+  'inbound-blocked': error(
+    'B16',
+    23,
+    [
+      'the relay ports are blocked',
+      'what we send to the relayed address {relayed} does not arrive, although the relay itself answers',
+      'calls ring and then stay at "connecting"',
+      'ufw allow {from}:{to}/udp   (and forward the same ports in the router, or publish them in docker)',
+    ],
+    [
+      'die Relay-Ports sind gesperrt',
+      'was wir an die Relay-Adresse {relayed} senden, kommt nicht an, obwohl das Relay selbst antwortet',
+      'Anrufe klingeln und bleiben dann bei „Verbinden“ stehen',
+      'ufw allow {from}:{to}/udp   (und dieselben Ports im Router weiterleiten, oder in Docker veröffentlichen)',
+    ],
+  ),
+} as const
