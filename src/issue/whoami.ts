@@ -25,12 +25,15 @@ const BUSY: Who = { kind: 'failed', why: 'too many requests wait for the homeser
 /** Asks homeservers whose access token it is (Client-Server API, `/account/whoami`). */
 export class Whoami {
   readonly #remembered: Remembered<Who>
+  readonly #deadline: number
   readonly #agents = {
     'http:': new PlainAgent({ keepAlive: true, maxSockets: 32, maxFreeSockets: 4, timeout: 30_000 }),
     'https:': new SecureAgent({ keepAlive: true, maxSockets: 32, maxFreeSockets: 4, timeout: 30_000 }),
   }
 
-  constructor(now: () => Time) {
+  /** `deadline` is in milliseconds, for one answer. */
+  constructor(now: () => Time, deadline = DEADLINE) {
+    this.#deadline = deadline
     this.#remembered = new Remembered(now)
   }
 
@@ -48,7 +51,7 @@ export class Whoami {
     const url = new URL(`${base}/_matrix/client/v3/account/whoami`)
     const agent = this.#agents[url.protocol as 'http:' | 'https:']
     const headers = { authorization: `Bearer ${token}` }
-    const value = judge(await exchange({ url, headers, agent, deadline: DEADLINE }))
+    const value = judge(await exchange({ url, headers, agent, deadline: this.#deadline }))
     const keep = { user: KEEP_USER, unknown: KEEP_UNKNOWN, limited: 0, failed: KEEP_FAILED }[value.kind]
     return { value, keep, good: value.kind === 'user' }
   }
