@@ -44,26 +44,30 @@ export interface Tick {
   readonly text: string
 }
 
-const WIDTH = 640
-const HEIGHT = 300
-const MARGIN = { left: 64, right: 16, top: 12, bottom: 44 }
+const WIDTH = 480
+const HEIGHT = 260
+const MARGIN = { left: 62, right: 14, top: 10, bottom: 42 }
 const BAR_HEIGHT = 22
 const BAR_STEP = 38
-const LABEL = 190
-const VALUE = 92
+/** Room for names and values, by the letter. */
+const LETTER = 7.2
+const LONGEST_LABEL = 22
+const VALUE = 84
 
 /** Draws horizontal bars from nought, with a whisker from the least to the most. */
 export function barChart(bars: readonly Bar[]): string {
   const longest = Math.max(...bars.map(bar => bar.most), Number.MIN_VALUE)
-  const scale = (value: number) => (value / longest) * (WIDTH - LABEL - VALUE)
+  const letters = Math.max(...bars.map(bar => shorten(bar.label).length))
+  const left = Math.round(letters * LETTER) + 14
+  const scale = (value: number) => (value / longest) * (WIDTH - left - VALUE)
   const rows = bars.map((bar, i) => {
     const y = i * BAR_STEP + 8
     const middle = y + BAR_HEIGHT / 2
     const whisker =
       bar.most > bar.least
-        ? `<path class="whisker" d="M${at(LABEL + scale(bar.least))} ${middle}H${at(LABEL + scale(bar.most))}m0 -5v10M${at(LABEL + scale(bar.least))} ${middle - 5}v10"/>`
+        ? `<path class="whisker" d="M${at(left + scale(bar.least))} ${middle}H${at(left + scale(bar.most))}m0 -5v10M${at(left + scale(bar.least))} ${middle - 5}v10"/>`
         : ''
-    return `<text class="name" x="${LABEL - 10}" y="${middle + 4}" text-anchor="end">${escaped(shorten(bar.label))}<title>${escaped(bar.label)}</title></text><rect class="s${bar.series}" x="${LABEL}" y="${y}" width="${at(Math.max(1, scale(bar.value)))}" height="${BAR_HEIGHT}" rx="3"/>${whisker}<text class="value" x="${at(LABEL + scale(bar.most) + 8)}" y="${middle + 4}">${escaped(bar.text)}</text>`
+    return `<text class="name" x="${left - 10}" y="${middle + 4}" text-anchor="end">${escaped(shorten(bar.label))}<title>${escaped(bar.label)}</title></text><rect class="s${bar.series}" x="${left}" y="${y}" width="${at(Math.max(1, scale(bar.value)))}" height="${BAR_HEIGHT}" rx="3"/>${whisker}<text class="value" x="${at(left + scale(bar.most) + 8)}" y="${middle + 4}">${escaped(bar.text)}</text>`
   })
   return svg(bars.length * BAR_STEP + 4, rows.join(''))
 }
@@ -132,7 +136,7 @@ function svg(height: number, content: string): string {
 }
 
 function shorten(label: string): string {
-  return label.length > 28 ? `${label.slice(0, 27)}…` : label
+  return label.length > LONGEST_LABEL ? `${label.slice(0, LONGEST_LABEL - 1)}…` : label
 }
 
 function at(value: number): string {

@@ -34,14 +34,15 @@ export interface ReportTexts {
       | 'searchHelp'
       | 'offered'
       | 'delivered'
+      | 'lost'
+      | 'allocations'
       | 'passed'
       | 'failed'
       | 'opening'
       | 'openingHelp'
       | 'machine'
       | 'how'
-      | 'made'
-      | 'range',
+      | 'made',
       string
     >
   >
@@ -105,7 +106,7 @@ const EN: ReportTexts = {
   warning: warning => {
     switch (warning.kind) {
       case 'generator-busy':
-        return `The load generator was the bottleneck with ${warning.server} (its busiest process used ${percent(warning.busy, 'en')} of a core): what it carried is a lower bound. Processor time per packet still counts.`
+        return `The load generator was the bottleneck with ${warning.server}: it came too late or lost packets itself, at ${percent(warning.busy, 'en')} of a core. What was carried is a lower bound. Processor time per packet still counts.`
       case 'own-drops':
         return `${percent(warning.share, 'en')} of the packets lost with ${warning.server} were lost at the generator's own sockets, not by the server.`
       case 'few-cores':
@@ -127,7 +128,7 @@ const EN: ReportTexts = {
     }
   },
   html: {
-    warnings: 'Mind',
+    warnings: 'Please note',
     none: 'Nothing that makes these figures worth less was noticed.',
     all: 'All figures',
     figure: 'figure',
@@ -140,9 +141,11 @@ const EN: ReportTexts = {
     cpu: 'Processor time per packet',
     cpuHelp: 'Of the server, user and system. Lower is better.',
     search: 'Search',
-    searchHelp: 'What was tried, and what arrived of it. Hollow marks lost 0.1 % or more.',
+    searchHelp: 'What was tried, and what arrived of it. Hollow marks did not pass: 0.1 % or more was lost, or the generator came too late.',
     offered: 'tried',
     delivered: 'packets/s delivered',
+    lost: 'lost',
+    allocations: 'allocations',
     passed: 'passed',
     failed: 'failed',
     opening: 'Opening an allocation',
@@ -151,7 +154,6 @@ const EN: ReportTexts = {
     machine: 'Machine',
     how: 'Load',
     made: 'made by',
-    range: 'least and most',
   },
 }
 
@@ -208,13 +210,13 @@ const DE: ReportTexts = {
   warning: warning => {
     switch (warning.kind) {
       case 'generator-busy':
-        return `Bei ${warning.server} war der Lastgenerator der Engpass (sein eifrigster Prozess nahm ${percent(warning.busy, 'de')} eines Kerns): was getragen wurde, ist eine untere Schranke. Die CPU-Zeit je Paket gilt trotzdem.`
+        return `Bei ${warning.server} war der Lastgenerator der Engpass: er kam zu spät oder verlor selbst Pakete, bei ${percent(warning.busy, 'de')} eines Kerns. Was getragen wurde, ist eine untere Schranke. Die CPU-Zeit je Paket gilt trotzdem.`
       case 'own-drops':
         return `${percent(warning.share, 'de')} der bei ${warning.server} verlorenen Pakete gingen an den Sockets des Generators verloren, nicht im Server.`
       case 'few-cores':
         return `Server und Generator teilen sich ${warning.cores} ${warning.cores === 1 ? 'Kern' : 'Kerne'}: sie nehmen einander CPU-Zeit weg.`
       case 'machine-busy':
-        return `Der Rechner hatte anderes zu tun (Last ${warning.load.toFixed(1)} auf ${warning.cores} Kernen): diese Zahlen mit nichts vergleichen.`
+        return `Der Rechner hatte anderes zu tun (Last ${warning.load.toLocaleString('de', { maximumFractionDigits: 1 })} auf ${warning.cores} Kernen): diese Zahlen mit nichts vergleichen.`
       case 'governor':
         return `Den Takt des Prozessors regelt "${warning.governor}"; mit "performance" schwanken die Zahlen weniger.`
       case 'small-buffers':
@@ -243,9 +245,11 @@ const DE: ReportTexts = {
     cpu: 'CPU-Zeit je Paket',
     cpuHelp: 'Des Servers, im Programm und im Kernel. Weniger ist besser.',
     search: 'Suche',
-    searchHelp: 'Was versucht wurde und was davon ankam. Hohle Punkte verloren 0,1 % oder mehr.',
+    searchHelp: 'Was versucht wurde und was davon ankam. Hohle Punkte bestanden nicht: 0,1 % oder mehr ging verloren, oder der Generator kam zu spät.',
     offered: 'versucht',
     delivered: 'Pakete/s angekommen',
+    lost: 'verloren',
+    allocations: 'Allocations',
     passed: 'bestanden',
     failed: 'gescheitert',
     opening: 'Eine Allocation eröffnen',
@@ -253,7 +257,6 @@ const DE: ReportTexts = {
     machine: 'Rechner',
     how: 'Last',
     made: 'gemacht von',
-    range: 'kleinster und größter Wert',
   },
 }
 

@@ -21,16 +21,17 @@ small, .quiet, footer { color: var(--quiet); }
 small { font-size: 12px; font-weight: 400; }
 section, header { margin-bottom: 20px; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 18px 20px; }
-section.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 12px; background: none; border: 0; padding: 0; }
+section.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 12px; background: none; border: 0; padding: 0; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; }
-.big { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.big + .big { margin-top: 6px; }
+.big span { display: block; margin-left: 17px; line-height: 1.2; }
 .big b { font-size: 21px; font-variant-numeric: tabular-nums; }
 .big span { color: var(--quiet); font-size: 13px; }
 .note.warn { border-color: var(--warn); background: var(--warn-soft); }
 .note.warn h2 { color: var(--warn); }
 .note ul { margin: 4px 0 10px; padding-left: 20px; }
 .note p:last-child { margin-bottom: 0; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 20px; }
+.pair { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); gap: 20px; }
 figure { margin: 8px 0 0; }
 figcaption { font-size: 13px; font-weight: 600; color: var(--quiet); margin-bottom: 4px; }
 .legend span { margin-right: 18px; }

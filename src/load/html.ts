@@ -1,4 +1,13 @@
-import { type Axes, barChart, escaped, evenTicks, type Line, lineChart, powerTicks } from './charts.ts'
+import {
+  type Axes,
+  barChart,
+  escaped,
+  evenTicks,
+  type Line,
+  lineChart,
+  type Point,
+  powerTicks,
+} from './charts.ts'
 import { type Language, REPORT_TEXTS, type ReportTexts } from './figure-texts.ts'
 import { formatFigure, formatMicros, formatRatio, formatShort } from './format.ts'
 import { STYLE } from './html-style.ts'
@@ -6,12 +15,14 @@ import {
   FIGURES,
   type FigureKey,
   type Measurement,
+  middleSearch,
   type Report,
   ratio,
   type ServerReport,
   type Summary,
   summarise,
 } from './report.ts'
+import { middleOf } from './statistics.ts'
 import { energyNote, GROUPS } from './table.ts'
 
 /** A server with the colour it has in all charts. */
@@ -89,12 +100,10 @@ function cards(series: readonly Series[], language: Language, texts: ReportTexts
 }
 
 function notes(report: Report, texts: ReportTexts): string {
-  const found = report.servers.flatMap(({ name, rounds }) => {
-    const all = rounds.map(round => round.search).filter(one => one !== null)
-    const middle = all.sort((a, b) => a.best - b.best)[all.length >> 1]
-    return middle
-      ? [`<p><b>${escaped(name)}:</b> ${escaped(texts.found(middle, report.scenario.profile))}</p>`]
-      : []
+  const found = report.servers.flatMap(server => {
+    const middle = middleSearch(server)
+    const said = middle && texts.found(middle, report.scenario.profile)
+    return said ? [`<p><b>${escaped(server.name)}:</b> ${escaped(said)}</p>`] : []
   })
   const items = report.warnings.map(warning => `<li>${escaped(texts.warning(warning))}</li>`)
   const said =
@@ -152,48 +161,53 @@ function rarity(share: number): number {
   return -Math.log10(1 - share)
 }
 
+/** What was tried, against what arrived and what was lost. */
 function search(series: readonly Series[], language: Language, texts: ReportTexts): string {
-  const lines = series.flatMap((one): Line[] => {
-    const middle = middleOf(
-      one.rounds.filter(round => round.search !== null),
-      round => round.search!.best,
-    )?.search
-    if (!middle) return []
-    const points = [...middle.trials]
-      .sort((a, b) => a.tried - b.tried)
-      .map(trial => ({
-        x: trial.tried,
-        y: trial.packetsPerSecond,
-        isHollow: !trial.passed,
-        title: `${trial.tried.toLocaleString(language)}: ${formatFigure('packetsPerSecond', trial.packetsPerSecond, language)}/s, ${formatFigure('loss', trial.loss, language)} ${trial.passed ? texts.html.passed : texts.html.failed}`,
-      }))
-    return [{ label: one.name, series: one.number, points }]
+  const charts = (['delivered', 'lost'] as const).flatMap(what => {
+    const lines = series.flatMap(one => trialsOf(one, what, language, texts))
+    if (lines.length === 0) return []
+    const most = (pick: (point: Point) => number) => Math.max(...lines.flatMap(line => line.points.map(pick)))
+    const xTicks = evenTicks(
+      most(point => point.x),
+      value => formatShort(value, language),
+    )
+    const yTicks = evenTicks(
+      most(point => point.y),
+      value => (what === 'lost' ? formatFigure('loss', value, language) : formatShort(value, language)),
+    )
+    const axes: Axes = {
+      xLabel: `${texts.html.offered}: ${unitOf(series, texts)}`,
+      yLabel: '',
+      xTicks,
+      yTicks,
+      x: [0, xTicks.at(-1)!.at],
+      y: [0, yTicks.at(-1)!.at],
+      isLogarithmic: false,
+    }
+    return [`<figure><figcaption>${escaped(texts.html[what])}</figcaption>${lineChart(lines, axes)}</figure>`]
   })
-  if (lines.length === 0) return ''
-  const most = (pick: (point: { x: number; y: number }) => number) =>
-    Math.max(...lines.flatMap(line => line.points.map(pick)))
-  const write = (value: number) => formatShort(value, language)
-  const xTicks = evenTicks(
-    most(point => point.x),
-    write,
-  )
-  const yTicks = evenTicks(
-    most(point => point.y),
-    write,
-  )
-  const unit = series.some(({ rounds }) => rounds.some(round => round.search?.unit === 'allocations'))
-    ? 'allocations'
-    : texts.figures.packetsPerSecond
-  const chart = lineChart(lines, {
-    xLabel: `${texts.html.offered}: ${unit}`,
-    yLabel: texts.html.delivered,
-    xTicks,
-    yTicks,
-    x: [0, xTicks.at(-1)!.at],
-    y: [0, yTicks.at(-1)!.at],
-    isLogarithmic: false,
-  })
-  return section(texts.html.search, texts.html.searchHelp, `${legend(series)}<figure>${chart}</figure>`)
+  if (charts.length === 0) return ''
+  const content = `${legend(series)}<div class="pair">${charts.join('')}</div>`
+  return section(texts.html.search, texts.html.searchHelp, content)
+}
+
+function trialsOf(one: Series, what: 'delivered' | 'lost', language: Language, texts: ReportTexts): Line[] {
+  const middle = middleSearch(one)
+  if (!middle) return []
+  const points = [...middle.trials]
+    .sort((a, b) => a.tried - b.tried)
+    .map(trial => ({
+      x: trial.tried,
+      y: what === 'lost' ? trial.loss : trial.packetsPerSecond,
+      isHollow: !trial.passed,
+      title: `${trial.tried.toLocaleString(language)}: ${formatFigure('packetsPerSecond', trial.packetsPerSecond, language)}/s, ${formatFigure('loss', trial.loss, language)}, ${trial.passed ? texts.html.passed : texts.html.failed}`,
+    }))
+  return [{ label: one.name, series: one.number, points }]
+}
+
+function unitOf(series: readonly Series[], texts: ReportTexts): string {
+  const isCounted = series.some(one => middleSearch(one)?.unit === 'allocations')
+  return isCounted ? texts.html.allocations : texts.figures.packetsPerSecond
 }
 
 function bars(
@@ -299,8 +313,4 @@ function summaries(series: readonly Series[], key: FigureKey): { one: Series; su
 function middleRun({ rounds }: ServerReport, load: 'full' | 'half'): Measurement | undefined {
   const runs = rounds.map(round => round[load]).filter(run => run !== null)
   return middleOf(runs, run => run.latencyMicros.p99)
-}
-
-function middleOf<T>(all: readonly T[], by: (one: T) => number): T | undefined {
-  return [...all].sort((a, b) => by(a) - by(b))[all.length >> 1]
 }

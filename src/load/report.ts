@@ -2,7 +2,7 @@ import type { Energy } from './energy.ts'
 import type { Machine } from './machine.ts'
 import type { Profile } from './profile.ts'
 import type { ClientTransport, Direction, Method } from './protocol.ts'
-import { median, range } from './statistics.ts'
+import { median, middleOf, range } from './statistics.ts'
 
 /*
  * What `taciturn bench --json` prints, and `--compare` reads. Names and units
@@ -234,6 +234,13 @@ export function ratio(figure: Figure, first: ServerReport, second: ServerReport)
   const a = summarise(figure, first.rounds)
   const b = summarise(figure, second.rounds)
   return a && b && a.median > 0 && b.median > 0 ? a.median / b.median : undefined
+}
+
+/** The search of the round in the middle, with the median of all as its result. */
+export function middleSearch({ rounds }: ServerReport): SearchResult | undefined {
+  const searches = rounds.map(round => round.search).filter(search => search !== null)
+  const middle = middleOf(searches, search => search.best)
+  return middle && { ...middle, best: Math.round(median(searches.map(search => search.best))!) }
 }
 
 /** Takes what `--json` printed; `undefined` if it is something else, or of another version. */

@@ -10,3 +10,8 @@ export function median(numbers: readonly number[]): number | undefined {
 export function range(numbers: readonly number[]): readonly [number, number] | undefined {
   return numbers.length === 0 ? undefined : [Math.min(...numbers), Math.max(...numbers)]
 }
+
+/** What lies in the middle when put in order; `undefined` of none. */
+export function middleOf<T>(all: readonly T[], by: (one: T) => number): T | undefined {
+  return [...all].sort((a, b) => by(a) - by(b))[all.length >> 1]
+}

@@ -4,6 +4,7 @@ import {
   FIGURES,
   type Figure,
   type FigureKey,
+  middleSearch,
   type Report,
   ratio,
   type ServerReport,
@@ -67,10 +68,9 @@ export function table(
     `${[machine.model, machine.processor].filter(text => text !== null).join(', ')}, ${machine.cores} × CPU, Linux ${machine.kernel}, Node.js ${machine.node}`,
     ...servers.filter(({ detail }) => detail !== '').map(({ name, detail }) => `${name} ${detail}`),
   ]
-  const found = servers.flatMap(({ name, rounds }) => {
-    const best = rounds.map(round => round.search).filter(search => search !== null)
-    const middle = best.sort((a, b) => a.best - b.best)[best.length >> 1]
-    return middle ? [`${paint('bold', `${name}:`)} ${texts.found(middle, scenario.profile)}`] : []
+  const found = servers.flatMap(server => {
+    const middle = middleSearch(server)
+    return middle ? [`${paint('bold', `${server.name}:`)} ${texts.found(middle, scenario.profile)}`] : []
   })
   return [
     paint('bold', texts.title),
