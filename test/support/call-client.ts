@@ -1,8 +1,10 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import type { Address } from '../../src/base/address.ts'
 import type { ChannelNumber } from '../../src/base/ids.ts'
 import type { Time } from '../../src/base/time.ts'
+import { Deframer } from '../../src/client/deframer.ts'
 import { TurnClient } from '../../src/client/turn-client.ts'
 import type { TurnEvent } from '../../src/client/turn-event.ts'
 import { random } from '../../src/server/relay-config.ts'
@@ -25,20 +27,24 @@ export interface CallClient {
   close(): void
 }
 
-/** A TURN client over UDP on loopback, with a socket of its own; every request resolves with what became of it. */
-export async function callClient(port: number, secret: string, user: string): Promise<CallClient> {
-  const turn = new TurnClient({ ...credential(secret, user), random })
-  const socket = createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
+/** A TURN client on loopback, with a socket of its own; every request resolves with what became of it. */
+export async function callClient(
+  port: number,
+  secret: string,
+  user: string,
+  via: 'udp' | 'tcp' = 'udp',
+): Promise<CallClient> {
+  const reliable = via === 'tcp'
+  const turn = new TurnClient({ ...credential(secret, user), random, reliable })
+  const wire = reliable ? await tcpWire(port) : await udpWire(port)
   const inbox: string[] = []
   let settle: (event: TurnEvent) => void = () => {}
   let arrived: () => void = () => {}
   const now = () => Date.now() as Time
   const flush = () => {
-    for (const bytes of turn.drain()) socket.send(bytes, port, '127.0.0.1')
+    for (const bytes of turn.drain()) wire.send(bytes)
   }
-  socket.on('message', bytes => {
+  wire.receive(bytes => {
     for (const event of turn.take(bytes, now())) {
       if (event.kind === 'data') {
         inbox.push(event.bytes.toString())
@@ -61,7 +67,7 @@ export async function callClient(port: number, secret: string, user: string): Pr
       flush()
     })
   return {
-    port: socket.address().port,
+    port: wire.port,
     inbox,
     allocate: (options = {}) => request(() => turn.allocate(options, now())),
     refresh: lifetime => request(() => turn.refresh({ lifetime }, now())),
@@ -81,7 +87,40 @@ export async function callClient(port: number, secret: string, user: string): Pr
       }),
     close: () => {
       clearInterval(timer)
-      socket.close()
+      wire.close()
     },
+  }
+}
+
+interface Wire {
+  readonly port: number
+  send(bytes: Buffer): void
+  receive(take: (bytes: Buffer) => void): void
+  close(): void
+}
+
+async function udpWire(port: number): Promise<Wire> {
+  const socket = createSocket('udp4')
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  return {
+    port: socket.address().port,
+    send: bytes => socket.send(bytes, port, '127.0.0.1'),
+    receive: take => void socket.on('message', take),
+    close: () => socket.close(),
+  }
+}
+
+async function tcpWire(port: number): Promise<Wire> {
+  const socket = connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  const frames = new Deframer()
+  // The other end may be a worker that has just been killed.
+  socket.on('error', () => socket.destroy())
+  return {
+    port: socket.localPort!,
+    send: bytes => void socket.write(bytes),
+    receive: take => void socket.on('data', chunk => frames.take(chunk)?.forEach(take)),
+    close: () => socket.destroy(),
   }
 }

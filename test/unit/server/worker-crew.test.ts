@@ -1,97 +1,157 @@
-import t, { type Test } from 'tap'
-import { Log } from '../../../src/admin/log.ts'
-import type { Address } from '../../../src/base/address.ts'
-import { load } from '../../../src/config/load.ts'
-import { loadAddon } from '../../../src/net/native-addon.ts'
-import { Service } from '../../../src/server/service.ts'
-import { type Hand, type Spawn, spawnThread } from '../../../src/server/spawn.ts'
-import { callClient } from '../../support/call-client.ts'
-import { freePort } from '../../support/ports.ts'
-import { SECRET, writeConfig } from '../../support/settings.ts'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { connect } from 'node:tls'
+import t from 'tap'
+import { address, parseIp } from '../../../src/base/address.ts'
+import { bindingRequest, mappedPort } from '../../support/stun.ts'
+import { needWorkers, startTwoWorkers } from '../../support/two-workers.ts'
 
-const addon = loadAddon()
-const skip = typeof addon === 'string' && process.env.CI === undefined ? addon : false
+t.test('two workers on the sockets of one service', needWorkers(), async t => {
+  const relay = await startTwoWorkers(t)
 
-t.test('clients of two shards call each other, relay to relay', { skip }, async t => {
-  const relay = await start(t)
-  const [alice, bob] = await relay.pair(t)
+  await t.test('clients of two shards call each other, relay to relay', async t => {
+    const [alice, bob] = await relay.pair(t)
+    const words = Array.from({ length: 20 }, (_, i) => `word ${i}`)
 
-  for (let i = 0; i < 20; i++) alice.client.send(bob.relayed, `to bob ${i}`)
-  await bob.client.received(20)
-  for (let i = 0; i < 20; i++) bob.client.send(alice.relayed, `to alice ${i}`)
-  await alice.client.received(20)
-  await alice.client.bind(0x4001, bob.relayed)
-  await bob.client.bind(0x4002, alice.relayed)
-  alice.client.send(bob.relayed, 'by channel')
-  bob.client.send(alice.relayed, 'by channel')
-  await Promise.all([bob.client.received(21), alice.client.received(21)])
+    for (const word of words) alice.client.send(bob.relayed, word)
+    await bob.client.received(20)
+    await alice.client.bind(0x4001, bob.relayed)
+    await bob.client.bind(0x4002, alice.relayed)
+    for (const word of words) bob.client.send(0x4002, word)
+    await alice.client.received(20)
+    for (const word of words) alice.client.send(0x4001, word)
+    await bob.client.received(40)
 
-  t.same(bob.client.inbox, [...Array.from({ length: 20 }, (_, i) => `to bob ${i}`), 'by channel'])
-  t.same(alice.client.inbox, [...Array.from({ length: 20 }, (_, i) => `to alice ${i}`), 'by channel'])
-})
-
-/** A service with two workers on free loopback ports. */
-async function start(t: Test, config: Readonly<Record<string, unknown>> = {}) {
-  const port = await freePort()
-  const metrics = await freePort()
-  const own = {
-    listen: [`udp://127.0.0.1:${port}`, `tcp://127.0.0.1:${port}`],
-    metrics: `http://127.0.0.1:${metrics}`,
-    udp: 'native',
-    workers: 2,
-    ...config,
-  }
-  const { file, folder } = writeConfig(own)
-  const lines: Record<string, unknown>[] = []
-  const sink = { write: (text: string) => void lines.push(JSON.parse(text)) }
-  const again = () => load({ path: file, env: {}, cwd: folder })
-  const log = new Log({ level: 'debug', format: 'json', sink })
-  const hands: Hand[] = []
-  const shards = new Map<Address['key'], number>()
-  const spawn: Spawn = (start, hears) => {
-    const hand = spawnThread(start, {
-      ...hears,
-      messages: messages => {
-        for (const message of messages) {
-          if (message.kind !== 'told' || message.event.kind !== 'opened') continue
-          for (const { key } of message.event.relayed) shards.set(key, start.index)
-        }
-        hears.messages(messages)
-      },
-    })
-    hands[start.index] = hand
-    return hand
-  }
-  const service = new Service(again(), { version: '0.0.0', log, load: again, spawn })
-  t.teardown(async () => {
-    service.force()
-    await service.finished
+    t.same(alice.client.inbox, words)
+    t.same(bob.client.inbox, [...words, ...words])
   })
-  await service.start()
 
-  const join = async (t: Test, user: string) => {
-    const client = await callClient(port, SECRET, user)
-    t.teardown(() => client.close())
-    const answer = await client.allocate()
-    if (answer.kind !== 'allocated') throw new Error(`${user} got ${JSON.stringify(answer)}`)
-    const relayed = answer.relayed[0]!
-    return { client, relayed, shard: shards.get(relayed.key)! }
-  }
-  return {
-    service,
-    port,
-    lines,
-    hands,
-    join,
-    /** A client of each shard, each with a permission for the other. */
-    pair: async (t: Test) => {
-      const alice = await join(t, '@alice:example.org')
-      let bob = await join(t, '@bob:example.org')
-      for (let i = 0; bob.shard === alice.shard; i++) bob = await join(t, `@bob${i}:example.org`)
-      await alice.client.permit(bob.relayed)
-      await bob.client.permit(alice.relayed)
-      return [alice, bob] as const
-    },
-    page: async (path: string) => (await fetch(`http://127.0.0.1:${metrics}${path}`)).text(),
-  }
-}
+  await t.test('a user’s quota holds over all shards, and comes back from each', async t => {
+    relay.rewrite({ limits: { allocationsPerUser: 4 } })
+    await relay.reload()
+    const clients = await Promise.all(Array.from({ length: 12 }, () => relay.client(t, '@quota:example.org')))
+
+    const answers = await Promise.all(clients.map(client => client.allocate()))
+
+    const relayed = answers.flatMap(answer => (answer.kind === 'allocated' ? [answer.relayed[0]!] : []))
+    t.equal(relayed.length, 4)
+    t.ok(
+      answers.every(
+        answer => answer.kind === 'allocated' || (answer.kind === 'rejected' && answer.code === 486),
+      ),
+    )
+    await Promise.all(clients.map((client, i) => answers[i]!.kind === 'allocated' && client.refresh(0)))
+    const again = []
+    for (const client of clients.slice(0, 4)) again.push((await client.allocate()).kind)
+    t.same(again, ['allocated', 'allocated', 'allocated', 'allocated'])
+    relay.rewrite({})
+    await relay.reload()
+  })
+
+  await t.test('TCP clients are spread, and meet UDP clients of either shard', async t => {
+    const tcp = await relay.join(t, '@tcp:example.org', 'tcp')
+    const [alice, bob] = await relay.pair(t)
+    const shards = new Set([tcp.shard])
+    for (let i = 0; shards.size < 2 && i < 64; i++) {
+      shards.add((await relay.join(t, `@tcp${i}:example.org`, 'tcp')).shard)
+    }
+    for (const { client, relayed } of [alice, bob]) {
+      await client.permit(tcp.relayed)
+      await tcp.client.permit(relayed)
+      client.send(tcp.relayed, 'to tcp')
+    }
+    await tcp.client.received(2)
+    tcp.client.send(alice.relayed, 'from tcp')
+    tcp.client.send(bob.relayed, 'from tcp')
+    await Promise.all([alice.client.received(1), bob.client.received(1)])
+
+    t.equal(shards.size, 2)
+    t.same([alice.client.inbox, bob.client.inbox], [['from tcp'], ['from tcp']])
+    t.match(await relay.metric('taciturn_connections'), /^[1-9]/)
+  })
+
+  await t.test('TLS is served by every worker', async t => {
+    for (let i = 0; i < 8; i++) {
+      const socket = connect({ port: relay.tlsPort, host: '127.0.0.1', rejectUnauthorized: false })
+      t.teardown(() => socket.destroy())
+      socket.write(bindingRequest())
+      const [answer] = await once(socket, 'data')
+
+      t.equal(mappedPort(answer), socket.localPort)
+    }
+  })
+
+  await t.test('what the workers count adds up, and what they hold', async t => {
+    const before = await relay.relayed()
+    const [alice, bob] = await relay.pair(t)
+
+    for (let i = 0; i < 10; i++) alice.client.send(bob.relayed, 'ten octets')
+    await bob.client.received(10)
+
+    const after = await relay.relayed()
+    t.equal(after.toPeer - before.toPeer, 100, 'by the one shard')
+    t.equal(after.toClient - before.toClient, 100, 'by the other')
+    t.equal(await relay.metric('taciturn_workers{state="running"}'), '2')
+  })
+
+  await t.test('a worker that breaks is replaced, and only its own calls end', async t => {
+    const [alice, bob] = await relay.pair(t)
+    const peer = createSocket('udp4').bind(0, '127.0.0.1')
+    t.teardown(() => peer.close())
+    await once(peer, 'listening')
+    const there = address(parseIp('127.0.0.1')!, peer.address().port)
+    let heard = 0
+    peer.on('message', (bytes, from) => {
+      heard++
+      peer.send(bytes, from.port, from.address)
+    })
+    await bob.client.permit(there)
+    const counted = await relay.relayed()
+    const held = relay.held(alice.shard)
+    t.ok(held > 0)
+
+    // Bob talks all through it, and waits for each word to come back.
+    let over = false
+    const talk = async () => {
+      for (let i = 1; !over || i < 50; i++) {
+        bob.client.send(there, `word ${i}`)
+        await bob.client.received(i)
+      }
+    }
+    const talking = talk()
+    const gone = relay.logged(/a worker broke/)
+    relay.hands[alice.shard]!.terminate()
+    t.match(await gone, { worker: alice.shard, callsLost: held })
+    const again = await alice.client.allocate()
+    over = true
+    await talking
+    while (relay.held(alice.shard) === 0) await new Promise(setImmediate)
+
+    t.equal(heard, bob.client.inbox.length, 'nothing was lost on the way')
+    t.match(again, { kind: 'allocated' }, 'the same client, with the successor')
+    t.match(await bob.client.refresh(600), { kind: 'refreshed' })
+    t.equal(relay.held(alice.shard), 1, 'what the dead one held was given back')
+    t.ok((await relay.relayed()).toPeer >= counted.toPeer, 'and what it counted is kept')
+    t.match(await relay.page('/readyz'), { ready: true })
+    const carol = await relay.join(t, '@carol:example.org', 'tcp')
+    t.match(await carol.client.refresh(600), { kind: 'refreshed' }, 'TCP is served as well')
+  })
+
+  await t.test('stopped, everything is told and everything closed', async t => {
+    relay.service.stop('test')
+    t.equal(await relay.service.finished, 0)
+
+    const said = relay.lines.map(line => line.msg)
+    const count = (msg: string) => said.filter(one => one === msg).length
+    t.equal(count('closed'), count('opened'), 'every allocation that opened was told as closed')
+    t.equal(said.at(-1), 'stopped')
+    t.ok(relay.lines.some(line => line.reason === 'lost'))
+    const alone = createSocket('udp4').bind(relay.port, '127.0.0.1')
+    await once(alone, 'listening')
+    alone.close()
+    const server = createServer().listen(relay.port, '127.0.0.1')
+    await once(server, 'listening')
+    server.close()
+  })
+})
