@@ -38,6 +38,8 @@ const CHANNEL_HEADER = 4
 const SLOTS = 64
 /** Milliseconds without anything arriving after which what is on its way is taken for lost. */
 const GIVE_UP = 20
+/** Turns of 20 ms without anything arriving after which nothing more will. */
+const QUIET = 25
 
 /** Plays clients and peers on the native transport, all in this thread. */
 export class Generator {
@@ -103,9 +105,10 @@ export class Generator {
       }
       await new Promise(resolve => setImmediate(resolve))
     }
-    for (let last = -1; last !== this.received; ) {
+    for (let quiet = 0, last = this.received; quiet < QUIET && this.received - before < sent; quiet++) {
+      await new Promise(resolve => setTimeout(resolve, 20))
+      if (last !== this.received) quiet = 0
       last = this.received
-      await new Promise(resolve => setTimeout(resolve, 100))
     }
     return { sent, received: this.received - before }
   }

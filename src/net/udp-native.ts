@@ -20,7 +20,7 @@ import { TooLong } from './too-long.ts'
 import type { Bind, Bound, NetInbox, UdpTransport } from './transport.ts'
 
 export interface NativeOptions {
-  /** Carry DSCP and ECN across (RFC 8656 §14, preferred behaviour); else what leaves has neither. */
+  /** Carry DSCP and ECN across (RFC 8656 §14, preferred behaviour); else what leaves has neither. Default true. */
   readonly carryTos?: boolean
   /** Decrement the TTL or hop limit as a router does (§13); else what leaves has the system's default. */
   readonly carryTtl?: boolean
@@ -106,7 +106,7 @@ export class NativeTransport implements UdpTransport {
       scratch: new Uint8Array(RECORD),
     }
     this.#flags =
-      (options.carryTos ? BindFlag.tos : 0) |
+      ((options.carryTos ?? true) ? BindFlag.tos : 0) |
       (options.carryTtl ? BindFlag.ttl : 0) |
       ((options.gso ?? true) ? 0 : BindFlag.apart) |
       ((options.gro ?? true) && addon.features() & Feature.gro ? BindFlag.gro : 0)
@@ -269,7 +269,7 @@ const SLOTS = 128
 const SLOT_OCTETS = 65_592
 const ERRORS = 64
 /** Batches of one wake, and datagrams of a batch after which it pays to look for another at once. */
-const TURNS = 16
+const TURNS = 8
 const WORTHWHILE = 8
 const LISTENER_BUFFER = 4 << 20
 const RELAY_BUFFER = 256 << 10
