@@ -23,6 +23,8 @@ import { type Fields, randomTransaction, Transactions } from './transactions.ts'
 import { ignored, type RequestNumber, type TurnEvent } from './turn-event.ts'
 import { Upkeep } from './upkeep.ts'
 
+export type { AllocateOptions } from './allocate-options.ts'
+
 export interface TurnClientOptions {
   /** Without a name and password only what needs no credentials can be had. */
   readonly username?: string

@@ -87,6 +87,8 @@ export class SimWorld implements World {
   readonly #waiting: { readonly socket: SocketId; readonly from: Address; readonly bytes: Buffer }[] = []
   readonly #failures: { readonly family: Family | undefined }[] = []
   #sockets = 0
+  /** Ids that may be given out again, longest free first. */
+  readonly #free: SocketId[] = []
 
   constructor(inbox: Inbox, net: SimNet, timeline: Timeline, roll: Dice, options: SimWorldOptions) {
     this.#inbox = inbox
@@ -134,6 +136,7 @@ export class SimWorld implements World {
   /** The client's end of a stream connection has gone. */
   hungUp(socket: SocketId): void {
     if (!this.#open.delete(socket)) return
+    this.#free.push(socket)
     this.#inbox.hungUp(socket)
   }
 
@@ -300,6 +303,7 @@ export class SimWorld implements World {
     const open = this.#expect(socket)
     this.#open.delete(socket)
     this.#justClosed.set(socket, open.via)
+    this.#free.push(socket)
     this.#unreserve(socket)
     if (!open.connection) this.#net.detach(open.local)
     else if (isStream(open.via)) this.#net.carry(open.connection.closed)
@@ -314,7 +318,8 @@ export class SimWorld implements World {
   }
 
   #add(open: Open): SocketId {
-    const socket = ++this.#sockets as SocketId
+    const isFree = this.#free[0] !== undefined && !this.#justClosed.has(this.#free[0])
+    const socket = isFree ? this.#free.shift()! : (++this.#sockets as SocketId)
     this.#open.set(socket, open)
     return socket
   }

@@ -1,11 +1,13 @@
 import { type Address, type Family, parseAddress } from '../../src/base/address.ts'
 import { type Batch, PASS } from '../../src/base/batch.ts'
 import { Counters } from '../../src/base/counters.ts'
+import type { MeterId } from '../../src/base/ids.ts'
 import { Meters } from '../../src/base/meters.ts'
 import type { Seconds, Time } from '../../src/base/time.ts'
 import type { Authenticate } from '../../src/core/authenticate.ts'
+import { Buckets } from '../../src/core/buckets.ts'
 import type { Reach, RelayConfig } from '../../src/core/config.ts'
-import type { Event } from '../../src/core/event.ts'
+import type { Event, Owner } from '../../src/core/event.ts'
 import { Relay } from '../../src/core/relay.ts'
 import { RouteTable } from '../../src/forward/route-table.ts'
 import { Shard } from '../../src/shard/shard.ts'
@@ -66,6 +68,7 @@ export class Sim {
   readonly shard: Shard
   readonly routes: RouteTable
   readonly counters = new Counters()
+  readonly buckets: CountedBuckets
   readonly config: RelayConfig
   /** Milliseconds within which the server has answered, if at all. */
   readonly roundTrip: number
@@ -93,7 +96,8 @@ export class Sim {
     this.net = new SimNet(this.timeline, faults)
     const meters = new Meters()
     const authenticate = options.authenticate ?? (request => this.#lookUp(request))
-    this.relay = new Relay(this.config, authenticate, this.counters, meters)
+    this.buckets = new CountedBuckets(meters, this.config.limits)
+    this.relay = new Relay(this.config, authenticate, this.counters, meters, this.buckets)
     const Table = options.forwarder === 'none' ? NoTable : RouteTable
     this.routes = new Table(this.counters, meters, octets(dice(seedOf(seed, 'routes'))))
     let world: SimWorld | undefined
@@ -221,6 +225,21 @@ class NoTable extends RouteTable {
   override forward(batch: Batch): number {
     for (let slot = 0; slot < batch.count; slot++) batch.verdict[slot] = PASS
     return batch.count
+  }
+}
+
+/** Token buckets that know how many takers have not given them back. */
+class CountedBuckets extends Buckets {
+  takers = 0
+
+  override take(owner: Owner, now: Time): readonly MeterId[] {
+    this.takers++
+    return super.take(owner, now)
+  }
+
+  override give(ids: readonly MeterId[]): void {
+    this.takers--
+    super.give(ids)
   }
 }
 

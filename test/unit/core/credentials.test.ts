@@ -460,6 +460,22 @@ t.test('a nonce holds against a change of any character [STUN-AUTH-25]', t => {
   t.end()
 })
 
+t.test('a nonce from the future is stale, a few seconds aside [STUN-AUTH-25]', t => {
+  for (const [ahead, code] of [
+    [5, 437],
+    [6, 438],
+    [3600, 438],
+  ] as const) {
+    // The same seed makes the same key.
+    const future = new Sim({ seed: 3 })
+    future.advance(seconds(ahead))
+    const { nonce } = challenge(future.client(ALICE))
+
+    t.equal(new Sim({ seed: 3 }).client(ALICE).code(Method.Refresh, { nonce }), code, `${ahead} s ahead`)
+  }
+  t.end()
+})
+
 t.test('a nonce of another relay’s key is stale [STUN-AUTH-25]', t => {
   const elsewhere = challenge(new Sim({ seed: 2 }).client(ALICE)).nonce
 

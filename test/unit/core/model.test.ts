@@ -102,6 +102,7 @@ function play(stage: Stage, list: readonly Action[]): void {
     `left: ${JSON.stringify(sim.relay.sizes())}`,
   )
   check(sim.world.relaySockets().length === 0, 'a relay socket is left')
+  check(sim.buckets.takers === 0, 'a token bucket was not given back')
   check(sim.world.held.size === 0, 'a unit of some quota is left')
 }
 

@@ -17,9 +17,14 @@ interface Scene {
 }
 
 for (const forwarder of ['table', 'none'] as const) {
-  const test = (name: string, body: (t: Test, scene: Scene) => void, options: SimOptions = {}) =>
+  const test = (
+    name: string,
+    body: (t: Test, scene: Scene) => void,
+    options: SimOptions = {},
+    allocated: readonly ('alice' | 'carol')[] = ['alice', 'carol'],
+  ) =>
     t.test(`${name} (${forwarder})`, t => {
-      body(t, scene({ ...options, forwarder }))
+      body(t, scene({ ...options, forwarder }, allocated))
       t.end()
     })
 
@@ -119,6 +124,51 @@ for (const forwarder of ['table', 'none'] as const) {
       { ports: [50_000, 50_001] },
     )
   }
+
+  test('what was for a relayed address that is gone does not reach whoever has its socket next', (t, {
+    sim,
+    alice,
+    carol,
+  }) => {
+    alice.bind(0x4001, carol)
+    carol.bind(0x4001, alice)
+    alice.send(0x4001, 'for carol')
+    const { port } = carol.relayed
+    carol.release()
+    sim.settle()
+    const dave = sim.client('192.0.2.14:50000', { user: '@dave:example.org' })
+    dave.allocate()
+    dave.bind(0x4001, alice)
+    t.not(dave.relayed.port, port)
+
+    for (let i = 0; i < 3; i++) alice.send(0x4001, 'for carol')
+
+    t.same(carol.inbox, ['for carol'])
+    t.same(dave.inbox, [])
+  })
+
+  test(
+    'a relayed address that comes to be while a channel is bound to it is found inside the process',
+    (t, { sim, alice }) => {
+      const other = alice.relayed.port === 50_000 ? 50_001 : 50_000
+      const address = parseAddress(`${RELAY_IP[4]}:${other}`)!
+      alice.bind(0x4001, address)
+      alice.send(0x4001, 'to nobody')
+      const erin = sim.client('192.0.2.15:50000')
+      erin.allocate()
+      erin.permit(alice)
+      for (let i = 0; i < 3; i++) {
+        alice.bind(0x4001, address)
+        alice.send(0x4001, 'to erin')
+      }
+
+      t.equal(erin.relayed.port, other)
+      t.same(erin.inbox, ['to erin', 'to erin', 'to erin'])
+      t.equal(sim.world.hairpins, 1, 'while it was nobody’s')
+    },
+    { ports: [50_000, 50_001], reach: () => 'yes' },
+    ['alice'],
+  )
 
   test('one may bind a channel and the other send indications', (t, { alice, carol }) => {
     alice.bind(0x4001, carol)
@@ -308,13 +358,16 @@ for (const forwarder of ['table', 'none'] as const) {
   )
 }
 
-/** Alice and carol with an allocation each. */
-function scene(options: SimOptions = {}): Scene {
+/** Alice and carol, with an allocation each unless said otherwise. */
+function scene(
+  options: SimOptions = {},
+  allocated: readonly ('alice' | 'carol')[] = ['alice', 'carol'],
+): Scene {
   const sim = new Sim(options)
   const alice = sim.client('192.0.2.10:50000')
   const carol = sim.client('192.0.2.13:50000', { user: '@carol:example.org' })
-  alice.allocate({ lifetime: 3600 })
-  carol.allocate({ lifetime: 3600 })
+  if (allocated.includes('alice')) alice.allocate({ lifetime: 3600 })
+  if (allocated.includes('carol')) carol.allocate({ lifetime: 3600 })
   return { sim, alice, carol }
 }
 
