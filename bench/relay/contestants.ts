@@ -73,9 +73,12 @@ async function contestant(
   folder: string,
 ): Promise<Contestant | undefined> {
   let ended = false
+  const orphan = () => child.kill('SIGKILL')
+  process.on('exit', orphan)
   const end = new Promise<void>(resolve => {
     const note = () => {
       ended = true
+      process.off('exit', orphan)
       resolve()
     }
     child.once('exit', note)

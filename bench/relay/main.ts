@@ -14,7 +14,8 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '5' },
     flows: { type: 'string', default: '20' },
     allocations: { type: 'string', default: '5000' },
-    port: { type: 'string', default: '34780' },
+    // Below the ports that the kernel hands out by itself.
+    port: { type: 'string', default: '24780' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
