@@ -1,0 +1,75 @@
+import t from 'tap'
+import { formatAddress, parseAddress, parseIp } from '../../../src/base/address.ts'
+import { PortDirectory } from '../../../src/net/port-directory.ts'
+import { PortPool } from '../../../src/net/port-pool.ts'
+
+const nat = { family: 4, local: parseIp('10.0.0.5')!, public: parseIp('203.0.113.7')! } as const
+const six = { family: 6, local: parseIp('2001:db8::5')!, public: parseIp('2001:db8::5')! } as const
+const ports = { from: 50_000, to: 50_009 }
+const at = (text: string) => parseAddress(text)!
+
+t.test('a port that one shard holds is known to the others, by both its addresses', async t => {
+  const { pools, one, two } = start()
+  pools[0]!.take(50_003)
+
+  const wire = two.wire(at('203.0.113.7:50003'))
+  const relayed = two.relayed(at('10.0.0.5:50003'))
+
+  t.equal(wire && formatAddress(wire), '10.0.0.5:50003')
+  t.equal(relayed && formatAddress(relayed), '203.0.113.7:50003')
+  t.equal(one.wire(at('203.0.113.7:50003')), undefined, 'not to itself')
+  t.equal(one.relayed(at('10.0.0.5:50003')), undefined)
+})
+
+t.test('nothing else is known', async t => {
+  const { pools, two } = start()
+  pools[0]!.take(50_003)
+  pools[0]!.take(50_004)
+  pools[0]!.free(50_004)
+
+  for (const text of [
+    '203.0.113.7:50004',
+    '203.0.113.7:49999',
+    '203.0.113.7:50010',
+    '203.0.113.8:50003',
+    '10.0.0.5:50003',
+    '[2001:db8::5]:50003',
+  ]) {
+    t.equal(two.wire(at(text)), undefined, text)
+  }
+  t.equal(two.relayed(at('203.0.113.7:50003')), undefined)
+})
+
+t.test('of two shards that want a port one gets it, and the other leaves it alone', async t => {
+  const { pools } = start()
+
+  t.ok(pools[0]!.take(50_003))
+  t.notOk(pools[1]!.take(50_003))
+  t.ok(pools[1]!.has(50_003))
+  t.ok(pools[2]!.take(50_003), 'another address has ports of its own')
+})
+
+t.test('what a shard held is forgotten when it is gone, and nothing else', async t => {
+  const { directory, pools, one, two } = start()
+  pools[0]!.take(50_003)
+  pools[1]!.take(50_004)
+
+  directory.clear(1)
+
+  t.equal(two.wire(at('203.0.113.7:50003')), undefined)
+  t.ok(one.wire(at('203.0.113.7:50004')))
+})
+
+function start() {
+  const directory = new PortDirectory([nat, six], ports)
+  // As another thread opens it.
+  const again = new PortDirectory([nat, six], ports, directory.memory)
+  const pool = (relay: typeof nat | typeof six, own: number) =>
+    new PortPool(relay, ports, { octets: directory.of(relay), own })
+  return {
+    directory,
+    pools: [pool(nat, 1), pool(nat, 2), pool(six, 1)],
+    one: directory.siblings(1),
+    two: again.siblings(2),
+  }
+}

@@ -1,0 +1,153 @@
+import t from 'tap'
+import { parseAddress } from '../../../src/base/address.ts'
+import type { AllocationId } from '../../../src/base/ids.ts'
+import { SharedMeters } from '../../../src/base/shared-meters.ts'
+import type { Time } from '../../../src/base/time.ts'
+import type { Event } from '../../../src/core/event.ts'
+import { Admission, type Ask } from '../../../src/server/admission.ts'
+import { quotas } from '../../../src/server/relay-config.ts'
+import { ShardBook } from '../../../src/server/shard-book.ts'
+import { loaded } from '../../support/settings.ts'
+
+const NOW = 1_800_000_000_000 as Time
+const alice = { tenant: 'example.org', user: '@alice:example.org' }
+const bob = { tenant: 'example.org', user: '@bob:example.org' }
+const client = parseAddress('192.0.2.10:50000')!
+const relayed = [parseAddress('203.0.113.7:50000')!]
+
+t.test('a user has one quota, whichever shards the claims come from', async t => {
+  const { book, admission } = start({ allocationsPerUser: 2 })
+
+  t.match(book.claim(0, ask(5)), { kind: 'admitted', allocation: 5 })
+  t.match(book.claim(1, ask(5)), { kind: 'admitted', allocation: 5 })
+  t.match(book.claim(1, ask(6)), { kind: 'refused', allocation: 6, code: 486 })
+  book.release(0, id(5))
+
+  t.match(book.claim(1, ask(6)), { kind: 'admitted' })
+  t.equal(admission.total, 2)
+  t.equal(book.allocations, 2)
+})
+
+t.test('what a shard releases twice, or never had, changes nothing', async t => {
+  const { book, admission } = start({})
+  book.claim(0, ask(5))
+  book.claim(1, ask(5))
+
+  book.release(0, id(5))
+  book.release(0, id(5))
+  book.release(0, id(9))
+  book.confirm(0, id(9))
+
+  t.equal(admission.total, 1)
+})
+
+t.test('allocations have numbers of their own among all shards', async t => {
+  const { book } = start({})
+  book.claim(0, ask(5))
+  book.claim(1, ask(5))
+
+  const events = [book.told(0, opened(5)), book.told(1, opened(5))]
+
+  t.not(
+    (events[0] as Event & { allocation: number }).allocation,
+    (events[1] as (typeof events)[0] & { allocation: number }).allocation,
+  )
+})
+
+t.test('a shard that is lost gives back everything, and what had opened is told as closed', async t => {
+  const { book, admission } = start({})
+  book.claim(0, ask(1))
+  book.confirm(0, id(1))
+  book.told(0, opened(1))
+  book.claim(0, ask(2))
+  book.claim(0, { ...ask(3), port: 'pair' })
+  book.confirm(0, id(3))
+  book.told(0, opened(3))
+  book.claim(1, { ...ask(1), owner: bob })
+  t.equal(admission.total, 5)
+
+  const lost = book.lose(0, NOW + 1000)
+
+  t.equal(admission.total, 1)
+  t.equal(admission.heldByUser(alice), 0)
+  t.equal(book.allocations, 1)
+  t.match(lost, [
+    { kind: 'closed', reason: 'lost', owner: alice, client, relayed, since: NOW, at: NOW + 1000 },
+    { kind: 'closed', reason: 'lost' },
+  ])
+  t.same(book.lose(0, NOW + 2000), [])
+})
+
+t.test('a reserved port that a token has claimed is not given back twice', async t => {
+  const { book, admission } = start({})
+  book.claim(0, { ...ask(1), port: 'pair' })
+  book.confirm(0, id(1))
+  book.claim(0, { ...ask(2), reserved: { owner: alice, client } })
+  book.confirm(0, id(2))
+  book.claim(0, { ...ask(3), port: 'pair' })
+  book.confirm(0, id(3))
+  book.unreserve(0, alice, client)
+  t.equal(admission.total, 3)
+
+  book.lose(0, NOW)
+
+  t.equal(admission.total, 0)
+})
+
+t.test('shards of one user take from the same buckets, while anybody holds an allocation', async t => {
+  const { book, meters, settings } = start({ bitratePerUser: '800 kbit/s' })
+
+  const one = book.claim(0, ask(1))
+  const other = book.claim(1, ask(1))
+  const stranger = book.claim(1, { ...ask(2), owner: bob })
+
+  t.match(one, { kind: 'admitted', meters: [0] })
+  t.match(other, { kind: 'admitted', meters: [0] })
+  t.match(stranger, { kind: 'admitted', meters: [1] })
+  const left = meters.left
+  book.release(0, id(1))
+  t.equal(meters.left, left)
+  book.release(1, id(1))
+  t.equal(meters.left, left + 1)
+
+  t.same(book.configure(withLimits({})), [[], [{ owner: bob, ids: [] }]], 'no limit, no bucket')
+  t.equal(meters.left, 16)
+  t.match(book.configure(settings), [[], [{ owner: bob, ids: [Number] }]])
+})
+
+t.test('without a bucket to count by, nobody is let in uncounted', async t => {
+  const { book, admission } = start({ bitratePerUser: '800 kbit/s' }, 3)
+  book.claim(0, ask(1))
+
+  t.match(book.claim(0, { ...ask(2), owner: bob }), { kind: 'refused', code: 508 })
+  t.equal(admission.total, 1)
+})
+
+function start(limits: Readonly<Record<string, unknown>>, buckets = 16) {
+  const settings = withLimits(limits)
+  const admission = new Admission(quotas(settings))
+  const meters = new SharedMeters(new SharedArrayBuffer(SharedMeters.octets(buckets)), NOW)
+  const clock = { now: () => NOW }
+  return {
+    book: new ShardBook(settings, { shards: 2, admission, meters, clock }),
+    admission,
+    meters,
+    settings,
+  }
+}
+
+function withLimits(limits: Readonly<Record<string, unknown>>) {
+  return loaded({ limits }).settings
+}
+
+function id(allocation: number): AllocationId {
+  return allocation as AllocationId
+}
+
+function ask(allocation: number): Ask {
+  return { allocation: id(allocation), owner: alice, client, port: 'any' }
+}
+
+function opened(allocation: number): Event {
+  return { kind: 'opened', at: NOW, allocation: id(allocation), owner: alice, client, via: 'udp', relayed }
+}

@@ -1,0 +1,234 @@
+import t from 'tap'
+import { Log } from '../../../src/admin/log.ts'
+import { parseAddress } from '../../../src/base/address.ts'
+import { COUNTERS_LENGTH } from '../../../src/base/counters.ts'
+import type { AllocationId } from '../../../src/base/ids.ts'
+import { SharedMeters } from '../../../src/base/shared-meters.ts'
+import type { Time } from '../../../src/base/time.ts'
+import type { Event } from '../../../src/core/event.ts'
+import { Admission } from '../../../src/server/admission.ts'
+import { GAUGES_OCTETS, readGauges, writeGauges } from '../../../src/server/gauges.ts'
+import type { FromWorker, SharedMemory, Start, ToWorker } from '../../../src/server/protocol.ts'
+import { quotas } from '../../../src/server/relay-config.ts'
+import { ShardBook } from '../../../src/server/shard-book.ts'
+import type { Hears } from '../../../src/server/spawn.ts'
+import { WorkerPlace } from '../../../src/server/worker-place.ts'
+import { loaded } from '../../support/settings.ts'
+
+const NOW = 1_800_000_000_000 as Time
+const alice = { tenant: 'example.org', user: '@alice:example.org' }
+const client = parseAddress('192.0.2.10:50000')!
+
+t.test('claims are answered in the order in which they came, with one message', async t => {
+  const { place, workers } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' })
+  await opening
+
+  workers[0]!.says(claim(1), claim(2), claim(3))
+
+  t.match(workers[0]!.told, [
+    [
+      { kind: 'admitted', allocation: 1 },
+      { kind: 'admitted', allocation: 2 },
+      { kind: 'refused', allocation: 3, code: 486 },
+    ],
+  ])
+})
+
+t.test('a worker that breaks is replaced at once, and its units come back', async t => {
+  const { place, workers, admission, heard, memory, lines, gone } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' }, claim(1))
+  await opening
+  workers[0]!.says({ kind: 'confirmed', allocation: 1 as AllocationId }, { kind: 'told', event: opened(1) })
+  writeGauges(memory.gauges, { sockets: 7, connections: 2, ports: 1, faults: 3 })
+
+  workers[0]!.breaks('out of luck')
+
+  t.equal(admission.total, 0)
+  t.match(heard, [{ kind: 'opened' }, { kind: 'closed', reason: 'lost' }])
+  t.same(readGauges(memory.gauges), { sockets: 0, connections: 0, ports: 0, faults: 3 })
+  t.equal(gone(), 1)
+  t.match(lines, [{ level: 'error', worker: 0, error: /out of luck/, callsLost: 1, seconds: 0 }])
+  t.equal(workers.length, 2)
+  t.notOk(place.ready, 'until it says so')
+  workers[1]!.says({ kind: 'ready' })
+  t.ok(place.ready)
+})
+
+t.test('a worker that breaks again and again is given more and more time', async t => {
+  const { place, workers, waits, pass } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' })
+  await opening
+
+  for (let i = 0; i < 8; i++) {
+    workers.at(-1)!.breaks('again')
+    pass()
+  }
+  t.same(waits, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
+  t.equal(workers.length, 9)
+
+  pass(60_000)
+  workers.at(-1)!.breaks('after a quiet minute')
+  t.equal(workers.length, 10, 'at once')
+})
+
+t.test('a first worker that cannot start is an error, and no second is tried', async t => {
+  const { place, workers } = start()
+  const opening = place.open()
+
+  workers[0]!.breaks('no addon')
+
+  await t.rejects(opening, { name: 'StartError', message: /no addon/ })
+  t.equal(workers.length, 1)
+})
+
+t.test('a worker that was asked to stop is not replaced', async t => {
+  const { place, workers, lines, pass } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' })
+  await opening
+
+  place.close()
+  t.match(workers[0]!.told, [[{ kind: 'stop' }]])
+  workers[0]!.breaks()
+  pass(100_000)
+
+  t.notOk(place.alive)
+  t.equal(workers.length, 1)
+  t.same(lines, [])
+})
+
+t.test('what is posted while nobody is there, the successor is born with', async t => {
+  const { place, workers, pass } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' })
+  await opening
+  workers[0]!.breaks('once')
+  workers[1]!.breaks('twice')
+
+  place.post({ kind: 'drain' })
+  pass()
+
+  t.equal(workers.length, 3)
+  t.equal(workers[2]!.start.draining, true)
+})
+
+t.test('faults and floods of rejections are passed on', async t => {
+  const { place, workers, lines, rejected } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' })
+  await opening
+
+  workers[0]!.says(
+    { kind: 'rejected', why: 'first-401', count: 1234 },
+    { kind: 'log', limit: 'fault', level: 'error', message: 'a fault', fields: { worker: 0 } },
+  )
+
+  t.same(rejected, { 'first-401': 1234 })
+  t.match(lines, [{ level: 'error', msg: 'a fault', worker: 0 }])
+})
+
+interface FakeWorker {
+  readonly start: Start
+  /** Lists of messages that it was posted. */
+  readonly told: (readonly ToWorker[])[]
+  says(...messages: FromWorker[]): void
+  breaks(why?: string): void
+}
+
+/** A place with workers that do only what a test makes them do, in simulated time. */
+function start() {
+  const { settings } = loaded({ limits: { allocationsPerUser: 2 } })
+  const admission = new Admission(quotas(settings))
+  const meters = new SharedMeters(new SharedArrayBuffer(SharedMeters.octets(8)), NOW)
+  const book = new ShardBook(settings, { shards: 1, admission, meters, clock: { now: () => NOW } })
+  const memory: SharedMemory = {
+    counters: new SharedArrayBuffer(COUNTERS_LENGTH * 8),
+    gauges: new SharedArrayBuffer(GAUGES_OCTETS),
+    meters: meters.memory,
+    metersEpoch: NOW,
+    ports: new SharedArrayBuffer(0),
+    crowd: new SharedArrayBuffer(0),
+    crowdSeed: new Uint8Array(0),
+  }
+  const lines: Record<string, unknown>[] = []
+  const sink = { write: (text: string) => void lines.push(JSON.parse(text)) }
+  const workers: FakeWorker[] = []
+  const heard: Event[] = []
+  const rejected: Record<string, number> = {}
+  const waits: number[] = []
+  const due: (() => void)[] = []
+  let now = 0
+  let left = 0
+  const place: WorkerPlace = new WorkerPlace(0, {
+    log: new Log({ level: 'info', format: 'json', sink }),
+    memory,
+    book,
+    spawn: (start: Start, hears: Hears) => {
+      const told: (readonly ToWorker[])[] = []
+      workers.push({
+        start,
+        told,
+        says: (...messages) => hears.messages(messages),
+        breaks: why => hears.gone(why === undefined ? undefined : new Error(why)),
+      })
+      return { post: messages => void told.push(messages), terminate: () => hears.gone(undefined) }
+    },
+    start: () => ({
+      index: 0,
+      settings,
+      own: [],
+      relays: [],
+      listening: [],
+      certificate: undefined,
+      draining: workers.length > 0,
+      clock: { time: NOW, machine: 0n },
+      memory,
+    }),
+    heard: event => heard.push(event),
+    rejected: (why, count) => {
+      rejected[why] = (rejected[why] ?? 0) + count
+    },
+    gone: () => void left++,
+    now: () => now,
+    later: (run, milliseconds) => {
+      waits.push(milliseconds)
+      due.push(run)
+    },
+  })
+  return {
+    place,
+    workers,
+    admission,
+    heard,
+    rejected,
+    memory,
+    lines,
+    waits,
+    gone: () => left,
+    pass: (milliseconds = 0) => {
+      now += milliseconds
+      for (const run of due.splice(0)) run()
+    },
+  }
+}
+
+function claim(allocation: number): FromWorker {
+  return { kind: 'claim', ask: { allocation: allocation as AllocationId, owner: alice, client, port: 'any' } }
+}
+
+function opened(allocation: number): Event {
+  const relayed = [parseAddress('203.0.113.7:50000')!]
+  return {
+    kind: 'opened',
+    at: NOW,
+    allocation: allocation as AllocationId,
+    owner: alice,
+    client,
+    via: 'udp',
+    relayed,
+  }
+}
