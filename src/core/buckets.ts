@@ -23,7 +23,8 @@ export interface BucketSource {
 export class Buckets implements BucketSource {
   readonly #meters: Meters
   #limits: Limits
-  readonly #open = new Map<string, { readonly id: MeterId; uses: number }>()
+  readonly #byName = new Map<string, Bucket>()
+  readonly #byId = new Map<MeterId, Bucket>()
 
   constructor(meters: Meters, limits: Limits) {
     this.#meters = meters
@@ -37,25 +38,26 @@ export class Buckets implements BucketSource {
   take(owner: Owner, now: Time): readonly MeterId[] {
     const ids: MeterId[] = []
     for (const [name, rate] of this.#rates(owner)) {
-      const bucket = this.#open.get(name)
-      if (bucket) {
-        this.#meters.setRate(bucket.id, rate)
-        bucket.uses++
-        ids.push(bucket.id)
-      } else {
-        const id = this.#meters.open(rate, now)
-        this.#open.set(name, { id, uses: 1 })
-        ids.push(id)
+      let bucket = this.#byName.get(name)
+      if (bucket) this.#meters.setRate(bucket.id, rate)
+      else {
+        bucket = { name, id: this.#meters.open(rate, now), uses: 0 }
+        this.#byName.set(name, bucket)
+        this.#byId.set(bucket.id, bucket)
       }
+      bucket.uses++
+      ids.push(bucket.id)
     }
     return ids
   }
 
   give(ids: readonly MeterId[]): void {
-    for (const [name, bucket] of this.#open) {
-      if (!ids.includes(bucket.id) || --bucket.uses > 0) continue
-      this.#open.delete(name)
-      this.#meters.close(bucket.id)
+    for (const id of ids) {
+      const bucket = this.#byId.get(id)
+      if (!bucket || --bucket.uses > 0) continue
+      this.#byName.delete(bucket.name)
+      this.#byId.delete(id)
+      this.#meters.close(id)
     }
   }
 
@@ -68,6 +70,12 @@ export class Buckets implements BucketSource {
     if (bytesPerSecond !== undefined) rates.push(['total', bytesPerSecond])
     return rates
   }
+}
+
+interface Bucket {
+  readonly name: string
+  readonly id: MeterId
+  uses: number
 }
 
 /** Equal for equal owners; a space cannot stand in a homeserver's name. */
