@@ -8,7 +8,7 @@ import { Deframer } from '../../src/client/deframer.ts'
 import { TurnClient } from '../../src/client/turn-client.ts'
 import type { TurnEvent } from '../../src/client/turn-event.ts'
 import { random } from '../../src/server/relay-config.ts'
-import { credential } from './credentials.ts'
+import { type Credential, credential } from './credentials.ts'
 
 type AllocateOptions = Parameters<TurnClient['allocate']>[0]
 
@@ -28,14 +28,23 @@ export interface CallClient {
 }
 
 /** A TURN client on loopback, with a socket of its own; every request resolves with what became of it. */
-export async function callClient(
+export function callClient(
   port: number,
   secret: string,
   user: string,
   via: 'udp' | 'tcp' = 'udp',
 ): Promise<CallClient> {
+  return callClientWith(port, credential(secret, user), via)
+}
+
+/** The same with a credential that somebody else made. */
+export async function callClientWith(
+  port: number,
+  { username, password }: Credential,
+  via: 'udp' | 'tcp' = 'udp',
+): Promise<CallClient> {
   const reliable = via === 'tcp'
-  const turn = new TurnClient({ ...credential(secret, user), random, reliable })
+  const turn = new TurnClient({ username, password, random, reliable })
   const wire = reliable ? await tcpWire(port) : await udpWire(port)
   const inbox: string[] = []
   let settle: (event: TurnEvent) => void = () => {}
