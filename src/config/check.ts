@@ -17,6 +17,10 @@ export function checkTogether(settings: Settings, report: Report, broken: Readon
   if (!broken.has('peers')) checkPeers(settings.peers, report)
   if (!broken.has('homeservers') && !broken.has('issue')) checkIssuing(settings, report)
   if (settings.alternate) checkAlternate(settings.alternate, report)
+  const { workers, udp } = settings
+  if (workers !== 'auto' && workers > 1 && udp === 'dgram') {
+    report.error(['workers'], 'workers-dgram', { given: workers })
+  }
 }
 
 function checkListeners(

@@ -91,7 +91,11 @@ export const DE: Readonly<Record<MessageKey, readonly [what: string, mend: strin
   ],
   'want-workers': [
     'erwartet wird eine Zahl von Threads oder "auto", nicht {found}',
-    '"auto" schreiben, oder eine Zahl von 1 bis 1024',
+    '"auto" schreiben, oder eine Zahl von 1 bis 64',
+  ],
+  'workers-dgram': [
+    '{given} workers brauchen den nativen UDP-Transport, um sich Lauscher zu teilen, und udp ist "dgram"',
+    'udp auf "auto" setzen, oder workers auf "auto" oder 1',
   ],
   'want-md5': [
     'das sind keine 32 hexadezimalen Ziffern',

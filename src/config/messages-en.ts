@@ -64,7 +64,11 @@ export const EN = {
   'want-metrics': ['an address or false is expected, not {found}', 'write "http://127.0.0.1:9641", or false'],
   'want-workers': [
     'a number of threads or "auto" is expected, not {found}',
-    'write "auto", or a number from 1 to 1024',
+    'write "auto", or a number from 1 to 64',
+  ],
+  'workers-dgram': [
+    '{given} workers need the native UDP transport to share listeners, and udp is "dgram"',
+    'set udp to "auto", or workers to "auto" or 1',
   ],
   'want-md5': [
     'these are not 32 hexadecimal digits',

@@ -383,7 +383,7 @@ export const schema = z.strictObject({
     .prefault('http://127.0.0.1:9641')
     .describe('Where /metrics, /healthz and /readyz are served; false for nowhere.'),
   workers: z
-    .union([z.literal('auto'), count(1, 1024)], { error: () => 'want-workers' })
+    .union([z.literal('auto'), count(1, 64)], { error: () => 'want-workers' })
     .default('auto')
     .describe('Threads that relay; "auto" suits the machine.'),
   udp: z
