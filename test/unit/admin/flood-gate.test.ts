@@ -27,3 +27,14 @@ t.test('a quiet window ends without a word', async t => {
 
   t.same(gate.sweep(5000), [])
 })
+
+t.test('lines that somebody else held back are counted with the others', async t => {
+  const gate = new FloodGate({ lines: 1, milliseconds: 1000 })
+  gate.pass('a', 0)
+  gate.pass('a', 1)
+  gate.hold('a', 40, 2)
+  gate.hold('b', 7, 500)
+
+  t.same(gate.sweep(1000), [{ key: 'a', count: 41 }])
+  t.same(gate.sweep(1500), [{ key: 'b', count: 7 }])
+})

@@ -165,6 +165,26 @@ t.test('a million bad requests are less than a thousand lines [ABU-15]', async t
   )
 })
 
+t.test('rejections that were only counted are accounted for where they would have been', async t => {
+  const { journal, log, clock, lines } = start({})
+  journal.write(rejected('wrong-secret'))
+  journal.writeFewer('wrong-secret', 500)
+  journal.writeFewer('first-401', 9000)
+  journal.write(rejected('denied-peer', clock.now))
+  journal.writeFewer('denied-peer', 20)
+  clock.now += 600_000
+  journal.write(rejected('denied-peer', clock.now))
+  log.tick()
+
+  t.match(lines(), [
+    { msg: 'rejected', reason: 'wrong-secret' },
+    { msg: 'peers denied', count: 1 },
+    { msg: 'peers denied', count: 21 },
+    { msg: 'suppressed', lines: 'rejected: wrong-secret', count: 500 },
+  ])
+  t.equal(lines().length, 4, 'what is not worth a line is not worth a number')
+})
+
 t.test('whatever a user name holds, the log stays one line and steers no terminal [SEC-22]', async t => {
   for (const format of ['json', 'text'] as const) {
     const { journal, text } = start({ privacy: 'full', format })

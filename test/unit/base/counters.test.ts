@@ -1,5 +1,5 @@
 import t from 'tap'
-import { COUNTER_NAMES, COUNTERS_LENGTH, Counter, Counters } from '../../../src/base/counters.ts'
+import { COUNTER_NAMES, COUNTERS_LENGTH, Counter, CounterSum, Counters } from '../../../src/base/counters.ts'
 import { VIA, viaNumber } from '../../../src/base/via.ts'
 
 const NOTHING = { toPeer: { packets: 0, bytes: 0 }, toClient: { packets: 0, bytes: 0 } }
@@ -59,4 +59,17 @@ t.test('counts beyond 32 bits are exact', async t => {
   counters.add(Counter.passed)
 
   t.equal(counters.read('passed'), 2 ** 40 + 1)
+})
+
+t.test('the counters of several shards are read as one', async t => {
+  const parts = [new Counters(), new Counters()] as const
+  const sum = new CounterSum(parts)
+  for (const counters of parts) {
+    counters.add(Counter.binding, 3)
+    counters.toPeer(viaNumber('tcp'), 100)
+  }
+  parts[1].toClient(viaNumber('tcp'), 7)
+
+  t.equal(sum.read('binding'), 6)
+  t.same(sum.traffic('tcp'), { toPeer: { packets: 2, bytes: 200 }, toClient: { packets: 1, bytes: 7 } })
 })

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { monotonicClock } from '../../../src/net/clock.ts'
+import type { Time } from '../../../src/base/time.ts'
+import { alignedClock, monotonicClock, readClock } from '../../../src/net/clock.ts'
 
 t.test('the clock tells epoch milliseconds and never goes back', async t => {
   let last = monotonicClock.now()
@@ -21,3 +22,15 @@ t.test('a wall clock that is set while the server runs changes nothing', async t
 
   t.ok(monotonicClock.now() - before < 60_000)
 })
+
+t.test(
+  'the clock of a thread that started when the wall clock was wrong agrees with the one it goes by',
+  async t => {
+    const reading = readClock()
+    const clock = alignedClock({ ...reading, time: (reading.time - 3_600_000) as Time })
+
+    const apart = monotonicClock.now() - clock.now()
+    t.ok(Math.abs(apart - 3_600_000) < 50, `${apart} ms`)
+    t.ok(Math.abs(alignedClock(reading).now() - monotonicClock.now()) < 50)
+  },
+)
