@@ -5,7 +5,7 @@ import { DOCTOR_TEXTS } from './doctor-texts.ts'
 /** Describes the options of `taciturn doctor`. No secret, token or password is one: others see a command line. */
 export function doctorOptions(command: Argv, language: Language, json: string) {
   const { options: text, groups, examples, environment } = DOCTOR_TEXTS[language]
-  const one = { type: 'string', requiresArg: true } as const
+  const one = { type: 'string', requiresArg: true, coerce: last } as const
   const several = { type: 'string', array: true, nargs: 1, requiresArg: true } as const
   const flag = { type: 'boolean', default: false } as const
   return command
@@ -29,4 +29,14 @@ export function doctorOptions(command: Argv, language: Language, json: string) {
     .example('$0 doctor --from-outside --homeserver example.org', examples.outside)
     .example('$0 doctor --turn-uri turn:203.0.113.7:3478 --secret-file secret', examples.uri)
     .epilogue(environment)
+    .parserConfiguration({
+      'duplicate-arguments-array': true,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+    })
+}
+
+/** Of an option that is given twice, the last one counts. */
+function last(given: string | readonly string[]): string {
+  return typeof given === 'string' ? given : (given.at(-1) ?? '')
 }

@@ -56,7 +56,7 @@ export async function ask(url: URL, options: HttpOptions = {}): Promise<HttpAnsw
       return redirected(url, location, options)
     }
     const text = await bounded(response)
-    if (text === undefined) return { kind: 'failure', why: 'too-large', detail: `> ${LONGEST}` }
+    if (text === undefined) return { kind: 'failure', why: 'too-large', detail: `> ${LONGEST / 1024} KiB` }
     return {
       kind: 'answer',
       status: response.status,

@@ -14,6 +14,7 @@ export const discovery: Check = {
     const found: Finding[] = []
     const { base, findings } = await baseOf(homeserver.url, facts)
     found.push(...findings)
+    if (!base) return found
     const versions = await ask(new URL('/_matrix/client/versions', base))
     if (versions.kind === 'failure') return [...found, unreachable(versions, base)]
     if (versions.status !== 200 || !isObject(versions.json) || !Array.isArray(versions.json.versions)) {
@@ -93,8 +94,11 @@ function given(facts: Facts, answer: HttpAnswer, values: Values): Finding[] {
   return [finding('turn-given', { count: uris.length, ttl })]
 }
 
-async function baseOf(url: URL, facts: Facts): Promise<{ base: URL; findings: Finding[] }> {
+async function baseOf(url: URL, facts: Facts): Promise<{ base?: URL; findings: Finding[] }> {
   const answer = await ask(new URL('/.well-known/matrix/client', url), { redirects: 3 })
+  if (answer.kind === 'failure' && answer.why === 'timeout') {
+    return { findings: [unreachable(answer, url)] }
+  }
   // A homeserver may be named by its API itself; whether that answers is seen next.
   if (answer.kind === 'failure' || answer.status === 404) return { base: url, findings: [] }
   const json = isObject(answer.json) ? answer.json : undefined
@@ -138,6 +142,7 @@ async function logIn(facts: Facts, base: URL): Promise<{ token?: string; finding
 function unreachable({ why, detail }: HttpFailure, base: URL): Finding {
   const values = { url: base.origin, detail, host: base.host }
   if (why === 'tls') return finding('hs-tls', values)
+  if (why === 'too-large') return finding('hs-not-matrix', { url: base.origin, status: detail })
   if (why === 'redirect') return finding('hs-redirect', values)
   return finding(why === 'timeout' ? 'hs-slow' : 'hs-unreachable', values)
 }

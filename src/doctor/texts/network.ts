@@ -216,7 +216,7 @@ export const NETWORK = {
   ),
   'tcp-silent': error(
     'B12',
-    34,
+    35,
     [
       'TCP port {port} is blocked',
       'no connection to {address} comes about, nor a refusal, as where a firewall drops it',
@@ -232,7 +232,7 @@ export const NETWORK = {
   ),
   'tcp-refused': error(
     'B12',
-    34,
+    35,
     [
       'nobody listens on TCP port {port}',
       'the machine at {address} refuses the connection',
