@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { parseIp } from '../base/address.ts'
 import { parseDuration } from '../config/duration.ts'
 import { Fault as BadValue } from '../config/fault.ts'
@@ -70,6 +70,8 @@ export async function bench(options: BenchOptions, context: Context, version: st
   const contestants = where
     ? [remote({ ...where, credentials: readCredentials(options, io, texts) })]
     : startable(options, scenario, version, texts)
+  // Better to hear of it now than when everything has been measured.
+  if (options.html !== undefined) checkWritable(options.html, io, texts)
   const rounds = whole('rounds', options.rounds ?? (options.against === undefined ? 1 : 3), 1, 99, texts)
 
   const report = await whileInterruptible(texts, signal => {
@@ -93,9 +95,9 @@ export async function bench(options: BenchOptions, context: Context, version: st
   })
 
   const servers = [...report.servers, ...earlier]
-  if (options.html !== undefined) writeHtml(options.html, html(report, servers, language), io, texts)
   if (options.json) io.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
   else io.stdout.write(table(report, servers, language, painter(io.stdout, io.env)))
+  if (options.html !== undefined) writeHtml(options.html, html(report, servers, language), io, texts)
   return report.warnings.some(warning => warning.kind === 'errors') ? Exit.failed : Exit.ok
 }
 
@@ -206,6 +208,14 @@ function readText(file: string, io: Io, texts: BenchTexts): string {
     return readFileSync(absolute(file, io), 'utf8')
   } catch (error) {
     throw new CommandError(texts.cannotRead(file, (error as NodeJS.ErrnoException).code ?? ''), Exit.failed)
+  }
+}
+
+function checkWritable(file: string, io: Io, texts: BenchTexts): void {
+  try {
+    accessSync(dirname(absolute(file, io)), constants.W_OK)
+  } catch (error) {
+    throw new CommandError(texts.cannotWrite(file, (error as NodeJS.ErrnoException).code ?? ''), Exit.failed)
   }
 }
 

@@ -155,7 +155,9 @@ function warnOfServer({ name, rounds }: ServerReport): Warning[] {
   const sum = (pick: (run: Round['full']) => number) => runs.reduce((total, run) => total + pick(run), 0)
   const busy = Math.max(...runs.map(run => run.generatorBusy))
   const isLimited = rounds.some(({ search }) => search?.limitedBy === 'generator')
-  if (busy > MOST_BUSY || isLimited) warnings.push({ kind: 'generator-busy', server: name, busy })
+  const skipped = sum(run => run.skipped)
+  const isLate = skipped > (skipped + sum(run => run.sent)) * WORTH_TELLING
+  if (busy > MOST_BUSY || isLimited || isLate) warnings.push({ kind: 'generator-busy', server: name, busy })
   const lost = sum(run => run.lost)
   const ownDrops = sum(run => run.ownDrops)
   if (ownDrops > lost * WORTH_TELLING) {
