@@ -1,9 +1,14 @@
-// Builds the addon with a plain C compiler: node scripts/build-native.mjs [--arch x64|arm64|arm|all] [--sanitize] [--out dir]
+// Builds the addon with a plain C compiler:
+//   node scripts/build-native.mjs [--arch x64|arm64|arm|all] [--sanitize] [--out dir] [--if-possible]
+//
+// With --if-possible it does nothing where the addon is newer than its
+// sources, and where there is no compiler says so in one line and succeeds:
+// the relay runs without the addon.
 //
 // One file serves glibc and musl: it links against no C library at all and
 // takes what it needs from the one that the node process has.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -39,6 +44,7 @@ const { values: options } = parseArgs({
     arch: { type: 'string', default: process.arch },
     sanitize: { type: 'boolean', default: false },
     out: { type: 'string', default: join(ROOT, 'prebuilds') },
+    'if-possible': { type: 'boolean', default: false },
   },
 })
 
@@ -48,6 +54,15 @@ if (process.platform !== 'linux') {
 }
 
 const headers = findHeaders()
+if (options['if-possible']) {
+  if (isCurrent(join(options.out, `linux-${process.arch}`, 'taciturn.node'))) process.exit(0)
+  if (!headers || !findCompiler(process.arch)) {
+    console.error(
+      'no C compiler, or no headers of Node.js, for the native UDP transport; going on without it',
+    )
+    process.exit(0)
+  }
+}
 if (!headers) {
   console.error('found no node_api.h and uv.h; they come with Node.js, or with a package like libnode-dev')
   process.exit(1)
@@ -55,7 +70,9 @@ if (!headers) {
 const wanted = options.arch === 'all' ? Object.keys(COMPILERS) : [options.arch]
 let failed = false
 for (const arch of wanted) failed = !build(arch) || failed
-process.exit(failed ? 1 : 0)
+if (failed && options['if-possible'])
+  console.error('the native UDP transport was not built; going on without it')
+process.exit(failed && !options['if-possible'] ? 1 : 0)
 
 function build(arch) {
   const compiler = findCompiler(arch)
@@ -88,6 +105,12 @@ function build(arch) {
   )
   if (built.status === 0) console.log(target)
   return built.status === 0
+}
+
+function isCurrent(target) {
+  if (!existsSync(target)) return false
+  const built = statSync(target).mtimeMs
+  return readdirSync(SOURCES).every(name => statSync(join(SOURCES, name)).mtimeMs <= built)
 }
 
 function findCompiler(arch) {
