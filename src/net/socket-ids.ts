@@ -2,11 +2,14 @@ import type { SocketId } from '../base/ids.ts'
 import { VIA, type Via, viaNumber } from '../base/via.ts'
 import type { Transport } from './transport.ts'
 
+/** Ids that always wait: more than a batch has slots. */
+const HELD_BACK = 128
+
 /**
  * The ids of all sockets of a shard, and which transport each belongs to.
  *
- * Ids are small, as they index arrays. A released id waits in line behind the
- * others before it is given out again, so that whoever still holds it for the
+ * Ids are small, as they index arrays. A released id waits until `HELD_BACK`
+ * others have been released after it, so that whoever still holds it for the
  * rest of a batch does not meet a stranger. 0 is never an id.
  */
 export class SocketIds {
@@ -16,11 +19,12 @@ export class SocketIds {
   #next = new Uint32Array(256)
   #first = 0
   #last = 0
+  #waiting = 0
   #open = 0
 
   /** Takes an id for a socket of `transport`. */
   take(transport: Transport, via: Via): SocketId {
-    const id = this.#first === 0 ? this.#transports.length : this.#unqueue()
+    const id = this.#waiting > HELD_BACK ? this.#unqueue() : this.#transports.length
     if (id >= this.#via.length) this.#grow()
     this.#transports[id] = transport
     this.#via[id] = viaNumber(via)
@@ -33,6 +37,7 @@ export class SocketIds {
     if (this.#transports[id] === undefined) return
     this.#transports[id] = undefined
     this.#open--
+    this.#waiting++
     this.#next[id] = 0
     if (this.#first === 0) this.#first = id
     else this.#next[this.#last] = id
@@ -57,6 +62,7 @@ export class SocketIds {
   #unqueue(): number {
     const id = this.#first
     this.#first = this.#next[id]!
+    this.#waiting--
     return id
   }
 

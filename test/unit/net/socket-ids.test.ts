@@ -21,26 +21,37 @@ t.test('ids are small, start at one and know their transport', async t => {
 t.test('a released id is given out again, the one that waited longest first', async t => {
   const ids = new SocketIds()
   const owner = transport()
-  const [a, b, c] = [1, 2, 3].map(() => ids.take(owner, 'udp')) as [SocketId, SocketId, SocketId]
+  const taken = Array.from({ length: 130 }, () => ids.take(owner, 'udp'))
 
-  ids.release(b)
-  ids.release(a)
+  for (const id of taken.toReversed()) ids.release(id)
 
-  t.equal(ids.transport(b), undefined)
-  t.strictSame([ids.take(owner, 'udp'), ids.take(owner, 'udp'), ids.take(owner, 'udp')], [b, a, 4])
-  t.equal(ids.transport(c), owner)
+  t.equal(ids.transport(taken[0]!), undefined)
+  t.strictSame([ids.take(owner, 'udp'), ids.take(owner, 'udp')], [130, 129])
+})
+
+t.test('an id that was released within the batch is not given out yet', async t => {
+  const ids = new SocketIds()
+  const owner = transport()
+  const taken = Array.from({ length: 128 }, () => ids.take(owner, 'udp'))
+
+  for (const id of taken) ids.release(id)
+
+  t.equal(ids.take(owner, 'udp'), 129)
+  t.equal(ids.transport(1 as SocketId), undefined)
 })
 
 t.test('releasing an id twice does not give it out twice', async t => {
   const ids = new SocketIds()
-  const a = ids.take(transport(), 'udp')
+  const taken = Array.from({ length: 200 }, () => ids.take(transport(), 'udp'))
 
-  ids.release(a)
-  ids.release(a)
-  const taken = [ids.take(transport(), 'udp'), ids.take(transport(), 'udp')]
+  for (const id of taken) {
+    ids.release(id)
+    ids.release(id)
+  }
+  const again = Array.from({ length: 200 }, () => ids.take(transport(), 'udp'))
 
-  t.strictSame(taken, [1, 2])
-  t.equal(ids.open, 2)
+  t.equal(new Set(again).size, 200)
+  t.equal(ids.open, 200)
 })
 
 t.test('thousands of ids keep what they know', async t => {
