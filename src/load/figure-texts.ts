@@ -101,7 +101,7 @@ const EN: ReportTexts = {
       ceiling: 'the generator tries no more; see --generators',
       'nothing-passed': 'not even the least load passed',
     }
-    return `${search.best.toLocaleString('en')} ${what} with less than 0.1 % loss; ${why[search.limitedBy]}`
+    return `${search.best.toLocaleString('en')} ${what} with less than 0.1 % loss; ${why[search.limitedBy]}${search.confirmed ? '' : '. The longer measurement did not confirm it'}`
   },
   warning: warning => {
     switch (warning.kind) {
@@ -141,7 +141,8 @@ const EN: ReportTexts = {
     cpu: 'Processor time per packet',
     cpuHelp: 'Of the server, user and system. Lower is better.',
     search: 'Search',
-    searchHelp: 'What was tried, and what arrived of it. Hollow marks did not pass: 0.1 % or more was lost, or the generator came too late.',
+    searchHelp:
+      'What was tried, and what arrived of it. Hollow marks did not pass: 0.1 % or more was lost, or the generator came too late.',
     offered: 'tried',
     delivered: 'packets/s delivered',
     lost: 'lost',
@@ -205,7 +206,7 @@ const DE: ReportTexts = {
       ceiling: 'mehr versucht der Generator nicht; siehe --generators',
       'nothing-passed': 'nicht einmal die kleinste Last ging durch',
     }
-    return `${search.best.toLocaleString('de')} ${what} mit weniger als 0,1 % Verlust; ${why[search.limitedBy]}`
+    return `${search.best.toLocaleString('de')} ${what} mit weniger als 0,1 % Verlust; ${why[search.limitedBy]}${search.confirmed ? '' : '. Die längere Messung bestätigte das nicht'}`
   },
   warning: warning => {
     switch (warning.kind) {
@@ -245,7 +246,8 @@ const DE: ReportTexts = {
     cpu: 'CPU-Zeit je Paket',
     cpuHelp: 'Des Servers, im Programm und im Kernel. Weniger ist besser.',
     search: 'Suche',
-    searchHelp: 'Was versucht wurde und was davon ankam. Hohle Punkte bestanden nicht: 0,1 % oder mehr ging verloren, oder der Generator kam zu spät.',
+    searchHelp:
+      'Was versucht wurde und was davon ankam. Hohle Punkte bestanden nicht: 0,1 % oder mehr ging verloren, oder der Generator kam zu spät.',
     offered: 'versucht',
     delivered: 'Pakete/s angekommen',
     lost: 'verloren',

@@ -98,6 +98,8 @@ export interface Trial {
 export interface SearchResult {
   readonly unit: 'allocations' | 'packets-per-second'
   readonly best: number
+  /** Whether the measurement that followed saw it again. */
+  readonly confirmed: boolean
   /** What kept it from more. */
   readonly limitedBy: 'server' | 'generator' | 'ceiling' | 'nothing-passed'
   readonly trials: readonly Trial[]

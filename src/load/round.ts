@@ -54,10 +54,16 @@ export async function playRound(stage: Stage): Promise<Round> {
     return { opening, search: null, full, half: null, callsPerCore: callsPerCore(stage, full) }
   }
   const found = await search(stage)
-  const { full, best } = await confirm(stage, found)
+  const { full, best, confirmed } = await confirm(stage, found)
   stage.tell({ kind: 'half' })
   const half = await measure(stage, ...loadOf(stage, Math.max(1, Math.floor(best / 2))), scenario.seconds)
-  return { opening, search: { ...found, best }, full, half, callsPerCore: callsPerCore(stage, full) }
+  return {
+    opening,
+    search: { ...found, best, confirmed },
+    full,
+    half,
+    callsPerCore: callsPerCore(stage, full),
+  }
 }
 
 async function open({ crew, server, scenario, tell }: Stage): Promise<Opening> {
@@ -117,7 +123,7 @@ async function search(stage: Stage): Promise<SearchResult> {
         : failed.some(trial => trial.generatorLimited)
           ? 'generator'
           : 'server'
-  return { unit, best: searching.best, limitedBy, trials }
+  return { unit, best: searching.best, confirmed: false, limitedBy, trials }
 }
 
 async function tryOut(stage: Stage, tried: number, allocations: number, rate: number | null): Promise<Trial> {
@@ -136,13 +142,18 @@ async function tryOut(stage: Stage, tried: number, allocations: number, rate: nu
 }
 
 /** Measures what the search found; what cannot be seen again was luck, and a little less is tried. */
-async function confirm(stage: Stage, found: SearchResult): Promise<{ full: Measurement; best: number }> {
+async function confirm(
+  stage: Stage,
+  found: SearchResult,
+): Promise<{ full: Measurement; best: number; confirmed: boolean }> {
   let best = Math.max(1, found.best)
   for (let i = 1; ; i++) {
     stage.tell({ kind: 'measure' })
     const full = await measure(stage, ...loadOf(stage, best), stage.scenario.seconds)
-    if (full.loss < MOST_LOSS || i === CONFIRMATIONS || best === 1)
-      return { full, best: found.best === 0 ? 0 : best }
+    const confirmed = isClean(full) && skippedShare(full) < MOST_SKIPPED
+    if (confirmed || i === CONFIRMATIONS || best === 1) {
+      return { full, best: found.best === 0 && !confirmed ? 0 : best, confirmed }
+    }
     best = Math.max(1, Math.floor(best * STEP_DOWN))
   }
 }
@@ -226,14 +237,14 @@ function run({ crew, server }: Stage, load: Parameters<Crew['run']>[0], settle: 
   return Promise.race([crew.run(load, settle), server.ended])
 }
 
-function isClean(total: Total): boolean {
+function isClean(total: Pick<Total, 'sent' | 'received' | 'held' | 'corrupt' | 'misdelivered'>): boolean {
   if (total.sent === 0 || total.corrupt + total.misdelivered > 0) return false
   const lost = total.sent - total.received + total.held
   return lost / total.sent < MOST_LOSS
 }
 
 /** Of the packets that were to be sent, the share that the generator was too late for. */
-function skippedShare({ sent, skipped }: Total): number {
+function skippedShare({ sent, skipped }: Pick<Total, 'sent' | 'skipped'>): number {
   return skipped / Math.max(1, sent + skipped)
 }
 

@@ -68,7 +68,13 @@ t.test('a run that lost everything still makes a page', async t => {
     serverCpuMicrosPerPacket: null,
   })
   const trials = [{ tried: 20, passed: false, packetsPerSecond: 0, loss: 1, generatorLimited: false }]
-  const search = { unit: 'allocations', best: 0, limitedBy: 'nothing-passed', trials } as const
+  const search = {
+    unit: 'allocations',
+    best: 0,
+    confirmed: false,
+    limitedBy: 'nothing-passed',
+    trials,
+  } as const
   const servers = [server('taciturn', [round({ full, half: full, search })])]
 
   t.notMatch(html(report({ servers }), servers, 'en'), /NaN|undefined|Infinity/)

@@ -63,6 +63,7 @@ export function round(over: Partial<Round> = {}): Round {
     search: {
       unit: 'allocations',
       best: 100,
+      confirmed: true,
       limitedBy: 'server',
       trials: [
         { tried: 20, passed: true, packetsPerSecond: 11_600, loss: 0, generatorLimited: false },

@@ -61,6 +61,14 @@ t.test('without a search there is nothing of one', async t => {
   t.notMatch(text, 'at half that load')
 })
 
+t.test('a search that the longer measurement did not bear out says so', async t => {
+  const search = { ...round().search!, confirmed: false }
+  const servers = [server('a', [round({ search })])]
+
+  t.match(table(report(), servers, 'en', plain), 'The longer measurement did not confirm it')
+  t.notMatch(table(report(), [server('a')], 'en', plain), 'confirm')
+})
+
 t.test('every warning is told, in either language', async t => {
   const warnings = [
     { kind: 'generator-busy', server: 'coturn', busy: 0.97 },
