@@ -40,7 +40,7 @@ export interface DoctorTexts {
 
 const EN: DoctorTexts = {
   options: {
-    config: "the relay's configuration, on its machine; found as usual where nothing else is asked for",
+    config: "the relay's configuration, on its machine; default: the one that the relay finds itself",
     homeserver: 'ask this homeserver for a credential, as a client does: its name, or the URL of its API',
     user: 'log in to the homeserver as this user; with --turn-uri, the fixed user of the relay',
     tokenFile: 'file with an access token of the homeserver',

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { parseIp } from '../base/address.ts'
+import { findConfig } from '../config/find.ts'
 import type { Loaded } from '../config/load.ts'
 import { ConfigError, plain } from '../config/problem.ts'
 import { type Examination, examine } from '../doctor/examine.ts'
@@ -68,12 +69,17 @@ const STYLES: Readonly<Record<Parameters<Mark>[0], Style | undefined>> = {
   place: 'dim',
 }
 
-/** The relay's configuration: the one that is named, or the one that is found where nothing else was asked for. */
+/** The relay's configuration: the one that is named, or one that lies where the relay would find it. */
 async function configOf(options: DoctorOptions, context: Context): Promise<Loaded | undefined | 'invalid'> {
-  const isGiven = options.config !== undefined || context.io.env.TACITURN_CONFIG !== undefined
-  const isElsewhere =
-    options['turn-uri'] !== undefined || options.homeserver !== undefined || options['from-outside']
-  if (!isGiven && isElsewhere) return undefined
+  const { env, cwd } = context.io
+  const isGiven = options.config !== undefined || env.TACITURN_CONFIG !== undefined
+  if (!isGiven) {
+    if (options['turn-uri'] !== undefined || options['from-outside']) return undefined
+    const found = findConfig(undefined, env, cwd)
+    // Built-in defaults are only looked at where nothing else was asked for.
+    if (options.homeserver !== undefined && (found === null || !isReadable(absolute(found, context.io))))
+      return undefined
+  }
   try {
     return await loadFor(options, context, { mayWrite: false, warn: false })
   } catch (error) {
@@ -206,6 +212,15 @@ function read(file: string, texts: DoctorTexts, io: Io): string {
     return readFileSync(absolute(file, io), 'utf8')
   } catch (error) {
     throw new CommandError(texts.cannotRead(file, (error as NodeJS.ErrnoException).code ?? '?'), Exit.usage)
+  }
+}
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -48,7 +48,7 @@ t.test('a healthy installation gives no warning', async t => {
 
   await t.test('with a user and a password, of which nothing is left at the homeserver', async t => {
     healthy.homeserver.asked.length = 0
-    const argv = ['--homeserver', healthy.homeserver.url, '--user', USER]
+    const argv = ['--from-outside', '--homeserver', healthy.homeserver.url, '--user', USER]
     const { code, complaints } = await visit(t, argv, healthy, { TACITURN_DOCTOR_PASSWORD: PASSWORD })
     t.same(complaints, [])
     t.equal(code, 0)
@@ -330,7 +330,7 @@ t.test('a renewed certificate that is not served is named', async t => {
   expectFirst(t, await visit(t, argv, installation), {
     first: 'tls-not-reloaded',
     code: 1,
-    mend: /taciturn reload/,
+    mend: /systemctl reload taciturn/,
   })
 })
 

@@ -19,7 +19,7 @@ export interface Shown {
 export interface Visit {
   readonly code: number | null
   readonly findings: readonly Shown[]
-  /** The ids of findings that are no errors and no warnings are left out. */
+  /** The ids of errors and warnings. */
   readonly complaints: readonly string[]
   readonly output: string
 }
@@ -99,6 +99,7 @@ export async function visit(
   const { code } = await child.exited
   for (const secret of [TOKEN, PASSWORD, relay.secret])
     t.notOk(child.output.includes(secret), 'no secret is printed')
+  t.notMatch(child.stdout, /\{\w+\}/, 'every placeholder is filled in')
   const findings = child.stdout === '' ? [] : (JSON.parse(child.stdout).findings as Shown[])
   const complaints = findings.filter(({ severity }) => severity === 'error' || severity === 'warn')
   return { code, findings, complaints: complaints.map(({ id }) => id), output: child.output }

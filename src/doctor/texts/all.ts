@@ -34,7 +34,9 @@ function formWords(form: string | number | undefined, language: Language): Value
 
 function fill(text: string, values: Values): string {
   return text
-    .replaceAll(/(?<!\{)\{(\w+)\}(?!\})/g, (_, name: string) => printable(String(values[name] ?? '')))
+    .replaceAll(/(?<!\{)\{(\w+)\}(?!\})/g, (place, name: string) =>
+      values[name] === undefined ? place : printable(String(values[name])),
+    )
     .replaceAll('{{', '{')
     .replaceAll('}}', '}')
 }

@@ -63,13 +63,13 @@ export const MACHINE = {
       '{homeserver} is paused',
       'the configuration pauses homeserver {homeserver}, so its users get no new allocations',
       'new calls of its users fail wherever they need the relay',
-      'remove "paused": true and run: taciturn reload',
+      'remove "paused": true and run: systemctl reload taciturn',
     ],
     [
       '{homeserver} ist angehalten',
       'die Konfiguration hält den Homeserver {homeserver} an, seine Benutzer bekommen keine neuen Allocations',
       'neue Anrufe seiner Benutzer scheitern, wo sie das Relay brauchen',
-      '"paused": true entfernen und ausführen: taciturn reload',
+      '"paused": true entfernen und ausführen: systemctl reload taciturn',
     ],
   ),
   'strict-expiry': warn(

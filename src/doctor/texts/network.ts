@@ -274,13 +274,13 @@ export const NETWORK = {
       'an old certificate is served',
       'the certificate in {file} is another than the one that the relay shows',
       'once the old one expires, all calls over TLS fail, although the renewal worked',
-      'taciturn reload   (or: systemctl reload taciturn)',
+      'systemctl reload taciturn   (or: kill -HUP its process)',
     ],
     [
       'ein altes Zertifikat wird gezeigt',
       'das Zertifikat in {file} ist ein anderes als das, welches das Relay zeigt',
       'läuft das alte ab, scheitern alle Anrufe über TLS, obwohl die Erneuerung gelang',
-      'taciturn reload   (oder: systemctl reload taciturn)',
+      'systemctl reload taciturn   (oder: kill -HUP an seinen Prozess)',
     ],
   ),
   'tls-expired': error(
@@ -290,13 +290,13 @@ export const NETWORK = {
       'the certificate has expired',
       'the certificate for {host} was valid until {until}',
       'clients behind strict firewalls cannot call; others fall back to UDP or TCP',
-      'certbot renew && taciturn reload',
+      'certbot renew',
     ],
     [
       'das Zertifikat ist abgelaufen',
       'das Zertifikat für {host} galt bis {until}',
       'Clients hinter strengen Firewalls können nicht anrufen; andere weichen auf UDP oder TCP aus',
-      'certbot renew && taciturn reload',
+      'certbot renew',
     ],
   ),
   'tls-too-early': error(

@@ -187,13 +187,13 @@ export const TURN = {
       'the relay has another secret than its file',
       'the running relay refuses (401) what is made with the secret of the configuration, so it has not read it yet, or another server answers',
       'every relayed call fails',
-      'taciturn reload   (or: systemctl reload taciturn)',
+      'systemctl reload taciturn   (or: kill -HUP its process)',
     ],
     [
       'das Relay hat ein anderes Geheimnis als seine Datei',
       'das laufende Relay weist ab (401), was mit dem Geheimnis der Konfiguration gemacht ist: es hat sie noch nicht gelesen, oder ein anderer Server antwortet',
       'jeder weitergeleitete Anruf scheitert',
-      'taciturn reload   (oder: systemctl reload taciturn)',
+      'systemctl reload taciturn   (oder: kill -HUP an seinen Prozess)',
     ],
   ),
   'credential-refused': error(
@@ -219,13 +219,13 @@ export const TURN = {
       'the homeserver is paused',
       'the relay knows the credential, but refuses its homeserver for now (403)',
       'new calls of its users fail wherever they need the relay',
-      'remove "paused": true in turnserver.json and run: taciturn reload',
+      'remove "paused": true in turnserver.json and run: systemctl reload taciturn',
     ],
     [
       'der Homeserver ist angehalten',
       'das Relay kennt den Zugang, weist dessen Homeserver aber zur Zeit ab (403)',
       'neue Anrufe seiner Benutzer scheitern, wo sie das Relay brauchen',
-      '"paused": true in turnserver.json entfernen und ausführen: taciturn reload',
+      '"paused": true in turnserver.json entfernen und ausführen: systemctl reload taciturn',
     ],
   ),
   'family-default': error(
@@ -267,13 +267,13 @@ export const TURN = {
       'the relay has no room',
       'the relay cannot open another port or allocation (508)',
       'new calls fail',
-      'taciturn status; and widen "relay": { "ports": "49152-65535" }',
+      'widen "relay": { "ports": "49152-65535" }',
     ],
     [
       'das Relay hat keinen Platz',
       'das Relay kann keinen weiteren Port oder keine weitere Allocation öffnen (508)',
       'neue Anrufe scheitern',
-      'taciturn status; und "relay": { "ports": "49152-65535" } erweitern',
+      '"relay": { "ports": "49152-65535" } erweitern',
     ],
   ),
   'allocate-refused': error(

@@ -7,7 +7,7 @@ import { TEXTS } from '../../../src/cli/texts.ts'
 import { run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER } from '../../support/loading.ts'
 
-const COMMANDS = ['serve', 'init', 'validate', 'credentials', 'snippet', 'completion']
+const COMMANDS = ['serve', 'init', 'validate', 'credentials', 'snippet', 'bench', 'doctor', 'completion']
 const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', '..', 'package.json'), 'utf8'))
 
 t.test('--version prints the version and nothing else', async t => {
@@ -25,7 +25,7 @@ t.test('--help names every command, the exit codes and the environment', async t
 })
 
 t.test('every command has help with its options', async t => {
-  for (const command of ['serve', 'init', 'validate', 'credentials', 'snippet']) {
+  for (const command of ['serve', 'init', 'validate', 'credentials', 'snippet', 'doctor']) {
     const { code, stdout } = await run(t.testdir({}), [command, '--help'])
     t.equal(code, 0)
     t.match(stdout, command === 'init' ? /--output/ : /--config/)
