@@ -4,7 +4,6 @@ import { formatIp } from '../base/address.ts'
 import type { CounterReader } from '../base/counters.ts'
 import type { Settings, TlsFiles } from '../config/settings.ts'
 import type { Event, RejectReason } from '../core/event.ts'
-import { PortDirectory } from '../net/port-directory.ts'
 import { ownAddresses, type RelayAddress, relayAddresses } from '../net/relay-addresses.ts'
 import { TlsContext } from '../net/tls-context.ts'
 import { Admission } from './admission.ts'
@@ -104,7 +103,8 @@ export class Engine {
   }
 
   get ports(): { readonly used: number; readonly total: number } {
-    return { used: this.gauges.ports, total: PortDirectory.octets(this.relays, this.#settings.relay.ports) }
+    const { from, to } = this.#settings.relay.ports
+    return { used: this.gauges.ports, total: this.relays.length * (to - from + 1) }
   }
 
   /** Milliseconds since the epoch; undefined without a certificate. */

@@ -23,6 +23,8 @@ import { WorkerPlace } from './worker-place.ts'
 
 /** Token buckets that there can be: users with a bit rate who call at one moment, homeservers, and the total. */
 const BUCKETS = 1 << 17
+/** Octets of the keys of TLS session tickets, as Node.js takes them. */
+const TICKET_KEYS = 48
 /** Milliseconds that workers have to stop. */
 const PATIENCE = 3000
 
@@ -59,6 +61,7 @@ export class WorkerCrew implements Crew {
   readonly #book: ShardBook
   #settings: Settings
   #own: readonly Uint8Array[]
+  readonly #ticketKeys = Buffer.alloc(TICKET_KEYS)
   #certificate: SecureContextOptions | undefined
   #draining = false
   #closing = false
@@ -77,6 +80,7 @@ export class WorkerCrew implements Crew {
     const crowd = new SharedArrayBuffer(SharedCrowd.octets(size))
     const crowdSeed = Buffer.alloc(CROWD_SEED)
     random(crowdSeed)
+    random(this.#ticketKeys)
     this.#book = new ShardBook(settings, { ...parts, shards: size, meters, clock: monotonicClock })
 
     this.#places = Array.from({ length: size }, (_, index) => {
@@ -140,9 +144,10 @@ export class WorkerCrew implements Crew {
     }
   }
 
+  /** A client that comes back may meet another worker, so all have one key for session tickets. */
   setTls(options: SecureContextOptions): void {
-    this.#certificate = options
-    for (const place of this.#places) place.post({ kind: 'certificate', options })
+    this.#certificate = { ...options, ticketKeys: this.#ticketKeys }
+    for (const place of this.#places) place.post({ kind: 'certificate', options: this.#certificate })
   }
 
   configure(settings: Settings, own: readonly Uint8Array[]): void {

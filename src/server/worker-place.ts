@@ -83,10 +83,15 @@ export class WorkerPlace {
   #spawn(): void {
     if (this.#closing) return
     this.#backOff.started(this.#now())
-    this.#hand = this.#parts.spawn(this.#parts.start(), {
-      messages: messages => this.#take(messages),
-      gone: error => this.#gone(error),
-    })
+    try {
+      this.#hand = this.#parts.spawn(this.#parts.start(), {
+        messages: messages => this.#take(messages),
+        gone: error => this.#gone(error),
+      })
+    } catch (error) {
+      // No thread is to be had now.
+      this.#gone(error as Error)
+    }
   }
 
   #take(messages: readonly FromWorker[]): void {

@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { connect } from 'node:tls'
 import t from 'tap'
@@ -71,14 +72,25 @@ t.test('two workers on the sockets of one service', needWorkers(), async t => {
     t.match(await relay.metric('taciturn_connections'), /^[1-9]/)
   })
 
-  await t.test('TLS is served by every worker', async t => {
+  await t.test('TLS is served by every worker, and a session of one is taken up by the others', async t => {
+    let session: Buffer | undefined
     for (let i = 0; i < 8; i++) {
-      const socket = connect({ port: relay.tlsPort, host: '127.0.0.1', rejectUnauthorized: false })
+      const resumed = session ? { session } : {}
+      const socket = connect({
+        port: relay.tlsPort,
+        host: '127.0.0.1',
+        rejectUnauthorized: false,
+        ...resumed,
+      })
       t.teardown(() => socket.destroy())
+      socket.on('session', next => {
+        session = next
+      })
       socket.write(bindingRequest())
       const [answer] = await once(socket, 'data')
 
       t.equal(mappedPort(answer), socket.localPort)
+      t.equal(socket.isSessionReused(), i > 0)
     }
   })
 
@@ -121,6 +133,7 @@ t.test('two workers on the sockets of one service', needWorkers(), async t => {
     }
     const talking = talk()
     const gone = relay.logged(/a worker broke/)
+    const sockets = readdirSync('/proc/self/fd').length
     relay.hands[alice.shard]!.terminate()
     t.match(await gone, { worker: alice.shard, callsLost: held })
     const again = await alice.client.allocate()
@@ -133,6 +146,9 @@ t.test('two workers on the sockets of one service', needWorkers(), async t => {
     t.match(await bob.client.refresh(600), { kind: 'refreshed' })
     t.equal(relay.held(alice.shard), 1, 'what the dead one held was given back')
     t.ok((await relay.relayed()).toPeer >= counted.toPeer, 'and what it counted is kept')
+    // But for the new allocation's, and what this test has opened meanwhile.
+    const left = readdirSync('/proc/self/fd').length
+    t.ok(left <= sockets - held + 5, `${left} descriptors of ${sockets}, ${held} relay sockets less`)
     t.match(await relay.page('/readyz'), { ready: true })
     const carol = await relay.join(t, '@carol:example.org', 'tcp')
     t.match(await carol.client.refresh(600), { kind: 'refreshed' }, 'TCP is served as well')

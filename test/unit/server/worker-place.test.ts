@@ -85,6 +85,23 @@ t.test('a first worker that cannot start is an error, and no second is tried', a
   t.equal(workers.length, 1)
 })
 
+t.test('where no thread is to be had, it is tried again later', async t => {
+  const { place, workers, waits, pass, refuse } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' })
+  await opening
+
+  refuse(2)
+  workers[0]!.breaks('once')
+  t.equal(workers.length, 1)
+  t.same(waits, [1000])
+  pass()
+  pass()
+
+  t.same(waits, [1000, 2000])
+  t.equal(workers.length, 2)
+})
+
 t.test('a worker that was asked to stop is not replaced', async t => {
   const { place, workers, lines, pass } = start()
   const opening = place.open()
@@ -163,11 +180,16 @@ function start() {
   const due: (() => void)[] = []
   let now = 0
   let left = 0
+  let refusals = 0
   const place: WorkerPlace = new WorkerPlace(0, {
     log: new Log({ level: 'info', format: 'json', sink }),
     memory,
     book,
     spawn: (start: Start, hears: Hears) => {
+      if (refusals > 0) {
+        refusals--
+        throw new Error('no thread')
+      }
       const told: (readonly ToWorker[])[] = []
       workers.push({
         start,
@@ -209,6 +231,9 @@ function start() {
     lines,
     waits,
     gone: () => left,
+    refuse: (times: number) => {
+      refusals = times
+    },
     pass: (milliseconds = 0) => {
       now += milliseconds
       for (const run of due.splice(0)) run()
