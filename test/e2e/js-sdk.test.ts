@@ -66,6 +66,12 @@ t.test(
     t.same(ends[0].local, ends[1].remote, 'both mean the same pair')
     const opened = relay.child.output.match(/"msg":"opened"/g)?.length ?? 0
     t.ok(opened >= 4, `${opened} allocations were opened`)
-    t.notMatch(relay.child.output, /"msg":"rejected"[^\n]*"why":"(?!first-401)/, 'and none was refused')
+    const page = await (await fetch(relay.metrics!)).text()
+    const rejected = [...page.matchAll(/^taciturn_rejected_total\{reason="([^"]+)"\} [1-9]/gm)]
+    t.same(
+      rejected.map(([, reason]) => reason),
+      ['first-401'],
+      'and none was refused but for the first challenge',
+    )
   },
 )
