@@ -75,3 +75,21 @@ t.test('a storm of requests is one reload, and the next request another', async 
   later.shift()!()
   t.equal(runs, 2)
 })
+
+t.test('how credentials are handed out changes under way, but not where', async t => {
+  const homeservers = [{ name: 'example.org', secrets: [SECRET], openid: ['friends.example'] }]
+  const issuing = (issue: Record<string, unknown>) => loaded({ homeservers, issue }).settings
+  const now = issuing({ listen: 'http://127.0.0.1:8088', lifetime: '2h' })
+
+  const next = merge(now, issuing({ listen: 'http://127.0.0.1:8089', lifetime: '3h' }))
+  t.same(next.restart, ['issue.listen'])
+  t.match(next.settings.issue, { listen: { port: 8088 }, lifetime: 10_800 })
+
+  const off = merge(now, running)
+  t.same(off.restart, ['issue.listen'])
+  t.same(off.settings.issue, now.issue, 'the listener stays, with nobody to issue for')
+
+  const on = merge(running, now)
+  t.same(on.restart, ['issue.listen'])
+  t.equal(on.settings.issue, undefined)
+})
