@@ -5,7 +5,10 @@ export interface Texts {
   readonly program: string
   readonly epilogue: string
   readonly commands: Readonly<
-    Record<'serve' | 'init' | 'validate' | 'credentials' | 'snippet' | 'bench' | 'doctor' | 'completion', string>
+    Record<
+      'serve' | 'init' | 'validate' | 'credentials' | 'snippet' | 'bench' | 'doctor' | 'completion',
+      string
+    >
   >
   readonly options: Readonly<
     Record<
