@@ -13,8 +13,12 @@ export interface Machine {
   readonly lacksNative: string | undefined
 }
 
-/** One thread relays more than most uplinks carry, so a small machine is better off without further ones. */
-const CORES_FOR_SEVERAL = 4
+/**
+ * One thread relays more than most uplinks carry, so a small machine, a
+ * Raspberry Pi with its four cores included, is better off without further
+ * ones: they cost memory, and reservation tokens are a worker's own.
+ */
+const CORES_FOR_SEVERAL = 6
 const MEMORY_FOR_SEVERAL = 1.5 * 2 ** 30
 const MOST = 8
 
