@@ -66,7 +66,6 @@ export class Facts {
   /** The homeserver's client API. */
   base: URL | undefined
   kind: HomeserverKind = kindOf(undefined).kind
-  kindKnown = false
   wellKnown: Readonly<Record<string, unknown>> | undefined
   token: string | undefined
   /** What `/voip/turnServer` said. */

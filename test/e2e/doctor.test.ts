@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { parseAddress } from '../../src/base/address.ts'
 import { XOR_MAPPED_ADDRESS } from '../../src/wire/attributes.ts'
 import { MessageWriter, parse } from '../../src/wire/message.ts'
+import { selfSigned } from '../support/certificate.ts'
 import {
   examineFromOutside,
   examineHere,
@@ -18,6 +19,7 @@ import {
   visit,
 } from '../support/doctor.ts'
 import { PASSWORD, startHomeserver, TURN_SERVER, USER } from '../support/homeserver.ts'
+import { needSynapse, startSynapse } from '../support/synapse.ts'
 
 t.setTimeout(600_000)
 
@@ -446,6 +448,36 @@ t.test('a homeserver that never answers, or never ends, is named in bounded time
 t.test('what is wrong at the homeserver alone', async t => {
   const installation = await install(t)
   for (const one of brokenHomeservers) await one(t, installation)
+})
+
+t.test('what a real Synapse hands out', needSynapse(), async t => {
+  const installation = await install(t)
+  const synapse = await startSynapse({ certificate: selfSigned(installation.relay.folder) })
+  t.teardown(() => synapse.stop())
+  const { token } = await synapse.register('alice')
+  const look = () =>
+    visit(t, ['--config', installation.relay.config!, '--homeserver', synapse.url], installation, {
+      TACITURN_DOCTOR_TOKEN: token,
+    })
+  expectFirst(t, await look(), { first: 'turn-empty', code: 1 })
+
+  const { secret } = installation.relay
+  const turn = (turn_user_lifetime: string | number) => ({
+    turn_uris: installation.uris,
+    turn_shared_secret: secret,
+    turn_user_lifetime,
+  })
+  await synapse.restart(turn(3600))
+  expectFirst(t, await look(), { first: 'ttl-tiny', code: 1 })
+
+  await synapse.restart(turn('24h'))
+  const { complaints, findings, code } = await look()
+  t.same(complaints, [])
+  t.equal(code, 0)
+  t.match(
+    findings.find(({ id }) => id === 'hs-ok'),
+    { title: /Synapse/ },
+  )
 })
 
 function onlyWithToken(status: number, body: unknown) {

@@ -97,7 +97,7 @@ export async function visit(
   })
   t.teardown(() => child.stop())
   const { code } = await child.exited
-  for (const secret of [TOKEN, PASSWORD, relay.secret])
+  for (const secret of [TOKEN, PASSWORD, relay.secret, ...Object.values(env)])
     t.notOk(child.output.includes(secret), 'no secret is printed')
   t.notMatch(child.stdout, /\{\w+\}/, 'every placeholder is filled in')
   const findings = child.stdout === '' ? [] : (JSON.parse(child.stdout).findings as Shown[])

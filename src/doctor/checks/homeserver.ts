@@ -22,17 +22,11 @@ export const discovery: Check = {
     }
     facts.base = base
     facts.clockAhead = versions.clockAhead
-    const software = await ask(new URL('/_matrix/federation/v1/version', base))
-    const server = software.kind === 'answer' && isObject(software.json) ? software.json.server : undefined
-    const name = isObject(server) ? text(server.name) : undefined
+    const { name, version } = await softwareOf(base, versions)
     const { kind, known } = kindOf(name)
-    facts.kind = kind
-    facts.kindKnown = known
-    const version = isObject(server) ? text(server.version) : undefined
-    return [
-      ...found,
-      finding('hs-ok', { url: base.origin, software: [name ?? '?', version ?? ''].join(' ').trim() }),
-    ]
+    facts.kind = known ? kind : { ...kind, title: base.host }
+    const software = name === undefined ? '?' : `${name} ${version ?? ''}`.trim()
+    return [...found, finding('hs-ok', { url: base.origin, software })]
   },
 }
 
@@ -137,6 +131,19 @@ async function logIn(facts: Facts, base: URL): Promise<{ token?: string; finding
   const token = isObject(answer.json) ? text(answer.json.access_token) : undefined
   if (token !== undefined) return { token, findings: [] }
   return { findings: [finding('login-refused', { status: answer.status, errcode: errcode(answer) ?? '?' })] }
+}
+
+/** Which homeserver it is: what it says to other servers, or else in its Server header. */
+async function softwareOf(base: URL, versions: HttpAnswer): Promise<{ name?: string; version?: string }> {
+  const answer = await ask(new URL('/_matrix/federation/v1/version', base))
+  const server = answer.kind === 'answer' && isObject(answer.json) ? answer.json.server : undefined
+  const named = isObject(server) ? { name: text(server.name), version: text(server.version) } : undefined
+  if (named?.name !== undefined) {
+    return { name: named.name, ...(named.version !== undefined && { version: named.version }) }
+  }
+  const [name, version] = (versions.headers.get('server') ?? '').split(/[/ ]/)
+  if (!kindOf(name).known || name === undefined) return {}
+  return { name, ...(version !== undefined && { version }) }
 }
 
 function unreachable({ why, detail }: HttpFailure, base: URL): Finding {

@@ -30,7 +30,12 @@ export const relayedAddresses: Check = {
     const found: Finding[] = []
     for (const { local, public: shown } of addresses) {
       if (!own.has(ipKey(local))) found.push(finding('relay-not-here', { local: formatIp(local) }))
-      else if (!reaches(shown, audience)) found.push(unreachable(shown))
+      else if (!reaches(shown, audience)) {
+        const isSpare =
+          shown.length === 16 && addresses.some(one => one.family === 4 && reaches(one.public, audience))
+        // Nobody is given the IPv6 address who does not ask for it.
+        found.push({ ...unreachable(shown), ...(isSpare && { severity: 'warn' as const }) })
+      }
     }
     if (found.length > 0) return found
     const list = addresses.map(({ public: shown }) => formatIp(shown)).join(', ')
