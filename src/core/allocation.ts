@@ -90,6 +90,12 @@ export function channelTo(allocation: Allocation, peer: Address, now: Time): Cha
   return channel && channel.expires > now ? channel : undefined
 }
 
+/** Forgets a binding by its number and by its peer. */
+export function unbind(allocation: Allocation, channel: Channel): void {
+  allocation.channels.delete(channel.number)
+  allocation.channelByPeer.delete(channel.peer.key)
+}
+
 /** The earliest moment at which anything of the allocation lapses. */
 export function nextDue(allocation: Allocation): Time {
   let due = Number.POSITIVE_INFINITY

@@ -1,5 +1,5 @@
 import type { Time } from '../base/time.ts'
-import type { Allocation, Half } from './allocation.ts'
+import { type Allocation, type Half, unbind } from './allocation.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
 import type { CloseReason } from './event.ts'
@@ -47,10 +47,8 @@ export function closeHalf(context: Context, allocation: Allocation, half: Half):
   for (const entry of [...allocation.routes.values()]) {
     if (entry.route.relay === socket) commands.push(...unroute(context, entry))
   }
-  for (const [number, channel] of allocation.channels) {
-    if (channel.peer.family !== family) continue
-    allocation.channels.delete(number)
-    allocation.channelByPeer.delete(channel.peer.key)
+  for (const channel of allocation.channels.values()) {
+    if (channel.peer.family === family) unbind(allocation, channel)
   }
   for (const [key, permission] of allocation.permissions) {
     if (permission.ip.length === (family === 4 ? 4 : 16)) allocation.permissions.delete(key)

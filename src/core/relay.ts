@@ -5,7 +5,7 @@ import type { Time } from '../base/time.ts'
 import { ADDITIONAL_ADDRESS_FAMILY } from '../wire/attributes.ts'
 import { demultiplex } from '../wire/channel.ts'
 import { type Message, Method, parse } from '../wire/message.ts'
-import { type Allocation, nextDue } from './allocation.ts'
+import { type Allocation, nextDue, unbind } from './allocation.ts'
 import { type Authenticate, authenticate } from './authenticate.ts'
 import { Book } from './book.ts'
 import { type BucketSource, Buckets } from './buckets.ts'
@@ -249,10 +249,8 @@ function lapse(context: Context, allocation: Allocation, now: Time): Command[] {
   for (const [key, permission] of allocation.permissions) {
     if (permission.expires <= now) allocation.permissions.delete(key)
   }
-  for (const [number, channel] of allocation.channels) {
-    if (channel.expires > now) continue
-    allocation.channels.delete(number)
-    allocation.channelByPeer.delete(channel.peer.key)
+  for (const channel of allocation.channels.values()) {
+    if (channel.expires <= now) unbind(allocation, channel)
   }
   allocation.due = nextDue(allocation)
   return commands

@@ -4,7 +4,7 @@ import type { ChannelNumber } from '../../base/ids.ts'
 import { after, type Time } from '../../base/time.ts'
 import { CHANNEL_NUMBER, XOR_PEER_ADDRESS } from '../../wire/attributes.ts'
 import { get } from '../../wire/message.ts'
-import { type Allocation, CHANNEL_LIFETIME } from '../allocation.ts'
+import { type Allocation, CHANNEL_LIFETIME, unbind } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { success } from '../reply.ts'
@@ -76,8 +76,6 @@ export function channelBind(context: Context, request: Request): Command[] {
 /** A number or peer whose binding has lapsed may be bound anew at once (RFC 8656 §12). */
 function forgetLapsed(allocation: Allocation, number: ChannelNumber, peer: Address, now: Time): void {
   for (const channel of [allocation.channels.get(number), allocation.channelByPeer.get(peer.key)]) {
-    if (!channel || channel.expires > now) continue
-    allocation.channels.delete(channel.number)
-    allocation.channelByPeer.delete(channel.peer.key)
+    if (channel && channel.expires <= now) unbind(allocation, channel)
   }
 }
