@@ -32,7 +32,8 @@ export class Log {
   readonly #gate = new FloodGate()
 
   constructor(options: LogOptions) {
-    this.#now = options.now ?? Date.now
+    // A wall clock that is set back would hold lines back until it has caught up.
+    this.#now = options.now ?? (() => performance.now())
     const sink = options.sink ?? stderrSink()
     const text = options.format === 'text' || (options.format === 'auto' && isTerminal(options))
     this.#sink = text ? textSink(sink, isTerminal(options) && !process.env.NO_COLOR) : sink

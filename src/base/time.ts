@@ -1,7 +1,10 @@
 declare const unit: unique symbol
 type Unit<U extends string> = number & { readonly [unit]: U }
 
-/** Milliseconds since the Unix epoch, read from a monotonic clock. Never goes back. */
+/**
+ * Milliseconds since the Unix epoch, read from a monotonic clock. Never goes
+ * back. As a date it is as right as the machine's clock was at the start.
+ */
 export type Time = Unit<'time'>
 /** Whole seconds, as STUN carries them. */
 export type Seconds = Unit<'seconds'>

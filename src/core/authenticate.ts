@@ -26,6 +26,7 @@ export interface AuthRequest {
   readonly realm: string
   /** One of `PasswordAlgorithm`: how the key is to be derived. */
   readonly algorithm: number
+  /** By the wall clock. */
   readonly now: Time
 }
 
@@ -38,6 +39,7 @@ export interface Candidate {
   readonly username: string
   /** Long-term key (RFC 8489 §9.2.2); signs both directions. */
   readonly key: Buffer
+  /** By the wall clock. */
   readonly expires?: Time
   readonly expired: boolean
   /** The expiry lies further ahead than the operator allows. */
@@ -125,7 +127,8 @@ export function authenticate(
     return unauthorised({ why: 'wrong-realm', detail: 'the realm is not ours' })
   }
 
-  const signed = signer(authority, message, kind, algorithm, { username, hash, known, now: reply.at })
+  const now = config.wall?.(reply.at) ?? reply.at
+  const signed = signer(authority, message, kind, algorithm, { username, hash, known, now })
   if (signed === 'unavailable') {
     const detail = 'users cannot be looked up at the moment'
     return refused(reject(named, { code: 500, why: 'internal', detail }, config, counters))

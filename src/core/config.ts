@@ -1,5 +1,5 @@
 import type { Address, Family } from '../base/address.ts'
-import type { Random, Seconds } from '../base/time.ts'
+import type { Random, Seconds, Time } from '../base/time.ts'
 
 /** How a peer may be reached. `local`: only as a live relayed address of this server, inside the process. */
 export type Reach = 'yes' | 'local' | 'no'
@@ -46,6 +46,12 @@ export interface RelayConfig {
   /** What other shards of this server hold; absent where there is only one. */
   readonly siblings?: Siblings
   readonly random: Random
+  /**
+   * What the wall clock shows at a moment: what the expiry inside a user name is
+   * compared with. The machine's may be set or stepped, `Time` never is. Absent
+   * where the two are the same.
+   */
+  readonly wall?: (at: Time) => Time
 }
 
 /**

@@ -25,7 +25,10 @@ export interface Policy {
 
 export interface IssuingPorts {
   readonly names: Names
+  /** By a monotonic clock: for limits and what is remembered. */
   readonly now: () => Time
+  /** By the wall clock: for the dates inside credentials. */
+  readonly wall: () => Time
   note(note: Note): void
   fault(error: unknown): void
 }
@@ -117,6 +120,6 @@ export class Issuing {
       relays: how.relays.length > 0 ? how.relays : [own],
       relaysPerUser: how.relaysPerUser,
     }
-    return issue(homeserver, user, options, this.#ports.now())
+    return issue(homeserver, user, options, this.#ports.wall())
   }
 }

@@ -5,10 +5,20 @@ import type { Clock, Time } from '../base/time.ts'
 /**
  * The machine's clock: epoch milliseconds as they were when the process
  * started, carried on by the monotonic clock. A wall clock that is set or
- * stepped afterwards changes nothing, so no lifetime jumps with it.
+ * stepped afterwards changes nothing, so no lifetime jumps with it. It may
+ * be years wrong as a date, where the machine learnt the time later: `wallTime` is for dates.
  */
 export const monotonicClock: Clock = {
   now: () => (performance.timeOrigin + performance.now()) as Time,
+}
+
+/**
+ * What the machine's wall clock shows: right as soon as the machine knows the
+ * time, whatever it believed when this process started. For what other
+ * machines have dated, credentials above all; never for how long something lasts.
+ */
+export function wallTime(): Time {
+  return Date.now() as Time
 }
 
 /** A moment by the clock of one thread, and by that of the machine. */

@@ -7,7 +7,7 @@ import { compilePeers } from '../core/peer-policy.ts'
 import { dnsNames } from '../issue/dns-names.ts'
 import { Issuing, type Policy } from '../issue/issuing.ts'
 import type { Note } from '../issue/note.ts'
-import { monotonicClock } from '../net/clock.ts'
+import { monotonicClock, wallTime } from '../net/clock.ts'
 import { cannotIssue } from './start-error.ts'
 import { turnUris } from './synapse-lines.ts'
 
@@ -29,6 +29,7 @@ export class CredentialIssuing {
     this.#issuing = new Issuing(policy, {
       names: dnsNames,
       now: () => monotonicClock.now(),
+      wall: wallTime,
       note: note => this.#write(note),
       fault: error => {
         const text = error instanceof Error ? (error.stack ?? error.message) : String(error)

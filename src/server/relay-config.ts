@@ -9,6 +9,7 @@ import type { Settings, User } from '../config/settings.ts'
 import type { Authenticate } from '../core/authenticate.ts'
 import type { RelayConfig } from '../core/config.ts'
 import { compilePeers } from '../core/peer-policy.ts'
+import { wallTime } from '../net/clock.ts'
 import type { Quotas } from './admission.ts'
 
 /** What an allocation gets that asks for no lifetime (RFC 8656 §3.2). */
@@ -59,6 +60,7 @@ export function relayConfig(settings: Settings, around: Surroundings): RelayConf
       endpoints: around.endpoints,
     }),
     random,
+    wall: wallTime,
   }
 }
 

@@ -9,6 +9,7 @@ import { formatAddress, formatIp } from '../base/address.ts'
 import type { Loaded } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
 import type { Settings } from '../config/settings.ts'
+import { monotonicClock } from '../net/clock.ts'
 import type { Bound } from './banner.ts'
 import { Engine } from './engine.ts'
 import { FileWatch } from './file-watch.ts'
@@ -127,7 +128,7 @@ export class Service implements Signalled {
   stop(why: string): void {
     const { deadline } = this.#settings.stop
     this.#log.info('stopping', { why, allocations: this.#engine.allocations(), seconds: deadline })
-    this.#stop.begin(Date.now(), deadline)
+    this.#stop.begin(monotonicClock.now(), deadline)
   }
 
   force(): void {
@@ -143,7 +144,7 @@ export class Service implements Signalled {
     this.#log.info('draining; the relay stops when the last allocation has ended', {
       allocations: this.#engine.allocations(),
     })
-    this.#stop.begin(Date.now(), Number.POSITIVE_INFINITY)
+    this.#stop.begin(monotonicClock.now(), Number.POSITIVE_INFINITY)
   }
 
   /** Why new calls should go elsewhere; empty when they may come. */
@@ -165,7 +166,7 @@ export class Service implements Signalled {
   #tick(): void {
     this.#engine.tick()
     this.#log.tick()
-    this.#stop.tick(Date.now())
+    this.#stop.tick(monotonicClock.now())
     if (++this.#ticks % RESCAN_EVERY === 0 && !this.#draining) {
       this.#engine.rescan(at => this.#log.info('listening', { at }))
     }

@@ -53,6 +53,7 @@ async function start(t: Test, homeservers: readonly Homeserver[], how: Partial<I
   const issuing = new Issuing(policy(homeservers, how), {
     names: { addresses: async () => [parseIp('127.0.0.1')!], services: async () => [] },
     now: () => now as Time,
+    wall: () => now as Time,
     note: note => void notes.push(note),
     fault: error => t.fail(String(error)),
   })
