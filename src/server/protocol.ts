@@ -73,10 +73,12 @@ export interface Start {
   readonly memory: SharedMemory
 }
 
-/** Memory that all threads see. The first two are the worker's own, and outlive it. */
+/** Memory that all threads see. The first three are the worker's own, and outlive it. */
 export interface SharedMemory {
   readonly counters: SharedArrayBuffer
   readonly gauges: SharedArrayBuffer
+  /** One 32-bit word that the worker counts up once a second, by which it is seen to be alive. */
+  readonly heart: SharedArrayBuffer
   readonly meters: SharedArrayBuffer
   /** Since when the meters count time. */
   readonly metersEpoch: number

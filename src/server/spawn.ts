@@ -18,10 +18,14 @@ export interface Hears {
 
 export type Spawn = (start: Start, hears: Hears) => Hand
 
+/** What every worker runs. The sources are TypeScript, what is shipped is not. */
+const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
+
 /** Starts a worker in a thread of its own. */
-export const spawnThread: Spawn = (start, hears) => {
-  // The sources are TypeScript, what is shipped is not.
-  const file = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
+export const spawnThread: Spawn = (start, hears) => spawnFile(WORKER, start, hears)
+
+/** The same with a program around `worker.ts` instead of it. */
+export function spawnFile(file: URL, start: Start, hears: Hears): Hand {
   const worker = new Worker(file, { workerData: start, name: `shard ${start.index + 1}` })
   let error: Error | undefined
   worker.on('message', messages => hears.messages(messages))

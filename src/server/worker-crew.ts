@@ -87,6 +87,7 @@ export class WorkerCrew implements Crew {
       const memory = {
         counters: new SharedArrayBuffer(COUNTERS_LENGTH * 8),
         gauges: new SharedArrayBuffer(GAUGES_OCTETS),
+        heart: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
         meters: meters.memory,
         metersEpoch: clock.time,
         ports: ports.memory,
@@ -159,8 +160,10 @@ export class WorkerCrew implements Crew {
     }
   }
 
-  /** Nothing: workers have clocks of their own. */
-  tick(): void {}
+  /** Workers have clocks of their own; here it is looked whether they still follow them. */
+  tick(): void {
+    for (const place of this.#places) place.tick()
+  }
 
   drain(): void {
     this.#draining = true

@@ -24,8 +24,16 @@ export interface WorkerPlaceParts {
 }
 
 /**
+ * Seconds without a sign of life after which a worker counts as hung, and those
+ * that it has to start. They are counted in ticks of the main thread, so that a
+ * process which was stopped as a whole, or its machine, blames nobody.
+ */
+const SILENCE = 10
+const SILENCE_AT_START = 60
+
+/**
  * The place of one worker: whoever has it reads the same sockets and writes
- * the same counters. When one breaks, what it held in the books is given back,
+ * the same counters. When one breaks, or hangs and is ended, what it held in the books is given back,
  * and the next takes the place.
  */
 export class WorkerPlace {
@@ -38,12 +46,18 @@ export class WorkerPlace {
   #hand: Hand | undefined
   #ready = false
   #closing = false
+  readonly #heart: Int32Array
+  #beat = 0
+  /** Ticks since the last beat. */
+  #silent = 0
+  #hung = false
   #opening: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
 
   constructor(index: number, parts: WorkerPlaceParts) {
     this.#index = index
     this.#parts = parts
     this.memory = parts.memory
+    this.#heart = new Int32Array(parts.memory.heart)
     this.#now = parts.now ?? (() => monotonicClock.now())
     this.#later = parts.later ?? ((run, milliseconds) => void setTimeout(run, milliseconds))
   }
@@ -80,9 +94,27 @@ export class WorkerPlace {
     this.#hand?.terminate()
   }
 
+  /** Once a second: ends a worker that no longer does anything, so that another can take its place. */
+  tick(): void {
+    if (!this.#hand || this.#closing) return
+    const beat = Atomics.load(this.#heart, 0)
+    if (beat !== this.#beat) {
+      this.#beat = beat
+      this.#silent = 0
+      return
+    }
+    if (++this.#silent < (this.#ready || this.#hung ? SILENCE : SILENCE_AT_START)) return
+    this.#silent = 0
+    // Whoever cannot be ended is still no worker to count on.
+    this.#ready = false
+    this.#hung = true
+    this.#hand.terminate()
+  }
+
   #spawn(): void {
     if (this.#closing) return
     this.#backOff.started(this.#now())
+    this.#silent = 0
     try {
       this.#hand = this.#parts.spawn(this.#parts.start(), {
         messages: messages => this.#take(messages),
@@ -135,8 +167,10 @@ export class WorkerPlace {
 
   #gone(error: Error | undefined): void {
     const { book, heard, gone, log, memory } = this.#parts
+    const why = this.#hung ? 'it hung: no sign of life for too long' : (error?.message ?? 'it ended')
     this.#hand = undefined
     this.#ready = false
+    this.#hung = false
     const lost = book.lose(this.#index, this.#now())
     for (const event of lost) heard(event)
     const { faults } = readGauges(memory.gauges)
@@ -144,14 +178,14 @@ export class WorkerPlace {
     gone()
     if (this.#opening) {
       this.#closing = true
-      this.#opening.reject(new StartError(`a worker did not start: ${error?.message ?? 'it ended'}`))
+      this.#opening.reject(new StartError(`a worker did not start: ${why}`))
       this.#opening = undefined
     }
     if (this.#closing) return
     const wait = this.#backOff.broke(this.#now())
     log.error('a worker broke and is replaced; please report it', {
       worker: this.#index,
-      error: error?.stack ?? error?.message,
+      error: error?.stack ?? why,
       callsLost: lost.length,
       seconds: wait / 1000,
     })

@@ -62,7 +62,9 @@ const station = new Station(settings, {
 if (start.certificate) station.setTls(start.certificate)
 for (const on of start.listening) listen(on)
 if (start.draining) station.drain()
+const heart = new Int32Array(memory.heart)
 setInterval(() => {
+  Atomics.add(heart, 0, 1)
   station.tick()
   gauge()
 }, 1000).unref()

@@ -102,6 +102,50 @@ t.test('where no thread is to be had, it is tried again later', async t => {
   t.equal(workers.length, 2)
 })
 
+t.test('a worker that hangs is ended, replaced, and its units come back [NODE-10]', async t => {
+  const { place, workers, admission, heard, lines } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' }, claim(1), { kind: 'told', event: opened(1) })
+  await opening
+
+  for (let second = 1; second < 10; second++) place.tick()
+  t.same(lines, [], 'nine seconds are forgiven')
+  place.tick()
+
+  t.equal(workers.length, 2)
+  t.equal(admission.total, 0)
+  t.match(heard.at(-1), { kind: 'closed', reason: 'lost' })
+  t.match(lines, [{ level: 'error', worker: 0, error: /hung/, callsLost: 1 }])
+  workers[1]!.says({ kind: 'ready' })
+  t.ok(place.ready)
+})
+
+t.test('a worker whose heart beats is left alone, however long it says nothing', async t => {
+  const { place, workers, memory } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' })
+  await opening
+
+  for (let second = 0; second < 100; second++) {
+    if (second % 9 === 0) Atomics.add(new Int32Array(memory.heart), 0, 1)
+    place.tick()
+  }
+
+  t.equal(workers.length, 1)
+})
+
+t.test('a worker that does not get ready is given a minute', async t => {
+  const { place, workers } = start()
+  const opening = place.open()
+  for (let second = 1; second < 60; second++) place.tick()
+  t.ok(place.alive)
+
+  place.tick()
+
+  await t.rejects(opening, { name: 'StartError', message: /did not start: it hung/ })
+  t.equal(workers.length, 1)
+})
+
 t.test('a worker that was asked to stop is not replaced', async t => {
   const { place, workers, lines, pass } = start()
   const opening = place.open()
@@ -165,6 +209,7 @@ function start() {
   const memory: SharedMemory = {
     counters: new SharedArrayBuffer(COUNTERS_LENGTH * 8),
     gauges: new SharedArrayBuffer(GAUGES_OCTETS),
+    heart: new SharedArrayBuffer(4),
     meters: meters.memory,
     metersEpoch: NOW,
     ports: new SharedArrayBuffer(0),
