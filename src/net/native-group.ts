@@ -21,6 +21,22 @@ export function openGroup(
 }
 
 /**
+ * The one listening TCP socket that the service manager has bound for us, for
+ * as many threads as want it: whoever is quickest gets a connection. There is
+ * no such thing for UDP, where a client must always meet the same one.
+ */
+export function inheritedGroup(local: Address, fd: number): Pick<ListenerGroup, 'local' | 'at' | 'close'> {
+  return {
+    local,
+    at: () => fd,
+    close: () => {
+      const addon = loadAddon()
+      if (typeof addon !== 'string') addon.release(fd)
+    },
+  }
+}
+
+/**
  * Sockets that outlive who reads them. A worker is given a duplicate of its
  * own; when it dies, what arrives waits in the socket for its successor, and
  * the kernel sends nobody elsewhere meanwhile.

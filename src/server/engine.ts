@@ -4,6 +4,7 @@ import { formatIp } from '../base/address.ts'
 import type { CounterReader } from '../base/counters.ts'
 import type { Settings, TlsFiles } from '../config/settings.ts'
 import type { Event, RejectReason } from '../core/event.ts'
+import type { InheritedSocket } from '../net/inherited-sockets.ts'
 import { ownAddresses, type RelayAddress, relayAddresses } from '../net/relay-addresses.ts'
 import { TlsContext } from '../net/tls-context.ts'
 import { Admission } from './admission.ts'
@@ -15,7 +16,7 @@ import { Solo } from './solo.ts'
 import type { Spawn } from './spawn.ts'
 import { cannotRelay, StartError } from './start-error.ts'
 import { WorkerCrew } from './worker-crew.ts'
-import { workersFor } from './workers.ts'
+import { thisMachine, workersFor } from './workers.ts'
 
 export interface EngineOptions {
   readonly log: Log
@@ -25,6 +26,8 @@ export interface EngineOptions {
   readonly rejected: (why: RejectReason, count: number) => void
   /** True where nobody chose the listeners. */
   readonly lenient: boolean
+  /** Sockets that the service manager has bound for us. */
+  readonly inherited?: readonly InheritedSocket[]
   /** Starts workers in another way. */
   readonly spawn?: Spawn
 }
@@ -48,7 +51,7 @@ export class Engine {
 
   /** Opens nothing yet that others could see. */
   constructor(settings: Settings, options: EngineOptions) {
-    const { log, heard, rejected, spawn } = options
+    const { log, heard, rejected, spawn, inherited = [] } = options
     this.#log = log
     this.#settings = settings
     this.#own = ownAddresses()
@@ -64,7 +67,10 @@ export class Engine {
     for (const warning of warnings) log.warn(warning)
     if (addresses.length === 0) throw new StartError('there is no address to relay from; set relay.addresses')
 
-    this.workers = workersFor(settings)
+    this.workers = workersFor(settings, {
+      ...thisMachine(),
+      inheritsUdp: inherited.some(socket => socket.transport === 'udp'),
+    })
     const common = { log, relays: addresses, own: this.#own, heard }
     this.#crew =
       this.workers === 1
@@ -77,7 +83,7 @@ export class Engine {
             ...(spawn && { spawn }),
           })
     if (settings.tls) this.#useTls(settings.tls)
-    this.listeners = new Listeners(settings.listen, this.#crew.listen, options.lenient)
+    this.listeners = new Listeners(settings.listen, this.#crew.listen, options.lenient, inherited)
   }
 
   get udp(): Crew['udp'] {
@@ -118,6 +124,7 @@ export class Engine {
       for (const relay of this.relays) await this.#tryRelay(relay.local)
       await this.#crew.assemble()
       await this.listeners.open(this.#own)
+      for (const warning of this.listeners.warnings) this.#log.warn(warning)
     } catch (error) {
       this.closeSockets()
       throw error

@@ -1,30 +1,41 @@
-import { type Address, formatAddress } from '../base/address.ts'
+import { type Address, formatAddress, sameAddress } from '../base/address.ts'
 import type { Listener } from '../config/settings.ts'
+import type { InheritedSocket } from '../net/inherited-sockets.ts'
 import { expandWildcards } from '../net/relay-addresses.ts'
 import { cannotListen, StartError } from './start-error.ts'
 
-/** Binds a listener; answers once, with the address it got. */
+/** Binds a listener, or adopts `fd`, which is bound already; answers once, with the address it got. */
 export type Listen = (
   listener: Listener,
   done: (error: NodeJS.ErrnoException | null, local?: Address) => void,
+  fd?: number,
 ) => void
 
 /**
  * The sockets that clients talk to. A UDP wildcard is bound address by address,
  * so that an answer leaves from where the question came to; addresses that the
- * machine gets later are added when they are seen.
+ * machine gets later are added when they are seen. What the service manager has
+ * bound for us is taken as it is.
  */
 export class Listeners {
   readonly #wanted: readonly Listener[]
   readonly #listen: Listen
   /** True where nobody chose the listeners: a family the machine lacks is left out. */
   readonly #lenient: boolean
+  readonly #inherited: readonly InheritedSocket[]
   readonly #bound = new Map<string, string>()
+  readonly #warnings: string[] = []
 
-  constructor(wanted: readonly Listener[], listen: Listen, lenient: boolean) {
+  constructor(
+    wanted: readonly Listener[],
+    listen: Listen,
+    lenient: boolean,
+    inherited: readonly InheritedSocket[] = [],
+  ) {
     this.#wanted = wanted
     this.#listen = listen
     this.#lenient = lenient
+    this.#inherited = inherited
   }
 
   /** `udp://203.0.113.7:3478` and so on, as bound. */
@@ -32,10 +43,16 @@ export class Listeners {
     return [...this.#bound.values()]
   }
 
+  /** Sentences for the operator, once they are open. */
+  get warnings(): readonly string[] {
+    return this.#warnings
+  }
+
   /** Binds all of them; throws a `StartError` for the first that cannot be bound. What was bound until then is the caller's to close. */
   async open(own: readonly Uint8Array[]): Promise<void> {
+    this.#checkInherited(own)
     for (const listener of this.#wanted) {
-      const addresses = spelledOut(listener, own)
+      const addresses = this.#spelledOut(listener, own)
       let last: NodeJS.ErrnoException | undefined
       let count = 0
       for (const address of addresses) {
@@ -58,6 +75,7 @@ export class Listeners {
   rescan(own: readonly Uint8Array[], added: (at: string) => void): void {
     for (const listener of this.#wanted) {
       if (listener.transport !== 'udp' || !isWildcard(listener.address)) continue
+      if (this.#inheritedAt(listener)) continue
       for (const address of spelledOut(listener, own)) {
         const at = name({ transport: 'udp', address })
         if (this.#bound.has(at)) continue
@@ -72,11 +90,43 @@ export class Listeners {
   #bind(listener: Listener): Promise<NodeJS.ErrnoException | undefined> {
     const { transport } = listener
     return new Promise(resolve => {
-      this.#listen(listener, (error, local) => {
+      const done: Parameters<Listen>[1] = (error, local) => {
         if (!error && local) this.#bound.set(name(listener), name({ transport, address: local }))
         resolve(error ?? undefined)
-      })
+      }
+      this.#listen(listener, done, this.#inheritedAt(listener)?.fd)
     })
+  }
+
+  #inheritedAt(listener: Listener): InheritedSocket | undefined {
+    return this.#inherited.find(socket => isFor(socket, listener))
+  }
+
+  /** A socket that nobody reads would swallow what clients send; so each must be somebody's. */
+  #checkInherited(own: readonly Uint8Array[]): void {
+    for (const socket of this.#inherited) {
+      const { address, transport } = socket
+      const isWanted = this.#wanted.some(
+        listener =>
+          isFor(socket, listener) ||
+          spelledOut(listener, own).some(spelled => isFor(socket, { ...listener, address: spelled })),
+      )
+      if (!isWanted) {
+        throw new StartError(
+          `the service manager hands over ${name(socket)} ("${socket.name}"), but \`listen\` has no such entry; write it there, or take it out of the socket unit`,
+        )
+      }
+      const several = own.filter(ip => ip.length === address.ip.length && !isLoopback(ip)).length > 1
+      if (transport === 'udp' && isWildcard(address) && several) {
+        this.#warnings.push(
+          `${name(socket)} of the service manager is one socket for all addresses of this machine, so answers may leave from another address than the one asked; name each address in the socket unit`,
+        )
+      }
+    }
+  }
+
+  #spelledOut(listener: Listener, own: readonly Uint8Array[]): Address[] {
+    return this.#inheritedAt(listener) ? [listener.address] : spelledOut(listener, own)
   }
 }
 
@@ -90,6 +140,18 @@ export function endpointsOf(listen: readonly Listener[], own: readonly Uint8Arra
 
 function spelledOut(listener: Listener, own: readonly Uint8Array[]): Address[] {
   return listener.transport === 'udp' ? expandWildcards([listener.address], own) : [listener.address]
+}
+
+/** A TCP socket serves TLS as well: which of the two, the listener says. */
+function isFor(socket: InheritedSocket, listener: Listener): boolean {
+  return (
+    (socket.transport === 'udp') === (listener.transport === 'udp') &&
+    sameAddress(socket.address, listener.address)
+  )
+}
+
+function isLoopback(ip: Uint8Array): boolean {
+  return ip.length === 4 ? ip[0] === 127 : ip.every((octet, i) => octet === (i === 15 ? 1 : 0))
 }
 
 function isWildcard(address: Address): boolean {

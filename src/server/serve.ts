@@ -1,9 +1,13 @@
 import { Log } from '../admin/log.ts'
 import { formatIp } from '../base/address.ts'
 import { type LoadOptions, load } from '../config/load.ts'
+import { inheritedSockets } from '../net/inherited-sockets.ts'
 import { banner, linesToPaste } from './banner.ts'
+import { Manager } from './manager.ts'
+import { needlessPrivileges, readPrivileges } from './privileges.ts'
 import { Service } from './service.ts'
 import { handleSignals } from './signals.ts'
+import { StartError } from './start-error.ts'
 
 export interface ServeOptions {
   readonly version: string
@@ -45,8 +49,19 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const log = options.log ?? new Log({ level, format })
   for (const warning of loaded.warnings) log.warn(warning)
 
+  const { env } = process
+  const inherited = inheritedSockets(env)
+  if (typeof inherited === 'string') throw new StartError(inherited)
+  const manager = new Manager({
+    env,
+    unreachable: why => log.limited('manager', 'warn', 'the service manager cannot be told', () => ({ why })),
+  })
+  const privileges = readPrivileges()
+  const needless = privileges && needlessPrivileges(privileges)
+  if (needless !== undefined) log.warn(needless)
+
   const again: LoadOptions = { ...options.load, ...(loaded.source !== null && { path: loaded.source }) }
-  const service = new Service(loaded, { version, log, load: () => load(again) })
+  const service = new Service(loaded, { version, log, load: () => load(again), manager, inherited })
   const bound = await service.start()
   log.info('ready', {
     version,

@@ -10,10 +10,12 @@ import type { Loaded } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
 import type { Settings } from '../config/settings.ts'
 import { monotonicClock } from '../net/clock.ts'
+import type { InheritedSocket } from '../net/inherited-sockets.ts'
 import type { Bound } from './banner.ts'
 import { Engine } from './engine.ts'
 import { FileWatch } from './file-watch.ts'
 import { CredentialIssuing } from './issuing.ts'
+import type { Health, Manager } from './manager.ts'
 import { notReady, readDescriptors } from './readiness.ts'
 import { merge, Reload } from './reload.ts'
 import type { Signalled } from './signals.ts'
@@ -28,6 +30,10 @@ export interface ServiceOptions {
   readonly load: () => Loaded
   /** Starts workers in another way. */
   readonly spawn?: Spawn
+  /** Whoever started us and wants to know how we are. */
+  readonly manager?: Manager
+  /** Sockets that it has bound for us. */
+  readonly inherited?: readonly InheritedSocket[]
 }
 
 /** Seconds between two looks at the machine's addresses. */
@@ -49,6 +55,7 @@ export class Service implements Signalled {
   readonly #stop: Stop
   readonly #http: Server | undefined
   readonly #issuing: CredentialIssuing
+  readonly #manager: Manager | undefined
   #settings: Settings
   #reloaded = { ok: true, at: Date.now() / 1000 }
   #listening = false
@@ -68,6 +75,7 @@ export class Service implements Signalled {
     this.#log = log
     this.#load = options.load
     this.#version = options.version
+    this.#manager = options.manager
     this.#settings = settings
     this.#privacy = new Privacy(settings.log.privacy)
     this.#tally.configure(namesOf(settings))
@@ -84,6 +92,7 @@ export class Service implements Signalled {
         journal.writeFewer(why, count)
       },
       ...(options.spawn && { spawn: options.spawn }),
+      ...(options.inherited && { inherited: options.inherited }),
     })
     this.#reload = new Reload(() => this.#reloadNow())
     this.#watch = new FileWatch(() => {
@@ -122,12 +131,15 @@ export class Service implements Signalled {
     this.#timer = setInterval(() => this.#tick(), 1000).unref()
     const { udp, fellBack, relays, listeners, workers } = this.#engine
     if (fellBack !== undefined) this.#log.info('relaying through node:dgram', { why: fellBack })
+    this.#manager?.ready(this.#health().status)
+    this.#manager?.watch(() => this.#health())
     return { listening: listeners.bound, relays, udp, workers }
   }
 
   stop(why: string): void {
     const { deadline } = this.#settings.stop
     this.#log.info('stopping', { why, allocations: this.#engine.allocations(), seconds: deadline })
+    this.#manager?.stopping(deadline)
     this.#stop.begin(monotonicClock.now(), deadline)
   }
 
@@ -175,10 +187,28 @@ export class Service implements Signalled {
   #beginDrain(): void {
     this.#draining = true
     this.#engine.drain()
+    this.#manager?.status(this.#health().status)
+  }
+
+  /** For the service manager. A drain is no stop to it: it would not wait for the last call. */
+  #health(): Health {
+    const count = this.#engine.allocations()
+    const calls = `${count} ${count === 1 ? 'allocation' : 'allocations'}`
+    const old = this.#reloaded.ok ? '' : '; the last reload failed, so the configuration is the one before'
+    return {
+      healthy: this.#engine.missing === 0,
+      status: `${this.#draining ? 'draining' : 'serving'}, ${calls}${old}`,
+    }
   }
 
   #reloadNow(): void {
     if (this.#stop.asked) return
+    this.#manager?.reloading()
+    this.#applyReload()
+    this.#manager?.ready(this.#health().status)
+  }
+
+  #applyReload(): void {
     try {
       const next = this.#load()
       const { settings, restart } = merge(this.#settings, next.settings)
@@ -202,6 +232,7 @@ export class Service implements Signalled {
 
   #end(code: number): void {
     clearInterval(this.#timer)
+    this.#manager?.close()
     this.#watch.stop()
     this.#listening = false
     this.#http?.close()

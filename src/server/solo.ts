@@ -30,7 +30,7 @@ export class Solo implements Crew {
 
   async assemble(): Promise<void> {}
 
-  readonly listen: Listen = (listener, done) => this.#station.listen(listener, done)
+  readonly listen: Listen = (listener, done, fd) => this.#station.listen(listener, done, fd)
 
   tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void {
     this.#station.tryRelay(local, done)

@@ -45,7 +45,7 @@ function explain(error: NodeJS.ErrnoException, transport: Listener['transport'],
     case 'EACCES':
     case 'EPERM':
       return port < 1024
-        ? `port ${port} is for privileged programs; under systemd set AmbientCapabilities=CAP_NET_BIND_SERVICE, else take a port above 1023`
+        ? `port ${port} is for privileged programs; have systemd bind it with taciturn.socket, or set AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit; else take a port above 1023`
         : 'the system does not permit it; look for a security policy (SELinux, AppArmor, seccomp)'
     case 'EADDRNOTAVAIL':
       return 'this machine has no such address; see which it has with: ip address'

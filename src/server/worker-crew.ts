@@ -6,7 +6,7 @@ import { SharedMeters } from '../base/shared-meters.ts'
 import type { Listener, Settings } from '../config/settings.ts'
 import type { Event, RejectReason } from '../core/event.ts'
 import { monotonicClock, readClock } from '../net/clock.ts'
-import { type ListenerGroup, openGroup } from '../net/native-group.ts'
+import { inheritedGroup, type ListenerGroup, openGroup } from '../net/native-group.ts'
 import { PortDirectory } from '../net/port-directory.ts'
 import type { RelayAddress } from '../net/relay-addresses.ts'
 import { CROWD_SEED, SharedCrowd } from '../net/shared-crowd.ts'
@@ -41,6 +41,8 @@ export interface WorkerCrewParts {
   readonly openGroup?: typeof openGroup
 }
 
+type Group = Pick<ListenerGroup, 'local' | 'at' | 'close'>
+
 /**
  * Several stations, each in a worker thread with sockets, table and core of
  * its own. This thread owns the listening sockets, of which every worker reads
@@ -57,7 +59,7 @@ export class WorkerCrew implements Crew {
   readonly listen: Listen
   readonly #parts: WorkerCrewParts
   readonly #places: readonly WorkerPlace[]
-  readonly #groups: { readonly listener: Listener; readonly group: ListenerGroup }[] = []
+  readonly #groups: { readonly listener: Listener; readonly group: Group }[] = []
   readonly #book: ShardBook
   #settings: Settings
   #own: readonly Uint8Array[]
@@ -72,7 +74,7 @@ export class WorkerCrew implements Crew {
     this.#parts = parts
     this.#settings = settings
     this.#own = parts.own
-    this.listen = (listener, done) => this.#listen(listener, done)
+    this.listen = (listener, done, fd) => this.#listen(listener, done, fd)
 
     const ports = new PortDirectory(relays, settings.relay.ports)
     const clock = readClock()
@@ -199,10 +201,13 @@ export class WorkerCrew implements Crew {
     done()
   }
 
-  #listen(listener: Listener, done: Parameters<Listen>[1]): void {
-    let group: ListenerGroup
+  #listen(listener: Listener, done: Parameters<Listen>[1], fd: number | undefined): void {
+    let group: Group
     try {
-      group = this.#openGroup(listener, this.#places.length)
+      group =
+        fd === undefined
+          ? this.#openGroup(listener, this.#places.length)
+          : inheritedGroup(listener.address, fd)
     } catch (error) {
       done(error as NodeJS.ErrnoException)
       return

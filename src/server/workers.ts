@@ -11,6 +11,8 @@ export interface Machine {
   readonly memory: number
   /** Why the native transport cannot be loaded; undefined where it can. */
   readonly lacksNative: string | undefined
+  /** The service manager has bound a UDP listener, of which there is but one. */
+  readonly inheritsUdp?: boolean
 }
 
 /**
@@ -33,6 +35,14 @@ export function workersFor(
 ): number {
   const { cores, memory, lacksNative } = machine
   const obstacle = udp === 'dgram' ? 'udp is "dgram"' : lacksNative
+  if (machine.inheritsUdp) {
+    if (workers === 'auto') return 1
+    if (workers > 1) {
+      throw new StartError(
+        `workers is ${workers}, but the service manager hands over one UDP socket, which threads cannot share; take ListenDatagram out of the socket unit, or set workers to "auto" or 1`,
+      )
+    }
+  }
   if (workers === 'auto') {
     if (obstacle || cores < CORES_FOR_SEVERAL || memory < MEMORY_FOR_SEVERAL) return 1
     // The kernel's own work for the traffic needs the other half.
@@ -46,7 +56,8 @@ export function workersFor(
   return workers
 }
 
-function thisMachine(): Machine {
+/** What there is here. */
+export function thisMachine(): Machine {
   const addon = loadAddon()
   return {
     cores: availableParallelism(),
