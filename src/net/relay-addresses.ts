@@ -132,7 +132,7 @@ function passingAddresses(): Set<number | string> {
   const passing = new Set<number | string>()
   let table: string
   try {
-    table = readFileSync('/proc/net/if_inet6', 'latin1')
+    table = readFileSync('/proc/self/net/if_inet6', 'latin1')
   } catch {
     return passing
   }
