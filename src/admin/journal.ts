@@ -1,5 +1,5 @@
 import { formatAddress } from '../base/address.ts'
-import type { Event, RejectReason } from '../core/event.ts'
+import type { Event, RejectReason, ThrottleReason } from '../core/event.ts'
 import type { Fields, Log, WritingLevel } from './log.ts'
 import type { Privacy } from './privacy.ts'
 
@@ -68,6 +68,16 @@ export class Journal {
       case 'rejected':
         this.#rejected(event)
         return
+      case 'throttled':
+        this.#log.warn(event.why === 'scan' ? 'scan' : 'throttled', {
+          reason: event.why,
+          count: event.count,
+          homeserver: event.owner?.tenant || undefined,
+          user: event.owner && this.#privacy.user(event.owner.user),
+          client: this.#privacy.address(event.from),
+          hint: THROTTLED[event.why],
+        })
+        return
     }
   }
 
@@ -131,7 +141,16 @@ const LEVELS: Partial<Record<RejectReason, WritingLevel>> = {
   'wrong-secret': 'info',
   'unknown-user': 'info',
   quota: 'info',
+  'allocation-rate': 'info',
   capacity: 'warn',
+}
+
+const THROTTLED: Record<ThrottleReason, string> = {
+  unverified:
+    'More requests without credentials than one network, or all together, may send: a flood, or an office behind one address. Calls go on. For an office, raise limits.unverifiedAnswersPerNetwork.',
+  guessing:
+    'Wrong passwords again and again, so for a while no more of them are tried. The lines with the reason wrong-secret or unknown-user say which.',
+  scan: 'The user tried more different peers in a minute than a call needs, and was stopped. For very large calls, raise limits.peersPerUserPerMinute.',
 }
 
 const HINTS: Partial<Record<RejectReason, string>> = {
@@ -143,6 +162,8 @@ const HINTS: Partial<Record<RejectReason, string>> = {
     'The name is neither a time-limited credential nor an entry of users. Check that the homeserver uses a shared secret, and not a fixed turn_username that is unknown here.',
   'denied-peer':
     'Normal for clients behind a router: they offer private addresses too, and the call takes another path. If the relay shall reach a network of yours, add it to peers.allow.',
+  'allocation-rate':
+    'Someone opens allocations faster than one may. If these are ordinary calls, raise limits.allocationsPerUserPerMinute.',
   quota:
     'Someone holds as many allocations as one may. If these are ordinary calls, raise limits.allocationsPerUser or limits.allocationsPerAddress.',
   capacity: 'The relay is full. Raise limits.allocations, or widen relay.ports.',

@@ -116,6 +116,12 @@ function addProtocol(page: Page, figures: Figures): void {
   page.counter('taciturn_drops_total', 'Packets dropped without an answer, by reason.', ['reason'], () =>
     DROPS.map(name => [{ reason: snake(name.slice('drop'.length)) }, counters.read(name)]),
   )
+  page.counter(
+    'taciturn_throttled_total',
+    'Held back without an answer, by reason; counted every ten seconds. scan counts users, once in a minute.',
+    ['reason'],
+    () => Object.entries(tally.throttled).map(([reason, count]) => [{ reason }, count]),
+  )
   page.counter('taciturn_faults_total', 'Faults of the program that were caught.', [], () =>
     only(figures.gauges().faults),
   )

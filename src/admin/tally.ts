@@ -1,5 +1,5 @@
 import { VIA, type Via } from '../base/via.ts'
-import type { CloseReason, Event, RejectReason } from '../core/event.ts'
+import type { CloseReason, Event, RejectReason, ThrottleReason } from '../core/event.ts'
 
 /** What one configured homeserver's users hold and have used. */
 export interface HomeserverTally {
@@ -20,6 +20,8 @@ export class Tally {
   readonly live: Record<Via, number> = zeroes(VIA)
   readonly rejected: Partial<Record<RejectReason, number>> = {}
   readonly closed: Partial<Record<CloseReason, number>> = {}
+  /** What was held back without an answer; `scan` counts users, once in a minute. */
+  readonly throttled: Partial<Record<ThrottleReason, number>> = {}
   readonly homeservers = new Map<string, HomeserverTally>()
   /** Requests for credentials, by way and outcome. Both are words of the program. */
   readonly requests = new Map<string, { readonly way: string; readonly outcome: string; count: number }>()
@@ -74,6 +76,9 @@ export class Tally {
       }
       case 'rejected':
         this.countRejected(event.why, 1)
+        return
+      case 'throttled':
+        this.throttled[event.why] = (this.throttled[event.why] ?? 0) + event.count
         return
     }
   }

@@ -17,6 +17,7 @@ import type { RelayConfig } from './config.ts'
 import type { Owner } from './event.ts'
 import type { Nonces } from './nonce.ts'
 import { answer, error, type Refusal, type ReplyTo, reject, rejected } from './reply.ts'
+import type { Strangers } from './strangers.ts'
 
 /** Who is asked for. Exactly one of `username` and `userhash` is there. */
 export interface AuthRequest {
@@ -68,7 +69,10 @@ export interface Identity {
 
 export type Authenticated =
   | { readonly kind: 'identified'; readonly identity: Identity; readonly reply: ReplyTo }
-  | { readonly kind: 'refused'; readonly commands: Command[] }
+  /** `wrong`: the integrity did not verify, or nobody has that name. */
+  | { readonly kind: 'refused'; readonly commands: Command[]; readonly wrong: boolean }
+  /** Too many wrong passwords came before it, so nothing was verified and nothing is answered. */
+  | { readonly kind: 'silent' }
 
 /** What the checks stand on. */
 export interface Authority {
@@ -76,6 +80,7 @@ export interface Authority {
   readonly authenticate: Authenticate
   readonly nonces: Nonces
   readonly counters: Counters
+  readonly strangers: Pick<Strangers, 'mayTry' | 'failed' | 'proved'>
 }
 
 /** The algorithms offered, best first (RFC 8489 §9.2.4). */
@@ -89,14 +94,16 @@ const OFFERED = [PasswordAlgorithm.SHA256, PasswordAlgorithm.MD5].map(algorithm 
  * integrity present, attributes present, algorithm, user, integrity, nonce.
  * `known` is the identity behind an allocation on the same 5-tuple; a request
  * in its name is verified without a look-up, so a call outlives its secret.
+ * `isFresh` is whether its nonce was made for this address and is not too old.
  */
 export function authenticate(
   authority: Authority,
   message: Message,
   reply: ReplyTo,
   known: Identity | undefined,
+  isFresh: boolean,
 ): Authenticated {
-  const { config, counters } = authority
+  const { config, counters, strangers } = authority
   const kind = integrityKind(message)
   if (!kind) {
     counters.add(Counter.unauthenticated)
@@ -122,24 +129,31 @@ export function authenticate(
 
   const unauthorised = (refusal: Omit<Refusal, 'code'>) =>
     refused(challenge(authority, named, { code: 401, ...refusal }))
+  const wrong = (refusal: Omit<Refusal, 'code'>) => ({ ...unauthorised(refusal), wrong: true })
   if (realm !== config.realm) {
     counters.add(Counter.authUnknownUser)
     return unauthorised({ why: 'wrong-realm', detail: 'the realm is not ours' })
   }
 
   const now = config.wall?.(reply.at) ?? reply.at
+  const name = username ?? hash!.toString('hex')
+  const isOwn = known !== undefined && known.username === username
+  if (!isOwn && !strangers.mayTry(reply.to, name, !isFresh, reply.at)) return { kind: 'silent' }
   const signed = signer(authority, message, kind, algorithm, { username, hash, known, now })
+  if (!isOwn && (signed === 'unknown-user' || signed === 'wrong-secret')) {
+    strangers.failed(reply.to, name, !isFresh, reply.at)
+  }
   if (signed === 'unavailable') {
     const detail = 'users cannot be looked up at the moment'
     return refused(reject(named, { code: 500, why: 'internal', detail }, config, counters))
   }
   if (signed === 'unknown-user') {
     counters.add(Counter.authUnknownUser)
-    return unauthorised({ why: 'unknown-user', detail: 'no user of that name, nor a time-limited name' })
+    return wrong({ why: 'unknown-user', detail: 'no user of that name, nor a time-limited name' })
   }
   if (signed === 'wrong-secret') {
     counters.add(Counter.authWrongSecret)
-    return unauthorised({ why: 'wrong-secret', detail: 'no secret or password verifies the request' })
+    return wrong({ why: 'wrong-secret', detail: 'no secret or password verifies the request' })
   }
 
   const asksForMore = message.method === Method.Allocate || config.strictExpiry
@@ -151,7 +165,7 @@ export function authenticate(
     counters.add(Counter.authExpired)
     return unauthorised({ why: 'expired', detail: 'the credential is valid for longer than is allowed here' })
   }
-  if (!authority.nonces.isFresh(nonce, reply.to, reply.at)) {
+  if (!isFresh) {
     counters.add(Counter.authStaleNonce)
     const stale = {
       code: 438,
@@ -161,6 +175,7 @@ export function authenticate(
     return refused(challenge(authority, named, stale))
   }
 
+  strangers.proved(reply.to, reply.via, name, reply.at)
   const both = has8489Algorithms(message)
   const signature = { kind: both ? ('sha256' as const) : ('sha1' as const), key: signed.key }
   const proved: ReplyTo = { ...named, signature }
@@ -258,6 +273,6 @@ function has8489Algorithms(message: Message): boolean {
   return chosen !== undefined && get(message, PASSWORD_ALGORITHMS) !== undefined
 }
 
-function refused(commands: Command[]): Authenticated {
-  return { kind: 'refused', commands }
+function refused(commands: Command[]): Authenticated & { kind: 'refused' } {
+  return { kind: 'refused', commands, wrong: false }
 }

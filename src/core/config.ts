@@ -38,6 +38,14 @@ export interface RelayConfig {
     readonly bytesPerSecondPerUser?: number
     readonly bytesPerSecondPerTenant?: ReadonlyMap<string, number>
     readonly bytesPerSecond?: number
+    /** Answers a second to sources of one network that have proved nothing; undefined for no limit. */
+    readonly unverifiedAnswersPerNetwork?: number
+    /** The same, to all together. */
+    readonly unverifiedAnswers?: number
+    /** Repeated wrong passwords are tried ever more slowly. */
+    readonly backOff?: boolean
+    /** Different peers that one user may try in a minute; undefined for no limit. */
+    readonly peersPerUserPerMinute?: number
   }
   /** Where to send clients (300, RFC 8489 §10) while draining. */
   readonly alternate?: { readonly addresses: readonly Address[]; readonly domain?: string }

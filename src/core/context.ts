@@ -5,6 +5,8 @@ import type { Book } from './book.ts'
 import type { BucketSource } from './buckets.ts'
 import type { RelayConfig } from './config.ts'
 import type { Nonces } from './nonce.ts'
+import type { Scans } from './scans.ts'
+import type { Strangers } from './strangers.ts'
 
 /** What every handler stands on. `config` and `authenticate` change on reload. */
 export interface Context {
@@ -15,5 +17,7 @@ export interface Context {
   readonly meters: Meters
   readonly buckets: BucketSource
   readonly counters: Counters
+  readonly strangers: Strangers
+  readonly scans: Scans
   draining: boolean
 }

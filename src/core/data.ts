@@ -50,6 +50,10 @@ export function toPeer(
   if (peer.port === 0 || reach === 'no' || (reach === 'local' && !relayed && !wire)) {
     return drop(context, Counter.dropDeniedPeer)
   }
+  if (!allocation.routes.has(peer.key) && !allocation.channelByPeer.has(peer.key)) {
+    const stopped = stopScan(context, allocation, [peer], now)
+    if (stopped) return [...drop(context, Counter.dropScan), ...stopped]
+  }
   if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length, now))
     return drop(context, Counter.dropRate)
 
@@ -61,6 +65,20 @@ export function toPeer(
   const send = { kind: 'send' as const, socket: half.relay.socket, to: wire ?? peer, bytes: payload }
   commands.push(dontFragment ? { ...send, dontFragment } : send)
   return commands
+}
+
+/**
+ * Counts peers that the user has not tried in this minute. Where they are too
+ * many, returns what there is to tell of it, which may be nothing.
+ */
+export function stopScan(
+  { scans, config }: Context,
+  { identity: { owner }, client }: Allocation,
+  peers: readonly Address[],
+  now: Time,
+): Command[] | undefined {
+  if (scans.mayTry(owner, peers, config.limits.peersPerUserPerMinute, now)) return undefined
+  return scans.stopped(owner, client.address, now).map(event => ({ kind: 'tell', event }))
 }
 
 /** Takes a datagram that reached a relayed address from the network (RFC 8656 §11.3). */

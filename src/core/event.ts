@@ -28,7 +28,16 @@ export type RejectReason =
   | 'quota'
   | 'capacity'
   | 'draining'
+  | 'allocation-rate'
+  | 'scan'
   | 'internal'
+
+/**
+ * What is held back without an answer: `unverified`, answers to sources that
+ * have proved nothing; `guessing`, integrity that was wrong too often; `scan`,
+ * peers beyond what one user may try in a minute.
+ */
+export type ThrottleReason = 'unverified' | 'guessing' | 'scan'
 
 /** Whose allocation it is, as quotas, logs and figures see it. */
 export interface Owner {
@@ -84,5 +93,16 @@ export type Event = { readonly at: Time } & (
       readonly detail: string
       /** USERNAME as sent, unverified; for the log only, and only as a pseudonym. */
       readonly username?: string
+    }
+  | {
+      /** Told once in a while for each reason, and for `scan` once for each user who begins one. */
+      readonly kind: 'throttled'
+      readonly why: ThrottleReason
+      /** How often since it was last told. */
+      readonly count: number
+      /** One of those whom it befell. */
+      readonly from: Address
+      /** Whose it was, for `scan`. */
+      readonly owner?: Owner
     }
 )

@@ -31,6 +31,8 @@ export interface Refused {
   readonly allocation: AllocationId
   readonly code: 486 | 508
   readonly why: string
+  /** Present where the user only has to wait. */
+  readonly tooFast?: true
 }
 
 /** An ICMP error that a peer's network sent for a datagram of ours (RFC 8656 §11.5). */

@@ -2,9 +2,10 @@ import { address } from '../base/address.ts'
 import { Counter, type Counters } from '../base/counters.ts'
 import type { Meters } from '../base/meters.ts'
 import type { Time } from '../base/time.ts'
-import { ADDITIONAL_ADDRESS_FAMILY } from '../wire/attributes.ts'
+import { ADDITIONAL_ADDRESS_FAMILY, NONCE } from '../wire/attributes.ts'
 import { demultiplex } from '../wire/channel.ts'
-import { type Message, Method, parse } from '../wire/message.ts'
+import { integrityKind } from '../wire/integrity.ts'
+import { get, type Message, Method, parse } from '../wire/message.ts'
 import { type Allocation, nextDue, unbind } from './allocation.ts'
 import { type Authenticate, authenticate } from './authenticate.ts'
 import { Book } from './book.ts'
@@ -14,6 +15,7 @@ import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
 import type { Context } from './context.ts'
 import { channelData, fromPeer, unreachable } from './data.ts'
+import { Debts } from './debts.ts'
 import type { Input } from './input.ts'
 import { Nonces } from './nonce.ts'
 import { type ReplyTo, reject, replyTo } from './reply.ts'
@@ -25,6 +27,8 @@ import { refresh } from './requests/refresh.ts'
 import type { Request } from './requests/request.ts'
 import { send } from './requests/send.ts'
 import { reroute, rerouteAll, unroute } from './routes.ts'
+import { Scans } from './scans.ts'
+import { Strangers } from './strangers.ts'
 
 /**
  * A TURN server without sockets, timers or clocks (RFC 8656).
@@ -48,13 +52,14 @@ import { reroute, rerouteAll, unroute } from './routes.ts'
 export class Relay {
   readonly #context: Context
 
-  /** `buckets` are those of `meters`; its own unless several shards share them. */
+  /** `buckets` are those of `meters`; those and `debts` are its own unless several shards share them. */
   constructor(
     config: RelayConfig,
     authenticate: Authenticate,
     counters: Counters,
     meters: Meters,
     buckets: BucketSource = new Buckets(meters, config.limits),
+    debts: Debts = new Debts(Debts.memory(config.random)),
   ) {
     this.#context = {
       config,
@@ -64,6 +69,8 @@ export class Relay {
       meters,
       buckets,
       counters,
+      strangers: new Strangers(debts, config.limits),
+      scans: new Scans(),
       draining: false,
     }
   }
@@ -106,6 +113,7 @@ export class Relay {
     context.config = config
     context.authenticate = authenticate
     context.buckets.configure(config.limits)
+    context.strangers.configure(config.limits)
     const commands: Command[] = []
     for (const allocation of context.book.byId.values()) {
       if (allocation.state !== 'open') continue
@@ -149,6 +157,9 @@ export class Relay {
       return channelData(this.#context, allocation, bytes, now)
     }
     if (kind !== 'stun') return this.#drop(Counter.dropNotStun)
+    const { book, strangers } = this.#context
+    const mayBeSigned = bytes.length >= SHORTEST_SIGNED || book.of(socket, from) !== undefined
+    if (!mayBeSigned && strangers.isSpent(from, via, now)) return this.#drop(Counter.dropUnverified)
     const classic = this.#context.config.classicStun && via === 'udp'
     const message = parse(bytes, { classic })
     if (message.kind === 'malformed') {
@@ -179,17 +190,32 @@ export class Relay {
     if (message.method !== Method.Binding && (!handler || message.classic)) {
       return this.#drop(Counter.dropUnknownMethod)
     }
+    const { strangers, nonces, book } = context
+    const standing = book.of(reply.socket, reply.to)
     if (message.method === Method.Binding) {
+      if (!standing && !strangers.mayAnswer(reply.to, reply.via, reply.at)) {
+        return this.#drop(Counter.dropUnverified)
+      }
       counters.add(Counter.binding)
       return checkAttributes(context, message, reply) ?? binding(context, reply, message.classic)
     }
 
+    // In the order that `Strangers` explains.
+    const isFresh = nonces.isFresh(get(message, NONCE) ?? '', reply.to, reply.at)
+    const isReturning = isFresh && integrityKind(message) !== undefined
+    if (!standing && !isReturning && !strangers.mayAnswer(reply.to, reply.via, reply.at)) {
+      return this.#drop(Counter.dropUnverified)
+    }
     const { counter, handle } = handler!
     counters.add(counter)
-    const standing = context.book.of(reply.socket, reply.to)
     const known = standing && !hasEnded(standing, reply.at) ? standing.identity : undefined
-    const proof = authenticate(context, message, reply, known)
-    if (proof.kind === 'refused') return proof.commands
+    const proof = authenticate(context, message, reply, known, isFresh)
+    if (proof.kind === 'silent') return this.#drop(Counter.dropGuessing)
+    if (proof.kind === 'refused') {
+      // What is forged on a call's 5-tuple was let through for the call's sake, not for an answer.
+      const isForged = standing && proof.wrong && !strangers.mayAnswer(reply.to, reply.via, reply.at)
+      return isForged ? this.#drop(Counter.dropUnverified) : proof.commands
+    }
     const request: Request = { message, identity: proof.identity, reply: proof.reply, now: reply.at }
     const refusal = checkAttributes(context, message, proof.reply)
     if (refusal) return refusal
@@ -204,11 +230,15 @@ export class Relay {
   }
 }
 
+/** Octets of the shortest request that is signed: header, a name of one octet, realm, nonce, integrity. */
+const SHORTEST_SIGNED = 20 + 8 + 8 + 36 + 24
+
 /** Clears away what has lapsed; exactness does not hang on it. */
 function sweep(context: Context, now: Time): Command[] {
-  const { book } = context
-  const commands: Command[] = []
+  const { book, scans, strangers } = context
+  const commands: Command[] = strangers.report(now).map(event => ({ kind: 'tell' as const, event }))
   book.forget(now)
+  scans.forget(now)
   for (const [token, { relay, owner, client, expires }] of book.reservations) {
     if (expires > now) continue
     book.reservations.delete(token)

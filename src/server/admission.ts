@@ -1,7 +1,9 @@
 import { type Address, ipKey } from '../base/address.ts'
 import type { AllocationId } from '../base/ids.ts'
+import type { Clock } from '../base/time.ts'
 import type { Claim } from '../core/command.ts'
 import type { Owner } from '../core/event.ts'
+import { monotonicClock } from '../net/clock.ts'
 
 /** How many allocations and reserved ports may be held at once. */
 export interface Quotas {
@@ -11,12 +13,16 @@ export interface Quotas {
   /** By homeserver name; those not in it are bounded by `total` alone. */
   readonly perTenant: ReadonlyMap<string, number>
   readonly total: number
+  /** Allocations that one user may open in a minute; absent for any number. */
+  readonly perUserPerMinute?: number
 }
 
 /** 486 where someone's share is used up, 508 where the server is full (RFC 8656 §7.2). */
 export interface Refusal {
   readonly code: 486 | 508
   readonly why: string
+  /** Present where the user only has to wait. */
+  readonly tooFast?: true
 }
 
 /** Of a claim, what its units are counted by. */
@@ -57,9 +63,11 @@ export class Admission implements Gate {
   readonly #holds = new Map<AllocationId, Hold>()
   /** Reserved ports that no token has claimed yet, by holder. */
   readonly #spare = new Map<string, number>()
+  readonly #pace: Pace
 
-  constructor(quotas: Quotas) {
+  constructor(quotas: Quotas, clock: Clock = monotonicClock) {
     this.#quotas = quotas
+    this.#pace = new Pace(clock)
   }
 
   /** Applies other limits; what is held already stays. */
@@ -78,7 +86,8 @@ export class Admission implements Gate {
     const moved = token !== undefined && this.#takeSpare(token) ? token : undefined
     const units = claim.port === 'pair' ? 2 : 1
     if (moved) this.#count(moved, -1)
-    const refusal = this.#refuse(holder, units)
+    const refusal =
+      this.#refuse(holder, units) ?? this.#pace.refuse(holder.user, this.#quotas.perUserPerMinute)
     if (refusal) {
       if (moved) this.#giveSpare(moved)
       return refusal
@@ -168,6 +177,43 @@ export class Admission implements Gate {
   #giveSpare(holder: Holder): void {
     addTo(this.#spare, spareKey(holder), 1)
     this.#count(holder, 1)
+  }
+}
+
+/** Milliseconds that a user's rate is counted over. */
+const MINUTE = 60_000
+/** Users after whom those are forgotten who owe nothing any more. */
+const SWEEP_AT = 1024
+
+/**
+ * How fast users open allocations: a minute's worth at once, then evenly. Of a
+ * user there is one number, the moment at which all is paid off.
+ */
+class Pace {
+  readonly #clock: Clock
+  readonly #paidOff = new Map<string, number>()
+  #sweepAt = SWEEP_AT
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Counts an allocation of this user, or says why there shall be none. */
+  refuse(user: string, perMinute: number | undefined): Refusal | undefined {
+    if (perMinute === undefined) return undefined
+    const now = this.#clock.now()
+    const paidOff = Math.max(now, this.#paidOff.get(user) ?? 0) + MINUTE / perMinute
+    if (paidOff > now + MINUTE) {
+      return { code: 486, why: 'limits.allocationsPerUserPerMinute', tooFast: true }
+    }
+    this.#paidOff.set(user, paidOff)
+    if (this.#paidOff.size > this.#sweepAt) this.#forget(now)
+    return undefined
+  }
+
+  #forget(now: number): void {
+    for (const [user, paidOff] of this.#paidOff) if (paidOff <= now) this.#paidOff.delete(user)
+    this.#sweepAt = Math.max(SWEEP_AT, 2 * this.#paidOff.size)
   }
 }
 

@@ -85,4 +85,5 @@ export interface SharedMemory {
   readonly ports: SharedArrayBuffer
   readonly crowd: SharedArrayBuffer
   readonly crowdSeed: Uint8Array
+  readonly debts: SharedArrayBuffer
 }

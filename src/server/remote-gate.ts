@@ -45,10 +45,10 @@ export class RemoteGate implements Gate, BucketSource {
   }
 
   /** The main thread has refused a claim. */
-  refused(allocation: AllocationId, refusal: Refusal): void {
+  refused(allocation: AllocationId, { code, why, tooFast }: Refusal): void {
     const asked = this.#asked.get(allocation)
     this.#asked.delete(allocation)
-    asked?.answer(refusal)
+    asked?.answer(tooFast ? { code, why, tooFast } : { code, why })
   }
 
   confirm(allocation: AllocationId): void {

@@ -7,6 +7,7 @@ import { isStream } from '../base/via.ts'
 import type { Listener, Settings } from '../config/settings.ts'
 import type { BucketSource } from '../core/buckets.ts'
 import type { RelayConfig } from '../core/config.ts'
+import type { Debts } from '../core/debts.ts'
 import type { Event } from '../core/event.ts'
 import { Relay } from '../core/relay.ts'
 import { RouteTable } from '../forward/route-table.ts'
@@ -45,6 +46,7 @@ export interface SharedParts {
   readonly number: number
   readonly meters: Meters
   readonly buckets: BucketSource
+  readonly debts: Debts
   readonly ports: PortDirectory
   readonly crowd: Gathering
 }
@@ -85,7 +87,14 @@ export class Station {
     )
     const meters = shared?.meters ?? new Meters()
     const authenticate = authenticator(settings)
-    const relay = new Relay(this.#relayConfig(), authenticate, counters, meters, shared?.buckets)
+    const relay = new Relay(
+      this.#relayConfig(),
+      authenticate,
+      counters,
+      meters,
+      shared?.buckets,
+      shared?.debts,
+    )
     this.#shard = new Shard(relay, new RouteTable(counters, meters, random), inbox => {
       const world: RealWorld = new RealWorld({
         clock,
@@ -198,12 +207,13 @@ export class Station {
     const { relays, shared } = this.#parts
     const settings = this.#settings
     const { listen } = settings
-    const metrics = settings.metrics ? [settings.metrics.listen] : []
+    // Whatever else we serve is nobody's peer either.
+    const pages = [settings.metrics, settings.console, settings.issue].flatMap(page => (page ? [page.listen] : []))
     const config = relayConfig(settings, {
       dontFragment: this.#udp.transport.dontFragment,
       own: this.#own,
       relayed: relays.map(relay => relay.public),
-      endpoints: [...endpointsOf(listen, this.#own), ...seenFromOutside(listen, relays), ...metrics],
+      endpoints: [...endpointsOf(listen, this.#own), ...seenFromOutside(listen, relays), ...pages],
     })
     return shared ? { ...config, siblings: shared.ports.siblings(shared.number) } : config
   }

@@ -4,6 +4,7 @@ import { address } from '../base/address.ts'
 import { COUNTERS_LENGTH, type CounterReader, CounterSum, Counters } from '../base/counters.ts'
 import { SharedMeters } from '../base/shared-meters.ts'
 import type { Listener, Settings } from '../config/settings.ts'
+import { Debts } from '../core/debts.ts'
 import type { Event, RejectReason } from '../core/event.ts'
 import { monotonicClock, readClock } from '../net/clock.ts'
 import { inheritedGroup, type ListenerGroup, openGroup } from '../net/native-group.ts'
@@ -82,6 +83,7 @@ export class WorkerCrew implements Crew {
     const crowd = new SharedArrayBuffer(SharedCrowd.octets(size))
     const crowdSeed = Buffer.alloc(CROWD_SEED)
     random(crowdSeed)
+    const debts = Debts.memory(random)
     random(this.#ticketKeys)
     this.#book = new ShardBook(settings, { ...parts, shards: size, meters, clock: monotonicClock })
 
@@ -95,6 +97,7 @@ export class WorkerCrew implements Crew {
         ports: ports.memory,
         crowd,
         crowdSeed: Uint8Array.from(crowdSeed),
+        debts,
       }
       return new WorkerPlace(index, {
         log,

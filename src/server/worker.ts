@@ -4,6 +4,7 @@ import { FloodGate } from '../admin/flood-gate.ts'
 import { Counters } from '../base/counters.ts'
 import { SharedMeters } from '../base/shared-meters.ts'
 import type { Time } from '../base/time.ts'
+import { Debts } from '../core/debts.ts'
 import { alignedClock } from '../net/clock.ts'
 import { duplicate } from '../net/native-group.ts'
 import { PortDirectory } from '../net/port-directory.ts'
@@ -48,6 +49,7 @@ const station = new Station(settings, {
     number: index + 1,
     meters: new SharedMeters(memory.meters, memory.metersEpoch as Time),
     buckets: gate,
+    debts: new Debts(memory.debts),
     ports: new PortDirectory(start.relays, settings.relay.ports, memory.ports),
     crowd: new SharedCrowd(
       memory.crowd,
@@ -84,7 +86,7 @@ function take(message: ToWorker): void {
       gate.admitted(message.allocation, message.meters)
       return
     case 'refused':
-      gate.refused(message.allocation, { code: message.code, why: message.why })
+      gate.refused(message.allocation, message)
       return
     case 'configure':
       settings = message.settings

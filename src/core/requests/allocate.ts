@@ -150,7 +150,7 @@ export function refused(context: Context, input: Refused): Command[] {
   context.book.remove(allocation)
   allocation.state = 'closed'
   if (aborted) return []
-  const why = input.code === 486 ? 'quota' : 'capacity'
+  const why = input.tooFast ? 'allocation-rate' : input.code === 486 ? 'quota' : 'capacity'
   return reject(
     allocation.asked,
     { code: input.code, why, detail: input.why },
@@ -196,6 +196,7 @@ function begin(context: Context, request: Request, lacking: FailedFamily | undef
     channelByPeer: new Map(),
     routes: new Map(),
     peers: 0,
+    dropped: 0,
     traffic: noTraffic(),
   }
   context.book.add(allocation)

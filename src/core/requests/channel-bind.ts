@@ -9,7 +9,7 @@ import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { success } from '../reply.ts'
 import { reroute } from '../routes.ts'
-import { mayPermit, permit } from './create-permission.ts'
+import { mayPermit, permit, refuseScan } from './create-permission.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
 
 const FIRST = 0x4000
@@ -50,6 +50,9 @@ export function channelBind(context: Context, request: Request): Command[] {
   if (!bound && allocation.channels.size >= config.limits.channelsPerAllocation) {
     return refuse(context, request, 508, 'capacity', 'too many channels on one allocation')
   }
+
+  const stopped = bound ? undefined : refuseScan(context, request, allocation, [peer])
+  if (stopped) return stopped
 
   const expires = after(now, CHANNEL_LIFETIME)
   if (bound) bound.expires = expires

@@ -3,9 +3,10 @@ import { Counter } from '../../base/counters.ts'
 import { after, type Time } from '../../base/time.ts'
 import { XOR_PEER_ADDRESS } from '../../wire/attributes.ts'
 import { all } from '../../wire/message.ts'
-import { type Allocation, halfFor, PERMISSION_LIFETIME } from '../allocation.ts'
+import { type Allocation, halfFor, PERMISSION_LIFETIME, permissionFor } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { stopScan } from '../data.ts'
 import { success } from '../reply.ts'
 import { rerouteAll } from '../routes.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
@@ -25,6 +26,14 @@ export function createPermission(context: Context, request: Request): Command[] 
 
   const refusal = mayPermit(context, request, allocation, peers)
   if (refusal) return refusal
+  const fresh = peers.filter(peer => !permissionFor(allocation, peer, now))
+  const stopped = refuseScan(
+    context,
+    request,
+    allocation,
+    fresh.map(peer => address(peer.ip, 0)),
+  )
+  if (stopped) return stopped
   const commands = permit(context, allocation, peers, now)
   const event = { kind: 'permitted' as const, at: now, allocation: allocation.id, peers }
   return [...succeed(request, success(request.reply)), ...commands, { kind: 'tell', event }]
@@ -51,6 +60,19 @@ export function mayPermit(
     return refuse(context, request, 508, 'capacity', 'too many permissions on one allocation')
   }
   return undefined
+}
+
+/** Refuses peers that would be too many different ones for one user in a minute. */
+export function refuseScan(
+  context: Context,
+  request: Request,
+  allocation: Allocation,
+  peers: readonly Address[],
+): Command[] | undefined {
+  const stopped = stopScan(context, allocation, peers, request.now)
+  if (!stopped) return undefined
+  const refusal = refuse(context, request, 508, 'scan', 'too many different peers in a minute')
+  return [...refusal, ...stopped]
 }
 
 /** Installs or renews permissions, each for the five minutes of RFC 8656 §9. */

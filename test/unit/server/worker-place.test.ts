@@ -5,11 +5,12 @@ import { COUNTERS_LENGTH } from '../../../src/base/counters.ts'
 import type { AllocationId } from '../../../src/base/ids.ts'
 import { SharedMeters } from '../../../src/base/shared-meters.ts'
 import type { Time } from '../../../src/base/time.ts'
+import { Debts } from '../../../src/core/debts.ts'
 import type { Event } from '../../../src/core/event.ts'
 import { Admission } from '../../../src/server/admission.ts'
 import { GAUGES_OCTETS, readGauges, writeGauges } from '../../../src/server/gauges.ts'
 import type { FromWorker, SharedMemory, Start, ToWorker } from '../../../src/server/protocol.ts'
-import { quotas } from '../../../src/server/relay-config.ts'
+import { quotas, random } from '../../../src/server/relay-config.ts'
 import { ShardBook } from '../../../src/server/shard-book.ts'
 import type { Hears } from '../../../src/server/spawn.ts'
 import { WorkerPlace } from '../../../src/server/worker-place.ts'
@@ -215,6 +216,7 @@ function start() {
     ports: new SharedArrayBuffer(0),
     crowd: new SharedArrayBuffer(0),
     crowdSeed: new Uint8Array(0),
+    debts: Debts.memory(random),
   }
   const lines: Record<string, unknown>[] = []
   const sink = { write: (text: string) => void lines.push(JSON.parse(text)) }

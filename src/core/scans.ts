@@ -1,0 +1,58 @@
+import type { Address } from '../base/address.ts'
+import { after, type Time } from '../base/time.ts'
+import { ownerKey } from './buckets.ts'
+import type { Event, Owner } from './event.ts'
+
+/** Seconds over which peers are counted. */
+const WINDOW = 60
+
+interface Window {
+  readonly until: Time
+  /** Peers of this minute; never more than the limit. */
+  readonly peers: Set<number | string>
+  told: boolean
+}
+
+/**
+ * Counts the different peers that each user tries, over all allocations of
+ * this shard, so that a relay is of no use for scanning hosts or ports. A call
+ * tries a peer's candidates, some dozens; a scan tries thousands. The same peer
+ * again costs nothing, nor does whoever has a permission, channel or route.
+ */
+export class Scans {
+  readonly #users = new Map<string, Window>()
+
+  /** Users of this minute. */
+  get size(): number {
+    return this.#users.size
+  }
+
+  /** Counts these peers, or returns false and counts none when that would be too many for this minute. */
+  mayTry(owner: Owner, peers: readonly Address[], most: number | undefined, now: Time): boolean {
+    if (most === undefined || peers.length === 0) return true
+    const key = ownerKey(owner)
+    let window = this.#users.get(key)
+    if (!window || window.until <= now) {
+      window = { until: after(now, WINDOW), peers: new Set(), told: false }
+      this.#users.set(key, window)
+    }
+    const fresh = new Set<number | string>()
+    for (const peer of peers) if (!window.peers.has(peer.key)) fresh.add(peer.key)
+    if (window.peers.size + fresh.size > most) return false
+    for (const peer of fresh) window.peers.add(peer)
+    return true
+  }
+
+  /** What there is to tell of a user who was stopped; nothing the second time in a minute. */
+  stopped(owner: Owner, from: Address, now: Time): Event[] {
+    const window = this.#users.get(ownerKey(owner))
+    if (!window || window.told) return []
+    window.told = true
+    return [{ kind: 'throttled', at: now, why: 'scan', count: 1, from, owner }]
+  }
+
+  /** Drops the minutes that are over. */
+  forget(now: Time): void {
+    for (const [key, window] of this.#users) if (window.until <= now) this.#users.delete(key)
+  }
+}
