@@ -50,6 +50,15 @@ t.test('init does not replace a file unless told to [exit code 5]', async t => {
   load({ cwd: folder, env: {} })
 })
 
+t.test('a group that could read the file can read the one that replaces it', async t => {
+  const folder = t.testdir({})
+  const file = join(folder, 'turnserver.json')
+  writeFileSync(file, '{}', { mode: 0o640 })
+  await run(folder, ['init', '--force'])
+
+  t.equal(statSync(file).mode & 0o777, 0o640)
+})
+
 t.test('without a terminal nothing is asked; the homeserver is guessed from the realm', async t => {
   const folder = t.testdir({})
   await run(folder, ['init', '--realm', 'turn.example.org'])
