@@ -54,19 +54,36 @@ export async function openInBrowser(name: BrowserName, html: string): Promise<Ru
     response.end(html)
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const end = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  try {
+    const running = await visit(name, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+    const stop = async () => {
+      await running.stop()
+      end()
+    }
+    return { ...running, stop }
+  } catch (error) {
+    end()
+    throw error
+  }
+}
+
+/** Starts a browser without a window on an empty profile and opens this address. */
+export async function visit(name: BrowserName, url: string): Promise<RunningBrowser> {
   const folder = mkdtempSync(join(tmpdir(), 'browser-test-'))
   let browser: Browser | undefined
   const stop = async () => {
     await browser?.close()
-    server.closeAllConnections()
-    server.close()
     // The browser's helpers may still be writing when it has closed.
     await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 })
   }
   try {
     browser = await launch(name, folder)
     const page = await browser.newPage()
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+    await page.goto(url)
     return { page, version: await browser.version(), stop }
   } catch (error) {
     await stop()

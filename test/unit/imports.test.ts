@@ -17,6 +17,8 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     config: { values: ['base', 'wire'], types: ['core'] },
     admin: { values: ['base'], types: ['core', 'config'] },
     issue: { values: ['base', 'auth'], types: ['config'] },
+    control: { values: ['base', 'admin'], types: ['core', 'config'] },
+    console: { values: [], types: ['control'] },
     server: {
       values: [
         'base',
@@ -30,6 +32,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'config',
         'admin',
         'issue',
+        'control',
       ],
     },
     doctor: {

@@ -1,0 +1,46 @@
+// Bundles the browser's side, src/console, into dist/console: the console and the test page, each file also compressed.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+
+const source = new URL('../src/console/', import.meta.url)
+const target = new URL('../dist/console/', import.meta.url)
+const SCRIPTS = { app: 'main.ts', test: 'test/main.ts', early: 'early.ts' }
+const STYLES = { app: 'app.css', test: 'test/test.css' }
+const PLAIN = { 'index.html': 'index.html', 'test.html': 'test/test.html', 'icon.svg': 'icon.svg' }
+
+/** All files by name, as the relay serves them. */
+export async function bundleConsole() {
+  const path = name => new URL(name, source).pathname
+  const entries = table => Object.entries(table).map(([out, name]) => ({ out, in: path(name) }))
+  const result = await build({
+    entryPoints: [...entries(SCRIPTS), ...entries(STYLES)],
+    outdir: target.pathname,
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    // light-dark() sets the floor for the console; the test page has to run in older browsers too.
+    target: ['es2022', 'chrome105', 'firefox110', 'safari16'],
+    charset: 'utf8',
+    write: false,
+    logLevel: 'warning',
+  })
+  const files = result.outputFiles.map(file => [
+    file.path.slice(target.pathname.length),
+    Buffer.from(file.contents),
+  ])
+  for (const [name, from] of Object.entries(PLAIN)) files.push([name, readFileSync(new URL(from, source))])
+  return new Map(files)
+}
+
+export function compressed(bytes) {
+  return gzipSync(bytes, { level: 9 })
+}
+
+if (process.argv[1] === new URL(import.meta.url).pathname) {
+  mkdirSync(target, { recursive: true })
+  for (const [name, bytes] of await bundleConsole()) {
+    writeFileSync(new URL(name, target), bytes)
+    writeFileSync(new URL(`${name}.gz`, target), compressed(bytes))
+  }
+}

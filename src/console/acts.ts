@@ -1,0 +1,46 @@
+import type { Context } from './context.ts'
+import type { Question } from './dialog.ts'
+import { h, newId } from './dom.ts'
+
+/** What to say after an act; `bad` when the relay did not do it. */
+export type Outcome = string | { readonly bad: string }
+
+/** Asks, does it, and says what came of it. */
+export async function act(
+  context: Context,
+  question: Question,
+  path: string,
+  done: (answer: unknown) => Outcome,
+): Promise<void> {
+  if (!(await context.confirm(question))) return
+  try {
+    const outcome = done(await context.api.post(path))
+    if (typeof outcome === 'string') context.tell(outcome, 'good')
+    else context.tell(outcome.bad, 'bad')
+  } catch (error) {
+    context.tell(context.words.say('act.failed', { why: (error as Error).message }), 'bad')
+  }
+}
+
+/** A button for an act; without the right to it, it cannot be pressed and says why. */
+export function actButton(context: Context, label: string, press: () => void, danger = false): HTMLElement {
+  const { words, store } = context
+  const allowed = store.rights === 'act'
+  const why = newId('why')
+  return h(
+    'span',
+    { class: 'act' },
+    h(
+      'button',
+      {
+        type: 'button',
+        class: danger ? 'danger' : undefined,
+        disabled: !allowed,
+        'aria-describedby': allowed ? undefined : why,
+        onclick: press,
+      },
+      label,
+    ),
+    allowed ? undefined : h('small', { id: why }, words.say('act.not-allowed')),
+  )
+}

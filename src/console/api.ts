@@ -1,0 +1,53 @@
+/** An answer that was not the one that was asked for. */
+export class ApiError extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+/** Asks the relay's API, below the folder that the page is in. */
+export class Api {
+  readonly #token: string
+
+  constructor(token: string) {
+    this.#token = token
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.#ask<T>('GET', path)
+  }
+
+  post<T>(path: string, body: unknown = {}): Promise<T> {
+    return this.#ask<T>('POST', path, body)
+  }
+
+  async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await fetch(new URL(`api/v1/${path}`, document.baseURI), {
+      method,
+      cache: 'no-store',
+      headers: {
+        ...(this.#token !== '' && { authorization: `Bearer ${this.#token}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        // The access log tells what was done here from what other programs do with the same token.
+        'x-taciturn-client': 'console',
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    let value: unknown
+    try {
+      value = text === '' ? undefined : JSON.parse(text)
+    } catch {
+      throw new ApiError(response.status, `${response.status} ${response.statusText}`)
+    }
+    if (!response.ok) {
+      const { error, hint } = (value ?? {}) as { error?: string; hint?: string }
+      const said = [error ?? `${response.status} ${response.statusText}`, ...(hint ? [hint] : [])]
+      throw new ApiError(response.status, said.join(' – '))
+    }
+    return value as T
+  }
+}

@@ -1,0 +1,41 @@
+import { h, newId } from './dom.ts'
+import type { Words } from './words.ts'
+
+/** What a confirmation asks. */
+export interface Question {
+  readonly title: string
+  readonly text: string
+  /** The word on the button that does it. */
+  readonly act: string
+  readonly danger?: boolean
+}
+
+/** Asks in a modal dialog of the browser; Escape and Cancel say no. */
+export function confirmIn(parent: HTMLElement, words: Words, question: Question): Promise<boolean> {
+  const title = newId('dialog')
+  const text = newId('dialog')
+  const dialog = h(
+    'dialog',
+    { 'aria-labelledby': title, 'aria-describedby': text },
+    h(
+      'form',
+      { method: 'dialog' },
+      h('h2', { id: title }, question.title),
+      h('p', { id: text }, question.text),
+      h(
+        'p',
+        { class: 'buttons' },
+        h('button', { value: 'no', autofocus: true }, words.say('act.cancel')),
+        h('button', { value: 'yes', class: question.danger ? 'danger' : 'primary' }, question.act),
+      ),
+    ),
+  )
+  parent.append(dialog)
+  return new Promise(resolve => {
+    dialog.addEventListener('close', () => {
+      dialog.remove()
+      resolve(dialog.returnValue === 'yes')
+    })
+    dialog.showModal()
+  })
+}

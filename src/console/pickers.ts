@@ -1,0 +1,40 @@
+import { h, newId } from './dom.ts'
+import type { Language } from './language.ts'
+import { read, write } from './storage.ts'
+import type { Words } from './words.ts'
+
+const LANGUAGES: Readonly<Record<Language, string>> = { en: 'English', de: 'Deutsch' }
+
+/** The choices of language and of light or dark; the browser keeps them. */
+export function pickers(words: Words, onLanguage: () => void): HTMLElement[] {
+  const { say } = words
+  const language = picker(say('header.language'), Object.entries(LANGUAGES), words.language, chosen => {
+    write('language', chosen)
+    document.documentElement.lang = chosen
+    onLanguage()
+  })
+  language.querySelector('select')!.dataset.picker = 'language'
+  const themes = (['auto', 'light', 'dark'] as const).map(name => [name, say(`theme.${name}`)] as const)
+  const theme = picker(say('header.theme'), themes, read('theme') ?? 'auto', chosen => {
+    write('theme', chosen)
+    if (chosen === 'auto') delete document.documentElement.dataset.theme
+    else document.documentElement.dataset.theme = chosen
+  })
+  return [language, theme]
+}
+
+function picker(
+  title: string,
+  options: readonly (readonly [string, string])[],
+  chosen: string,
+  choose: (value: string) => void,
+): HTMLElement {
+  const id = newId('picker')
+  const select = h(
+    'select',
+    { id },
+    ...options.map(([value, text]) => h('option', { value, selected: value === chosen }, text)),
+  )
+  select.addEventListener('change', () => choose(select.value))
+  return h('span', {}, h('label', { for: id, class: 'unseen' }, title), select)
+}

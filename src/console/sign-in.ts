@@ -1,0 +1,49 @@
+import { h, newId } from './dom.ts'
+import { pickers } from './pickers.ts'
+import type { Words } from './words.ts'
+
+export interface SignInOptions {
+  readonly words: Words
+  /** Why the last attempt was not accepted. */
+  readonly why?: string | undefined
+  onToken(token: string): void
+  onLanguage(): void
+}
+
+/** Asks for a token. */
+export function showSignIn(root: HTMLElement, { words, why, onToken, onLanguage }: SignInOptions): void {
+  const { say } = words
+  const id = newId('token')
+  const input = h('input', { id, type: 'password', autocomplete: 'current-password', required: true })
+  const submit = (event: Event) => {
+    event.preventDefault()
+    const token = input.value.trim()
+    if (token !== '') onToken(token)
+  }
+  document.title = `${say('sign-in.title')} – taciturn`
+  root.replaceChildren(
+    h(
+      'header',
+      {},
+      h('p', { class: 'brand' }, h('b', {}, 'taciturn')),
+      h('p', { class: 'pickers' }, ...pickers(words, onLanguage)),
+    ),
+    h(
+      'main',
+      { class: 'sign-in' },
+      h('h1', {}, say('sign-in.title')),
+      h('p', {}, say('sign-in.text')),
+      why === undefined
+        ? undefined
+        : h('p', { class: 'refused', role: 'alert' }, say('sign-in.refused', { why })),
+      h(
+        'form',
+        { onsubmit: submit },
+        h('label', { for: id }, say('sign-in.token')),
+        input,
+        h('button', { class: 'primary' }, say('sign-in.go')),
+      ),
+    ),
+  )
+  input.focus()
+}

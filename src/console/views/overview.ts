@@ -1,0 +1,242 @@
+import type { HistoryPoint, Status } from '../../control/view.ts'
+import { Chart, type Drawing } from '../chart.ts'
+import type { Moment } from '../chart-lines.ts'
+import type { Context, View } from '../context.ts'
+import { h, newId, setChildren, setText, setWidth } from '../dom.ts'
+import { findings } from '../health.ts'
+import type { TextKey } from '../words.ts'
+
+type What = 'traffic' | 'sessions' | 'refused'
+type Span = 'recent' | 'day'
+
+/** How the relay is right now: the four figures that are asked for first, what needs attention, and the last hours. */
+export class Overview implements View {
+  readonly element: HTMLElement
+  readonly #context: Context
+  readonly #cards = new Map<string, { readonly value: HTMLElement; readonly more: HTMLElement }>()
+  readonly #health = h('ul', { class: 'health' })
+  readonly #chart: Chart
+  readonly #transports = h('ul', { class: 'bars' })
+  #what: What = 'traffic'
+  #span: Span = 'recent'
+  #healthMarkup = ''
+
+  constructor(context: Context) {
+    this.#context = context
+    const { words } = context
+    const { say } = words
+    this.#chart = new Chart(words)
+    this.element = h(
+      'div',
+      {},
+      h(
+        'dl',
+        { class: 'cards' },
+        this.#card('sessions', 'card.sessions'),
+        this.#card('toPeer', 'card.to-peers', 0),
+        this.#card('toClient', 'card.to-clients', 1),
+        this.#card('total', 'card.total'),
+        this.#card('certificate', 'card.certificate'),
+      ),
+      h(
+        'section',
+        { 'aria-labelledby': 'attention' },
+        h('h2', { id: 'attention' }, say('overview.attention')),
+        this.#health,
+      ),
+      h(
+        'section',
+        { 'aria-labelledby': 'over-time' },
+        h(
+          'div',
+          { class: 'head' },
+          h('h2', { id: 'over-time' }, say('overview.over-time')),
+          this.#choice(
+            'chart.what',
+            ['traffic', 'sessions', 'refused'],
+            this.#what,
+            what => (this.#what = what),
+          ),
+          this.#choice('chart.span', ['recent', 'day'], this.#span, span => (this.#span = span)),
+        ),
+        this.#chart.element,
+      ),
+      h(
+        'section',
+        { 'aria-labelledby': 'transports' },
+        h('h2', { id: 'transports' }, say('overview.transports')),
+        this.#transports,
+      ),
+    )
+  }
+
+  update(): void {
+    const { status } = this.#context.store
+    if (!status) return
+    this.#drawCards(status)
+    this.#drawHealth(status)
+    this.#chart.show(this.#drawing())
+    this.#drawTransports(status)
+  }
+
+  #card(name: string, title: TextKey, swatch?: number): HTMLElement {
+    const value = h('span', { class: 'value' }, '–')
+    const more = h('small', {}, '\u00a0')
+    this.#cards.set(name, { value, more })
+    return h(
+      'div',
+      { 'data-card': name },
+      h(
+        'dt',
+        {},
+        swatch === undefined ? undefined : h('i', { class: `swatch s${swatch}`, 'aria-hidden': 'true' }),
+        this.#context.words.say(title),
+      ),
+      h('dd', {}, value, more),
+    )
+  }
+
+  #drawCards(status: Status): void {
+    const { say, count, format } = this.#context.words
+    const set = (name: string, value: string, more: string) => {
+      const card = this.#cards.get(name)!
+      setText(card.value, value)
+      setText(card.more, more)
+    }
+    const { allocations, rate, traffic, certificate } = status
+    set(
+      'sessions',
+      format.integer(allocations.live),
+      `${say('card.of', { limit: format.integer(allocations.limit) })} · ${count('users', status.users)}`,
+    )
+    for (const way of ['toPeer', 'toClient'] as const)
+      set(way, format.bitrate(rate[way].bytes), say('card.packets', { n: format.integer(rate[way].packets) }))
+    set(
+      'total',
+      format.bytes(traffic.toPeer.bytes + traffic.toClient.bytes),
+      say('card.since', { age: format.duration(status.at - status.started) }),
+    )
+    if (certificate)
+      set(
+        'certificate',
+        count('days', Math.max(0, Math.floor((certificate.expires - status.at) / 86_400_000))),
+        say('card.until', { when: format.date(certificate.expires) }),
+      )
+    else set('certificate', say('card.no-certificate'), say('card.no-tls'))
+  }
+
+  #drawHealth(status: Status): void {
+    const { words } = this.#context
+    const found = findings(status, words)
+    const items =
+      found.length === 0
+        ? [h('li', { class: 'good' }, h('b', {}, `✓ ${words.say('level.good')} `), words.say('health.good'))]
+        : found.map(({ level, text }) =>
+            h(
+              'li',
+              { class: level },
+              h('b', {}, `${level === 'bad' ? '✕' : '!'} ${words.say(`level.${level}`)} `),
+              text,
+            ),
+          )
+    const markup = items.map(item => item.outerHTML).join('')
+    if (markup === this.#healthMarkup) return
+    this.#healthMarkup = markup
+    this.#health.replaceChildren(...items)
+  }
+
+  #drawing(): Drawing {
+    const { words, store } = this.#context
+    const { say, format } = words
+    const history = this.#span === 'recent' ? store.recent : store.day
+    const common = {
+      title: say(`chart.${this.#what}`),
+      step: history.step * 1000,
+      span: this.#span === 'recent' ? 600_000 : 86_400_000,
+      spanName: `chart.${this.#span}` as TextKey,
+    }
+    const moments = (read: (point: HistoryPoint) => readonly number[]): Moment[] =>
+      history.points.map(point => ({ at: point.at, values: read(point) }))
+    switch (this.#what) {
+      case 'traffic':
+        return {
+          ...common,
+          lines: [
+            { name: say('card.to-peers'), style: 0 },
+            { name: say('card.to-clients'), style: 1 },
+          ],
+          moments: moments(point => [point.bytesToPeer, point.bytesToClient]),
+          write: value => format.bitrate(value),
+        }
+      case 'sessions':
+        return {
+          ...common,
+          lines: [{ name: say('card.sessions'), style: 0 }],
+          moments: moments(point => [point.allocations]),
+          write: value => (Number.isInteger(value) ? format.integer(value) : format.decimal(value, 1)),
+        }
+      case 'refused':
+        return {
+          ...common,
+          lines: [
+            { name: say('chart.rejected'), style: 2 },
+            { name: say('chart.dropped'), style: 3 },
+          ],
+          moments: moments(point => [point.rejected, point.dropped]),
+          write: value => format.perSecond(value),
+        }
+    }
+  }
+
+  #drawTransports(status: Status): void {
+    const { format } = this.#context.words
+    const { byTransport, live } = status.allocations
+    const shown = (['udp', 'tcp', 'tls', 'dtls'] as const).filter(
+      via => via !== 'dtls' || byTransport[via] > 0,
+    )
+    const items = shown.map(via => {
+      const item =
+        this.#transports.querySelector<HTMLElement>(`[data-via=${via}]`) ??
+        h(
+          'li',
+          { 'data-via': via },
+          h('span', {}, via.toUpperCase()),
+          h('span', { class: 'track', 'aria-hidden': 'true' }, h('span', { class: 'bar' })),
+          h('b'),
+        )
+      setWidth(item.querySelector<HTMLElement>('.bar')!, live > 0 ? byTransport[via] / live : 0)
+      setText(item.querySelector('b')!, format.integer(byTransport[via]))
+      return item
+    })
+    setChildren(this.#transports, items)
+  }
+
+  /** A row of radio buttons that looks like a switch. */
+  #choice<K extends string>(
+    title: TextKey,
+    keys: readonly K[],
+    chosen: K,
+    choose: (key: K) => void,
+  ): HTMLElement {
+    const { say } = this.#context.words
+    const name = newId('choice')
+    return h(
+      'fieldset',
+      { class: 'choice' },
+      h('legend', { class: 'unseen' }, say(title)),
+      ...keys.map(key => {
+        const input = h('input', {
+          type: 'radio',
+          name,
+          value: key,
+          checked: key === chosen,
+          onchange: () => {
+            choose(key)
+            this.update()
+          },
+        })
+        return h('label', {}, input, h('span', {}, say(`chart.${key}` as TextKey)))
+      }),
+    )
+  }
+}

@@ -1,0 +1,187 @@
+import type { Reloaded, Status } from '../../control/view.ts'
+import { act, actButton, type Outcome } from '../acts.ts'
+import { type Entry, entriesOf } from '../configuration.ts'
+import type { Context, View } from '../context.ts'
+import { h, setAttribute, setChildren, setText, setWidth } from '../dom.ts'
+import { type Limit, limits } from '../health.ts'
+import { Table } from '../table.ts'
+
+/** The relay as a program: limits, certificate, versions, what it was told, and what can be done to it. */
+export class Server implements View {
+  readonly element: HTMLElement
+  readonly #context: Context
+  readonly #limits = h('ul', { class: 'bars' })
+  readonly #facts = h('dl', { class: 'facts' })
+  readonly #values = new Map<string, HTMLElement>()
+  readonly #configuration: Table<Entry>
+  readonly #configurationState = h('p', { class: 'quiet', role: 'status' })
+
+  constructor(context: Context) {
+    this.#context = context
+    const { words } = context
+    const { say } = words
+    this.#configuration = new Table<Entry>(words, {
+      caption: say('server.configuration'),
+      key: ({ path }) => path,
+      empty: say('loading'),
+      columns: [
+        { name: 'path', title: say('column.key'), head: true, text: ({ path }) => path },
+        { name: 'value', title: say('column.value'), text: ({ value }) => value },
+      ],
+    })
+    const section = (name: 'limits' | 'relay' | 'acts' | 'configuration', ...children: HTMLElement[]) =>
+      h(
+        'section',
+        { 'aria-labelledby': `server-${name}` },
+        h('h2', { id: `server-${name}` }, say(`server.${name}`)),
+        ...children,
+      )
+    this.element = h(
+      'div',
+      {},
+      section('limits', this.#limits),
+      section('relay', this.#facts),
+      section('acts', h('p', { class: 'lead' }, say('server.acts.lead')), this.#acts()),
+      section(
+        'configuration',
+        h('p', { class: 'lead' }, say('server.configuration.lead')),
+        this.#configurationState,
+        this.#configuration.element,
+      ),
+    )
+    this.#configuration.element.classList.add('keys')
+  }
+
+  open(): void {
+    void this.#loadConfiguration()
+  }
+
+  update(): void {
+    const { status } = this.#context.store
+    if (!status) return
+    this.#drawLimits(status)
+    this.#drawFacts(status)
+  }
+
+  #acts(): HTMLElement {
+    const { words } = this.#context
+    const { say } = words
+    const reload = () =>
+      act(
+        this.#context,
+        { title: say('reload.title'), text: say('reload.text'), act: say('act.reload') },
+        'reload',
+        answer => this.#reloaded(answer as Reloaded),
+      )
+    const drain = () =>
+      act(
+        this.#context,
+        { title: say('drain.title'), text: say('drain.text'), act: say('act.drain'), danger: true },
+        'drain',
+        () => say('drain.done'),
+      )
+    return h(
+      'p',
+      { class: 'acts' },
+      actButton(this.#context, say('act.reload'), () => void reload()),
+      actButton(this.#context, say('act.drain'), () => void drain(), true),
+    )
+  }
+
+  #reloaded(answer: Reloaded): Outcome {
+    const { say } = this.#context.words
+    void this.#loadConfiguration()
+    if (!answer.ok) return { bad: say('reload.failed', { why: answer.problems.join(' ') }) }
+    if (answer.restart.length > 0) return say('reload.restart', { keys: answer.restart.join(', ') })
+    return say('reload.done')
+  }
+
+  #drawLimits(status: Status): void {
+    const items = limits(status, this.#context.words).map(limit => this.#limit(limit))
+    setChildren(this.#limits, items)
+  }
+
+  #limit({ key, name, used, limit, share }: Limit): HTMLElement {
+    const { format, say } = this.#context.words
+    let item = this.#values.get(`limit ${key}`)
+    if (!item) {
+      item = h(
+        'li',
+        {},
+        h('span', {}, name),
+        h('span', { class: 'track', 'aria-hidden': 'true' }, h('span', { class: 'bar' })),
+        h('b'),
+      )
+      this.#values.set(`limit ${key}`, item)
+    }
+    const bar = item.querySelector<HTMLElement>('.bar')!
+    setWidth(bar, share)
+    setAttribute(item, 'data-level', share >= 0.95 ? 'bad' : share >= 0.8 ? 'warn' : undefined)
+    const of = say('limit.of', { used: format.integer(used), limit: format.integer(limit) })
+    setText(item.querySelector('b')!, `${of} (${format.percent(share)})`)
+    return item
+  }
+
+  #drawFacts(status: Status): void {
+    const { words } = this.#context
+    const { say, format } = words
+    const { certificate, workers, reload } = status
+    const facts: (readonly [string, string])[] = [
+      [say('fact.version'), `taciturn ${status.version}`],
+      [say('fact.realm'), status.realm],
+      [say('fact.state'), [say(`state.${status.state}`), ...status.notReady].join(' – ')],
+      [
+        say('fact.started'),
+        `${format.dateTime(status.started)} (${format.duration(status.at - status.started)})`,
+      ],
+      [say('fact.listening'), status.listening.join('\n')],
+      [
+        say('fact.relays'),
+        status.relays
+          .map(relay => (relay.local === relay.public ? relay.local : `${relay.local} → ${relay.public}`))
+          .join('\n'),
+      ],
+      [
+        say('fact.certificate'),
+        certificate
+          ? say('card.until', { when: format.dateTime(certificate.expires) })
+          : say('card.no-certificate'),
+      ],
+      [say('fact.reload'), `${format.dateTime(reload.at)} – ${say(reload.ok ? 'reload.ok' : 'reload.bad')}`],
+      ...(reload.problems.length > 0 ? [[say('fact.problems'), reload.problems.join('\n')] as const] : []),
+      [say('fact.udp'), say(`udp.${status.udp}`)],
+      [
+        say('fact.workers'),
+        workers.missing > 0
+          ? say('fact.workers-missing', {
+              n: format.integer(workers.running),
+              missing: format.integer(workers.missing),
+            })
+          : format.integer(workers.running),
+      ],
+      [say('fact.cpu'), format.percent(status.process.cpu)],
+      [say('fact.memory'), format.bytes(status.process.rss)],
+    ]
+    const children = facts.map(([name, value]) => {
+      let line = this.#values.get(name)
+      if (!line) {
+        line = h('div', {}, h('dt', {}, name), h('dd'))
+        this.#values.set(name, line)
+      }
+      setText(line.lastElementChild!, value)
+      return line
+    })
+    setChildren(this.#facts, children)
+  }
+
+  async #loadConfiguration(): Promise<void> {
+    const { api, words } = this.#context
+    setText(this.#configurationState, words.say('loading'))
+    try {
+      this.#configuration.update(entriesOf(await api.get('configuration')))
+      setText(this.#configurationState, '')
+    } catch (error) {
+      setText(this.#configurationState, words.say('act.failed', { why: (error as Error).message }))
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { bundleConsole, compressed } from '../../scripts/console.mjs'
+import { AccessLog } from '../../src/control/access-log.ts'
+import { webDoor } from '../../src/control/door.ts'
+import { Feed } from '../../src/control/feed.ts'
+import { Throttle } from '../../src/control/throttle.ts'
+import { Tokens } from '../../src/control/tokens.ts'
+import { type ScriptedControl, scriptedControl } from './scripted-control.ts'
+
+export const ACT = 'token-that-may-act'
+export const READ = 'token-that-may-read'
+
+/** The relay's own doors and feed before a relay that follows a script. */
+export interface ConsoleRig {
+  readonly url: string
+  readonly control: ScriptedControl
+  readonly log: AccessLog
+  /** Cuts all connections. */
+  cut(): void
+  /** Takes no connection any more until `open`. */
+  shut(): Promise<void>
+  open(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface RigOptions {
+  readonly sessions?: number
+  /** Milliseconds that the script's second takes. */
+  readonly tick?: number
+}
+
+/** Bundles the console of this source tree and serves it on a free port of 127.0.0.1. */
+export async function startConsole({ sessions, tick = 250 }: RigOptions = {}): Promise<ConsoleRig> {
+  const folder = mkdtempSync(join(tmpdir(), 'console-test-'))
+  const pages = join(folder, 'pages')
+  await writePages(pages)
+  const control = scriptedControl(sessions)
+  const tokens = new Tokens()
+  tokens.configure([
+    { name: 'operator', rights: 'act', token: ACT },
+    { name: 'display', rights: 'read', token: READ },
+  ])
+  const fault = (error: unknown) => {
+    throw error
+  }
+  const log = new AccessLog({ file: join(folder, 'access.log'), broken: fault })
+  const wrong = new Throttle(20, 60_000)
+  const feed = new Feed({ control, tokens, wrong, refused: () => undefined, fault, patience: { tick } })
+  let port = 0
+  const url = () => `http://127.0.0.1:${port}`
+  const server = webDoor({
+    desk: { control, log, tokens, url },
+    names: () => ({ host: '127.0.0.1', origins: [] }),
+    feed,
+    wrong,
+    pages,
+    fault,
+  })
+  const sockets = new Set<Socket>()
+  server.on('connection', socket => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  const open = async () => {
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    port = (server.address() as AddressInfo).port
+  }
+  const shut = async () => {
+    const closed = once(server, 'close')
+    server.close()
+    cut()
+    await closed
+  }
+  await open()
+  return {
+    url: url(),
+    control,
+    log,
+    cut,
+    shut,
+    open,
+    stop: async () => {
+      feed.close()
+      if (server.listening) await shut()
+      log.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function writePages(folder: string): Promise<void> {
+  mkdirSync(folder)
+  for (const [name, bytes] of await bundleConsole()) {
+    writeFileSync(join(folder, name), bytes)
+    writeFileSync(join(folder, `${name}.gz`), compressed(bytes))
+  }
+}

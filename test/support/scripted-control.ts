@@ -1,0 +1,209 @@
+import type { Control, Look } from '../../src/control/control.ts'
+import type { HistoryPoint, SessionView, Status } from '../../src/control/view.ts'
+
+/** When the scripted relay was started. */
+export const STARTED = Date.UTC(2030, 4, 14, 6, 30)
+/** What its first look sees. */
+export const BEGIN = STARTED + 3 * 3600_000 + 25_000
+const DAY = 86_400_000
+
+/** A control that a test can push about. */
+export interface ScriptedControl extends Control {
+  /** Seconds that have gone by: one with each look. */
+  readonly seconds: number
+  /** What was done to it, in words. */
+  readonly done: string[]
+  /** How often somebody was given everything from the beginning. */
+  readonly snapshots: number
+  /** Laid over what `status` says. */
+  over: Partial<Status>
+  reloads: { readonly ok: boolean; readonly problems: readonly string[] }
+}
+
+/** A relay with `count` sessions that moves on by a second with each look, the same way every time. */
+export function scriptedControl(count = 14): ScriptedControl {
+  let seconds = 0
+  let snapshots = 0
+  const done: string[] = []
+  const gone = new Set<number>()
+  const now = () => BEGIN + seconds * 1000
+  const sessions = (): SessionView[] =>
+    Array.from({ length: count }, (_, i) => sessionAt(i, seconds)).filter((_, i) => !gone.has(i))
+  const status = (): Status => ({ ...statusAt(now(), seconds, sessions()), ...control.over })
+  const look = (): Look => ({
+    status: status(),
+    sessions: sessions().sort((a, b) => b.rate.toPeer.bytes - a.rate.toPeer.bytes),
+  })
+  const control: ScriptedControl = {
+    get seconds() {
+      return seconds
+    },
+    get snapshots() {
+      return snapshots
+    },
+    done,
+    over: {},
+    reloads: { ok: true, problems: [] },
+    look: async options => {
+      if (!options?.hurry) seconds++
+      return look()
+    },
+    status: async () => status(),
+    history: () => {
+      snapshots++
+      return {
+        recent: { step: 1, points: Array.from({ length: 600 }, (_, i) => pointAt(now() - (599 - i) * 1000)) },
+        day: {
+          step: 60,
+          points: Array.from({ length: 1000 }, (_, i) => pointAt(now() - (999 - i) * 60_000)),
+        },
+      }
+    },
+    point: () => {
+      const { rate } = status()
+      return { ...pointAt(now()), bytesToPeer: rate.toPeer.bytes, bytesToClient: rate.toClient.bytes }
+    },
+    disconnect: id => {
+      const i = Number(id.slice(1))
+      if (!(i < count) || gone.has(i)) return false
+      gone.add(i)
+      done.push(`disconnect ${id}`)
+      return true
+    },
+    disconnectUser: user => {
+      const theirs = sessions().filter(session => session.user === user)
+      for (const { id } of theirs) gone.add(Number(id.slice(1)))
+      if (theirs.length > 0) done.push(`disconnect user ${user}`)
+      return theirs.length
+    },
+    reveal: (users, ids) => ({
+      users: Object.fromEntries(users.map(user => [user, `@person${PEOPLE.indexOf(user)}:example.org`])),
+      sessions: Object.fromEntries(
+        sessions()
+          .filter(({ id }) => ids.includes(id))
+          .map(({ id, user }) => [id, { user, client: `192.0.2.${id.slice(1)}:40000` }]),
+      ),
+    }),
+    drain: () => {
+      done.push('drain')
+      control.over = { ...control.over, state: 'draining', notReady: ['draining'] }
+    },
+    reload: () => {
+      done.push('reload')
+      return { ...control.reloads, warnings: [], restart: [] }
+    },
+    configuration: () => ({
+      realm: 'turn.example.org',
+      listen: ['udp://0.0.0.0:3478', 'tcp://0.0.0.0:3478', 'tls://0.0.0.0:443'],
+      limits: { allocations: 2000, allocationsPerUser: 20, bitratePerUser: '4 Mbit/s' },
+      homeservers: [{ name: 'example.org', secrets: [{ value: '(redacted)', algorithm: 'sha1' }] }],
+    }),
+  }
+  return control
+}
+
+const PEOPLE = Array.from({ length: 9 }, (_, i) =>
+  ((0x9e3779b97f4a7c15n * BigInt(i + 1)) & 0xffff_ffff_ffff_ffffn).toString(16).padStart(16, '0'),
+)
+const SERVERS = ['example.org', 'verein.example', 'chat.example.net']
+
+function sessionAt(i: number, seconds: number): SessionView {
+  const bytes = Math.round(40_000 + 140_000 * (i % 4) + 20_000 * Math.sin((seconds + i * 7) / 6))
+  const age = 30 + i * i * 41 + seconds
+  const flow = (share: number) => ({
+    packets: Math.round((bytes * share) / 900),
+    bytes: Math.round(bytes * share),
+  })
+  const total = (share: number) => ({
+    packets: Math.round((bytes * share * age) / 900),
+    bytes: Math.round(bytes * share) * age,
+  })
+  return {
+    id: `s${i}`,
+    homeserver: SERVERS[i % SERVERS.length]!,
+    user: PEOPLE[i % PEOPLE.length]!,
+    client: `00${i}`.padStart(16, 'c'),
+    transport: (['udp', 'udp', 'udp', 'tls', 'tcp'] as const)[i % 5]!,
+    clientFamily: i % 3 === 0 ? 6 : 4,
+    relayed: [`198.51.100.7:${50_000 + i}`],
+    since: BEGIN + (seconds - age) * 1000,
+    expires: BEGIN + (seconds + 600) * 1000,
+    permissions: 1 + (i % 4),
+    channels: 1,
+    rate: { toPeer: flow(1), toClient: flow(0.8) },
+    traffic: { toPeer: total(1), toClient: total(0.8) },
+    dropped: i % 5 === 4 ? 12 * i + seconds : 0,
+  }
+}
+
+function statusAt(at: number, seconds: number, sessions: readonly SessionView[]): Status {
+  const sum = (read: (session: SessionView) => number) =>
+    sessions.reduce((total, session) => total + read(session), 0)
+  const flows = (kind: 'rate' | 'traffic') => ({
+    toPeer: { packets: sum(one => one[kind].toPeer.packets), bytes: sum(one => one[kind].toPeer.bytes) },
+    toClient: {
+      packets: sum(one => one[kind].toClient.packets),
+      bytes: sum(one => one[kind].toClient.bytes),
+    },
+  })
+  const via = (name: string) => sessions.filter(({ transport }) => transport === name).length
+  return {
+    version: '0.1.0',
+    realm: 'turn.example.org',
+    at,
+    started: STARTED,
+    state: 'serving',
+    notReady: [],
+    udp: 'native',
+    workers: { running: 3, missing: 0 },
+    listening: ['udp://0.0.0.0:3478', 'tcp://0.0.0.0:3478', 'tls://0.0.0.0:443'],
+    relays: [{ local: '10.0.0.7', public: '198.51.100.7' }],
+    allocations: {
+      live: sessions.length,
+      limit: 2000,
+      opened: 4821 + seconds,
+      byTransport: { udp: via('udp'), tcp: via('tcp'), tls: via('tls'), dtls: 0, relay: 0 },
+    },
+    users: new Set(sessions.map(({ user }) => user)).size,
+    ports: { used: sessions.length, total: 16384 },
+    descriptors: { open: 120 + sessions.length, limit: 65536 },
+    rate: flows('rate'),
+    traffic: flows('traffic'),
+    dropped: { 'not-stun': 8312 + seconds, 'no-permission': 411, rate: 37 + seconds * 3, 'slow-stream': 4 },
+    rejected: {
+      'first-401': 4930 + seconds,
+      'stale-nonce': 212,
+      'wrong-secret': 19,
+      'denied-peer': 3,
+      quota: 1,
+    },
+    closed: { released: 4300, expired: 470, hangup: 33, revoked: 4 },
+    homeservers: SERVERS.map((name, i) => ({
+      name,
+      paused: i === 2,
+      allocations: sessions.filter(one => one.homeserver === name).length,
+      ...(i === 1 && { limit: 6 }),
+      opened: 2100 - 700 * i,
+      issued: i === 0 ? 1800 : 0,
+      bytesToPeer: 91e9 / (i + 1),
+      bytesToClient: 84e9 / (i + 1),
+    })),
+    certificate: { expires: BEGIN + 17.5 * DAY },
+    reload: { ok: true, at: STARTED, problems: [] },
+    process: { rss: 96e6, cpu: 0.06 + 0.01 * Math.sin(seconds) },
+  }
+}
+
+function pointAt(at: number): HistoryPoint {
+  const t = at / 1000
+  const busy = 0.6 + 0.2 * Math.sin(t / 9000 + 4) + 0.06 * Math.sin(t / 37) + 0.02 * Math.sin(t / 11)
+  return {
+    at,
+    allocations: Math.round(18 * busy),
+    bytesToPeer: Math.round(4.4e6 * busy),
+    bytesToClient: Math.round(3.5e6 * busy),
+    packets: Math.round(8200 * busy),
+    dropped: Math.max(0, Math.round(6 * Math.sin(t / 21))),
+    rejected: Math.round(2 + 2 * Math.sin(t / 50)),
+  }
+}
