@@ -1,6 +1,7 @@
 import { formatIp } from '../base/address.ts'
 import { formatRange, type Range } from '../base/range.ts'
 import { checkIssuing } from './check-issuing.ts'
+import { checkConsole } from './control.ts'
 import { formatListener, isLoopback, overlap } from './listener.ts'
 import { relayKey } from './relay-address.ts'
 import type { Report } from './report.ts'
@@ -16,6 +17,7 @@ export function checkTogether(settings: Settings, report: Report, broken: Readon
   if (!broken.has('homeservers') && !broken.has('users')) checkIssuers(settings, report)
   if (!broken.has('peers')) checkPeers(settings.peers, report)
   if (!broken.has('homeservers') && !broken.has('issue')) checkIssuing(settings, report)
+  if (!broken.has('console')) checkConsole(settings, report)
   if (settings.alternate) checkAlternate(settings.alternate, report)
   const { workers, udp } = settings
   if (workers !== 'auto' && workers > 1 && udp === 'dgram') {

@@ -5,7 +5,7 @@ import { formatHttpAddress } from './host-port.ts'
 import { formatListener } from './listener.ts'
 import { formatRate } from './rate.ts'
 import { formatRelayAddress } from './relay-address.ts'
-import type { Homeserver, Settings, User } from './settings.ts'
+import type { Console, Homeserver, Settings, User } from './settings.ts'
 
 /** Stands where a secret would. */
 export const REDACTED = '(redacted)'
@@ -32,6 +32,10 @@ export function effective(settings: Settings): Record<string, unknown> {
     },
     limits: {
       ...counts,
+      allocationsPerUserPerMinute: counts.allocationsPerUserPerMinute ?? 'unlimited',
+      peersPerUserPerMinute: counts.peersPerUserPerMinute ?? 'unlimited',
+      unverifiedAnswersPerNetwork: counts.unverifiedAnswersPerNetwork ?? 'unlimited',
+      unverifiedAnswers: counts.unverifiedAnswers ?? 'unlimited',
       bitratePerUser: formatRate(bytesPerSecondPerUser),
       bitrate: formatRate(bytesPerSecond),
       lifetime: formatDuration(lifetime),
@@ -39,6 +43,7 @@ export function effective(settings: Settings): Record<string, unknown> {
     credentials: {
       grace: formatDuration(credentials.grace),
       strictExpiry: credentials.strictExpiry,
+      backOff: credentials.backOff,
       maxLifetime:
         credentials.maxLifetime === undefined ? 'unlimited' : formatDuration(credentials.maxLifetime),
     },
@@ -59,6 +64,8 @@ export function effective(settings: Settings): Record<string, unknown> {
       },
     }),
     metrics: metrics && { listen: formatHttpAddress(metrics.listen), coturnNames: metrics.coturnNames },
+    control: settings.control === false ? false : settings.control.path,
+    console: settings.console && redactedConsole(settings.console),
     workers: settings.workers,
     udp: settings.udp,
     log: settings.log,
@@ -93,6 +100,15 @@ function redactedHomeserver({
     ...(standIn && { standIn }),
     backends: backends.map(({ name }) => ({ name, apiKey: REDACTED })),
     openid,
+  }
+}
+
+function redactedConsole({ listen, publicUrl, tokens, origins }: Console): Record<string, unknown> {
+  return {
+    listen: formatHttpAddress(listen),
+    ...(publicUrl !== undefined && { publicUrl }),
+    tokens: tokens.map(({ name, rights }) => ({ name, rights, token: REDACTED })),
+    origins,
   }
 }
 

@@ -27,6 +27,11 @@ export function parseIssueAddress(text: string): Address | Fault {
   return parseHttp(text, 8088) ?? new Fault('issue-address', { given: text })
 }
 
+/** Reads where the console is served, `http://127.0.0.1:9642`. */
+export function parseConsoleAddress(text: string): Address | Fault {
+  return parseHttp(text, 9642) ?? new Fault('console-address', { given: text })
+}
+
 function parseHttp(text: string, defaultPort: number): Address | Fault | undefined {
   const match = /^http:\/\/([^/]*)\/?$/.exec(text.trim())
   return match ? parseHostPort(match[1]!, defaultPort) : undefined

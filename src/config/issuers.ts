@@ -145,6 +145,15 @@ function readBackends({ backends }: WrittenHomeserver, path: Path, place: Place,
   return found
 }
 
+/** Reads a secret that stands in the configuration or in a file, and checks that nobody can guess it. */
+export function readSecretOrFile(
+  { value, file }: { readonly value: string | undefined; readonly file: string | undefined },
+  place: Place,
+): string | Fault {
+  const found = value ?? fromFile(file!, place)
+  return found instanceof Fault ? found : (secretFault(found) ?? found)
+}
+
 function fromFile(written: string, place: Place): string | Fault {
   const file = expandPath(written, place.folder, place.env)
   if (file instanceof Fault) return file

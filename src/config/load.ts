@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { address, parseIp } from '../base/address.ts'
 import { checkTls } from './certificate.ts'
 import { checkTogether } from './check.ts'
+import { readConsole, readControl } from './control.ts'
 import { explain } from './explain.ts'
 import { Fault } from './fault.ts'
 import { type Env, expandPath, findConfig, findState, isWorldReadable, quoted, readNamed } from './find.ts'
@@ -82,6 +83,8 @@ export function load(options: LoadOptions = {}): Loaded {
     ...(written.alternate && { alternate: readAlternate(written.alternate) }),
     ...(written.issue && { issue: written.issue }),
     metrics: readMetrics(written.metrics),
+    control: readControl(written.control, place, report),
+    console: readConsole(written.console, place, report),
     workers: written.workers,
     udp: written.udp,
     log: written.log,
@@ -193,9 +196,21 @@ function everywhere(withTls: boolean): Listener[] {
   return [...at('udp', 3478), ...at('tcp', 3478), ...(withTls ? at('tls', 5349) : [])]
 }
 
-function readLimits({ bitrate, bitratePerUser, ...counts }: Written['limits']): Limits {
+function readLimits({
+  bitrate,
+  bitratePerUser,
+  allocationsPerUserPerMinute,
+  peersPerUserPerMinute,
+  unverifiedAnswersPerNetwork,
+  unverifiedAnswers,
+  ...counts
+}: Written['limits']): Limits {
   return {
     ...counts,
+    ...(allocationsPerUserPerMinute !== 'unlimited' && { allocationsPerUserPerMinute }),
+    ...(peersPerUserPerMinute !== 'unlimited' && { peersPerUserPerMinute }),
+    ...(unverifiedAnswersPerNetwork !== 'unlimited' && { unverifiedAnswersPerNetwork }),
+    ...(unverifiedAnswers !== 'unlimited' && { unverifiedAnswers }),
     ...(Number.isFinite(bitratePerUser) && { bytesPerSecondPerUser: bitratePerUser }),
     ...(Number.isFinite(bitrate) && { bytesPerSecond: bitrate }),
   }
@@ -218,9 +233,12 @@ function readMetrics(written: Written['metrics']): Settings['metrics'] {
 }
 
 /** Everybody on the machine could make credentials from a file that holds secrets and is open to all. */
-function checkFileMode(file: string, { homeservers, users }: Written, report: Report): void {
+function checkFileMode(file: string, { homeservers, users, console }: Written, report: Report): void {
   const holdsSecrets =
     users.length > 0 ||
+    (typeof console === 'object' &&
+      'tokens' in console &&
+      console.tokens.some(({ token }) => token !== undefined)) ||
     homeservers.some(
       ({ secrets, backends }) =>
         secrets?.some(secret => typeof secret === 'string' || secret.value !== undefined) ||

@@ -77,6 +77,7 @@ export const DE: Readonly<Record<MessageKey, readonly [what: string, mend: strin
     'erwartet wird eine Bitrate, nicht {found}',
     'sie mit Einheit in doppelten Anführungszeichen schreiben, etwa "2 Mbit/s", oder "unlimited"',
   ],
+  'want-bound': ['erwartet wird eine Zahl, nicht {found}', 'eine ganze Zahl ab 1 schreiben, oder "unlimited"'],
   'want-secret': [
     'erwartet wird ein Geheimnis, nicht {found}',
     'einen Text in doppelten Anführungszeichen schreiben, oder { "file": "/pfad" }',
@@ -185,6 +186,43 @@ export const DE: Readonly<Record<MessageKey, readonly [what: string, mend: strin
   'metrics-open': [
     'die Metriken unter {given} kann lesen, wer diese Adresse erreicht',
     '127.0.0.1 nehmen, oder sie mit einer Firewall schützen',
+  ],
+  'want-control': [
+    'erwartet wird ein Pfad, "auto" oder false, nicht {found}',
+    '"auto" schreiben, einen Pfad wie "/run/taciturn/control.sock", oder false',
+  ],
+  'want-console': [
+    'erwartet wird eine Adresse, ein Abschnitt oder false, nicht {found}',
+    '"http://127.0.0.1:9642" schreiben, oder false',
+  ],
+  'console-address': [
+    '"{given}" ist keine Adresse für die Konsole',
+    'http://, eine IP-Adresse und einen Port schreiben, etwa "http://127.0.0.1:9642"; TLS kommt vom Reverse Proxy',
+  ],
+  'public-url': [
+    'unter "{given}" kann kein Browser die Konsole öffnen',
+    'http:// oder https:// und einen Namen schreiben, ohne Pfad, etwa "https://turn.example.org"',
+  ],
+  'console-overlap': ['dort lauscht schon {other}', 'einen anderen Port wählen, etwa 9642'],
+  'console-open': [
+    'die Konsole unter {given} könnte benutzen, wer diese Adresse erreicht',
+    '"tokens" angeben, oder 127.0.0.1 nehmen und `taciturn console`',
+  ],
+  'console-plain': [
+    'Tokens für die Konsole gehen unverschlüsselt über das Netz an {given}',
+    '127.0.0.1 hinter einem Reverse Proxy mit TLS nehmen und "publicUrl" setzen',
+  ],
+  'token-one-of': [
+    'ein Token steht entweder hier oder in einer Datei',
+    'genau eines von "token" und "tokenFile" schreiben',
+  ],
+  'token-twice': [
+    'zwei Tokens heißen "{given}"',
+    'jedem Token einen eigenen Namen geben; das Zugriffsprotokoll nennt ihn',
+  ],
+  'token-shared': [
+    'ein anderes Token hat denselben Wert, also sind sie nicht zu unterscheiden',
+    'allen ein eigenes Token geben; `openssl rand -hex 32` erzeugt eines',
   ],
   'relay-address': [
     '"{given}" ist keine Adresse, von der aus vermittelt werden kann',

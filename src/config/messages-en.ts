@@ -53,6 +53,7 @@ export const EN = {
     'a bit rate is expected, not {found}',
     'write it with a unit in double quotes, such as "2 Mbit/s", or "unlimited"',
   ],
+  'want-bound': ['a number is expected, not {found}', 'write a whole number of 1 or more, or "unlimited"'],
   'want-secret': [
     'a secret is expected, not {found}',
     'write a text in double quotes, or { "file": "/path" }',
@@ -143,6 +144,40 @@ export const EN = {
   'metrics-open': [
     'the metrics page at {given} can be read by whoever reaches that address',
     'use 127.0.0.1, or let a firewall guard it',
+  ],
+  'want-control': [
+    'a path, "auto" or false is expected, not {found}',
+    'write "auto", a path such as "/run/taciturn/control.sock", or false',
+  ],
+  'want-console': [
+    'an address, a section or false is expected, not {found}',
+    'write "http://127.0.0.1:9642", or false',
+  ],
+  'console-address': [
+    '"{given}" is not an address for the console',
+    'write http://, an IP address and a port, such as "http://127.0.0.1:9642"; a reverse proxy adds TLS',
+  ],
+  'public-url': [
+    '"{given}" is not what a browser could open the console by',
+    'write http:// or https:// and a name, without a path, such as "https://turn.example.org"',
+  ],
+  'console-overlap': ['{other} listens there already', 'choose another port, such as 9642'],
+  'console-open': [
+    'the console at {given} could be used by whoever reaches that address',
+    'add "tokens", or use 127.0.0.1 and `taciturn console`',
+  ],
+  'console-plain': [
+    'tokens for the console cross the network to {given} unencrypted',
+    'use 127.0.0.1 behind a reverse proxy with TLS, and set "publicUrl"',
+  ],
+  'token-one-of': ['a token is either given or in a file', 'write exactly one of "token" and "tokenFile"'],
+  'token-twice': [
+    'two tokens are called "{given}"',
+    'give each token a name of its own; the access log says who did what by it',
+  ],
+  'token-shared': [
+    'another token has the same value, so they cannot be told apart',
+    'give everybody a token of their own; `openssl rand -hex 32` makes one',
   ],
   'relay-address': [
     '"{given}" is not an address to relay from',

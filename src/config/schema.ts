@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { parseDenied, parsePeers } from './cidr.ts'
 import { type DurationBounds, parseDuration } from './duration.ts'
 import { Fault } from './fault.ts'
-import { parseAlternate, parseHttpAddress, parseIssueAddress } from './host-port.ts'
+import { parseAlternate, parseConsoleAddress, parseHttpAddress, parseIssueAddress } from './host-port.ts'
 import {
   parseHomeserverUrl,
   parseHost,
@@ -13,6 +13,7 @@ import {
 import { parseListener } from './listener.ts'
 import type { MessageKey } from './messages.ts'
 import { parsePorts } from './port-range.ts'
+import { parsePublicUrl } from './public-url.ts'
 import { parseRate } from './rate.ts'
 import { parseRelayAddress } from './relay-address.ts'
 import { parseHomeserverName, parseRealm, parseTurnUri, parseUserName } from './text.ts'
@@ -53,6 +54,9 @@ const peers = <T>(parse: (text: string) => T | Fault, examples: string[]) =>
   z.array(text(parse, { examples }, 'want-text'))
 
 const count = (min: number, max: number) => z.int().min(min).max(max)
+
+const bound = (max: number) =>
+  z.union([z.literal('unlimited'), count(1, max)], { error: () => 'want-bound' })
 
 const path = () => z.string().min(1)
 
@@ -246,6 +250,20 @@ export const schema = z.strictObject({
         .default(400)
         .describe('Allocations from one client address: an IPv4 address, or an IPv6 /64.'),
       allocations: count(1, 1_000_000).default(16_384).describe('Allocations in all.'),
+      allocationsPerUserPerMinute: bound(1_000_000)
+        .default(600)
+        .describe('Allocations that one user may open in a minute, or "unlimited".'),
+      peersPerUserPerMinute: bound(100_000)
+        .default(600)
+        .describe('Different peers that one user may try in a minute, or "unlimited". Stops scans.'),
+      unverifiedAnswersPerNetwork: bound(10_000)
+        .default(100)
+        .describe(
+          'Answers a second to requests without proof from one network (/24, /56), or "unlimited". Ten seconds of it at once; half of it for one address.',
+        ),
+      unverifiedAnswers: bound(1_000_000)
+        .default(10_000)
+        .describe('Answers a second to requests without proof in all, or "unlimited".'),
       bitratePerUser: rate()
         .prefault('unlimited')
         .describe('Payload of one user, both directions. More is dropped.'),
@@ -273,6 +291,10 @@ export const schema = z.strictObject({
         .describe(
           'Refuses an expired credential on refreshes too. This cuts calls longer than the credential lives.',
         ),
+      backOff: z
+        .boolean()
+        .default(true)
+        .describe('Tries repeated wrong passwords for one name from one address ever more slowly.'),
       maxLifetime: z
         .union([z.literal('unlimited'), duration({ min: 60, max: 3650 * DAY }, ['unlimited', '24h', '7d'])], {
           error: () => 'want-duration',
@@ -382,6 +404,52 @@ export const schema = z.strictObject({
     )
     .prefault('http://127.0.0.1:9641')
     .describe('Where /metrics, /healthz and /readyz are served; false for nowhere.'),
+  control: z
+    .union([z.literal(false), path()], { error: () => 'want-control' })
+    .default('auto')
+    .describe(
+      'The Unix socket of `taciturn status` and the other commands for a running relay. "auto": control.sock in $RUNTIME_DIRECTORY or the state folder; false for none.',
+    ),
+  console: z
+    .union(
+      [
+        z.literal(false),
+        text(parseConsoleAddress, { examples: ['http://127.0.0.1:9642'] }, 'want-console'),
+        z.strictObject({
+          listen: text(parseConsoleAddress, { examples: ['http://127.0.0.1:9642'] }, 'want-text')
+            .prefault('http://127.0.0.1:9642')
+            .describe('Where console, API and test page are served. Other than loopback only with tokens.'),
+          publicUrl: text(parsePublicUrl, { examples: ['https://turn.example.org'] }, 'want-text')
+            .exactOptional()
+            .describe('How people reach it, where a reverse proxy with TLS stands in front.'),
+          tokens: z
+            .array(
+              z.strictObject({
+                name: text(parseHomeserverName, { examples: ['alice'] }, 'want-text').describe(
+                  'Who has the token; the access log says so.',
+                ),
+                rights: z
+                  .enum(['read', 'act'])
+                  .default('read')
+                  .describe('read: look. act: also disconnect, drain, reload, and see names.'),
+                token: z.string().exactOptional().describe('The token, 16 characters or more.'),
+                tokenFile: path().exactOptional().describe('A file that holds the token.'),
+              }),
+            )
+            .default([])
+            .describe('Who may use it for good. `taciturn console` makes links that end by themselves.'),
+          origins: z
+            .array(text(parseOrigin, { examples: ['https://admin.example.org'] }, 'want-text'))
+            .default([])
+            .describe('Further origins under which it may be used.'),
+        }),
+      ],
+      { error: () => 'want-console' },
+    )
+    .exactOptional()
+    .describe(
+      'Where the console, its API and the test page are served. Default: http://127.0.0.1:9642; false for nowhere.',
+    ),
   workers: z
     .union([z.literal('auto'), count(1, 64)], { error: () => 'want-workers' })
     .default('auto')

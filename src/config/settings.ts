@@ -29,6 +29,8 @@ export interface Settings {
     /** How long after its expiry a credential still opens an allocation, for clocks that differ. */
     readonly grace: Seconds
     readonly strictExpiry: boolean
+    /** Repeated wrong passwords are tried ever more slowly. */
+    readonly backOff: boolean
     /** Most that an expiry may lie in the future; absent: any. */
     readonly maxLifetime?: Seconds
   }
@@ -43,6 +45,9 @@ export interface Settings {
   readonly alternate?: { readonly addresses: readonly Address[]; readonly domain?: string }
   readonly issue?: Issue
   readonly metrics: false | { readonly listen: Address; readonly coturnNames: boolean }
+  /** The control socket. `lenient`: nobody chose it, so one that cannot be had is no reason not to start. */
+  readonly control: false | { readonly path: string; readonly lenient: boolean }
+  readonly console: false | Console
   readonly workers: 'auto' | number
   readonly udp: 'auto' | 'native' | 'dgram'
   readonly log: {
@@ -58,6 +63,25 @@ export interface Settings {
 export interface Listener {
   readonly transport: 'udp' | 'tcp' | 'tls'
   readonly address: Address
+}
+
+/** Where console and API are served over HTTP, and to whom. */
+export interface Console {
+  readonly listen: Address
+  /** Nobody chose it, so an address that is taken is no reason not to start. */
+  readonly lenient: boolean
+  /** The origin that people reach it by, where a reverse proxy stands in front. */
+  readonly publicUrl?: string
+  readonly tokens: readonly ConsoleToken[]
+  /** Further origins whose pages may use it. */
+  readonly origins: readonly string[]
+}
+
+export interface ConsoleToken {
+  readonly name: string
+  /** `read` looks, `act` disconnects, drains, reloads and sees names. */
+  readonly rights: 'read' | 'act'
+  readonly token: string
 }
 
 /** Paths of PEM files. */
@@ -140,6 +164,14 @@ export interface Limits {
   readonly allocationsPerUser: number
   readonly allocationsPerAddress: number
   readonly allocations: number
+  /** Allocations that one user may open in a minute; absent: any number. */
+  readonly allocationsPerUserPerMinute?: number
+  /** Different peers that one user may try in a minute; absent: any number. */
+  readonly peersPerUserPerMinute?: number
+  /** Answers a second to what has proved nothing, for each /24 or /56; absent: any number. */
+  readonly unverifiedAnswersPerNetwork?: number
+  /** The same, in all; absent: any number. */
+  readonly unverifiedAnswers?: number
   /** Payload octets a second, both directions together; absent: no limit. */
   readonly bytesPerSecondPerUser?: number
   readonly bytesPerSecond?: number

@@ -26,6 +26,7 @@ export interface HomeserverView {
   readonly limit?: number
   readonly opened: number
   readonly issued: number
+  /** Of allocations that have ended and of those that live. */
   readonly bytesToPeer: number
   readonly bytesToClient: number
 }
@@ -101,13 +102,61 @@ export interface History {
 
 export interface HistoryPoint {
   readonly at: number
+  /** At the end of the step. */
   readonly allocations: number
-  /** Octets a second, averaged over the step. */
+  /** These and all below are a second, averaged over the step. */
   readonly bytesToPeer: number
   readonly bytesToClient: number
+  /** Both directions. */
   readonly packets: number
   readonly dropped: number
   readonly rejected: number
+}
+
+/** `GET /api/v1/sessions`: the busiest first. */
+export interface SessionList {
+  readonly sessions: readonly SessionView[]
+  /** Sessions that were asked for and are not in the list. */
+  readonly more: number
+}
+
+/** `GET /api/v1/history`. */
+export interface HistoryView {
+  /** Ten minutes by the second. */
+  readonly recent: History
+  /** A day by the minute. */
+  readonly day: History
+}
+
+/** `POST /api/v1/names`: who is behind pseudonyms and sessions. Those who have gone are not in it. */
+export interface Names {
+  /** Names by pseudonym. */
+  readonly users: Readonly<Record<string, string>>
+  /** By id of the session. `client` is address and port that the client talks to us from. */
+  readonly sessions: Readonly<Record<string, { readonly user: string; readonly client: string }>>
+}
+
+/** `POST /api/v1/reload`. */
+export interface Reloaded {
+  /** False: the file is broken, and the configuration in use stays. */
+  readonly ok: boolean
+  readonly problems: readonly string[]
+  readonly warnings: readonly string[]
+  /** Keys that have changed and need a restart. */
+  readonly restart: readonly string[]
+}
+
+/** `POST /api/v1/links`. */
+export interface Link {
+  readonly url: string
+  readonly expires: number
+}
+
+/** Every answer of the API that is no success. */
+export interface ApiError {
+  readonly error: string
+  /** What mends it. */
+  readonly hint: string
 }
 
 /** A line of the access log: who looked at personal data or did something, and when. */

@@ -66,6 +66,8 @@ export interface Allocation {
   readonly routes: Map<number | string, RouteEntry>
   /** How often a permission was installed for an IP address that had none. */
   peers: number
+  /** Datagrams that the core dropped for its token buckets; forwarders count their own. */
+  dropped: number
   /** What the core carried itself; forwarders count their own. */
   readonly traffic: Traffic
 }

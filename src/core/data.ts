@@ -54,8 +54,10 @@ export function toPeer(
     const stopped = stopScan(context, allocation, [peer], now)
     if (stopped) return [...drop(context, Counter.dropScan), ...stopped]
   }
-  if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length, now))
+  if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length, now)) {
+    allocation.dropped++
     return drop(context, Counter.dropRate)
+  }
 
   counters.toPeer(viaNumber(allocation.client.via), payload.length)
   allocation.traffic.toPeer.packets++
@@ -109,8 +111,10 @@ function toClient(context: Context, relayed: Relayed, from: Address, payload: Bu
   if (!channel && ((payload.length + 3) & ~3) + overhead > LARGEST_INDICATION) {
     return drop(context, Counter.dropTooLong)
   }
-  if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length, now))
+  if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length, now)) {
+    allocation.dropped++
     return drop(context, Counter.dropRate)
+  }
 
   counters.toClient(viaNumber(allocation.client.via), payload.length)
   allocation.traffic.toClient.packets++

@@ -8,4 +8,6 @@ export interface Forwarder {
   /** Stops, and returns the final counts. */
   remove(route: RouteId): Traffic
   read(route: RouteId): Readonly<Traffic>
+  /** Datagrams of this route that its token buckets have dropped. */
+  dropped(route: RouteId): number
 }

@@ -168,6 +168,7 @@ function admit(tables: Tables, route: number, octets: number, now: Time): boolea
   const meters = tables.rows.meters(route)
   if (octets === 0 || meters.length === 0 || tables.meters.take(meters, octets, now)) return true
   tables.counters.add(DROP_RATE)
+  tables.rows.countDropped(route)
   return false
 }
 

@@ -26,6 +26,8 @@ const PEER = 16
 const CLIENT = PEER + RECORD_WORDS
 /** Where the peer is: its address, unless that has to be reached by another way. See `wayAt`. */
 const WAY = CLIENT + RECORD_WORDS
+/** Datagrams that token buckets have dropped; the last word of the row. */
+const DROPPED = WAY + RECORD_WORDS
 
 /** What LOCAL holds where the peer is no allocation of this shard. */
 const ELSEWHERE = -1
@@ -97,6 +99,14 @@ export class RouteRows {
     const doubles = this.#doubles
     doubles[at + TO_CLIENT_PACKETS] = doubles[at + TO_CLIENT_PACKETS]! + 1
     doubles[at + TO_CLIENT_BYTES] = doubles[at + TO_CLIENT_BYTES]! + bytes
+  }
+
+  dropped(row: number): number {
+    return this.words[row * ROW + DROPPED]! >>> 0
+  }
+
+  countDropped(row: number): void {
+    this.words[row * ROW + DROPPED] = this.words[row * ROW + DROPPED]! + 1
   }
 
   expired(row: number, now: Time): boolean {

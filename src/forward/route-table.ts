@@ -71,6 +71,11 @@ export class RouteTable implements Forwarder {
     return rows.has(route) ? rows.traffic(route) : noTraffic()
   }
 
+  dropped(route: RouteId): number {
+    const { rows } = this.#tables
+    return rows.has(route) ? rows.dropped(route) : 0
+  }
+
   /**
    * Gives every slot of the batch its verdict: SEND and rewritten, PASS and as
    * it was received, or DROP, which only a token bucket says. Returns how many

@@ -31,6 +31,8 @@ export class StreamConnection {
   /** A first frame has begun. */
   greeted = false
   via: 'tcp' | 'tls' = 'tcp'
+  /** Frames that were not sent since the client reads too slowly. */
+  dropped = 0
   #socket: Socket | undefined
   #counters: Counters
   /** Frames that wait for `flush`: full buffers, and the one being filled. */
@@ -71,6 +73,7 @@ export class StreamConnection {
       const answer = isAnswer(bytes, start)
       if (!answer || waiting + padded > MAX_WAITING_ANSWERS) {
         this.#counters.add(Counter.dropSlowStream)
+        this.dropped++
         if (answer) this.raw.destroy()
         return false
       }

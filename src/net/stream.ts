@@ -150,6 +150,11 @@ export class StreamTransport implements Transport {
     }
   }
 
+  /** Frames that a client did not get since it reads too slowly. */
+  dropped(socket: SocketId): number {
+    return this.#byId[socket]?.dropped ?? 0
+  }
+
   /** Connections that are open. */
   get open(): number {
     return this.#connections.size

@@ -1,5 +1,6 @@
 import type { SecureContextOptions } from 'node:tls'
 import type { CounterReader } from '../base/counters.ts'
+import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Gauges } from './gauges.ts'
 import type { Listen } from './listeners.ts'
@@ -28,6 +29,10 @@ export interface Crew {
   tick(): void
   drain(): void
   allocations(): number
+  /** Asks everybody what their allocations have carried; who does not answer in a while is left out. */
+  read(): Promise<readonly Float64Array[]>
+  /** Ends one allocation, by the number that it has among all. */
+  revoke(allocation: AllocationId): void
   /** Ends every allocation; each is told as closed with the reason `stopped`, before `closed` at the latest. */
   closeAllocations(): void
   /** Closes every socket. Again is no harm. */

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Log } from '../admin/log.ts'
 import { formatIp } from '../base/address.ts'
 import type { CounterReader } from '../base/counters.ts'
+import type { AllocationId } from '../base/ids.ts'
 import type { Settings, TlsFiles } from '../config/settings.ts'
 import type { Event, RejectReason } from '../core/event.ts'
 import type { InheritedSocket } from '../net/inherited-sockets.ts'
@@ -172,6 +173,16 @@ export class Engine {
 
   allocations(): number {
     return this.#crew.allocations()
+  }
+
+  /** What all allocations have carried so far; see `readings.ts`. */
+  read(): Promise<readonly Float64Array[]> {
+    return this.#crew.read()
+  }
+
+  /** Ends one allocation, by its number. */
+  revoke(allocation: AllocationId): void {
+    this.#crew.revoke(allocation)
   }
 
   /** Ends every allocation; each is told as closed with the reason `stopped`, before `closed` at the latest. */

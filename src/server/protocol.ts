@@ -28,6 +28,9 @@ export type ToWorker =
     }
   | { readonly kind: 'certificate'; readonly options: SecureContextOptions }
   | { readonly kind: 'drain' }
+  /** Wants what its allocations have carried. */
+  | { readonly kind: 'read' }
+  | { readonly kind: 'revoke'; readonly allocation: AllocationId }
   | { readonly kind: 'stop' }
 
 export type FromWorker =
@@ -37,6 +40,8 @@ export type FromWorker =
   | { readonly kind: 'released'; readonly allocation: AllocationId }
   | { readonly kind: 'unreserved'; readonly owner: Owner; readonly client: Ask['client'] }
   | { readonly kind: 'told'; readonly event: Event }
+  /** What the allocations have carried; see `readings.ts`. */
+  | { readonly kind: 'readings'; readonly values: Float64Array }
   /** As many more requests were rejected as the ones told of. */
   | { readonly kind: 'rejected'; readonly why: RejectReason; readonly count: number }
   | {

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Address } from '../base/address.ts'
 import type { Settings } from '../config/settings.ts'
 
 /** Keys that sockets, threads and folders were made from. A restart is needed to change them. */
-const FIXED = ['realm', 'listen', 'metrics', 'workers', 'udp', 'state'] as const
+const FIXED = ['realm', 'listen', 'metrics', 'control', 'workers', 'udp', 'state'] as const
 
 /** What of new settings a running relay can take on. */
 export interface Merged {
@@ -23,6 +24,10 @@ export function merge(running: Settings, next: Settings): Merged {
   if ((running.tls === undefined) !== (next.tls === undefined)) restart.push('tls')
   // The same goes for the listener that hands out credentials.
   if (!isDeepStrictEqual(running.issue?.listen, next.issue?.listen)) restart.push('issue.listen')
+  // Who may use the console can change, where it listens cannot.
+  const isConsoleMoved = !isDeepStrictEqual(listenOf(running.console), listenOf(next.console))
+  if (isConsoleMoved) restart.push('console.listen')
+  const console = isConsoleMoved ? running.console : next.console
   const { tls: _, issue: __, ...rest } = next
   const issue = running.issue && { ...(next.issue ?? running.issue), listen: running.issue.listen }
   const tls = running.tls && (next.tls ?? running.tls)
@@ -33,6 +38,8 @@ export function merge(running: Settings, next: Settings): Merged {
     realm: running.realm,
     listen: running.listen,
     metrics: running.metrics,
+    control: running.control,
+    console,
     workers: running.workers,
     udp: running.udp,
     state: running.state,
@@ -40,6 +47,10 @@ export function merge(running: Settings, next: Settings): Merged {
     log: { ...next.log, format: log.format },
   }
   return { settings, restart }
+}
+
+function listenOf(console: Settings['console']): Address | undefined {
+  return console ? console.listen : undefined
 }
 
 /** Milliseconds in which requests to reload become one. */

@@ -4,18 +4,22 @@ import { Journal } from '../admin/journal.ts'
 import type { Log } from '../admin/log.ts'
 import { createMetrics } from '../admin/metrics.ts'
 import { Privacy } from '../admin/privacy.ts'
+import { Pseudonyms } from '../admin/pseudonyms.ts'
 import { Tally } from '../admin/tally.ts'
 import { formatAddress, formatIp } from '../base/address.ts'
 import type { Loaded } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
 import type { Settings } from '../config/settings.ts'
+import type { Reloaded } from '../control/view.ts'
 import { monotonicClock } from '../net/clock.ts'
 import type { InheritedSocket } from '../net/inherited-sockets.ts'
 import type { Bound } from './banner.ts'
+import { ControlPlane } from './control-plane.ts'
 import { Engine } from './engine.ts'
 import { FileWatch } from './file-watch.ts'
 import { CredentialIssuing } from './issuing.ts'
 import type { Health, Manager } from './manager.ts'
+import { Overseer } from './overseer.ts'
 import { notReady, readDescriptors } from './readiness.ts'
 import { merge, Reload } from './reload.ts'
 import type { Signalled } from './signals.ts'
@@ -56,8 +60,14 @@ export class Service implements Signalled {
   readonly #http: Server | undefined
   readonly #issuing: CredentialIssuing
   readonly #manager: Manager | undefined
+  readonly #overseer: Overseer
+  readonly #control: ControlPlane
   #settings: Settings
-  #reloaded = { ok: true, at: Date.now() / 1000 }
+  #reloaded: { readonly ok: boolean; readonly at: number; readonly problems: readonly string[] } = {
+    ok: true,
+    at: Date.now() / 1000,
+    problems: [],
+  }
   #listening = false
   #draining = false
   #ticks = 0
@@ -77,7 +87,8 @@ export class Service implements Signalled {
     this.#version = options.version
     this.#manager = options.manager
     this.#settings = settings
-    this.#privacy = new Privacy(settings.log.privacy)
+    const pseudonyms = new Pseudonyms()
+    this.#privacy = new Privacy(settings.log.privacy, pseudonyms)
     this.#tally.configure(namesOf(settings))
     const journal = new Journal(log, this.#privacy)
     this.#engine = new Engine(settings, {
@@ -85,6 +96,7 @@ export class Service implements Signalled {
       lenient: loaded.defaults.listen,
       heard: event => {
         this.#tally.count(event)
+        this.#overseer.hear(event)
         journal.write(event)
       },
       rejected: (why, count) => {
@@ -94,7 +106,20 @@ export class Service implements Signalled {
       ...(options.spawn && { spawn: options.spawn }),
       ...(options.inherited && { inherited: options.inherited }),
     })
-    this.#reload = new Reload(() => this.#reloadNow())
+    this.#overseer = new Overseer({
+      version: options.version,
+      engine: this.#engine,
+      tally: this.#tally,
+      pseudonyms,
+      settings: () => this.#settings,
+      state: () => this.#state(),
+      notReady: () => this.notReady(),
+      reloaded: () => ({ ...this.#reloaded, at: Math.round(this.#reloaded.at * 1000) }),
+      reload: () => this.#reloadNow(),
+      drain: () => this.drain(),
+    })
+    this.#control = new ControlPlane(settings, this.#overseer, log)
+    this.#reload = new Reload(() => void this.#reloadNow())
     this.#watch = new FileWatch(() => {
       log.info('a secret file has changed')
       this.reload()
@@ -120,7 +145,9 @@ export class Service implements Signalled {
       if (this.#http && this.#settings.metrics) await listen(this.#http, this.#settings.metrics.listen)
       await this.#engine.listen()
       await this.#issuing.listen()
+      await this.#control.listen()
     } catch (error) {
+      this.#control.close()
       this.#issuing.close()
       this.#engine.closeSockets()
       this.#http?.close()
@@ -177,6 +204,7 @@ export class Service implements Signalled {
 
   #tick(): void {
     this.#engine.tick()
+    this.#overseer.tick()
     this.#log.tick()
     this.#stop.tick(monotonicClock.now())
     if (++this.#ticks % RESCAN_EVERY === 0 && !this.#draining) {
@@ -201,32 +229,41 @@ export class Service implements Signalled {
     }
   }
 
-  #reloadNow(): void {
-    if (this.#stop.asked) return
-    this.#manager?.reloading()
-    this.#applyReload()
-    this.#manager?.ready(this.#health().status)
+  #state(): 'starting' | 'serving' | 'draining' | 'stopping' {
+    if (this.#stop.asked) return this.#stop.isPatient ? 'draining' : 'stopping'
+    return this.#listening ? 'serving' : 'starting'
   }
 
-  #applyReload(): void {
+  #reloadNow(): Reloaded {
+    if (this.#stop.asked) return { ok: false, problems: ['the relay is stopping'], warnings: [], restart: [] }
+    this.#manager?.reloading()
+    const reloaded = this.#applyReload()
+    this.#manager?.ready(this.#health().status)
+    return reloaded
+  }
+
+  #applyReload(): Reloaded {
     try {
       const next = this.#load()
       const { settings, restart } = merge(this.#settings, next.settings)
       this.#engine.configure(settings)
       this.#issuing.configure(settings)
+      this.#control.configure(settings)
       this.#settings = settings
       this.#log.configure(settings.log.level)
       this.#privacy.configure(settings.log.privacy)
       this.#tally.configure(namesOf(settings))
       this.#watch.watch(watched(next))
-      this.#reloaded = { ok: true, at: Date.now() / 1000 }
+      this.#reloaded = { ok: true, at: Date.now() / 1000, problems: [] }
       for (const warning of next.warnings) this.#log.warn(warning)
       this.#log.info('configuration reloaded', { file: next.source ?? 'built in' })
       if (restart.length > 0) this.#log.warn('these changes need a restart', { keys: restart })
+      return { ok: true, problems: [], warnings: next.warnings, restart }
     } catch (error) {
-      this.#reloaded = { ...this.#reloaded, ok: false }
       const problems = error instanceof ConfigError ? error.message.split('\n') : [(error as Error).message]
+      this.#reloaded = { ...this.#reloaded, ok: false, problems }
       for (const problem of problems) this.#log.error(`the configuration in use stays: ${problem}`)
+      return { ok: false, problems, warnings: [], restart: [] }
     }
   }
 
@@ -238,6 +275,7 @@ export class Service implements Signalled {
     this.#http?.close()
     this.#http?.closeAllConnections()
     this.#issuing.close()
+    this.#control.close()
     this.#engine.closed(() => {
       this.#log.tick()
       this.#log.info('stopped', { code })

@@ -9,10 +9,13 @@ import type { Event, Owner } from '../core/event.ts'
 import type { Admission, Ask } from './admission.ts'
 import { Holdings } from './holdings.ts'
 import type { OwnerMeters, ToWorker } from './protocol.ts'
+import { renumber } from './readings.ts'
 import { relayLimits } from './relay-config.ts'
 
 /** Token buckets that one claim can need: the user's, the homeserver's, the total. */
 const MOST_BUCKETS = 3
+/** More than any id that a worker gives an allocation. */
+const IDS = 2 ** 31
 
 /**
  * The books that the main thread keeps for all workers: who may have what, who
@@ -26,6 +29,8 @@ export class ShardBook {
   readonly #buckets: Buckets
   readonly #clock: Clock
   readonly #holdings: readonly Holdings[]
+  /** Workers that each place has lost. */
+  readonly #generations: number[]
 
   constructor(
     settings: Settings,
@@ -42,6 +47,7 @@ export class ShardBook {
     this.#clock = parts.clock
     this.#buckets = new Buckets(parts.meters, relayLimits(settings))
     this.#holdings = Array.from({ length: parts.shards }, () => new Holdings())
+    this.#generations = this.#holdings.map(() => 0)
   }
 
   /** Allocations that workers hold or are about to. */
@@ -104,6 +110,7 @@ export class ShardBook {
       if (opened) lost.push(this.told(shard, lostEvent(opened, at as Time)))
     }
     for (const { owner, client } of [...spare]) this.unreserve(shard, owner, client)
+    this.#generations[shard] = this.#generations[shard]! + 1
     return lost
   }
 
@@ -120,8 +127,23 @@ export class ShardBook {
     )
   }
 
+  /** The number that a worker's allocation has among all. The next worker in the place counts anew, and its numbers are others. */
   #number(shard: number, allocation: AllocationId): AllocationId {
-    return (allocation * this.#shards + shard) as AllocationId
+    const own = this.#generations[shard]! * IDS + allocation
+    return (own * this.#shards + shard) as AllocationId
+  }
+
+  /** Whose allocation has this number; undefined where its worker has gone. */
+  locate(number: AllocationId): { readonly shard: number; readonly allocation: AllocationId } | undefined {
+    const shard = number % this.#shards
+    const own = (number - shard) / this.#shards
+    if (Math.floor(own / IDS) !== this.#generations[shard]) return undefined
+    return { shard, allocation: (own % IDS) as AllocationId }
+  }
+
+  /** Puts the numbers among all in the place of a worker's own. */
+  number(shard: number, readings: Float64Array): Float64Array {
+    return renumber(readings, allocation => this.#number(shard, allocation))
   }
 }
 

@@ -1,5 +1,6 @@
 import type { SecureContextOptions } from 'node:tls'
 import { Counters } from '../base/counters.ts'
+import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import { monotonicClock } from '../net/clock.ts'
 import type { Crew } from './crew.ts'
@@ -54,6 +55,14 @@ export class Solo implements Crew {
 
   allocations(): number {
     return this.#station.allocations()
+  }
+
+  async read(): Promise<readonly Float64Array[]> {
+    return [this.#station.read()]
+  }
+
+  revoke(allocation: AllocationId): void {
+    this.#station.revoke(allocation)
   }
 
   closeAllocations(): void {

@@ -36,6 +36,17 @@ export function cannotIssue(at: string, port: number, error: NodeJS.ErrnoExcepti
   return new StartError(`cannot hand out credentials on http://${at}: ${explain(error, 'tcp', port)}${hint}`)
 }
 
+/** Says why there is no control socket. */
+export function cannotControl(path: string, error: Error): StartError {
+  return new StartError(`cannot listen on the control socket ${path}: ${error.message}`)
+}
+
+/** Says why the console cannot be served. */
+export function cannotServeConsole(at: string, port: number, error: NodeJS.ErrnoException): StartError {
+  const hint = error.code === 'EADDRINUSE' ? '; or give `console` another address, or false' : ''
+  return new StartError(`cannot serve the console on http://${at}: ${explain(error, 'tcp', port)}${hint}`)
+}
+
 function explain(error: NodeJS.ErrnoException, transport: Listener['transport'], port: number): string {
   switch (error.code) {
     case 'EADDRINUSE': {

@@ -1,6 +1,7 @@
 import type { SecureContextOptions } from 'node:tls'
 import { type Address, address } from '../base/address.ts'
 import { Counter, type Counters } from '../base/counters.ts'
+import type { AllocationId } from '../base/ids.ts'
 import { Meters } from '../base/meters.ts'
 import type { Clock } from '../base/time.ts'
 import { isStream } from '../base/via.ts'
@@ -23,6 +24,7 @@ import type { Gate } from './admission.ts'
 import type { Gauges } from './gauges.ts'
 import { type FaultLog, GuardedInbox } from './guarded-inbox.ts'
 import { endpointsOf } from './listeners.ts'
+import { writeReadings } from './readings.ts'
 import { authenticator, random, relayConfig } from './relay-config.ts'
 import { type OpenedUdp, openUdp } from './udp.ts'
 import { RealWorld } from './world.ts'
@@ -181,6 +183,26 @@ export class Station {
     return count
   }
 
+  /** What every allocation has carried so far; see `readings.ts`. */
+  read(): Float64Array {
+    const open = [...this.#shard.allocations()].filter(({ state }) => state === 'open')
+    return writeReadings(
+      open.map(allocation => ({
+        allocation: allocation.id,
+        expires: Math.max(...allocation.halves.map(half => half.expires)),
+        permissions: allocation.permissions.size,
+        channels: allocation.channels.size,
+        traffic: this.#shard.traffic(allocation),
+        dropped: this.#shard.dropped(allocation) + this.#streams.dropped(allocation.client.socket),
+      })),
+    )
+  }
+
+  /** Ends an allocation because the operator wants it to. */
+  revoke(allocation: AllocationId): void {
+    this.#inbox.guard('revoke', () => this.#shard.revoke(allocation, 'revoked'))
+  }
+
   /** Ends every allocation; each is told as closed with the reason `stopped`. */
   closeAllocations(): void {
     for (const { id } of [...this.#shard.allocations()]) {
@@ -208,7 +230,9 @@ export class Station {
     const settings = this.#settings
     const { listen } = settings
     // Whatever else we serve is nobody's peer either.
-    const pages = [settings.metrics, settings.console, settings.issue].flatMap(page => (page ? [page.listen] : []))
+    const pages = [settings.metrics, settings.console, settings.issue].flatMap(page =>
+      page ? [page.listen] : [],
+    )
     const config = relayConfig(settings, {
       dontFragment: this.#udp.transport.dontFragment,
       own: this.#own,

@@ -32,6 +32,11 @@ export class Stop {
     return this.#until !== undefined
   }
 
+  /** It waits for the last call, however long that lasts. */
+  get isPatient(): boolean {
+    return this.#until === Number.POSITIVE_INFINITY
+  }
+
   /**
    * Begins to stop; with `patience` 0 it is over when this returns. Infinite
    * patience waits for the last call, however long it lasts. A later, shorter

@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { Log } from '../admin/log.ts'
 import { address } from '../base/address.ts'
 import { COUNTERS_LENGTH, type CounterReader, CounterSum, Counters } from '../base/counters.ts'
+import type { AllocationId } from '../base/ids.ts'
 import { SharedMeters } from '../base/shared-meters.ts'
 import type { Listener, Settings } from '../config/settings.ts'
 import { Debts } from '../core/debts.ts'
@@ -177,6 +178,16 @@ export class WorkerCrew implements Crew {
 
   allocations(): number {
     return this.#book.allocations
+  }
+
+  read(): Promise<readonly Float64Array[]> {
+    return Promise.all(this.#places.map(place => place.read()))
+  }
+
+  revoke(number: AllocationId): void {
+    const found = this.#book.locate(number)
+    if (!found) return
+    this.#places[found.shard]?.post({ kind: 'revoke', allocation: found.allocation })
   }
 
   /** Nothing yet: workers end their allocations when they close. */

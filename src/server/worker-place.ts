@@ -8,6 +8,9 @@ import type { ShardBook } from './shard-book.ts'
 import type { Hand, Spawn } from './spawn.ts'
 import { StartError } from './start-error.ts'
 
+/** Milliseconds that a worker may take to say what its allocations carry. */
+const READ_PATIENCE = 500
+
 export interface WorkerPlaceParts {
   readonly log: Log
   readonly memory: SharedMemory
@@ -45,6 +48,9 @@ export class WorkerPlace {
   readonly #backOff = new BackOff()
   #hand: Hand | undefined
   #ready = false
+  /** Who waits for the worker's readings. */
+  #readers: ((values: Float64Array) => void)[] = []
+  #readTimer: NodeJS.Timeout | undefined
   #closing = false
   readonly #heart: Int32Array
   #beat = 0
@@ -82,6 +88,24 @@ export class WorkerPlace {
   /** Nothing, where there is no worker: the next one starts with what it has to know. */
   post(message: ToWorker): void {
     this.#hand?.post([message])
+  }
+
+  /** Asks what the allocations have carried, under their numbers among all; nothing where nobody answers. */
+  read(): Promise<Float64Array> {
+    return new Promise(resolve => {
+      this.#readers.push(resolve)
+      if (!this.#ready) this.#answer(new Float64Array())
+      if (this.#readers.length !== 1) return
+      this.post({ kind: 'read' })
+      this.#readTimer = setTimeout(() => this.#answer(new Float64Array()), READ_PATIENCE)
+    })
+  }
+
+  #answer(values: Float64Array): void {
+    clearTimeout(this.#readTimer)
+    const readers = this.#readers
+    this.#readers = []
+    for (const resolve of readers) resolve(values)
   }
 
   /** Has the worker end its calls and go; nobody takes the place again. */
@@ -156,6 +180,9 @@ export class WorkerPlace {
       case 'told':
         heard(book.told(index, message.event))
         return
+      case 'readings':
+        this.#answer(book.number(index, message.values))
+        return
       case 'rejected':
         rejected(message.why, message.count)
         return
@@ -171,6 +198,7 @@ export class WorkerPlace {
     this.#hand = undefined
     this.#ready = false
     this.#hung = false
+    this.#answer(new Float64Array())
     const lost = book.lose(this.#index, this.#now())
     for (const event of lost) heard(event)
     const { faults } = readGauges(memory.gauges)

@@ -96,6 +96,12 @@ function take(message: ToWorker): void {
     case 'certificate':
       station.setTls(message.options)
       return
+    case 'read':
+      outbox.push({ kind: 'readings', values: station.read() })
+      return
+    case 'revoke':
+      station.revoke(message.allocation)
+      return
     case 'drain':
       station.drain()
       return

@@ -24,6 +24,8 @@ export class Shard implements Inbox {
   readonly #world: World
   /** What routes carried that are gone while their allocation lives. */
   readonly #carried = new Map<AllocationId, Traffic>()
+  /** What those have dropped. */
+  readonly #dropped = new Map<AllocationId, number>()
 
   constructor(relay: Relay, routes: RouteTable | NoTable, openWorld: (inbox: Inbox) => World) {
     this.#relay = relay
@@ -95,6 +97,13 @@ export class Shard implements Inbox {
     return sum
   }
 
+  /** Datagrams of an allocation that its token buckets have dropped so far. */
+  dropped(allocation: Readonly<Allocation>): number {
+    let sum = allocation.dropped + (this.#dropped.get(allocation.id) ?? 0)
+    for (const { route } of allocation.routes.values()) sum += this.#routes.dropped(route.id)
+    return sum
+  }
+
   #take(input: Input): void {
     this.#run(this.#relay.handle(input, this.#world.clock.now()))
   }
@@ -115,6 +124,7 @@ export class Shard implements Inbox {
           this.#routes.add(command.route)
           break
         case 'unroute':
+          this.#settleDropped(command.allocation, this.#routes.dropped(command.route))
           this.#settle(command.allocation, this.#routes.remove(command.route))
           break
         case 'tell':
@@ -131,9 +141,14 @@ export class Shard implements Inbox {
     this.#carried.set(allocation, sum)
   }
 
+  #settleDropped(allocation: AllocationId, dropped: number): void {
+    if (dropped > 0) this.#dropped.set(allocation, (this.#dropped.get(allocation) ?? 0) + dropped)
+  }
+
   /** Adds to the end of an allocation what its routes carried; they are all gone by then. */
   #complete(event: Event): Event {
     if (event.kind !== 'closed') return event
+    this.#dropped.delete(event.allocation)
     const carried = this.#carried.get(event.allocation)
     if (!carried) return event
     this.#carried.delete(event.allocation)

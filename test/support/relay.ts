@@ -116,6 +116,7 @@ function startTaciturn(plan: Plan): Child {
     homeservers: [{ name: 'example.org', secrets: [SECRET] }],
     peers: { deny: ['recommended'], allow: plan.options.loopbackPeers ? ['127.0.0.0/8', '::1/128'] : [] },
     metrics: `http://127.0.0.1:${plan.metricsPort}`,
+    console: false,
     log: { level: 'debug', format: 'json', privacy: 'none' },
     state: plan.folder,
     udp: process.env.TEST_UDP ?? 'auto',

@@ -36,6 +36,8 @@ const BASE = {
   relay: { addresses: ['127.0.0.1'], ports: '49152-65535' },
   homeservers: [{ name: 'example.org', secrets: [SECRET] }],
   metrics: false,
+  control: false,
+  console: false,
   udp: 'dgram',
   state: '/nowhere/taciturn',
 }

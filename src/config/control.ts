@@ -1,0 +1,83 @@
+import { join } from 'node:path'
+import { address, parseIp } from '../base/address.ts'
+import { Fault } from './fault.ts'
+import { type Env, expandPath } from './find.ts'
+import { formatHttpAddress } from './host-port.ts'
+import { type Place, readSecretOrFile } from './issuers.ts'
+import { formatListener, isLoopback, overlap } from './listener.ts'
+import type { Report } from './report.ts'
+import type { Written } from './schema.ts'
+import type { Console, ConsoleToken, Listener, Settings } from './settings.ts'
+
+/** Where the console is served when nobody says otherwise. */
+const CONSOLE_PORT = 9642
+
+/** Where the control socket is: systemd's folder for such things, else the state folder. */
+export function readControl(written: Written['control'], place: Place, report: Report): Settings['control'] {
+  if (written === false) return false
+  if (written === 'auto') return { path: defaultSocket(place.state, place.env), lenient: true }
+  const path = expandPath(written, place.folder, place.env)
+  if (path instanceof Fault) report.fault(['control'], path)
+  return { path: path instanceof Fault ? '' : path, lenient: false }
+}
+
+/** The control socket of a relay that was not told where to have it. */
+export function defaultSocket(state: string, env: Env): string {
+  // systemd gives a list when a unit has several runtime directories.
+  const runtime = env.RUNTIME_DIRECTORY?.split(':')[0]
+  return join(runtime || state, 'control.sock')
+}
+
+export function readConsole(written: Written['console'], place: Place, report: Report): false | Console {
+  if (written === false) return false
+  if (written === undefined) {
+    const listen = address(parseIp('127.0.0.1')!, CONSOLE_PORT)
+    return { listen, lenient: true, tokens: [], origins: [] }
+  }
+  if (!('tokens' in written)) return { listen: written, lenient: false, tokens: [], origins: [] }
+  const { listen, publicUrl, origins } = written
+  return {
+    listen,
+    lenient: false,
+    tokens: readTokens(written.tokens, place, report),
+    origins,
+    ...(publicUrl !== undefined && { publicUrl }),
+  }
+}
+
+type WrittenTokens = Extract<Written['console'], { tokens: unknown }>['tokens']
+
+function readTokens(written: WrittenTokens, place: Place, report: Report): ConsoleToken[] {
+  const tokens: ConsoleToken[] = []
+  for (const [i, { name, rights, token, tokenFile }] of written.entries()) {
+    const at = ['console', 'tokens', i]
+    if ((token === undefined) === (tokenFile === undefined)) {
+      report.error(at, 'token-one-of')
+      continue
+    }
+    const value = readSecretOrFile({ value: token, file: tokenFile }, place)
+    const key = token === undefined ? 'tokenFile' : 'token'
+    if (tokens.some(other => other.name === name))
+      report.error([...at, 'name'], 'token-twice', { given: name })
+    if (value instanceof Fault) report.fault([...at, key], value)
+    else if (tokens.some(other => other.token === value)) report.error([...at, key], 'token-shared')
+    else tokens.push({ name, rights, token: value })
+  }
+  return tokens
+}
+
+/** Checks where the console listens: nobody but this machine may reach one that has no tokens. */
+export function checkConsole({ console, listen, metrics, issue }: Settings, report: Report): void {
+  if (!console || console.lenient) return
+  const page: Listener = { transport: 'tcp', address: console.listen }
+  const taken = listen.find(listener => overlap(listener, page))
+  if (taken) report.error(['console'], 'console-overlap', { other: formatListener(taken) })
+  for (const other of [metrics ? metrics.listen : undefined, issue?.listen]) {
+    if (!other || !overlap({ transport: 'tcp', address: other }, page)) continue
+    report.error(['console'], 'console-overlap', { other: formatHttpAddress(other) })
+  }
+  if (isLoopback(console.listen)) return
+  const given = formatHttpAddress(console.listen)
+  if (console.tokens.length === 0) report.error(['console'], 'console-open', { given })
+  else report.warn(['console'], 'console-plain', { given })
+}

@@ -1,0 +1,71 @@
+import { type Answer, fault, ok, Refused } from './answer.ts'
+import { type Desk, type Endpoint, note } from './call.ts'
+import { ENDPOINTS } from './endpoints.ts'
+import { openApi } from './openapi.ts'
+import { may, type Visitor } from './visitor.ts'
+
+/** A request as the doors hand it in. */
+export interface ApiRequest {
+  readonly method: string
+  /** Below /api/v1. */
+  readonly path: string
+  readonly query: URLSearchParams
+  /** Reads the body, or a `Refused`; not called before the visitor may do what is asked. */
+  body(): Promise<unknown>
+  /** Says who asks, or why nobody is let in. Not called for what does not exist. */
+  visitor(act: string | undefined): Visitor | Answer
+}
+
+interface Match {
+  readonly endpoint: Endpoint
+  readonly params: Readonly<Record<string, string>>
+}
+
+const PATTERNS = ENDPOINTS.map(endpoint => ({ endpoint, pattern: patternOf(endpoint.path) }))
+
+/** Answers one request. Who may not is refused before anything is read of what was sent. */
+export async function answerApi(request: ApiRequest, desk: Desk): Promise<Answer> {
+  if (request.path === '/openapi.json' && (request.method === 'GET' || request.method === 'HEAD')) {
+    return ok(openApi(ENDPOINTS))
+  }
+  const matches = matchesOf(request.path)
+  if (matches.length === 0) return fault(404, 'there is nothing here', 'see GET /api/v1/openapi.json')
+  const method = request.method === 'HEAD' ? 'GET' : request.method
+  const match = matches.find(({ endpoint }) => endpoint.method === method)
+  if (!match) {
+    const allow = matches.map(({ endpoint }) => endpoint.method).join(', ')
+    return fault(405, `${request.method} is not answered here`, `ask with ${allow}`, { allow })
+  }
+  const { endpoint, params } = match
+  const visitor = request.visitor(endpoint.act)
+  if ('status' in visitor) return visitor
+  const refusal = refuse(endpoint, visitor)
+  if (refusal) {
+    if (endpoint.act !== undefined) note(desk, visitor, endpoint.act, 'refused', Object.values(params)[0])
+    return refusal
+  }
+  const body = endpoint.method === 'POST' ? await request.body() : undefined
+  if (body instanceof Refused) return body
+  return endpoint.answer({ visitor, params, query: request.query, body }, desk)
+}
+
+function refuse({ needs }: Endpoint, visitor: Visitor): Answer | undefined {
+  if (needs === 'socket') {
+    if (visitor.from === 'socket') return undefined
+    return fault(403, 'this can be done by the control socket only', 'use the command: taciturn console')
+  }
+  if (may(visitor, needs)) return undefined
+  return fault(403, 'this token may look, and not act', 'use a token with the right "act"')
+}
+
+function matchesOf(path: string): Match[] {
+  return PATTERNS.flatMap(({ endpoint, pattern }) => {
+    const match = pattern.exec(path)
+    return match ? [{ endpoint, params: { ...match.groups } }] : []
+  })
+}
+
+/** Ids and pseudonyms are words; nothing that could be a path stands in one. */
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replaceAll(/\{(\w+)\}/g, '(?<$1>[A-Za-z0-9_-]{1,64})')}$`)
+}

@@ -1,0 +1,67 @@
+import type { z } from 'zod'
+import type { AccessLog } from './access-log.ts'
+import { type Answer, fault } from './answer.ts'
+import type { Control } from './control.ts'
+import type { Tokens } from './tokens.ts'
+import type { AccessEntry } from './view.ts'
+import type { Visitor } from './visitor.ts'
+
+/** One request of the API, after it was let in. */
+export interface Call {
+  readonly visitor: Visitor
+  /** Values of the parts in braces of the path. */
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  readonly body: unknown
+}
+
+/** What the endpoints stand on. */
+export interface Desk {
+  readonly control: Control
+  readonly log: AccessLog
+  readonly tokens: Tokens
+  /** Where the console is reached, without a slash at the end; undefined while it is not served. */
+  url(): string | undefined
+}
+
+/** An endpoint, and all that is said of it. */
+export interface Endpoint {
+  readonly method: 'GET' | 'POST'
+  /** As OpenAPI writes it: `/sessions/{id}`. */
+  readonly path: string
+  /** `socket`: by the control socket only. */
+  readonly needs: 'read' | 'act' | 'socket'
+  /** What the access log calls it. A mere look at figures is no line. */
+  readonly act?: string
+  readonly summary: string
+  readonly query?: Readonly<Record<string, string>>
+  readonly body?: z.ZodType
+  readonly answers: z.ZodType
+  answer(call: Call, desk: Desk): Answer | Promise<Answer>
+}
+
+/** Writes down that somebody did something. False when it could not be written. */
+export function note(
+  desk: Pick<Desk, 'log'>,
+  { who, from }: Visitor,
+  what: string,
+  outcome: AccessEntry['outcome'],
+  on?: string,
+): boolean {
+  return desk.log.write({ who, from, what, ...(on !== undefined && { on }), outcome })
+}
+
+/** Reads a body by its schema, or says what is wrong with it. */
+export function readAs<T extends z.ZodType>(schema: T, body: unknown): z.output<T> | Answer {
+  const result = schema.safeParse(body ?? {})
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const where = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''
+  return fault(400, `the body is not what is expected: ${where}${issue?.message ?? ''}`, HINT)
+}
+
+export function isAnswer(value: unknown): value is Answer {
+  return typeof value === 'object' && value !== null && 'status' in value && 'body' in value
+}
+
+const HINT = 'see docs/control.md, or GET /api/v1/openapi.json'

@@ -1,0 +1,55 @@
+import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+
+/** What Linux takes for the path of a socket, in octets. */
+const LONGEST_PATH = 107
+
+/**
+ * Listens on a Unix socket that its user and its group may open. One that a
+ * dead process has left is replaced. Rejects with a sentence when there is a
+ * live one, or something else in its place.
+ */
+export async function listenAt(server: Server, path: string): Promise<void> {
+  if (Buffer.byteLength(path) > LONGEST_PATH) {
+    throw new Error(`its path has more than ${LONGEST_PATH} octets; name a shorter one in "control"`)
+  }
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  await makeRoom(path)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    // The socket is made in this very call, so that nobody else may open it for a moment.
+    const mask = process.umask(0o117)
+    server.listen({ path }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+    process.umask(mask)
+  })
+  chmodSync(path, 0o660)
+}
+
+async function makeRoom(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (!found) return
+  if (!found.isSocket()) throw new Error('there is a file of this name that is no socket; move it away')
+  if (await answers(path)) {
+    throw new Error('another relay answers there; give each a folder in "state", or a path in "control"')
+  }
+  unlinkSync(path)
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(path)
+    const end = (isAlive: boolean) => {
+      socket.destroy()
+      resolve(isAlive)
+    }
+    socket.once('connect', () => end(true))
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      end(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
+    )
+  })
+}

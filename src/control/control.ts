@@ -1,0 +1,33 @@
+import type { HistoryPoint, HistoryView, Names, Reloaded, SessionView, Status } from './view.ts'
+
+/** A relay at one moment. */
+export interface Look {
+  readonly status: Status
+  /** All of them, the busiest first. */
+  readonly sessions: readonly SessionView[]
+}
+
+/** What an operator can see of a running relay and do to it, by whichever door. The relay's side of the control plane. */
+export interface Control {
+  /**
+   * Rates are those of about one second; where nobody has looked of late, that
+   * second is waited for, or, in a `hurry`, sessions have no rate yet.
+   */
+  look(options?: { readonly hurry?: boolean }): Promise<Look>
+  /** Without the sessions' rates, and so without waiting. */
+  status(): Promise<Status>
+  history(): HistoryView
+  /** The point for the last second. */
+  point(): HistoryPoint
+  /** Ends a session; false when there is none of this id. */
+  disconnect(session: string): boolean
+  /** Ends all sessions of a user, by pseudonym; returns how many. */
+  disconnectUser(user: string): number
+  /** Whose pseudonyms and sessions these are. */
+  reveal(users: readonly string[], sessions: readonly string[]): Names
+  /** Takes no new allocation any more, and ends the process with the last one. */
+  drain(): void
+  reload(): Reloaded
+  /** The settings in force, without secrets. */
+  configuration(): Readonly<Record<string, unknown>>
+}

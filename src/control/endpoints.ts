@@ -1,0 +1,246 @@
+import { z } from 'zod'
+import { fault, ok } from './answer.ts'
+import { type Call, type Desk, type Endpoint, isAnswer, note, readAs } from './call.ts'
+import {
+  accessShape,
+  configurationShape,
+  drainingShape,
+  endedShape,
+  historyShape,
+  linkShape,
+  namesShape,
+  reloadedShape,
+  sessionShape,
+  sessionsShape,
+  statusShape,
+} from './shapes.ts'
+import type { SessionView } from './view.ts'
+
+/** Names that one request may ask for. */
+const MOST_NAMES = 1000
+/** Seconds that a link for the console is good for, at most. */
+const LONGEST_LINK = 86_400
+
+const namesAsked = z.strictObject({
+  users: z.array(z.string().max(128)).max(MOST_NAMES).default([]),
+  sessions: z.array(z.string().max(32)).max(MOST_NAMES).default([]),
+})
+
+const linkAsked = z.strictObject({
+  kind: z.literal('console'),
+  rights: z.enum(['read', 'act']).default('act'),
+  /** Seconds. */
+  ttl: z.int().min(10).max(LONGEST_LINK).default(3600),
+})
+
+/** Everything that the API can be asked, below /api/v1. */
+export const ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: 'GET',
+    path: '/status',
+    needs: 'read',
+    summary: 'The relay as a whole.',
+    answers: statusShape,
+    answer: async (_, { control }) => ok(await control.status()),
+  },
+  {
+    method: 'GET',
+    path: '/sessions',
+    needs: 'read',
+    summary: 'The allocations, the busiest first. May take a second where nobody has looked of late.',
+    query: {
+      homeserver: 'Only those of this homeserver.',
+      user: 'Only those of this user, by pseudonym.',
+      transport: 'Only those whose client came by this transport.',
+      limit: 'At most so many; 500 unless told, 20000 at most.',
+    },
+    answers: sessionsShape,
+    answer: sessions,
+  },
+  {
+    method: 'GET',
+    path: '/sessions/{id}',
+    needs: 'read',
+    summary: 'One allocation.',
+    answers: sessionShape,
+    answer: async ({ params }, { control }) => {
+      const session = (await control.look()).sessions.find(({ id }) => id === params.id)
+      return session ? ok(session) : noSession()
+    },
+  },
+  {
+    method: 'GET',
+    path: '/history',
+    needs: 'read',
+    summary: 'Traffic of the last ten minutes by the second and of the last day by the minute.',
+    answers: historyShape,
+    answer: (_, { control }) => ok(control.history()),
+  },
+  {
+    method: 'GET',
+    path: '/configuration',
+    needs: 'read',
+    summary: 'The settings in force, without secrets.',
+    answers: configurationShape,
+    answer: (_, { control }) => ok(control.configuration()),
+  },
+  {
+    method: 'GET',
+    path: '/access-log',
+    needs: 'read',
+    summary: 'Who looked at personal data or did something, oldest first.',
+    query: { limit: 'The last so many; 100 unless told, 1000 at most.' },
+    answers: accessShape,
+    answer: ({ query }, { log }) => {
+      const limit = numberOf(query, 'limit', 100, 1000)
+      return limit === undefined ? badNumber('limit') : ok({ entries: log.read(limit) })
+    },
+  },
+  {
+    method: 'POST',
+    path: '/sessions/{id}/disconnect',
+    needs: 'act',
+    act: 'disconnect',
+    summary: 'Ends an allocation.',
+    answers: endedShape,
+    answer: ({ visitor, params }, desk) => {
+      const done = desk.control.disconnect(params.id!)
+      note(desk, visitor, 'disconnect', done ? 'done' : 'failed', `session ${params.id}`)
+      return done ? ok({ ended: 1 }) : noSession()
+    },
+  },
+  {
+    method: 'POST',
+    path: '/users/{pseudonym}/disconnect',
+    needs: 'act',
+    act: 'disconnect',
+    summary: 'Ends all allocations of a user.',
+    answers: endedShape,
+    answer: ({ visitor, params }, desk) => {
+      const ended = desk.control.disconnectUser(params.pseudonym!)
+      note(desk, visitor, 'disconnect', ended > 0 ? 'done' : 'failed', `user ${params.pseudonym}`)
+      return ended > 0
+        ? ok({ ended })
+        : fault(
+            404,
+            'no user of this pseudonym has a session',
+            'pseudonyms change every day; see GET /api/v1/sessions',
+          )
+    },
+  },
+  {
+    method: 'POST',
+    path: '/names',
+    needs: 'act',
+    act: 'names',
+    summary: 'Who is behind pseudonyms and sessions; every name is a line of the access log.',
+    body: namesAsked,
+    answers: namesShape,
+    answer: names,
+  },
+  {
+    method: 'POST',
+    path: '/drain',
+    needs: 'act',
+    act: 'drain',
+    summary: 'Takes no new allocation any more, and ends the relay with the last one.',
+    answers: drainingShape,
+    answer: async ({ visitor }, desk) => {
+      const { allocations } = await desk.control.status()
+      note(desk, visitor, 'drain', 'done')
+      // A relay without allocations ends at once, and whoever asked is to hear of it.
+      return { ...ok({ draining: true, allocations: allocations.live }), after: () => desk.control.drain() }
+    },
+  },
+  {
+    method: 'POST',
+    path: '/reload',
+    needs: 'act',
+    act: 'reload',
+    summary: 'Reads the configuration again. A broken one changes nothing, and the answer says why.',
+    answers: reloadedShape,
+    answer: ({ visitor }, desk) => {
+      const reloaded = desk.control.reload()
+      note(desk, visitor, 'reload', reloaded.ok ? 'done' : 'failed')
+      return ok(reloaded)
+    },
+  },
+  {
+    method: 'POST',
+    path: '/links',
+    needs: 'socket',
+    act: 'link',
+    summary: 'Makes a link that lets somebody into the console for a while. By the control socket only.',
+    body: linkAsked,
+    answers: linkShape,
+    answer: link,
+  },
+]
+
+async function sessions({ query }: Call, { control }: Desk) {
+  const limit = numberOf(query, 'limit', 500, 20_000)
+  if (limit === undefined) return badNumber('limit')
+  const wanted = [
+    ['homeserver', query.get('homeserver')],
+    ['user', query.get('user')],
+    ['transport', query.get('transport')],
+  ] as const
+  const isWanted = (session: SessionView) =>
+    wanted.every(([key, value]) => value === null || session[key] === value)
+  const all = (await control.look()).sessions.filter(isWanted)
+  return ok({ sessions: all.slice(0, limit), more: Math.max(0, all.length - limit) })
+}
+
+/** Each name is written down before it is told; what cannot be written down is not told. */
+function names({ visitor, body }: Call, desk: Desk) {
+  const asked = readAs(namesAsked, body)
+  if (isAnswer(asked)) return asked
+  const found = desk.control.reveal(asked.users, asked.sessions)
+  const lines = [
+    ...Object.keys(found.users).map(user => `user ${user}`),
+    ...Object.keys(found.sessions).map(id => `session ${id}`),
+  ]
+  for (const line of lines) {
+    if (!note(desk, visitor, 'names', 'done', line)) {
+      return fault(
+        503,
+        'the access log cannot be written, so names are not shown',
+        "make room in the relay's state folder",
+      )
+    }
+  }
+  return ok(found)
+}
+
+function link({ visitor, body }: Call, desk: Desk) {
+  const asked = readAs(linkAsked, body)
+  if (isAnswer(asked)) return asked
+  const url = desk.url()
+  if (url === undefined) {
+    note(desk, visitor, 'link', 'failed')
+    return fault(
+      409,
+      'the console is not served',
+      'set "console" to an address, and see the log for why it is not',
+    )
+  }
+  const { token, expires } = desk.tokens.link(asked.rights, asked.ttl)
+  note(desk, visitor, 'link', 'done', `console, ${asked.rights}`)
+  // What stands behind # does not leave the browser, so no server writes it down.
+  return ok({ url: `${url}/#token=${token}`, expires })
+}
+
+function numberOf(query: URLSearchParams, key: string, otherwise: number, most: number): number | undefined {
+  const text = query.get(key)
+  if (text === null) return otherwise
+  const value = /^[0-9]{1,6}$/.test(text) ? Number(text) : 0
+  return value >= 1 && value <= most ? value : undefined
+}
+
+function badNumber(key: string) {
+  return fault(400, `${key} is not a number that can be had`, 'write a whole number above 0')
+}
+
+function noSession() {
+  return fault(404, 'there is no such session', 'it may have ended; see GET /api/v1/sessions')
+}

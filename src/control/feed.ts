@@ -1,0 +1,246 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { z } from 'zod'
+import type { Control } from './control.ts'
+import { deltaOf, type Shown, shown } from './delta.ts'
+import { FeedClient } from './feed-client.ts'
+import type { Throttle } from './throttle.ts'
+import type { Tokens } from './tokens.ts'
+import type { FeedMessage } from './view.ts'
+import type { Visitor } from './visitor.ts'
+
+export interface FeedParts {
+  readonly control: Control
+  readonly tokens: Tokens
+  readonly wrong: Throttle
+  /** Writes down that somebody came without a right token. */
+  refused(who: Visitor): void
+  fault(error: unknown): void
+  /** Milliseconds; other ones for tests. */
+  readonly patience?: Partial<Patience>
+}
+
+/** How long is waited for what. */
+interface Patience {
+  /** For the first message. */
+  readonly hello: number
+  /** For a slow reader to catch up. */
+  readonly drain: number
+  readonly tick: number
+}
+
+const PATIENCE: Patience = { hello: 5_000, drain: 15_000, tick: 1_000 }
+const MOST_FEEDS = 32
+/** Those that have not said who they are yet. */
+const MOST_STRANGERS = 32
+/** Deltas that are kept for those who come back. */
+const KEPT = 60
+const LONGEST_MESSAGE = 4096
+
+const helloShape = z.object({
+  type: z.literal('hello'),
+  token: z.string().max(512),
+  epoch: z.string().max(64).optional(),
+  seq: z.int().optional(),
+})
+
+/**
+ * The live feed: one look a second for all who listen, written down once, and
+ * none at all while nobody does. Nobody who listens slowly, or not at all, can
+ * make the relay keep more than a bounded amount for him.
+ */
+export class Feed {
+  readonly #parts: FeedParts
+  readonly #patience: Patience
+  readonly #epoch = randomBytes(9).toString('base64url')
+  readonly #clients = new Set<FeedClient>()
+  readonly #kept: { readonly seq: number; readonly text: string }[] = []
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: LONGEST_MESSAGE,
+    perMessageDeflate: false,
+  })
+  #strangers = 0
+  #seq = 0
+  #shown: Shown | undefined
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<Shown | undefined> | undefined
+
+  constructor(parts: FeedParts) {
+    this.#parts = parts
+    this.#patience = { ...PATIENCE, ...parts.patience }
+  }
+
+  /** Those who are told. */
+  get listeners(): number {
+    return this.#clients.size
+  }
+
+  /** Takes over a connection; false when there are too many, and it is the caller's still. */
+  take(request: IncomingMessage, socket: Duplex, head: Buffer, client: string): boolean {
+    if (this.#strangers >= MOST_STRANGERS || this.#clients.size >= MOST_FEEDS) return false
+    this.#server.handleUpgrade(request, socket, head, ws => this.#greet(ws, client))
+    return true
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    for (const client of this.#clients) client.close(1001, 'the relay is stopping')
+    this.#clients.clear()
+  }
+
+  #greet(ws: WebSocket, client: string): void {
+    this.#strangers++
+    let isStranger = true
+    const known = () => {
+      if (isStranger) this.#strangers--
+      isStranger = false
+      clearTimeout(timer)
+    }
+    const timer = setTimeout(() => ws.terminate(), this.#patience.hello)
+    ws.on('error', () => ws.terminate())
+    ws.once('close', known)
+    ws.once('message', (data, isBinary) => {
+      known()
+      // Whoever has been let in has nothing more to say.
+      ws.once('message', () => ws.close(1008, 'nothing more is taken'))
+      const hello = isBinary ? undefined : parse(data.toString())
+      if (hello) this.#admit(ws, hello, client)
+      else ws.close(1008, 'a hello is expected')
+    })
+  }
+
+  #admit(ws: WebSocket, hello: z.output<typeof helloShape>, client: string): void {
+    const { tokens, wrong, refused, fault } = this.#parts
+    const find = tokens.remember(hello.token)
+    const visitor = find()
+    if (!visitor || this.#clients.size >= MOST_FEEDS) {
+      if (!visitor && wrong.pass(client)) refused({ who: 'nobody', from: 'http', rights: 'read' })
+      const why = visitor ? 'too many consoles are open' : 'this token is not good, or not any more'
+      ws.send(text({ type: 'refused', why }))
+      ws.close(visitor ? 1013 : 4401, why)
+      return
+    }
+    const listener = new FeedClient(ws, find, visitor.rights)
+    this.#clients.add(listener)
+    ws.once('close', () => this.#leave(listener))
+    if (hello.epoch === this.#epoch && hello.seq !== undefined && this.#resume(listener, hello.seq)) return
+    void this.#welcome(listener).catch(fault)
+  }
+
+  /** Goes on where the listener was; false where that is too long ago. */
+  #resume(listener: FeedClient, seq: number): boolean {
+    if (!this.#timer || seq > this.#seq || !this.#shown) return false
+    const missed = this.#kept.filter(delta => delta.seq > seq)
+    if (missed.length !== this.#seq - seq) return false
+    for (const delta of missed) listener.send(delta.text)
+    listener.isCurrent = true
+    return true
+  }
+
+  async #welcome(listener: FeedClient): Promise<void> {
+    if (!this.#timer) {
+      this.#timer = setInterval(() => void this.#tick().catch(this.#parts.fault), this.#patience.tick)
+      // Nobody listened for a while, and what was kept has a gap behind it.
+      this.#kept.length = 0
+      this.#shown = undefined
+    }
+    const now = this.#shown ?? (await this.#look())
+    if (!now || !this.#clients.has(listener)) return
+    this.#snapshot(listener, now)
+  }
+
+  /** Looks once, however many ask. What is seen first is what deltas count from. */
+  #look(): Promise<Shown | undefined> {
+    this.#looking ??= this.#parts.control
+      .look({ hurry: true })
+      .then(look => {
+        this.#shown ??= shown(look)
+        return this.#shown
+      })
+      .finally(() => {
+        this.#looking = undefined
+      })
+    return this.#looking
+  }
+
+  async #tick(): Promise<void> {
+    const { control } = this.#parts
+    if (this.#clients.size === 0 || this.#looking) return
+    const before = this.#shown
+    if (!before) {
+      await this.#look()
+      return
+    }
+    const now = shown(await control.look())
+    // Everybody may have left meanwhile, or a later tick may have been quicker.
+    if (this.#shown !== before || this.#clients.size === 0) return
+    const delta = text(deltaOf(before, now, ++this.#seq, control.point()))
+    this.#shown = now
+    this.#kept.push({ seq: this.#seq, text: delta })
+    if (this.#kept.length > KEPT) this.#kept.shift()
+    for (const client of this.#clients) this.#tell(client, delta, now)
+  }
+
+  #tell(client: FeedClient, delta: string, now: Shown): void {
+    const visitor = client.visitor()
+    if (!visitor) {
+      client.send(text({ type: 'refused', why: 'this token is not good any more' }))
+      client.close(4401, 'the token has ended')
+      return
+    }
+    switch (client.pace(Date.now(), this.#patience.drain)) {
+      case 'gone':
+        client.terminate()
+        return
+      case 'slow':
+        return
+      case 'caught-up':
+        this.#snapshot(client, now)
+        return
+      case 'keeps-up':
+        if (client.isCurrent) client.send(delta)
+    }
+  }
+
+  #snapshot(client: FeedClient, { status, sessions, more }: Shown): void {
+    const history = this.#parts.control.history()
+    const { rights } = client
+    client.isCurrent = true
+    client.send(
+      text({
+        type: 'snapshot',
+        epoch: this.#epoch,
+        seq: this.#seq,
+        rights,
+        status,
+        sessions: [...sessions.values()],
+        more,
+        history,
+      }),
+    )
+  }
+
+  #leave(client: FeedClient): void {
+    this.#clients.delete(client)
+    if (this.#clients.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+}
+
+function parse(message: string): z.output<typeof helloShape> | undefined {
+  try {
+    return helloShape.safeParse(JSON.parse(message)).data
+  } catch {
+    return undefined
+  }
+}
+
+function text(message: FeedMessage): string {
+  return JSON.stringify(message)
+}

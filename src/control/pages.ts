@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { extname, join } from 'node:path'
+import { fault, SECURITY, write } from './answer.ts'
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.ico': 'image/x-icon',
+  '.woff2': 'font/woff2',
+  '.webmanifest': 'application/manifest+json',
+  '.txt': 'text/plain; charset=utf-8',
+}
+const ENTRANCES: Readonly<Record<string, string>> = { '/': 'index.html', '/test': 'test.html' }
+/** One name in one folder: no slash, no leading dot. */
+const NAME = /^\/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+$/
+
+/** Serves the console's files, which are few, small and no secret. */
+export async function servePage(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  folder: string,
+): Promise<void> {
+  const isHead = request.method === 'HEAD'
+  if (request.method !== 'GET' && !isHead) {
+    const answer = fault(405, `${request.method} is not answered here`, 'ask with GET', {
+      allow: 'GET, HEAD',
+    })
+    return write(request, response, answer)
+  }
+  const name = ENTRANCES[path] ?? (NAME.test(path) ? path.slice(1) : undefined)
+  const type = name === undefined ? undefined : TYPES[extname(name)]
+  const plain = name === undefined || type === undefined ? undefined : await read(join(folder, name))
+  if (name === undefined || type === undefined || !plain) {
+    const isMissing = path in ENTRANCES
+    return write(
+      request,
+      response,
+      isMissing
+        ? fault(
+            503,
+            'the console is not part of this build',
+            'run: npm run build, or install a released package',
+          )
+        : fault(404, 'there is nothing here', 'the console is at /, the API at /api/v1'),
+    )
+  }
+  const wantsGzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
+  const packed = wantsGzip ? await read(join(folder, `${name}.gz`)) : undefined
+  const bytes = packed ?? plain
+  const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
+  const headers = {
+    ...SECURITY,
+    'content-type': type,
+    'cache-control': 'no-cache',
+    vary: 'accept-encoding',
+    etag,
+  }
+  if (request.headers['if-none-match'] === etag) {
+    response.writeHead(304, headers).end()
+    return
+  }
+  response.writeHead(200, {
+    ...headers,
+    'content-length': bytes.length,
+    ...(packed && { 'content-encoding': 'gzip' }),
+  })
+  response.end(isHead ? undefined : bytes)
+}
+
+async function read(file: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(file)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,126 @@
+import { formatAddress } from '../base/address.ts'
+import type { AllocationId } from '../base/ids.ts'
+import { noTraffic } from '../base/route.ts'
+import type { SessionView } from '../control/view.ts'
+import { rateOf } from './history.ts'
+import { type Reading, readReadings } from './readings.ts'
+import type { Entry, Roster } from './roster.ts'
+
+/** Milliseconds that a rate is measured over, about. */
+const WINDOW = 900
+/** Beyond this a reading says nothing of the present. */
+const STALE = 3_000
+/** Milliseconds in which several who ask get the same. */
+const FRESH = 200
+
+interface Count {
+  readonly at: number
+  readonly readings: ReadonlyMap<AllocationId, Reading>
+}
+
+export interface CensusParts {
+  readonly roster: Roster
+  /** Asks everybody what their allocations have carried. */
+  read(): Promise<readonly Float64Array[]>
+  /** Milliseconds of a clock that nobody sets. */
+  readonly now: () => number
+  readonly wait: (milliseconds: number) => Promise<void>
+  /** When something was by the calendar, that the relay's own clock has dated. */
+  readonly date: (time: number) => number
+}
+
+/**
+ * Who is here and what they carry, counted when somebody asks. A rate needs
+ * two counts, so the last few are kept for a few seconds.
+ */
+export class Census {
+  readonly #parts: CensusParts
+  #counts: Count[] = []
+  #counting: Promise<Count> | undefined
+
+  constructor(parts: CensusParts) {
+    this.#parts = parts
+  }
+
+  /** All sessions, the busiest first. Waits for a rate to be known, unless in a hurry. */
+  async sessions(hurry: boolean): Promise<SessionView[]> {
+    let now = await this.#count()
+    let before = this.#before(now)
+    if (!before && !hurry && now.readings.size > 0) {
+      await this.#parts.wait(WINDOW)
+      const later = await this.#count()
+      before = this.#before(later) ?? now
+      now = later
+    }
+    return this.#parts.roster
+      .entries()
+      .map(entry => viewOf(entry, now, before, this.#parts.date))
+      .sort((a, b) => busyness(b) - busyness(a) || b.since - a.since)
+  }
+
+  /** The newest count that is old enough to measure a rate from. */
+  #before(now: Count): Count | undefined {
+    return this.#counts.findLast(({ at }) => now.at - at >= WINDOW && now.at - at <= STALE)
+  }
+
+  #count(): Promise<Count> {
+    const last = this.#counts.at(-1)
+    if (last && this.#parts.now() - last.at < FRESH) return Promise.resolve(last)
+    this.#counting ??= this.#parts
+      .read()
+      .then(values => {
+        const readings = values.flatMap(readReadings)
+        const at = this.#parts.now()
+        const count = { at, readings: new Map(readings.map(reading => [reading.allocation, reading])) }
+        this.#counts = [...this.#counts.filter(old => at - old.at <= STALE), count]
+        return count
+      })
+      .finally(() => {
+        this.#counting = undefined
+      })
+    return this.#counting
+  }
+}
+
+const UNREAD: Omit<Reading, 'allocation'> = {
+  expires: 0,
+  permissions: 0,
+  channels: 0,
+  traffic: noTraffic(),
+  dropped: 0,
+}
+
+function viewOf(
+  { opened, user, client }: Entry,
+  now: Count,
+  before: Count | undefined,
+  date: (time: number) => number,
+): SessionView {
+  const { allocation } = opened
+  const then = before?.readings.get(allocation)
+  // A worker that was too busy to answer in time is taken at its last word.
+  const reading = now.readings.get(allocation) ?? then ?? UNREAD
+  const { expires, permissions, channels, traffic, dropped } = reading
+  // Where there is no count from before, it has opened since and had carried nothing then.
+  const elapsed = before ? now.at - before.at : 0
+  return {
+    id: String(allocation),
+    homeserver: opened.owner.tenant,
+    user,
+    client,
+    transport: opened.via,
+    clientFamily: opened.client.family,
+    relayed: opened.relayed.map(formatAddress),
+    since: date(opened.at),
+    expires: date(expires || opened.at),
+    permissions,
+    channels,
+    rate: rateOf(then?.traffic ?? UNREAD.traffic, traffic, elapsed),
+    traffic,
+    dropped,
+  }
+}
+
+function busyness({ rate }: SessionView): number {
+  return rate.toPeer.bytes + rate.toClient.bytes
+}

@@ -1,0 +1,166 @@
+import type { Server } from 'node:http'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Log } from '../admin/log.ts'
+import { type Address, formatAddress, formatIp } from '../base/address.ts'
+import type { Settings } from '../config/settings.ts'
+import { AccessLog } from '../control/access-log.ts'
+import type { Desk } from '../control/call.ts'
+import type { Control } from '../control/control.ts'
+import { listenAt } from '../control/control-socket.ts'
+import { socketDoor, webDoor } from '../control/door.ts'
+import { Feed } from '../control/feed.ts'
+import type { Names } from '../control/origin.ts'
+import { Throttle } from '../control/throttle.ts'
+import { Tokens } from '../control/tokens.ts'
+import { cannotControl, cannotServeConsole } from './start-error.ts'
+
+/** Where the build puts the console. */
+const PAGES = fileURLToPath(new URL('../../dist/console/', import.meta.url))
+/** Wrong tokens of one client in a minute that are answered as such. */
+const WRONG_TOKENS = 10
+const MINUTE = 60_000
+
+/** The control socket, the console and the access log, as the settings want them. */
+export class ControlPlane {
+  readonly #log: Log
+  readonly #desk: Desk
+  readonly #feed: Feed
+  readonly #socket: Server | undefined
+  readonly #web: Server | undefined
+  #settings: Settings
+  #isServed = false
+
+  /** Opens nothing yet. */
+  constructor(settings: Settings, control: Control, log: Log) {
+    this.#settings = settings
+    this.#log = log
+    const fault = (error: unknown) => {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      log.limited(
+        'control-fault',
+        'error',
+        'a fault of the program in the control plane; please report it',
+        () => ({
+          error: text,
+        }),
+      )
+    }
+    const tokens = new Tokens()
+    const file = join(settings.state, 'access.log')
+    const access = new AccessLog({
+      file,
+      written: ({ what, who, from, on, outcome }) => log.info('control', { what, who, from, on, outcome }),
+      broken: error =>
+        log.error('the access log cannot be written; names are not shown until it can', {
+          file,
+          error: error.message,
+        }),
+    })
+    const wrong = new Throttle(WRONG_TOKENS, MINUTE)
+    this.#desk = { control, log: access, tokens, url: () => this.#url() }
+    this.#feed = new Feed({
+      control,
+      tokens,
+      wrong,
+      refused: ({ who, from }) => void access.write({ who, from, what: 'token', outcome: 'refused' }),
+      fault,
+    })
+    this.#socket = settings.control ? socketDoor({ desk: this.#desk, fault }) : undefined
+    this.#web = settings.console
+      ? webDoor({
+          desk: this.#desk,
+          fault,
+          feed: this.#feed,
+          wrong,
+          pages: PAGES,
+          names: () => this.#names(),
+        })
+      : undefined
+    this.configure(settings)
+  }
+
+  /** Opens both doors, or throws a `StartError`; what nobody asked for may fail with a warning. */
+  async listen(): Promise<void> {
+    await this.#listenAtSocket()
+    await this.#listenOnWeb()
+  }
+
+  configure(settings: Settings): void {
+    this.#settings = settings
+    this.#desk.tokens.configure(settings.console ? settings.console.tokens : [])
+  }
+
+  close(): void {
+    this.#feed.close()
+    for (const server of [this.#socket, this.#web]) {
+      server?.close()
+      server?.closeAllConnections()
+    }
+    this.#desk.log.close()
+  }
+
+  async #listenAtSocket(): Promise<void> {
+    const { control } = this.#settings
+    if (!control || !this.#socket) return
+    try {
+      await listenAt(this.#socket, control.path)
+    } catch (error) {
+      const fault = cannotControl(control.path, error as Error)
+      if (!control.lenient) throw fault
+      this.#log.warn(fault.message)
+    }
+  }
+
+  async #listenOnWeb(): Promise<void> {
+    const { console } = this.#settings
+    const web = this.#web
+    if (!console || !web) return
+    try {
+      await new Promise<void>((resolve, reject) => {
+        web.once('error', reject)
+        web.listen({ host: formatIp(console.listen.ip), port: console.listen.port }, () => {
+          web.off('error', reject)
+          resolve()
+        })
+      })
+      this.#isServed = true
+      this.#log.info('console', { at: this.#url() })
+    } catch (error) {
+      const at = formatAddress(console.listen)
+      const fault = cannotServeConsole(at, console.listen.port, error as NodeJS.ErrnoException)
+      if (!console.lenient) throw fault
+      this.#log.warn(fault.message)
+    }
+  }
+
+  /** Where people open the console; undefined while nobody can. */
+  #url(): string | undefined {
+    const { console } = this.#settings
+    if (!console || !this.#isServed) return undefined
+    return console.publicUrl ?? `http://${formatAddress(this.#bound(console.listen))}`
+  }
+
+  /** With the port that was found where any would do; all addresses are also this machine's own. */
+  #bound(listen: Address): Address {
+    const bound = this.#web?.address()
+    const port = typeof bound === 'object' && bound ? bound.port : listen.port
+    const isAny = listen.ip.every(octet => octet === 0)
+    const ip = isAny ? Uint8Array.from(listen.family === 4 ? [127, 0, 0, 1] : IPV6_LOOPBACK) : listen.ip
+    return { ...listen, ip, port }
+  }
+
+  #names(): Names {
+    const { console } = this.#settings
+    if (!console) return { host: '', origins: [] }
+    const { listen, publicUrl, origins } = console
+    const isAny = listen.ip.every(octet => octet === 0)
+    const ip = formatIp(listen.ip)
+    return {
+      host: isAny ? undefined : listen.family === 6 ? `[${ip}]` : ip,
+      origins: publicUrl === undefined ? origins : [publicUrl, ...origins],
+    }
+  }
+}
+
+const IPV6_LOOPBACK = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]

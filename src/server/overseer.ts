@@ -1,0 +1,241 @@
+import type { Pseudonyms } from '../admin/pseudonyms.ts'
+import type { Tally } from '../admin/tally.ts'
+import { formatAddress, formatIp } from '../base/address.ts'
+import { COUNTER_NAMES, type CounterReader } from '../base/counters.ts'
+import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
+import { VIA } from '../base/via.ts'
+import { effective } from '../config/effective.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Control, Look } from '../control/control.ts'
+import type {
+  HistoryPoint,
+  HistoryView,
+  HomeserverView,
+  Names,
+  Reloaded,
+  SessionView,
+  Status,
+} from '../control/view.ts'
+import type { Event } from '../core/event.ts'
+import { monotonicClock, wallTime } from '../net/clock.ts'
+import { Census } from './census.ts'
+import type { Engine } from './engine.ts'
+import { type Counted, PastTraffic } from './history.ts'
+import { readDescriptors } from './readiness.ts'
+import { Roster } from './roster.ts'
+
+/** Milliseconds for which a count of descriptors is good enough: it is a walk through a folder. */
+const DESCRIPTORS_FOR = 5_000
+
+/** What the overseer asks of the service around it. */
+export interface Overseen {
+  readonly version: string
+  readonly engine: Engine
+  readonly tally: Tally
+  readonly pseudonyms: Pseudonyms
+  settings(): Settings
+  state(): Status['state']
+  notReady(): string[]
+  reloaded(): Status['reload']
+  reload(): Reloaded
+  drain(): void
+}
+
+/** What an operator sees of the relay and does to it: put together when somebody asks, and not before. */
+export class Overseer implements Control {
+  readonly #what: Overseen
+  readonly #roster: Roster
+  readonly #census: Census
+  readonly #past: PastTraffic
+  readonly #started = Date.now()
+  #cpu = process.cpuUsage()
+  #cpuAt = performance.now()
+  #share = 0
+  #descriptors: { readonly at: number; readonly found: ReturnType<typeof readDescriptors> } | undefined
+
+  constructor(what: Overseen) {
+    this.#what = what
+    this.#roster = new Roster(what.pseudonyms)
+    this.#past = new PastTraffic(this.#counted())
+    this.#census = new Census({
+      roster: this.#roster,
+      read: () => what.engine.read(),
+      now: () => performance.now(),
+      wait: milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds)),
+      date: time => Math.round(time + wallTime() - monotonicClock.now()),
+    })
+  }
+
+  /** Takes note of what the relay tells. */
+  hear(event: Event): void {
+    this.#roster.hear(event)
+  }
+
+  /** Once a second. */
+  tick(): void {
+    this.#past.tick(this.#counted())
+    const at = performance.now()
+    const { user, system } = process.cpuUsage(this.#cpu)
+    this.#share = (user + system) / 1000 / (at - this.#cpuAt)
+    this.#cpu = process.cpuUsage()
+    this.#cpuAt = at
+  }
+
+  async look({ hurry = false }: { readonly hurry?: boolean } = {}): Promise<Look> {
+    const sessions = await this.#census.sessions(hurry)
+    return { sessions, status: this.#status(sessions) }
+  }
+
+  async status(): Promise<Status> {
+    return this.#status(await this.#census.sessions(true))
+  }
+
+  history(): HistoryView {
+    return this.#past.view()
+  }
+
+  point(): HistoryPoint {
+    return this.#past.point
+  }
+
+  disconnect(session: string): boolean {
+    const entry = this.#roster.find(session)
+    if (entry) this.#what.engine.revoke(entry.opened.allocation)
+    return entry !== undefined
+  }
+
+  disconnectUser(user: string): number {
+    const theirs = user === '' ? [] : this.#roster.entries().filter(entry => entry.user === user)
+    for (const { opened } of theirs) this.#what.engine.revoke(opened.allocation)
+    return theirs.length
+  }
+
+  reveal(users: readonly string[], sessions: readonly string[]): Names {
+    const wanted = new Set(users.filter(user => user !== ''))
+    const found = this.#roster.entries().filter(entry => wanted.has(entry.user))
+    return {
+      users: Object.fromEntries(found.map(({ user, opened }) => [user, opened.owner.user])),
+      sessions: Object.fromEntries(
+        sessions.flatMap(id => {
+          const opened = this.#roster.find(id)?.opened
+          return opened ? [[id, { user: opened.owner.user, client: formatAddress(opened.client) }]] : []
+        }),
+      ),
+    }
+  }
+
+  drain(): void {
+    this.#what.drain()
+  }
+
+  reload(): Reloaded {
+    return this.#what.reload()
+  }
+
+  configuration(): Readonly<Record<string, unknown>> {
+    return effective(this.#what.settings())
+  }
+
+  #status(sessions: readonly SessionView[]): Status {
+    const { version, engine, tally } = this.#what
+    const { counters, relays, workers, missing, admission, certificateExpires } = engine
+    const settings = this.#what.settings()
+    const { traffic } = this.#counted()
+    const descriptors = this.#readDescriptors()
+    return {
+      version,
+      realm: settings.realm,
+      at: Date.now(),
+      started: this.#started,
+      state: this.#what.state(),
+      notReady: this.#what.notReady(),
+      udp: engine.udp,
+      workers: { running: workers - missing, missing },
+      listening: engine.listeners.bound,
+      relays: relays.map(relay => ({ local: formatIp(relay.local), public: formatIp(relay.public) })),
+      allocations: {
+        live: VIA.reduce((sum, via) => sum + tally.live[via], 0),
+        limit: admission.limit,
+        opened: counters.read('allocationOpened'),
+        byTransport: { ...tally.live },
+      },
+      users: admission.users,
+      ports: engine.ports,
+      ...(descriptors && Number.isFinite(descriptors.limit) && { descriptors }),
+      rate: this.#past.rate,
+      traffic: { toPeer: traffic.toPeer, toClient: traffic.toClient },
+      dropped: dropsOf(counters),
+      rejected: { ...tally.rejected },
+      closed: { ...tally.closed },
+      homeservers: homeserversOf(settings, tally, sessions),
+      ...(certificateExpires !== undefined && { certificate: { expires: certificateExpires } }),
+      reload: this.#what.reloaded(),
+      process: { rss: process.memoryUsage.rss(), cpu: Math.round(this.#share * 1000) / 1000 },
+    }
+  }
+
+  #counted(): Counted {
+    const { engine, tally } = this.#what
+    const traffic: Traffic = noTraffic()
+    for (const via of VIA) addTraffic(traffic, engine.counters.traffic(via))
+    return {
+      at: Date.now(),
+      allocations: VIA.reduce((sum, via) => sum + tally.live[via], 0),
+      traffic,
+      dropped: DROPS.reduce((sum, name) => sum + engine.counters.read(name), 0),
+      // How every session begins is no refusal.
+      rejected: Object.entries(tally.rejected).reduce(
+        (sum, [why, count]) => sum + (why === 'first-401' ? 0 : count),
+        0,
+      ),
+    }
+  }
+
+  #readDescriptors(): ReturnType<typeof readDescriptors> {
+    const now = performance.now()
+    if (!this.#descriptors || now - this.#descriptors.at > DESCRIPTORS_FOR) {
+      this.#descriptors = { at: now, found: readDescriptors() }
+    }
+    return this.#descriptors.found
+  }
+}
+
+const DROPS = COUNTER_NAMES.filter(name => name.startsWith('drop'))
+
+/** By reason, those that have happened. */
+function dropsOf(counters: CounterReader): Record<string, number> {
+  return Object.fromEntries(
+    DROPS.flatMap(name => {
+      const count = counters.read(name)
+      return count > 0 ? [[kebab(name.slice('drop'.length)), count]] : []
+    }),
+  )
+}
+
+function kebab(camel: string): string {
+  return camel.replace(/(?!^)[A-Z]/g, '-$&').toLowerCase()
+}
+
+/** The tally has what ended allocations carried; to it comes what those carry that live. */
+function homeserversOf(settings: Settings, tally: Tally, sessions: readonly SessionView[]): HomeserverView[] {
+  const live = new Map<string, Traffic>()
+  for (const { homeserver, traffic } of sessions) {
+    const sum = live.get(homeserver) ?? noTraffic()
+    addTraffic(sum, traffic)
+    live.set(homeserver, sum)
+  }
+  return settings.homeservers.map(({ name, paused, limits }) => {
+    const counted = tally.homeservers.get(name)
+    const now = live.get(name)
+    return {
+      name,
+      paused,
+      allocations: counted?.allocations ?? 0,
+      ...(limits?.allocations !== undefined && { limit: limits.allocations }),
+      opened: counted?.opened ?? 0,
+      issued: counted?.issued ?? 0,
+      bytesToPeer: (counted?.bytesToPeer ?? 0) + (now?.toPeer.bytes ?? 0),
+      bytesToClient: (counted?.bytesToClient ?? 0) + (now?.toClient.bytes ?? 0),
+    }
+  })
+}

@@ -1,0 +1,68 @@
+import type { Pseudonyms } from '../admin/pseudonyms.ts'
+import { formatIp } from '../base/address.ts'
+import type { AllocationId } from '../base/ids.ts'
+import type { Event } from '../core/event.ts'
+
+type Opened = Event & { readonly kind: 'opened' }
+
+/** A session that is open, and how it is called without naming anybody. */
+export interface Entry {
+  readonly opened: Opened
+  /** Pseudonyms of today. */
+  readonly user: string
+  readonly client: string
+}
+
+const DAY = 86_400_000
+
+/**
+ * The allocations that are open, as they were told of. What nobody asks for is
+ * not computed: pseudonyms are made when somebody looks, once a day for each.
+ */
+export class Roster {
+  readonly #pseudonyms: Pseudonyms
+  readonly #now: () => number
+  readonly #open = new Map<AllocationId, Opened>()
+  #entries = new Map<AllocationId, Entry>()
+  #day = 0
+
+  constructor(pseudonyms: Pseudonyms, now: () => number = Date.now) {
+    this.#pseudonyms = pseudonyms
+    this.#now = now
+  }
+
+  hear(event: Event): void {
+    if (event.kind === 'opened') this.#open.set(event.allocation, event)
+    if (event.kind !== 'closed') return
+    this.#open.delete(event.allocation)
+    this.#entries.delete(event.allocation)
+  }
+
+  /** By id of the session; undefined when it is not open. */
+  find(id: string): Entry | undefined {
+    const opened = /^[0-9]{1,16}$/.test(id) ? this.#open.get(Number(id) as AllocationId) : undefined
+    return opened && this.#entry(opened)
+  }
+
+  entries(): Entry[] {
+    return [...this.#open.values()].map(opened => this.#entry(opened))
+  }
+
+  #entry(opened: Opened): Entry {
+    const day = Math.floor(this.#now() / DAY)
+    if (day !== this.#day) {
+      this.#day = day
+      this.#entries = new Map()
+    }
+    const known = this.#entries.get(opened.allocation)
+    if (known) return known
+    const { user } = opened.owner
+    const entry = {
+      opened,
+      user: user === '' ? '' : this.#pseudonyms.of('user', user),
+      client: this.#pseudonyms.of('address', formatIp(opened.client.ip)),
+    }
+    this.#entries.set(opened.allocation, entry)
+    return entry
+  }
+}
