@@ -28,7 +28,11 @@ const EVERYTHING = ['0.0.0.0/0', '::/0']
 /** What any peer may be sent to show that all before it has passed. */
 const FENCE = toAddress(parseIp('93.184.215.14')!, PEER_PORT)
 const FENCE6 = toAddress(parseIp('2606:2800:21f::1')!, PEER_PORT)
-const MANY = { permissionsPerAllocation: 4096, channelsPerAllocation: 4096 }
+const MANY = {
+  permissionsPerAllocation: 4096,
+  channelsPerAllocation: 4096,
+  peersPerUserPerMinute: 'unlimited',
+}
 const ALL = spellings()
 const DENIED = ALL.filter(({ denied }) => denied)
 const ALLOWED = ALL.filter(({ denied }) => !denied)
