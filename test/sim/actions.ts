@@ -299,6 +299,11 @@ export class Stage {
     this.#learn()
   }
 
+  /** The RESERVATION-TOKEN that a client was given last. */
+  get token(): Buffer | undefined {
+    return this.#token
+  }
+
   /** The address a target's number stands for. */
   target(number: number): Address {
     const peer = this.peers[number]

@@ -51,6 +51,10 @@ export const RELAY_IP = { 4: '203.0.113.1', 6: '2001:db8:cafe::1' } as const
 /** Octets of the longest UDP payload. */
 const LONGEST = 65_507
 const BATCH = 16
+/** Lent to one world at a time, as it is used up before `#deliver` returns; a megabyte for each would be slow. */
+const SLAB = createBatch(BATCH, LONGEST)
+// What is not written must not be taken for zero.
+SLAB.bytes.fill(0xee)
 
 /** What a shard may do, on a simulated network in simulated time. */
 export class SimWorld implements World {
@@ -79,7 +83,6 @@ export class SimWorld implements World {
   readonly #roll: Dice
   readonly #options: SimWorldOptions
   readonly #open = new Map<SocketId, Open>()
-  readonly #batch = createBatch(BATCH, LONGEST)
   /** Whose quota a reserved port counts against. */
   readonly #reserved = new Map<SocketId, Owner>()
   /** Sockets that were closed while their batch was under way; what is still in it may name them. */
@@ -247,7 +250,7 @@ export class SimWorld implements World {
   #deliver(): void {
     const most = Math.min(BATCH, this.#options.batching)
     while (this.#waiting.length > 0) {
-      const batch = this.#batch
+      const batch = SLAB
       batch.count = 0
       for (const { socket, from, bytes } of this.#waiting.splice(0, most)) {
         // A socket may have been closed by what came before.

@@ -1,0 +1,7 @@
+import type { Target } from '../target.ts'
+import { config } from './config.ts'
+import { relay, twins } from './relay.ts'
+import { wire } from './wire.ts'
+
+/** Everything that can be fuzzed. */
+export const TARGETS: readonly Target[] = [wire, relay, twins, config]
