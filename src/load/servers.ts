@@ -86,6 +86,11 @@ export function ownRelay({ version, transport, udp, workers }: OwnOptions): Cont
             allocations: PLENTY,
             connections: PLENTY,
             connectionsPerAddress: PLENTY,
+            // All load comes from one address.
+            allocationsPerUserPerMinute: 'unlimited',
+            peersPerUserPerMinute: 'unlimited',
+            unverifiedAnswersPerNetwork: 'unlimited',
+            unverifiedAnswers: 'unlimited',
           },
           metrics: false,
           workers,

@@ -71,6 +71,14 @@ export function relayLimits(settings: Settings): RelayConfig['limits'] {
   return {
     permissionsPerAllocation: limits.permissionsPerAllocation,
     channelsPerAllocation: limits.channelsPerAllocation,
+    backOff: settings.credentials.backOff,
+    ...(limits.peersPerUserPerMinute !== undefined && {
+      peersPerUserPerMinute: limits.peersPerUserPerMinute,
+    }),
+    ...(limits.unverifiedAnswersPerNetwork !== undefined && {
+      unverifiedAnswersPerNetwork: limits.unverifiedAnswersPerNetwork,
+    }),
+    ...(limits.unverifiedAnswers !== undefined && { unverifiedAnswers: limits.unverifiedAnswers }),
     ...(limits.bytesPerSecondPerUser !== undefined && {
       bytesPerSecondPerUser: limits.bytesPerSecondPerUser,
     }),
@@ -107,6 +115,9 @@ export function quotas(settings: Settings): Quotas {
     perAddress: settings.limits.allocationsPerAddress,
     perTenant: homeserverLimits(settings, 'allocations'),
     total: settings.limits.allocations,
+    ...(settings.limits.allocationsPerUserPerMinute !== undefined && {
+      perUserPerMinute: settings.limits.allocationsPerUserPerMinute,
+    }),
   }
 }
 

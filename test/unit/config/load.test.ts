@@ -38,13 +38,17 @@ t.test('a file with a homeserver gets the documented defaults [TURN-GEN-13, TURN
     allocationsPerUser: 200,
     allocationsPerAddress: 400,
     allocations: 16384,
+    allocationsPerUserPerMinute: 600,
+    peersPerUserPerMinute: 600,
+    unverifiedAnswersPerNetwork: 100,
+    unverifiedAnswers: 10_000,
     lifetime: 3600,
     permissionsPerAllocation: 256,
     channelsPerAllocation: 256,
     connections: 4096,
     connectionsPerAddress: 256,
   })
-  t.same(settings.credentials, { grace: 60, strictExpiry: false })
+  t.same(settings.credentials, { grace: 60, strictExpiry: false, backOff: true })
   t.same(settings.peers, { deny: ['recommended'], allow: [], only: [] })
   t.match(settings.metrics, { listen: { port: 9641 }, coturnNames: false })
   t.same(settings.log, { level: 'info', format: 'auto', privacy: 'pseudonym' })
@@ -76,9 +80,10 @@ t.test('every key is read as it is written', async t => {
       "limits": {
         "allocationsPerUser": 1, "allocationsPerAddress": 2, "allocations": 3, "bitratePerUser": "2 Mbit/s",
         "bitrate": "1 Gbit/s", "lifetime": "10m", "permissionsPerAllocation": 4, "channelsPerAllocation": 5,
-        "connections": 6, "connectionsPerAddress": 7,
+        "connections": 6, "connectionsPerAddress": 7, "allocationsPerUserPerMinute": 8, "peersPerUserPerMinute": 9,
+        "unverifiedAnswersPerNetwork": 10, "unverifiedAnswers": "unlimited",
       },
-      "credentials": { "grace": "5m", "strictExpiry": true, "maxLifetime": "7d" },
+      "credentials": { "grace": "5m", "strictExpiry": true, "backOff": false, "maxLifetime": "7d" },
       "protocol": {
         "sha256": false, "software": "relay", "reasonPhrases": true, "mappedAddress": true, "classicStun": true,
         "legacyChannelNumbers": true,
@@ -107,8 +112,16 @@ t.test('every key is read as it is written', async t => {
       },
     ],
     users: [{ name: 'guest' }, { name: 'camera', keys: { md5: '0f'.repeat(16), sha256: '0f'.repeat(32) } }],
-    limits: { bytesPerSecondPerUser: 250_000, bytesPerSecond: 125_000_000, lifetime: 600, connections: 6 },
-    credentials: { grace: 300, strictExpiry: true, maxLifetime: 604_800 },
+    limits: {
+      bytesPerSecondPerUser: 250_000,
+      bytesPerSecond: 125_000_000,
+      lifetime: 600,
+      connections: 6,
+      allocationsPerUserPerMinute: 8,
+      peersPerUserPerMinute: 9,
+      unverifiedAnswersPerNetwork: 10,
+    },
+    credentials: { grace: 300, strictExpiry: true, backOff: false, maxLifetime: 604_800 },
     protocol: { sha256: false, software: 'relay', classicStun: true, legacyChannelNumbers: true },
     alternate: { addresses: [{ family: 4, port: 3478 }], domain: 'turn2.example.org' },
     metrics: { listen: { family: 6, port: 9000 }, coturnNames: true },
@@ -190,6 +203,13 @@ const MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, 
     'limits.channelsPerAllocation',
     /too large/,
     /4096/,
+  ],
+  [
+    'a bound that is neither a number nor unlimited',
+    '"limits": { "unverifiedAnswers": "none" }',
+    'limits.unverifiedAnswers',
+    /a number is expected/,
+    /"unlimited"/,
   ],
   ['a section that is a text', '"limits": "none"', 'limits', /section is expected/, /braces/],
   ['a list that is a text', '"listen": "udp://0.0.0.0"', 'listen', /list is expected/, /brackets/],
