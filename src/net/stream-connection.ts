@@ -111,6 +111,14 @@ export class StreamConnection {
     socket.destroySoon()
   }
 
+  /** Says that nothing more will come, and reads on to nowhere until the client hangs up too. */
+  hangUp(): void {
+    this.flush()
+    const socket = this.#socket ?? this.raw
+    socket.end()
+    socket.resume()
+  }
+
   #room(octets: number): Buffer {
     const alone = this.via === 'tls'
     if (this.#filling && !alone && this.#filling.length - this.#filled >= octets) return this.#filling

@@ -50,6 +50,8 @@ export class StreamTransport implements Transport {
   #frames: FrameBatches
   #gathering: StreamConnection[] = []
   #sweeper: NodeJS.Timeout
+  #stopping = false
+  #left: () => void = () => {}
 
   /** `crowd` counts connections; a count of its own unless several transports share one. */
   constructor(
@@ -139,15 +141,34 @@ export class StreamTransport implements Transport {
     connection.end()
   }
 
-  /** Closes listeners and connections; nothing is received afterwards. */
+  /**
+   * Closes listeners and hangs up on everybody; nothing is received afterwards.
+   * Whoever may still be talking gets a moment to hear of it: the kernel answers
+   * what comes to a closed connection with a reset, which takes back what the
+   * client has not read yet. `closed` tells when all have gone.
+   */
   stop(): void {
+    if (this.#stopping) return
+    this.#stopping = true
     clearInterval(this.#sweeper)
     for (const server of this.#servers) server.close()
     for (const connection of this.#connections) {
+      const known = connection.id !== undefined
       this.#forget(connection)
-      connection.flush()
-      connection.raw.destroy()
+      if (known) connection.hangUp()
+      else connection.raw.destroy()
     }
+    setTimeout(() => {
+      for (const { raw } of this.#connections) raw.destroy()
+    }, FAREWELL).unref()
+  }
+
+  /** Calls `done` when no connection is left after `stop`. */
+  closed(done: () => void): void {
+    this.#left = done
+    if (this.#connections.size > 0) return
+    this.#left = () => {}
+    done()
   }
 
   /** Frames that a client did not get since it reads too slowly. */
@@ -291,6 +312,7 @@ export class StreamTransport implements Transport {
       this.#handshakes.delete(connection.handshake)
     }
     const { id } = connection
+    if (this.#stopping && this.#connections.size === 0) this.closed(this.#left)
     if (id === undefined) return
     // Told before the id is free, so that it cannot be taken for the next connection's.
     this.#inbox.hungUp(id)
@@ -320,3 +342,5 @@ const TO_ALLOCATE = 60
 /** Seconds that the last octets have to leave. */
 const LAST_WORDS = 10
 const SWEEP = 1000
+/** Milliseconds that clients have to hang up too when the server stops. */
+const FAREWELL = 500

@@ -74,6 +74,6 @@ export class Solo implements Crew {
   }
 
   closed(done: () => void): void {
-    done()
+    this.#station.closed(done)
   }
 }

@@ -215,6 +215,11 @@ export class Station {
     this.#udp.transport.stop()
   }
 
+  /** Calls `done` when every connection has ended after `closeSockets`. */
+  closed(done: () => void): void {
+    this.#streams.closed(done)
+  }
+
   #heard(event: Event): void {
     if (event.kind === 'opened' || event.kind === 'closed') {
       const opened = event.kind === 'opened'

@@ -110,8 +110,11 @@ function take(message: ToWorker): void {
       station.closeSockets()
       gauge()
       outbox.flush()
-      port.close()
-      setImmediate(() => process.exit(0))
+      station.closed(() => {
+        gauge()
+        port.close()
+        setImmediate(() => process.exit(0))
+      })
       return
   }
 }
