@@ -24,6 +24,8 @@ export interface CallClient {
   send(to: number | Address, text: string): void
   /** Resolves when so many payloads have come since the start. */
   received(count: number): Promise<void>
+  /** How the relay ended the connection. Never, over UDP. */
+  readonly ended: Promise<'fin' | 'reset'>
   close(): void
 }
 
@@ -77,6 +79,7 @@ export async function callClientWith(
     })
   return {
     port: wire.port,
+    ended: wire.ended,
     inbox,
     allocate: (options = {}) => request(() => turn.allocate(options, now())),
     refresh: lifetime => request(() => turn.refresh({ lifetime }, now())),
@@ -105,6 +108,7 @@ interface Wire {
   readonly port: number
   send(bytes: Buffer): void
   receive(take: (bytes: Buffer) => void): void
+  readonly ended: Promise<'fin' | 'reset'>
   close(): void
 }
 
@@ -116,6 +120,7 @@ async function udpWire(port: number): Promise<Wire> {
     port: socket.address().port,
     send: bytes => socket.send(bytes, port, '127.0.0.1'),
     receive: take => void socket.on('message', take),
+    ended: new Promise(() => {}),
     close: () => socket.close(),
   }
 }
@@ -124,10 +129,15 @@ async function tcpWire(port: number): Promise<Wire> {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
   const frames = new Deframer()
+  const ended = new Promise<'fin' | 'reset'>(resolve => {
+    socket.on('end', () => resolve('fin'))
+    socket.on('error', () => resolve('reset'))
+  })
   // The other end may be a worker that has just been killed.
   socket.on('error', () => socket.destroy())
   return {
     port: socket.localPort!,
+    ended,
     send: bytes => void socket.write(bytes),
     receive: take => void socket.on('data', chunk => frames.take(chunk)?.forEach(take)),
     close: () => socket.destroy(),
