@@ -19,6 +19,8 @@ export interface ConsoleRig {
   readonly url: string
   readonly control: ScriptedControl
   readonly log: AccessLog
+  /** Consoles that are told what happens. */
+  listeners(): number
   /** Cuts all connections. */
   cut(): void
   /** Takes no connection any more until `open`. */
@@ -84,6 +86,7 @@ export async function startConsole({ sessions, tick = 250 }: RigOptions = {}): P
     url: url(),
     control,
     log,
+    listeners: () => feed.listeners,
     cut,
     shut,
     open,

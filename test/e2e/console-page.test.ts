@@ -1,0 +1,357 @@
+import type { Page } from 'puppeteer-core'
+import t, { type Test } from 'tap'
+import { WebSocket } from 'ws'
+import { barriers } from '../support/axe.ts'
+import { type RunningBrowser, visit } from '../support/browser.ts'
+import { ACT, type ConsoleRig, READ, type RigOptions, startConsole } from '../support/console-rig.ts'
+import { need } from '../support/need.ts'
+
+const VIEWS = ['overview', 'sessions', 'people', 'refusals', 'server', 'access'] as const
+
+t.setTimeout(240_000)
+
+t.test('the console before a relay that follows a script', need('chromium'), async t => {
+  t.setTimeout(240_000)
+  const browser = await visit('chromium', 'about:blank')
+  t.teardown(() => browser.stop())
+
+  t.test('shows what the relay says and moves every second', async t => {
+    const { rig, page } = await open(t, browser)
+    const shown = await text(page, '[data-card=toPeer] .value')
+    t.match(shown, /^\d+\.\d+\u00a0Mbit\/s$/)
+    await page.waitForFunction(
+      `document.querySelector('[data-card=toPeer] .value').textContent !== '${shown}'`,
+    )
+    t.equal(await text(page, '[data-card=sessions] .value'), '14')
+    t.equal(await page.evaluate('location.hash'), '', 'the token has left the address')
+    const path = 'document.querySelector(".chart .line").getAttribute("d")'
+    const before = await page.evaluate(path)
+    await page.waitForFunction(`${path} !== ${JSON.stringify(before)}`)
+
+    await page.evaluate(`location.hash = 'sessions'`)
+    await page.waitForSelector('tr[data-key=s3]')
+    t.equal((await page.$$('tbody tr')).length, 14)
+    const row = await text(page, 'tr[data-key=s3]')
+    t.match(row, /TLS · IPv6/)
+    t.notMatch(row, /person/, 'nobody is named')
+    rig.control.disconnect('s3')
+    await page.waitForFunction('!document.querySelector("tr[data-key=s3]")')
+  })
+
+  t.test('finds, sorts and folds sessions', async t => {
+    const { page } = await open(t, browser, { view: 'sessions' })
+    await page.type('input[type=search]', 'verein')
+    await page.waitForFunction('document.querySelectorAll("tbody tr").length === 5')
+    t.match(await text(page, '[data-count]'), /5 of 14 sessions/)
+    await page.select('.tools select', '6')
+    await page.waitForFunction('document.querySelectorAll("tbody tr").length < 5')
+    await page.setViewport({ width: 360, height: 740 })
+    const heads = await page.$eval('thead', head => head.getBoundingClientRect().height)
+    t.ok(heads <= 1, 'rows are cards at the width of a phone')
+    t.ok(await page.$eval('.phone-sort', sort => sort.getBoundingClientRect().height > 0))
+  })
+
+  t.test('can be used with the keyboard alone', async t => {
+    const { page } = await open(t, browser)
+    const focused = () => page.evaluate('document.activeElement.textContent')
+    await tabTo(page, 'Sessions')
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('tbody tr')
+    t.equal(await focused(), 'Sessions', 'the heading of the new page has the focus')
+    t.equal(await page.evaluate('document.activeElement.tagName'), 'H1')
+    await tabTo(page, 'Age')
+    await page.keyboard.press('Enter')
+    const order = () =>
+      page.$$eval('thead th[aria-sort]', heads => heads.map(head => head.getAttribute('aria-sort')))
+    t.same(await order(), ['descending'])
+    await page.keyboard.press('Space')
+    t.same(await order(), ['ascending'])
+    await tabTo(page, 'Disconnect')
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('dialog[open]')
+    t.equal(await focused(), 'Cancel', 'what does no harm has the focus')
+    await page.keyboard.press('Escape')
+    await page.waitForFunction('!document.querySelector("dialog")')
+    t.equal(await focused(), 'Disconnect', 'and where one was has it afterwards')
+    await tabTo(page, 'Skip to the content')
+    await page.keyboard.press('Enter')
+    t.equal(await page.evaluate('document.activeElement.id'), 'content')
+  })
+
+  t.test('speaks German where it is asked to, and remembers', async t => {
+    const { page, rig } = await open(t, browser, { query: '?lang=de' })
+    t.equal(await text(page, 'h1'), 'Überblick')
+    t.equal(await page.evaluate('document.documentElement.lang'), 'de')
+    t.match(await text(page, '[data-card=toPeer] .value'), /^\d+,\d+\u00a0Mbit\/s$/)
+    await page.select('[data-picker=language]', 'en')
+    await page.waitForFunction('document.querySelector("h1").textContent === "Overview"')
+    t.equal(await page.evaluate('document.activeElement.dataset.picker'), 'language', 'the focus stays')
+    await page.goto(rig.url)
+    await page.waitForSelector('.cards')
+    t.equal(await text(page, 'h1'), 'Overview')
+  })
+
+  t.test('is light or dark as the system is, or as one likes', async t => {
+    const { page } = await open(t, browser)
+    const background = () => page.evaluate('getComputedStyle(document.body).backgroundColor')
+    t.equal(await background(), 'rgb(246, 247, 249)')
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }])
+    t.equal(await background(), 'rgb(18, 21, 27)')
+    await page.select('.pickers span:nth-of-type(2) select', 'light')
+    t.equal(await background(), 'rgb(246, 247, 249)')
+    await page.reload()
+    t.equal(await background(), 'rgb(246, 247, 249)', 'the choice is kept')
+  })
+
+  t.test('goes on where it was after a break', async t => {
+    const { rig, page } = await open(t, browser)
+    t.equal(rig.control.snapshots, 1)
+    const seconds = rig.control.seconds
+    rig.cut()
+    await page.waitForSelector('[data-state=waiting]')
+    t.match(await text(page, '.break'), /Connection lost.*The figures are those of \d\d:\d\d:\d\d/)
+    await page.waitForSelector('[data-state=live]')
+    t.equal(await text(page, '.break'), '')
+    t.equal(rig.listeners(), 1)
+    t.ok(rig.control.seconds >= seconds)
+    // With nobody left the relay stops looking, so there is nothing to go on from but everything.
+    t.ok(rig.control.snapshots <= 2)
+  })
+
+  t.test('is told only what it has missed when others went on listening', async t => {
+    const { rig, page } = await open(t, browser)
+    const other = new WebSocket(`${rig.url.replace('http', 'ws')}/api/v1/live`)
+    other.on('open', () => other.send(JSON.stringify({ type: 'hello', token: READ })))
+    t.teardown(() => other.terminate())
+    const told = () => new Promise(resolve => other.once('message', resolve))
+    while (rig.listeners() < 2) await told()
+    const { snapshots } = rig.control
+    await hide(page, true)
+    await page.waitForSelector('[data-state=paused]')
+    while (rig.listeners() > 1) await told()
+    const before = await text(page, '[data-card=toPeer] .value')
+    const { seconds } = rig.control
+    while (rig.control.seconds < seconds + 3) await told()
+    t.equal(await text(page, '[data-card=toPeer] .value'), before, 'nothing moves while nobody looks')
+    await hide(page, false)
+    await page.waitForSelector('[data-state=live]')
+    await page.waitForFunction(
+      `document.querySelector('[data-card=toPeer] .value').textContent !== '${before}'`,
+    )
+    t.equal(rig.control.snapshots, snapshots, 'no second snapshot')
+  })
+
+  t.test('keeps trying while the relay is away', async t => {
+    const { rig, page } = await open(t, browser)
+    await rig.shut()
+    await page.waitForSelector('[data-state=waiting]')
+    await page.click('.break button')
+    await page.waitForSelector('[data-state=waiting]')
+    await rig.open()
+    await page.waitForSelector('[data-state=live]')
+    t.equal(await text(page, '.break'), '')
+  })
+
+  t.test('disconnects a session only when that is confirmed', async t => {
+    const { rig, page } = await open(t, browser, { view: 'sessions' })
+    await page.click('tr[data-key=s2] button')
+    await page.waitForSelector('dialog[open]')
+    t.match(await text(page, 'dialog'), /The session of [0-9a-f]{8} over UDP/)
+    await page.click('dialog button[value=no]')
+    await page.waitForFunction('!document.querySelector("dialog")')
+    t.same(rig.control.done, [])
+    await page.click('tr[data-key=s2] button')
+    await page.waitForSelector('dialog[open]')
+    await page.click('dialog button[value=yes]')
+    await page.waitForFunction('!document.querySelector("tr[data-key=s2]")')
+    t.same(rig.control.done, ['disconnect s2'])
+    t.match(await text(page, '.told'), /Disconnected/)
+    t.match(rig.log.read(10), [{ who: 'operator', from: 'console', what: 'disconnect', outcome: 'done' }])
+  })
+
+  t.test('disconnects a user, reloads and drains, and shows it in the access log', async t => {
+    const { rig, page } = await open(t, browser, { view: 'people' })
+    await page.click('section:nth-of-type(2) tbody tr button')
+    await confirm(page)
+    await page.waitForFunction('/Disconnected/.test(document.querySelector(".told").textContent)')
+    t.match(rig.control.done, [/^disconnect user [0-9a-f]{16}$/])
+
+    await show(page, 'server')
+    rig.control.reloads = { ok: false, problems: ['limits.allocations: a number is expected'] }
+    await clickText(page, 'Reload the configuration')
+    await confirm(page)
+    await page.waitForFunction('/a number is expected/.test(document.querySelector(".told").textContent)')
+    await clickText(page, 'Drain and stop')
+    await confirm(page)
+    await page.waitForFunction('/draining/.test(document.querySelector(".told").textContent)')
+    await page.waitForFunction('document.querySelector(".badge").textContent === "Draining"')
+
+    await show(page, 'access')
+    await page.waitForSelector('tbody tr')
+    const lines = await page.$$eval('tbody tr', rows => rows.map(row => row.textContent))
+    t.equal(lines.length, 3)
+    t.match(lines.join('\n'), /operatorconsoledrain/)
+  })
+
+  t.test('shows names on demand only, and leaves a line for each', async t => {
+    const { rig, page } = await open(t, browser, { view: 'people' })
+    t.notMatch(await text(page, 'main'), /@person/)
+    await clickText(page, 'Show names')
+    t.match(await text(page, 'dialog'), /access log/)
+    await confirm(page)
+    await page.waitForFunction('/@person3:example.org/.test(document.querySelector("main").textContent)')
+    t.equal(rig.log.read(100).filter(({ what }) => what === 'names').length, 9 + 14)
+    await clickText(page, 'Hide names')
+    await page.waitForFunction('!/@person/.test(document.querySelector("main").textContent)')
+  })
+
+  t.test('offers nothing that the token may not do', async t => {
+    const { page } = await open(t, browser, { token: READ, view: 'server' })
+    for (const label of ['Reload the configuration', 'Drain and stop']) {
+      const button = await buttonOf(page, label)
+      t.equal(await button.evaluate(element => element.hasAttribute('disabled')), true)
+    }
+    t.match(await text(page, '.acts'), /may only look/)
+    await show(page, 'sessions')
+    await page.waitForSelector('tbody tr')
+    t.equal((await page.$$('tbody button')).length, 0)
+  })
+
+  t.test('asks for a token, and says what was wrong with it', async t => {
+    const rig = await startRig(t)
+    const page = await newPage(t, browser)
+    await page.goto(rig.url)
+    await page.type('input[type=password]', 'a-wrong-one')
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('.refused')
+    t.match(await text(page, '.refused'), /this token is not good/)
+    t.same(await barriers(page), [])
+    await page.type('input[type=password]', ACT)
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('.cards')
+    await clickText(page, 'Sign out')
+    await page.waitForSelector('input[type=password]')
+    t.equal(await page.evaluate('sessionStorage.length'), 0)
+  })
+
+  for (const theme of ['light', 'dark'] as const) {
+    t.test(`axe finds nothing on any page, ${theme}`, async t => {
+      const { page } = await open(t, browser)
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }])
+      for (const view of VIEWS) {
+        await show(page, view)
+        if (view === 'overview') await page.click('summary')
+        t.same(await barriers(page), [], view)
+      }
+      await page.setViewport({ width: 360, height: 740 })
+      for (const view of VIEWS) {
+        await show(page, view)
+        t.same(await barriers(page), [], `${view} on a phone`)
+        const tooWide = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
+        t.ok((tooWide as number) <= 0, `${view} fits a phone`)
+      }
+      await show(page, 'server')
+      await clickText(page, 'Drain and stop')
+      await page.waitForSelector('dialog[open]')
+      t.same(await barriers(page), [], 'dialog')
+    })
+  }
+
+  t.test('paints first within a second on a processor six times as slow', async t => {
+    const rig = await startRig(t, { sessions: 100, tick: 1000 })
+    const paints: { first: number; data: number }[] = []
+    for (let load = 0; load < 5; load++) {
+      const page = await newPage(t, browser)
+      const devtools = await page.createCDPSession()
+      await devtools.send('Emulation.setCPUThrottlingRate', { rate: 6 })
+      await page.goto(`${rig.url}/#token=${ACT}`)
+      await page.waitForSelector('.cards')
+      paints.push(
+        (await page.evaluate(`(() => {
+        const first = performance.getEntriesByName('first-contentful-paint')[0]
+        return { first: first ? first.startTime : Infinity, data: performance.now() }
+      })()`)) as { first: number; data: number },
+      )
+      await page.close()
+    }
+    const best = Math.min(...paints.map(({ first }) => first))
+    t.comment(`first contentful paint, ms: ${paints.map(({ first }) => Math.round(first)).join(', ')}`)
+    t.comment(`figures there, ms: ${paints.map(({ data }) => Math.round(data)).join(', ')}`)
+    t.ok(best < 1000, `${Math.round(best)} ms`)
+  })
+})
+
+interface OpenOptions extends RigOptions {
+  readonly view?: (typeof VIEWS)[number]
+  readonly token?: string
+  readonly query?: string
+}
+
+async function open(
+  t: Test,
+  browser: RunningBrowser,
+  options: OpenOptions = {},
+): Promise<{ rig: ConsoleRig; page: Page }> {
+  const rig = await startRig(t, options)
+  const page = await newPage(t, browser)
+  page.on('pageerror', error => t.fail(String(error)))
+  await page.goto(`${rig.url}/${options.query ?? ''}#token=${options.token ?? ACT}`)
+  await page.waitForSelector('.cards')
+  if (options.view) await show(page, options.view)
+  return { rig, page }
+}
+
+async function startRig(t: Test, options: RigOptions = {}): Promise<ConsoleRig> {
+  const rig = await startConsole(options)
+  t.teardown(() => rig.stop())
+  return rig
+}
+
+async function newPage(t: Test, { page }: RunningBrowser): Promise<Page> {
+  // Each in a context of its own: with its own storage.
+  const context = await page.browser().createBrowserContext()
+  const fresh = await context.newPage()
+  await fresh.setViewport({ width: 1280, height: 900 })
+  t.teardown(() => context.close())
+  return fresh
+}
+
+async function show(page: Page, view: string): Promise<void> {
+  await page.evaluate(`location.hash = '${view}'`)
+  await page.waitForFunction(`document.querySelector('nav [aria-current]').hash === '#${view}'`)
+}
+
+function text(page: Page, selector: string): Promise<string> {
+  return page.$eval(selector, element => element.textContent ?? '')
+}
+
+async function confirm(page: Page): Promise<void> {
+  await page.waitForSelector('dialog[open]')
+  await page.click('dialog button[value=yes]')
+}
+
+async function buttonOf(page: Page, label: string) {
+  const button = await page.waitForSelector(`::-p-xpath(//button[normalize-space()="${label}"])`)
+  if (!button) throw new Error(`no button says ${label}`)
+  return button
+}
+
+async function clickText(page: Page, label: string): Promise<void> {
+  await (await buttonOf(page, label)).click()
+}
+
+/** Presses Tab until what has the focus says this. */
+async function tabTo(page: Page, label: string): Promise<void> {
+  for (let presses = 0; presses < 80; presses++) {
+    await page.keyboard.press('Tab')
+    if ((await page.evaluate('document.activeElement.textContent')) === label) return
+  }
+  throw new Error(`Tab does not lead to ${label}`)
+}
+
+async function hide(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate(`
+    Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true })
+    document.dispatchEvent(new Event('visibilitychange'))
+  `)
+}
