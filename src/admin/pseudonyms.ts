@@ -1,4 +1,5 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { hmac } from '../wire/mac.ts'
 
 /** Milliseconds in a day, as UTC counts them. */
 const DAY = 86_400_000
@@ -27,6 +28,6 @@ export class Pseudonyms {
       this.#day = day
       this.#key = this.#random(32)
     }
-    return createHmac('sha256', this.#key).update(`${kind}\0${text}`).digest('hex').slice(0, 16)
+    return hmac('sha256', this.#key, Buffer.from(`${kind}\0${text}`, 'utf8'), 'hex').slice(0, 16)
   }
 }

@@ -1,7 +1,7 @@
-import { createHmac } from 'node:crypto'
 import { after, type Seconds, type Time } from '../base/time.ts'
 import type { Authenticate } from '../core/authenticate.ts'
 import { longTermKey } from '../wire/integrity.ts'
+import { hmac } from '../wire/mac.ts'
 
 /** A secret that a homeserver signs time-limited user names with. */
 export interface SharedSecret {
@@ -46,7 +46,7 @@ export function sharedSecrets(secrets: readonly SharedSecret[], options: SharedS
 
 /** The password for a time-limited user name, as homeservers compute it. */
 export function password(secret: Buffer, username: string, algorithm: 'sha1' | 'sha256' = 'sha1'): string {
-  return createHmac(algorithm, secret).update(username, 'utf8').digest('base64')
+  return hmac(algorithm, secret, Buffer.from(username, 'utf8'), 'base64')
 }
 
 /** More digits than the year 9999 needs. */

@@ -1,6 +1,7 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { type Address, RECORD, writeRecord } from '../base/address.ts'
 import type { Random, Seconds, Time } from '../base/time.ts'
+import { hmac } from '../wire/mac.ts'
 import { readNonceCookie, writeNonceCookie } from '../wire/nonce-cookie.ts'
 
 const STAMP = 4
@@ -26,32 +27,40 @@ export class Nonces {
   }
 
   make(client: Address, features: number, now: Time): string {
-    const stamp = Buffer.alloc(STAMP)
-    stamp.writeUInt32BE(Math.floor(now / 1000) >>> 0)
     const cookie = writeNonceCookie(features)
-    return cookie + Buffer.concat([stamp, this.#mac(cookie, stamp, client)]).toString('base64url')
+    return cookie + this.#body(cookie, Math.floor(now / 1000) >>> 0, client)
   }
 
   /** True if this nonce was made here for this client and is not too old. */
   isFresh(nonce: string, client: Address, now: Time): boolean {
+    if (nonce.length !== COOKIE + BODY) return false
     const cookie = nonce.slice(0, COOKIE)
-    if (nonce.length !== COOKIE + BODY || readNonceCookie(cookie) === undefined) return false
+    if (readNonceCookie(cookie) === undefined) return false
     const body = Buffer.from(nonce.slice(COOKIE), 'base64url')
-    // base64 has several spellings of some octets; only ours is a nonce of ours.
-    if (body.length !== STAMP + MAC || body.toString('base64url') !== nonce.slice(COOKIE)) return false
-    const stamp = body.subarray(0, STAMP)
-    if (!timingSafeEqual(body.subarray(STAMP), this.#mac(cookie, stamp, client))) return false
-    const age = Math.floor(now / 1000) - stamp.readUInt32BE()
-    return age >= -FROM_THE_FUTURE && age < this.#lifetime
+    if (body.length !== STAMP + MAC) return false
+    const stamp = body.readUInt32BE()
+    // As text: base64 has several spellings of some octets, and only ours is a nonce of ours.
+    given.write(nonce)
+    made.write(cookie + this.#body(cookie, stamp, client))
+    const age = Math.floor(now / 1000) - stamp
+    return timingSafeEqual(given, made) && age >= -FROM_THE_FUTURE && age < this.#lifetime
   }
 
-  #mac(cookie: string, stamp: Buffer, client: Address): Buffer {
-    const record = Buffer.alloc(RECORD)
-    writeRecord(client, record, 0)
-    const hmac = createHmac('sha256', this.#key).update(cookie).update(stamp).update(record)
-    return hmac.digest().subarray(0, MAC)
+  /** Stamp and MAC as they stand behind the cookie. */
+  #body(cookie: string, stamp: number, client: Address): string {
+    signed.write(cookie, 'latin1')
+    signed.writeUInt32BE(stamp, COOKIE)
+    writeRecord(client, signed, COOKIE + STAMP)
+    packed.writeUInt32BE(stamp)
+    packed.write(hmac('sha256', this.#key, signed), STAMP, MAC, 'latin1')
+    return packed.toString('base64url')
   }
 }
 
 const COOKIE = 13
 const BODY = ((STAMP + MAC) / 3) * 4
+
+const signed = Buffer.alloc(COOKIE + STAMP + RECORD)
+const packed = Buffer.alloc(STAMP + MAC)
+const given = Buffer.alloc(COOKIE + BODY)
+const made = Buffer.alloc(COOKIE + BODY)

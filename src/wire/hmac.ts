@@ -1,5 +1,5 @@
-import { createHmac } from 'node:crypto'
 import { ATTRIBUTE_HEADER, HEADER_LENGTH } from './header.ts'
+import { hmac } from './mac.ts'
 
 export type IntegrityKind = 'sha1' | 'sha256'
 
@@ -18,5 +18,5 @@ export function messageMac(kind: IntegrityKind, key: Buffer, bytes: Buffer, offs
     text = Buffer.from(text)
     text.writeUInt16BE(length, 2)
   }
-  return createHmac(kind, key).update(text).digest()
+  return Buffer.from(hmac(kind, key, text), 'binary')
 }

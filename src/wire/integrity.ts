@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { MESSAGE_INTEGRITY, MESSAGE_INTEGRITY_SHA256 } from './attributes.ts'
 import { type IntegrityKind, MAC_LENGTH, messageMac } from './hmac.ts'
 import { has, type Message } from './message.ts'
@@ -16,16 +16,13 @@ export function longTermKey(username: string, realm: string, password: string, a
   const user = unquote(withoutNuls(username))
   const domain = opaqueString(unquote(withoutNuls(realm)))
   const secret = opaqueString(withoutNuls(password))
-  return createHash(algorithm === PasswordAlgorithm.SHA256 ? 'sha256' : 'md5')
-    .update(`${user}:${domain}:${secret}`, 'utf8')
-    .digest()
+  const kind = algorithm === PasswordAlgorithm.SHA256 ? 'sha256' : 'md5'
+  return hash(kind, `${user}:${domain}:${secret}`, 'buffer')
 }
 
 /** Computes the 32 octets of USERHASH (RFC 8489 §14.4). */
 export function userhash(username: string, realm: string): Buffer {
-  return createHash('sha256')
-    .update(`${opaqueString(username)}:${opaqueString(realm)}`, 'utf8')
-    .digest()
+  return hash('sha256', `${opaqueString(username)}:${opaqueString(realm)}`, 'buffer')
 }
 
 /**

@@ -15,7 +15,8 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     load: { values: ['base', 'wire', 'auth', 'client', 'net'] },
     net: { values: ['base', 'wire'], types: ['shard', 'core'] },
     config: { values: ['base', 'wire'], types: ['core'] },
-    admin: { values: ['base'], types: ['core', 'config'] },
+    import: { values: ['base', 'core', 'config'] },
+    admin: { values: ['base', 'wire'], types: ['core', 'config'] },
     issue: { values: ['base', 'auth'], types: ['config'] },
     control: { values: ['base', 'admin'], types: ['core', 'config'] },
     console: { values: [], types: ['control'] },
@@ -39,14 +40,14 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
       values: ['base', 'wire', 'core', 'auth', 'client', 'net', 'config', 'server'],
     },
     cli: {
-      values: ['base', 'server', 'config', 'auth', 'client', 'load', 'doctor'],
+      values: ['base', 'server', 'config', 'auth', 'client', 'load', 'doctor', 'import'],
       types: ['core', 'admin'],
     },
   }
 
 /** Folders that have no sockets, no clock and no randomness of their own. */
 const PURE = ['base', 'wire', 'core', 'auth', 'forward', 'shard', 'client']
-const PURE_CRYPTO = ['createHash', 'createHmac', 'timingSafeEqual']
+const PURE_CRYPTO = ['createHash', 'createHmac', 'hash', 'timingSafeEqual']
 
 /** What a pure folder would have to name to reach for the world. */
 const IMPURE = [
