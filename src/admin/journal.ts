@@ -27,6 +27,7 @@ export class Journal {
   write(event: Event): void {
     switch (event.kind) {
       case 'opened':
+        if (!this.#log.isWritten('info')) return
         this.#log.info('opened', {
           ...this.#whose(event),
           transport: event.via,
@@ -34,6 +35,7 @@ export class Journal {
         })
         return
       case 'closed':
+        if (!this.#log.isWritten('info')) return
         this.#log.info('closed', {
           ...this.#whose(event),
           transport: event.via,
