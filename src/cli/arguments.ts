@@ -2,6 +2,7 @@ import yargs, { type Argv } from 'yargs'
 import { benchOptions } from './bench-options.ts'
 import type { Context } from './context.ts'
 import { doctorOptions } from './doctor-options.ts'
+import { IMPORT_TEXTS } from './import-texts.ts'
 import { UsageError } from './io.ts'
 
 /**
@@ -35,6 +36,7 @@ function commandLine(
 ): Argv {
   const { texts, language, io } = context
   const { options: text, examples } = texts
+  const imports = IMPORT_TEXTS[language]
   const runs =
     <T>(run: (options: T) => Promise<number>) =>
     async (options: T): Promise<void> => {
@@ -121,6 +123,32 @@ function commandLine(
       texts.commands.doctor,
       command => doctorOptions(command, language, text.json),
       runs(async options => (await import('./doctor.ts')).doctor(options, context)),
+    )
+    .command(
+      'import <file>',
+      imports.command,
+      command =>
+        command
+          .positional('file', { describe: imports.options.file, type: 'string', demandOption: true })
+          .options({
+            from: {
+              describe: imports.options.from,
+              choices: ['coturn', 'eturnal'] as const,
+              requiresArg: true,
+            },
+            out: {
+              describe: imports.options.out,
+              type: 'string',
+              requiresArg: true,
+              default: 'turnserver.json',
+            },
+            homeserver: { ...homeserver, describe: imports.options.homeserver },
+            force: { describe: text.force, type: 'boolean', default: false },
+            json,
+          })
+          .example('$0 import /etc/turnserver.conf', imports.examples.coturn)
+          .example('$0 import /etc/eturnal.yml --json', imports.examples.eturnal),
+      runs(async options => (await import('./import.ts')).importConfig(options, context)),
     )
     .completion('completion', texts.commands.completion)
     .option('lang', { describe: text.lang, choices: ['en', 'de'], requiresArg: true })

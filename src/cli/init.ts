@@ -1,13 +1,12 @@
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { dirname, join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { Fault } from '../config/fault.ts'
 import { quoted } from '../config/find.ts'
 import { fill } from '../config/messages.ts'
 import { freshSecret } from '../config/secrets.ts'
 import { parseHomeserverName, parseRealm } from '../config/text.ts'
 import { absolute, type Context } from './context.ts'
+import { refuseExisting, schemaFor, writeFresh } from './fresh-file.ts'
 import { CommandError, Exit } from './io.ts'
 import type { Texts } from './texts.ts'
 
@@ -22,7 +21,8 @@ export interface InitOptions {
 export async function init(options: InitOptions, context: Context): Promise<number> {
   const { io, texts } = context
   const file = absolute(options.output, io)
-  if (!options.force && existsSync(file)) throw new CommandError(texts.exists(options.output), Exit.refused)
+  const fresh = { file, shownAs: options.output, force: options.force }
+  refuseExisting(fresh, texts)
   const realm = await value(options.realm, proposedRealm(), texts.askRealm, parseRealm, context)
   const name = await value(
     options.homeserver,
@@ -31,12 +31,7 @@ export async function init(options: InitOptions, context: Context): Promise<numb
     parseHomeserverName,
     context,
   )
-  write(
-    file,
-    template({ realm, name, secret: freshSecret(), schema: schemaFor(file) }, texts),
-    options,
-    texts,
-  )
+  writeFresh(fresh, template({ realm, name, secret: freshSecret(), schema: schemaFor(file) }, texts), texts)
   io.stderr.write(`${texts.written(options.output)}\n${texts.next(quoted(options.output))}\n`)
   return Exit.ok
 }
@@ -58,28 +53,6 @@ async function value(
 function proposedRealm(): string {
   const name = hostname()
   return parseRealm(name) instanceof Fault ? 'localhost' : name
-}
-
-function write(file: string, text: string, { force, output }: InitOptions, texts: Texts): void {
-  // A file beside it, renamed at the end: nobody ever reads half a configuration, or one with wider rights.
-  const fresh = force ? `${file}.${process.pid}.new` : file
-  try {
-    writeFileSync(fresh, text, { mode: 0o600, flag: 'wx' })
-    if (force) renameSync(fresh, file)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (force) rmSync(fresh, { force: true })
-    if (code === 'EEXIST') throw new CommandError(texts.exists(output), Exit.refused)
-    throw new CommandError(texts.cannotWrite(output, code ?? '?'), Exit.failed)
-  }
-}
-
-/** Where an editor finds the description of the file, as seen from the file. */
-function schemaFor(file: string): string | undefined {
-  const schema = fileURLToPath(new URL('../../turnserver.schema.json', import.meta.url))
-  if (!existsSync(schema)) return undefined
-  const path = relative(dirname(file), schema)
-  return path.startsWith('..') ? schema : `./${path}`
 }
 
 interface Parts {

@@ -78,6 +78,7 @@ const COMMANDS: readonly string[] = [
   'snippet',
   'bench',
   'doctor',
+  'import',
   'completion',
 ]
 

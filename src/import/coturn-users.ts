@@ -1,0 +1,58 @@
+import { Fault } from '../config/fault.ts'
+import { parseRealm, parseUserName } from '../config/text.ts'
+import { firstWord } from './coturn-file.ts'
+import type { CoturnReading } from './coturn-reading.ts'
+
+export function readRealm(reading: CoturnReading): void {
+  const line = reading.last('realm')
+  if (!line) return
+  const realm = parseRealm(firstWord(line.value))
+  if (realm instanceof Fault) {
+    reading.ledger.unsupported(line, 'bad-value')
+    return
+  }
+  reading.draft.realm = realm
+  reading.ledger.taken(line, 'realm')
+}
+
+export function readIssuers(reading: CoturnReading): void {
+  const draft = reading.draft
+  for (const line of reading.all('static-auth-secret')) {
+    if (line.value === '') reading.ledger.unsupported(line, 'bad-value')
+    else if (draft.secrets.includes(line.value)) reading.ledger.unneeded(line, 'twice')
+    else {
+      draft.secrets.push(line.value)
+      reading.ledger.taken(line, 'homeservers[0].secrets')
+    }
+  }
+  const wantsSecret = reading.flag('use-auth-secret')
+  if (wantsSecret && draft.secrets.length > 0)
+    reading.ledger.taken(wantsSecret, 'homeservers', 'secret-is-enough')
+  else if (wantsSecret) reading.ledger.unsupported(wantsSecret, 'secret-in-database')
+  readUsers(reading, draft.secrets.length > 0 || wantsSecret !== undefined)
+  const separator = reading.last('rest-api-separator')
+  if (separator) {
+    if (separator.value.startsWith(':')) reading.ledger.unneeded(separator, 'is-default')
+    else reading.ledger.unsupported(separator, 'separator')
+  }
+  if (draft.secrets.length > 0 || draft.users.length > 0) return
+  draft.todo.push({ key: wantsSecret ? 'todo-secret' : 'todo-issuer', values: {} })
+}
+
+function readUsers(reading: CoturnReading, besideSecret: boolean): void {
+  for (const line of reading.all('user')) {
+    const colon = line.value.indexOf(':')
+    const name = parseUserName(line.value.slice(0, Math.max(0, colon)))
+    const password = line.value.slice(colon + 1)
+    if (colon < 1 || name instanceof Fault || password === '') reading.ledger.unsupported(line, 'bad-user')
+    else if (besideSecret) reading.ledger.unneeded(line, 'user-beside-secret')
+    else if (reading.draft.users.some(user => user.name === name)) reading.ledger.unneeded(line, 'twice')
+    else if (!/^0x/i.test(password)) {
+      reading.draft.users.push({ name, password })
+      reading.ledger.taken(line, 'users')
+    } else if (/^0x[0-9a-f]{32}$/i.test(password)) {
+      reading.draft.users.push({ name, keys: { md5: password.slice(2).toLowerCase() } })
+      reading.ledger.taken(line, 'users', 'user-key')
+    } else reading.ledger.unsupported(line, 'user-key-form')
+  }
+}

@@ -1,0 +1,47 @@
+import { nearest } from '../config/nearest.ts'
+import { readLog, readMetrics, readProtocol } from './coturn-answers.ts'
+import { isOn, readCoturnLines } from './coturn-file.ts'
+import { readLimits } from './coturn-limits.ts'
+import { readListeners, readRelay, readTls } from './coturn-network.ts'
+import { COTURN_FLAGS, COTURN_OPTIONS } from './coturn-options.ts'
+import { readPeers } from './coturn-peers.ts'
+import { CoturnReading } from './coturn-reading.ts'
+import { readIssuers, readRealm } from './coturn-users.ts'
+import type { Draft, Surroundings } from './draft.ts'
+import type { Entry } from './line.ts'
+
+/** What is made of another server's configuration, and what became of each of its settings. */
+export interface Imported {
+  readonly draft: Draft
+  readonly entries: readonly Entry[]
+}
+
+/** Reads a turnserver.conf of coturn. Takes any text; every line of it is in the entries once. */
+export function importCoturn(text: string, around: Surroundings): Imported {
+  const reading = new CoturnReading(readCoturnLines(text), around)
+  settleFixed(reading)
+  readRealm(reading)
+  readTls(reading)
+  readListeners(reading)
+  readRelay(reading)
+  readIssuers(reading)
+  readPeers(reading)
+  readLimits(reading)
+  readProtocol(reading)
+  readMetrics(reading)
+  readLog(reading)
+  return { draft: reading.draft, entries: reading.ledger.entries() }
+}
+
+/** Settles what is unknown, switched off, or has one fate whatever its value. */
+function settleFixed({ lines, ledger }: CoturnReading): void {
+  for (const line of lines) {
+    const option = Object.hasOwn(COTURN_OPTIONS, line.key) ? COTURN_OPTIONS[line.key] : undefined
+    if (option === undefined) ledger.unknown(line, nearest(line.key, Object.keys(COTURN_OPTIONS)))
+    else if (COTURN_FLAGS.has(line.key) && !isOn(line.value)) ledger.unneeded(line, 'switched-off')
+    else if (option !== 'read') {
+      const [fate, note] = option
+      ledger[fate](line, note)
+    }
+  }
+}

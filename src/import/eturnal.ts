@@ -1,0 +1,424 @@
+import { isAbsolute, resolve } from 'node:path'
+import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import { address, formatIp, parseIp } from '../base/address.ts'
+import { parseRange, type Range } from '../base/range.ts'
+import { Fault } from '../config/fault.ts'
+import { overlap } from '../config/listener.ts'
+import { nearest } from '../config/nearest.ts'
+import { parsePorts } from '../config/port-range.ts'
+import { formatRate, parseRate } from '../config/rate.ts'
+import type { Listener } from '../config/settings.ts'
+import { parseRealm, parseUserName } from '../config/text.ts'
+import type { Imported } from './coturn.ts'
+import { type Draft, emptyDraft, type Surroundings } from './draft.ts'
+import { ETURNAL_MODULES, ETURNAL_OPTIONS } from './eturnal-options.ts'
+import { type Entry, Ledger, type Line } from './line.ts'
+import { isRecommended, overlaps, touchesRecommended, without } from './peers.ts'
+import { ANYWHERE, mapPublic, unique } from './relay-address.ts'
+
+/** Why a file is not what it was taken for. */
+export class UnreadableFile extends Error {
+  override readonly name = 'UnreadableFile'
+  /** Where the parser stopped, from 1. */
+  readonly line: number
+
+  constructor(line: number) {
+    super(`not YAML (line ${line})`)
+    this.line = line
+  }
+}
+
+/**
+ * Reads an eturnal.yml. Every value in it is in the entries once, under its
+ * path below `eturnal`. Throws `UnreadableFile` where it is no YAML.
+ */
+export function importEturnal(text: string, around: Surroundings): Imported {
+  const reader = new EturnalReader(leaves(text), around)
+  return { draft: reader.read(), entries: reader.entries() }
+}
+
+/** A value and the path that leads to it, such as `listen[0].port`. */
+interface Leaf extends Line {
+  readonly path: readonly (string | number)[]
+}
+
+function leaves(text: string): Leaf[] {
+  const counter = new LineCounter()
+  const document = parseDocument(text.replace(/^\uFEFF/, ''), { lineCounter: counter, uniqueKeys: false })
+  const broken = document.errors[0]
+  if (broken) throw new UnreadableFile(broken.linePos?.[0].line ?? 1)
+  const found: Leaf[] = []
+  const visit = (node: unknown, path: readonly (string | number)[], line: number): void => {
+    if (isMap(node) && node.items.length > 0) {
+      for (const { key, value } of node.items) {
+        const name = String(isScalar(key) ? key.value : key)
+        const at = isScalar(key) && key.range ? counter.linePos(key.range[0]).line : line
+        visit(value, [...path, name], at)
+      }
+    } else if (isSeq(node) && node.items.length > 0) {
+      for (const [i, item] of node.items.entries()) {
+        const range = (item as { range?: [number, number, number] } | null)?.range
+        visit(item, [...path, i], range ? counter.linePos(range[0]).line : line)
+      }
+    } else if (path.length > 0) {
+      const value = isScalar(node) ? String(node.value ?? '') : ''
+      found.push({ key: nameOf(path), path, value, line })
+    }
+  }
+  visit(document.contents, [], 1)
+  return found
+}
+
+/** Writes a path without the `eturnal` in front, which every one has. */
+function nameOf(path: readonly (string | number)[]): string {
+  const below = path[0] === 'eturnal' && path.length > 1 ? path.slice(1) : path
+  return below.reduce<string>(
+    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
+    '',
+  )
+}
+
+class EturnalReader {
+  readonly #leaves: readonly Leaf[]
+  readonly #around: Surroundings
+  readonly #ledger: Ledger
+  readonly #draft = emptyDraft()
+
+  constructor(leaves: readonly Leaf[], around: Surroundings) {
+    this.#leaves = leaves
+    this.#around = around
+    this.#ledger = new Ledger(leaves)
+  }
+
+  entries(): Entry[] {
+    return this.#ledger.entries()
+  }
+
+  read(): Draft {
+    this.#settleFixed()
+    this.#readRealm()
+    this.#readTls()
+    this.#readListeners()
+    this.#readRelay()
+    this.#readIssuers()
+    this.#readPeers()
+    this.#readLimits()
+    this.#readRest()
+    this.#readModules()
+    return this.#draft
+  }
+
+  #settleFixed(): void {
+    for (const leaf of this.#leaves) {
+      const [top, name] = leaf.path
+      if (top !== 'eturnal') {
+        this.#ledger.unknown(leaf, nearest(String(top), ['eturnal']))
+        continue
+      }
+      const key = String(name ?? '')
+      const option = Object.hasOwn(ETURNAL_OPTIONS, key) ? ETURNAL_OPTIONS[key] : undefined
+      if (option === undefined) this.#ledger.unknown(leaf, nearest(key, Object.keys(ETURNAL_OPTIONS)))
+      else if (option !== 'read') {
+        const [fate, note] = option
+        this.#ledger[fate](leaf, note)
+      }
+    }
+  }
+
+  #readRealm(): void {
+    for (const leaf of this.#all('realm')) {
+      const realm = parseRealm(leaf.value)
+      if (realm instanceof Fault) {
+        this.#ledger.unsupported(leaf, 'bad-value')
+        continue
+      }
+      this.#draft.realm = realm
+      this.#ledger.taken(leaf, 'realm')
+    }
+  }
+
+  #readTls(): void {
+    const paths: { certificate?: string; key?: string } = {}
+    for (const [name, into] of [
+      ['tls_crt_file', 'certificate'],
+      ['tls_key_file', 'key'],
+    ] as const) {
+      for (const leaf of this.#all(name)) {
+        if (leaf.value === '' || leaf.value === 'none') {
+          this.#ledger.unneeded(leaf, 'is-default')
+          continue
+        }
+        paths[into] = isAbsolute(leaf.value) ? leaf.value : resolve(this.#around.folder, leaf.value)
+        this.#ledger.taken(leaf, `tls.${into}`)
+      }
+    }
+    const certificate = paths.certificate ?? paths.key
+    // eturnal looks for the key in the certificate's file where it has no file of its own.
+    if (certificate !== undefined) this.#draft.tls = { certificate, key: paths.key ?? certificate }
+  }
+
+  #readListeners(): void {
+    const groups = new Map<number, Map<string, Leaf>>()
+    for (const leaf of this.#all('listen')) {
+      const [, , index, field] = leaf.path
+      if (typeof index !== 'number' || typeof field !== 'string') {
+        this.#ledger.unsupported(leaf, 'bad-value')
+        continue
+      }
+      const group = groups.get(index) ?? new Map<string, Leaf>()
+      groups.set(index, group.set(field, leaf))
+    }
+    for (const group of groups.values()) this.#readListener(group)
+    if (groups.size === 0) {
+      for (const transport of ['udp', 'tcp'] as const) {
+        for (const ip of ANYWHERE) this.#listen({ transport, address: address(ip, 3478) })
+      }
+    }
+    const usesTls = this.#draft.listen.some(({ transport }) => transport === 'tls')
+    if (this.#draft.tls && !usesTls) {
+      delete this.#draft.tls
+      for (const name of ['tls_crt_file', 'tls_key_file'])
+        for (const leaf of this.#all(name)) this.#ledger.unneeded(leaf, 'certificate-unused')
+    }
+    if (usesTls && !this.#draft.tls) {
+      this.#draft.listen = this.#draft.listen.filter(({ transport }) => transport !== 'tls')
+      this.#draft.todo.push({ key: 'todo-certificate', values: {} })
+    }
+    if (this.#draft.listen.length === 0) this.#draft.todo.push({ key: 'todo-listen', values: {} })
+  }
+
+  #readListener(group: ReadonlyMap<string, Leaf>): void {
+    const field = (name: string) => group.get(name)
+    for (const [name, leaf] of group) {
+      if (!LISTENER_FIELDS.includes(name)) this.#ledger.unknown(leaf, nearest(name, LISTENER_FIELDS))
+    }
+    const ipLeaf = field('ip')
+    const ip = parseIp(ipLeaf?.value ?? '0.0.0.0')
+    const portLeaf = field('port')
+    const transportLeaf = field('transport')
+    const given = transportLeaf?.value ?? 'udp'
+    const isKnown = ['udp', 'tcp', 'tls', 'auto'].includes(given)
+    const transport = given === 'auto' ? 'tcp' : (given as Listener['transport'])
+    const port = Number(portLeaf?.value ?? (given === 'tls' ? 5349 : 3478))
+    const isPort = Number.isInteger(port) && port > 0 && port < 65536
+    const turn = field('enable_turn')
+    const proxy = field('proxy_protocol')
+    if (proxy) {
+      if (proxy.value === 'true') this.#ledger.unsupported(proxy, 'proxy-protocol')
+      else this.#ledger.unneeded(proxy, 'switched-off')
+    }
+    if (turn) {
+      if (turn.value === 'false') this.#ledger.unsupported(turn, 'stun-only')
+      else this.#ledger.unneeded(turn, 'is-default')
+    }
+    const settle = (leaf: Leaf | undefined, isGood: boolean, note?: 'auto-transport' | 'both-families') => {
+      if (!leaf) return
+      if (isGood) this.#ledger.taken(leaf, 'listen', note)
+      else this.#ledger.unsupported(leaf, 'bad-value')
+    }
+    const isAny6 = ip?.length === 16 && ip.every(octet => octet === 0)
+    settle(ipLeaf, ip !== undefined, isAny6 ? 'both-families' : undefined)
+    settle(portLeaf, isPort)
+    settle(transportLeaf, isKnown, given === 'auto' ? 'auto-transport' : undefined)
+    if (!ip || !isPort || !isKnown || turn?.value === 'false' || proxy?.value === 'true') return
+    // A socket of eturnal on `::` takes IPv4 too.
+    for (const host of isAny6 ? ANYWHERE : [ip]) this.#listen({ transport, address: address(host, port) })
+  }
+
+  #listen(listener: Listener): void {
+    if (!this.#draft.listen.some(other => overlap(other, listener))) this.#draft.listen.push(listener)
+  }
+
+  #readRelay(): void {
+    for (const name of ['relay_ipv4_addr', 'relay_ipv6_addr']) {
+      for (const leaf of this.#all(name)) {
+        const ip = parseIp(leaf.value)
+        if (!ip || ip.every(octet => octet === 0)) {
+          this.#ledger.unsupported(leaf, 'bad-address')
+          continue
+        }
+        const listening = this.#draft.listen
+          .map(({ address }) => address.ip)
+          .filter(ip => ip.some(octet => octet > 0))
+        const mapping = mapPublic(ip, unique(listening), this.#around)
+        if ('missing' in mapping) {
+          this.#draft.todo.push(mapping.missing)
+          this.#ledger.unsupported(leaf, 'local-unknown', { public: formatIp(ip) })
+          continue
+        }
+        this.#draft.relayAddresses.push(mapping.entry)
+        this.#ledger.taken(leaf, 'relay.addresses', mapping.guessed ? 'local-guessed' : undefined, {
+          entry: mapping.entry,
+        })
+      }
+    }
+    const min = this.#all('relay_min_port').at(-1)
+    const max = this.#all('relay_max_port').at(-1)
+    const ports = `${min?.value ?? 49152}-${max?.value ?? 65535}`
+    const isGood = !(parsePorts(ports) instanceof Fault)
+    if ((min || max) && isGood) this.#draft.ports = ports
+    for (const leaf of [min, max]) {
+      if (!leaf) continue
+      if (isGood) this.#ledger.taken(leaf, 'relay.ports')
+      else this.#ledger.unsupported(leaf, 'bad-ports')
+    }
+  }
+
+  #readIssuers(): void {
+    const draft = this.#draft
+    for (const leaf of this.#all('secret')) {
+      if (leaf.value === '') this.#ledger.unsupported(leaf, 'bad-value')
+      else if (draft.secrets.includes(leaf.value)) this.#ledger.unneeded(leaf, 'twice')
+      else {
+        draft.secrets.push(leaf.value)
+        this.#ledger.taken(leaf, 'homeservers[0].secrets')
+      }
+    }
+    for (const leaf of this.#all('credentials')) {
+      const [, , given, ...more] = leaf.path
+      const name = parseUserName(String(given ?? ''))
+      if (given === undefined || more.length > 0 || name instanceof Fault || leaf.value === '')
+        this.#ledger.unsupported(leaf, 'bad-user')
+      else if (draft.users.some(user => user.name === name)) this.#ledger.unneeded(leaf, 'twice')
+      else {
+        draft.users.push({ name, password: leaf.value })
+        this.#ledger.taken(leaf, 'users')
+      }
+    }
+    if (draft.secrets.length === 0 && draft.users.length === 0)
+      draft.todo.push({ key: 'todo-eturnal-secret', values: {} })
+  }
+
+  #readPeers(): void {
+    const ranges = (...names: string[]) =>
+      names.flatMap(name => this.#all(name)).map(leaf => ({ leaf, range: parseRange(leaf.value) }))
+    const allow = ranges('whitelist', 'whitelist_peers')
+    const holes = allow.flatMap(({ range }) => (typeof range === 'string' ? [] : [range]))
+    const denied: Range[] = []
+    for (const { leaf, range } of ranges('blacklist', 'blacklist_peers')) {
+      if (leaf.value === 'recommended') this.#ledger.taken(leaf, 'peers.deny')
+      else if (typeof range === 'string') this.#ledger.unsupported(leaf, 'bad-range')
+      else if (isRecommended(range)) this.#ledger.unneeded(leaf, 'recommended')
+      else {
+        denied.push(range)
+        this.#draft.deny.push(...without(range, holes))
+        this.#ledger.taken(
+          leaf,
+          'peers.deny',
+          holes.some(hole => overlaps(hole, range)) ? 'deny-carved' : undefined,
+        )
+      }
+    }
+    for (const { leaf, range } of allow) {
+      if (typeof range === 'string') this.#ledger.unsupported(leaf, 'bad-range')
+      else if (touchesRecommended(range)) {
+        this.#draft.allow.push(range)
+        this.#ledger.taken(leaf, 'peers.allow')
+      } else if (denied.some(other => overlaps(other, range)))
+        this.#ledger.taken(leaf, 'peers.deny', 'allow-carved')
+      else this.#ledger.unneeded(leaf, 'allowed-anyway')
+    }
+    if (this.#all('blacklist').length > 0) this.#draft.remarks.push({ key: 'client-lists', values: {} })
+  }
+
+  #readLimits(): void {
+    for (const leaf of this.#all('max_permissions')) {
+      const count = Number(leaf.value)
+      if (leaf.value === 'unlimited') this.#ledger.unneeded(leaf, 'permissions-bounded')
+      else if (!Number.isInteger(count) || count < 1 || count > 65_536)
+        this.#ledger.unsupported(leaf, 'bad-value')
+      else {
+        this.#draft.limits.permissionsPerAllocation = count
+        this.#ledger.taken(leaf, 'limits.permissionsPerAllocation')
+      }
+    }
+    for (const leaf of this.#all('max_bps')) {
+      const octets = Number(leaf.value)
+      const rate = Number.isFinite(octets) ? formatRate(octets * 2) : ''
+      if (leaf.value === 'unlimited' || leaf.value === 'none') this.#ledger.unneeded(leaf, 'is-default')
+      else if (parseRate(rate) instanceof Fault) this.#ledger.unsupported(leaf, 'bad-value')
+      else {
+        this.#draft.limits.bitratePerUser = rate
+        this.#ledger.taken(leaf, 'limits.bitratePerUser', 'rate-user', { octets, rate })
+      }
+    }
+  }
+
+  #readRest(): void {
+    for (const leaf of this.#all('strict_expiry')) {
+      if (leaf.value !== 'true') {
+        this.#ledger.unneeded(leaf, 'is-default')
+        continue
+      }
+      this.#draft.credentials.strictExpiry = true
+      this.#ledger.taken(leaf, 'credentials.strictExpiry')
+    }
+    for (const leaf of this.#all('software_name')) {
+      const fits = leaf.value.length > 0 && leaf.value.length < 128
+      if (leaf.value === 'none') this.#ledger.unneeded(leaf, 'is-default')
+      else if (!fits) this.#ledger.unsupported(leaf, 'bad-value')
+      else {
+        this.#draft.protocol.software = leaf.value
+        this.#ledger.taken(leaf, 'protocol.software')
+      }
+    }
+    for (const leaf of this.#all('log_level')) {
+      const level = LEVELS[leaf.value]
+      if (level === undefined) this.#ledger.unsupported(leaf, 'bad-value')
+      else if (level === 'info') this.#ledger.unneeded(leaf, 'is-default')
+      else {
+        this.#draft.logLevel = level
+        this.#ledger.taken(leaf, 'log.level')
+      }
+    }
+  }
+
+  #readModules(): void {
+    const leaves = this.#all('modules')
+    const at = (field: string) => {
+      const [leaf] = leaves.filter(({ path }) => path[2] === PROMETHEUS && path[3] === field)
+      return leaf
+    }
+    for (const leaf of leaves) {
+      const name = String(leaf.path[2] ?? '')
+      const fate = Object.hasOwn(ETURNAL_MODULES, name) ? ETURNAL_MODULES[name] : undefined
+      if (!fate) this.#ledger.unknown(leaf, nearest(name, Object.keys(ETURNAL_MODULES)))
+      else this.#ledger[fate[0]](leaf, fate[1])
+    }
+    if (!leaves.some(({ path }) => path[2] === PROMETHEUS)) return
+    const ipLeaf = at('ip')
+    const portLeaf = at('port')
+    const port = Number(portLeaf?.value ?? 8081)
+    const ip = ipLeaf && parseIp(ipLeaf.value)
+    if (!Number.isInteger(port) || port < 1 || port > 65535) {
+      this.#ledger.unsupported(portLeaf!, 'bad-value')
+      return
+    }
+    const host = formatIp(ip ?? parseIp('127.0.0.1')!)
+    this.#draft.metrics = {
+      listen: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+      coturnNames: false,
+    }
+    if (portLeaf) this.#ledger.taken(portLeaf, 'metrics')
+    if (ipLeaf) {
+      if (ip) this.#ledger.taken(ipLeaf, 'metrics')
+      else this.#ledger.unsupported(ipLeaf, 'metrics-any')
+    }
+  }
+
+  #all(name: string): Leaf[] {
+    return this.#leaves.filter(({ path }) => path[0] === 'eturnal' && path[1] === name)
+  }
+}
+
+const PROMETHEUS = 'mod_stats_prometheus'
+const LISTENER_FIELDS = ['ip', 'port', 'transport', 'proxy_protocol', 'enable_turn']
+
+const LEVELS: Readonly<Record<string, string>> = {
+  critical: 'error',
+  error: 'error',
+  warning: 'warn',
+  notice: 'info',
+  info: 'info',
+  debug: 'debug',
+}

@@ -1,0 +1,92 @@
+import type { NoteKey, Values } from './notes.ts'
+
+/** One setting of the file that is read: its name, its value, and the line it begins in. */
+export interface Line {
+  readonly key: string
+  /** Empty where there is none. It may be a secret, so it is never printed. */
+  readonly value: string
+  readonly line: number
+}
+
+/** What becomes of a setting. */
+export type Fate = 'taken' | 'unneeded' | 'unsupported' | 'unknown'
+
+/** A sentence, and what fills its placeholders. */
+export interface Note {
+  readonly key: NoteKey
+  readonly values: Values
+}
+
+/** What became of one line. */
+export interface Entry {
+  readonly key: string
+  readonly line: number
+  readonly fate: Fate
+  /** Where in turnserver.json it stands now; only what was taken over has it. */
+  readonly into?: string
+  readonly note?: Note
+}
+
+/** Keeps what becomes of each line, so that none is forgotten and none is told twice. */
+export class Ledger {
+  readonly #lines: readonly Line[]
+  readonly #entries = new Map<Line, Entry>()
+
+  constructor(lines: readonly Line[]) {
+    this.#lines = lines
+  }
+
+  taken(line: Line, into: string, key?: NoteKey, values: Values = {}): void {
+    const note = key && { note: { key, values } }
+    this.#entries.set(line, { key: line.key, line: line.line, fate: 'taken', into, ...note })
+  }
+
+  unneeded(line: Line, key: NoteKey, values: Values = {}): void {
+    this.#settle(line, 'unneeded', key, values)
+  }
+
+  unsupported(line: Line, key: NoteKey, values: Values = {}): void {
+    this.#settle(line, 'unsupported', key, values)
+  }
+
+  unknown(line: Line, guess: string | undefined): void {
+    const entry: Entry = {
+      key: presentable(line.key),
+      line: line.line,
+      fate: 'unknown',
+      note:
+        guess === undefined ? { key: 'unknown', values: {} } : { key: 'unknown-guess', values: { guess } },
+    }
+    this.#entries.set(line, entry)
+  }
+
+  isSettled(line: Line): boolean {
+    return this.#entries.has(line)
+  }
+
+  /** One entry for each line, in the order of the file. */
+  entries(): Entry[] {
+    return this.#lines.map(
+      line =>
+        this.#entries.get(line) ?? {
+          key: presentable(line.key),
+          line: line.line,
+          fate: 'unsupported',
+          note: { key: 'not-understood', values: {} },
+        },
+    )
+  }
+
+  #settle(line: Line, fate: Fate, key: NoteKey, values: Values): void {
+    this.#entries.set(line, { key: line.key, line: line.line, fate, note: { key, values } })
+  }
+}
+
+/**
+ * What is no known name may be a secret that slipped out of its line, so only
+ * what looks like the name of an option is shown in full.
+ */
+function presentable(key: string): string {
+  const looksLikeName = /^[A-Za-z][A-Za-z_.[\]-]{0,39}[0-9]{0,2}$/.test(key)
+  return looksLikeName ? key : `${key.slice(0, 2).replaceAll(/[^\w-]/g, '?')}…`
+}

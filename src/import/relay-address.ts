@@ -1,0 +1,32 @@
+import { formatIp, ipKey, parseIp } from '../base/address.ts'
+import type { Surroundings } from './draft.ts'
+import type { Note } from './line.ts'
+
+/** An entry of `relay.addresses`, or what is missing to write one. */
+export type Mapping = { readonly entry: string; readonly guessed: boolean } | { readonly missing: Note }
+
+/**
+ * Finds the local address behind a public one that the old file names alone:
+ * the machine may hold it itself; else it is the one address of that family
+ * that the file, or the machine, has.
+ */
+export function mapPublic(outside: Uint8Array, named: readonly Uint8Array[], { own }: Surroundings): Mapping {
+  const key = ipKey(outside)
+  if ([...named, ...own].some(ip => ipKey(ip) === key)) return { entry: formatIp(outside), guessed: false }
+  const ofFamily = (list: readonly Uint8Array[]) => list.filter(ip => ip.length === outside.length)
+  const guessed = ofFamily(named).length === 0
+  const [local, ...others] = guessed ? ofFamily(own) : ofFamily(named)
+  if (local && others.length === 0) return { entry: `${formatIp(local)}=${formatIp(outside)}`, guessed }
+  return { missing: { key: 'todo-local', values: { public: formatIp(outside) } } }
+}
+
+/** All addresses of the machine, in both families. */
+export const ANYWHERE: readonly Uint8Array[] = [parseIp('0.0.0.0')!, parseIp('::')!]
+
+export function unique(ips: readonly Uint8Array[]): Uint8Array[] {
+  return [...new Map(ips.map(ip => [ipKey(ip), ip])).values()]
+}
+
+export function sameIp(a: Uint8Array, b: Uint8Array): boolean {
+  return ipKey(a) === ipKey(b)
+}

@@ -1,0 +1,115 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import type { ImportOutcome } from '../../../src/cli/import.ts'
+import { load } from '../../../src/config/load.ts'
+import { run } from '../../support/captured.ts'
+import { placeFixture } from '../../support/imported.ts'
+
+const SECRET = '5f0d7cc1b9a84e6fb2f3f0c56b7b9d4e'
+const CONF = `use-auth-secret
+static-auth-secret=${SECRET}
+realm=turn.example.org
+external-ip=198.51.100.7/10.0.0.5
+cli-password=hunter2-hunter2
+mobility
+relam=x
+`
+
+t.test('import writes a configuration for its owner only, and reports without a secret', async t => {
+  const folder = t.testdir({ 'turnserver.conf': CONF })
+  const { code, stdout, stderr } = await run(folder, ['import', 'turnserver.conf'])
+  const { settings } = load({ cwd: folder, env: {} })
+
+  t.equal(code, 0)
+  t.equal(statSync(join(folder, 'turnserver.json')).mode & 0o777, 0o600)
+  t.equal(settings.homeservers[0]!.secrets[0]!.value, SECRET)
+  t.match(stdout, /Not supported, and what to do instead \(1\)\n +6 {2}mobility\n/)
+  t.match(stdout, /was “realm” meant\?/)
+  t.match(stdout, /static-auth-secret → homeservers\[0\]\.secrets/)
+  t.match(stderr, /wrote turnserver\.json; it is valid/)
+  for (const secret of [SECRET, 'hunter2']) t.notMatch(stdout + stderr, secret)
+})
+
+t.test('the report for programs has every setting once', async t => {
+  const folder = t.testdir({ 'turnserver.conf': CONF })
+  const { stdout, stderr } = await run(folder, ['import', 'turnserver.conf', '--json', '--lang', 'de'])
+  const outcome = JSON.parse(stdout) as ImportOutcome
+
+  t.equal(stderr, '')
+  t.match(outcome, { from: 'coturn', out: 'turnserver.json', valid: true, todo: [], problems: [] })
+  t.same(
+    outcome.settings.map(({ key, fate }) => [key, fate]),
+    [
+      ['use-auth-secret', 'taken'],
+      ['static-auth-secret', 'taken'],
+      ['realm', 'taken'],
+      ['external-ip', 'taken'],
+      ['cli-password', 'unneeded'],
+      ['mobility', 'unsupported'],
+      ['relam', 'unknown'],
+    ],
+  )
+  t.match(outcome.settings[6]!.why, /war „realm“ gemeint\?/)
+  t.notMatch(stdout, SECRET)
+})
+
+t.test('eturnal is told by its file, and its paths start beside it', async t => {
+  const folder = t.testdir({})
+  placeFixture('eturnal.yml', folder)
+  const { code, stdout } = await run(folder, ['import', 'eturnal.yml', '--json'])
+  const outcome = JSON.parse(stdout) as ImportOutcome
+
+  // The certificate is not there: the file is written all the same, and the report says what is missing.
+  t.equal(code, 1)
+  t.match(outcome, { from: 'eturnal', valid: false })
+  t.match(outcome.problems[0], { path: 'tls.certificate' })
+  t.match(readFileSync(join(folder, 'turnserver.json'), 'utf8'), join(folder, 'certificate.pem'))
+})
+
+t.test('what has to be filled in is listed, and makes the exit code 1', async t => {
+  const folder = t.testdir({ 'turnserver.conf': 'use-auth-secret\nuserdb=/var/lib/turn/turndb\n' })
+  const { code, stdout, stderr } = await run(folder, ['import', 'turnserver.conf'])
+
+  t.equal(code, 1)
+  t.match(stdout, /Still to be filled in \(2\)\n {2}- homeservers: write the secret that the homeserver uses/)
+  t.match(stderr, /it is not valid until/)
+})
+
+t.test('a file that is there is not replaced unless told to [exit code 5]', async t => {
+  const folder = t.testdir({ 'turnserver.conf': CONF, 'turnserver.json': 'precious' })
+  const refused = await run(folder, ['import', 'turnserver.conf'])
+
+  t.equal(refused.code, 5)
+  t.equal(readFileSync(join(folder, 'turnserver.json'), 'utf8'), 'precious')
+  t.equal((await run(folder, ['import', 'turnserver.conf', '--force'])).code, 0)
+  t.equal(statSync(join(folder, 'turnserver.json')).mode & 0o777, 0o600)
+})
+
+t.test('secrets do not go to the standard output [exit code 2]', async t => {
+  const folder = t.testdir({ 'turnserver.conf': CONF })
+  const { code, stdout, stderr } = await run(folder, ['import', 'turnserver.conf', '--out', '-'])
+
+  t.equal(code, 2)
+  t.equal(stdout, '')
+  t.match(stderr, /name a file with --out/)
+})
+
+t.test('a file that cannot be read leaves nothing behind', async t => {
+  const folder = t.testdir({ 'broken.yml': 'eturnal: [\n' })
+
+  t.equal((await run(folder, ['import', 'nowhere.conf'])).code, 1)
+  const broken = await run(folder, ['import', 'broken.yml'])
+  t.equal(broken.code, 3)
+  t.match(broken.stderr, /is not YAML: see line/)
+  t.notOk(existsSync(join(folder, 'turnserver.json')))
+})
+
+t.test('an empty file says so, and what is missing', async t => {
+  const folder = t.testdir({})
+  writeFileSync(join(folder, 'turnserver.conf'), '# nothing\n')
+  const { code, stdout } = await run(folder, ['import', 'turnserver.conf'])
+
+  t.equal(code, 1)
+  t.match(stdout, /turnserver\.conf has no settings/)
+})
