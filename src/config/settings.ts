@@ -44,6 +44,8 @@ export interface Settings {
   }
   readonly alternate?: { readonly addresses: readonly Address[]; readonly domain?: string }
   readonly issue?: Issue
+  /** Users of the test page; made when the relay starts, and in no file. */
+  readonly testing?: Testing
   readonly metrics: false | { readonly listen: Address; readonly coturnNames: boolean }
   /** The control socket. `lenient`: nobody chose it, so one that cannot be had is no reason not to start. */
   readonly control: false | { readonly path: string; readonly lenient: boolean }
@@ -75,6 +77,15 @@ export interface Console {
   readonly tokens: readonly ConsoleToken[]
   /** Further origins whose pages may use it. */
   readonly origins: readonly string[]
+}
+
+/** What users may do who test the relay by a link: a little, and only with the relay itself. */
+export interface Testing {
+  /** Stands where the homeserver's name would; none can have it. */
+  readonly tenant: string
+  readonly secret: string
+  readonly allocations: number
+  readonly bytesPerSecond: number
 }
 
 export interface ConsoleToken {

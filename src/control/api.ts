@@ -14,6 +14,10 @@ export interface ApiRequest {
   body(): Promise<unknown>
   /** Says who asks, or why nobody is let in. Not called for what does not exist. */
   visitor(act: string | undefined): Visitor | Answer
+  /** Lets somebody in who need not say who they are, unless they come too often. */
+  stranger(): Visitor | Answer
+  /** IP address that the request came from; empty by the control socket. */
+  readonly client: string
 }
 
 interface Match {
@@ -37,7 +41,7 @@ export async function answerApi(request: ApiRequest, desk: Desk): Promise<Answer
     return fault(405, `${request.method} is not answered here`, `ask with ${allow}`, { allow })
   }
   const { endpoint, params } = match
-  const visitor = request.visitor(endpoint.act)
+  const visitor = endpoint.needs === 'nobody' ? request.stranger() : request.visitor(endpoint.act)
   if ('status' in visitor) return visitor
   const refusal = refuse(endpoint, visitor)
   if (refusal) {
@@ -46,15 +50,11 @@ export async function answerApi(request: ApiRequest, desk: Desk): Promise<Answer
   }
   const body = endpoint.method === 'POST' ? await request.body() : undefined
   if (body instanceof Refused) return body
-  return endpoint.answer({ visitor, params, query: request.query, body }, desk)
+  return endpoint.answer({ visitor, client: request.client, params, query: request.query, body }, desk)
 }
 
 function refuse({ needs }: Endpoint, visitor: Visitor): Answer | undefined {
-  if (needs === 'socket') {
-    if (visitor.from === 'socket') return undefined
-    return fault(403, 'this can be done by the control socket only', 'use the command: taciturn console')
-  }
-  if (may(visitor, needs)) return undefined
+  if (needs === 'nobody' || may(visitor, needs)) return undefined
   return fault(403, 'this token may look, and not act', 'use a token with the right "act"')
 }
 

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { AccessLog } from './access-log.ts'
 import { type Answer, fault } from './answer.ts'
 import type { Control } from './control.ts'
+import type { TestRuns } from './test-runs.ts'
 import type { Tokens } from './tokens.ts'
 import type { AccessEntry } from './view.ts'
 import type { Visitor } from './visitor.ts'
@@ -9,6 +10,8 @@ import type { Visitor } from './visitor.ts'
 /** One request of the API, after it was let in. */
 export interface Call {
   readonly visitor: Visitor
+  /** IP address that the request came from; empty by the control socket. */
+  readonly client: string
   /** Values of the parts in braces of the path. */
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
@@ -20,6 +23,8 @@ export interface Desk {
   readonly control: Control
   readonly log: AccessLog
   readonly tokens: Tokens
+  /** Tests of users; absent where there are none. */
+  readonly tests?: TestRuns
   /** Where the console is reached, without a slash at the end; undefined while it is not served. */
   url(): string | undefined
 }
@@ -29,8 +34,8 @@ export interface Endpoint {
   readonly method: 'GET' | 'POST'
   /** As OpenAPI writes it: `/sessions/{id}`. */
   readonly path: string
-  /** `socket`: by the control socket only. */
-  readonly needs: 'read' | 'act' | 'socket'
+  /** `nobody`: no token. */
+  readonly needs: 'nobody' | 'read' | 'act'
   /** What the access log calls it. A mere look at figures is no line. */
   readonly act?: string
   readonly summary: string

@@ -1,13 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Answer, fault, SECURITY, write } from './answer.ts'
-import { answerApi } from './api.ts'
+import { type ApiRequest, answerApi } from './api.ts'
 import { readJson } from './body.ts'
 import { type Desk, note } from './call.ts'
 import type { Feed } from './feed.ts'
 import { isOurHost, isOurOrigin, type Names } from './origin.ts'
 import { servePage } from './pages.ts'
-import type { Throttle } from './throttle.ts'
+import { Throttle } from './throttle.ts'
 import type { Visitor } from './visitor.ts'
 
 /** Milliseconds that a client may take to send its request, and that an idle connection is kept. */
@@ -15,6 +15,9 @@ const HEADERS_TIMEOUT = 5_000
 const REQUEST_TIMEOUT = 10_000
 const KEEP_ALIVE = 5_000
 const MOST_CONNECTIONS = 128
+/** Requests of the test page that one address may make in a minute. */
+const STRANGERS = 120
+const MINUTE = 60_000
 
 /** What both doors stand on. */
 export interface DoorParts {
@@ -40,18 +43,26 @@ export function socketDoor(parts: DoorParts): Server {
     if (!url.pathname.startsWith(API)) {
       return write(request, response, fault(404, 'there is nothing here', 'the API is at /api/v1'))
     }
-    write(request, response, await answer(request, url, parts.desk, () => visitor))
+    const known = { visitor: () => visitor, stranger: () => visitor, client: '' }
+    write(request, response, await answer(request, url, parts.desk, known))
   })
 }
 
 /** Creates the server of console and API. */
 export function webDoor(parts: WebParts): Server {
   const { desk, names, feed, pages } = parts
+  const strangers = new Throttle(STRANGERS, MINUTE)
   const server = create(parts, async (request, response, url) => {
     const refusal = refuseForeign(request, names())
     if (refusal) return write(request, response, refusal)
     if (!url.pathname.startsWith(API)) return servePage(request, response, url.pathname, pages)
-    write(request, response, await answer(request, url, desk, act => visitorOf(request, act, parts)))
+    const client = clientOf(request)
+    const asked = {
+      visitor: (act: string | undefined) => visitorOf(request, act, parts),
+      stranger: () => (strangers.pass(client) ? NOBODY : tooMany()),
+      client,
+    }
+    write(request, response, await answer(request, url, desk, asked))
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy())
@@ -65,6 +76,7 @@ export function webDoor(parts: WebParts): Server {
 }
 
 const API = '/api/v1/'
+const NOBODY: Visitor = { who: 'nobody', from: 'http', rights: 'read' }
 
 type Handle = (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void>
 
@@ -99,7 +111,7 @@ async function answer(
   request: IncomingMessage,
   url: URL,
   desk: Desk,
-  visitor: (act: string | undefined) => Visitor | Answer,
+  asked: Pick<ApiRequest, 'visitor' | 'stranger' | 'client'>,
 ): Promise<Answer> {
   let isRead = false
   const answered = await answerApi(
@@ -111,7 +123,7 @@ async function answer(
         isRead = true
         return readJson(request)
       },
-      visitor,
+      ...asked,
     },
     desk,
   )
@@ -130,13 +142,16 @@ function visitorOf(request: IncomingMessage, act: string | undefined, parts: Web
     const isConsole = request.headers['x-taciturn-client'] === 'console'
     return isConsole ? { ...found, from: 'console' } : found
   }
-  const nobody: Visitor = { who: 'nobody', from: 'http', rights: 'read' }
   if (!parts.wrong.pass(clientOf(request))) {
-    return fault(429, 'too many requests without a right token', 'wait a minute', { 'retry-after': '60' })
+    return tooMany()
   }
-  if (token !== undefined || act !== undefined) note(parts.desk, nobody, act ?? 'token', 'refused')
+  if (token !== undefined || act !== undefined) note(parts.desk, NOBODY, act ?? 'token', 'refused')
   const why = token === undefined ? 'a token is needed' : 'this token is not good, or not any more'
   return fault(401, why, 'make a link with: taciturn console', { 'www-authenticate': 'Bearer' })
+}
+
+function tooMany(): Answer {
+  return fault(429, 'too many requests without a right token', 'wait a minute', { 'retry-after': '60' })
 }
 
 function refuseForeign({ headers }: IncomingMessage, names: Names): Answer | undefined {

@@ -14,27 +14,39 @@ import {
   sessionsShape,
   statusShape,
 } from './shapes.ts'
+import { TEST_ENDPOINTS } from './test-endpoints.ts'
 import type { SessionView } from './view.ts'
 
 /** Names that one request may ask for. */
 const MOST_NAMES = 1000
 /** Seconds that a link for the console is good for, at most. */
 const LONGEST_LINK = 86_400
+/** The same for a link to the test page, which may have to travel by letter. */
+const LONGEST_TEST_LINK = 30 * 86_400
+const MOST_USES = 100
 
 const namesAsked = z.strictObject({
   users: z.array(z.string().max(128)).max(MOST_NAMES).default([]),
   sessions: z.array(z.string().max(32)).max(MOST_NAMES).default([]),
 })
 
-const linkAsked = z.strictObject({
-  kind: z.literal('console'),
-  rights: z.enum(['read', 'act']).default('act'),
-  /** Seconds. */
-  ttl: z.int().min(10).max(LONGEST_LINK).default(3600),
-})
+/** `ttl` is in seconds. */
+const linkAsked = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('console'),
+    rights: z.enum(['read', 'act']).default('act'),
+    ttl: z.int().min(10).max(LONGEST_LINK).default(3600),
+  }),
+  z.strictObject({
+    kind: z.literal('test'),
+    uses: z.int().min(1).max(MOST_USES).default(1),
+    ttl: z.int().min(10).max(LONGEST_TEST_LINK).default(1800),
+  }),
+])
 
 /** Everything that the API can be asked, below /api/v1. */
 export const ENDPOINTS: readonly Endpoint[] = [
+  ...TEST_ENDPOINTS,
   {
     method: 'GET',
     path: '/status',
@@ -168,9 +180,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
   {
     method: 'POST',
     path: '/links',
-    needs: 'socket',
+    needs: 'act',
     act: 'link',
-    summary: 'Makes a link that lets somebody into the console for a while. By the control socket only.',
+    summary:
+      'Makes a link: into the console for a while, by the control socket only; or to the test page, for one test or a few.',
     body: linkAsked,
     answers: linkShape,
     answer: link,
@@ -223,6 +236,16 @@ function link({ visitor, body }: Call, desk: Desk) {
       'the console is not served',
       'set "console" to an address, and see the log for why it is not',
     )
+  }
+  if (asked.kind === 'test') {
+    if (!desk.tests) return fault(404, 'this relay runs no tests', 'set "console" to an address')
+    const { code, expires } = desk.tests.link(asked.ttl, asked.uses)
+    note(desk, visitor, 'link', 'done', `test, ${asked.uses}`)
+    return ok({ url: `${url}/test#${code}`, expires })
+  }
+  if (visitor.from !== 'socket') {
+    note(desk, visitor, 'link', 'refused', 'console')
+    return fault(403, 'this can be done by the control socket only', 'use the command: taciturn console')
   }
   const { token, expires } = desk.tokens.link(asked.rights, asked.ttl)
   note(desk, visitor, 'link', 'done', `console, ${asked.rights}`)

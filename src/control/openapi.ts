@@ -6,11 +6,10 @@ const RIGHTS = {
   nobody: 'Needs no token.',
   read: 'Needs the right to read.',
   act: 'Needs the right to act.',
-  socket: 'By the control socket only.',
 } as const
 
 /** Describes the API for programs (OpenAPI 3.1), from the endpoints themselves. */
-export function openApi(endpoints: readonly Described[]): Record<string, unknown> {
+export function openApi(endpoints: readonly Endpoint[]): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {}
   for (const endpoint of endpoints) {
     paths[endpoint.path] ??= {}
@@ -31,9 +30,7 @@ export function openApi(endpoints: readonly Described[]): Record<string, unknown
   }
 }
 
-export type Described = Omit<Endpoint, 'answer' | 'needs'> & { readonly needs: keyof typeof RIGHTS }
-
-function operation({ path, summary, query = {}, body, answers, needs }: Described): Record<string, unknown> {
+function operation({ path, summary, query = {}, body, answers, needs }: Endpoint): Record<string, unknown> {
   const parameters = [
     ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
       name,

@@ -9,7 +9,7 @@ import { VIA } from '../base/via.ts'
 const count = z.number()
 const byReason = z.record(z.string(), count)
 const flow = z.strictObject({ packets: count, bytes: count })
-const traffic = z.strictObject({ toPeer: flow, toClient: flow })
+export const trafficShape = z.strictObject({ toPeer: flow, toClient: flow })
 const via = z.enum(VIA)
 
 export const statusShape = z.strictObject({
@@ -32,8 +32,8 @@ export const statusShape = z.strictObject({
   users: count,
   ports: z.strictObject({ used: count, total: count }),
   descriptors: z.strictObject({ open: count, limit: count }).optional(),
-  rate: traffic,
-  traffic,
+  rate: trafficShape,
+  traffic: trafficShape,
   dropped: byReason,
   rejected: byReason,
   closed: byReason,
@@ -66,8 +66,8 @@ export const sessionShape = z.strictObject({
   expires: count,
   permissions: count,
   channels: count,
-  rate: traffic,
-  traffic,
+  rate: trafficShape,
+  traffic: trafficShape,
   dropped: count,
 })
 

@@ -152,6 +152,60 @@ export interface Link {
   readonly expires: number
 }
 
+/** `POST /api/v1/test/start {code}`: what the test page needs to begin. The code is used up by it. */
+export interface TestStart {
+  /** Names this test in the other requests of the page; whoever has it may see the test. */
+  readonly handle: string
+  readonly realm: string
+  /** As `RTCPeerConnection` takes them; one entry for each way of reaching the relay. */
+  readonly iceServers: readonly {
+    readonly urls: string
+    readonly username: string
+    readonly credential: string
+  }[]
+  /** When the credential ends. */
+  readonly expires: number
+}
+
+/** What the relay saw of one test, by one transport and address family. */
+export interface TestWay {
+  readonly transport: Via
+  readonly family: 4 | 6
+  /** Address and port as they reached the relay, the last ones. */
+  readonly client: string
+  /** Requests without credentials, which are answered with a challenge: how every session begins. */
+  readonly challenged: number
+  /** Allocations that were opened. */
+  readonly opened: number
+  /** Requests that were refused, by reason. */
+  readonly refused: Readonly<Record<string, number>>
+  readonly traffic: TrafficView
+}
+
+/** `GET /api/v1/test/{handle}`. */
+export interface TestView {
+  /** Address of the browser as the console's listener saw it; a reverse proxy's where one stands in front. */
+  readonly client: string
+  readonly started: number
+  /** Empty: nothing has reached the relay, so something on the way holds it back. */
+  readonly ways: readonly TestWay[]
+}
+
+/** `POST /api/v1/test/{handle}/result` with whatever the browser measured, at most 16 kB. */
+export interface TestCode {
+  /** What to tell the operator: `KIWI-4821`. */
+  readonly code: string
+  readonly expires: number
+}
+
+/** `GET /api/v1/test-results/{code}`. */
+export interface TestResult {
+  readonly code: string
+  readonly at: number
+  readonly measured: unknown
+  readonly server: TestView
+}
+
 /** Every answer of the API that is no success. */
 export interface ApiError {
   readonly error: string

@@ -51,6 +51,8 @@ export interface RelayConfig {
   readonly alternate?: { readonly addresses: readonly Address[]; readonly domain?: string }
   /** Decides by IP address (canonical) and port; the deny lists are compiled into it. */
   readonly reach: (peer: Address) => Reach
+  /** Whose users reach nothing but live relayed addresses at these IP addresses, whatever `reach` allows. */
+  readonly confined?: { readonly tenant: string; isOurs(ip: Uint8Array): boolean }
   /** What other shards of this server hold; absent where there is only one. */
   readonly siblings?: Siblings
   readonly random: Random

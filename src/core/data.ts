@@ -11,6 +11,7 @@ import type { Relayed } from './book.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
 import type { Unreachable } from './input.ts'
+import { reachOf } from './reach.ts'
 import { reroute } from './routes.ts'
 
 /** The most that fits a Data indication: its length field has 16 bits (RFC 8489 §5). */
@@ -44,7 +45,7 @@ export function toPeer(
   const { config, book, counters, meters } = context
   const half = halfFor(allocation, peer, now)
   if (!half) return drop(context, Counter.dropFamily)
-  const reach = config.reach(peer)
+  const reach = reachOf(config, allocation, peer)
   const relayed = book.byRelayed.get(peer.key)
   const wire = relayed ? undefined : config.siblings?.wire(peer)
   if (peer.port === 0 || reach === 'no' || (reach === 'local' && !relayed && !wire)) {
@@ -94,7 +95,8 @@ export function fromPeer(
   const sibling = context.config.siblings?.relayed(from)
   if (sibling) return toClient(context, relayed, sibling, payload, now)
   // What claims to come from one of our own addresses came neither through the process nor from a peer.
-  if (context.config.reach(from) !== 'yes') return drop(context, Counter.dropDeniedPeer)
+  if (reachOf(context.config, relayed.allocation, from) !== 'yes')
+    return drop(context, Counter.dropDeniedPeer)
   return toClient(context, relayed, from, payload, now)
 }
 
@@ -103,7 +105,7 @@ function toClient(context: Context, relayed: Relayed, from: Address, payload: Bu
   const { book, counters, meters } = context
   const { allocation, half } = relayed
   if (half.expires <= now) return drop(context, Counter.dropExpired)
-  if (context.config.reach(from) === 'no') return drop(context, Counter.dropDeniedPeer)
+  if (reachOf(context.config, allocation, from) === 'no') return drop(context, Counter.dropDeniedPeer)
   if (!permissionFor(allocation, from, now)) return drop(context, Counter.dropNoPermission)
 
   const channel = channelTo(allocation, from, now)

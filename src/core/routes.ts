@@ -4,6 +4,7 @@ import type { Time } from '../base/time.ts'
 import { type Allocation, channelTo, halfFor, permissionFor, type RouteEntry } from './allocation.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
+import { reachOf } from './reach.ts'
 
 /**
  * Routes without a channel that one allocation may hold. A permitted host that
@@ -76,11 +77,11 @@ function routeFor(
   const permission = permissionFor(allocation, peer, now)
   if (!half || !permission || peer.port === 0) return undefined
 
-  const { reach: mayReach, siblings } = context.config
+  const { siblings } = context.config
   // What another shard's socket sends is taken for its relayed address, so by this name no route answers.
   const other = siblings?.relayed(peer)
   if (other && other.key !== peer.key) return undefined
-  const reach = mayReach(peer)
+  const reach = reachOf(context.config, allocation, peer)
   const relayed = context.book.byRelayed.get(peer.key)
   const wire = relayed ? undefined : siblings?.wire(peer)
   if (reach === 'no' || (reach === 'local' && !relayed && !wire)) return undefined

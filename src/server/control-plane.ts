@@ -11,9 +11,12 @@ import { listenAt } from '../control/control-socket.ts'
 import { socketDoor, webDoor } from '../control/door.ts'
 import { Feed } from '../control/feed.ts'
 import type { Names } from '../control/origin.ts'
+import { TestRuns } from '../control/test-runs.ts'
 import { Throttle } from '../control/throttle.ts'
 import { Tokens } from '../control/tokens.ts'
+import type { Event } from '../core/event.ts'
 import { cannotControl, cannotServeConsole } from './start-error.ts'
+import { testParts } from './testing.ts'
 
 /** Where the build puts the console. */
 const PAGES = fileURLToPath(new URL('../../dist/console/', import.meta.url))
@@ -26,6 +29,7 @@ export class ControlPlane {
   readonly #log: Log
   readonly #desk: Desk
   readonly #feed: Feed
+  readonly #tests: TestRuns | undefined
   readonly #socket: Server | undefined
   readonly #web: Server | undefined
   #settings: Settings
@@ -58,7 +62,15 @@ export class ControlPlane {
         }),
     })
     const wrong = new Throttle(WRONG_TOKENS, MINUTE)
-    this.#desk = { control, log: access, tokens, url: () => this.#url() }
+    const { testing } = settings
+    this.#tests = testing && new TestRuns(testParts(() => this.#settings, testing))
+    this.#desk = {
+      control,
+      log: access,
+      tokens,
+      url: () => this.#url(),
+      ...(this.#tests && { tests: this.#tests }),
+    }
     this.#feed = new Feed({
       control,
       tokens,
@@ -84,6 +96,11 @@ export class ControlPlane {
   async listen(): Promise<void> {
     await this.#listenAtSocket()
     await this.#listenOnWeb()
+  }
+
+  /** Takes note of what the relay tells. */
+  hear(event: Event): void {
+    this.#tests?.hear(event)
   }
 
   configure(settings: Settings): void {

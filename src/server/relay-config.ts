@@ -3,7 +3,7 @@ import { randomFillSync } from 'node:crypto'
 import { anyOf } from '../auth/any-of.ts'
 import { type SharedSecret, sharedSecrets } from '../auth/shared-secret.ts'
 import { type StaticUser, staticUsers } from '../auth/static-users.ts'
-import type { Address, Family } from '../base/address.ts'
+import { type Address, type Family, ipKey } from '../base/address.ts'
 import type { Random, Seconds } from '../base/time.ts'
 import type { Settings, User } from '../config/settings.ts'
 import type { Authenticate } from '../core/authenticate.ts'
@@ -59,9 +59,15 @@ export function relayConfig(settings: Settings, around: Surroundings): RelayConf
       relayed: around.relayed,
       endpoints: around.endpoints,
     }),
+    ...(settings.testing && { confined: confinement(settings.testing.tenant, around.relayed) }),
     random,
     wall: wallTime,
   }
+}
+
+function confinement(tenant: string, relayed: readonly Uint8Array[]): NonNullable<RelayConfig['confined']> {
+  const ours = new Set(relayed.map(ipKey))
+  return { tenant, isOurs: ip => ours.has(ipKey(ip)) }
 }
 
 /** What an allocation may have, and the bit rates of everybody. */
@@ -102,6 +108,11 @@ export function authenticator(settings: Settings): Authenticate {
       }),
     ),
   )
+  const { testing } = settings
+  if (testing) {
+    const secret = Buffer.from(testing.secret, 'utf8')
+    secrets.push({ tenant: testing.tenant, secret, algorithm: 'sha1', paused: false })
+  }
   const { grace, maxLifetime } = settings.credentials
   return anyOf(
     sharedSecrets(secrets, { grace, ...(maxLifetime !== undefined && { maxLifetime }) }),
@@ -130,6 +141,7 @@ function homeserverLimits(
     const value = own?.[limit]
     if (value !== undefined) limits.set(name, value)
   }
+  if (settings.testing) limits.set(settings.testing.tenant, settings.testing[limit])
   return limits
 }
 

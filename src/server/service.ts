@@ -26,6 +26,7 @@ import type { Signalled } from './signals.ts'
 import type { Spawn } from './spawn.ts'
 import { cannotServe } from './start-error.ts'
 import { Stop } from './stop.ts'
+import { freshTesting } from './testing.ts'
 
 export interface ServiceOptions {
   readonly version: string
@@ -60,6 +61,7 @@ export class Service implements Signalled {
   readonly #http: Server | undefined
   readonly #issuing: CredentialIssuing
   readonly #manager: Manager | undefined
+  readonly #testing = freshTesting()
   readonly #overseer: Overseer
   readonly #control: ControlPlane
   #settings: Settings
@@ -80,7 +82,7 @@ export class Service implements Signalled {
 
   /** Opens nothing yet. */
   constructor(loaded: Loaded, options: ServiceOptions) {
-    const { settings } = loaded
+    const settings = this.#withTesting(loaded.settings)
     const { log } = options
     this.#log = log
     this.#load = options.load
@@ -97,6 +99,7 @@ export class Service implements Signalled {
       heard: event => {
         this.#tally.count(event)
         this.#overseer.hear(event)
+        this.#control.hear(event)
         journal.write(event)
       },
       rejected: (why, count) => {
@@ -229,6 +232,11 @@ export class Service implements Signalled {
     }
   }
 
+  /** Tests begin on the console's pages, so without it there are none. */
+  #withTesting(settings: Settings): Settings {
+    return settings.console ? { ...settings, testing: this.#testing } : settings
+  }
+
   #state(): 'starting' | 'serving' | 'draining' | 'stopping' {
     if (this.#stop.asked) return this.#stop.isPatient ? 'draining' : 'stopping'
     return this.#listening ? 'serving' : 'starting'
@@ -245,7 +253,7 @@ export class Service implements Signalled {
   #applyReload(): Reloaded {
     try {
       const next = this.#load()
-      const { settings, restart } = merge(this.#settings, next.settings)
+      const { settings, restart } = merge(this.#settings, this.#withTesting(next.settings))
       this.#engine.configure(settings)
       this.#issuing.configure(settings)
       this.#control.configure(settings)

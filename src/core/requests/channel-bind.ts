@@ -7,6 +7,7 @@ import { get } from '../../wire/message.ts'
 import { type Allocation, CHANNEL_LIFETIME, unbind } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { reachOf } from '../reach.ts'
 import { success } from '../reply.ts'
 import { reroute } from '../routes.ts'
 import { mayPermit, permit, refuseScan } from './create-permission.ts'
@@ -43,7 +44,7 @@ export function channelBind(context: Context, request: Request): Command[] {
 
   const refusal = mayPermit(context, request, allocation, [peer])
   if (refusal) return refusal
-  if (config.reach(peer) === 'no') {
+  if (reachOf(config, allocation, peer) === 'no') {
     counters.add(Counter.deniedPermission)
     return refuse(context, request, 403, 'denied-peer', 'the peer policy denies this address')
   }

@@ -7,6 +7,7 @@ import { type Allocation, halfFor, PERMISSION_LIFETIME, permissionFor } from '..
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { stopScan } from '../data.ts'
+import { reachOf } from '../reach.ts'
 import { success } from '../reply.ts'
 import { rerouteAll } from '../routes.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
@@ -51,7 +52,7 @@ export function mayPermit(
     return refuse(context, request, 443, 'mismatch', 'the peer is of another address family')
   }
   // A permission is for an IP address; which of its ports may be reached is asked for each datagram.
-  if (peers.some(peer => config.reach(address(peer.ip, 0)) === 'no')) {
+  if (peers.some(peer => reachOf(config, allocation, address(peer.ip, 0)) === 'no')) {
     counters.add(Counter.deniedPermission)
     return refuse(context, request, 403, 'denied-peer', 'the peer policy denies this address')
   }

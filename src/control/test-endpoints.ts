@@ -1,0 +1,106 @@
+import { z } from 'zod'
+import { VIA } from '../base/via.ts'
+import { fault, ok } from './answer.ts'
+import { type Call, type Desk, type Endpoint, isAnswer, note, readAs } from './call.ts'
+import { trafficShape } from './shapes.ts'
+import type { TestRuns } from './test-runs.ts'
+
+const count = z.number()
+const viewShape = z.strictObject({
+  client: z.string(),
+  started: count,
+  ways: z.array(
+    z.strictObject({
+      transport: z.enum(VIA),
+      family: z.union([z.literal(4), z.literal(6)]),
+      client: z.string(),
+      challenged: count,
+      opened: count,
+      refused: z.record(z.string(), count),
+      traffic: trafficShape,
+    }),
+  ),
+})
+const startAsked = z.strictObject({ code: z.string().max(64) })
+
+/** What the test page asks, and what the operator asks about it. */
+export const TEST_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: 'POST',
+    path: '/test/start',
+    needs: 'nobody',
+    summary: 'Begins a test with the code of a link, which is used up by it.',
+    body: startAsked,
+    answers: z.strictObject({
+      handle: z.string(),
+      realm: z.string(),
+      iceServers: z.array(z.strictObject({ urls: z.string(), username: z.string(), credential: z.string() })),
+      expires: count,
+    }),
+    answer: ({ body, client }, { tests }) => {
+      const asked = readAs(startAsked, body)
+      if (isAnswer(asked)) return asked
+      const started = tests?.start(asked.code, client)
+      return started
+        ? ok(started)
+        : fault(403, 'this link is not good, or not any more', 'ask for another link')
+    },
+  },
+  {
+    method: 'GET',
+    path: '/test/{handle}',
+    needs: 'nobody',
+    summary: 'What the relay has seen of a test.',
+    answers: viewShape,
+    answer: async ({ params }, desk) => {
+      const view = desk.tests?.view(params.handle!, await carried(desk))
+      return view ? ok(view) : noTest()
+    },
+  },
+  {
+    method: 'POST',
+    path: '/test/{handle}/result',
+    needs: 'nobody',
+    summary: 'Keeps what the browser measured, for a day, under a code that can be told on the telephone.',
+    body: z.unknown(),
+    answers: z.strictObject({ code: z.string(), expires: count }),
+    answer: async ({ params, body }, desk) => {
+      const kept = desk.tests?.finish(params.handle!, body ?? null, await carried(desk))
+      return kept ? ok(kept) : noTest()
+    },
+  },
+  {
+    method: 'GET',
+    path: '/test-results/{code}',
+    needs: 'read',
+    act: 'test-result',
+    summary: 'What a test came to. Addresses stand in it, so it is a line of the access log.',
+    answers: z.strictObject({ code: z.string(), at: count, measured: z.unknown(), server: viewShape }),
+    answer: result,
+  },
+]
+
+function result({ visitor, params }: Call, desk: Desk) {
+  const found = desk.tests?.result(params.code!)
+  const isWritten = note(desk, visitor, 'test-result', found ? 'done' : 'failed', params.code)
+  if (!found)
+    return fault(404, 'there is no result of this code', 'results are kept for a day; run the test again')
+  return isWritten
+    ? ok(found)
+    : fault(
+        503,
+        'the access log cannot be written, so addresses are not shown',
+        "make room in the relay's state folder",
+      )
+}
+
+/** Tells what live allocations have carried. */
+async function carried({ control }: Desk): Promise<Parameters<TestRuns['view']>[1]> {
+  const { sessions } = await control.look({ hurry: true })
+  const byId = new Map(sessions.map(session => [session.id, session.traffic]))
+  return allocation => byId.get(String(allocation))
+}
+
+function noTest() {
+  return fault(404, 'there is no such test', 'ask for another link')
+}

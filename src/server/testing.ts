@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto'
+import { password } from '../auth/shared-secret.ts'
+import type { Settings, Testing } from '../config/settings.ts'
+import type { TestRunsParts } from '../control/test-runs.ts'
+import { wallTime } from '../net/clock.ts'
+import { turnUris } from './synapse-lines.ts'
+
+/** What all tests together may have at a time: eight, of a pair of allocations over each way, at 1 Mbit/s. */
+const ALLOCATIONS = 64
+const BYTES_PER_SECOND = 1_000_000
+
+/** Makes what users of the test page sign with; it ends with the process. No homeserver's name holds a space. */
+export function freshTesting(): Testing {
+  return {
+    tenant: 'test page',
+    secret: randomBytes(32).toString('hex'),
+    allocations: ALLOCATIONS,
+    bytesPerSecond: BYTES_PER_SECOND,
+  }
+}
+
+/** What the tests need of the relay. */
+export function testParts(settings: () => Settings, { secret }: Testing): TestRunsParts {
+  return {
+    realm: settings().realm,
+    uris: () => {
+      const { homeservers, realm, listen } = settings()
+      // Names that the operator chose for clients lead here; the realm may only look like one.
+      return homeservers.find(({ uris }) => uris)?.uris ?? turnUris(realm, listen)
+    },
+    credential: (user, seconds) => {
+      const { maxLifetime = seconds } = settings().credentials
+      const expiry = Math.floor(wallTime() / 1000) + Math.min(seconds, maxLifetime)
+      const username = `${expiry}:${user}`
+      return { username, password: password(Buffer.from(secret, 'utf8'), username) }
+    },
+  }
+}
