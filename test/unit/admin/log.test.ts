@@ -59,7 +59,7 @@ const bound: Event = {
 }
 
 t.test(
-  'an allocation leaves a line when it opens and one when it closes, tied to user, client, relayed address and time [TURN-SEC-05]',
+  'an allocation leaves a line when it opens and one when it closes, tied to user, client, relayed address and time [TURN-SEC-05, ABU-05]',
   async t => {
     const { journal, lines } = start({ privacy: 'full' })
 
@@ -185,22 +185,25 @@ t.test('rejections that were only counted are accounted for where they would hav
   t.equal(lines().length, 4, 'what is not worth a line is not worth a number')
 })
 
-t.test('whatever a user name holds, the log stays one line and steers no terminal [SEC-22]', async t => {
-  for (const format of ['json', 'text'] as const) {
-    const { journal, text } = start({ privacy: 'full', format })
-    const evil = `%s%n%x {} \n\r\0\x1b[2J\x9b31m\u2028\u202e"\\${'x'.repeat(763)}`
+t.test(
+  'whatever a user name holds, the log stays one line and steers no terminal [SEC-22, ABU-16, OPS-25]',
+  async t => {
+    for (const format of ['json', 'text'] as const) {
+      const { journal, text } = start({ privacy: 'full', format })
+      const evil = `%s%n%x {} \n\r\0\x1b[2J\x9b31m\u2028\u202e"\\${'x'.repeat(763)}`
 
-    journal.write({ ...rejected('wrong-secret'), username: evil } as Event)
+      journal.write({ ...rejected('wrong-secret'), username: evil } as Event)
 
-    t.equal(text().split('\n').length, 2, 'one line and its end')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
-    t.notMatch(text().trimEnd(), /[\x00-\x1f\x7f-\x9f\u2028\u202e]/)
-    t.match(text(), '%s%n%x')
-    t.ok(text().length < 2000)
-  }
-})
+      t.equal(text().split('\n').length, 2, 'one line and its end')
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
+      t.notMatch(text().trimEnd(), /[\x00-\x1f\x7f-\x9f\u2028\u202e]/)
+      t.match(text(), '%s%n%x')
+      t.ok(text().length < 2000)
+    }
+  },
+)
 
-t.test('a field that is called a secret is not written [SEC-38]', async t => {
+t.test('a field that is called a secret is not written [SEC-38, OPS-25]', async t => {
   const { log, text } = start({})
 
   log.info('settings', { secret: 'hunter2', password: 'hunter2', key: 'hunter2' })

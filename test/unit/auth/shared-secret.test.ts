@@ -69,15 +69,18 @@ t.test('the user is what stands behind the first colon [REST-02]', t => {
   t.end()
 })
 
-t.test('past its expiry a credential allocates nothing: 401, and the log knows why [REST-03, REST-11]', t => {
-  const sim = rest()
-  const alice = client(sim, `${NOW - 3600}:@alice:example.org`)
+t.test(
+  'past its expiry a credential allocates nothing: 401, and the log knows why [REST-03, REST-11, SEC-60]',
+  t => {
+    const sim = rest()
+    const alice = client(sim, `${NOW - 3600}:@alice:example.org`)
 
-  t.match(alice.allocate(), { kind: 'rejected', code: 401 })
-  t.match(sim.told('rejected').at(-1), { code: 401, why: 'expired' })
-  t.equal(sim.counters.read('authExpired'), 1)
-  t.end()
-})
+    t.match(alice.allocate(), { kind: 'rejected', code: 401 })
+    t.match(sim.told('rejected').at(-1), { code: 401, why: 'expired' })
+    t.equal(sim.counters.read('authExpired'), 1)
+    t.end()
+  },
+)
 
 t.test(
   'just past its expiry it is taken for as long as the grace says, and not a second more [REST-11]',

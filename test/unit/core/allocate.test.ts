@@ -429,7 +429,7 @@ t.test(
   },
 )
 
-t.test('when all ports are taken: 508, until one is given back [TURN-ALLOC-25]', t => {
+t.test('when all ports are taken: 508, until one is given back [TURN-ALLOC-25, OPS-09]', t => {
   const sim = new Sim({ ports: [50_000, 50_002] })
   const clients = [1, 2, 3, 4].map(i => sim.client(`192.0.2.${i}:50000`))
 

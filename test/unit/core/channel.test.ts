@@ -364,7 +364,7 @@ t.test('a denied peer: 403, and neither channel nor permission [TURN-CHAN-12, TU
   t.end()
 })
 
-t.test('no room for a channel: 508, and renewing needs no room [TURN-CHAN-13, TURN-ERR-508]', t => {
+t.test('no room for a channel: 508, and renewing needs no room [TURN-CHAN-13, TURN-ERR-508, SEC-36]', t => {
   const { sim, alice, bob } = scene({ limits: { channelsPerAllocation: 1 } })
   const carol = sim.peer('198.51.100.8:40000')
 

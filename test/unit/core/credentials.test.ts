@@ -253,7 +253,7 @@ t.test('a client gets over a stale nonce by itself [TURN-GEN-15]', t => {
   t.end()
 })
 
-t.test('a nonce is good for its lifetime and not a second more [STUN-AUTH-10, STUN-AUTH-22]', t => {
+t.test('a nonce is good for its lifetime and not a second more [STUN-AUTH-10, STUN-AUTH-22, SEC-63]', t => {
   const sim = new Sim({ config: { nonceLifetime: 300 as Seconds } })
   const alice = sim.client(ALICE)
   const { nonce } = challenge(alice)
@@ -431,7 +431,7 @@ t.test('who asks is settled before what is asked: 401 comes before 420 [STUN-ATT
   t.end()
 })
 
-t.test('a nonce is worth nothing from another port or address [STUN-AUTH-25]', t => {
+t.test('a nonce is worth nothing from another port or address [STUN-AUTH-25, ABU-18]', t => {
   const sim = new Sim()
   const { nonce } = challenge(sim.client(ALICE))
 
@@ -513,7 +513,7 @@ t.test('any octet changed under the integrity is noticed [STUN-AUTH-09]', t => {
 })
 
 t.test(
-  'every method wants credentials: the table of methods and faults [TURN-GEN-02, TURN-ALLOC-01, TURN-SEC-01, TURN-SEC-02, TURN-ERR-401]',
+  'every method wants credentials: the table of methods and faults [TURN-GEN-02, TURN-ALLOC-01, TURN-SEC-01, TURN-SEC-02, TURN-ERR-401, SEC-52]',
   t => {
     const methods = [Method.Allocate, Method.Refresh, Method.CreatePermission, Method.ChannelBind]
     for (const method of methods) {

@@ -100,7 +100,7 @@ t.test('indications and ChannelData without an allocation are met with silence [
 })
 
 t.test(
-  'another user’s allocation is answered 441 and stays as it was [TURN-GEN-06, TURN-REF-08, TURN-ERR-441]',
+  'another user’s allocation is answered 441 and stays as it was [TURN-GEN-06, TURN-REF-08, TURN-ERR-441, SEC-53]',
   t => {
     const sim = new Sim()
     const alice = sim.client(ALICE)
@@ -469,20 +469,23 @@ t.test('what means nothing in a request is passed over [STUN-ATTR-09]', t => {
   t.end()
 })
 
-t.test('LIFETIME 0 behind the integrity does not end an allocation [STUN-ATTR-11, STUN-ATTR-12]', t => {
-  for (const sign of ['sha1', 'sha256', 'both'] as const) {
-    const sim = new Sim()
-    const alice = sim.client(ALICE)
-    alice.allocate()
+t.test(
+  'LIFETIME 0 behind the integrity does not end an allocation [STUN-ATTR-11, STUN-ATTR-12, SEC-18, SEC-56]',
+  t => {
+    for (const sign of ['sha1', 'sha256', 'both'] as const) {
+      const sim = new Sim()
+      const alice = sim.client(ALICE)
+      alice.allocate()
 
-    const answer = alice.ask(Method.Refresh, { sign, after: [[LIFETIME.type, Buffer.alloc(4)]] })!
+      const answer = alice.ask(Method.Refresh, { sign, after: [[LIFETIME.type, Buffer.alloc(4)]] })!
 
-    t.equal(codeOf(answer), 0, sign)
-    t.equal(get(answer, LIFETIME), 600)
-    t.equal(sim.allocations, 1)
-  }
-  t.end()
-})
+      t.equal(codeOf(answer), 0, sign)
+      t.equal(get(answer, LIFETIME), 600)
+      t.equal(sim.allocations, 1)
+    }
+    t.end()
+  },
+)
 
 t.test('what stands behind the integrity is not listed as unknown [STUN-ATTR-13]', t => {
   for (const sign of ['sha1', 'sha256'] as const) {

@@ -230,7 +230,7 @@ t.test('a denied IPv4 address is denied in the dress of IPv6 too [TURN-PERM-08]'
 })
 
 t.test(
-  'no room for a permission: 508, all or nothing, and renewing needs no room [TURN-PERM-09, TURN-PERM-12, TURN-ERR-508]',
+  'no room for a permission: 508, all or nothing, and renewing needs no room [TURN-PERM-09, TURN-PERM-12, TURN-ERR-508, SEC-36]',
   t => {
     const { sim, alice } = scene({ limits: { permissionsPerAllocation: 3 } })
     const peers = [1, 2, 3, 4, 5].map(i => sim.peer(`198.51.100.${i}:40000`))

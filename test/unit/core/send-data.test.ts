@@ -161,7 +161,7 @@ for (const forwarder of ['table', 'none'] as const) {
     t.equal(new Set(ids).size, 50)
   })
 
-  test('padding of a Data indication is zero whatever the slab held before [STUN-ATTR-02]', (t, {
+  test('padding of a Data indication is zero whatever the slab held before [STUN-ATTR-02, SEC-05]', (t, {
     alice,
     bob,
   }) => {

@@ -185,7 +185,7 @@ t.test('ChannelData does not prolong a route [TURN-CHAN-09]', async t => {
   t.equal(rig.arrive(LISTENER, CLIENT, channelData(0x4001, hello), EXPIRES).verdict, PASS)
 })
 
-t.test('payloads above the rate are dropped and counted, in both directions together', async t => {
+t.test('payloads above the rate are dropped and counted, in both directions together [ABU-13]', async t => {
   const rig = new Rig()
   rig.add({ channel: 0x4001, meters: [rig.meters.open(10, NOW)] })
   const message = channelData(0x4001, hello)
@@ -201,7 +201,7 @@ t.test('payloads above the rate are dropped and counted, in both directions toge
   t.equal(rig.arrive(LISTENER, CLIENT, message, after(NOW, 1)).verdict, SEND)
 })
 
-t.test('every bucket of a route has a say', async t => {
+t.test('every bucket of a route has a say [ABU-13]', async t => {
   const rig = new Rig()
   const meters: MeterId[] = [rig.meters.open(1000, NOW), rig.meters.open(4, NOW)]
   rig.add({ channel: 0x4001, meters })

@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import t from 'tap'
 
-t.test('a million datagrams make no garbage', async t => {
+t.test('a million datagrams make no garbage [NODE-09]', async t => {
   t.equal(Math.min(...collections()), 0)
 })
 
-t.test('one small object a datagram would have been noticed', async t => {
+t.test('one small object a datagram would have been noticed [NODE-09]', async t => {
   t.ok(Math.min(...collections('litter')) >= 5)
 })
 

@@ -115,7 +115,7 @@ for (const cipher of ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_C
   })
 }
 
-t.test('nothing is compressed and nothing renegotiated [STUN-TLS-02]', async t => {
+t.test('nothing is compressed and nothing renegotiated [STUN-TLS-02, ABU-12]', async t => {
   const { at } = await open(t)
   const client = await shake(t, at, { maxVersion: 'TLSv1.2' })
   const socket = client.socket as TLSSocket
@@ -159,28 +159,31 @@ t.test('who offers NAT discovery alone is told that it is not here [ALPN-04]', a
   })
 })
 
-t.test('choosing a protocol never throws, whatever the client offers [ALPN-05]', async t => {
+t.test('choosing a protocol never throws, whatever the client offers [ALPN-05, NODE-04, SEC-67]', async t => {
   for (const protocols of [[], [''], ['\0'], ['__proto__'], Array.from({ length: 5000 }, () => 'x')]) {
     t.doesNotThrow(() => chooseProtocol({ protocols }))
   }
 })
 
-t.test('a list of protocols that is malformed ends its connection and nothing else [ALPN-05]', async t => {
-  const { world, at } = await open(t)
-  for (const list of ['0000', '000100', '000502683205', '0003056832', 'ffff02', '00030268']) {
-    const client = await world.client(at)
+t.test(
+  'a list of protocols that is malformed ends its connection and nothing else [ALPN-05, NODE-04, SEC-67]',
+  async t => {
+    const { world, at } = await open(t)
+    for (const list of ['0000', '000100', '000502683205', '0003056832', 'ffff02', '00030268']) {
+      const client = await world.client(at)
 
-    client.write(clientHello(Buffer.from(list, 'hex')))
-    await client.end()
-  }
-  // The closing of the last one may still be on its way.
-  while (world.streams.open > 0) await new Promise(resolve => setImmediate(resolve))
+      client.write(clientHello(Buffer.from(list, 'hex')))
+      await client.end()
+    }
+    // The closing of the last one may still be on its way.
+    while (world.streams.open > 0) await new Promise(resolve => setImmediate(resolve))
 
-  t.equal(world.counters.read('tlsFailed'), 6)
-  const client = await shake(t, at)
-  client.write(stunFrame(1))
-  t.equal((await client.read(20)).length, 20)
-})
+    t.equal(world.counters.read('tlsFailed'), 6)
+    const client = await shake(t, at)
+    client.write(stunFrame(1))
+    t.equal((await client.read(20)).length, 20)
+  },
+)
 
 t.test('a handshake that is not done within ten seconds is ended', async t => {
   const { world, at } = await open(t)

@@ -89,18 +89,23 @@ t.test('a long frame between short ones keeps its place, whatever its length', a
   for (const [i, one] of got.entries()) t.ok(one.bytes.equals(sent[i]!), `frame ${i}`)
 })
 
-t.test('channel data is padded with zeros on its way out, and goes out together [STUN-TCP-03]', async t => {
-  const world = new StreamWorld(t)
-  const client = await world.client(await world.listen())
-  client.write(stunFrame(1))
-  const { socket, from } = (await world.inbox.some(1))[0]!
-  const frames = ['', 'a', 'ab', 'abc', 'abcd', 'abcde'.repeat(1000)].map(text => channelFrame(0x4001, text))
+t.test(
+  'channel data is padded with zeros on its way out, and goes out together [STUN-TCP-03, SEC-21]',
+  async t => {
+    const world = new StreamWorld(t)
+    const client = await world.client(await world.listen())
+    client.write(stunFrame(1))
+    const { socket, from } = (await world.inbox.some(1))[0]!
+    const frames = ['', 'a', 'ab', 'abc', 'abcd', 'abcde'.repeat(1000)].map(text =>
+      channelFrame(0x4001, text),
+    )
 
-  for (const frame of frames) world.sockets.sendOne(socket, from, frame)
-  const expected = Buffer.concat(frames.map(padded))
+    for (const frame of frames) world.sockets.sendOne(socket, from, frame)
+    const expected = Buffer.concat(frames.map(padded))
 
-  t.ok((await client.read(expected.length)).equals(expected))
-})
+    t.ok((await client.read(expected.length)).equals(expected))
+  },
+)
 
 for (const [what, bytes] of [
   ['HTTP', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
@@ -206,7 +211,7 @@ t.test('a connection stays open while its request waits for an answer [STUN-TCP-
   t.equal(client.closed, false)
 })
 
-t.test('who says nothing for ten seconds is hung up on', async t => {
+t.test('who says nothing for ten seconds is hung up on [SEC-64]', async t => {
   const world = new StreamWorld(t)
   const client = await world.client(await world.listen())
   await idle(() => world.streams.open === 1)
@@ -253,7 +258,7 @@ t.test('a connection with an allocation may be silent, and a minute longer [STUN
   t.equal(world.inbox.hangups.length, 1)
 })
 
-t.test('a client that does not read loses datagrams, and costs no more than its bound', async t => {
+t.test('a client that does not read loses datagrams, and costs no more than its bound [ABU-14]', async t => {
   const world = new StreamWorld(t)
   const client = await world.client(await world.listen())
   client.write(stunFrame(1))
@@ -281,7 +286,7 @@ t.test('a client that does not read loses datagrams, and costs no more than its 
   }
 })
 
-t.test('answers may wait a little longer than datagrams, then the client is hung up on', async t => {
+t.test('answers may wait a little longer than datagrams, then the client is hung up on [SEC-64]', async t => {
   const world = new StreamWorld(t)
   const client = await world.client(await world.listen())
   client.write(stunFrame(1))

@@ -140,7 +140,7 @@ t.test('datagrams of every size pass whole, empty ones too', async t => {
   }
 })
 
-t.test('a dead peer closes neither the relay socket nor the process [TURN-ICMP-05]', async t => {
+t.test('a dead peer closes neither the relay socket nor the process [TURN-ICMP-05, NODE-02]', async t => {
   const { udp, inbox, sockets } = open(t)
   const { socket, local } = await bind(udp, '127.0.0.1:0', 'relay')
   const dead = await peer(t, '127.0.0.1')
@@ -156,7 +156,7 @@ t.test('a dead peer closes neither the relay socket nor the process [TURN-ICMP-0
   t.equal(udp.owns(socket), true)
 })
 
-t.test('a datagram that cannot be sent is counted and nothing is thrown', async t => {
+t.test('a datagram that cannot be sent is counted and nothing is thrown [NODE-02, SEC-64]', async t => {
   const { udp, sockets, counters } = open(t)
   const { socket } = await bind(udp, '127.0.0.1:0', 'relay')
 
@@ -179,7 +179,7 @@ t.test('an address of the wrong family is an error to count, not to throw', ip6(
   t.equal(counters.read('peerError'), 1)
 })
 
-t.test('what libuv has to queue is bounded, and whole when it leaves', async t => {
+t.test('what libuv has to queue is bounded, and whole when it leaves [NODE-03]', async t => {
   const { udp, inbox, sockets, counters } = open(t)
   const { socket, local } = await bind(udp, '127.0.0.1:0', 'relay')
   const client = await peer(t, '127.0.0.1')

@@ -5,7 +5,7 @@ import type { SocketId } from '../../../src/base/ids.ts'
 import { GuardedInbox } from '../../../src/server/guarded-inbox.ts'
 import type { Inbox } from '../../../src/shard/world.ts'
 
-t.test('a batch that makes the shard throw is lost, and the next one is not', async t => {
+t.test('a batch that makes the shard throw is lost, and the next one is not [NODE-01]', async t => {
   const { inbox, taken, lines, shard } = start()
 
   shard.broken = true
@@ -18,7 +18,7 @@ t.test('a batch that makes the shard throw is lost, and the next one is not', as
   t.match(lines()[0], { level: 'error', where: 'received', error: /broken/ })
 })
 
-t.test('ticks, hang-ups and errors of the network are guarded too', async t => {
+t.test('ticks, hang-ups and errors of the network are guarded too [NODE-01]', async t => {
   const { inbox, shard } = start()
   shard.broken = true
 
@@ -29,7 +29,7 @@ t.test('ticks, hang-ups and errors of the network are guarded too', async t => {
   t.equal(inbox.faults, 3)
 })
 
-t.test('a fault in every batch does not fill the disk', async t => {
+t.test('a fault in every batch does not fill the disk [NODE-01, ABU-15]', async t => {
   const { inbox, lines, shard } = start()
   shard.broken = true
 

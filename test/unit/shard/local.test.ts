@@ -243,7 +243,7 @@ for (const forwarder of ['table', 'none'] as const) {
   })
 
   t.test(
-    `the server’s own listener is no peer, so no relay can be its client (${forwarder}) [TURN-SEC-03]`,
+    `the server’s own listener is no peer, so no relay can be its client (${forwarder}) [TURN-SEC-03, ABU-09]`,
     t => {
       const relayed = [parseAddress(`${RELAY_IP[4]}:1`)!.ip, parseAddress(`[${RELAY_IP[6]}]:1`)!.ip]
       const reach = compilePeers({

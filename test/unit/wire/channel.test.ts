@@ -41,7 +41,7 @@ t.test('ChannelData of length 0 is ChannelData [TURN-CD-06]', async t => {
   t.equal(readChannel(hex('4fff 0000'), 0, 4), 0x4fff)
 })
 
-t.test('lengths up to 65535 do not wrap [STUN-HDR-10]', async t => {
+t.test('lengths up to 65535 do not wrap [STUN-HDR-10, SEC-17]', async t => {
   const bytes = Buffer.alloc(4 + 65535)
   bytes.writeUInt16BE(0x4000)
   for (const length of [65532, 65533, 65534, 65535]) {

@@ -85,7 +85,7 @@ t.test('the padding of ChannelData belongs to its frame, and not to its payload 
   }
 })
 
-t.test('the longest frames are incomplete, not small ones [STUN-HDR-10]', async t => {
+t.test('the longest frames are incomplete, not small ones [STUN-HDR-10, SEC-17]', async t => {
   const body = (length: number) => {
     const bytes = bare(0x0001)
     bytes.writeUInt16BE(length, 2)

@@ -133,7 +133,7 @@ t.test('the SHA-256 integrity decides where both are there [STUN-AUTH-11]', asyn
 })
 
 t.test(
-  'integrity of a wrong length verifies with no key and does not throw [STUN-AUTH-19] [STUN-AUTH-20] [STUN-AUTH-21]',
+  'integrity of a wrong length verifies with no key and does not throw [STUN-AUTH-19, NODE-11, SEC-19] [STUN-AUTH-20] [STUN-AUTH-21]',
   async t => {
     for (let length = 0; length <= 40; length++) {
       const sha1 = message(bare(0x0004, tlv(0x0008, Buffer.alloc(length))))

@@ -72,7 +72,7 @@ t.test('a length other than what arrived is malformed, more or less [STUN-HDR-04
   t.equal(why(bytes.subarray(0, 20)), 'bad-length')
 })
 
-t.test('a length of 16 bits is not matched by a datagram longer by 65536 [STUN-HDR-10]', async t => {
+t.test('a length of 16 bits is not matched by a datagram longer by 65536 [STUN-HDR-10, SEC-17]', async t => {
   const bytes = Buffer.alloc(20 + 65536)
   bare(BINDING).copy(bytes)
 
@@ -195,7 +195,7 @@ t.test(
 )
 
 t.test(
-  'behind MESSAGE-INTEGRITY nothing counts but the SHA-256 one and FINGERPRINT [STUN-ATTR-11] [STUN-ATTR-13]',
+  'behind MESSAGE-INTEGRITY nothing counts but the SHA-256 one and FINGERPRINT [STUN-ATTR-11, SEC-18, SEC-56] [STUN-ATTR-13]',
   async t => {
     const parsed = message(
       withFingerprint(

@@ -185,7 +185,7 @@ t.test('what is written for what was read is the same, but for padding', async t
   t.pass()
 })
 
-t.test('every octet of padding that is written is zero [STUN-ATTR-02]', async t => {
+t.test('every octet of padding that is written is zero [STUN-ATTR-02, SEC-05]', async t => {
   fc.assert(
     fc.property(written, ({ bytes }) => {
       for (let at = 20; at < bytes.length; ) {
