@@ -1,12 +1,17 @@
 import { h, newId } from './dom.ts'
 import type { Language } from './language.ts'
 import { read, write } from './storage.ts'
-import type { Words } from './words.ts'
 
 const LANGUAGES: Readonly<Record<Language, string>> = { en: 'English', de: 'Deutsch' }
 
+/** What the pickers say. */
+export interface PickerWords {
+  readonly language: Language
+  say(key: 'header.language' | 'header.theme' | 'theme.auto' | 'theme.light' | 'theme.dark'): string
+}
+
 /** The choices of language and of light or dark; the browser keeps them. */
-export function pickers(words: Words, onLanguage: () => void): HTMLElement[] {
+export function pickers(words: PickerWords, onLanguage: () => void): HTMLElement[] {
   const { say } = words
   const language = picker(say('header.language'), Object.entries(LANGUAGES), words.language, chosen => {
     write('language', chosen)

@@ -5,36 +5,43 @@ import { EN, type TextKey } from './texts-en.ts'
 
 export type { TextKey }
 
-const TEXTS: Readonly<Record<Language, Readonly<Record<TextKey, string>>>> = { en: EN, de: DE }
-
 /** Keys that come as two, `….one` and `….other`. */
-export type CountKey = TextKey extends infer K ? (K extends `${infer Stem}.one` ? Stem : never) : never
+export type CountKey<K extends string = TextKey> = K extends `${infer Stem}.one` ? Stem : never
 
 /** Everything that is said in one language. */
-export interface Words {
+export interface Words<K extends string = TextKey> {
   readonly language: Language
   readonly format: Format
   /** A text with its placeholders filled in. */
-  say(key: TextKey, values?: Readonly<Record<string, string>>): string
+  say(key: K, values?: Readonly<Record<string, string>>): string
   /** A text that depends on a number; `{n}` is the number, formatted. */
-  count(key: CountKey, n: number): string
+  count(key: CountKey<K>, n: number): string
   /** True for a text that exists; for keys made of a word that the relay sent. */
-  knows(key: string): key is TextKey
+  knows(key: string): key is K
 }
 
-/** Makes the words of a language. */
+/** The words of the console. */
 export function wordsOf(language: Language, timeZone?: string): Words {
-  const texts = TEXTS[language]
+  return wordsFrom({ en: EN, de: DE }, language, timeZone)
+}
+
+/** The words of a catalogue. */
+export function wordsFrom<K extends string>(
+  catalogues: Readonly<Record<Language, Readonly<Record<K, string>>>>,
+  language: Language,
+  timeZone?: string,
+): Words<K> {
+  const texts = catalogues[language]
   const format = new Format(language, timeZone)
   const plural = new Intl.PluralRules(language)
-  const say: Words['say'] = (key, values = {}) =>
+  const say: Words<K>['say'] = (key, values = {}) =>
     texts[key].replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '')
   return {
     language,
     format,
     say,
     count: (key, n) =>
-      say(`${key}.${plural.select(n) === 'one' ? 'one' : 'other'}` as TextKey, { n: format.integer(n) }),
-    knows: (key): key is TextKey => Object.hasOwn(texts, key),
+      say(`${key}.${plural.select(n) === 'one' ? 'one' : 'other'}` as K, { n: format.integer(n) }),
+    knows: (key): key is K => Object.hasOwn(texts, key),
   }
 }

@@ -1,0 +1,110 @@
+import type { TestView } from '../../control/view.ts'
+import { lossOf, type Quality } from './measure.ts'
+import type { Transport } from './uri.ts'
+
+/** What the browser found out about one way to the relay. */
+export interface Way {
+  readonly uri: string
+  readonly transport: Transport
+  readonly port: number
+  /** Whether it got a relayed address, and a call through it. */
+  readonly candidate: boolean
+  readonly connected: boolean
+  /** Milliseconds until the call stood. */
+  readonly took?: number
+  /** What the browser was told instead: a STUN error code, or 701 for no answer at all. */
+  readonly error?: { readonly code: number; readonly text: string }
+  readonly quality?: Quality
+}
+
+/** In the words of voip-tester, which calls it excellent when TLS on 443 works too. */
+export type Score = 'excellent' | 'good' | 'fair' | 'poor' | 'fail'
+
+/** A sentence about the result; the page has its words. */
+export type Remark =
+  | { readonly say: 'all' | 'tcp-blocked' | 'tls-blocked' | 'none-arrived' }
+  | { readonly say: 'udp-blocked'; readonly others: readonly Transport[] }
+  | { readonly say: 'answers-lost' | 'no-call'; readonly way: Transport }
+  | { readonly say: 'refused'; readonly code: string }
+  | { readonly say: 'loss' | 'delay' | 'jitter'; readonly way: Transport; readonly value: number }
+
+export interface Verdict {
+  readonly score: Score
+  readonly remarks: readonly Remark[]
+}
+
+/** Where sound begins to suffer (ITU-T G.114 for the delay), and where it is no use any more. */
+const LOSS_WEAK = 0.03
+const LOSS_BAD = 0.1
+const DELAY_WEAK = 300
+const DELAY_BAD = 800
+const JITTER_WEAK = 50
+/** No STUN error, but what a browser says when nobody answered. */
+const NO_ANSWER = 701
+
+/** How good one way is. */
+export function gradeOf({ connected, quality }: Way): 'good' | 'weak' | 'bad' {
+  if (!connected || !quality) return 'bad'
+  const loss = lossOf(quality)
+  if (loss >= LOSS_BAD || quality.delay >= DELAY_BAD) return 'weak'
+  return loss >= LOSS_WEAK || quality.delay >= DELAY_WEAK || quality.jitter >= JITTER_WEAK ? 'weak' : 'good'
+}
+
+/** Puts both views together: what works, what does not, and whose firewall it is. */
+export function judge(ways: readonly Way[], server: TestView | undefined): Verdict {
+  const working = ways.filter(({ connected }) => connected)
+  const works = new Set(working.map(({ transport }) => transport))
+  const tried = new Set(ways.map(({ transport }) => transport))
+  const remarks: Remark[] = []
+
+  if (working.length === ways.length && ways.length > 0) remarks.push({ say: 'all' })
+  if (working.length === 0 && server && server.ways.length === 0) remarks.push({ say: 'none-arrived' })
+  for (const transport of tried)
+    if (!works.has(transport)) remarks.push(...whyNot(transport, ways, [...works], server))
+  for (const transport of works) remarks.push(...complaints(transport, working))
+  return { score: scoreOf(working, works), remarks }
+}
+
+function whyNot(
+  transport: Transport,
+  ways: readonly Way[],
+  others: readonly Transport[],
+  server: TestView | undefined,
+): Remark[] {
+  const mine = ways.filter(way => way.transport === transport)
+  const seen = server?.ways.filter(way => way.transport === transport) ?? []
+  const refused = seen.flatMap(way => Object.keys(way.refused))[0]
+  const code = mine.find(({ error }) => error && error.code !== NO_ANSWER)?.error
+  if (mine.some(({ candidate }) => candidate)) return [{ say: 'no-call', way: transport }]
+  if (refused !== undefined) return [{ say: 'refused', code: refused }]
+  if (code) return [{ say: 'refused', code: `${code.code} ${code.text}`.trim() }]
+  if (seen.length > 0) return [{ say: 'answers-lost', way: transport }]
+  if (others.length === 0) return []
+  return transport === 'udp' ? [{ say: 'udp-blocked', others }] : [{ say: `${transport}-blocked` }]
+}
+
+function complaints(transport: Transport, working: readonly Way[]): Remark[] {
+  const qualities = working.flatMap(way => (way.transport === transport && way.quality ? [way.quality] : []))
+  const best = qualities.toSorted((a, b) => lossOf(a) - lossOf(b) || a.delay - b.delay)[0]
+  if (!best) return []
+  const remarks: Remark[] = []
+  const loss = lossOf(best)
+  if (loss >= LOSS_WEAK) remarks.push({ say: 'loss', way: transport, value: loss })
+  if (best.delay >= DELAY_WEAK) remarks.push({ say: 'delay', way: transport, value: best.delay })
+  if (best.jitter >= JITTER_WEAK) remarks.push({ say: 'jitter', way: transport, value: best.jitter })
+  return remarks
+}
+
+function scoreOf(working: readonly Way[], works: ReadonlySet<Transport>): Score {
+  if (working.length === 0) return 'fail'
+  const good = working.filter(way => gradeOf(way) === 'good')
+  if (good.length === 0) {
+    const bearable = ({ quality }: Way) => quality && lossOf(quality) < LOSS_BAD && quality.delay < DELAY_BAD
+    return working.some(bearable) ? 'fair' : 'poor'
+  }
+  const everywhere = good.some(({ transport, port }) => transport === 'tls' && port === 443)
+  const direct = good.some(({ transport }) => transport === 'udp')
+  if (everywhere && direct) return 'excellent'
+  if (direct || everywhere) return works.size > 1 || direct ? 'good' : 'fair'
+  return 'fair'
+}
