@@ -46,7 +46,8 @@ export class Calls {
   readonly relayed: readonly Address[]
   readonly peers: readonly Socket[]
   readonly #phases: Phase[] = []
-  #muted = new Set<CallClient>()
+  readonly #muted = new Set<CallClient>()
+  readonly #leftOut = new Set<CallClient>()
   #timer: NodeJS.Timeout | undefined
   #sequence = 0
 
@@ -96,6 +97,11 @@ export class Calls {
     return this
   }
 
+  /** These callers go on, and what becomes of their packets counts for nothing. */
+  leaveOut(clients: Iterable<CallClient>): void {
+    for (const client of clients) this.#leftOut.add(client)
+  }
+
   /** These callers say no more. */
   mute(clients: Iterable<CallClient>): void {
     for (const client of clients) this.#muted.add(client)
@@ -139,6 +145,10 @@ export class Calls {
 
   #say(client: CallClient): void {
     if (this.#muted.has(client)) return
+    if (this.#leftOut.has(client)) {
+      client.send(CHANNEL, `- ${this.#sequence++}`)
+      return
+    }
     const phase = this.#phases.at(-1)!
     phase.sent++
     client.send(CHANNEL, `${phase.index} ${this.#sequence++}`)

@@ -4,7 +4,7 @@ import type { Address } from '../../src/base/address.ts'
 import { load } from '../../src/config/load.ts'
 import { loadAddon } from '../../src/net/native-addon.ts'
 import { Service } from '../../src/server/service.ts'
-import { type Hand, type Spawn, spawnThread } from '../../src/server/spawn.ts'
+import { type Hand, type Hears, type Spawn, spawnFile, spawnThread } from '../../src/server/spawn.ts'
 import { callClient } from './call-client.ts'
 import { selfSigned } from './certificate.ts'
 import { freePort } from './ports.ts'
@@ -21,7 +21,7 @@ export function needWorkers(): { readonly skip: string | false } {
 }
 
 /** A service with two workers on free loopback ports. */
-export async function startTwoWorkers(t: Test, config: Readonly<Record<string, unknown>> = {}) {
+export async function startTwoWorkers(t: Test, config: Readonly<Record<string, unknown>> = {}, worker?: URL) {
   const port = await freePort()
   const tlsPort = await freePort()
   const metrics = await freePort()
@@ -54,10 +54,10 @@ export async function startTwoWorkers(t: Test, config: Readonly<Record<string, u
   const hands: Hand[] = []
   const shards = new Map<Address['key'], number>()
   const held = new Map<number, number>()
-  const spawn: Spawn = (start, hears) => {
+  const spawn: Spawn = (start, told) => {
     held.set(start.index, 0)
-    const hand = spawnThread(start, {
-      ...hears,
+    const hears: Hears = {
+      ...told,
       messages: messages => {
         for (const message of messages) {
           if (message.kind !== 'told') continue
@@ -66,9 +66,10 @@ export async function startTwoWorkers(t: Test, config: Readonly<Record<string, u
           const change = event.kind === 'opened' ? 1 : event.kind === 'closed' ? -1 : 0
           held.set(start.index, held.get(start.index)! + change)
         }
-        hears.messages(messages)
+        told.messages(messages)
       },
-    })
+    }
+    const hand = worker ? spawnFile(worker, start, hears) : spawnThread(start, hears)
     hands[start.index] = hand
     return hand
   }
@@ -122,6 +123,8 @@ export async function startTwoWorkers(t: Test, config: Readonly<Record<string, u
       service.reload()
       return done
     },
+    /** The shard that a relayed address belongs to. */
+    shardOf: (relayed: Address) => shards.get(relayed.key),
     /** Allocations that a shard has told of. */
     held: (shard: number) => held.get(shard)!,
     /** Payload octets of UDP clients. */
