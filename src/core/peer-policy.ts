@@ -1,4 +1,4 @@
-import { type Address, ipKey } from '../base/address.ts'
+import { type Address, address, ipKey } from '../base/address.ts'
 import { parseRange, type Range } from '../base/range.ts'
 import type { Reach } from './config.ts'
 import { RangeSet } from './range-set.ts'
@@ -88,15 +88,18 @@ export function compilePeers(policy: PeerPolicy): (peer: Address) => Reach {
     const verdict = judge(peer.ip)
     if (verdict === 'no' || peer.family === 4) return verdict
     const embedded = embeddedIp4(peer.ip)
-    return embedded && judge(embedded) !== 'yes' ? 'no' : verdict
+    if (!embedded) return verdict
+    return judge(embedded) !== 'yes' || endpoints.has(address(embedded, peer.port).key) ? 'no' : verdict
   }
 }
 
 /**
- * The IPv4 address inside an IPv6 one: IPv4-compatible `::a.b.c.d`, NAT64
- * `64:ff9b::a.b.c.d` (RFC 6052), 6to4 `2002:aabb:ccdd::` (RFC 3056) and the
- * obfuscated client of Teredo `2001:0::` (RFC 4380). IPv4-mapped addresses
- * never get here: they are IPv4 addresses from the moment they are read.
+ * The IPv4 address inside an IPv6 one: IPv4-compatible `::a.b.c.d`,
+ * IPv4-translated `::ffff:0:a.b.c.d` (RFC 2765), NAT64 `64:ff9b::a.b.c.d`
+ * (RFC 6052), 6to4 `2002:aabb:ccdd::` (RFC 3056), ISATAP `…:5efe:a.b.c.d`
+ * (RFC 5214) and the obfuscated client of Teredo `2001:0::` (RFC 4380).
+ * IPv4-mapped addresses never get here: they are IPv4 addresses from the moment
+ * they are read.
  */
 export function embeddedIp4(ip: Uint8Array): Uint8Array | undefined {
   const starts = (...octets: number[]) => octets.every((octet, i) => ip[i] === octet)
@@ -104,8 +107,10 @@ export function embeddedIp4(ip: Uint8Array): Uint8Array | undefined {
   // `::` and `::1` are addresses in their own right.
   if (zero(0, 15) && ip[15]! <= 1) return undefined
   if (zero(0, 12)) return ip.subarray(12)
+  if (zero(0, 8) && ip[8] === 0xff && ip[9] === 0xff && zero(10, 12)) return ip.subarray(12)
   if (starts(0x00, 0x64, 0xff, 0x9b) && zero(4, 12)) return ip.subarray(12)
   if (starts(0x20, 0x02)) return ip.subarray(2, 6)
+  if ((ip[8]! & 0xfd) === 0 && ip[9] === 0 && ip[10] === 0x5e && ip[11] === 0xfe) return ip.subarray(12)
   if (starts(0x20, 0x01, 0x00, 0x00)) return ip.subarray(12).map(octet => octet ^ 0xff)
   return undefined
 }

@@ -120,6 +120,9 @@ export class Relay {
       for (const [key, { ip }] of allocation.permissions) {
         if (config.reach(address(ip, 0)) === 'no') allocation.permissions.delete(key)
       }
+      for (const channel of allocation.channels.values()) {
+        if (config.reach(channel.peer) === 'no') unbind(allocation, channel)
+      }
       const meters = context.book.meters.get(allocation.id) ?? []
       context.book.meters.set(allocation.id, context.buckets.take(allocation.identity.owner, now))
       context.buckets.give(meters)

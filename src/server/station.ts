@@ -235,14 +235,14 @@ export class Station {
     const settings = this.#settings
     const { listen } = settings
     // Whatever else we serve is nobody's peer either.
-    const pages = [settings.metrics, settings.console, settings.issue].flatMap(page =>
-      page ? [page.listen] : [],
+    const pages = [settings.metrics, settings.console, settings.issue].flatMap((page): Listener[] =>
+      page ? [{ transport: 'tcp', address: page.listen }] : [],
     )
     const config = relayConfig(settings, {
       dontFragment: this.#udp.transport.dontFragment,
       own: this.#own,
       relayed: relays.map(relay => relay.public),
-      endpoints: [...endpointsOf(listen, this.#own), ...seenFromOutside(listen, relays), ...pages],
+      endpoints: [...endpointsOf([...listen, ...pages], this.#own), ...seenFromOutside(listen, relays)],
     })
     return shared ? { ...config, siblings: shared.ports.siblings(shared.number) } : config
   }

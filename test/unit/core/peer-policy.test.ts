@@ -86,6 +86,9 @@ for (const inner of ['10.0.0.1', '127.0.0.1', '169.254.169.254', '192.168.1.1', 
       `00000000000000000000ffff${hex}`,
       `0064ff9b0000000000000000${hex}`,
       `2002${hex}00000000000000000001`,
+      `0000000000000000ffff0000${hex}`,
+      `2a01db900000000000005efe${hex}`,
+      `2a01db900000000002005efe${hex}`,
       `20010000000000000000000a${inverted}`,
       ...(inner === '0.0.0.0' ? [] : [`000000000000000000000000${hex}`]),
     ]) {
@@ -99,6 +102,8 @@ t.test('what is carried in IPv6 is found, and nothing where there is none', t =>
   t.same(embeddedIp4(parseIp('64:ff9b::c000:201')!), parseIp('192.0.2.1'))
   t.same(embeddedIp4(parseIp('2002:c000:201::1')!), parseIp('192.0.2.1'))
   t.same(embeddedIp4(parseIp('::192.0.2.1')!), parseIp('192.0.2.1'))
+  t.same(embeddedIp4(parseIp('::ffff:0:192.0.2.1')!), parseIp('192.0.2.1'))
+  t.same(embeddedIp4(parseIp('2a00::5efe:192.0.2.1')!), parseIp('192.0.2.1'))
   t.same(embeddedIp4(parseIp('2001:0:1:2:3:4:3fff:fdfe')!), parseIp('192.0.2.1'))
   for (const ip of ['::', '::1', '2a00::c000:201', '64:ff9b:1::1', '2001:db8::1']) {
     t.equal(embeddedIp4(parseIp(ip)!), undefined, ip)
@@ -164,6 +169,7 @@ t.test('the server’s own listeners are never peers, whatever is allowed [TURN-
 
   t.equal(reach(parseAddress('203.0.114.7:3478')!), 'no')
   t.equal(reach(parseAddress('[2a01:db9::7]:5349')!), 'no')
+  t.equal(reach(parseAddress('[64:ff9b::203.0.114.7]:3478')!), 'no', 'in another spelling')
   t.not(reach(parseAddress('203.0.114.7:50000')!), 'no')
   t.end()
 })
