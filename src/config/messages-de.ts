@@ -77,7 +77,10 @@ export const DE: Readonly<Record<MessageKey, readonly [what: string, mend: strin
     'erwartet wird eine Bitrate, nicht {found}',
     'sie mit Einheit in doppelten Anführungszeichen schreiben, etwa "2 Mbit/s", oder "unlimited"',
   ],
-  'want-bound': ['erwartet wird eine Zahl, nicht {found}', 'eine ganze Zahl ab 1 schreiben, oder "unlimited"'],
+  'want-bound': [
+    'erwartet wird eine Zahl, nicht {found}',
+    'eine ganze Zahl ab 1 schreiben, oder "unlimited"',
+  ],
   'want-secret': [
     'erwartet wird ein Geheimnis, nicht {found}',
     'einen Text in doppelten Anführungszeichen schreiben, oder { "file": "/pfad" }',

@@ -1,7 +1,11 @@
 import { Fault } from './fault.ts'
 
-/** Octets a second below which a rate is a mistake: a token bucket this small cannot hold two datagrams. */
-const LEAST = 4000
+/**
+ * Octets a second below which a rate is a mistake. A payload larger than one
+ * second's worth never passes, and this lets the largest Ethernet frames (9000
+ * octets) through. Calls send 1500 at the most.
+ */
+const LEAST = 10_000
 const PREFIX: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 }
 
 /**

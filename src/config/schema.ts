@@ -55,8 +55,7 @@ const peers = <T>(parse: (text: string) => T | Fault, examples: string[]) =>
 
 const count = (min: number, max: number) => z.int().min(min).max(max)
 
-const bound = (max: number) =>
-  z.union([z.literal('unlimited'), count(1, max)], { error: () => 'want-bound' })
+const bound = (max: number) => z.union([z.literal('unlimited'), count(1, max)], { error: () => 'want-bound' })
 
 const path = () => z.string().min(1)
 

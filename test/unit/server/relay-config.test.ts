@@ -41,14 +41,14 @@ t.test(
 t.test('limits of a homeserver are its own', async t => {
   const { settings } = loaded({
     homeservers: [
-      { name: 'example.org', secrets: [SECRET], limits: { allocations: 7, bitrate: '64 kbit/s' } },
+      { name: 'example.org', secrets: [SECRET], limits: { allocations: 7, bitrate: '96 kbit/s' } },
     ],
     limits: { lifetime: '5m' },
   })
 
   t.same(quotas(settings).perTenant, new Map([['example.org', 7]]))
   const { limits, lifetime } = relayConfig(settings, around)
-  t.same(limits.bytesPerSecondPerTenant, new Map([['example.org', 8000]]))
+  t.same(limits.bytesPerSecondPerTenant, new Map([['example.org', 12_000]]))
   t.same(lifetime, { default: 300, max: 300 })
 })
 
