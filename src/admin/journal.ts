@@ -4,6 +4,7 @@ import type { Fields, Log, WritingLevel } from './log.ts'
 import type { Privacy } from './privacy.ts'
 
 type Rejected = Extract<Event, { kind: 'rejected' }>
+type Throttled = Extract<Event, { kind: 'throttled' }>
 
 /** Milliseconds between two lines that explain why a private peer was refused. */
 const EXPLAIN_EVERY = 600_000
@@ -71,14 +72,7 @@ export class Journal {
         this.#rejected(event)
         return
       case 'throttled':
-        this.#log.warn(event.why === 'scan' ? 'scan' : 'throttled', {
-          reason: event.why,
-          count: event.count,
-          homeserver: event.owner?.tenant || undefined,
-          user: event.owner && this.#privacy.user(event.owner.user),
-          client: this.#privacy.address(event.from),
-          hint: THROTTLED[event.why],
-        })
+        this.#throttled(event)
         return
     }
   }
@@ -113,6 +107,18 @@ export class Journal {
       hint: HINTS['denied-peer'],
     })
     this.#denied = 0
+  }
+
+  #throttled(event: Throttled): void {
+    const message = event.why === 'scan' ? 'scan' : 'throttled'
+    this.#log.limited(`throttled: ${event.why}`, 'warn', message, () => ({
+      reason: event.why,
+      count: event.count,
+      homeserver: event.owner?.tenant || undefined,
+      user: event.owner && this.#privacy.user(event.owner.user),
+      client: this.#privacy.address(event.from),
+      hint: THROTTLED[event.why],
+    }))
   }
 
   #request(event: Rejected): Fields {

@@ -29,6 +29,8 @@ const REASONS: readonly RejectReason[] = [
   'quota',
   'capacity',
   'draining',
+  'allocation-rate',
+  'scan',
 ]
 
 const allocation = {
@@ -47,6 +49,15 @@ const closed: Event = {
   since: 10_000 as Time,
   traffic: { toPeer: { packets: 10, bytes: 1000 }, toClient: { packets: 20, bytes: 2000 } },
   peers: 2,
+}
+const throttled: Event = { kind: 'throttled', at: 0 as Time, why: 'unverified', count: 5000, from: client }
+const scan: Event = {
+  kind: 'throttled',
+  at: 0 as Time,
+  why: 'scan',
+  count: 1,
+  from: client,
+  owner: { tenant: 'example.org', user: '@mallory:example.org' },
 }
 const peer = parseAddress('198.51.100.9:4000')!
 const permitted: Event = { kind: 'permitted', at: 0 as Time, allocation: 7 as AllocationId, peers: [peer] }
@@ -95,9 +106,11 @@ t.test(
 t.test('by default no line holds a Matrix ID or the address of a client or a peer', async t => {
   const { journal, text } = start({ level: 'trace' })
 
-  for (const event of [opened, permitted, bound, closed, ...REASONS.map(rejected)]) journal.write(event)
+  for (const event of [opened, permitted, bound, closed, throttled, scan, ...REASONS.map(rejected)]) {
+    journal.write(event)
+  }
 
-  t.notMatch(text(), /alice/)
+  t.notMatch(text(), /alice|mallory/)
   t.notMatch(text(), /192\.0\.2\.77/)
   t.notMatch(text(), /198\.51\.100\.9/)
   t.match(text(), /203\.0\.113\.7/, 'our own address is no secret')
@@ -121,6 +134,16 @@ for (const why of ['expired', 'wrong-secret', 'unknown-user'] as const) {
     t.match(lines()[0], { level: 'info', msg: 'rejected', reason: why, hint: / / })
   })
 }
+
+t.test('a flood and a scan are a line each that says what to do [ABU-06, ABU-15]', async t => {
+  const { journal, lines } = start({ privacy: 'full' })
+
+  journal.write(throttled)
+  journal.write(scan)
+
+  t.match(lines()[0], { level: 'warn', msg: 'throttled', reason: 'unverified', count: 5000, hint: / / })
+  t.match(lines()[1], { level: 'warn', msg: 'scan', user: '@mallory:example.org', hint: / / })
+})
 
 t.test('the 401 that opens every session is seen at trace only', async t => {
   const debug = start({ level: 'debug' })

@@ -47,6 +47,21 @@ t.test('expired, wrong secret, unknown user and the ordinary first 401 are four 
   t.match(text, 'taciturn_auth_failures_total{reason="first-401"} 4')
 })
 
+t.test('what was held back is there by reason', async t => {
+  const { page, counters, tally } = start()
+  const from = parseAddress('192.0.2.77:50000')!
+  counters.add(Counter.dropUnverified, 7)
+  tally.count({ kind: 'throttled', at: 0 as Time, why: 'unverified', count: 7, from })
+  tally.count({ kind: 'throttled', at: 0 as Time, why: 'unverified', count: 3, from })
+  tally.count({ kind: 'throttled', at: 0 as Time, why: 'scan', count: 1, from })
+
+  const text = await page()
+
+  t.match(text, 'taciturn_drops_total{reason="unverified"} 7')
+  t.match(text, 'taciturn_throttled_total{reason="unverified"} 10')
+  t.match(text, 'taciturn_throttled_total{reason="scan"} 1')
+})
+
 t.test("coturn's names are there when asked for, and move at once", async t => {
   const plain = start()
   const { page, counters, tally } = start({ coturnNames: true })
@@ -95,6 +110,26 @@ t.test('a homeserver that has left the configuration leaves the page', async t =
 
   t.notMatch(await page(), 'homeserver="example.org"')
   t.match(await page(), 'homeserver="other.example"')
+})
+
+t.test('what a homeserver relays is counted while its calls run, and goes on from there when they end', async t => {
+  const live = new Map([['example.org', { toPeer: { packets: 2, bytes: 200 }, toClient: { packets: 1, bytes: 70 } }]])
+  const { page, tally } = start({ carried: async () => live })
+  tally.count(opened('@alice:example.org', 1))
+  const during = await page()
+  tally.count(closed('@alice:example.org', 1))
+  live.clear()
+  const after = await page()
+
+  t.match(during, 'taciturn_homeserver_relayed_bytes_total{homeserver="example.org",direction="to_peer"} 200')
+  t.match(after, 'taciturn_homeserver_relayed_bytes_total{homeserver="example.org",direction="to_peer"} 300')
+})
+
+t.test('reasons are on the page before they happen, so that the first time is seen as a rise', async t => {
+  const text = await start().page()
+  t.match(text, 'taciturn_rejected_total{reason="wrong-secret"} 0')
+  t.match(text, 'taciturn_allocations_closed_total{reason="lost"} 0')
+  t.match(text, 'taciturn_throttled_total{reason="unverified"} 0')
 })
 
 t.test('without a certificate there is no expiry', async t => {

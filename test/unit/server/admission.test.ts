@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { type Address, parseAddress } from '../../../src/base/address.ts'
 import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
+import { after, type Time } from '../../../src/base/time.ts'
 import type { Claim } from '../../../src/core/command.ts'
 import type { Owner } from '../../../src/core/event.ts'
 import { Admission, type Quotas } from '../../../src/server/admission.ts'
@@ -30,6 +31,45 @@ t.test('a quota is keyed on who the user is, not on the address or on the creden
   const refusal = admission.reserve(claim(2, { ...alice }, '198.51.100.9:50000'))
 
   t.equal(refusal?.code, 486)
+})
+
+t.test(
+  'a user opens a minute’s worth of allocations at once, and then as they flow back [ABU-08]',
+  async t => {
+    let now = 1_800_000_000_000 as Time
+    const admission = new Admission(quotas({ perUserPerMinute: 60 }), { now: () => now })
+    const open = (owner: Owner, count: number) => {
+      let opened = 0
+      for (let i = 0; i < count; i++) {
+        if (admission.reserve(claim(i, owner))) continue
+        opened++
+        admission.release(id(i))
+      }
+      return opened
+    }
+
+    t.equal(open(alice, 100), 60)
+    t.same(admission.reserve(claim(1, alice)), {
+      code: 486,
+      why: 'limits.allocationsPerUserPerMinute',
+      tooFast: true,
+    })
+    t.equal(open(bob, 100), 60, 'another user has as many')
+    now = after(now, 5)
+    t.equal(open(alice, 100), 5)
+    now = after(now, 3600)
+    t.equal(open(alice, 100), 60)
+  },
+)
+
+t.test('whom a quota refuses is not slowed down as well', async t => {
+  const now = 1_800_000_000_000 as Time
+  const admission = new Admission(quotas({ perUser: 1, perUserPerMinute: 3 }), { now: () => now })
+  admission.reserve(claim(1, alice))
+  for (let i = 2; i < 50; i++) t.notOk(admission.reserve(claim(i, alice))?.tooFast)
+  admission.release(id(1))
+
+  t.equal(admission.reserve(claim(50, alice)), undefined)
 })
 
 t.test('the same name at two homeservers is two users', async t => {

@@ -1,0 +1,88 @@
+import t from 'tap'
+import { parseIp } from '../../../src/base/address.ts'
+import type { Time } from '../../../src/base/time.ts'
+import { Debts } from '../../../src/core/debts.ts'
+import { dice, octets } from '../../sim/random.ts'
+
+const NOW = 1_800_000_000_000 as Time
+const later = (milliseconds: number) => (NOW + milliseconds) as Time
+const fresh = (seed = 1) => new Debts(Debts.memory(octets(dice(seed))))
+const ip4 = (n: number) => Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n)
+
+t.test('a debt is what was charged, less the time since', async t => {
+  const debts = fresh()
+  const key = debts.key(1, parseIp('192.0.2.1')!, 3)
+  t.equal(debts.owed(key, NOW), 0)
+
+  debts.charge(key, 500, NOW)
+  debts.charge(key, 250, later(100))
+
+  t.equal(debts.owed(key, later(100)), 650)
+  t.equal(debts.owed(key, later(700)), 50)
+  t.equal(debts.owed(key, later(800)), 0, 'nobody is ever owed')
+  debts.charge(key, 10, later(10_000))
+  t.equal(debts.owed(key, later(10_000)), 10)
+})
+
+t.test('only what names a debtor counts', async t => {
+  const debts = fresh()
+  const base = debts.key(1, parseIp('192.0.2.1')!, 3)
+
+  t.equal(debts.key(1, parseIp('192.0.2.200')!, 3), base, 'the same /24')
+  t.not(debts.key(1, parseIp('192.0.3.1')!, 3), base, 'another')
+  t.not(debts.key(2, parseIp('192.0.2.1')!, 3), base, 'another kind')
+  t.not(debts.key(1, parseIp('192.0.2.1')!, 3, 7), base, 'another number')
+  const network = debts.key(1, parseIp('2a00:1:2:300::1')!, 7)
+  t.equal(debts.key(1, parseIp('2a00:1:2:3ff::2')!, 7), network, 'the same /56')
+  t.not(debts.key(1, parseIp('2a00:1:2:400::1')!, 7), network)
+})
+
+t.test('the secret decides who meets whom, so nobody can aim [SEC-07]', async t => {
+  const one = fresh(1)
+  const other = fresh(2)
+  const keys = (debts: Debts) => Array.from({ length: 100 }, (_, i) => debts.key(1, ip4(i * 256), 3))
+
+  t.equal(new Set(keys(one)).size, 100)
+  t.equal(keys(one).filter((key, i) => key === keys(other)[i]).length, 0)
+})
+
+t.test('a flood from ever new networks does not wash away what an exhausted one owes [SEC-29]', async t => {
+  const debts = fresh()
+  const victim = debts.key(1, parseIp('192.0.2.1')!, 3)
+  debts.charge(victim, 10_000, NOW)
+  for (let i = 0; i < 500_000; i++) debts.charge(debts.key(1, ip4(i << 8), 3), 10, later(i / 200))
+
+  t.equal(debts.owed(victim, later(2500)), 7500)
+})
+
+t.test('who has proved themselves is kept while strangers come and go', async t => {
+  const debts = fresh()
+  const family = debts.key(1, parseIp('192.0.2.1')!, 3)
+  debts.prove(family, later(86_400_000), NOW)
+  for (let i = 0; i < 500_000; i++) debts.charge(debts.key(1, ip4(i << 8), 3), 10, NOW)
+
+  t.ok(debts.isProved(family, later(1000)))
+  t.notOk(debts.isProved(family, later(86_400_001)))
+})
+
+t.test('the table is as large at the end as at the start [SEC-28]', async t => {
+  const debts = fresh()
+  const octetsBefore = debts.memory.byteLength
+  for (let i = 0; i < 100_000; i++) debts.charge(debts.key(1, ip4(i << 8), 3), 10, NOW)
+
+  t.equal(debts.memory.byteLength, octetsBefore)
+  t.ok(octetsBefore < 2_000_000, `${octetsBefore} octets`)
+})
+
+t.test('two threads with one memory see the same debts', async t => {
+  const one = fresh()
+  const other = new Debts(one.memory)
+  const key = one.key(1, parseIp('192.0.2.1')!, 3)
+  t.equal(other.key(1, parseIp('192.0.2.1')!, 3), key)
+  one.charge(key, 500, NOW)
+  other.charge(key, 500, NOW)
+  one.chargeAll(5, NOW)
+
+  t.equal(one.owed(key, NOW), 1000)
+  t.equal(other.owedInAll(NOW), 5)
+})
