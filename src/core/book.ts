@@ -38,7 +38,12 @@ export class Book {
   readonly #released = new Map<string, { readonly bytes: Buffer; readonly until: Time }>()
   readonly #freeRoutes: RouteId[] = []
   #routes = 0
-  #nextId = 1
+  #lastId: number
+
+  /** `lastId` is the id that was given out last, as after years. */
+  constructor(lastId = 1) {
+    this.#lastId = lastId
+  }
 
   /** The allocation of this 5-tuple, opening ones included. */
   of(socket: SocketId, client: Address): Allocation | undefined {
@@ -52,9 +57,9 @@ export class Book {
 
   /** An id that no live allocation has. */
   newId(): AllocationId {
-    do this.#nextId = (this.#nextId + 1) % 0x7fff_ffff
-    while (this.byId.has(this.#nextId as AllocationId))
-    return this.#nextId as AllocationId
+    do this.#lastId = (this.#lastId + 1) % 0x7fff_ffff
+    while (this.byId.has(this.#lastId as AllocationId))
+    return this.#lastId as AllocationId
   }
 
   add(allocation: Allocation): void {

@@ -463,7 +463,7 @@ t.test('comments, trailing commas and a byte order mark are no mistake', async t
   t.equal(settings.workers, 1)
 })
 
-t.test('all mistakes of a file are told at once, in its order', async t => {
+t.test('all mistakes of a file are told at once, in its order [OPS-21]', async t => {
   const problems = problemsOf(
     t,
     `{
@@ -546,7 +546,7 @@ t.test(
   },
 )
 
-t.test('secrets are not shown by any error [REST-08]', async t => {
+t.test('secrets are not shown by any error [REST-08, OPS-25, SEC-38]', async t => {
   const shown = [
     shownFor(t, '{ "homeservers": [{ "name": "a", "secrets": ["hunter2"] }] }'),
     shownFor(t, '{ "homeservers": [{ "name": "a", "secret": "hunter2" }] }'),
@@ -602,7 +602,7 @@ t.test('without any file the relay has a secret of its own, kept for its owner o
   t.same(files, [file])
 })
 
-t.test('two relays without a file never share a secret', async t => {
+t.test('two relays without a file never share a secret [OPS-24]', async t => {
   const secrets = ['a', 'b'].map(name => {
     const folder = t.testdir({})
     return load({ cwd: folder, env: { TACITURN_STATE: join(folder, name) } }).settings.homeservers[0]!

@@ -40,7 +40,7 @@ for (const [from, to] of [
   })
 }
 
-t.test('a thousand ports show no order and no favourites [TURN-ALLOC-22]', async t => {
+t.test('a thousand ports show no order and no favourites [TURN-ALLOC-22, SEC-07]', async t => {
   const { ports } = open(t, { from: 20_000, to: 59_999 }, [relayOn('127.0.0.1')], pretending())
   const seen: number[] = []
   for (let i = 0; i < 1000; i++) seen.push(((await ports.open()) as Opened).relays[0]!.address.port)

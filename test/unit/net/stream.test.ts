@@ -116,7 +116,7 @@ for (const [what, bytes] of [
   ['a message without the magic cookie', Buffer.from('000100002112a4430102030405060708090a0b0c', 'hex')],
   ['garbage after a message', Buffer.concat([stunFrame(1), Buffer.alloc(4, 0xff)])],
 ] as const) {
-  t.test(`${what} ends the connection without an answer [STUN-TCP-04]`, async t => {
+  t.test(`${what} ends the connection without an answer [STUN-TCP-04, SEC-04, SEC-26]`, async t => {
     const world = new StreamWorld(t)
     const client = await world.client(await world.listen())
 
