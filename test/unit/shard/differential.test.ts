@@ -20,7 +20,7 @@ for (const [name, options, burst] of [
   ['with a bandwidth limit', { limits: { bytesPerSecondPerUser: 2500, bytesPerSecond: 6000 } }, 1],
   ['with loss, jitter and duplicates', { loss: 0.05, duplication: 0.05, latency: 20, jitter: 30 }, 1],
 ] as const satisfies readonly (readonly [string, SimOptions, number])[]) {
-  t.test(`with the route table everybody sees what they see without it: ${name}`, t => {
+  t.test(`with the route table everybody sees what they see without it: ${name} [OPS-18]`, t => {
     fc.assert(
       fc.property(actions(burst), list => {
         const fast = new Stage({ ...options, forwarder: 'table' })
