@@ -1,6 +1,7 @@
 import yargs, { type Argv } from 'yargs'
 import { benchOptions } from './bench-options.ts'
 import type { Context } from './context.ts'
+import { controlCommands } from './control-options.ts'
 import { doctorOptions } from './doctor-options.ts'
 import { IMPORT_TEXTS } from './import-texts.ts'
 import { UsageError } from './io.ts'
@@ -47,7 +48,7 @@ function commandLine(
   const homeserver = { describe: text.homeserver, type: 'string', requiresArg: true } as const
   const host = { describe: text.host, type: 'string', requiresArg: true } as const
 
-  return yargs([...argv])
+  const program = yargs([...argv])
     .scriptName('taciturn')
     .locale(language)
     .usage(texts.program)
@@ -150,6 +151,8 @@ function commandLine(
           .example('$0 import /etc/eturnal.yml --json', imports.examples.eturnal),
       runs(async options => (await import('./import.ts')).importConfig(options, context)),
     )
+
+  return controlCommands(program, context, runs)
     .completion('completion', texts.commands.completion)
     .option('lang', { describe: text.lang, choices: ['en', 'de'], requiresArg: true })
     .help('help', text.help)

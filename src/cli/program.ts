@@ -79,6 +79,14 @@ const COMMANDS: readonly string[] = [
   'bench',
   'doctor',
   'import',
+  'status',
+  'sessions',
+  'disconnect',
+  'drain',
+  'reload',
+  'console',
+  'test-link',
+  'test-result',
   'completion',
 ]
 

@@ -41,7 +41,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     },
     cli: {
       values: ['base', 'server', 'config', 'auth', 'client', 'load', 'doctor', 'import'],
-      types: ['core', 'admin'],
+      types: ['core', 'admin', 'control'],
     },
   }
 

@@ -1,0 +1,94 @@
+import { statSync } from 'node:fs'
+import { request } from 'node:http'
+import { controlPaths } from '../config/control-paths.ts'
+import type { ApiError } from '../control/view.ts'
+import { absolute, type Context } from './context.ts'
+import { CONTROL_TEXTS } from './control-texts.ts'
+import { CommandError, Exit } from './io.ts'
+
+/** Where to find the relay that is meant. */
+export interface SocketOptions {
+  readonly config?: string | undefined
+  readonly socket?: string | undefined
+}
+
+/** Milliseconds that a relay may take to answer. */
+const PATIENCE = 10_000
+
+/** A running relay, by its control socket. */
+export class ControlClient {
+  readonly #path: string
+  readonly #context: Context
+
+  /** Throws a `CommandError` when there is no socket to be found. */
+  constructor({ config, socket }: SocketOptions, context: Context) {
+    this.#context = context
+    const { io, language } = context
+    const paths = socket === undefined ? controlPaths(config, io.env, io.cwd) : [absolute(socket, io)]
+    const [first] = paths
+    if (first === undefined) throw new CommandError(CONTROL_TEXTS[language].switchedOff, Exit.unreachable)
+    this.#path = paths.find(isThere) ?? first
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.#ask<T>('GET', path)
+  }
+
+  post<T>(path: string, body?: unknown): Promise<T> {
+    return this.#ask<T>('POST', path, body)
+  }
+
+  #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const text = body === undefined ? '' : JSON.stringify(body)
+    return new Promise<T>((resolve, reject) => {
+      const asked = request(
+        {
+          socketPath: this.#path,
+          path: `/api/v1${path}`,
+          method,
+          headers: { host: 'localhost', 'content-length': Buffer.byteLength(text) },
+          timeout: PATIENCE,
+        },
+        response => {
+          const chunks: Buffer[] = []
+          response.on('data', chunk => chunks.push(chunk))
+          response.on('end', () => {
+            try {
+              const answer: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+              if (response.statusCode === 200) resolve(answer as T)
+              else reject(this.#refused(response.statusCode ?? 0, answer as ApiError))
+            } catch (error) {
+              reject(error)
+            }
+          })
+          response.on('error', reject)
+        },
+      )
+      asked.on('timeout', () => asked.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })))
+      asked.on('error', (error: NodeJS.ErrnoException) => reject(this.#unreachable(error)))
+      asked.end(text)
+    })
+  }
+
+  #refused(status: number, { error, hint }: ApiError): CommandError {
+    const isRefusal = status === 401 || status === 403 || status === 429
+    return new CommandError(`${error}; ${hint}`, isRefusal ? Exit.refused : Exit.failed)
+  }
+
+  #unreachable({ code = '?' }: NodeJS.ErrnoException): CommandError {
+    const texts = CONTROL_TEXTS[this.#context.language]
+    if (code === 'EACCES' || code === 'EPERM') {
+      return new CommandError(texts.notAllowed(this.#path), Exit.refused)
+    }
+    return new CommandError(texts.unreachable(this.#path, code), Exit.unreachable)
+  }
+}
+
+/** A folder that may not be looked into may hold it, so only what is certainly not there is left out. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return true
+  }
+}

@@ -1,0 +1,163 @@
+import type { Language } from '../config/messages.ts'
+import type { SessionView, Status, TrafficView } from '../control/view.ts'
+import { CONTROL_TEXTS } from './control-texts.ts'
+import type { Paint } from './io.ts'
+
+const DAY = 86_400_000
+
+/** Writes how the relay is, one fact a line. */
+export function statusLines(status: Status, language: Language, paint: Paint): string[] {
+  const texts = CONTROL_TEXTS[language]
+  const { rows } = texts
+  const number = (value: number) => value.toLocaleString(language)
+  const state = paint(status.state === 'serving' ? 'green' : 'yellow', texts.states[status.state])
+  const lines: [string, string][] = [[rows.state, state]]
+  for (const why of status.notReady) lines.push([rows.notReady, paint('yellow', why)])
+  lines.push(
+    [rows.version, status.version],
+    [rows.running, age(status.at - status.started)],
+    ...status.listening.map((at, i): [string, string] => [i === 0 ? rows.listening : '', at]),
+    ...status.relays.map(({ local, public: seen }, i): [string, string] => [
+      i === 0 ? rows.relays : '',
+      local === seen ? seen : `${seen} (${local})`,
+    ]),
+    [rows.udp, texts.workers(status.udp, status.workers.running, status.workers.missing)],
+    [rows.allocations, texts.of(number(status.allocations.live), number(status.allocations.limit))],
+    [rows.users, number(status.users)],
+    [rows.ports, texts.of(number(status.ports.used), number(status.ports.total))],
+    [
+      rows.rate,
+      texts.flows(bits(status.rate.toPeer.bytes, language), bits(status.rate.toClient.bytes, language)),
+    ],
+    [
+      rows.traffic,
+      texts.flows(
+        octets(status.traffic.toPeer.bytes, language),
+        octets(status.traffic.toClient.bytes, language),
+      ),
+    ],
+    [rows.dropped, reasons(status.dropped, language)],
+    [rows.rejected, reasons(withoutFirst(status.rejected), language)],
+  )
+  if (status.certificate) {
+    const days = Math.floor((status.certificate.expires - status.at) / DAY)
+    const text = texts.validFor(days, day(status.certificate.expires, language))
+    lines.push([rows.certificate, days < 14 ? paint('red', text) : text])
+  }
+  const { reload, process } = status
+  lines.push(
+    [
+      rows.configuration,
+      reload.ok ? texts.configurationOk(day(reload.at, language)) : paint('red', texts.configurationBroken),
+    ],
+    ...reload.problems.map((problem): [string, string] => ['', problem]),
+    [rows.process, texts.cpu(`${Math.round(process.cpu * 100)} %`, octets(process.rss, language))],
+  )
+  const width = Math.max(...lines.map(([name]) => name.length))
+  return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`)
+}
+
+/** What stands in a session's place of its pseudonyms. */
+export interface Shown {
+  readonly user: string
+  readonly client: string
+}
+
+/** Writes sessions as a table that fits `width`; what does not fit is cut at the end of the line. */
+export function sessionLines(
+  sessions: readonly (SessionView & { readonly shown?: Shown })[],
+  at: number,
+  language: Language,
+  paint: Paint,
+  width: number,
+): string[] {
+  const { columns } = CONTROL_TEXTS[language]
+  const head = [
+    columns.id,
+    columns.age,
+    columns.transport,
+    columns.toPeer,
+    columns.toClient,
+    columns.dropped,
+    columns.homeserver,
+    columns.user,
+    columns.client,
+    columns.relayed,
+  ]
+  const rows = sessions.map(session => [
+    session.id,
+    age(at - session.since),
+    `${session.transport}/${session.clientFamily}`,
+    bits(session.rate.toPeer.bytes, language),
+    bits(session.rate.toClient.bytes, language),
+    session.dropped.toLocaleString(language),
+    session.homeserver,
+    session.shown?.user ?? session.user,
+    session.shown?.client ?? session.client,
+    session.relayed.join(' '),
+  ])
+  const widths = head.map((name, i) => Math.max(name.length, ...rows.map(row => row[i]!.length)))
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => (RIGHT.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+      .join('  ')
+      .trimEnd()
+  const fit = (text: string) => (text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text)
+  return [paint('bold', fit(line(head))), ...rows.map(row => fit(line(row)))]
+}
+
+/** Columns of figures: age, rates and drops. */
+const RIGHT: ReadonlySet<number> = new Set([1, 3, 4, 5])
+
+/** Writes octets a second as bits a second. */
+export function bits(bytesPerSecond: number, language: Language): string {
+  return scaled(bytesPerSecond * 8, 'bit/s', language)
+}
+
+export function octets(count: number, language: Language): string {
+  return scaled(count, 'B', language)
+}
+
+export function reasons(counts: Readonly<Record<string, number>>, language: Language): string {
+  const all = Object.entries(counts).filter(([, count]) => count > 0)
+  if (all.length === 0) return '0'
+  return all
+    .sort(([, a], [, b]) => b - a)
+    .map(([why, count]) => `${why} ${count.toLocaleString(language)}`)
+    .join(', ')
+}
+
+export function both({ toPeer, toClient }: TrafficView): number {
+  return toPeer.bytes + toClient.bytes
+}
+
+function withoutFirst({ 'first-401': _, ...rest }: Readonly<Record<string, number>>): Record<string, number> {
+  return rest
+}
+
+function scaled(value: number, unit: string, language: Language): string {
+  const steps = ['', 'k', 'M', 'G', 'T']
+  let step = 0
+  let rest = value
+  while (rest >= 1000 && step < steps.length - 1) {
+    rest /= 1000
+    step++
+  }
+  const digits = step === 0 || rest >= 100 ? 0 : 1
+  return `${rest.toLocaleString(language, { maximumFractionDigits: digits })} ${steps[step]}${unit}`
+}
+
+/** Writes a duration: `4s`, `12m 03s`, `3h 05m`, `2d 04h`. */
+export function age(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000))
+  const two = (value: number) => String(value).padStart(2, '0')
+  if (seconds < 60) return `${seconds}s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${two(seconds % 60)}s`
+  const hours = Math.floor(seconds / 3600)
+  if (hours < 24) return `${hours}h ${two(Math.floor((seconds % 3600) / 60))}m`
+  return `${Math.floor(hours / 24)}d ${two(hours % 24)}h`
+}
+
+function day(at: number, language: Language): string {
+  return new Date(at).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' })
+}

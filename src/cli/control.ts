@@ -1,0 +1,234 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { parseDuration } from '../config/duration.ts'
+import { Fault } from '../config/fault.ts'
+import { fill } from '../config/messages.ts'
+import type { Link, Names, Reloaded, SessionList, SessionView, Status, TestResult } from '../control/view.ts'
+import type { Context } from './context.ts'
+import { ControlClient, type SocketOptions } from './control-client.ts'
+import { reasons, type Shown, sessionLines, statusLines } from './control-format.ts'
+import { CONTROL_TEXTS } from './control-texts.ts'
+import { CommandError, Exit, painter } from './io.ts'
+
+/** Names that are asked for at a time. */
+const NAMES_AT_ONCE = 400
+
+export interface StatusOptions extends SocketOptions {
+  readonly json: boolean
+  readonly watch: boolean
+}
+
+/** Says how the relay is. */
+export async function status(options: StatusOptions, context: Context): Promise<number> {
+  const { io, language } = context
+  const client = new ControlClient(options, context)
+  const paint = painter(io.stdout, io.env)
+  return repeatedly(options, context, async () => {
+    const answer = await client.get<Status>('/status')
+    return options.json ? [JSON.stringify(answer)] : statusLines(answer, language, paint)
+  })
+}
+
+export interface SessionsOptions extends SocketOptions {
+  readonly json: boolean
+  readonly watch: boolean
+  readonly names: boolean
+  readonly homeserver?: string | undefined
+  readonly user?: string | undefined
+  readonly transport?: string | undefined
+  readonly limit?: string | undefined
+}
+
+/** Lists the allocations. */
+export async function sessions(options: SessionsOptions, context: Context): Promise<number> {
+  const { io, language } = context
+  const texts = CONTROL_TEXTS[language]
+  const client = new ControlClient(options, context)
+  const paint = painter(io.stdout, io.env)
+  const query = new URLSearchParams()
+  for (const key of ['homeserver', 'user', 'transport', 'limit'] as const) {
+    const value = options[key]
+    if (value !== undefined) query.set(key, value)
+  }
+  const known = new Map<string, Shown>()
+  return repeatedly(options, context, async () => {
+    const { sessions, more } = await client.get<SessionList>(`/sessions?${query}`)
+    if (options.names) await learn(client, sessions, known)
+    const named = sessions.map(session => {
+      const shown = known.get(session.id)
+      return shown ? { ...session, shown } : session
+    })
+    if (options.json) {
+      const plain = named.map(session =>
+        'shown' in session ? { ...session, ...session.shown, shown: undefined } : session,
+      )
+      return [JSON.stringify({ sessions: plain, more })]
+    }
+    if (sessions.length === 0) return [texts.noSessions]
+    const width = io.stdout.columns ?? (io.stdout.isTTY ? 100 : 400)
+    const lines = sessionLines(named, Date.now(), language, paint, width)
+    return more > 0 ? [...lines, texts.more(more)] : lines
+  })
+}
+
+/** Asks for the names of sessions that have not been seen yet: each look is a line of the access log. */
+async function learn(
+  client: ControlClient,
+  sessions: readonly SessionView[],
+  known: Map<string, Shown>,
+): Promise<void> {
+  const fresh = sessions.map(({ id }) => id).filter(id => !known.has(id))
+  for (let i = 0; i < fresh.length; i += NAMES_AT_ONCE) {
+    const names = await client.post<Names>('/names', { sessions: fresh.slice(i, i + NAMES_AT_ONCE) })
+    for (const [id, shown] of Object.entries(names.sessions)) known.set(id, shown)
+  }
+}
+
+export interface DisconnectOptions extends SocketOptions {
+  readonly id?: string | undefined
+  readonly user?: string | undefined
+  readonly json: boolean
+}
+
+/** Ends an allocation, or all of a user. */
+export async function disconnect(options: DisconnectOptions, context: Context): Promise<number> {
+  const texts = CONTROL_TEXTS[context.language]
+  const { id, user } = options
+  if ((id === undefined) === (user === undefined)) throw new CommandError(texts.whom, Exit.usage)
+  const client = new ControlClient(options, context)
+  const path =
+    id === undefined
+      ? `/users/${encodeURIComponent(user!)}/disconnect`
+      : `/sessions/${encodeURIComponent(id)}/disconnect`
+  const answer = await client.post<{ readonly ended: number }>(path)
+  return say(options, context, answer, texts.ended(answer.ended))
+}
+
+export interface PlainOptions extends SocketOptions {
+  readonly json: boolean
+}
+
+export async function drain(options: PlainOptions, context: Context): Promise<number> {
+  const client = new ControlClient(options, context)
+  const answer = await client.post<{ readonly allocations: number }>('/drain')
+  return say(options, context, answer, CONTROL_TEXTS[context.language].draining(answer.allocations))
+}
+
+/** Has the configuration read again; a broken one is exit code 3, with what is wrong. */
+export async function reload(options: PlainOptions, context: Context): Promise<number> {
+  const { io, language } = context
+  const texts = CONTROL_TEXTS[language]
+  const answer = await new ControlClient(options, context).post<Reloaded>('/reload')
+  const paint = painter(io.stderr, io.env)
+  const { ok, problems, warnings, restart } = answer
+  const complain = (text: string) => void io.stderr.write(`${text}\n`)
+  if (options.json) io.stdout.write(`${JSON.stringify(answer)}\n`)
+  for (const problem of problems) complain(problem)
+  for (const warning of warnings) complain(`${paint('yellow', `${context.texts.warning}:`)} ${warning}`)
+  if (restart.length > 0) complain(texts.restart(restart.join(', ')))
+  if (!ok) complain(paint('red', texts.broken))
+  else if (!options.json) io.stdout.write(`${texts.reloaded}\n`)
+  return ok ? Exit.ok : Exit.config
+}
+
+export interface ConsoleOptions extends SocketOptions {
+  readonly rights: string
+  readonly ttl: string
+  readonly json: boolean
+}
+
+/** Prints a link into the console. */
+export async function consoleLink(options: ConsoleOptions, context: Context): Promise<number> {
+  const ttl = secondsOf(options.ttl, 86_400, context)
+  return printLink(options, { kind: 'console', rights: options.rights, ttl }, context)
+}
+
+export interface TestLinkOptions extends SocketOptions {
+  readonly ttl: string
+  readonly uses: number
+  readonly json: boolean
+}
+
+/** Prints a link to the test page. */
+export async function testLink(options: TestLinkOptions, context: Context): Promise<number> {
+  const ttl = secondsOf(options.ttl, 30 * 86_400, context)
+  return printLink(options, { kind: 'test', uses: options.uses, ttl }, context)
+}
+
+export interface TestResultOptions extends SocketOptions {
+  readonly code: string
+  readonly json: boolean
+}
+
+/** Shows what a test came to. */
+export async function testResult(options: TestResultOptions, context: Context): Promise<number> {
+  const { io, language } = context
+  const texts = CONTROL_TEXTS[language]
+  const client = new ControlClient(options, context)
+  const result = await client.get<TestResult>(`/test-results/${encodeURIComponent(options.code)}`)
+  if (options.json) return say(options, context, result, '')
+  const paint = painter(io.stdout, io.env)
+  const { ways, client: browser } = result.server
+  const lines = ways.map(way =>
+    texts.way(
+      `${way.transport}, IPv${way.family}, ${way.client}`,
+      way.challenged,
+      way.opened,
+      Object.keys(way.refused).length === 0 ? '' : reasons(way.refused, language),
+    ),
+  )
+  io.stdout.write(
+    [
+      `${paint('bold', result.code)}  ${new Date(result.at).toISOString()}  ${browser}`,
+      '',
+      paint('bold', texts.seen),
+      ...(lines.length > 0 ? lines : [texts.seenNothing]),
+      '',
+      paint('bold', texts.measured),
+      JSON.stringify(result.measured, undefined, 2),
+      '',
+    ].join('\n'),
+  )
+  return Exit.ok
+}
+
+async function printLink(
+  options: SocketOptions & { readonly json: boolean },
+  asked: unknown,
+  context: Context,
+): Promise<number> {
+  const { io, language } = context
+  const link = await new ControlClient(options, context).post<Link>('/links', asked)
+  if (options.json) return say(options, context, link, '')
+  io.stdout.write(`${link.url}\n`)
+  const until = new Date(link.expires).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' })
+  io.stderr.write(`${CONTROL_TEXTS[language].linkUntil(until)}\n`)
+  return Exit.ok
+}
+
+function secondsOf(ttl: string, max: number, { language }: Context): number {
+  const seconds = parseDuration(ttl, { min: 10, max })
+  if (!(seconds instanceof Fault)) return seconds
+  const why = fill(seconds.key, seconds.values, language).join('; ')
+  throw new CommandError(CONTROL_TEXTS[language].badTtl(why), Exit.usage)
+}
+
+function say({ json }: { readonly json: boolean }, { io }: Context, answer: unknown, text: string): number {
+  io.stdout.write(`${json ? JSON.stringify(answer) : text}\n`)
+  return Exit.ok
+}
+
+/** Writes it once, or again every second until the relay or whoever watches ends it. */
+async function repeatedly(
+  { watch }: { readonly watch: boolean },
+  { io }: Context,
+  lines: () => Promise<readonly string[]>,
+): Promise<number> {
+  const home = watch && io.stdout.isTTY ? '\x1b[H\x1b[J' : ''
+  for (;;) {
+    const began = performance.now()
+    const written = await lines()
+    io.stdout.write(`${home}${written.join('\n')}\n`)
+    if (!watch) return Exit.ok
+    await wait(Math.max(0, 1000 - (performance.now() - began)))
+  }
+}

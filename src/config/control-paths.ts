@@ -1,0 +1,39 @@
+import { dirname, join, resolve } from 'node:path'
+import { Fault } from './fault.ts'
+import { type Env, expandPath, findConfig, findState, readNamed } from './find.ts'
+import { Source } from './source.ts'
+
+/** Where the unit of the package has the socket. */
+const SYSTEM_SOCKET = '/run/taciturn/control.sock'
+
+/**
+ * Names the places where the control socket of a running relay can be, the
+ * likeliest first; none where the configuration switches it off. The rest of
+ * the configuration may be broken: `taciturn reload` is there to say so.
+ */
+export function controlPaths(asked: string | undefined, env: Env, cwd: string): string[] {
+  const file = findConfig(asked, env, cwd)
+  const path = file === null ? undefined : resolve(cwd, file)
+  const folder = path === undefined ? cwd : dirname(path)
+  const { control, state } = path === undefined ? {} : keysOf(path)
+  if (control === false) return []
+  if (typeof control === 'string' && control !== 'auto') {
+    const named = expandPath(control, folder, env)
+    return named instanceof Fault ? [] : [named]
+  }
+  const found = findState(typeof state === 'string' ? state : 'auto', folder, env)
+  const runtime = env.RUNTIME_DIRECTORY?.split(':')[0]
+  return [
+    ...(runtime ? [join(runtime, 'control.sock')] : []),
+    ...(found instanceof Fault ? [] : [join(found, 'control.sock')]),
+    SYSTEM_SOCKET,
+  ]
+}
+
+/** What a configuration says of the two, whatever is wrong with it otherwise. */
+function keysOf(path: string): { readonly control?: unknown; readonly state?: unknown } {
+  const text = readNamed(path)
+  if (text instanceof Fault) return {}
+  const value = new Source(text).value()
+  return typeof value === 'object' && value !== null ? value : {}
+}
