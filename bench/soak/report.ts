@@ -74,6 +74,8 @@ export function judge(soak: Soak): Line[] {
   const times = samples.flatMap(({ binding }) => (binding === undefined ? [] : [binding]))
   const lags = samples.map(({ lag }) => lag)
   const isLong = soak.minutes >= SETTLING
+  // In a short one a single pause of the machine weighs much.
+  const mostLost = isLong ? 0.001 : 0.01
   const growth = (
     what: string,
     unit: string,
@@ -112,8 +114,8 @@ export function judge(soak: Soak): Line[] {
     {
       what: 'packets lost',
       figure: `${lost} of ${packets.sent} (${(share * 100).toFixed(4)} %)`,
-      must: '< 0.1 %',
-      holds: share < 0.001,
+      must: `< ${mostLost * 100} %`,
+      holds: share < mostLost,
     },
     nothing('calls that did not open', calls.failed),
     nothing('strangers who got in', strangers.admitted),
