@@ -15,25 +15,32 @@ export interface Tally {
 /**
  * Runs coturn's test client to its end. Throws with its output when it printed no tally.
  *
+ * `start` runs it elsewhere.
+ *
  * One channel number in 16 384 that it draws is 0x7FFF, which is reserved (RFC 5766 §11); then it draws again.
  */
-export async function uclient(args: readonly string[]): Promise<Tally> {
+export async function uclient(args: readonly string[], start: Start = startHere): Promise<Tally> {
   for (let again = 1; ; again--) {
-    const child = await run(args)
+    const child = await run(args, start)
     if (again > 0 && child.output.includes('channel bind: error 400')) continue
     return tallyOf(child, args)
   }
 }
 
-async function run(args: readonly string[]): Promise<Child> {
-  const child = new Child('turnutils_uclient', args)
+type Start = (command: string, ...args: string[]) => Child
+
+const startHere: Start = (command, ...args) => new Child(command, args)
+
+async function run(args: readonly string[], start: Start): Promise<Child> {
+  const child = start('turnutils_uclient', ...args)
   const patience = setTimeout(() => child.signal('SIGKILL'), 60_000)
   await child.exited
   clearTimeout(patience)
   return child
 }
 
-function tallyOf(child: Child, args: readonly string[]): Tally {
+/** What the client that has ended counted. Throws with its output when it printed no tally. */
+export function tallyOf(child: Child, args: readonly string[] = []): Tally {
   const tally = child.output.match(/Total lost packets (-?\d+) .*total send dropped (-?\d+)/)
   const counts = [...child.output.matchAll(/tot_send_msgs=(\d+), tot_recv_msgs=(\d+)$/gm)].at(-1)
   if (!tally || !counts) {

@@ -89,22 +89,78 @@ t.test('a relay address that is not there, and a metrics page that cannot be, ar
   t.match(cannotServe('127.0.0.1:9641', 9641, fault('EODD')).message, /fault EODD/)
 })
 
-function start(wanted: string[], faults: Record<string, string> = {}, lenient = false) {
+t.test('what the service manager has bound is adopted, and only that', async t => {
+  const { listeners, bound } = start(
+    ['udp 0.0.0.0:3478', 'tcp 0.0.0.0:3478', 'tls 0.0.0.0:443', 'udp 192.0.2.5:5000'],
+    {},
+    false,
+    ['udp 192.0.2.5:3478', 'tcp 0.0.0.0:443', 'udp 192.0.2.5:5000'],
+  )
+
+  await listeners.open(own)
+
+  t.same(bound, [
+    'udp 127.0.0.1:3478',
+    'udp 192.0.2.5:3478 from 3',
+    'tcp 0.0.0.0:3478',
+    'tls 0.0.0.0:443 from 4',
+    'udp 192.0.2.5:5000 from 5',
+  ])
+  t.same(listeners.warnings, [])
+})
+
+t.test(
+  'one UDP socket for all addresses is taken as it is, and warned of where there are several',
+  async t => {
+    const { listeners, bound } = start(['udp 0.0.0.0:3478'], {}, false, ['udp 0.0.0.0:3478'])
+    const several = [...own, parseIp('198.51.100.9')!]
+
+    await listeners.open(several)
+    listeners.rescan([...several, parseIp('198.51.100.10')!], () => t.fail('it has them all'))
+
+    t.same(bound, ['udp 0.0.0.0:3478 from 3'])
+    t.match(listeners.warnings, [/another address than the one asked/])
+  },
+)
+
+t.test('a socket that nobody would read is refused', async t => {
+  for (const [wanted, handed] of [
+    ['udp 192.0.2.5:3478', 'tcp 192.0.2.5:3478'],
+    ['tcp 0.0.0.0:3478', 'tcp 0.0.0.0:443'],
+    ['tcp 0.0.0.0:443', 'tcp 192.0.2.5:443'],
+  ] as const) {
+    const { listeners, bound } = start([wanted], {}, false, [handed])
+
+    await t.rejects(listeners.open(own), { name: 'StartError', message: /hands over .* no such entry/ })
+    t.same(bound, [])
+  }
+})
+
+function start(
+  wanted: string[],
+  faults: Record<string, string> = {},
+  lenient = false,
+  handed: readonly string[] = [],
+) {
   const bound: string[] = []
-  const bind = (transport: string, address: Address): NodeJS.ErrnoException | null => {
+  const bind = (transport: string, address: Address, fd?: number): NodeJS.ErrnoException | null => {
     const at = `${transport} ${formatAddress(address)}`
     if (faults[at]) return fault(faults[at])
-    bound.push(at)
+    bound.push(fd === undefined ? at : `${at} from ${fd}`)
     return null
   }
   const listeners = new Listeners(
     wanted.map(listener),
-    ({ transport, address }, done) => {
-      const error = bind(transport, address)
+    ({ transport, address }, done, fd) => {
+      const error = bind(transport, address, fd)
       if (error) done(error)
       else done(null, address)
     },
     lenient,
+    handed.map((text, i) => {
+      const { transport, address } = listener(text)
+      return { fd: 3 + i, name: `socket ${i}`, transport: transport === 'udp' ? 'udp' : 'tcp', address }
+    }),
   )
   return { listeners, bound }
 }

@@ -37,3 +37,11 @@ t.test('several without the native transport are refused, with the reason and wh
     },
   )
 })
+
+t.test('a UDP socket of the service manager is for one thread', async t => {
+  const inherits = { ...machine(16, 64 * GB), inheritsUdp: true }
+
+  t.equal(workersFor({ workers: 'auto', udp: 'auto' }, inherits), 1)
+  t.equal(workersFor({ workers: 1, udp: 'auto' }, inherits), 1)
+  t.throws(() => workersFor({ workers: 4, udp: 'auto' }, inherits), { message: /threads cannot share/ })
+})

@@ -1,0 +1,166 @@
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { Child } from '../support/child.ts'
+import { credential } from '../support/credentials.ts'
+import { need } from '../support/need.ts'
+import { freePort } from '../support/ports.ts'
+import { MAIN } from '../support/relay.ts'
+import { ask, bindingRequest, mappedPort } from '../support/stun.ts'
+import { connect, tell } from '../support/werift.ts'
+
+/* What systemd hears of a relay, and the sockets that it hands over. */
+
+const MANAGER = join(import.meta.dirname, '..', 'support', 'service-manager.py')
+const SECRET = 'a secret that only this test knows'
+/** Microseconds between two signs of life at most. */
+const WATCHDOG_USEC = 600_000
+
+t.setTimeout(120_000)
+
+t.test('the service manager hears what the relay does, in order', need('python3'), async t => {
+  const { manager, port, pid } = await start(t, { watchdog: true })
+
+  await manager.says(/^READY=1 \| STATUS=serving, 0 allocations$/m)
+  t.ok(mappedPort((await ask(port, bindingRequest(), 2000))!), 'ready means that it answers')
+  await manager.says(/^WATCHDOG=1 \| STATUS=serving, 0 allocations$/m)
+  process.kill(pid, 'SIGHUP')
+  await manager.says(/^RELOADING=1 \| MONOTONIC_USEC=\d+\n(?:WATCHDOG.*\n)?READY=1/m)
+  process.kill(pid, 'SIGTERM')
+  await manager.says(/^STOPPING=1 \| EXTEND_TIMEOUT_USEC=15000000$/m)
+  await manager.says(/^exit 0$/m)
+})
+
+t.test('a drain is no stop: systemd would not wait for the last call', need('python3'), async t => {
+  const { manager, port, pid } = await start(t)
+  await manager.says(/^READY=1/m)
+  const alice = await connect(t, ['127.0.0.1', port], credential(SECRET, '@alice:example.org'), 'tcp')
+
+  process.kill(pid, 'SIGUSR1')
+
+  await manager.says(/^STATUS=draining, 1 allocation$/m)
+  await alice.close()
+  await manager.says(/^exit 0$/m)
+  t.notMatch(manager.stdout, /STOPPING/)
+})
+
+t.test('a process that does not run gives no sign of life [OPS-11]', need('python3'), async t => {
+  const { manager, pid } = await start(t, { watchdog: true })
+  await manager.says(/^WATCHDOG=1/m)
+
+  process.kill(pid, 'SIGSTOP')
+  // What had been sent before it stopped.
+  await sleep(100)
+  const before = beats(manager)
+  await sleep((2 * WATCHDOG_USEC) / 1000)
+  const after = beats(manager)
+  process.kill(pid, 'SIGCONT')
+
+  t.equal(after, before)
+  while (beats(manager) === after) await sleep(20)
+})
+
+t.test(
+  'without the native addon systemd-notify speaks for it',
+  need('python3', 'systemd-notify'),
+  async t => {
+    // A copy of the program that has no addon beside it.
+    const folder = t.testdir({})
+    const root = join(MAIN, '..', '..', '..')
+    cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true })
+    cpSync(join(root, 'package.json'), join(folder, 'package.json'))
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+    const main = join(folder, 'dist', 'cli', 'main.js')
+
+    const { manager, pid, port } = await start(t, { main, watchdog: true, sockets: true })
+
+    await manager.says(/^READY=1 \| STATUS=serving, 0 allocations$/m)
+    t.match(manager.output, /"udp":"dgram"/)
+    await manager.says(/^WATCHDOG=1/m)
+    t.ok(mappedPort((await ask(port, bindingRequest(), 2000))!), 'and sockets are taken over all the same')
+    process.kill(pid, 'SIGTERM')
+    await manager.says(/^STOPPING=1/m)
+    await manager.says(/^exit 0$/m)
+  },
+)
+
+for (const udp of ['native', 'dgram']) {
+  t.test(`sockets of the service manager are taken over, with ${udp} UDP`, need('python3'), async t => {
+    const { manager, port } = await start(t, { sockets: true, settings: { udp } })
+    await manager.says(/^READY=1/m)
+
+    const alice = await connect(t, ['127.0.0.1', port], credential(SECRET, '@alice:example.org'))
+    const bob = await connect(t, ['127.0.0.1', port], credential(SECRET, '@bob:example.org'), 'tcp')
+
+    t.equal(await tell(alice, bob, 'handed over'), 'handed over')
+    t.notMatch(manager.output, /"level":"(warn|error)"(?!.*running as root)/)
+    await Promise.all([alice.close(), bob.close()])
+  })
+}
+
+t.test('several workers share a TCP socket of the service manager', need('python3'), async t => {
+  const { manager, port } = await start(t, { sockets: ['tcp'], settings: { workers: 2 } })
+  await manager.says(/^READY=1/m)
+
+  for (const user of ['@alice:example.org', '@bob:example.org', '@carol:example.org']) {
+    const client = await connect(t, ['127.0.0.1', port], credential(SECRET, user), 'tcp')
+    t.equal(await tell(client, client, 'echo'), 'echo')
+    await client.close()
+  }
+})
+
+t.test('what cannot be taken over keeps the relay from starting, with a reason', need('python3'), async t => {
+  const shared = await start(t, { sockets: true, settings: { workers: 2 } })
+  await shared.manager.says(/one UDP socket, which threads cannot share/)
+  await shared.manager.says(/^exit 3$/m)
+
+  const port = await freePort()
+  const other = await start(t, { sockets: true, settings: { listen: [`udp://127.0.0.1:${port}`] } })
+  await other.manager.says(/hands over .*, but `listen` has no such entry/)
+  await other.manager.says(/^exit 3$/m)
+})
+
+interface Options {
+  readonly main?: string
+  readonly watchdog?: boolean
+  /** Has the manager bind the listeners: both, or these. */
+  readonly sockets?: true | readonly string[]
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+/** Starts a relay under a service manager. */
+async function start(t: Test, options: Options = {}): Promise<{ manager: Child; port: number; pid: number }> {
+  const { main = MAIN, settings = {}, sockets = [] } = options
+  const folder = mkdtempSync(join(tmpdir(), 'service-manager-test-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const port = await freePort()
+  const file = join(folder, `${port}.json`)
+  const listen = ['udp', 'tcp'].map(transport => `${transport}://127.0.0.1:${port}`)
+  const config = {
+    realm: 'turn.example.org',
+    listen,
+    relay: { addresses: ['127.0.0.1'] },
+    homeservers: [{ name: 'example.org', secrets: [SECRET] }],
+    metrics: false,
+    control: false,
+    console: false,
+    log: { format: 'json' },
+    state: join(folder, 'state'),
+    ...settings,
+  }
+  writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
+  const handed = listen.filter(at => sockets === true || sockets.includes(at.slice(0, 3)))
+  const command = [process.execPath, main, 'serve', '--config', file]
+  const manager = new Child('python3', [MANAGER, ...handed, '--', ...command], {
+    env: { PATH: process.env.PATH, ...(options.watchdog && { WATCHDOG_USEC: `${WATCHDOG_USEC}` }) },
+  })
+  t.teardown(() => manager.stop())
+  const [, pid] = await manager.says(/^pid (\d+)$/m)
+  return { manager, port, pid: Number(pid) }
+}
+
+function beats(manager: Child): number {
+  return manager.stdout.match(/^WATCHDOG=1/gm)?.length ?? 0
+}
