@@ -136,7 +136,7 @@ async function answer(
 
 /** Says who shows this token; wrong ones are written down, the first few of a client. */
 function visitorOf(request: IncomingMessage, act: string | undefined, parts: WebParts): Visitor | Answer {
-  const token = /^Bearer ([!-~]{1,512})$/i.exec(request.headers.authorization ?? '')?.[1]
+  const token = tokenOf(request.headers.authorization)
   const found = token === undefined ? undefined : parts.desk.tokens.find(token)
   if (found) {
     const isConsole = request.headers['x-taciturn-client'] === 'console'
@@ -148,6 +148,12 @@ function visitorOf(request: IncomingMessage, act: string | undefined, parts: Web
   if (token !== undefined || act !== undefined) note(parts.desk, NOBODY, act ?? 'token', 'refused')
   const why = token === undefined ? 'a token is needed' : 'this token is not good, or not any more'
   return fault(401, why, 'make a link with: taciturn console', { 'www-authenticate': 'Bearer' })
+}
+
+/** The token of an Authorization header, which node reads as Latin-1 whatever was sent. */
+function tokenOf(header = ''): string | undefined {
+  const token = /^Bearer +(.{1,512})$/i.exec(header)?.[1]
+  return token === undefined ? undefined : Buffer.from(token, 'latin1').toString('utf8')
 }
 
 function tooMany(): Answer {

@@ -1,0 +1,325 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { request } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { WebSocket } from 'ws'
+import { AccessLog } from '../../src/control/access-log.ts'
+import type { Control, Look } from '../../src/control/control.ts'
+import { listenAt } from '../../src/control/control-socket.ts'
+import { socketDoor, webDoor } from '../../src/control/door.ts'
+import { Feed, type FeedParts } from '../../src/control/feed.ts'
+import type { Names } from '../../src/control/origin.ts'
+import { TestRuns } from '../../src/control/test-runs.ts'
+import { Throttle } from '../../src/control/throttle.ts'
+import { Tokens } from '../../src/control/tokens.ts'
+import type { AccessEntry, FeedMessage, HistoryPoint, SessionView, Status } from '../../src/control/view.ts'
+
+export const ACT = 'a token that may act, for tests'
+export const READ = 'a token that may read, for tests'
+
+/** A relay that does nothing but remember what was asked of it. */
+export class FakeControl implements Control {
+  readonly asked: string[] = []
+  sessions: SessionView[] = [session('1'), session('2')]
+  looks = 0
+  /** Makes every look different. */
+  #second = 0
+
+  async look(): Promise<Look> {
+    this.looks++
+    this.#second++
+    return { status: statusAt(this.#second), sessions: this.sessions }
+  }
+
+  async status(): Promise<Status> {
+    return statusAt(this.#second)
+  }
+
+  history() {
+    return { recent: { step: 1, points: [this.point()] }, day: { step: 60, points: [] } }
+  }
+
+  point(): HistoryPoint {
+    return { at: 1, allocations: 2, bytesToPeer: 3, bytesToClient: 4, packets: 5, dropped: 0, rejected: 0 }
+  }
+
+  disconnect(id: string): boolean {
+    this.asked.push(`disconnect ${id}`)
+    return this.sessions.some(session => session.id === id)
+  }
+
+  disconnectUser(user: string): number {
+    this.asked.push(`disconnect user ${user}`)
+    return this.sessions.filter(session => session.user === user).length
+  }
+
+  reveal(users: readonly string[], sessions: readonly string[]) {
+    this.asked.push('reveal')
+    return {
+      users: Object.fromEntries(users.map(user => [user, '@alice:example.org'])),
+      sessions: Object.fromEntries(
+        sessions.map(id => [id, { user: '@alice:example.org', client: '203.0.113.9:4242' }]),
+      ),
+    }
+  }
+
+  drain(): void {
+    this.asked.push('drain')
+  }
+
+  reload() {
+    this.asked.push('reload')
+    return { ok: true, problems: [], warnings: [], restart: ['listen'] }
+  }
+
+  configuration() {
+    return { realm: 'turn.example.org' }
+  }
+}
+
+export interface FakePlane {
+  readonly control: FakeControl
+  readonly feed: Feed
+  readonly tokens: Tokens
+  readonly tests: TestRuns
+  readonly port: number
+  readonly socket: string
+  /** Parsed lines of the access log. */
+  lines(): AccessEntry[]
+}
+
+/** Both doors and the feed before a fake relay, on loopback; gone with the test. */
+export async function fakePlane(
+  t: Test,
+  options: {
+    readonly names?: Names
+    readonly patience?: FeedParts['patience']
+    readonly log?: string
+    readonly broken?: (error: Error) => void
+  } = {},
+): Promise<FakePlane> {
+  const folder = mkdtempSync(join(tmpdir(), 'control-test-'))
+  const control = new FakeControl()
+  const tokens = new Tokens()
+  tokens.configure([
+    { name: 'alice', rights: 'act', token: ACT },
+    { name: 'wall', rights: 'read', token: READ },
+  ])
+  const file = options.log ?? join(folder, 'access.log')
+  const log = new AccessLog({ file, broken: options.broken ?? (() => undefined) })
+  const fault = (error: unknown) => t.fail(String(error))
+  const wrong = new Throttle(10, 60_000)
+  const feed = new Feed({
+    control,
+    tokens,
+    wrong,
+    refused: ({ who, from }) => void log.write({ who, from, what: 'token', outcome: 'refused' }),
+    fault,
+    ...(options.patience && { patience: options.patience }),
+  })
+  const tests = new TestRuns({
+    realm: 'turn.example.org',
+    uris: () => ['turn:turn.example.org:3478?transport=udp'],
+    credential: user => ({ username: `1:${user}`, password: 'secret' }),
+  })
+  const desk = { control, log, tokens, tests, url: () => 'http://127.0.0.1:1' }
+  const names = options.names ?? { host: '127.0.0.1', origins: ['https://turn.example.org'] }
+  const web = webDoor({ desk, feed, wrong, fault, pages: join(folder, 'none'), names: () => names })
+  const unix = socketDoor({ desk, fault })
+  const socket = join(folder, 'control.sock')
+  await listenAt(unix, socket)
+  await new Promise<void>(resolve => web.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    feed.close()
+    for (const server of [web, unix]) end(server)
+    log.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return {
+    control,
+    feed,
+    tokens,
+    tests,
+    port: (web.address() as AddressInfo).port,
+    socket,
+    lines: () =>
+      readFileSync(file, 'utf8')
+        .split('\n')
+        .filter(line => line !== '')
+        .map(line => JSON.parse(line) as AccessEntry),
+  }
+}
+
+function end(server: Server): void {
+  server.close()
+  server.closeAllConnections()
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  // biome-ignore lint/suspicious/noExplicitAny: what a test reads of it, it checks
+  readonly body: any
+}
+
+/** Asks the plane over HTTP, or by its socket. */
+export function ask(
+  at: { readonly port?: number; readonly socket?: string },
+  method: string,
+  path: string,
+  options: {
+    readonly token?: string
+    readonly headers?: Readonly<Record<string, string>>
+    readonly body?: unknown
+  } = {},
+): Promise<Reply> {
+  const text = options.body === undefined ? undefined : JSON.stringify(options.body)
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      {
+        ...(at.port === undefined ? { socketPath: at.socket } : { host: '127.0.0.1', port: at.port }),
+        method,
+        path,
+        agent: false,
+        headers: {
+          ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }),
+          ...(text !== undefined && { 'content-length': String(Buffer.byteLength(text)) }),
+          ...options.headers,
+        },
+      },
+      response => {
+        const chunks: Buffer[] = []
+        response.on('data', chunk => chunks.push(chunk))
+        response.on('error', reject)
+        response.on('end', () => {
+          const body = Buffer.concat(chunks).toString('utf8')
+          const isJson = response.headers['content-type'] === 'application/json' && body !== ''
+          resolve({
+            status: response.statusCode!,
+            headers: response.headers,
+            body: isJson ? JSON.parse(body) : body,
+          })
+        })
+      },
+    )
+    asked.on('error', reject)
+    asked.end(text)
+  })
+}
+
+/** A listener to the feed that keeps what it hears. */
+export class Listener {
+  readonly ws: WebSocket
+  readonly heard: FeedMessage[] = []
+  readonly closed: Promise<number>
+  #waiting: (() => void)[] = []
+
+  constructor(port: number, headers: Readonly<Record<string, string>> = {}) {
+    this.ws = new WebSocket(`ws://127.0.0.1:${port}/api/v1/live`, { headers })
+    this.ws.on('message', data => {
+      this.heard.push(JSON.parse(data.toString()) as FeedMessage)
+      const waiting = this.#waiting
+      this.#waiting = []
+      for (const resume of waiting) resume()
+    })
+    this.ws.on('error', () => undefined)
+    this.closed = new Promise(resolve => this.ws.on('close', code => resolve(code)))
+  }
+
+  /** Resolves once connected; rejects with the status of a refusal. */
+  opened(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.ws.once('open', () => resolve())
+      this.ws.once('unexpected-response', (_request, response) =>
+        reject(new Error(String(response.statusCode))),
+      )
+    })
+  }
+
+  hello(token: string, position: { readonly epoch?: string; readonly seq?: number } = {}): void {
+    this.ws.send(JSON.stringify({ type: 'hello', token, ...position }))
+  }
+
+  /** Resolves with the first message that this holds for, of those that came already too. */
+  async hears<T extends FeedMessage['type']>(type: T, from = 0): Promise<Extract<FeedMessage, { type: T }>> {
+    for (;;) {
+      const found = this.heard.slice(from).find(message => message.type === type)
+      if (found) return found as Extract<FeedMessage, { type: T }>
+      await new Promise<void>(resolve => this.#waiting.push(resolve))
+    }
+  }
+}
+
+/** Opens a connection that says what it is told to, as it is. */
+export function rawConnection(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(socket))
+    socket.once('error', reject)
+  })
+}
+
+export function session(id: string, of: Partial<SessionView> = {}): SessionView {
+  return {
+    id,
+    homeserver: 'example.org',
+    user: `user${id}`,
+    client: `client${id}`,
+    transport: 'udp',
+    clientFamily: 4,
+    relayed: ['127.0.0.1:50000'],
+    since: 1,
+    expires: 2,
+    permissions: 1,
+    channels: 1,
+    rate: NOTHING,
+    traffic: NOTHING,
+    dropped: 0,
+    ...of,
+  }
+}
+
+const NOTHING = { toPeer: { packets: 0, bytes: 0 }, toClient: { packets: 0, bytes: 0 } }
+
+function statusAt(second: number): Status {
+  return {
+    version: '0',
+    realm: 'turn.example.org',
+    at: second,
+    started: 0,
+    state: 'serving',
+    notReady: [],
+    udp: 'dgram',
+    workers: { running: 1, missing: 0 },
+    listening: ['udp://127.0.0.1:3478'],
+    relays: [{ local: '127.0.0.1', public: '127.0.0.1' }],
+    allocations: {
+      live: 2,
+      limit: 10,
+      opened: 2,
+      byTransport: { udp: 2, tcp: 0, tls: 0, dtls: 0, relay: 0 },
+    },
+    users: 2,
+    ports: { used: 2, total: 10 },
+    rate: NOTHING,
+    traffic: NOTHING,
+    dropped: {},
+    rejected: {},
+    closed: {},
+    homeservers: [
+      {
+        name: 'example.org',
+        paused: false,
+        allocations: 2,
+        opened: 2,
+        issued: 0,
+        bytesToPeer: 0,
+        bytesToClient: 0,
+      },
+    ],
+    reload: { ok: true, at: 0, problems: [] },
+    process: { rss: 1, cpu: 0 },
+  }
+}
