@@ -3,6 +3,7 @@ import { address, type Family } from '../base/address.ts'
 import type { SocketId } from '../base/ids.ts'
 import type { Claim } from '../core/command.ts'
 import type { FailedFamily, Opened, Refused, RelaySocket } from '../core/input.ts'
+import { descriptors } from './descriptors.ts'
 import { type PortMarks, PortPool, type PortRange } from './port-pool.ts'
 import { PortSearch } from './port-search.ts'
 import type { RelayAddress } from './relay-addresses.ts'
@@ -48,6 +49,10 @@ export class RelayPorts {
   open(claim: Claim, answer: OpenAnswer): void {
     if (claim.reserved) {
       answer({ allocation: claim.allocation, relays: [claim.reserved.relay] })
+      return
+    }
+    if (!descriptors.areLeft) {
+      answer(undefined, { allocation: claim.allocation, code: 508, why: 'too few file descriptors are left' })
       return
     }
     const families = [...claim.families].sort()

@@ -7,6 +7,7 @@ import type { SocketId } from '../base/ids.ts'
 import { after, type Clock } from '../base/time.ts'
 import { demultiplex } from '../wire/channel.ts'
 import { Crowd, type Gathering } from './crowd.ts'
+import { descriptors } from './descriptors.ts'
 import { FrameBatches } from './frame-batches.ts'
 import type { SocketIds } from './socket-ids.ts'
 import { StreamConnection } from './stream-connection.ts'
@@ -197,7 +198,7 @@ export class StreamTransport implements Transport {
       return
     }
     const remote = address(ip, raw.remotePort)
-    if (!this.#crowd.enter(remote.ip)) {
+    if (!descriptors.areLeft || !this.#crowd.enter(remote.ip)) {
       this.#counters.add(Counter.streamRefused)
       raw.destroy()
       return

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
+import { descriptors } from '../net/descriptors.ts'
 
 /** The share of ports, descriptors and allocations at which new calls had better go elsewhere. */
 const PORTS_FULL = 0.95
@@ -45,14 +46,15 @@ export function notReady(vitals: Vitals): string[] {
   return reasons
 }
 
-/** Reads how many descriptors this process has open and may have; undefined where there is no /proc. */
+/** Reads how many descriptors this process has open and may have; undefined where the system does not say. */
 export function readDescriptors(): { open: number; limit: number } | undefined {
+  const { limit } = descriptors
+  if (limit === Number.POSITIVE_INFINITY) return undefined
   try {
-    const open = readdirSync('/proc/self/fd').length
-    const soft = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1]
-    if (soft === undefined) return undefined
-    return { open, limit: soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft) }
-  } catch {
-    return undefined
+    return { open: readdirSync('/proc/self/fd').length, limit }
+  } catch (error) {
+    // To count them takes one.
+    const { code } = error as NodeJS.ErrnoException
+    return code === 'EMFILE' || code === 'ENFILE' ? { open: limit, limit } : undefined
   }
 }
