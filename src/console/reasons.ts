@@ -21,11 +21,13 @@ const REJECTED: Readonly<Record<string, ReasonKind>> = {
   mismatch: 'normal',
   'wrong-user': 'hostile',
   unsupported: 'normal',
-  'denied-peer': 'hostile',
+  'denied-peer': 'normal',
   quota: 'limit',
   capacity: 'limit',
   draining: 'normal',
   internal: 'fault',
+  'allocation-rate': 'limit',
+  scan: 'hostile',
 }
 
 const DROPPED: Readonly<Record<string, ReasonKind>> = {
@@ -35,7 +37,7 @@ const DROPPED: Readonly<Record<string, ReasonKind>> = {
   'no-allocation': 'normal',
   'no-permission': 'normal',
   'no-channel': 'normal',
-  'denied-peer': 'hostile',
+  'denied-peer': 'normal',
   family: 'normal',
   rate: 'limit',
   'unknown-attribute': 'normal',
@@ -43,6 +45,9 @@ const DROPPED: Readonly<Record<string, ReasonKind>> = {
   'too-long': 'hostile',
   'send-queue': 'fault',
   'slow-stream': 'limit',
+  unverified: 'hostile',
+  guessing: 'hostile',
+  scan: 'hostile',
 }
 
 const CLOSED: Readonly<Record<string, ReasonKind>> = {

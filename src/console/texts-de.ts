@@ -212,7 +212,7 @@ export const DE: Readonly<Record<TextKey, string>> = {
   'rejected.unsupported.why': 'Ein Transport oder eine Adressfamilie, die es hier nicht gibt.',
   'rejected.denied-peer': 'Verbotenes Ziel',
   'rejected.denied-peer.why':
-    'Der Client wollte eine Adresse erreichen, die die Regeln für Gegenstellen verbieten, etwa eine im eigenen Netz.',
+    'Bei Clients hinter einem Router üblich: Sie bieten auch private Adressen an, und der Anruf nimmt einen anderen Weg. Soll ein eigenes Netz erreichbar sein: peers.allow.',
   'rejected.quota': 'Zu viele Sitzungen eines Nutzers oder einer Adresse',
   'rejected.quota.why':
     'limits.allocationsPerUser, limits.allocationsPerAddress oder die eigene Grenze des Homeservers.',
@@ -222,6 +222,12 @@ export const DE: Readonly<Record<TextKey, string>> = {
   'rejected.draining.why': 'Neue Sitzungen werden weggeschickt, bis das Relay neu gestartet ist.',
   'rejected.internal': 'Interner Fehler',
   'rejected.internal.why': 'Das Relay konnte es nicht. Im Log steht, warum.',
+  'rejected.allocation-rate': 'Zu viele neue Sitzungen auf einmal',
+  'rejected.allocation-rate.why':
+    'Jemand eröffnet schneller Sitzungen, als limits.allocationsPerUserPerMinute erlaubt.',
+  'rejected.scan': 'Probiert zu viele Adressen',
+  'rejected.scan.why':
+    'Jemand verlangte mehr verschiedene Gegenstellen, als limits.peersPerUserPerMinute erlaubt: mehr, als Anrufe es tun; vielleicht wird ein fremdes Netz abgesucht.',
 
   'dropped.malformed': 'Fehlerhafte Nachricht',
   'dropped.malformed.why': 'Sieht aus wie STUN, ist aber nicht lesbar.',
@@ -237,7 +243,8 @@ export const DE: Readonly<Record<TextKey, string>> = {
   'dropped.no-channel': 'Kanal nicht gebunden',
   'dropped.no-channel.why': 'Daten auf einem Kanal, den es nicht oder nicht mehr gibt.',
   'dropped.denied-peer': 'Verbotenes Ziel',
-  'dropped.denied-peer.why': 'Daten für eine Adresse, die die Regeln für Gegenstellen verbieten.',
+  'dropped.denied-peer.why':
+    'Daten für eine Adresse, die die Regeln für Gegenstellen verbieten. Üblich, während ein Client hinter einem Router seine privaten Adressen probiert.',
   'dropped.family': 'Falsche Adressfamilie',
   'dropped.family.why': 'IPv4-Daten für eine IPv6-Sitzung oder umgekehrt.',
   'dropped.rate': 'Über der Bitratengrenze',
@@ -254,6 +261,15 @@ export const DE: Readonly<Record<TextKey, string>> = {
   'dropped.slow-stream': 'Verbindung des Clients zu langsam',
   'dropped.slow-stream.why':
     'Ein Client über TCP oder TLS nimmt seine Daten nicht schnell genug ab; alte Töne und Bilder nützen ihm nichts.',
+  'dropped.unverified': 'Zu viele Anfragen ohne Nachweis',
+  'dropped.unverified.why':
+    'Ein Absender fragt ohne gültige Zugangsdaten öfter, als ihm geantwortet wird. Gefälscht oder kaputt.',
+  'dropped.guessing': 'Passwörter werden geraten',
+  'dropped.guessing.why':
+    'Ein Absender konnte sich zu oft nicht anmelden und bekommt eine Weile keine Antwort.',
+  'dropped.scan': 'Daten für zu viele Adressen',
+  'dropped.scan.why':
+    'Daten von jemandem, der mehr verschiedene Gegenstellen probiert hat, als limits.peersPerUserPerMinute erlaubt.',
 
   'closed.released': 'Vom Client beendet',
   'closed.released.why': 'Der Client hat ordentlich aufgelegt.',

@@ -208,7 +208,7 @@ export const EN = {
   'rejected.unsupported.why': 'A transport or address family that is not offered here.',
   'rejected.denied-peer': 'Forbidden destination',
   'rejected.denied-peer.why':
-    'The client wanted to reach an address that the peer rules deny, such as one inside your network.',
+    'Usual for clients behind a router: they offer private addresses too, and the call takes another path. To let them reach a network of yours: peers.allow.',
   'rejected.quota': 'User or address has too many sessions',
   'rejected.quota.why':
     'limits.allocationsPerUser, limits.allocationsPerAddress or the homeserver’s own limit.',
@@ -218,6 +218,12 @@ export const EN = {
   'rejected.draining.why': 'New sessions are sent away until the relay has restarted.',
   'rejected.internal': 'Internal error',
   'rejected.internal.why': 'The relay could not do it. The log says why.',
+  'rejected.allocation-rate': 'Too many new sessions at once',
+  'rejected.allocation-rate.why':
+    'Somebody opens sessions faster than limits.allocationsPerUserPerMinute allows.',
+  'rejected.scan': 'Tries too many addresses',
+  'rejected.scan.why':
+    'Somebody asked for more different peers than limits.peersPerUserPerMinute allows: more than calls do, so perhaps a scan of somebody’s network.',
 
   'dropped.malformed': 'Malformed message',
   'dropped.malformed.why': 'Looks like STUN, but cannot be read.',
@@ -233,7 +239,8 @@ export const EN = {
   'dropped.no-channel': 'Channel not bound',
   'dropped.no-channel.why': 'Data on a channel that does not exist, or no longer.',
   'dropped.denied-peer': 'Forbidden destination',
-  'dropped.denied-peer.why': 'Data for an address that the peer rules deny.',
+  'dropped.denied-peer.why':
+    'Data for an address that the peer rules deny. Usual while a client behind a router tries its private addresses.',
   'dropped.family': 'Wrong address family',
   'dropped.family.why': 'IPv4 data for an IPv6 session, or the other way round.',
   'dropped.rate': 'Over the bit rate limit',
@@ -250,6 +257,14 @@ export const EN = {
   'dropped.slow-stream': 'Client’s connection too slow',
   'dropped.slow-stream.why':
     'A client on TCP or TLS does not take its data fast enough; old media is of no use to it.',
+  'dropped.unverified': 'Too many requests without proof',
+  'dropped.unverified.why':
+    'One sender asked more often without valid credentials than it is answered. Forged or broken.',
+  'dropped.guessing': 'Guessing passwords',
+  'dropped.guessing.why': 'One sender failed to sign in too often and gets no answers for a while.',
+  'dropped.scan': 'Data for too many addresses',
+  'dropped.scan.why':
+    'Data of somebody who has tried more different peers than limits.peersPerUserPerMinute allows.',
 
   'closed.released': 'Ended by the client',
   'closed.released.why': 'The client hung up in order.',

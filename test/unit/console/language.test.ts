@@ -1,0 +1,44 @@
+import t from 'tap'
+import { backOff } from '../../../src/console/back-off.ts'
+import { entriesOf } from '../../../src/console/configuration.ts'
+import { chooseLanguage } from '../../../src/console/language.ts'
+
+t.test('the address goes before the stored choice, and that before the browser', t => {
+  t.equal(chooseLanguage('de', 'en', ['en']), 'de')
+  t.equal(chooseLanguage(null, 'de', ['en']), 'de')
+  t.equal(chooseLanguage(null, null, ['fr-FR', 'de-AT', 'en']), 'de')
+  t.equal(chooseLanguage('fr', null, ['fr']), 'en')
+  t.end()
+})
+
+t.test('each attempt waits twice as long as the one before, up to half a minute', t => {
+  t.same(
+    [1, 2, 3, 4, 5, 6, 60].map(failures => backOff(failures, 0.5)),
+    [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000],
+  )
+  t.equal(backOff(1, 0), 800)
+  t.equal(backOff(1, 0.999), 1200)
+  t.end()
+})
+
+t.test('a configuration is laid out as lines', t => {
+  t.same(
+    entriesOf({
+      realm: 'a',
+      limits: { allocations: 3 },
+      listen: ['x', 'y'],
+      users: [],
+      homeservers: [{ name: 'h' }],
+      metrics: false,
+    }),
+    [
+      { path: 'realm', value: 'a' },
+      { path: 'limits.allocations', value: '3' },
+      { path: 'listen', value: 'x, y' },
+      { path: 'users', value: '–' },
+      { path: 'homeservers[1].name', value: 'h' },
+      { path: 'metrics', value: 'false' },
+    ],
+  )
+  t.end()
+})

@@ -1,0 +1,103 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { COUNTER_NAMES } from '../../../src/base/counters.ts'
+import { explain, type ReasonTable, reasonName } from '../../../src/console/reasons.ts'
+import { DE as TEST_DE } from '../../../src/console/test/texts-de.ts'
+import { EN as TEST_EN } from '../../../src/console/test/texts-en.ts'
+import { DE } from '../../../src/console/texts-de.ts'
+import { EN } from '../../../src/console/texts-en.ts'
+import { type TextKey, wordsOf } from '../../../src/console/words.ts'
+
+const CATALOGUES = [
+  ['console', EN, DE],
+  ['test page', TEST_EN, TEST_DE],
+] as const
+const SOURCE = join(import.meta.dirname, '../../../src')
+
+for (const [name, en, de] of CATALOGUES) {
+  t.test(`${name}: German says all that English says, with the same placeholders`, t => {
+    t.same(Object.keys(de).sort(), Object.keys(en).sort())
+    const slots = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort()
+    for (const [key, text] of Object.entries(en)) {
+      const german = (de as Record<string, string>)[key] ?? ''
+      t.same(slots(german), slots(text), key)
+      t.not(german.trim(), '', key)
+    }
+    t.end()
+  })
+
+  t.test(`${name}: what depends on a number comes as two`, t => {
+    const keys = Object.keys(en)
+    for (const key of keys.filter(key => key.endsWith('.one')))
+      t.ok(keys.includes(key.replace(/one$/, 'other')), key)
+    t.end()
+  })
+}
+
+t.test('every reason of the relay has a title, a meaning and a kind, in both languages', t => {
+  const types = readFileSync(join(SOURCE, 'core/event.ts'), 'utf8')
+  const union = (name: string) => {
+    const body = new RegExp(`export type ${name} =([^\\n]*(?:\\n +\\|[^\\n]*)*)`).exec(types)?.[1] ?? ''
+    return [...body.matchAll(/'([^']+)'/g)].map(([, word]) => word!)
+  }
+  const words: Record<ReasonTable, readonly string[]> = {
+    rejected: union('RejectReason'),
+    closed: union('CloseReason'),
+    dropped: COUNTER_NAMES.filter(name => name.startsWith('drop')),
+  }
+  t.ok(words.rejected.length > 10 && words.closed.length > 3 && words.dropped.length > 10)
+  for (const language of ['en', 'de'] as const) {
+    for (const [table, list] of Object.entries(words)) {
+      for (const word of list) {
+        const { title, meaning } = explain(table as ReasonTable, word, wordsOf(language))
+        t.not(title, word, `${language} ${table} ${word}`)
+        t.not(meaning, '', `${language} ${table} ${word}`)
+      }
+    }
+  }
+  t.end()
+})
+
+t.test('a reason that the console does not know is shown as the relay says it', t => {
+  t.same(explain('rejected', 'brand-new', wordsOf('en')), { title: 'brand-new', meaning: '', kind: 'normal' })
+  t.equal(reasonName('dropNotStun'), 'not-stun')
+  t.equal(reasonName('not_stun'), 'not-stun')
+  t.end()
+})
+
+t.test('every text is used', t => {
+  const folder = join(SOURCE, 'console')
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter(path => path.endsWith('.ts') && !path.includes('texts-'))
+    .map(path => readFileSync(join(folder, path), 'utf8'))
+    .join('\n')
+  // Some keys are made of a fixed beginning and a word of the relay.
+  const made = [...sources.matchAll(/[`']([\w.-]+\.)\$\{/g)].map(([, start]) => start!)
+  const tables = ['rejected.', 'dropped.', 'closed.']
+  const isUsed = (key: string) => {
+    const stem = key.replace(/\.(one|other)$/, '')
+    return (
+      sources.includes(`'${stem}'`) ||
+      [...made, ...tables].some(start => key.startsWith(start)) ||
+      sources.includes(`'${key}'`)
+    )
+  }
+  for (const [, en] of CATALOGUES)
+    t.same(
+      Object.keys(en).filter(key => !isUsed(key)),
+      [],
+    )
+  t.end()
+})
+
+t.test('placeholders are filled and numbers counted', t => {
+  const words = wordsOf('de')
+  t.equal(words.count('days', 1), '1 Tag')
+  t.equal(words.count('days', 1200), '1.200 Tage')
+  t.equal(words.say('card.of', { limit: '{x}' }), 'von {x}')
+  t.equal(words.knows('nonsense'), false)
+  t.equal(words.knows('toString'), false)
+  t.ok(words.knows('card.of' satisfies TextKey))
+  t.end()
+})

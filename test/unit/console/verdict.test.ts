@@ -1,0 +1,154 @@
+import t from 'tap'
+import { type Quality, qualityOf } from '../../../src/console/test/measure.ts'
+import { report } from '../../../src/console/test/report.ts'
+import { sentence } from '../../../src/console/test/say.ts'
+import { DE } from '../../../src/console/test/texts-de.ts'
+import { EN } from '../../../src/console/test/texts-en.ts'
+import { readTurnUri, type Transport } from '../../../src/console/test/uri.ts'
+import { judge, type Way } from '../../../src/console/test/verdict.ts'
+import { wordsFrom } from '../../../src/console/words.ts'
+import type { TestView, TestWay } from '../../../src/control/view.ts'
+
+const words = wordsFrom({ en: EN, de: DE }, 'en', 'UTC')
+const GOOD: Quality = { sent: 100, lost: 0, delay: 30, jitter: 2, throughput: 120_000 }
+const PORTS = { udp: 3478, tcp: 3478, tls: 5349 }
+
+function way(transport: Transport, over: Partial<Way> = {}): Way {
+  const scheme = transport === 'tls' ? 'turns' : 'turn'
+  const port = over.port ?? PORTS[transport]
+  const uri = `${scheme}:turn.example.org:${port}?transport=${transport === 'udp' ? 'udp' : 'tcp'}`
+  return { uri, transport, port, candidate: true, connected: true, took: 200, quality: GOOD, ...over }
+}
+
+function dead(transport: Transport, over: Partial<Way> = {}): Way {
+  const { quality: _, took: __, ...rest } = way(transport)
+  return { ...rest, candidate: false, connected: false, error: { code: 701, text: '' }, ...over }
+}
+
+function server(...transports: Transport[]): TestView {
+  const traffic = { toPeer: { packets: 9, bytes: 900 }, toClient: { packets: 9, bytes: 900 } }
+  const ways = transports.map(
+    (transport): TestWay => ({
+      transport,
+      family: 4,
+      client: '192.0.2.1:5000',
+      challenged: 1,
+      opened: 1,
+      refused: {},
+      traffic,
+    }),
+  )
+  return { client: '192.0.2.1', started: 0, ways }
+}
+
+function said(ways: readonly Way[], view?: TestView): string[] {
+  const { score, remarks } = judge(ways, view)
+  return [score, ...remarks.map(remark => sentence(remark, words))]
+}
+
+t.test('all ways good is good, and with TLS on 443 excellent', t => {
+  const view = server('udp', 'tcp', 'tls')
+  t.same(said([way('udp'), way('tcp'), way('tls')], view), ['good', 'All ways to the relay work.'])
+  t.equal(judge([way('udp'), way('tcp'), way('tls', { port: 443 })], view).score, 'excellent')
+  t.end()
+})
+
+t.test('UDP that reaches nobody is blocked in the network of the user', t => {
+  t.same(said([dead('udp'), way('tls', { port: 443 })], server('tls')), [
+    'fair',
+    'UDP is blocked in this network; TLS works.',
+  ])
+  t.end()
+})
+
+t.test('what the relay saw but the browser heard nothing of has lost its answers', t => {
+  const [, remark] = said([dead('udp'), way('tls')], server('udp', 'tls'))
+  t.match(remark, /The relay received packets over UDP/)
+  t.end()
+})
+
+t.test('nothing anywhere is a failure, and whether packets arrived is told', t => {
+  t.match(said([dead('udp'), dead('tls')], server()), [
+    'fail',
+    /Nothing of what this browser sent has reached the relay/,
+  ])
+  t.same(said([dead('udp')], undefined), ['fail'], 'without the view of the relay nothing is claimed of it')
+  t.end()
+})
+
+t.test('refusals are named', t => {
+  const view = server('udp')
+  const refusing = { ...view, ways: view.ways.map(one => ({ ...one, refused: { quota: 2 } })) }
+  t.match(said([dead('udp')], refusing), ['fail', /The relay refused \(quota\)/])
+  t.match(said([dead('udp', { error: { code: 401, text: 'Unauthorized' } })], undefined), [
+    'fail',
+    /The relay refused \(401 Unauthorized\)/,
+  ])
+  t.match(said([dead('udp', { candidate: true })], server('udp')), ['fail', /no call came about/])
+  t.end()
+})
+
+t.test('loss, delay and jitter are complained of where sound suffers', t => {
+  const bad = { ...GOOD, lost: 5, delay: 400, jitter: 60 }
+  t.match(said([way('udp', { quality: bad })], server('udp')), [
+    'fair',
+    /All ways/,
+    /5.% of the packets/,
+    /400.ms there and back/,
+    /60.ms/,
+  ])
+  t.equal(judge([way('udp', { quality: { ...GOOD, lost: 30 } })], server('udp')).score, 'poor')
+  t.same(said([way('udp', { quality: { ...GOOD, lost: 2, delay: 299, jitter: 49 } })], server('udp')), [
+    'good',
+    'All ways to the relay work.',
+  ])
+  t.end()
+})
+
+t.test('echoes become loss, delay and jitter', t => {
+  const quality = qualityOf([40, 44, undefined, 40, 60], 1000)
+  t.equal(quality.sent, 5)
+  t.equal(quality.lost, 1)
+  t.equal(quality.delay, 22, 'half of the median of the round trips through two relayed addresses')
+  t.equal(quality.jitter, (2 + 2 + 10) / 3)
+  t.ok(Number.isNaN(qualityOf([undefined], 0).delay))
+  t.end()
+})
+
+t.test('TURN URIs are read, and TLS over UDP is left alone', t => {
+  t.same(readTurnUri('turn:turn.example.org'), { transport: 'udp', host: 'turn.example.org', port: 3478 })
+  t.same(readTurnUri('turn:[2001:db8::1]:3479?transport=tcp'), {
+    transport: 'tcp',
+    host: '[2001:db8::1]',
+    port: 3479,
+  })
+  t.same(readTurnUri('turns:turn.example.org?transport=tcp'), {
+    transport: 'tls',
+    host: 'turn.example.org',
+    port: 5349,
+  })
+  t.equal(readTurnUri('turns:turn.example.org:5349?transport=udp'), undefined)
+  t.equal(readTurnUri('stun:turn.example.org'), undefined)
+  t.end()
+})
+
+t.test('the report has both views and no secret of the link', t => {
+  const ways = [way('udp'), dead('tls')]
+  const view = server('udp')
+  const text = report(
+    {
+      ways,
+      server: view,
+      verdict: judge(ways, view),
+      at: 0,
+      browser: 'A browser',
+      page: 'https://turn.example.org/test',
+    },
+    words,
+  )
+  t.match(text, /Your browser: Connected in 200.ms/)
+  t.match(text, /The relay: Opened a relayed address for you. Carried 1.80.kB/)
+  t.match(text, /The relay: Saw nothing from you/)
+  t.match(text, /Browser: A browser/)
+  t.end()
+})
