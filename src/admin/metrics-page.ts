@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { CounterReader } from '../base/counters.ts'
+import type { Traffic } from '../base/route.ts'
 import type { Tally } from './tally.ts'
 
 /** Where the figures come from. Read when somebody asks for the page, not before. */
@@ -10,6 +11,12 @@ export interface Figures {
   readonly tally: Tally
   users(): number
   allocationsLimit(): number
+  /** TCP and TLS connections that may be open at once. */
+  connectionsLimit(): number
+  /** Allocations that the users of a homeserver may hold together; those without a limit are not in it. */
+  homeserverLimits(): ReadonlyMap<string, number>
+  /** What allocations that live have relayed so far, by homeserver. */
+  carried(): Promise<ReadonlyMap<string, Traffic>>
   gauges(): Gauges
   ports(): { readonly used: number; readonly total: number }
   /** Seconds since the epoch at which the certificate expires; undefined without one. */
@@ -41,15 +48,21 @@ export class Page {
     this.#registry = registry
   }
 
-  counter(name: string, help: string, labelNames: string[], read: () => Iterable<Sample>): void {
+  counter(
+    name: string,
+    help: string,
+    labelNames: string[],
+    read: () => Iterable<Sample> | Promise<Iterable<Sample>>,
+  ): void {
     new Counter({
       name,
       help,
       labelNames,
       registers: [this.#registry],
-      collect() {
+      async collect() {
+        const samples = await read()
         this.reset()
-        for (const [labels, value] of read()) this.inc(labels, value)
+        for (const [labels, value] of samples) this.inc(labels, value)
       },
     })
   }

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import { COUNTER_NAMES, type CounterName } from '../base/counters.ts'
 import { VIA, type Via } from '../base/via.ts'
+import type { CloseReason, RejectReason, ThrottleReason } from '../core/event.ts'
 import { addCoturnMetrics } from './metrics-coturn.ts'
 import { type Figures, only, Page, type Sample } from './metrics-page.ts'
 import type { Tally } from './tally.ts'
@@ -19,7 +20,10 @@ export interface MetricsOptions {
 export function createMetrics(figures: Figures, options: MetricsOptions): Registry {
   const registry = new Registry()
   const page = new Page(registry)
-  if (options.process) collectDefaultMetrics({ register: registry })
+  if (options.process) {
+    collectDefaultMetrics({ register: registry })
+    for (const name of MISNAMED) registry.removeSingleMetric(name)
+  }
   addState(page, figures)
   addProtocol(page, figures)
   addTraffic(page, figures)
@@ -52,6 +56,9 @@ function addState(page: Page, figures: Figures): void {
   )
   page.gauge('taciturn_connections', 'TCP and TLS connections that are open now.', [], () =>
     only(figures.gauges().connections),
+  )
+  page.gauge('taciturn_connections_limit', 'TCP and TLS connections that may be open at once.', [], () =>
+    only(figures.connectionsLimit()),
   )
   page.gauge('taciturn_workers', 'Threads that relay, by state.', ['state'], () => {
     const { running, missing } = figures.workers()
@@ -99,7 +106,7 @@ function addProtocol(page: Page, figures: Figures): void {
     only(counters.read('allocationOpened')),
   )
   page.counter('taciturn_allocations_closed_total', 'Allocations closed, by reason.', ['reason'], () =>
-    Object.entries(tally.closed).map(([reason, count]) => [{ reason }, count]),
+    Object.entries({ ...CLOSED, ...tally.closed }).map(([reason, count]) => [{ reason }, count]),
   )
   page.counter(
     'taciturn_auth_failures_total',
@@ -108,7 +115,7 @@ function addProtocol(page: Page, figures: Figures): void {
     () => AUTH.map(([name, reason]) => [{ reason }, counters.read(name)]),
   )
   page.counter('taciturn_rejected_total', 'Requests answered with an error, by reason.', ['reason'], () =>
-    Object.entries(tally.rejected).map(([reason, count]) => [{ reason }, count]),
+    Object.entries({ ...REJECTED, ...tally.rejected }).map(([reason, count]) => [{ reason }, count]),
   )
   page.counter('taciturn_errors_total', 'Error answers sent, by STUN error code.', ['code'], () =>
     ERRORS.map(name => [{ code: name.slice('error'.length) }, counters.read(name)]),
@@ -120,7 +127,7 @@ function addProtocol(page: Page, figures: Figures): void {
     'taciturn_throttled_total',
     'Held back without an answer, by reason; counted every ten seconds. scan counts users, once in a minute.',
     ['reason'],
-    () => Object.entries(tally.throttled).map(([reason, count]) => [{ reason }, count]),
+    () => Object.entries({ ...THROTTLED, ...tally.throttled }).map(([reason, count]) => [{ reason }, count]),
   )
   page.counter('taciturn_faults_total', 'Faults of the program that were caught.', [], () =>
     only(figures.gauges().faults),
@@ -182,15 +189,26 @@ function addHomeservers(page: Page, figures: Figures): void {
     ['way', 'outcome'],
     () => [...figures.tally.requests.values()].map(({ way, outcome, count }) => [{ way, outcome }, count]),
   )
+  page.gauge(
+    'taciturn_homeserver_allocations_limit',
+    'Allocations that users of a homeserver may hold together, where that is limited.',
+    ['homeserver'],
+    () => [...figures.homeserverLimits()].map(([homeserver, limit]): Sample => [{ homeserver }, limit]),
+  )
   page.counter(
     'taciturn_homeserver_relayed_bytes_total',
-    'Octets that ended allocations of a homeserver relayed.',
+    'Octets relayed for users of a homeserver; headers excluded.',
     ['homeserver', 'direction'],
-    () =>
-      [...homeservers].flatMap(([homeserver, tally]): Sample[] => [
-        [{ homeserver, direction: 'to_peer' }, tally.bytesToPeer],
-        [{ homeserver, direction: 'to_client' }, tally.bytesToClient],
-      ]),
+    async () => {
+      const live = await figures.carried()
+      return [...homeservers].flatMap(([homeserver, tally]): Sample[] => {
+        const now = live.get(homeserver)
+        return [
+          [{ homeserver, direction: 'to_peer' }, tally.bytesToPeer + (now?.toPeer.bytes ?? 0)],
+          [{ homeserver, direction: 'to_client' }, tally.bytesToClient + (now?.toClient.bytes ?? 0)],
+        ]
+      })
+    },
   )
 }
 
@@ -202,8 +220,48 @@ function addDurations(registry: Registry, tally: Tally): void {
     buckets: [10, 60, 300, 900, 1800, 3600, 7200, 21600, 43200],
     registers: [registry],
   })
+  for (const via of CLIENT_VIA) durations.zero({ transport: via })
   tally.onClosed((via, seconds) => durations.observe({ transport: via }, seconds))
 }
+
+/** Gauges of prom-client whose names say that they are counters; the same figures are there by reason. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+]
+
+/** Reasons are on the page before they happen: a rate needs a zero to begin from. */
+const CLOSED: Readonly<Record<CloseReason, 0>> = {
+  expired: 0,
+  released: 0,
+  hangup: 0,
+  revoked: 0,
+  stopped: 0,
+  lost: 0,
+}
+const REJECTED: Readonly<Record<RejectReason, 0>> = {
+  'first-401': 0,
+  expired: 0,
+  'wrong-secret': 0,
+  'unknown-user': 0,
+  'wrong-realm': 0,
+  'stale-nonce': 0,
+  paused: 0,
+  'bad-request': 0,
+  'unknown-attribute': 0,
+  mismatch: 0,
+  'wrong-user': 0,
+  unsupported: 0,
+  'denied-peer': 0,
+  'allocation-rate': 0,
+  scan: 0,
+  quota: 0,
+  capacity: 0,
+  draining: 0,
+  internal: 0,
+}
+const THROTTLED: Readonly<Record<ThrottleReason, 0>> = { unverified: 0, guessing: 0, scan: 0 }
 
 const CLIENT_VIA: readonly Via[] = VIA.filter(via => via !== 'relay')
 

@@ -1,6 +1,6 @@
 import { formatAddress } from '../base/address.ts'
 import type { AllocationId } from '../base/ids.ts'
-import { noTraffic } from '../base/route.ts'
+import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import type { SessionView } from '../control/view.ts'
 import { rateOf } from './history.ts'
 import { type Reading, readReadings } from './readings.ts'
@@ -56,6 +56,25 @@ export class Census {
       .entries()
       .map(entry => viewOf(entry, now, before, this.#parts.date))
       .sort((a, b) => busyness(b) - busyness(a) || b.since - a.since)
+  }
+
+  /** What the allocations of each homeserver have carried since they opened. */
+  async carried(): Promise<Map<string, Traffic>> {
+    const { readings } = await this.#count()
+    const sums = new Map<string, Traffic>()
+    for (const { opened } of this.#parts.roster.entries()) {
+      const reading = readings.get(opened.allocation) ?? this.#latest(opened.allocation)
+      if (!reading) continue
+      const sum = sums.get(opened.owner.tenant) ?? noTraffic()
+      addTraffic(sum, reading.traffic)
+      sums.set(opened.owner.tenant, sum)
+    }
+    return sums
+  }
+
+  /** The last word of a worker that was too busy to answer in time. */
+  #latest(allocation: AllocationId): Reading | undefined {
+    return this.#counts.findLast(({ readings }) => readings.has(allocation))?.readings.get(allocation)
   }
 
   /** The newest count that is old enough to measure a rate from. */

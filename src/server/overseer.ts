@@ -90,6 +90,11 @@ export class Overseer implements Control {
     return this.#status(await this.#census.sessions(true))
   }
 
+  /** What allocations that live have relayed so far, by homeserver. */
+  carried(): Promise<ReadonlyMap<string, Traffic>> {
+    return this.#census.carried()
+  }
+
   history(): HistoryView {
     return this.#past.view()
   }

@@ -301,6 +301,9 @@ export class Service implements Signalled {
         tally: this.#tally,
         users: () => engine.admission.users,
         allocationsLimit: () => engine.admission.limit,
+        connectionsLimit: () => this.#settings.limits.connections,
+        homeserverLimits: () => limitsOf(this.#settings),
+        carried: () => this.#overseer.carried(),
         gauges: () => engine.gauges,
         ports: () => engine.ports,
         certificateExpires: () => {
@@ -325,6 +328,14 @@ export class Service implements Signalled {
 function watched({ files, source, settings }: Loaded): string[] {
   const others = [source, settings.tls?.certificate, settings.tls?.key]
   return files.filter(file => !others.includes(file))
+}
+
+function limitsOf({ homeservers }: Settings): Map<string, number> {
+  return new Map(
+    homeservers.flatMap(({ name, limits }) =>
+      limits?.allocations === undefined ? [] : [[name, limits.allocations] as const],
+    ),
+  )
 }
 
 function namesOf(settings: Settings): string[] {

@@ -112,18 +112,29 @@ t.test('a homeserver that has left the configuration leaves the page', async t =
   t.match(await page(), 'homeserver="other.example"')
 })
 
-t.test('what a homeserver relays is counted while its calls run, and goes on from there when they end', async t => {
-  const live = new Map([['example.org', { toPeer: { packets: 2, bytes: 200 }, toClient: { packets: 1, bytes: 70 } }]])
-  const { page, tally } = start({ carried: async () => live })
-  tally.count(opened('@alice:example.org', 1))
-  const during = await page()
-  tally.count(closed('@alice:example.org', 1))
-  live.clear()
-  const after = await page()
+t.test(
+  'what a homeserver relays is counted while its calls run, and goes on from there when they end',
+  async t => {
+    const live = new Map([
+      ['example.org', { toPeer: { packets: 2, bytes: 200 }, toClient: { packets: 1, bytes: 70 } }],
+    ])
+    const { page, tally } = start({ carried: async () => live })
+    tally.count(opened('@alice:example.org', 1))
+    const during = await page()
+    tally.count(closed('@alice:example.org', 1))
+    live.clear()
+    const after = await page()
 
-  t.match(during, 'taciturn_homeserver_relayed_bytes_total{homeserver="example.org",direction="to_peer"} 200')
-  t.match(after, 'taciturn_homeserver_relayed_bytes_total{homeserver="example.org",direction="to_peer"} 300')
-})
+    t.match(
+      during,
+      'taciturn_homeserver_relayed_bytes_total{homeserver="example.org",direction="to_peer"} 200',
+    )
+    t.match(
+      after,
+      'taciturn_homeserver_relayed_bytes_total{homeserver="example.org",direction="to_peer"} 300',
+    )
+  },
+)
 
 t.test('reasons are on the page before they happen, so that the first time is seen as a rise', async t => {
   const text = await start().page()
@@ -160,6 +171,9 @@ function start(some: Partial<Figures> & { coturnNames?: boolean } = {}) {
     tally,
     users: () => 0,
     allocationsLimit: () => 100,
+    connectionsLimit: () => 50,
+    homeserverLimits: () => new Map(),
+    carried: async () => new Map(),
     gauges: () => ({ sockets: 0, connections: 0, faults: 0 }),
     ports: () => ({ used: 1, total: 10 }),
     certificateExpires: () => undefined,
