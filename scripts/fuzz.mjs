@@ -4,7 +4,7 @@
 //   npm run fuzz -- --target wire --seed 7            one target, and other luck
 //   npm run fuzz -- --target relay --reproduce FILE   plays one input again
 //
-// Options: --target wire|relay|twins|config, --seconds N (60), --seed N (1), --corpus FOLDER (test/fuzz/corpus),
+// Options: --target wire|relay|twins|config|import, --seconds N (60), --seed N (1), --corpus FOLDER (test/fuzz/corpus),
 // --save (writes the smallest corpus that shows all edges back), --finds FOLDER (.fuzz/finds), --every SECONDS (10).
 // Ends with 1 if anything was found.
 
@@ -24,10 +24,11 @@ const SHARES = new Map([
   ['relay', 8],
   ['twins', 4],
   ['config', 1],
+  ['import', 1],
 ])
 /** What is looked at; the rest of the program is the stage. */
 const INSTRUMENTED =
-  /\/src\/(base|wire|core|shard|forward|auth|config)\/[^/]+(\/[^/]+)?\.ts$|\/src\/net\/frame-reader\.ts$/
+  /\/src\/(base|wire|core|shard|forward|auth|config|import)\/[^/]+(\/[^/]+)?\.ts$|\/src\/net\/frame-reader\.ts$/
 const HANGS = 20_000
 const FIGURES = 7
 const INPUT_LENGTH = 6

@@ -176,7 +176,7 @@ export class Fuzzer {
     const news = [...edges()].filter(edge => (bucket(hits[edge]!) & ~this.#seen[edge]!) !== 0)
     const shows = (one: Buffer) =>
       this.#run(one) === undefined && news.every(edge => (bucket(hits[edge]!) & ~this.#seen[edge]!) !== 0)
-    return shorten(input, shows, 48)
+    return shorten(input, shows, 24)
   }
 
   #hasNews(): boolean {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Dice } from '../sim/random.ts'
 
 /** Something that octets are thrown at. */
@@ -18,4 +21,16 @@ export interface Target {
 /** Throws unless something holds that must. */
 export function must(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Error(what)
+}
+
+const folders = new Map<string, string>()
+
+/** A folder for what a target has to write; it goes with the process. */
+export function folderOf(target: string): string {
+  const known = folders.get(target)
+  if (known !== undefined) return known
+  const folder = mkdtempSync(join(tmpdir(), `taciturn-fuzz-${target}-`))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  folders.set(target, folder)
+  return folder
 }

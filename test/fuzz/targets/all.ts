@@ -1,7 +1,8 @@
 import type { Target } from '../target.ts'
 import { config } from './config.ts'
+import { imported } from './import.ts'
 import { relay, twins } from './relay.ts'
 import { wire } from './wire.ts'
 
 /** Everything that can be fuzzed. */
-export const TARGETS: readonly Target[] = [wire, relay, twins, config]
+export const TARGETS: readonly Target[] = [wire, relay, twins, config, imported]

@@ -1,15 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { jsonSchema } from '../../../src/config/json-schema.ts'
 import { load } from '../../../src/config/load.ts'
 import { ConfigError } from '../../../src/config/problem.ts'
 import type { Dice } from '../../sim/random.ts'
 import { havoc, insert, oneOf, upTo, without } from '../mutate.ts'
-import { must, type Target } from '../target.ts'
+import { folderOf, must, type Target } from '../target.ts'
 
 const SECRET = 'qW4xT9bN2mK7vR5zL8cJ3hG6fD1sA0pY'
-let folder: string | undefined
 
 /** The configuration: whatever the file holds, it is read or refused, and a refusal says where and in whole sentences. */
 export const config: Target = {
@@ -18,10 +16,10 @@ export const config: Target = {
   slow: 40,
   seeds: () => SEEDS.map(seed => Buffer.from(seed)),
   run(input) {
-    const file = join(place(), 'turnserver.json')
+    const file = join(folderOf('config'), 'turnserver.json')
     writeFileSync(file, input, { mode: 0o600 })
     try {
-      const { settings, warnings } = load({ path: file, env: {}, cwd: place(), mayWrite: false })
+      const { settings, warnings } = load({ path: file, env: {}, cwd: folderOf('config'), mayWrite: false })
       must(settings.realm.length > 0 && settings.realm.length <= 763, 'a realm that fits no attribute')
       must(settings.listen.length > 0, 'nothing to listen on')
       must(warnings.every(isOneLine), 'a warning of several lines')
@@ -35,14 +33,6 @@ export const config: Target = {
 
 function isOneLine(text: string): boolean {
   return !/[\n\r]/.test(text)
-}
-
-function place(): string {
-  if (folder) return folder
-  folder = mkdtempSync(join(tmpdir(), 'taciturn-fuzz-'))
-  const made = folder
-  process.once('exit', () => rmSync(made, { recursive: true, force: true }))
-  return folder
 }
 
 /** Every key there is, and two that objects have of their own. */

@@ -314,6 +314,9 @@ function seeds(): Buffer[] {
   const call = (client: number, target: number) => [
     allocate(client),
     step('permit', client, 1, target),
+    step('indication', client, 1, target),
+    step('peer', client, target, 1),
+    step('peer', client, target, 3),
     step('bind', client, 0, target),
     step('channel', client, 0, 6),
     step('indication', client, 6, target),
