@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { bindable } from '../support/bindable.ts'
@@ -6,6 +5,8 @@ import { callClient } from '../support/call-client.ts'
 import { lost } from '../support/calls.ts'
 import { eventually, openCalls, page, secondsOf, startServe } from '../support/lifecycle.ts'
 import { freePort } from '../support/ports.ts'
+import { residentOf } from '../support/process-memory.ts'
+import { cpuSeconds } from '../support/process-time.ts'
 
 t.setTimeout(120_000)
 
@@ -31,7 +32,7 @@ t.test('SIGTERM under two hundred calls ends them in order and in time [OPS-01]'
   t.ok(seconds < 3, `within the deadline and a second: ${seconds.toFixed(1)} s`)
   const ends = await ended
   t.equal(ends.filter(end => end === 'fin').length, 40, 'TCP clients see the end, and no reset')
-  t.match(
+  t.same(
     await bindable(relay.port, relay.relayPorts),
     { udp: true, tcp: true, relays: [] },
     'nothing stays bound',
@@ -133,22 +134,12 @@ t.test('a relay that nobody uses costs next to nothing [OPS-23]', async t => {
   // What starting costs is over by then.
   await pause(3000)
   const before = cpuSeconds(relay.child.pid)
-  const memory = residentMegabytes(relay.child.pid)
+  const memory = residentOf(relay.child.pid)
   await pause(10_000)
   const used = cpuSeconds(relay.child.pid) - before
 
-  t.comment(`${(used * 10).toFixed(2)} % of a core, ${memory.toFixed(0)} MB`)
+  t.comment(`${(used * 10).toFixed(2)} % of a core, ${(memory / 2 ** 20).toFixed(0)} MB`)
   // The kernel counts in hundredths of a second.
   t.ok(used <= 0.1, `${used.toFixed(2)} s of 10`)
-  t.ok(residentMegabytes(relay.child.pid) - memory < 8)
+  t.ok(residentOf(relay.child.pid) - memory < 8 * 2 ** 20)
 })
-
-/** Processor time of a process in user and kernel. */
-export function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
-}
-
-function residentMegabytes(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))![1]) / 1024
-}

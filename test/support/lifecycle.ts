@@ -6,13 +6,18 @@ import { Calls } from './calls.ts'
 import { type RunningRelay, startRelay } from './relay.ts'
 
 /** Where every relay of this run of the suite leaves its log: test files of one run have one parent. */
-export const LOGS = join(tmpdir(), `taciturn-lifecycle-${process.ppid}`)
+export const LOGS = (process.env.TEST_LIFECYCLE_LOGS ??= join(tmpdir(), `taciturn-lifecycle-${process.ppid}`))
+
+/** Where no client's own socket is: below the ports that the system chooses from. */
+const RELAY_PORTS = { from: 10_000, to: 11_999 }
 
 /** Settings that let a test open many calls from one address. */
 export const ROOMY = {
   limits: {
     allocationsPerAddress: 4096,
-    allocationsPerUser: 64,
+    allocationsPerUser: 4096,
+    allocationsPerUserPerMinute: 'unlimited',
+    peersPerUserPerMinute: 'unlimited',
     connectionsPerAddress: 4096,
     unverifiedAnswersPerNetwork: 'unlimited',
     unverifiedAnswers: 'unlimited',
@@ -37,6 +42,7 @@ export async function startServe(
       log: { level: 'debug', format: 'json', privacy: 'pseudonym' },
       limits: ROOMY.limits,
       workers: 1,
+      relay: { addresses: ['127.0.0.1'], ports: `${RELAY_PORTS.from}-${RELAY_PORTS.to}` },
       ...settings,
     },
     ...(before !== undefined && { node: wrapped(t, before) }),
@@ -45,7 +51,7 @@ export async function startServe(
     await relay.stop()
     keepLog(relay.child.stderr)
   })
-  return relay
+  return { ...relay, relayPorts: RELAY_PORTS }
 }
 
 /** Writes a program that runs node behind a command; the process stays the same. */
