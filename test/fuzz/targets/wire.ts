@@ -48,6 +48,7 @@ function readAll(message: Message): void {
   must(message.attributes.length + message.malformed.length <= 64, 'too many attributes')
   for (const { value, offset } of message.attributes) {
     must(offset >= 20 && offset + 4 + value.length <= message.bytes.length, 'an attribute beyond the end')
+    must(value.length === message.bytes.readUInt16BE(offset + 2), 'an attribute shorter than it says')
   }
   for (const attribute of ATTRIBUTES.values()) {
     const values = all(message, attribute)
