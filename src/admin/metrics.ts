@@ -247,6 +247,7 @@ const REJECTED: Readonly<Record<RejectReason, 0>> = {
   'unknown-user': 0,
   'wrong-realm': 0,
   'stale-nonce': 0,
+  guessing: 0,
   paused: 0,
   'bad-request': 0,
   'unknown-attribute': 0,

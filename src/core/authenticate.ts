@@ -69,10 +69,8 @@ export interface Identity {
 
 export type Authenticated =
   | { readonly kind: 'identified'; readonly identity: Identity; readonly reply: ReplyTo }
-  /** `wrong`: the integrity did not verify, or nobody has that name. */
+  /** `wrong`: the integrity did not verify, or was not tried, or nobody has that name. */
   | { readonly kind: 'refused'; readonly commands: Command[]; readonly wrong: boolean }
-  /** Too many wrong passwords came before it, so nothing was verified and nothing is answered. */
-  | { readonly kind: 'silent' }
 
 /** What the checks stand on. */
 export interface Authority {
@@ -138,7 +136,10 @@ export function authenticate(
   const now = config.wall?.(reply.at) ?? reply.at
   const name = username ?? hash!.toString('hex')
   const isOwn = known !== undefined && known.username === username
-  if (!isOwn && !strangers.mayTry(reply.to, name, !isFresh, reply.at)) return { kind: 'silent' }
+  if (!isOwn && !strangers.mayTry(reply.to, name, !isFresh, reply.at)) {
+    counters.add(Counter.authGuessing)
+    return wrong({ why: 'guessing', detail: 'not tried: too many wrong passwords came before it' })
+  }
   const signed = signer(authority, message, kind, algorithm, { username, hash, known, now })
   if (!isOwn && (signed === 'unknown-user' || signed === 'wrong-secret')) {
     strangers.failed(reply.to, name, !isFresh, reply.at)

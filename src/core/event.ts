@@ -18,6 +18,7 @@ export type RejectReason =
   | 'unknown-user'
   | 'wrong-realm'
   | 'stale-nonce'
+  | 'guessing'
   | 'paused'
   | 'bad-request'
   | 'unknown-attribute'

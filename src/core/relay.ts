@@ -18,6 +18,7 @@ import { channelData, fromPeer, unreachable } from './data.ts'
 import { Debts } from './debts.ts'
 import type { Input } from './input.ts'
 import { Nonces } from './nonce.ts'
+import { reachOf } from './reach.ts'
 import { type ReplyTo, reject, replyTo } from './reply.ts'
 import { allocate, opened, refused } from './requests/allocate.ts'
 import { binding } from './requests/binding.ts'
@@ -118,10 +119,10 @@ export class Relay {
     for (const allocation of context.book.byId.values()) {
       if (allocation.state !== 'open') continue
       for (const [key, { ip }] of allocation.permissions) {
-        if (config.reach(address(ip, 0)) === 'no') allocation.permissions.delete(key)
+        if (reachOf(config, allocation, address(ip, 0)) === 'no') allocation.permissions.delete(key)
       }
       for (const channel of allocation.channels.values()) {
-        if (config.reach(channel.peer) === 'no') unbind(allocation, channel)
+        if (reachOf(config, allocation, channel.peer) === 'no') unbind(allocation, channel)
       }
       const meters = context.book.meters.get(allocation.id) ?? []
       context.book.meters.set(allocation.id, context.buckets.take(allocation.identity.owner, now))
@@ -213,11 +214,12 @@ export class Relay {
     counters.add(counter)
     const known = standing && !hasEnded(standing, reply.at) ? standing.identity : undefined
     const proof = authenticate(context, message, reply, known, isFresh)
-    if (proof.kind === 'silent') return this.#drop(Counter.dropGuessing)
     if (proof.kind === 'refused') {
-      // What is forged on a call's 5-tuple was let through for the call's sake, not for an answer.
-      const isForged = standing && proof.wrong && !strangers.mayAnswer(reply.to, reply.via, reply.at)
-      return isForged ? this.#drop(Counter.dropUnverified) : proof.commands
+      // What was let through for the sake of a call, or of its nonce, has not proved itself after all.
+      const isUnpaid = proof.wrong && (standing || isReturning)
+      if (isUnpaid && !strangers.mayAnswer(reply.to, reply.via, reply.at))
+        return this.#drop(Counter.dropUnverified)
+      return proof.commands
     }
     const request: Request = { message, identity: proof.identity, reply: proof.reply, now: reply.at }
     const refusal = checkAttributes(context, message, proof.reply)

@@ -64,8 +64,8 @@ const WINDOW = 10
  * **Guesses.** A wrong integrity costs its user name at that address, and its
  * network, the more the more they owe. A dozen mistakes are free, then it is a
  * guess each half minute, and two and a half minutes later all is forgotten.
- * While it lasts nothing is verified for that name from there; from other
- * addresses, and under other names, everything is as ever. Who forges a source
+ * While it lasts nothing is verified for that name from there, and the answer
+ * is the same as to a wrong password; from other addresses, and under other names, everything is as ever. Who forges a source
  * has no fresh nonce for it, so guesses without one are counted apart and
  * lock out nobody who has one. The live allocation's own name is always let in.
  */
@@ -103,7 +103,7 @@ export class Strangers {
     return this.#isSpent(this.#keys(from, via), now) && !this.#hold('unverified', from)
   }
 
-  /** True if an integrity for this name may be looked at; `blind` without a fresh nonce. */
+  /** True if an integrity for this name may be verified; `blind` without a fresh nonce. */
   mayTry(from: Address, username: string, blind: boolean, now: Time): boolean {
     if (!this.#limits.backOff) return true
     const name = this.#nameKey(from, username, blind)

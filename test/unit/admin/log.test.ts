@@ -19,6 +19,7 @@ const REASONS: readonly RejectReason[] = [
   'unknown-user',
   'wrong-realm',
   'stale-nonce',
+  'guessing',
   'paused',
   'bad-request',
   'unknown-attribute',
