@@ -41,7 +41,7 @@ t.test('the console shows a call while it runs', need('chromium', 'openssl'), as
     'Number(document.querySelector("[data-card=sessions] .value").textContent) >= 2',
   )
   await console.waitForFunction(
-    '/[0-9]{3} kbit|Mbit/.test(document.querySelector("[data-card=toPeer] .value").textContent)',
+    '/[0-9]{3}\\skbit|Mbit/.test(document.querySelector("[data-card=toPeer] .value").textContent)',
   )
   await console.evaluate(COLLECT)
   const began = await relayed(relay)

@@ -107,6 +107,7 @@ export class TestPage {
     for (const select of this.#root.querySelectorAll('select')) select.disabled = false
     this.#start.disabled = false
     setText(this.#start, say('again'))
+    this.#start.classList.remove('primary')
   }
 
   async #test({ handle, iceServers }: TestStart): Promise<void> {

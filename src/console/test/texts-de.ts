@@ -5,7 +5,7 @@ export const DE: Readonly<Record<TestKey, string>> = {
   title: 'Verbindungstest',
   lead: 'Wenn Anrufe nicht zustande kommen oder abbrechen, findet diese Seite heraus, warum. Sie führt über das Relay des Matrix-Servers einen Anruf mit sich selbst und misst ihn. Das dauert etwa eine halbe Minute.',
   privacy:
-    'Keine Kamera, kein Mikrofon, kein Ton. Das Ergebnis sieht der Betreiber unter einem Code zum Vorlesen; das Relay behält es einen Tag.',
+    'Keine Kamera, kein Mikrofon, kein Ton. Das Ergebnis mit der Adresse dieses Internetanschlusses sieht der Betreiber unter einem Code zum Vorlesen; das Relay behält es einen Tag.',
   start: 'Test starten',
   again: 'Noch einmal testen',
   'no-code':

@@ -3,7 +3,7 @@ export const EN = {
   title: 'Connection test',
   lead: 'When calls do not connect or break off, this page finds out why. It holds a call with itself through the relay of your Matrix server and measures it. That takes about half a minute.',
   privacy:
-    'No camera, no microphone, no sound. Your operator sees the result under a code that you read out; the relay keeps it for one day.',
+    'No camera, no microphone, no sound. Your operator sees the result, with the address of your internet connection, under a code that you read out; the relay keeps it for one day.',
   start: 'Start the test',
   again: 'Run it again',
   'no-code':
