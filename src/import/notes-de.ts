@@ -70,7 +70,7 @@ export const DE: Readonly<Record<NoteKey, string>> = {
     'Binding-Anfragen werden allen beantwortet: die Antworten sind nicht größer als nötig, und sie sind begrenzt',
   nonces: 'jede Nonce endet nach einer Weile, ist an ihren Client gebunden und braucht keinen Speicher',
   unverified:
-    'was Absendern geantwortet wird, die sich nicht ausgewiesen haben, ist auch ohne Einstellung begrenzt',
+    'was Absendern geantwortet wird, die sich nicht ausgewiesen haben, ist auch ohne Einstellung begrenzt; "limits.unverifiedAnswersPerNetwork" ändert es',
   'invalid-dropped': 'ungültige Pakete bekommen keine Antwort und hinterlassen nichts',
 
   recommended: '"recommended" verbietet es',
@@ -142,7 +142,7 @@ export const DE: Readonly<Record<NoteKey, string>> = {
   'drain-count': 'das Auslaufen wartet auf den letzten Anruf; "stop.deadline" begrenzt es',
   cli: '`taciturn status` und `taciturn sessions` nutzen einen lokalen Socket, ohne Port und Passwort',
   'no-cli': 'es gibt keinen solchen Port',
-  'web-admin': 'das Relay hat eine eigene Konsole, auf der Maschine selbst',
+  'web-admin': 'das Relay hat eine eigene Konsole; siehe "console" in turnserver.example.json',
   'command-line': 'es gehört auf eine Befehlszeile',
 
   'private-closed':

@@ -72,7 +72,8 @@ export const EN = {
   'secure-stun':
     'Binding requests are answered to everybody: the answers are no larger than they must be, and limited',
   nonces: 'every nonce ends after a while, is bound to its client, and takes no memory',
-  unverified: 'what is answered to sources that have not proved themselves is limited without a setting',
+  unverified:
+    'what is answered to sources that have not proved themselves is limited without a setting; "limits.unverifiedAnswersPerNetwork" changes it',
   'invalid-dropped': 'invalid packets get no answer and leave nothing behind',
 
   // Whom clients may reach
@@ -147,7 +148,7 @@ export const EN = {
   'drain-count': 'draining waits for the last call; "stop.deadline" bounds it',
   cli: '`taciturn status` and `taciturn sessions` use a local socket, without port or password',
   'no-cli': 'there is no such port',
-  'web-admin': 'the relay has a console of its own, on the machine itself',
+  'web-admin': 'the relay has a console of its own; see "console" in turnserver.example.json',
   'command-line': 'it belongs on a command line',
 
   // What no line says

@@ -7,7 +7,17 @@ import { TEXTS } from '../../../src/cli/texts.ts'
 import { run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER } from '../../support/loading.ts'
 
-const COMMANDS = ['serve', 'init', 'validate', 'credentials', 'snippet', 'bench', 'doctor', 'completion']
+const COMMANDS = [
+  'serve',
+  'init',
+  'validate',
+  'credentials',
+  'snippet',
+  'bench',
+  'doctor',
+  'import',
+  'completion',
+]
 const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', '..', 'package.json'), 'utf8'))
 
 t.test('--version prints the version and nothing else', async t => {
