@@ -117,9 +117,12 @@ t.test('the Debian package', needMachine('dpkg-deb', 'turnutils_uclient', 'opens
 
   await t.test('port 443 works without a capability, by socket activation [OPS-19]', async t => {
     await machine.run(`
+      ${commandsOf('certbot')}
+      live=/etc/letsencrypt/live/turn.example.org
+      mkdir -p $live
       openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-        -subj /CN=turn.example.org -keyout /etc/taciturn/privkey.pem -out /etc/taciturn/fullchain.pem 2>/dev/null
-      chown taciturn: /etc/taciturn/*.pem
+        -subj /CN=turn.example.org -keyout $live/privkey.pem -out $live/fullchain.pem 2>/dev/null
+      /etc/letsencrypt/renewal-hooks/deploy/taciturn
       sed -i 's#^{#{ "listen": ["udp://0.0.0.0:3478", "tcp://0.0.0.0:3478", "tls://0.0.0.0:443", "tls://[::]:443"],\\
         "tls": { "certificate": "/etc/taciturn/fullchain.pem", "key": "/etc/taciturn/privkey.pem" },#' ${CONFIG}
       systemctl stop taciturn
@@ -140,9 +143,10 @@ t.test('the Debian package', needMachine('dpkg-deb', 'turnutils_uclient', 'opens
     )
   })
 
-  await t.test('an upgrade keeps the configuration', async t => {
+  await t.test('an upgrade after a drain keeps the configuration, and the relay runs again', async t => {
     const before = await machine.run(`sha256sum ${CONFIG}`)
     const pid = await mainPid(machine)
+    await machine.run(`${commandsOf('drain')}\n! systemctl is-failed taciturn`)
     await machine.run('dpkg --install taciturn_*_all.deb')
 
     t.equal(await machine.run(`sha256sum ${CONFIG}`), before)
@@ -166,7 +170,9 @@ t.test('the Debian package', needMachine('dpkg-deb', 'turnutils_uclient', 'opens
     await machine.run('apt-get purge --yes taciturn')
 
     t.equal(
-      await machine.run('find / -xdev -name "*taciturn*" -not -path "/root/*" -not -path "/proc/*"'),
+      await machine.run(
+        'find / -xdev -name "*taciturn*" -not -path "/root/*" -not -path "/etc/letsencrypt/*" -not -path "/proc/*"',
+      ),
       '',
     )
     t.match(await machine.run('getent passwd taciturn'), /nologin$/m)
