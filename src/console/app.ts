@@ -13,6 +13,7 @@ import { People } from './views/people.ts'
 import { Refusals } from './views/refusals.ts'
 import { Server } from './views/server.ts'
 import { Sessions } from './views/sessions.ts'
+import { Tests } from './views/tests.ts'
 import type { TextKey, Words } from './words.ts'
 
 const PAGES = {
@@ -20,6 +21,7 @@ const PAGES = {
   sessions: Sessions,
   people: People,
   refusals: Refusals,
+  tests: Tests,
   server: Server,
   access: Access,
 } as const

@@ -27,6 +27,7 @@ const REJECTED: Readonly<Record<string, ReasonKind>> = {
   draining: 'normal',
   internal: 'fault',
   'allocation-rate': 'limit',
+  guessing: 'hostile',
   scan: 'hostile',
 }
 

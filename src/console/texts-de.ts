@@ -9,6 +9,7 @@ export const DE: Readonly<Record<TextKey, string>> = {
   'nav.sessions': 'Sitzungen',
   'nav.people': 'Nutzer',
   'nav.refusals': 'Abgewiesen',
+  'nav.tests': 'Testanrufe',
   'nav.server': 'Relay',
   'nav.access': 'Zugriffe',
 
@@ -225,6 +226,9 @@ export const DE: Readonly<Record<TextKey, string>> = {
   'rejected.allocation-rate': 'Zu viele neue Sitzungen auf einmal',
   'rejected.allocation-rate.why':
     'Jemand eröffnet schneller Sitzungen, als limits.allocationsPerUserPerMinute erlaubt.',
+  'rejected.guessing': 'Passwörter werden geraten',
+  'rejected.guessing.why':
+    'Jemand konnte sich zu oft nicht anmelden und muss warten. Immer von einem Homeserver: Sein Geheimnis ist falsch.',
   'rejected.scan': 'Probiert zu viele Adressen',
   'rejected.scan.why':
     'Jemand verlangte mehr verschiedene Gegenstellen, als limits.peersPerUserPerMinute erlaubt: mehr, als Anrufe es tun; vielleicht wird ein fremdes Netz abgesucht.',
@@ -283,6 +287,17 @@ export const DE: Readonly<Record<TextKey, string>> = {
   'closed.stopped.why': 'War noch offen, als das Relay beendet wurde.',
   'closed.lost': 'Mit einem Worker-Thread verloren',
   'closed.lost.why': 'Ein Thread des Relays brach ab und wurde ersetzt. Im Log steht, warum.',
+
+  'tests.link': 'Ein Link zur Testseite',
+  'tests.link.lead':
+    'Für jemanden, dessen Anrufe scheitern: Die Seite findet in einer halben Minute heraus, was von dort aus geht und was blockiert ist. Ein Link gilt für einen Test.',
+  'tests.make': 'Link erzeugen',
+  'tests.result': 'Ergebnis eines Tests',
+  'tests.result.lead':
+    'Die Seite nennt einen Code zum Vorlesen. Im Ergebnis steht die Adresse des Internetanschlusses, darum hält das Zugriffsprotokoll fest, wer nachgesehen hat.',
+  'tests.code': 'Code',
+  'tests.look': 'Ergebnis zeigen',
+  'tests.nothing': 'Es wird kein Ergebnis gezeigt.',
 
   'limit.sessions': 'Sitzungen',
   'limit.ports': 'Relay-Ports',

@@ -7,6 +7,7 @@ export const EN = {
   'nav.sessions': 'Sessions',
   'nav.people': 'Users',
   'nav.refusals': 'Turned down',
+  'nav.tests': 'Test calls',
   'nav.server': 'Relay',
   'nav.access': 'Access log',
 
@@ -221,6 +222,9 @@ export const EN = {
   'rejected.allocation-rate': 'Too many new sessions at once',
   'rejected.allocation-rate.why':
     'Somebody opens sessions faster than limits.allocationsPerUserPerMinute allows.',
+  'rejected.guessing': 'Guessing passwords',
+  'rejected.guessing.why':
+    'Somebody failed to sign in too often and has to wait. From one homeserver always: its secret is wrong.',
   'rejected.scan': 'Tries too many addresses',
   'rejected.scan.why':
     'Somebody asked for more different peers than limits.peersPerUserPerMinute allows: more than calls do, so perhaps a scan of somebody’s network.',
@@ -278,6 +282,17 @@ export const EN = {
   'closed.stopped.why': 'Open when the relay was shut down.',
   'closed.lost': 'Lost with a worker thread',
   'closed.lost.why': 'A thread of the relay broke and was replaced. The log says why.',
+
+  'tests.link': 'A link to the test page',
+  'tests.link.lead':
+    'For somebody whose calls fail: the page finds out in half a minute what works from there, and what is blocked. A link is good for one test.',
+  'tests.make': 'Make a link',
+  'tests.result': 'Result of a test',
+  'tests.result.lead':
+    'The page gives its user a code to read to you. The address of the user’s connection is in the result, so the access log keeps that you looked.',
+  'tests.code': 'Code',
+  'tests.look': 'Show the result',
+  'tests.nothing': 'No result is shown.',
 
   'limit.sessions': 'Sessions',
   'limit.ports': 'Relay ports',

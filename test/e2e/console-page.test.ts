@@ -6,7 +6,7 @@ import { type RunningBrowser, visit } from '../support/browser.ts'
 import { ACT, type ConsoleRig, READ, type RigOptions, startConsole } from '../support/console-rig.ts'
 import { need } from '../support/need.ts'
 
-const VIEWS = ['overview', 'sessions', 'people', 'refusals', 'server', 'access'] as const
+const VIEWS = ['overview', 'sessions', 'people', 'refusals', 'tests', 'server', 'access'] as const
 
 t.setTimeout(240_000)
 

@@ -114,6 +114,20 @@ t.test('somebody tests the relay with a link', need('chromium', 'openssl'), asyn
       ways: [{ connected: true }, { connected: true }, { connected: true }],
     })
     t.same(result.server.ways.map(({ transport }) => transport).sort(), ['tcp', 'tls', 'udp'])
+
+    const console = await newTab(t, browser)
+    await console.goto(`${url}/?lang=en#token=${TOKEN}`)
+    await console.waitForSelector('.cards')
+    await console.evaluate('location.hash = "tests"')
+    await console.waitForSelector('form input')
+    await console.type('form input', code.toLowerCase())
+    await console.keyboard.press('Enter')
+    await console.waitForSelector('.keys tbody tr')
+    t.match(
+      await text(console, '.keys tbody'),
+      /scoregood.*relay\.ways\[1\]\.transport/,
+      'the operator sees it in the console',
+    )
     for (const theme of ['light', 'dark']) {
       await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }])
       t.same(await barriers(page), [], theme)

@@ -1,0 +1,106 @@
+import type { Link, TestResult } from '../../control/view.ts'
+import { actButton } from '../acts.ts'
+import { type Entry, entriesOf } from '../configuration.ts'
+import type { Context, View } from '../context.ts'
+import { h, newId, setText } from '../dom.ts'
+import { Table } from '../table.ts'
+
+/** Links to the test page, and what came of them. */
+export class Tests implements View {
+  readonly element: HTMLElement
+  readonly #context: Context
+  readonly #link = h('p', { role: 'status' })
+  readonly #code: HTMLInputElement
+  readonly #state = h('p', { role: 'status' })
+  readonly #result: Table<Entry>
+
+  constructor(context: Context) {
+    this.#context = context
+    const { words } = context
+    const { say } = words
+    const id = newId('code')
+    this.#code = h('input', {
+      id,
+      autocomplete: 'off',
+      autocapitalize: 'characters',
+      required: true,
+      size: 14,
+    })
+    this.#result = new Table<Entry>(words, {
+      caption: say('tests.result'),
+      key: ({ path }) => path,
+      empty: say('tests.nothing'),
+      columns: [
+        { name: 'path', title: say('column.what'), head: true, text: ({ path }) => path },
+        { name: 'value', title: say('column.value'), text: ({ value }) => value },
+      ],
+    })
+    this.#result.element.classList.add('keys')
+    this.#result.update([])
+    const look = (event: Event) => {
+      event.preventDefault()
+      void this.#look()
+    }
+    this.element = h(
+      'div',
+      {},
+      h(
+        'section',
+        { 'aria-labelledby': 'tests-link' },
+        h('h2', { id: 'tests-link' }, say('tests.link')),
+        h('p', { class: 'lead' }, say('tests.link.lead')),
+        h(
+          'p',
+          {},
+          actButton(context, say('tests.make'), () => void this.#make()),
+        ),
+        this.#link,
+      ),
+      h(
+        'section',
+        { 'aria-labelledby': 'tests-result' },
+        h('h2', { id: 'tests-result' }, say('tests.result')),
+        h('p', { class: 'lead' }, say('tests.result.lead')),
+        h(
+          'form',
+          { class: 'tools', onsubmit: look },
+          h('p', {}, h('label', { for: id }, say('tests.code')), this.#code),
+          h('button', {}, say('tests.look')),
+        ),
+        this.#state,
+        this.#result.element,
+      ),
+    )
+  }
+
+  update(): void {}
+
+  async #make(): Promise<void> {
+    const { api, words } = this.#context
+    try {
+      const { url, expires } = await api.post<Link>('links', { kind: 'test' })
+      // What was made for this page is the way to it that is known to work.
+      const here = new URL(`test#${url.split('#')[1] ?? ''}`, document.baseURI).href
+      this.#link.replaceChildren(
+        h('a', { href: here, target: '_blank', rel: 'noreferrer' }, here),
+        h('small', {}, ` ${words.say('card.until', { when: words.format.dateTime(expires) })}`),
+      )
+    } catch (error) {
+      setText(this.#link, words.say('act.failed', { why: (error as Error).message }))
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { api, words } = this.#context
+    const code = this.#code.value.trim().toUpperCase()
+    setText(this.#state, words.say('loading'))
+    this.#result.update([])
+    try {
+      const { at, measured, server } = await api.get<TestResult>(`test-results/${encodeURIComponent(code)}`)
+      this.#result.update([...entriesOf(measured), ...entriesOf(server, 'relay')])
+      setText(this.#state, `${code} · ${words.format.dateTime(at)}`)
+    } catch (error) {
+      setText(this.#state, words.say('act.failed', { why: (error as Error).message }))
+    }
+  }
+}
