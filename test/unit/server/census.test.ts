@@ -1,0 +1,162 @@
+import t from 'tap'
+import { Pseudonyms } from '../../../src/admin/pseudonyms.ts'
+import { parseAddress } from '../../../src/base/address.ts'
+import type { AllocationId } from '../../../src/base/ids.ts'
+import type { Time } from '../../../src/base/time.ts'
+import type { Event } from '../../../src/core/event.ts'
+import { Census } from '../../../src/server/census.ts'
+import { PastTraffic } from '../../../src/server/history.ts'
+import { readReadings, renumber, writeReadings } from '../../../src/server/readings.ts'
+import { Roster } from '../../../src/server/roster.ts'
+
+const DAY = 86_400_000
+
+t.test('readings cross from one thread to another as they are', async t => {
+  const readings = [reading(1, 100), { ...reading(2, 7), dropped: 2 ** 40 }]
+  t.same(readReadings(writeReadings(readings)), readings)
+  const other = renumber(writeReadings(readings), id => (id + 10) as AllocationId)
+  t.same(
+    readReadings(other).map(({ allocation }) => allocation),
+    [11, 12],
+  )
+})
+
+t.test('a rate is measured over about a second, and waited for where nobody has looked of late', async t => {
+  const { census, clock, carry } = rig()
+  carry(1, 1000)
+  const [first] = await census.sessions(false)
+  t.equal(clock.waited, 900, 'one wait')
+  t.equal(first!.rate.toPeer.bytes, 0)
+
+  carry(1, 3000)
+  clock.now += 1000
+  const [second] = await census.sessions(false)
+  t.equal(clock.waited, 900, 'and none while somebody looks each second')
+  t.equal(second!.rate.toPeer.bytes, 2000)
+  t.equal(second!.traffic.toPeer.bytes, 3000)
+
+  clock.now += 60_000
+  await census.sessions(false)
+  t.equal(clock.waited, 1800, 'an old reading says nothing of the present')
+})
+
+t.test('who is in a hurry does not wait, and several who ask at once cost one reading', async t => {
+  const { census, clock, carry } = rig()
+  carry(1, 1000)
+  await Promise.all([census.sessions(true), census.sessions(true), census.sessions(true)])
+  t.equal(clock.waited, 0)
+  t.equal(clock.read, 1)
+})
+
+t.test('nobody is waited for where nobody is', async t => {
+  const { census, clock } = rig([])
+  t.same(await census.sessions(false), [])
+  t.equal(clock.waited, 0)
+})
+
+t.test('the busiest come first; a session that nobody could read of is there all the same', async t => {
+  const { census, clock, carry } = rig([1, 2, 3])
+  carry(1, 0)
+  carry(2, 0)
+  await census.sessions(true)
+  carry(1, 10)
+  carry(2, 1000)
+  clock.now += 1000
+  t.same(
+    (await census.sessions(false)).map(({ id }) => id),
+    ['2', '1', '3'],
+  )
+})
+
+t.test('sessions are named by pseudonyms that hold for a day', async t => {
+  let now = 0
+  const roster = new Roster(new Pseudonyms(() => now, Buffer.alloc), () => now)
+  roster.hear(opened(1))
+  const [before] = roster.entries()
+  t.match(before!.user, /^[0-9a-f]{16}$/)
+  t.not(before!.user, before!.client)
+  t.equal(roster.find('1')!.user, before!.user)
+  now += DAY
+  t.equal(roster.entries().length, 1)
+  for (const id of ['2', '', 'x', '1.0', '-1']) t.equal(roster.find(id), undefined, id)
+  roster.hear({
+    ...opened(1),
+    kind: 'closed',
+    reason: 'revoked',
+    since: 0 as Time,
+    traffic: traffic(0),
+    peers: 0,
+  })
+  t.same(roster.entries(), [])
+})
+
+t.test('history is kept by the second and by the minute, and no longer than it says', async t => {
+  const count = (second: number) => ({
+    at: second * 1000,
+    allocations: second,
+    traffic: traffic(second * 100),
+    dropped: second,
+    rejected: 0,
+  })
+  const past = new PastTraffic(count(0))
+  for (let second = 1; second <= 700; second++) past.tick(count(second))
+  const { recent, day } = past.view()
+  t.equal(recent.points.length, 600)
+  t.equal(recent.points.at(-1)!.at, 700_000)
+  t.equal(day.points.length, 11)
+  for (const { points } of [recent, day]) {
+    for (const point of points) t.match(point, { bytesToPeer: 100, bytesToClient: 0, packets: 1, dropped: 1 })
+  }
+  t.same(past.point, recent.points.at(-1))
+  t.equal(past.rate.toPeer.bytes, 100)
+  past.tick(count(0))
+  t.equal(past.point.bytesToPeer, 0, 'a clock that is set back is no traffic')
+})
+
+function rig(ids: readonly number[] = [1]) {
+  const clock = { now: 10_000, waited: 0, read: 0 }
+  const carried = new Map<number, number>()
+  const roster = new Roster(new Pseudonyms())
+  for (const id of ids) roster.hear(opened(id))
+  const census = new Census({
+    roster,
+    read: async () => {
+      clock.read++
+      return [writeReadings([...carried].map(([id, bytes]) => reading(id, bytes)))]
+    },
+    now: () => clock.now,
+    wait: async milliseconds => {
+      clock.waited += milliseconds
+      clock.now += milliseconds
+    },
+    date: time => time,
+  })
+  return { census, clock, carry: (id: number, bytes: number) => carried.set(id, bytes) }
+}
+
+function reading(allocation: number, bytes: number) {
+  return {
+    allocation: allocation as AllocationId,
+    expires: 5,
+    permissions: 1,
+    channels: 2,
+    traffic: traffic(bytes),
+    dropped: 0,
+  }
+}
+
+function traffic(bytes: number) {
+  return { toPeer: { packets: bytes / 100, bytes }, toClient: { packets: 0, bytes: 0 } }
+}
+
+function opened(allocation: number): Event & { kind: 'opened' } {
+  return {
+    kind: 'opened',
+    at: 1 as Time,
+    allocation: allocation as AllocationId,
+    owner: { tenant: 'example.org', user: '@alice:example.org' },
+    client: parseAddress('192.0.2.1:1')!,
+    via: 'udp',
+    relayed: [parseAddress('203.0.113.1:50000')!],
+  }
+}
