@@ -18,7 +18,7 @@ t.test(
       const broke = relay.logged(/a worker broke/)
       relay.hands[0]!.terminate()
       t.match(await broke, { worker: 0 })
-      t.ok(await eventually(async () => (await relay.page('/readyz')).ready))
+      t.ok(await eventually(async () => (await relay.page('/readyz')).ready, 60_000))
     })
 
     say(t, without, during)
@@ -39,7 +39,7 @@ t.test(
     const during = await calls.lossOf(async () => {
       relay.hands[0]!.post([{ kind: 'hang' } as never])
       t.match(await broke, { worker: 0, error: /hung/ })
-      t.ok(await eventually(async () => (await relay.page('/readyz')).ready))
+      t.ok(await eventually(async () => (await relay.page('/readyz')).ready, 60_000))
     })
 
     say(t, without, during)
