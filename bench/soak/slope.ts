@@ -1,10 +1,19 @@
+const HOUR = 3_600_000
+
 /** How fast something grows: units an hour, and the standard error of that. */
 export interface Slope {
   readonly perHour: number
   readonly error: number
 }
 
-/** Fits a line through points (milliseconds, units) by least squares; `undefined` below three points. */
+/**
+ * Fits a line through points (milliseconds, units) by least squares;
+ * `undefined` below three points.
+ *
+ * The error takes into account that neighbours resemble each other: a heap that
+ * swings slowly has fewer independent points than it has points, by
+ * (1 - r) / (1 + r) where r is the correlation of neighbouring residuals.
+ */
 export function slope(points: readonly (readonly [number, number])[]): Slope | undefined {
   const count = points.length
   if (count < 3) return undefined
@@ -18,10 +27,12 @@ export function slope(points: readonly (readonly [number, number])[]): Slope | u
   }
   if (xx === 0) return undefined
   const rise = xy / xx
-  let residuals = 0
-  for (const [x, y] of points) residuals += (y - meanY - rise * (x - meanX)) ** 2
-  const hour = 3_600_000
-  return { perHour: rise * hour, error: Math.sqrt(residuals / (count - 2) / xx) * hour }
+  const residuals = points.map(([x, y]) => y - meanY - rise * (x - meanX))
+  const squares = residuals.reduce((sum, residual) => sum + residual ** 2, 0)
+  const likeness = residuals.reduce((sum, residual, i) => sum + residual * (residuals[i - 1] ?? 0), 0)
+  const r = squares === 0 ? 0 : Math.min(0.99, Math.max(0, likeness / squares))
+  const error = Math.sqrt(squares / (count - 2) / xx) * Math.sqrt((1 + r) / (1 - r))
+  return { perHour: rise * HOUR, error: error * HOUR }
 }
 
 /** The least of each stretch of `length` milliseconds: what a collector of garbage leaves, without what it has not yet taken. */

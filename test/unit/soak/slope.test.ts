@@ -19,6 +19,13 @@ t.test('noise shows in the error', t => {
   t.end()
 })
 
+t.test('a slow swing has more of it than the same noise in no order', t => {
+  const wave = Array.from({ length: 120 }, (_, i) => [i * MINUTE, Math.sin(i / 10)] as const)
+  const shuffled = wave.map(([x], i) => [x, wave[(i * 67) % 120]![1]] as const)
+  t.ok(slope(wave)!.error > 3 * slope(shuffled)!.error)
+  t.end()
+})
+
 t.test('too few points, or all at one moment, have no slope', t => {
   t.equal(slope([]), undefined)
   t.equal(
