@@ -79,7 +79,7 @@ t.test(
 )
 
 t.test(
-  'a hundred SIGHUPs in a second under fifty calls leave them whole, and the last configuration [OPS-05]',
+  'a hundred SIGHUPs in a second under fifty calls leave them whole, and the last configuration [OPS-05, SEC-39]',
   async t => {
     const relay = await startServe(t)
     const calls = (await openCalls(t, relay, CALLS)).talk()

@@ -10,7 +10,7 @@ import { cpuSeconds } from '../support/process-time.ts'
 
 t.setTimeout(120_000)
 
-t.test('SIGTERM under two hundred calls ends them in order and in time [OPS-01]', async t => {
+t.test('SIGTERM under two hundred calls ends them in order and in time [OPS-01, SEC-41]', async t => {
   const relay = await startServe(t, { settings: { stop: { deadline: '2s' } } })
   const udp = await openCalls(t, relay, 160)
   const tcp = await openCalls(t, relay, 40, 'tcp')
