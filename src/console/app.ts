@@ -37,7 +37,7 @@ export interface AppOptions {
   /** The language was changed; everything is to be built again. */
   onLanguage(): void
   /** Signed out, or the relay did not let us in. */
-  onSignedOut(why?: string): void
+  onSignedOut(isRefusal: boolean): void
 }
 
 /** The console of somebody who has been let in. */
@@ -124,7 +124,7 @@ export class App {
           'p',
           { class: 'pickers' },
           ...pickers(words, this.#options.onLanguage),
-          h('button', { type: 'button', onclick: () => this.#options.onSignedOut() }, say('sign-out')),
+          h('button', { type: 'button', onclick: () => this.#options.onSignedOut(false) }, say('sign-out')),
         ),
       ),
       h('nav', { 'aria-label': say('nav.label') }, h('ul', {}, ...links)),
@@ -187,7 +187,7 @@ export class App {
     const { words, store } = this.#context
     const { say, format } = words
     if (link.state === 'refused') {
-      this.#options.onSignedOut(link.why)
+      this.#options.onSignedOut(true)
       return
     }
     setText(this.#link, say(`link.${link.state === 'waiting' ? 'connecting' : link.state}`))

@@ -4,9 +4,8 @@ import type { Store } from './store.ts'
 
 /** How the console hangs on the relay. */
 export type Link =
-  | { readonly state: 'connecting' | 'live' | 'paused' }
+  | { readonly state: 'connecting' | 'live' | 'paused' | 'refused' }
   | { readonly state: 'waiting'; readonly seconds: number }
-  | { readonly state: 'refused'; readonly why: string }
 
 /** Something comes every second; after this long without, the connection is dead. */
 const SILENCE = 10_000
@@ -63,7 +62,6 @@ export class Feed {
     const message = JSON.parse(text) as FeedMessage
     if (message.type === 'refused') {
       // Whether to come back is told by the code that it closes with.
-      this.#why = message.why
       return
     }
     this.#watch(socket)
@@ -80,11 +78,10 @@ export class Feed {
     if (applied === 'done') onChange()
   }
   #live = false
-  #why = ''
 
   #refused(): void {
     this.#clear()
-    this.#options.onLink({ state: 'refused', why: this.#why })
+    this.#options.onLink({ state: 'refused' })
   }
 
   #lost(socket: WebSocket): void {

@@ -14,14 +14,14 @@ window.addEventListener('hashchange', () => {
 show()
 
 /** Builds the page for the language and the token that there are. */
-function show(why?: string): void {
+function show(isRefused = false): void {
   app?.stop()
   app = undefined
   // early.ts has chosen it.
   const words = wordsOf(document.documentElement.lang as Language)
   const token = readToken()
   const onLanguage = () => {
-    show(why)
+    show(isRefused)
     root.querySelector<HTMLElement>('[data-picker=language]')?.focus()
   }
   if (token === '') {
@@ -29,12 +29,12 @@ function show(why?: string): void {
       writeToken(given)
       show()
     }
-    showSignIn(root, { words, why, onToken, onLanguage })
+    showSignIn(root, { words, isRefused, onToken, onLanguage })
     return
   }
-  const onSignedOut = (reason?: string) => {
+  const onSignedOut = (isRefusal: boolean) => {
     writeToken('')
-    show(reason)
+    show(isRefusal)
   }
   app = new App(root, { words, token, onLanguage, onSignedOut })
   app.start()

@@ -4,14 +4,17 @@ import type { Words } from './words.ts'
 
 export interface SignInOptions {
   readonly words: Words
-  /** Why the last attempt was not accepted. */
-  readonly why?: string | undefined
+  /** The last token was not accepted. */
+  readonly isRefused: boolean
   onToken(token: string): void
   onLanguage(): void
 }
 
 /** Asks for a token. */
-export function showSignIn(root: HTMLElement, { words, why, onToken, onLanguage }: SignInOptions): void {
+export function showSignIn(
+  root: HTMLElement,
+  { words, isRefused, onToken, onLanguage }: SignInOptions,
+): void {
   const { say } = words
   const id = newId('token')
   const input = h('input', { id, type: 'password', autocomplete: 'current-password', required: true })
@@ -33,9 +36,7 @@ export function showSignIn(root: HTMLElement, { words, why, onToken, onLanguage 
       { class: 'sign-in' },
       h('h1', {}, say('sign-in.title')),
       h('p', {}, say('sign-in.text')),
-      why === undefined
-        ? undefined
-        : h('p', { class: 'refused', role: 'alert' }, say('sign-in.refused', { why })),
+      isRefused && h('p', { class: 'refused', role: 'alert' }, say('sign-in.refused')),
       h(
         'form',
         { onsubmit: submit },

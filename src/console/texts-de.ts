@@ -18,7 +18,7 @@ export const DE: Readonly<Record<TextKey, string>> = {
     'Ein Token aus der Konfiguration eingeben – oder auf dem Server mit „taciturn console“ einen Link erzeugen, der keines braucht.',
   'sign-in.token': 'Token',
   'sign-in.go': 'Konsole öffnen',
-  'sign-in.refused': 'Das hat das Relay nicht angenommen: {why}',
+  'sign-in.refused': 'Das Relay hat dieses Token nicht angenommen: Es stimmt nicht oder gilt nicht mehr.',
   'sign-out': 'Abmelden',
   'header.language': 'Sprache',
   'header.theme': 'Darstellung',

@@ -16,7 +16,7 @@ export const EN = {
     'Enter a token from the configuration, or make a link that needs none with “taciturn console” on the server.',
   'sign-in.token': 'Token',
   'sign-in.go': 'Open the console',
-  'sign-in.refused': 'The relay did not accept that: {why}',
+  'sign-in.refused': 'The relay did not accept this token: it is not right, or it has ended.',
   'sign-out': 'Sign out',
   'header.language': 'Language',
   'header.theme': 'Appearance',

@@ -224,7 +224,7 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     await page.type('input[type=password]', 'a-wrong-one')
     await page.keyboard.press('Enter')
     await page.waitForSelector('.refused')
-    t.match(await text(page, '.refused'), /this token is not good/)
+    t.match(await text(page, '.refused'), /did not accept this token/)
     t.same(await barriers(page), [])
     await page.type('input[type=password]', ACT)
     await page.keyboard.press('Enter')
