@@ -1,5 +1,4 @@
 import { isAbsolute, resolve } from 'node:path'
-import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import { address, formatIp, parseIp } from '../base/address.ts'
 import { parseRange, type Range } from '../base/range.ts'
 import { Fault } from '../config/fault.ts'
@@ -11,22 +10,11 @@ import type { Listener } from '../config/settings.ts'
 import { parseRealm, parseUserName } from '../config/text.ts'
 import type { Imported } from './coturn.ts'
 import { type Draft, emptyDraft, type Surroundings } from './draft.ts'
+import { type Leaf, leaves } from './eturnal-file.ts'
 import { ETURNAL_MODULES, ETURNAL_OPTIONS } from './eturnal-options.ts'
-import { type Entry, Ledger, type Line } from './line.ts'
+import { type Entry, Ledger } from './line.ts'
 import { isRecommended, overlaps, touchesRecommended, without } from './peers.ts'
 import { ANYWHERE, mapPublic, unique } from './relay-address.ts'
-
-/** Why a file is not what it was taken for. */
-export class UnreadableFile extends Error {
-  override readonly name = 'UnreadableFile'
-  /** Where the parser stopped, from 1. */
-  readonly line: number
-
-  constructor(line: number) {
-    super(`not YAML (line ${line})`)
-    this.line = line
-  }
-}
 
 /**
  * Reads an eturnal.yml. Every value in it is in the entries once, under its
@@ -35,47 +23,6 @@ export class UnreadableFile extends Error {
 export function importEturnal(text: string, around: Surroundings): Imported {
   const reader = new EturnalReader(leaves(text), around)
   return { draft: reader.read(), entries: reader.entries() }
-}
-
-/** A value and the path that leads to it, such as `listen[0].port`. */
-interface Leaf extends Line {
-  readonly path: readonly (string | number)[]
-}
-
-function leaves(text: string): Leaf[] {
-  const counter = new LineCounter()
-  const document = parseDocument(text.replace(/^\uFEFF/, ''), { lineCounter: counter, uniqueKeys: false })
-  const broken = document.errors[0]
-  if (broken) throw new UnreadableFile(broken.linePos?.[0].line ?? 1)
-  const found: Leaf[] = []
-  const visit = (node: unknown, path: readonly (string | number)[], line: number): void => {
-    if (isMap(node) && node.items.length > 0) {
-      for (const { key, value } of node.items) {
-        const name = String(isScalar(key) ? key.value : key)
-        const at = isScalar(key) && key.range ? counter.linePos(key.range[0]).line : line
-        visit(value, [...path, name], at)
-      }
-    } else if (isSeq(node) && node.items.length > 0) {
-      for (const [i, item] of node.items.entries()) {
-        const range = (item as { range?: [number, number, number] } | null)?.range
-        visit(item, [...path, i], range ? counter.linePos(range[0]).line : line)
-      }
-    } else if (path.length > 0) {
-      const value = isScalar(node) ? String(node.value ?? '') : ''
-      found.push({ key: nameOf(path), path, value, line })
-    }
-  }
-  visit(document.contents, [], 1)
-  return found
-}
-
-/** Writes a path without the `eturnal` in front, which every one has. */
-function nameOf(path: readonly (string | number)[]): string {
-  const below = path[0] === 'eturnal' && path.length > 1 ? path.slice(1) : path
-  return below.reduce<string>(
-    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
-    '',
-  )
 }
 
 class EturnalReader {

@@ -87,6 +87,7 @@ export class Ledger {
  * what looks like the name of an option is shown in full.
  */
 function presentable(key: string): string {
-  const looksLikeName = /^[A-Za-z][A-Za-z_.[\]-]{0,39}[0-9]{0,2}$/.test(key)
+  const words = key.replaceAll(/\[[0-9]+\]/g, '')
+  const looksLikeName = /^[A-Za-z][A-Za-z_.-]{0,39}[0-9]{0,2}$/.test(words)
   return looksLikeName ? key : `${key.slice(0, 2).replaceAll(/[^\w-]/g, '?')}…`
 }

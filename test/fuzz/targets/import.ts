@@ -1,6 +1,6 @@
 import { ConfigError } from '../../../src/config/problem.ts'
 import { COTURN_OPTIONS } from '../../../src/import/coturn-options.ts'
-import { UnreadableFile } from '../../../src/import/eturnal.ts'
+import { UnreadableFile } from '../../../src/import/eturnal-file.ts'
 import { ETURNAL_OPTIONS } from '../../../src/import/eturnal-options.ts'
 import { say } from '../../../src/import/notes.ts'
 import type { Dice } from '../../sim/random.ts'

@@ -1,0 +1,61 @@
+import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import type { Line } from './line.ts'
+
+/** Why a file is not what it was taken for. */
+export class UnreadableFile extends Error {
+  override readonly name = 'UnreadableFile'
+  /** Where the parser stopped, from 1. */
+  readonly line: number
+
+  constructor(line: number) {
+    super(`not YAML (line ${line})`)
+    this.line = line
+  }
+}
+
+/** A value and the path that leads to it, such as `listen[0].port`. */
+export interface Leaf extends Line {
+  readonly path: readonly (string | number)[]
+}
+
+/** All values of a YAML text. Throws `UnreadableFile` where it is none. */
+export function leaves(text: string): Leaf[] {
+  const counter = new LineCounter()
+  const document = parseDocument(text.replace(/^\uFEFF/, ''), { lineCounter: counter, uniqueKeys: false })
+  const broken = document.errors[0]
+  if (broken) throw new UnreadableFile(broken.linePos?.[0].line ?? 1)
+  const found: Leaf[] = []
+  const visit = (node: unknown, path: readonly (string | number)[], line: number): void => {
+    if (isMap(node) && node.items.length > 0) {
+      for (const { key, value } of node.items) {
+        const name = String(isScalar(key) ? key.value : key)
+        const at = isScalar(key) && key.range ? counter.linePos(key.range[0]).line : line
+        visit(value, [...path, name], at)
+      }
+    } else if (isSeq(node) && node.items.length > 0) {
+      for (const [i, item] of node.items.entries()) {
+        const range = (item as { range?: [number, number, number] } | null)?.range
+        visit(item, [...path, i], range ? counter.linePos(range[0]).line : line)
+      }
+    } else if (path.length > 0) {
+      found.push({ key: nameOf(path), path, value: textOf(node), line })
+    }
+  }
+  visit(document.contents, [], 1)
+  return found
+}
+
+/** A scalar as it is written: a secret of digits is no number. */
+function textOf(node: unknown): string {
+  if (!isScalar(node) || node.value === null) return ''
+  return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value))
+}
+
+/** Writes a path without the `eturnal` in front, which every one has. */
+function nameOf(path: readonly (string | number)[]): string {
+  const below = path[0] === 'eturnal' && path.length > 1 ? path.slice(1) : path
+  return below.reduce<string>(
+    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
+    '',
+  )
+}
