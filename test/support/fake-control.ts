@@ -15,7 +15,14 @@ import type { Names } from '../../src/control/origin.ts'
 import { TestRuns } from '../../src/control/test-runs.ts'
 import { Throttle } from '../../src/control/throttle.ts'
 import { Tokens } from '../../src/control/tokens.ts'
-import type { AccessEntry, FeedMessage, HistoryPoint, SessionView, Status } from '../../src/control/view.ts'
+import type {
+  AccessEntry,
+  FeedMessage,
+  HistoryPoint,
+  Reloaded,
+  SessionView,
+  Status,
+} from '../../src/control/view.ts'
 
 export const ACT = 'a token that may act, for tests'
 export const READ = 'a token that may read, for tests'
@@ -70,7 +77,7 @@ export class FakeControl implements Control {
     this.asked.push('drain')
   }
 
-  reload() {
+  reload(): Reloaded {
     this.asked.push('reload')
     return { ok: true, problems: [], warnings: [], restart: ['listen'] }
   }

@@ -16,6 +16,14 @@ const COMMANDS = [
   'bench',
   'doctor',
   'import',
+  'status',
+  'sessions',
+  'disconnect',
+  'drain',
+  'reload',
+  'console',
+  'test-link',
+  'test-result',
   'completion',
 ]
 const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', '..', 'package.json'), 'utf8'))

@@ -54,6 +54,23 @@ t.test('allocations have numbers of their own among all shards', async t => {
   )
 })
 
+t.test('the next worker of a place counts anew, and its allocations have numbers of their own', async t => {
+  const { book } = start({})
+  const numberOf = (event: Event) => (event as Event & { allocation: AllocationId }).allocation
+  book.claim(1, ask(5))
+  const before = numberOf(book.told(1, opened(5)))
+  t.same(book.locate(before), { shard: 1, allocation: 5 })
+  const lost = book.lose(1, NOW)
+  t.same(lost.map(numberOf), [before], 'what was lost is told under the number it had')
+
+  book.claim(1, ask(5))
+  const after = numberOf(book.told(1, opened(5)))
+  t.not(after, before)
+  t.ok(Number.isSafeInteger(after))
+  t.same(book.locate(after), { shard: 1, allocation: 5 })
+  t.equal(book.locate(before), undefined, 'and nobody is disconnected for another')
+})
+
 t.test('a shard that is lost gives back everything, and what had opened is told as closed', async t => {
   const { book, admission } = start({})
   book.claim(0, ask(1))
