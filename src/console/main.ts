@@ -11,7 +11,9 @@ takeTokenFromAddress()
 window.addEventListener('hashchange', () => {
   if (takeTokenFromAddress()) show()
 })
-show()
+// What the page brings along is painted first; to a slow machine that is a visible difference.
+if (document.hidden) show()
+else requestAnimationFrame(() => setTimeout(show))
 
 /** Builds the page for the language and the token that there are. */
 function show(isRefused = false): void {

@@ -291,6 +291,8 @@ export const DE: Readonly<Record<TextKey, string>> = {
   'tests.link': 'Ein Link zur Testseite',
   'tests.link.lead':
     'Für jemanden, dessen Anrufe scheitern: Die Seite findet in einer halben Minute heraus, was von dort aus geht und was blockiert ist. Ein Link gilt für einen Test.',
+  'tests.local':
+    'Er geht nur auf dem Rechner des Relays; console.publicUrl sagt, wie andere diese Seite erreichen.',
   'tests.make': 'Link erzeugen',
   'tests.result': 'Ergebnis eines Tests',
   'tests.result.lead':

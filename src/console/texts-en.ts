@@ -286,6 +286,8 @@ export const EN = {
   'tests.link': 'A link to the test page',
   'tests.link.lead':
     'For somebody whose calls fail: the page finds out in half a minute what works from there, and what is blocked. A link is good for one test.',
+  'tests.local':
+    'It works on the relay’s own machine only; console.publicUrl says how others reach this page.',
   'tests.make': 'Make a link',
   'tests.result': 'Result of a test',
   'tests.result.lead':

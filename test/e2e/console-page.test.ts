@@ -205,6 +205,19 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     await page.waitForFunction('!/@person/.test(document.querySelector("main").textContent)')
   })
 
+  t.test('makes a link to the test page, and says whom it helps', async t => {
+    const { rig, page } = await open(t, browser, { view: 'tests' })
+    await clickText(page, 'Make a link')
+    const link = await page.waitForSelector('section a')
+    const href = await link?.evaluate(element => element.getAttribute('href'))
+    t.ok(href?.startsWith(`${rig.url}/test#`))
+    t.match(await text(page, 'section'), /works on the relay’s own machine only/)
+    t.same(await barriers(page), [])
+    await page.type('input', 'kiwi-1234')
+    await page.keyboard.press('Enter')
+    await page.waitForFunction('/no result of this code/.test(document.querySelector("main").textContent)')
+  })
+
   t.test('offers nothing that the token may not do', async t => {
     const { page } = await open(t, browser, { token: READ, view: 'server' })
     for (const label of ['Reload the configuration', 'Drain and stop']) {
@@ -221,6 +234,7 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     const rig = await startRig(t)
     const page = await newPage(t, browser)
     await page.goto(rig.url)
+    await page.waitForSelector('input[type=password]')
     await page.type('input[type=password]', 'a-wrong-one')
     await page.keyboard.press('Enter')
     await page.waitForSelector('.refused')

@@ -7,6 +7,7 @@ import { bundleConsole, compressed } from '../../scripts/console.mjs'
 import { AccessLog } from '../../src/control/access-log.ts'
 import { webDoor } from '../../src/control/door.ts'
 import { Feed } from '../../src/control/feed.ts'
+import { TestRuns } from '../../src/control/test-runs.ts'
 import { Throttle } from '../../src/control/throttle.ts'
 import { Tokens } from '../../src/control/tokens.ts'
 import { type ScriptedControl, scriptedControl } from './scripted-control.ts'
@@ -49,13 +50,18 @@ export async function startConsole({ sessions, tick = 250 }: RigOptions = {}): P
   const fault = (error: unknown) => {
     throw error
   }
+  const tests = new TestRuns({
+    realm: 'turn.example.org',
+    uris: () => ['turn:turn.example.org:3478?transport=udp'],
+    credential: username => ({ username, password: 'good for nothing' }),
+  })
   const log = new AccessLog({ file: join(folder, 'access.log'), broken: fault })
   const wrong = new Throttle(20, 60_000)
   const feed = new Feed({ control, tokens, wrong, refused: () => undefined, fault, patience: { tick } })
   let port = 0
   const url = () => `http://127.0.0.1:${port}`
   const server = webDoor({
-    desk: { control, log, tokens, url },
+    desk: { control, log, tokens, url, tests },
     names: () => ({ host: '127.0.0.1', origins: [] }),
     feed,
     wrong,

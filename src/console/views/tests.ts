@@ -79,11 +79,14 @@ export class Tests implements View {
     const { api, words } = this.#context
     try {
       const { url, expires } = await api.post<Link>('links', { kind: 'test' })
-      // What was made for this page is the way to it that is known to work.
-      const here = new URL(`test#${url.split('#')[1] ?? ''}`, document.baseURI).href
+      // Without a public address of its own the relay only knows where it listens.
+      const isElsewhere = isLoopback(new URL(url).hostname) && !isLoopback(location.hostname)
+      const link = isElsewhere ? new URL(`test${new URL(url).hash}`, document.baseURI).href : url
+      const lines = [words.say('card.until', { when: words.format.dateTime(expires) })]
+      if (isLoopback(new URL(link).hostname)) lines.push(words.say('tests.local'))
       this.#link.replaceChildren(
-        h('a', { href: here, target: '_blank', rel: 'noreferrer' }, here),
-        h('small', {}, ` ${words.say('card.until', { when: words.format.dateTime(expires) })}`),
+        h('a', { href: link, target: '_blank', rel: 'noreferrer' }, link),
+        ...lines.map(line => h('small', {}, ` ${line}`)),
       )
     } catch (error) {
       setText(this.#link, words.say('act.failed', { why: (error as Error).message }))
@@ -103,4 +106,8 @@ export class Tests implements View {
       setText(this.#state, words.say('act.failed', { why: (error as Error).message }))
     }
   }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || host.startsWith('127.')
 }
