@@ -54,7 +54,7 @@ export const DE: Readonly<Record<TestKey, string>> = {
   'say.tcp-blocked':
     'Einfaches TCP zum Relay wird in diesem Netz blockiert. Das schadet nicht, solange ein anderer Weg funktioniert.',
   'say.tls-blocked':
-    'TLS kommt nicht durch. In einem Netz, das die anderen Wege blockiert, gäbe es keine Anrufe.',
+    'TLS kommt nicht durch: Dieses Netz blockiert es, oder der Browser traut dem Zertifikat des Relays nicht. In einem Netz, das die anderen Wege blockiert, gäbe es keine Anrufe.',
   'say.none-arrived':
     'Nichts von dem, was dieser Browser gesendet hat, ist beim Relay angekommen: eine Firewall in diesem Netz, oder die Adresse des Relays ist falsch.',
   'say.answers-lost':

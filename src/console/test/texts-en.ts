@@ -49,7 +49,8 @@ export const EN = {
   'say.udp-blocked': 'UDP is blocked in this network; {others} works.',
   'say.tcp-blocked':
     'Plain TCP to the relay is blocked in this network. That does no harm as long as another way works.',
-  'say.tls-blocked': 'TLS does not get through. In a network that blocks the other ways, calls would fail.',
+  'say.tls-blocked':
+    'TLS does not get through: this network blocks it, or the browser does not trust the certificate of the relay. In a network that blocks the other ways, calls would fail.',
   'say.none-arrived':
     'Nothing of what this browser sent has reached the relay: a firewall in this network, or the address of the relay is wrong.',
   'say.answers-lost':

@@ -70,7 +70,7 @@ export class Access implements View {
     const { api, words } = this.#context
     setText(this.#state, words.say('loading'))
     try {
-      const { entries } = await api.get<{ entries: readonly AccessEntry[] }>('access-log')
+      const { entries } = await api.get<{ entries: readonly AccessEntry[] }>('access-log?limit=500')
       this.#table.update(entries)
       setText(this.#state, words.count('access.entries', entries.length))
     } catch (error) {
