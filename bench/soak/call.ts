@@ -167,7 +167,7 @@ export class Call {
     this.#flush()
     const event = await answered
     if (event.kind === wanted) return event as Extract<TurnEvent, { kind: K }>
-    throw new Error(event.kind === 'rejected' ? `${event.code}` : event.kind)
+    throw new Error(`no ${wanted}: ${event.kind === 'rejected' ? event.code : event.kind}`)
   }
 
   #settle(events: readonly TurnEvent[]): void {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import {
   existsSync,
@@ -171,11 +171,23 @@ export class Server {
 
 const SECOND = randomBytes(24).toString('base64url')
 
-/** Ports that nobody listens on at this moment. */
+/**
+ * Ports that nobody listens on at this moment, below those that the system
+ * hands out: a peer that was given the number of one of the relay's own ports
+ * would be refused, and rightly.
+ */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, LOOPBACK))
-  await Promise.all(servers.map(server => once(server, 'listening')))
-  const ports = servers.map(server => (server.address() as { port: number }).port)
-  await Promise.all(servers.map(server => once(server.close(), 'close')))
-  return ports
+  const ports = new Set<number>()
+  while (ports.size < count) {
+    const port = randomInt(10_000, 20_000)
+    const server = createServer()
+    const isFree = await new Promise<boolean>(resolve => {
+      server.once('error', () => resolve(false))
+      server.listen(port, LOOPBACK, () => resolve(true))
+    })
+    if (!isFree) continue
+    await once(server.close(), 'close')
+    ports.add(port)
+  }
+  return [...ports]
 }
