@@ -19,6 +19,29 @@ const CONFIG = '/etc/taciturn/turnserver.json'
 /** What "under two minutes" is. */
 const TWO_MINUTES = 120_000
 
+/** Sends Binding requests while the relay is restarted; prints how many, how many had no answer, and the longest wait. */
+const ASKING = `
+import json, select, socket, struct, subprocess, time
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sent, waited = [], {}
+restart, last = None, None
+while True:
+    now = time.monotonic()
+    if last is None or now < last:
+        sent.append(now)
+        asking.sendto(struct.pack("!HHIIII", 1, 0, 0x2112A442, 0, 0, len(sent) - 1), ("${ADDRESS}", 3478))
+    elif len(waited) == len(sent) or now > last + 5:
+        break
+    while select.select([asking], [], [], 0.04)[0]:
+        number = struct.unpack("!I", asking.recv(1500)[16:20])[0]
+        waited.setdefault(number, time.monotonic() - sent[number])
+    if restart is None and len(sent) == 10:
+        restart = subprocess.Popen(["systemctl", "restart", "taciturn"])
+    if last is None and restart is not None and restart.poll() is not None:
+        last = now + 0.4
+print(json.dumps([len(sent), len(sent) - len(waited), max(waited.values())]))
+`
+
 t.setTimeout(240_000)
 
 t.test('the Debian package', needMachine('dpkg-deb', 'turnutils_uclient', 'openssl'), async t => {
@@ -142,6 +165,31 @@ t.test('the Debian package', needMachine('dpkg-deb', 'turnutils_uclient', 'opens
       `cp -p /root/good.json ${CONFIG}; systemctl reset-failed taciturn; systemctl start taciturn`,
     )
   })
+
+  await t.test(
+    'a restart loses no request that came meanwhile, where systemd has the socket [OPS-22]',
+    async t => {
+      await machine.run(`
+      mkdir -p /run/systemd/system/taciturn.socket.d
+      printf '[Socket]\\nListenStream=\\nListenDatagram=${ADDRESS}:3478\\n' > /run/systemd/system/taciturn.socket.d/test.conf
+      systemctl daemon-reload
+      sed -i 's#^{#{ "listen": ["udp://${ADDRESS}:3478"],#' ${CONFIG}
+      systemctl stop taciturn
+      systemctl start taciturn.socket taciturn
+    `)
+      const [sent, unanswered, longest] = JSON.parse(await machine.run(`python3 -c '${ASKING}'`))
+
+      t.ok(sent >= 20, `${sent} requests were sent, 25 a second`)
+      t.equal(unanswered, 0, `and answered, after ${longest.toFixed(1)} s at most`)
+      await machine.run(`
+      rm -r /run/systemd/system/taciturn.socket.d
+      systemctl stop taciturn.socket taciturn
+      systemctl daemon-reload
+      cp -p /root/good.json ${CONFIG}
+      systemctl start taciturn
+    `)
+    },
+  )
 
   await t.test('an upgrade after a drain keeps the configuration, and the relay runs again', async t => {
     const before = await machine.run(`sha256sum ${CONFIG}`)
