@@ -28,6 +28,11 @@ const SORT_EVERY = 5_000
 /** Rows that are drawn before somebody asks for all. */
 const FIRST = 100
 
+/** A table of more columns than this folds to cards earlier; widths in CSS pixels. */
+const MANY = 5
+const WIDE = 1120
+const NARROW = 720
+
 interface Row {
   readonly element: HTMLElement
   readonly cells: readonly HTMLElement[]
@@ -60,7 +65,7 @@ export class Table<T> {
     const head = h('tr', { role: 'row' }, ...options.columns.map(column => this.#head(column)))
     this.#table = h(
       'table',
-      { role: 'table', class: 'folding' },
+      { role: 'table' },
       h('caption', { class: 'unseen' }, options.caption),
       h('thead', { role: 'rowgroup' }, head),
       this.#body,
@@ -68,6 +73,7 @@ export class Table<T> {
     this.#empty = h('p', { class: 'empty' }, options.empty)
     this.#all = h('button', { type: 'button', onclick: () => this.#showAll() })
     this.element = h('div', { class: 'table-box' }, this.#phoneSort(), this.#table, this.#empty, this.#all)
+    foldBelow(this.element, options.columns.length > MANY ? WIDE : NARROW)
     this.#markSort()
   }
 
@@ -200,4 +206,12 @@ export class Table<T> {
       this.#select,
     )
   }
+}
+
+/** Lays the rows of the table in `box` out as cards while the window is not wider than this. */
+export function foldBelow(box: Element, width: number): void {
+  const query = matchMedia(`(max-width: ${width}px)`)
+  const fold = () => box.classList.toggle('folded', query.matches)
+  query.addEventListener('change', fold)
+  fold()
 }

@@ -22,7 +22,7 @@ export const DE: Readonly<Record<TextKey, string>> = {
   'sign-out': 'Abmelden',
   'header.language': 'Sprache',
   'header.theme': 'Darstellung',
-  'theme.auto': 'Automatisch',
+  'theme.auto': 'Auto',
   'theme.light': 'Hell',
   'theme.dark': 'Dunkel',
 

@@ -20,7 +20,7 @@ export const EN = {
   'sign-out': 'Sign out',
   'header.language': 'Language',
   'header.theme': 'Appearance',
-  'theme.auto': 'Automatic',
+  'theme.auto': 'Auto',
   'theme.light': 'Light',
   'theme.dark': 'Dark',
 

@@ -2,6 +2,7 @@ import type { TestCode, TestStart, TestView } from '../../control/view.ts'
 import { type Api, ApiError } from '../api.ts'
 import { h, newId, setAttribute, setText } from '../dom.ts'
 import { pickers } from '../pickers.ts'
+import { foldBelow } from '../table.ts'
 import { type Step, tryWay } from './call.ts'
 import { type Finished, report } from './report.ts'
 import { browserSide, measured, relaySide, sentence, type TestWords } from './say.ts'
@@ -231,17 +232,19 @@ export class TestPage {
       { role: 'row' },
       ...heads.map(key => h('th', { scope: 'col', role: 'columnheader' }, say(key))),
     )
-    return h(
+    const box = h(
       'div',
       { class: 'table-box' },
       h(
         'table',
-        { role: 'table', class: 'folding wide' },
+        { role: 'table', class: 'wide' },
         h('caption', { class: 'unseen' }, say('table.title')),
         h('thead', { role: 'rowgroup' }, head),
         h('tbody', { role: 'rowgroup' }, ...rows),
       ),
     )
+    foldBelow(box, 720)
+    return box
   }
 
   #report(finished: Finished): HTMLElement {

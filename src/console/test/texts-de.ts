@@ -17,7 +17,7 @@ export const DE: Readonly<Record<TestKey, string>> = {
     'Der Link ist verbraucht oder zu alt. Bitte bei denen, die den Server betreiben, nach einem neuen fragen.',
   'header.language': 'Sprache',
   'header.theme': 'Darstellung',
-  'theme.auto': 'Automatisch',
+  'theme.auto': 'Auto',
   'theme.light': 'Hell',
   'theme.dark': 'Dunkel',
 

@@ -13,7 +13,7 @@ export const EN = {
   'refused.link': 'The link is used up or too old. Ask the people who run your server for a new one.',
   'header.language': 'Language',
   'header.theme': 'Appearance',
-  'theme.auto': 'Automatic',
+  'theme.auto': 'Auto',
   'theme.light': 'Light',
   'theme.dark': 'Dark',
 
