@@ -24,8 +24,7 @@ const { values: options } = parseArgs({
 })
 const out = resolve(options.out)
 mkdirSync(out, { recursive: true })
-const commitTime = execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: ROOT, encoding: 'utf8' }).trim()
-const env = { ...process.env, SOURCE_DATE_EPOCH: process.env.SOURCE_DATE_EPOCH ?? commitTime }
+const env = { ...process.env, SOURCE_DATE_EPOCH: process.env.SOURCE_DATE_EPOCH ?? commitTime() }
 
 if (options.here) {
   publish(ROOT, [])
@@ -61,6 +60,10 @@ function publish(tree, debOptions) {
   const sums = files.map(file => `${sha256(file)}  ${basename(file)}\n`)
   writeFileSync(join(out, 'SHA256SUMS'), sums.join(''))
   for (const line of sums) process.stdout.write(line)
+}
+
+function commitTime() {
+  return execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: ROOT, encoding: 'utf8' }).trim()
 }
 
 /** @param {string} file */

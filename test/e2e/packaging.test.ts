@@ -1,10 +1,11 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { parse } from 'yaml'
 import { need } from '../support/need.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -85,12 +86,33 @@ t.test('the manual pages are without fault', need('mandoc'), async t => {
   }
 })
 
-t.test('what is released', need('dpkg-deb', 'bash', 'zsh', 'fish'), async t => {
-  const folders = [temporary(t), temporary(t)]
-  for (const folder of folders) {
-    await run(process.execPath, join(ROOT, 'scripts/release.mjs'), '--here', '--out', folder)
+t.test('the container has no right that the unit has not, and the network of the host', async t => {
+  const containerfile = readFileSync(join(PACKAGING, 'container/Containerfile'), 'utf8')
+  const { services } = parse(readFileSync(join(PACKAGING, 'container/compose.yml'), 'utf8'))
+
+  t.match(services.taciturn, {
+    network_mode: 'host',
+    user: '10001:10001',
+    read_only: true,
+    cap_drop: ['ALL'],
+    security_opt: ['no-new-privileges:true'],
+    healthcheck: { test: ['CMD', '/usr/bin/taciturn', 'status'] },
+  })
+  t.match(containerfile, /^USER 10001:10001$/m)
+  t.match(containerfile, /^HEALTHCHECK .* CMD \["\/usr\/bin\/taciturn", "status"\]$/m)
+  // What is copied into the image must be there, or be made by its build.
+  for (const [, source = ''] of containerfile.matchAll(/(?<=\s)\/src\/(\S+)/g)) {
+    t.ok(existsSync(join(ROOT, source)), source)
   }
-  const [first = '', second = ''] = folders
+})
+
+t.test('what is released', need('dpkg-deb', 'bash', 'zsh', 'fish'), async t => {
+  // Copies in two places: where it is built must make no difference.
+  const trees = [temporary(t), temporary(t)] as const
+  copyTree(ROOT, trees[0])
+  copyTree(trees[0], trees[1])
+  const [first, second] = trees.map(tree => join(tree, 'release')) as [string, string]
+  for (const tree of trees) await run(process.execPath, join(tree, 'scripts/release.mjs'), '--here')
   const sums = readFileSync(join(first, 'SHA256SUMS'), 'utf8')
   const named = sums.trimEnd().split('\n')
   const files = readdirSync(first).filter(name => name !== 'SHA256SUMS')
@@ -126,6 +148,15 @@ t.test('what is released', need('dpkg-deb', 'bash', 'zsh', 'fish'), async t => {
   }
 })
 
+/** Copies what a release is made from. */
+function copyTree(from: string, to: string): void {
+  for (const name of readdirSync(from)) {
+    if (name.startsWith('.') || ['release', 'test', 'src', 'bench'].includes(name)) continue
+    if (name === 'node_modules') symlinkSync(join(ROOT, name), join(to, name))
+    else cpSync(join(from, name), join(to, name), { recursive: true })
+  }
+}
+
 function temporary(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), 'packaging-test-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
@@ -135,5 +166,6 @@ function temporary(t: Test): string {
 /** Runs a program to its end, without what the test runner tells the programs of a test. */
 function run(command: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
   const { NODE_OPTIONS: _, ...env } = process.env
-  return promisify(execFile)(command, args, { cwd: ROOT, encoding: 'utf8', env })
+  const options = { cwd: ROOT, encoding: 'utf8', env: { ...env, SOURCE_DATE_EPOCH: '1700000000' } } as const
+  return promisify(execFile)(command, args, options)
 }
