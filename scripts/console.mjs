@@ -1,5 +1,6 @@
 // Bundles the browser's side, src/console, into dist/console: the console and the test page, each file also compressed.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
@@ -11,11 +12,12 @@ const PLAIN = { 'index.html': 'index.html', 'test.html': 'test/test.html', 'icon
 
 /** All files by name, as the relay serves them. */
 export async function bundleConsole() {
-  const path = name => new URL(name, source).pathname
+  const path = name => fileURLToPath(new URL(name, source))
+  const outdir = fileURLToPath(target)
   const entries = table => Object.entries(table).map(([out, name]) => ({ out, in: path(name) }))
   const result = await build({
     entryPoints: [...entries(SCRIPTS), ...entries(STYLES)],
-    outdir: target.pathname,
+    outdir,
     bundle: true,
     minify: true,
     format: 'iife',
@@ -25,10 +27,7 @@ export async function bundleConsole() {
     write: false,
     logLevel: 'warning',
   })
-  const files = result.outputFiles.map(file => [
-    file.path.slice(target.pathname.length),
-    Buffer.from(file.contents),
-  ])
+  const files = result.outputFiles.map(file => [file.path.slice(outdir.length), Buffer.from(file.contents)])
   for (const [name, from] of Object.entries(PLAIN)) files.push([name, readFileSync(new URL(from, source))])
   return new Map(files)
 }
@@ -37,7 +36,7 @@ export function compressed(bytes) {
   return gzipSync(bytes, { level: 9 })
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   mkdirSync(target, { recursive: true })
   for (const [name, bytes] of await bundleConsole()) {
     writeFileSync(new URL(name, target), bytes)

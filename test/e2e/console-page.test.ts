@@ -38,6 +38,22 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     await page.waitForFunction('!document.querySelector("tr[data-key=s3]")')
   })
 
+  t.test('touches only what has changed', async t => {
+    const { page } = await open(t, browser)
+    await page.evaluate(`
+      globalThis.touched = []
+      for (const part of document.querySelectorAll('header, nav, .health, .bars, .choice'))
+        new MutationObserver(records => touched.push(...records.map(({ target }) => target.nodeName)))
+          .observe(part, { subtree: true, childList: true, attributes: true, characterData: true })
+    `)
+    const rate = 'document.querySelector("[data-card=toPeer] .value").textContent'
+    for (let second = 0; second < 4; second++) {
+      const before = await page.evaluate(rate)
+      await page.waitForFunction(`${rate} !== ${JSON.stringify(before)}`)
+    }
+    t.same(await page.evaluate('touched'), [])
+  })
+
   t.test('finds, sorts and folds sessions', async t => {
     const { page } = await open(t, browser, { view: 'sessions' })
     await page.type('input[type=search]', 'verein')
