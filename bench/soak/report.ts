@@ -55,25 +55,30 @@ export interface Line {
   readonly holds: boolean
 }
 
-/** Minutes below which a slope says nothing: the compiler and the heap are still settling. */
-const SETTLING = 15
 const MINUTE = 60_000
+/** Until then compiler and heaps are finding their size, and memory grows by less and less whatever the relay does. */
+const WARM_UP = 40 * MINUTE
+/** Minutes that a soak needs for its slopes to be judged. */
+const ENOUGH = 55
 const MB = 1 << 20
 
 /**
  * Judges a soak. Memory is judged by the floor of each minute over the last
- * 80 %: what lies above the floor is garbage that has not been collected yet. A
- * slope counts as growth when it exceeds the threshold by more than twice its
- * own standard error, for the floor of a heap moves by megabytes of its own accord.
+ * 80 %, without the first forty minutes: what lies above the floor is garbage
+ * that has not been collected yet. A slope counts as growth when it exceeds
+ * the threshold by more than twice its own standard error, for the floor of a
+ * heap moves by megabytes of its own accord. So an hour shows a leak of some
+ * megabytes an hour, and only a day one of a single megabyte.
  */
 export function judge(soak: Soak): Line[] {
   const { samples, start, end, calls, packets, strangers, reloads, scrapes, left } = soak
-  const settled = tail(samples, 0.8)
+  const late = tail(samples, 0.8)
+  const settled = late.filter(({ at }) => at >= WARM_UP)
   const lost = packets.sent - packets.arrived
   const share = packets.sent === 0 ? 1 : lost / packets.sent
   const times = samples.flatMap(({ binding }) => (binding === undefined ? [] : [binding]))
   const lags = samples.map(({ lag }) => lag)
-  const isLong = soak.minutes >= SETTLING
+  const isLong = soak.minutes >= ENOUGH
   // In a short one a single pause of the machine weighs much.
   const mostLost = isLong ? 0.001 : 0.01
   const growth = (
@@ -101,6 +106,7 @@ export function judge(soak: Soak): Line[] {
   })
   return [
     growth('memory (RSS)', 'MB', 1, ({ rss }) => rss / MB, true),
+    info('memory with the warm-up', asText(slope(rssFloors(late)), 'MB')),
     growth('heap of the main thread', 'MB', 1, ({ heap }) => heap / MB, true),
     growth('memory outside the heap', 'MB', 1, ({ external }) => external / MB, true),
     growth('descriptors', '', 5, ({ descriptors }) => descriptors, true),
@@ -162,6 +168,13 @@ export function table(soak: Soak, lines: readonly Line[]): string {
       `${holds ? 'ok  ' : 'NOT '} ${what.padEnd(widths[0]!)}  ${figure.padEnd(widths[1]!)}  ${must}`,
   )
   return [...head, '', ...rows].join('\n')
+}
+
+function rssFloors(samples: readonly Sample[]): [number, number][] {
+  return floors(
+    samples.map(({ at, rss }) => [at, rss / MB]),
+    MINUTE,
+  )
 }
 
 function info(what: string, figure: string): Line {
