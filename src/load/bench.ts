@@ -107,7 +107,9 @@ async function play(
       offload: scenario.offload,
       rto: contestant.isOurs ? RTO.here : RTO.elsewhere,
     })
-    const stage = { crew, server, scenario, ceiling: PER_GENERATOR * scenario.generators, tell: told }
+    const { isOurs } = contestant
+    const ceiling = PER_GENERATOR * scenario.generators
+    const stage = { crew, server, isOurs, scenario, ceiling, tell: told }
     const played = await Promise.race([playRound(stage), server.ended, interrupted])
     if (played.full.received === 0) throw new LoadError({ kind: 'nothing-relayed' })
     // A server of somebody's keeps allocations until they lapse, unless they are given back.

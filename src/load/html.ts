@@ -47,7 +47,14 @@ export function html(report: Report, servers: readonly ServerReport[], language:
     latency(series, language, texts),
     bars(series, ['serverCpu', 'halfServerCpu'], texts.html.cpu, texts.html.cpuHelp, language, texts),
     search(series, language, texts),
-    bars(series, ['openCpu', 'openMemory'], texts.html.opening, texts.html.openingHelp, language, texts),
+    bars(
+      series,
+      ['openCpuWarm', 'openCpu', 'openMemory'],
+      texts.html.opening,
+      texts.html.openingHelp,
+      language,
+      texts,
+    ),
     figures(series, language, texts),
     footer(report, language, texts),
   ]

@@ -20,6 +20,8 @@ const CHANNEL = 0x4000 as ChannelNumber
 const PER_USER = 50
 /** Seconds that a credential is good for: longer than any bench. */
 const CREDENTIAL_LIFE = 86_400
+/** Ports to try where the server still remembers somebody there: coturn does for a while after a release. */
+const PORTS = 5
 /** Octets of socket buffer to ask for; few systems grant it to everybody. */
 const BUFFER = 4 << 20
 
@@ -51,6 +53,16 @@ export class Opener {
 
   /** Opens one. Throws a `LoadError`; nothing stays open then. */
   async open(index: number): Promise<OpenedFlow> {
+    for (let port = 1; ; port++) {
+      try {
+        return await this.#open(index)
+      } catch (error) {
+        if (port === PORTS || !isTaken(error)) throw error
+      }
+    }
+  }
+
+  async #open(index: number): Promise<OpenedFlow> {
     const { clientIp, peerIp, method, target, rto } = this.#setup
     const peer = await this.bind(peerIp)
     let client: Bound | undefined
@@ -140,6 +152,11 @@ export class Opener {
     const username = `${expires}:bench-${member}-${Math.floor(index / PER_USER)}`
     return { username, password: password(Buffer.from(credentials.secret, 'utf8'), username) }
   }
+}
+
+/** Whether the 5-tuple is one of an allocation that is not quite gone (RFC 8656 §7.2). */
+function isTaken(error: unknown): boolean {
+  return error instanceof LoadError && error.fault.kind === 'refused' && error.fault.code === 437
 }
 
 function channelPrefix(): Buffer {

@@ -80,7 +80,10 @@ export interface Measurement {
 export interface Opening {
   readonly allocations: number
   readonly perSecond: number
+  /** Of the first ones that a server has ever seen: with a just-in-time compiler, what it compiles is in it. */
   readonly serverCpuMicrosEach: number | null
+  /** Of as many after several times that many; null where the server is not ours to do that to. */
+  readonly serverCpuMicrosEachWarm: number | null
   readonly octetsEach: number | null
   readonly generatorBusy: number
 }
@@ -183,6 +186,7 @@ export const FIGURE_KEYS = [
   'halfP999',
   'joules',
   'opensPerSecond',
+  'openCpuWarm',
   'openCpu',
   'openMemory',
 ] as const
@@ -211,6 +215,8 @@ export const FIGURES: readonly Figure[] = [
   { key: 'halfP999', better: 'less', pick: ({ half }) => half?.latencyMicros.p999 ?? null },
   { key: 'joules', better: 'less', pick: ({ full }) => full.joulesPerGigabyte },
   { key: 'opensPerSecond', better: 'more', pick: ({ opening }) => opening.perSecond },
+  // Reports of earlier versions do not have it.
+  { key: 'openCpuWarm', better: 'less', pick: ({ opening }) => opening.serverCpuMicrosEachWarm ?? null },
   { key: 'openCpu', better: 'less', pick: ({ opening }) => opening.serverCpuMicrosEach },
   { key: 'openMemory', better: 'less', pick: ({ opening }) => opening.octetsEach },
 ]

@@ -25,7 +25,7 @@ export const GROUPS: readonly {
     keys: ['loss', 'reordered', 'errors', 'serverCpu', 'p50', 'p90', 'p99', 'p999', 'joules'],
   },
   { name: 'half', keys: ['halfServerCpu', 'halfP50', 'halfP99', 'halfP999'] },
-  { name: 'opening', keys: ['opensPerSecond', 'openCpu', 'openMemory'] },
+  { name: 'opening', keys: ['opensPerSecond', 'openCpuWarm', 'openCpu', 'openMemory'] },
 ]
 
 /** A difference smaller than this is noise, and not coloured. */

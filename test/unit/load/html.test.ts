@@ -41,7 +41,12 @@ t.test('latency at half and full load, processor time, the search and opening ha
 })
 
 t.test('without a search, and with nothing known of the server, the charts of both are left out', async t => {
-  const opening = { ...round().opening, serverCpuMicrosEach: null, octetsEach: null }
+  const opening = {
+    ...round().opening,
+    serverCpuMicrosEach: null,
+    serverCpuMicrosEachWarm: null,
+    octetsEach: null,
+  }
   const full = measurement({ serverCpuMicrosPerPacket: null, serverCores: null })
   const bare = server(
     '192.0.2.1:3478',

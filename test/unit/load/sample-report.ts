@@ -57,6 +57,7 @@ export function round(over: Partial<Round> = {}): Round {
       allocations: 1000,
       perSecond: 900,
       serverCpuMicrosEach: 200,
+      serverCpuMicrosEachWarm: 150,
       octetsEach: 12_000,
       generatorBusy: 0.4,
     },
