@@ -81,8 +81,8 @@ export class Namespace {
   }
 
   /** Sets a value below /proc/sys, of this namespace. */
-  set(key: string, value: number): void {
-    this.run('sh', '-c', `echo ${value} > /proc/sys/${key}`)
+  set(key: string, value: number | string): void {
+    this.run('sh', '-c', `echo '${value}' > /proc/sys/${key}`)
   }
 
   /** Gives addresses to an interface, and brings it up. */
