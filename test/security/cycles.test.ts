@@ -291,8 +291,7 @@ async function vanish(
         socket.on('error', () => {})
         await once(socket, stage)
         // Half of them hang up, the others are gone without a word.
-        if (left % 2 === 0) socket.destroy()
-        else if (socket instanceof TLSSocket) socket.end()
+        if (left % 2 === 0 || socket instanceof TLSSocket) socket.destroy()
         else socket.resetAndDestroy()
       }
     }),
