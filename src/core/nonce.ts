@@ -39,11 +39,12 @@ export class Nonces {
     const body = Buffer.from(nonce.slice(COOKIE), 'base64url')
     if (body.length !== STAMP + MAC) return false
     const stamp = body.readUInt32BE()
+    const age = Math.floor(now / 1000) - stamp
+    if (age < -FROM_THE_FUTURE || age >= this.#lifetime) return false
     // As text: base64 has several spellings of some octets, and only ours is a nonce of ours.
     given.write(nonce)
     made.write(cookie + this.#body(cookie, stamp, client))
-    const age = Math.floor(now / 1000) - stamp
-    return timingSafeEqual(given, made) && age >= -FROM_THE_FUTURE && age < this.#lifetime
+    return timingSafeEqual(given, made)
   }
 
   /** Stamp and MAC as they stand behind the cookie. */

@@ -1,4 +1,4 @@
-import { address } from '../base/address.ts'
+import { type Address, address } from '../base/address.ts'
 import { Counter, type Counters } from '../base/counters.ts'
 import type { Meters } from '../base/meters.ts'
 import type { Time } from '../base/time.ts'
@@ -6,6 +6,7 @@ import { ADDITIONAL_ADDRESS_FAMILY, NONCE } from '../wire/attributes.ts'
 import { demultiplex } from '../wire/channel.ts'
 import { integrityKind } from '../wire/integrity.ts'
 import { get, type Message, Method, parse } from '../wire/message.ts'
+import { peekNonce } from '../wire/peek.ts'
 import { type Allocation, nextDue, unbind } from './allocation.ts'
 import { type Authenticate, authenticate } from './authenticate.ts'
 import { Book } from './book.ts'
@@ -162,8 +163,9 @@ export class Relay {
     }
     if (kind !== 'stun') return this.#drop(Counter.dropNotStun)
     const { book, strangers } = this.#context
-    const mayBeSigned = bytes.length >= SHORTEST_SIGNED || book.of(socket, from) !== undefined
-    if (!mayBeSigned && strangers.isSpent(from, via, now)) return this.#drop(Counter.dropUnverified)
+    if (!book.of(socket, from) && strangers.isSpent(from, via, now) && !this.#isReturning(from, bytes, now)) {
+      return this.#drop(Counter.dropUnverified)
+    }
     const classic = this.#context.config.classicStun && via === 'udp'
     const message = parse(bytes, { classic })
     if (message.kind === 'malformed') {
@@ -177,6 +179,13 @@ export class Relay {
     return message.method === Method.Binding && message.class === 'indication'
       ? []
       : this.#drop(Counter.dropUnknownMethod)
+  }
+
+  /** Whether a datagram brings a nonce that was made for where it comes from; without parsing it, as most do not. */
+  #isReturning(from: Address, bytes: Buffer, now: Time): boolean {
+    if (bytes.length < SHORTEST_SIGNED) return false
+    const nonce = peekNonce(bytes)
+    return nonce !== undefined && this.#context.nonces.isFresh(nonce, from, now)
   }
 
   #send(message: Message, input: Input & { kind: 'datagram' }, now: Time): Command[] {
@@ -206,8 +215,9 @@ export class Relay {
 
     // In the order that `Strangers` explains.
     const isFresh = nonces.isFresh(get(message, NONCE) ?? '', reply.to, reply.at)
-    const isReturning = isFresh && integrityKind(message) !== undefined
-    if (!standing && !isReturning && !strangers.mayAnswer(reply.to, reply.via, reply.at)) {
+    const isSigned = integrityKind(message) !== undefined
+    const isReturning = isFresh && isSigned
+    if (!standing && !isReturning && !strangers.mayAnswer(reply.to, reply.via, reply.at, isSigned)) {
       return this.#drop(Counter.dropUnverified)
     }
     const { counter, handle } = handler!

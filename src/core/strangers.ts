@@ -14,6 +14,8 @@ const BURST_IN_ALL = 1000
 /** What one address, and one socket of it, may have of what its network has. */
 const OF_ADDRESS = 2
 const OF_SOCKET = 10
+/** What a request that has to be verified costs of what there is for all, as it costs that much more work. */
+const VERIFYING = 8
 /** Seconds for which a network counts as known after somebody in it has proved themselves. */
 const KNOWN = 86_400
 
@@ -58,8 +60,8 @@ const WINDOW = 10
  * 3. Anything else is paid for out of the allowance, or dropped: no key is
  *    derived, no nonce made, nothing sent, nothing kept.
  *
- * Before that, a datagram too short to be signed is not even parsed while its
- * sender's allowance is used up.
+ * Before that, while its sender's allowance is used up, a datagram without such
+ * a nonce is not even parsed.
  *
  * **Guesses.** A wrong integrity costs its user name at that address, and its
  * network, the more the more they owe. A dozen mistakes are free, then it is a
@@ -85,7 +87,7 @@ export class Strangers {
   }
 
   /** True if this source may be answered although it has proved nothing; the answer is then paid for. */
-  mayAnswer(from: Address, via: Via, now: Time): boolean {
+  mayAnswer(from: Address, via: Via, now: Time, isSigned = false): boolean {
     const keys = this.#keys(from, via)
     if (this.#isSpent(keys, now)) return this.#hold('unverified', from)
     const { unverifiedAnswersPerNetwork: perNetwork, unverifiedAnswers: inAll } = this.#limits
@@ -94,7 +96,7 @@ export class Strangers {
       this.#debts.charge(keys.address, (1000 * OF_ADDRESS) / perNetwork, now)
       this.#debts.charge(keys.socket, (1000 * OF_SOCKET) / perNetwork, now)
     }
-    if (inAll !== undefined) this.#debts.chargeAll(1000 / inAll, now)
+    if (inAll !== undefined) this.#debts.chargeAll(((isSigned ? VERIFYING : 1) * 1000) / inAll, now)
     return true
   }
 
