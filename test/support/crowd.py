@@ -47,7 +47,7 @@ def end(one):
 
 
 while True:
-    while len(alive) < most:
+    for _ in range(min(100, most - len(alive))):
         begin()
     now = time.monotonic()
     for key, events in selector.select(0.05):

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { MESSAGE_INTEGRITY, NONCE, REALM, REQUESTED_TRANSPORT, USERNAME } from '../../src/wire/attributes.ts'
 import { MessageWriter, Method } from '../../src/wire/message.ts'
 import type { Child } from './child.ts'
-import { type HostileNet, PORT, SERVER } from './hostile-net.ts'
+import { type HostileNet, PORT, SERVER, TLS_PORT } from './hostile-net.ts'
 
 /** Datagrams of one kind, of which some octets change each time. */
 export interface Flood {
@@ -81,6 +81,29 @@ export function flood(
     ...before,
     ...[program, SERVER.ip4, `${PORT}`, first, `${sources}`, `${rate}`, `${packets}`],
     ...[payload.toString('hex'), `${random[0]}`, `${random[1]}`],
+  ]
+  return crowd.start(words[0]!, words.slice(1))
+}
+
+/** What can be done to TCP and TLS ports: `crowd.py` says how. */
+export const CONNECTING = [
+  { name: 'TCP connections', args: ['connects', PORT, 200] },
+  // The beginning of a Binding request, which never ends.
+  { name: 'slow TCP clients', args: ['slow', PORT, 2000, '0001'] },
+  // The beginning of a TLS record with a ClientHello.
+  { name: 'TLS handshakes left half done', args: ['half', TLS_PORT, 1000, '160301020001'] },
+] as const
+
+/** Starts people who connect, from 61.0.0.0 on. */
+export function connecting(
+  { crowd }: HostileNet,
+  [kind, port, most, greeting = '']: readonly [string, number, number, string?],
+  before: readonly string[] = [],
+): Child {
+  const script = join(import.meta.dirname, 'crowd.py')
+  const words = [
+    ...before,
+    ...['python3', script, kind, SERVER.ip4, `${port}`, '61.0.0.1', '10000', `${most}`, greeting],
   ]
   return crowd.start(words[0]!, words.slice(1))
 }
