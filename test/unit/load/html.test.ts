@@ -36,7 +36,7 @@ t.test('names of servers and machines cannot add anything to the page', async t 
 t.test('latency at half and full load, processor time, the search and opening have charts', async t => {
   const page = html(report(), [server('taciturn'), server('coturn')], 'en')
 
-  t.equal(page.match(/<svg /g)?.length, 8)
+  t.equal(page.match(/<svg /g)?.length, 9)
   t.notMatch(page, /NaN|undefined|Infinity/)
 })
 
