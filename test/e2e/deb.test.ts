@@ -56,7 +56,7 @@ t.test('the Debian package', needMachine('dpkg-deb', 'turnutils_uclient', 'opens
   t.teardown(() => machine.close())
   await haveNode(machine)
   // Other checkouts of this project may lie about on the machine that lends its files.
-  const before = await machine.run(FIND)
+  const lying = await machine.run(FIND)
 
   await t.test('the commands of docs/operating.md lead to a credential in two minutes', async t => {
     const before = performance.now()
@@ -224,7 +224,7 @@ t.test('the Debian package', needMachine('dpkg-deb', 'turnutils_uclient', 'opens
   await t.test('after a purge nothing is left but the user', async t => {
     await machine.run('apt-get purge --yes taciturn')
 
-    t.equal(await machine.run(FIND), before)
+    t.equal(await machine.run(FIND), lying)
     t.match(await machine.run('getent passwd taciturn'), /nologin$/m)
   })
 })
