@@ -68,7 +68,7 @@ t.test(
       await eventually(() => hop.passed.toRelay - before.toRelay === atPeers),
       'every one that reached the relay, once',
     )
-    t.equal(hop.passed.fromRelay - before.fromRelay, atPeers, 'and every answer')
+    t.ok(await eventually(() => hop.passed.fromRelay - before.fromRelay === atPeers), 'and every answer')
     t.ok(lost(loss) > 0 && loss.twice > 0, 'the network was bad indeed')
     t.match(await client(t, relay, '@good:example.org').then(one => one.allocate()), { kind: 'allocated' })
   },
