@@ -164,6 +164,7 @@ export class Relay {
     if (kind !== 'stun') return this.#drop(Counter.dropNotStun)
     const { book, strangers } = this.#context
     if (!book.of(socket, from) && strangers.isSpent(from, via, now) && !this.#isReturning(from, bytes, now)) {
+      strangers.dropped(from)
       return this.#drop(Counter.dropUnverified)
     }
     const classic = this.#context.config.classicStun && via === 'udp'

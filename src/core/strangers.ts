@@ -86,7 +86,7 @@ export class Strangers {
     this.#limits = limits
   }
 
-  /** True if this source may be answered although it has proved nothing; the answer is then paid for. */
+  /** True if this source may be answered although it has proved nothing; the answer is then paid for, dearer where it is signed. */
   mayAnswer(from: Address, via: Via, now: Time, isSigned = false): boolean {
     const keys = this.#keys(from, via)
     if (this.#isSpent(keys, now)) return this.#hold('unverified', from)
@@ -100,9 +100,14 @@ export class Strangers {
     return true
   }
 
-  /** True while this source would not be answered, and a datagram from it is then counted as dropped. */
+  /** True while this source would not be answered. */
   isSpent(from: Address, via: Via, now: Time): boolean {
-    return this.#isSpent(this.#keys(from, via), now) && !this.#hold('unverified', from)
+    return this.#isSpent(this.#keys(from, via), now)
+  }
+
+  /** Takes note of a datagram that was dropped because its source `isSpent`. */
+  dropped(from: Address): void {
+    this.#hold('unverified', from)
   }
 
   /** True if an integrity for this name may be verified; `blind` without a fresh nonce. */
