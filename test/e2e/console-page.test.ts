@@ -100,7 +100,7 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     t.equal(await page.evaluate('document.documentElement.lang'), 'de')
     t.match(await text(page, '[data-card=toPeer] .value'), /^\d+,\d+\u00a0Mbit\/s$/)
     await page.select('[data-picker=language]', 'en')
-    await page.waitForFunction('document.querySelector("h1").textContent === "Overview"')
+    await page.waitForFunction('document.querySelector("h1")?.textContent === "Overview"')
     t.equal(await page.evaluate('document.activeElement.dataset.picker'), 'language', 'the focus stays')
     await page.goto(rig.url)
     await page.waitForSelector('.cards')
@@ -189,18 +189,18 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     const { rig, page } = await open(t, browser, { view: 'people' })
     await page.click('section:nth-of-type(2) tbody tr button')
     await confirm(page)
-    await page.waitForFunction('/Disconnected/.test(document.querySelector(".told").textContent)')
+    await page.waitForFunction('/Disconnected/.test(document.querySelector(".told")?.textContent)')
     t.match(rig.control.done, [/^disconnect user [0-9a-f]{16}$/])
 
     await show(page, 'server')
     rig.control.reloads = { ok: false, problems: ['limits.allocations: a number is expected'] }
     await clickText(page, 'Reload the configuration')
     await confirm(page)
-    await page.waitForFunction('/a number is expected/.test(document.querySelector(".told").textContent)')
+    await page.waitForFunction('/a number is expected/.test(document.querySelector(".told")?.textContent)')
     await clickText(page, 'Drain and stop')
     await confirm(page)
-    await page.waitForFunction('/draining/.test(document.querySelector(".told").textContent)')
-    await page.waitForFunction('document.querySelector(".badge").textContent === "Draining"')
+    await page.waitForFunction('/draining/.test(document.querySelector(".told")?.textContent)')
+    await page.waitForFunction('document.querySelector(".badge")?.textContent === "Draining"')
 
     await show(page, 'access')
     await page.waitForSelector('tbody tr')
@@ -215,10 +215,10 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     await clickText(page, 'Show names')
     t.match(await text(page, 'dialog'), /access log/)
     await confirm(page)
-    await page.waitForFunction('/@person3:example.org/.test(document.querySelector("main").textContent)')
+    await page.waitForFunction('/@person3:example.org/.test(document.querySelector("main")?.textContent)')
     t.equal(rig.log.read(100).filter(({ what }) => what === 'names').length, 9 + 14)
     await clickText(page, 'Hide names')
-    await page.waitForFunction('!/@person/.test(document.querySelector("main").textContent)')
+    await page.waitForFunction('!/@person/.test(document.querySelector("main")?.textContent)')
   })
 
   t.test('makes a link to the test page, and says whom it helps', async t => {
@@ -231,7 +231,7 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     t.same(await barriers(page), [])
     await page.type('input', 'kiwi-1234')
     await page.keyboard.press('Enter')
-    await page.waitForFunction('/no result of this code/.test(document.querySelector("main").textContent)')
+    await page.waitForFunction('/no result of this code/.test(document.querySelector("main")?.textContent)')
   })
 
   t.test('offers nothing that the token may not do', async t => {
@@ -348,7 +348,7 @@ async function newPage(t: Test, { page }: RunningBrowser): Promise<Page> {
 
 async function show(page: Page, view: string): Promise<void> {
   await page.evaluate(`location.hash = '${view}'`)
-  await page.waitForFunction(`document.querySelector('nav [aria-current]').hash === '#${view}'`)
+  await page.waitForFunction(`document.querySelector('nav [aria-current]')?.hash === '#${view}'`)
 }
 
 function text(page: Page, selector: string): Promise<string> {
