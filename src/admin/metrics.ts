@@ -3,6 +3,7 @@ import { COUNTER_NAMES, type CounterName } from '../base/counters.ts'
 import { VIA, type Via } from '../base/via.ts'
 import type { CloseReason, RejectReason, ThrottleReason } from '../core/event.ts'
 import { addCoturnMetrics } from './metrics-coturn.ts'
+import { replaceLag, WITHOUT_LAG } from './metrics-lag.ts'
 import { type Figures, only, Page, type Sample } from './metrics-page.ts'
 import type { Tally } from './tally.ts'
 
@@ -21,7 +22,8 @@ export function createMetrics(figures: Figures, options: MetricsOptions): Regist
   const registry = new Registry()
   const page = new Page(registry)
   if (options.process) {
-    collectDefaultMetrics({ register: registry })
+    collectDefaultMetrics({ register: registry, ...WITHOUT_LAG })
+    replaceLag(registry)
     for (const name of MISNAMED) registry.removeSingleMetric(name)
   }
   addState(page, figures)
