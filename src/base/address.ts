@@ -66,8 +66,9 @@ export function formatIp(ip: Uint8Array): string {
 /** Reads the record of `RECORD` octets at `offset`; the octets are copied. */
 export function readRecord(bytes: Uint8Array, offset: number): Address {
   const port = (bytes[offset + 2]! << 8) | bytes[offset + 3]!
-  const octets = bytes[offset] === 4 ? 4 : 16
-  return address(Uint8Array.prototype.slice.call(bytes, offset + 4, offset + 4 + octets), port)
+  const ip = new Uint8Array(bytes[offset] === 4 ? 4 : 16)
+  for (let i = 0; i < ip.length; i++) ip[i] = bytes[offset + 4 + i]!
+  return address(ip, port)
 }
 
 /** Writes the record of `RECORD` octets at `offset`. */

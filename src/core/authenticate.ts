@@ -64,7 +64,7 @@ export interface Identity {
   readonly username: string
   readonly key: Buffer
   readonly algorithm: number
-  readonly expires?: Time
+  readonly expires: Time | undefined
 }
 
 export type Authenticated =
@@ -184,14 +184,14 @@ export function authenticate(
     const paused = { code: 403, why: 'paused', detail: `${signed.tenant} is paused` } as const
     return refused(reject(proved, paused, config, counters))
   }
-  const identity: Identity = {
+  const identity = signed.known ?? {
     owner: { tenant: signed.tenant, user: signed.user },
     username: signed.username,
     key: signed.key,
     algorithm,
-    ...(signed.expires === undefined ? {} : { expires: signed.expires }),
+    expires: signed.expires,
   }
-  return { kind: 'identified', identity: signed.known ?? identity, reply: proved }
+  return { kind: 'identified', identity, reply: proved }
 }
 
 /** The nonce's feature bits that this configuration offers. */
@@ -222,7 +222,8 @@ function signer(
     verify(message, kind, known.key)
   ) {
     const expired = known.expires !== undefined && known.expires <= now
-    return { ...known.owner, username: known.username, key: known.key, expired, paused: false, known }
+    const { owner, username, key } = known
+    return { tenant: owner.tenant, user: owner.user, username, key, expired, paused: false, known }
   }
   const { realm } = authority.config
   let candidates: readonly Candidate[]

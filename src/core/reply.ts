@@ -19,9 +19,9 @@ export interface ReplyTo {
   /** A request with FINGERPRINT gets an answer with FINGERPRINT (RFC 8489 §7). */
   readonly fingerprint: boolean
   readonly at: Time
-  /** Absent until the request has proved itself. */
-  readonly signature?: { readonly kind: 'sha1' | 'sha256'; readonly key: Buffer }
-  readonly username?: string
+  /** Undefined until the request has proved itself. */
+  readonly signature: { readonly kind: 'sha1' | 'sha256'; readonly key: Buffer } | undefined
+  readonly username: string | undefined
 }
 
 export interface Style {
@@ -38,6 +38,8 @@ export function replyTo(message: Message, socket: SocketId, to: Address, via: Vi
     transaction: Buffer.from(message.transaction),
     fingerprint: message.fingerprint,
     at,
+    signature: undefined,
+    username: undefined,
   }
 }
 

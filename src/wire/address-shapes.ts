@@ -1,6 +1,7 @@
 import { type Address, address } from '../base/address.ts'
 import type { Attribute } from './attribute.ts'
 import { MAGIC_COOKIE } from './header.ts'
+import { zeros } from './zeros.ts'
 
 /** RFC 8489 §14.1. The octets are copied, since an address outlives the datagram it came in. */
 export function plainAddress(type: number, name: string): Attribute<Address> {
@@ -8,7 +9,7 @@ export function plainAddress(type: number, name: string): Attribute<Address> {
     type,
     name,
     valid: isAddress,
-    read: value => address(new Uint8Array(value.subarray(4)), value.readUInt16BE(2)),
+    read: value => address(octetsOfIp(value), value.readUInt16BE(2)),
     write: value => addressOctets(value),
   }
 }
@@ -20,7 +21,7 @@ export function xorAddress(type: number, name: string): Attribute<Address> {
     name,
     valid: isAddress,
     read: (value, transaction) => {
-      const ip = new Uint8Array(value.subarray(4))
+      const ip = octetsOfIp(value)
       mask(ip, 0, transaction)
       return address(ip, value.readUInt16BE(2) ^ (MAGIC_COOKIE >>> 16))
     },
@@ -38,8 +39,14 @@ function isAddress(value: Buffer): boolean {
   return (value.length === 8 && value[1] === 1) || (value.length === 20 && value[1] === 2)
 }
 
+function octetsOfIp(value: Buffer): Uint8Array {
+  const ip = new Uint8Array(value.length - 4)
+  for (let i = 0; i < ip.length; i++) ip[i] = value[4 + i]!
+  return ip
+}
+
 function addressOctets(value: Address): Buffer {
-  const octets = Buffer.alloc(4 + value.ip.length)
+  const octets = zeros(4 + value.ip.length)
   octets[1] = value.family === 4 ? 1 : 2
   octets.writeUInt16BE(value.port, 2)
   octets.set(value.ip, 4)

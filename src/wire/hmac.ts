@@ -6,6 +6,9 @@ export type IntegrityKind = 'sha1' | 'sha256'
 /** Octets in the value of MESSAGE-INTEGRITY and of an untruncated MESSAGE-INTEGRITY-SHA256. */
 export const MAC_LENGTH: Readonly<Record<IntegrityKind, number>> = { sha1: 20, sha256: 32 }
 
+/** Holds a message whose length has to be another one; longer than one without data is. */
+const scratch = Buffer.alloc(2048)
+
 /**
  * Computes the MAC that an integrity attribute at `offset` must carry: over the
  * message before it, with the header's length as if the message ended with it
@@ -15,7 +18,11 @@ export function messageMac(kind: IntegrityKind, key: Buffer, bytes: Buffer, offs
   const length = offset + ATTRIBUTE_HEADER + MAC_LENGTH[kind] - HEADER_LENGTH
   let text = bytes.subarray(0, offset)
   if (bytes.readUInt16BE(2) !== length) {
-    text = Buffer.from(text)
+    if (offset > scratch.length) text = Buffer.from(text)
+    else {
+      text.copy(scratch)
+      text = scratch.subarray(0, offset)
+    }
     text.writeUInt16BE(length, 2)
   }
   return Buffer.from(hmac(kind, key, text), 'binary')

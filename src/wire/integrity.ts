@@ -31,6 +31,7 @@ export function userhash(username: string, realm: string): Buffer {
  * as they are, since a text that holds them matches no other way of writing it.
  */
 export function opaqueString(text: string): string {
+  if (isPlain(text)) return text
   return text.replace(/\p{Zs}/gu, ' ').normalize('NFC')
 }
 
@@ -51,6 +52,12 @@ export function verify(message: Message, kind: IntegrityKind, key: Buffer): bool
   // timingSafeEqual throws on unequal lengths.
   if (!found || found.value.length !== MAC_LENGTH[kind]) return false
   return timingSafeEqual(found.value, messageMac(kind, key, message.bytes, found.offset))
+}
+
+/** ASCII is its own OpaqueString, and nearly all texts are ASCII. */
+function isPlain(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
+  return true
 }
 
 function withoutNuls(text: string): string {

@@ -8,6 +8,7 @@ import {
 import { fingerprintOf } from './fingerprint.ts'
 import { ATTRIBUTE_HEADER, HEADER_LENGTH, MAGIC_COOKIE, MAX_BODY, padded } from './header.ts'
 import { type IntegrityKind, MAC_LENGTH, messageMac } from './hmac.ts'
+import { zeros } from './zeros.ts'
 
 export type Class = 'request' | 'indication' | 'success' | 'error'
 
@@ -260,11 +261,6 @@ function walk(bytes: Buffer, attributes: RawAttribute[], broken: number[]): bool
     offset = next
   }
   return false
-}
-
-/** Makes zeroed memory from Buffer's pool, which Buffer.alloc does not use: a tenth of the time at this size. */
-function zeros(length: number): Buffer {
-  return Buffer.allocUnsafe(length).fill(0)
 }
 
 function malformed(why: Malformed['why']): Malformed {

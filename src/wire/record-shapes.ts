@@ -1,6 +1,7 @@
 import type { Algorithm, Attribute } from './attribute.ts'
 import { padded } from './header.ts'
 import { checked, MAX_TEXT, textOctets } from './shapes.ts'
+import { zeros } from './zeros.ts'
 
 /** RFC 8489 §14.8. */
 export function errorCode(type: number, name: string): Attribute<{ code: number; reason: string }> {
@@ -40,7 +41,7 @@ function readErrorCode(value: Buffer): { code: number; reason: string } {
 
 function errorCodeOctets(family: number, code: number, reason: string, name: string): Buffer {
   const phrase = textOctets(reason, name, MAX_TEXT)
-  const octets = Buffer.alloc(4 + phrase.length)
+  const octets = zeros(4 + phrase.length)
   octets.writeUInt8(family, 0)
   octets[2] = Math.floor(code / 100)
   octets[3] = code % 100
@@ -85,7 +86,7 @@ function readAlgorithms(value: Buffer): Algorithm[] | undefined {
 }
 
 function algorithmOctets(list: readonly Algorithm[]): Buffer {
-  const octets = Buffer.alloc(list.reduce((sum, { parameters }) => sum + 4 + padded(parameters.length), 0))
+  const octets = zeros(list.reduce((sum, { parameters }) => sum + 4 + padded(parameters.length), 0))
   let at = 0
   for (const { algorithm, parameters } of list) {
     octets.writeUInt16BE(algorithm, at)
@@ -107,7 +108,7 @@ export function icmp(type: number, name: string): Attribute<{ type: number; code
     valid: value => value.length === 8,
     read: value => ({ type: value[2]!, code: value[3]!, data: value.readUInt32BE(4) }),
     write: value => {
-      const octets = Buffer.alloc(8)
+      const octets = zeros(8)
       octets.writeUInt8(value.type, 2)
       octets.writeUInt8(value.code, 3)
       octets.writeUInt32BE(value.data, 4)

@@ -1,8 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import type { Attribute } from './attribute.ts'
+import { zeros } from './zeros.ts'
 
 /** Octets that a text may have when it arrives: 127 characters as RFC 5389 understood UTF-8 (RFC 8489 §14.3). */
 export const MAX_TEXT = 763
+
+const NOTHING = Buffer.alloc(0)
 
 /** Opaque octets, of one length where the RFC fixes it. */
 export function octets(type: number, name: string, length?: number): Attribute<Buffer> {
@@ -39,7 +42,7 @@ export function flag(type: number, name: string): Attribute<true> {
     name,
     valid: value => value.length === 0,
     read: () => true,
-    write: () => Buffer.alloc(0),
+    write: () => NOTHING,
   }
 }
 
@@ -51,7 +54,7 @@ export function u32<T extends number = number>(type: number, name: string): Attr
     valid: value => value.length === 4,
     read: value => value.readUInt32BE(0) as T,
     write: value => {
-      const octets = Buffer.alloc(4)
+      const octets = zeros(4)
       octets.writeUInt32BE(value)
       return octets
     },
@@ -70,7 +73,7 @@ export function leadingU16(type: number, name: string, short = false): Attribute
     valid: value => value.length === 4 || (short && value.length === 2),
     read: value => value.readUInt16BE(0),
     write: value => {
-      const octets = Buffer.alloc(4)
+      const octets = zeros(4)
       octets.writeUInt16BE(value)
       return octets
     },
@@ -85,7 +88,7 @@ export function leadingU8(type: number, name: string): Attribute<number> {
     valid: value => value.length === 4,
     read: value => value[0]!,
     write: value => {
-      const octets = Buffer.alloc(4)
+      const octets = zeros(4)
       octets.writeUInt8(value)
       return octets
     },
@@ -111,7 +114,7 @@ export function typeList(type: number, name: string): Attribute<readonly number[
     valid: value => value.length % 2 === 0,
     read: value => Array.from({ length: value.length / 2 }, (_, i) => value.readUInt16BE(i * 2)),
     write: types => {
-      const octets = Buffer.alloc(types.length * 2)
+      const octets = zeros(types.length * 2)
       for (const [i, each] of types.entries()) octets.writeUInt16BE(each, i * 2)
       return octets
     },
