@@ -17,6 +17,28 @@ t.test('clients may have all descriptors but a few [OPS-08]', async t => {
   }
 })
 
+t.test('while plenty are left it looks now and then, and near the end each time [OPS-08]', async t => {
+  let open = 0
+  let looks = 0
+  const some = new Descriptors(1024, () => {
+    looks++
+    return open
+  })
+  const asked = 900
+  for (let i = 0; i < asked; i++) {
+    t.ok(some.areLeft, `${open} are in use`)
+    open++
+  }
+  t.ok(looks < asked / 3, `${looks} looks`)
+  looks = 0
+  // All threads together have taken what was left; this one has let in a handful since its last look.
+  open = 1024 - 51
+  let more = 0
+  while (some.areLeft) more++
+  t.ok(more <= 1, `${more} more`)
+  t.notOk(some.areLeft)
+})
+
 for (const [code, left] of [
   ['EMFILE', false],
   ['ENFILE', false],
