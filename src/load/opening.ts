@@ -20,8 +20,10 @@ const CHANNEL = 0x4000 as ChannelNumber
 const PER_USER = 50
 /** Seconds that a credential is good for: longer than any bench. */
 const CREDENTIAL_LIFE = 86_400
-/** Ports to try where the server still remembers somebody there: coturn does for a while after a release. */
+/** Times to try where the server still remembers somebody at the client's port, of an earlier run. */
 const PORTS = 5
+/** Sockets that are opened at most to get a port that no client here has had. */
+const FRESH = 64
 /** Octets of socket buffer to ask for; few systems grant it to everybody. */
 const BUFFER = 4 << 20
 
@@ -37,6 +39,8 @@ export class Opener {
   readonly server: Address
   readonly #setup: Setup
   readonly #udp: UdpTransport
+  /** Ports that clients have had: coturn refuses a released 5-tuple for a while, and refusing costs it time. */
+  readonly #had = new Set<number>()
   /** Told of a dialogue before its first answer can arrive. */
   readonly #begun: (dialogue: Dialogue, client: SocketId | undefined, link: Link) => void
 
@@ -69,7 +73,7 @@ export class Opener {
     let link: Link | undefined
     try {
       if (target.transport === 'udp') {
-        client = await this.bind(clientIp)
+        client = await this.#bindFresh(clientIp)
         link = this.#udpLink(client.socket)
       } else {
         link = await openStream(target, this.server, clientIp)
@@ -137,6 +141,24 @@ export class Opener {
         },
       )
     })
+  }
+
+  /** Binds a socket on a port that no client has had, as far as there are such. */
+  async #bindFresh(ip: string): Promise<Bound> {
+    const had: Bound[] = []
+    try {
+      for (;;) {
+        const bound = await this.bind(ip)
+        const { port } = bound.local
+        if (!this.#had.has(port) || had.length === FRESH) {
+          this.#had.add(port)
+          return bound
+        }
+        had.push(bound)
+      }
+    } finally {
+      for (const { socket } of had) this.#udp.close(socket)
+    }
   }
 
   #udpLink(socket: SocketId): Link {

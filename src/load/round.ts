@@ -26,8 +26,8 @@ const CONFIRMATIONS = 5
 const STEP_DOWN = 0.93
 /** Milliseconds after the last allocation until memory is looked at. */
 const CALM = 500
-/** How often allocations are opened and given back before it counts what one costs a server that has run for a while. */
-const WARM_OPENINGS = 4
+/** Allocations that are opened and given back before it counts what one costs a server that has run for a while. */
+const WARMING = 10_000
 
 /** What the bench is doing, for whoever waits. */
 export type Step =
@@ -93,11 +93,11 @@ async function open(stage: Stage): Promise<Opening> {
 
 /** Opens as many again and again. Leaves them open the last time; that time counts. */
 async function openWarm({ crew, server }: Stage, total: number): Promise<number> {
-  for (let n = 1; ; n++) {
+  for (let opened = total; ; opened += total) {
     await crew.close(0)
     const cpu = cpuOf(server)!
     await crew.open(total, () => {})
-    if (n === WARM_OPENINGS) return (cpuOf(server)! - cpu) / total
+    if (opened >= WARMING) return (cpuOf(server)! - cpu) / total
   }
 }
 
