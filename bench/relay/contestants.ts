@@ -10,6 +10,7 @@ import { join } from 'node:path'
 export interface Contestant {
   readonly name: string
   readonly port: number
+  readonly pid: number
   /** CPU time of all its threads so far, user and system, in microseconds. */
   cpu(): number
   /** Resident memory in octets. */
@@ -27,11 +28,19 @@ export function credential(user: string): { username: string; password: string }
   return { username, password: createHmac('sha1', SECRET).update(username).digest('base64') }
 }
 
+/** Bit rates that are set, such as "100 Gbit/s". */
+export interface Rates {
+  readonly ofUser?: string
+  readonly ofHomeserver?: string
+  readonly inAll?: string
+}
+
 /** Starts the built relay with this kind of socket; undefined when this machine cannot have it. */
 export async function startTaciturn(
   udp: 'dgram' | 'native',
   port: number,
   node = process.execPath,
+  { ofUser, ofHomeserver, inAll }: Rates = {},
 ): Promise<Contestant | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-relay-'))
   const file = join(folder, 'turnserver.json')
@@ -39,12 +48,16 @@ export async function startTaciturn(
     realm: 'bench',
     listen: [`udp://127.0.0.1:${port}`],
     relay: { addresses: ['127.0.0.1'] },
-    homeservers: [{ name: 'bench', secrets: [SECRET] }],
+    homeservers: [
+      { name: 'bench', secrets: [SECRET], ...(ofHomeserver && { limits: { bitrate: ofHomeserver } }) },
+    ],
     peers: { deny: ['recommended'], allow: ['127.0.0.0/8'] },
     limits: {
       allocationsPerAddress: 16384,
       allocationsPerUserPerMinute: 'unlimited',
       unverifiedAnswersPerNetwork: 'unlimited',
+      ...(ofUser && { bitratePerUser: ofUser }),
+      ...(inAll && { bitrate: inAll }),
     },
     metrics: false,
     workers: 1,
@@ -98,7 +111,7 @@ async function contestant(
     return undefined
   }
   const pid = child.pid!
-  return { name, port, cpu: () => cpuTime(pid), resident: () => resident(pid), stop }
+  return { name, port, pid, cpu: () => cpuTime(pid), resident: () => resident(pid), stop }
 }
 
 async function answers(port: number, ended: () => boolean): Promise<boolean> {
