@@ -70,8 +70,9 @@ export class Table<T> {
       h('thead', { role: 'rowgroup' }, head),
       this.#body,
     )
-    this.#empty = h('p', { class: 'empty' }, options.empty)
-    this.#all = h('button', { type: 'button', onclick: () => this.#showAll() })
+    // Nothing is said of the rows before somebody knows them.
+    this.#empty = h('p', { class: 'empty', hidden: true }, options.empty)
+    this.#all = h('button', { type: 'button', hidden: true, onclick: () => this.#showAll() })
     this.element = h('div', { class: 'table-box' }, this.#phoneSort(), this.#table, this.#empty, this.#all)
     foldBelow(this.element, options.columns.length > MANY ? WIDE : NARROW)
     this.#markSort()
