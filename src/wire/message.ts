@@ -70,7 +70,7 @@ export interface Malformed {
 }
 
 /** More than any honest message has; a bound on what one datagram can cost. */
-const MAX_ATTRIBUTES = 64
+export const MAX_ATTRIBUTES = 64
 
 const CLASSES: readonly Class[] = ['request', 'indication', 'success', 'error']
 
