@@ -218,7 +218,8 @@ async function started(
       write(folder, 'key.pem', pair.key)
     }
     const secret = randomBytes(24).toString('base64url')
-    const place = { folder, port: await freePort(), tlsPort: await freePort(), secret, pair }
+    const first = await freePort()
+    const place = { folder, port: first, tlsPort: await freePort(first), secret, pair }
     program = start(place)
     const running = program
     if (!(await Promise.race([answers(place.port), running.ended]))) {
@@ -270,8 +271,8 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-/** A port that neither UDP nor TCP uses on loopback at this moment. */
-async function freePort(): Promise<number> {
+/** A port that neither UDP nor TCP uses on loopback at this moment, and not this one. */
+async function freePort(not = 0): Promise<number> {
   for (;;) {
     const tcp = createServer()
     tcp.listen(0, LOOPBACK)
@@ -279,6 +280,7 @@ async function freePort(): Promise<number> {
     const address = tcp.address()
     const port = typeof address === 'object' && address ? address.port : 0
     tcp.close()
+    if (port === not) continue
     const udp = createSocket('udp4')
     try {
       udp.bind(port, LOOPBACK)
