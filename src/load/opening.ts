@@ -23,7 +23,7 @@ const CREDENTIAL_LIFE = 86_400
 /** Times to try where the server still remembers somebody at the client's port, of an earlier run. */
 const PORTS = 5
 /** Sockets that are opened at most to get a port that no client here has had. */
-const FRESH = 64
+const FRESH = 16
 /** Octets of socket buffer to ask for; few systems grant it to everybody. */
 const BUFFER = 4 << 20
 
