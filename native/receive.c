@@ -19,6 +19,14 @@
 /* Reads of a dense socket that may bring just one datagram before it counts as sparse. */
 #define DENSE 8
 
+/*
+ * Fruitless looks for more at once, after a read of a single datagram, until
+ * that is left to the next wake; and wakes after which it is tried again. A look
+ * costs one call into the kernel, a wake three.
+ */
+#define EAGER 8
+#define TRY_AGAIN 16
+
 /* Errors of one socket that are taken to be of one datagram each, before it is left alone. */
 #define PATIENCE 4
 
@@ -137,6 +145,11 @@ static void poll_sockets(struct receiver *r, struct table *table)
   r->event = 0;
   r->event_end = n > 0 ? n : 0;
   r->polls++;
+  if (!r->woken && n > 0)
+    r->eager = EAGER;
+  else if (!r->woken && r->eager > 0)
+    r->eager--;
+  r->woken = 0;
   for (int i = 0; i < n; i++) {
     struct row *row = &table->rows[r->events[i].data.u32];
     if (r->events[i].events & EPOLLERR)
@@ -163,7 +176,7 @@ static uint32_t take(struct receiver *r, struct row *row)
       if (n >= 0) {
         r->messages[0].msg_len = (unsigned)n;
         n = 1;
-        r->doubt = 1;
+        r->doubt |= r->eager > 0;
       }
     }
     if (n >= 0)
@@ -222,6 +235,9 @@ uint32_t receiver_read(struct receiver *r, struct table *table)
 void receiver_wake(struct receiver *r)
 {
   r->polls++;
+  r->woken = 1;
+  if (r->eager == 0 && ++r->wakes % TRY_AGAIN == 0)
+    r->eager = 1;
 }
 
 int receiver_has_more(const struct receiver *r)

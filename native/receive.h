@@ -51,6 +51,10 @@ struct receiver {
   uint32_t polls;
   /* A socket was read that may have more. */
   int doubt;
+  /* Whether the next look at epoll is the first since we were woken, and how many fruitless ones may follow. */
+  int woken;
+  int eager;
+  uint32_t wakes;
 
   uint32_t calls;
   uint32_t datagrams;
