@@ -22,8 +22,9 @@ t.test(
   async t => {
     t.strictSame(holders(sources, /\ballocUnsafe(Slow)?\b|new Buffer\(/), [
       'net/stream-connection.ts',
-      'wire/message.ts',
+      'wire/zeros.ts',
     ])
+    t.match(read('wire/zeros.ts'), /allocUnsafe\(length\)\.fill\(0\)/)
   },
 )
 
