@@ -56,24 +56,29 @@ export interface Line {
 }
 
 const MINUTE = 60_000
-/** Until then compiler and heaps are finding their size, and memory grows by less and less whatever the relay does. */
-const WARM_UP = 40 * MINUTE
+/**
+ * Until when compiler and heaps are finding their size, at the least and at the
+ * most. They settle for long, and then swing slowly: what settles grows only
+ * in the longer of the two stretches behind these, what swings may grow in the
+ * shorter one, and what leaks grows in both.
+ */
+const WARM_UPS = [20 * MINUTE, 40 * MINUTE] as const
 /** Minutes that a soak needs for its slopes to be judged. */
 const ENOUGH = 55
 const MB = 1 << 20
 
 /**
  * Judges a soak. Memory is judged by the floor of each minute over the last
- * 80 %, without the first forty minutes: what lies above the floor is garbage
- * that has not been collected yet. A slope counts as growth when it exceeds
- * the threshold by more than twice its own standard error, for the floor of a
- * heap moves by megabytes of its own accord. So an hour shows a leak of some
+ * 80 %, once without the first twenty minutes and once without the first forty:
+ * what lies above the floor is garbage that has not been collected yet. A slope
+ * counts as growth when in both it exceeds the threshold by more than twice its
+ * own standard error, for the floor of a heap moves by megabytes of its own accord. So an hour shows a leak of some
  * megabytes an hour, and only a day one of a single megabyte.
  */
 export function judge(soak: Soak): Line[] {
   const { samples, start, end, calls, packets, strangers, reloads, scrapes, left } = soak
   const late = tail(samples, 0.8)
-  const settled = late.filter(({ at }) => at >= WARM_UP)
+  const settled = WARM_UPS.map(warmUp => late.filter(({ at }) => at >= warmUp))
   const lost = packets.sent - packets.arrived
   const share = packets.sent === 0 ? 1 : lost / packets.sent
   const times = samples.flatMap(({ binding }) => (binding === undefined ? [] : [binding]))
@@ -88,12 +93,14 @@ export function judge(soak: Soak): Line[] {
     of: (sample: Sample) => number,
     floor: boolean,
   ): Line => {
-    const points = settled.map(sample => [sample.at, of(sample)] as const)
-    const found = slope(floor ? floors(points, MINUTE) : points)
-    const holds = !isLong || (found !== undefined && found.perHour - 2 * found.error < most)
+    const found = settled.map(stretch => {
+      const points = stretch.map(sample => [sample.at, of(sample)] as const)
+      return slope(floor ? floors(points, MINUTE) : points)
+    })
+    const holds = !isLong || found.some(one => one !== undefined && one.perHour - 2 * one.error < most)
     return {
       what,
-      figure: asText(found, unit),
+      figure: found.map(one => asText(one, unit)).join(', '),
       must: isLong ? `< ${most} ${unit}/h` : 'too short to tell',
       holds,
     }

@@ -57,6 +57,20 @@ t.test('a leak of a few megabytes an hour shows [SEC-40, OPS-12]', t => {
   t.end()
 })
 
+t.test('a heap that settles for long, or swings slowly, is not a leak [SEC-40, OPS-12]', t => {
+  const hourWith = (more: (minute: number) => number) => {
+    const soak = hour(0)
+    return hour(0, {
+      samples: soak.samples.map(one => ({ ...one, rss: one.rss + more(one.at / 60_000) * MB })),
+    })
+  }
+  t.strictSame(wrong(hourWith(minute => Math.min(minute, 40) / 4)), [])
+  // Down at once, and up again within twelve minutes.
+  const swing = (minute: number) => (minute < 38 ? 8 : Math.min(8, Math.max(0, minute - 42)))
+  t.strictSame(wrong(hourWith(swing)), [])
+  t.end()
+})
+
 t.test('whatever else is not as it was shows as well [SEC-54, OPS-12]', t => {
   t.strictSame(wrong(hour(0, { end: { ...quiet, descriptors: 41 } })), ['descriptors at the end'])
   t.strictSame(wrong(hour(0, { left: { allocations: 1 } })), ['allocations at the end'])
