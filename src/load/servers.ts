@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
@@ -56,6 +56,8 @@ export interface RemoteOptions {
 const LOOPBACK = '127.0.0.1'
 /** Below the ports that systems give to sockets that ask for any: those are the generator's. */
 const RELAY_PORTS = { from: 10_000, to: 32_700 }
+/** Below them too: no peer of ours may come to stand at a listener's port, since relays let nobody reach their own listeners. */
+const LISTENER_PORTS = { from: 4_000, to: 9_999 }
 const PLENTY = 1_000_000
 /** Milliseconds that a server has until it answers. */
 const START = 20_000
@@ -274,21 +276,20 @@ async function answers(port: number): Promise<boolean> {
 /** A port that neither UDP nor TCP uses on loopback at this moment, and not this one. */
 async function freePort(not = 0): Promise<number> {
   for (;;) {
-    const tcp = createServer()
-    tcp.listen(0, LOOPBACK)
-    await once(tcp, 'listening')
-    const address = tcp.address()
-    const port = typeof address === 'object' && address ? address.port : 0
-    tcp.close()
+    const port = randomInt(LISTENER_PORTS.from, LISTENER_PORTS.to + 1)
     if (port === not) continue
+    const tcp = createServer()
     const udp = createSocket('udp4')
     try {
+      tcp.listen(port, LOOPBACK)
+      await once(tcp, 'listening')
       udp.bind(port, LOOPBACK)
       await once(udp, 'listening')
       return port
-    } catch {
-      // Taken for UDP; try another.
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     } finally {
+      tcp.close()
       udp.close()
     }
   }
