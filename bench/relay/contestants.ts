@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { HEAP_FLAG } from '../../src/base/heap.ts'
 
 /** A relay under load: a process of its own on 127.0.0.1. */
 export interface Contestant {
@@ -67,7 +68,9 @@ export async function startTaciturn(
   }
   writeFileSync(file, JSON.stringify(settings), { mode: 0o600 })
   const main = join(import.meta.dirname, '..', '..', '..', 'dist', 'cli', 'main.js')
-  const child = spawn(node, [main, 'serve', '--config', file], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn(node, [HEAP_FLAG, main, 'serve', '--config', file], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   return contestant(`taciturn, ${udp}`, child, port, folder)
 }
 

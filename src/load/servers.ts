@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseIp } from '../base/address.ts'
+import { HEAP_FLAG } from '../base/heap.ts'
 import { loadAddon } from '../net/native-addon.ts'
 import { MessageWriter, Method, parse } from '../wire/message.ts'
 import { type KeyPair, selfSigned } from './certificate.ts'
@@ -102,7 +103,8 @@ export function ownRelay({ version, transport, udp, workers }: OwnOptions): Cont
         }
         write(folder, 'turnserver.json', JSON.stringify(settings))
         const main = fileURLToPath(new URL('../cli/main.js', import.meta.url))
-        const args = [main, 'serve', '--config', join(folder, 'turnserver.json')]
+        // As whatever starts it otherwise does, too.
+        const args = [HEAP_FLAG, main, 'serve', '--config', join(folder, 'turnserver.json')]
         return new Program('taciturn', process.execPath, args, folder)
       }),
   }

@@ -1,5 +1,6 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { SEMI_SPACE } from '../base/heap.ts'
 import type { FromWorker, Start, ToWorker } from './protocol.ts'
 
 /** A worker as the main thread handles it. */
@@ -21,12 +22,19 @@ export type Spawn = (start: Start, hears: Hears) => Hand
 /** What every worker runs. The sources are TypeScript, what is shipped is not. */
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 
+/** Both halves, and as much again for objects that are too large for them. */
+const YOUNG_GENERATION = 3 * SEMI_SPACE
+
 /** Starts a worker in a thread of its own. */
 export const spawnThread: Spawn = (start, hears) => spawnFile(WORKER, start, hears)
 
 /** The same with a program around `worker.ts` instead of it. */
 export function spawnFile(file: URL, start: Start, hears: Hears): Hand {
-  const worker = new Worker(file, { workerData: start, name: `shard ${start.index + 1}` })
+  const worker = new Worker(file, {
+    workerData: start,
+    name: `shard ${start.index + 1}`,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+  })
   let error: Error | undefined
   worker.on('message', messages => hears.messages(messages))
   worker.on('error', thrown => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
+import { HEAP_FLAG } from '../../src/base/heap.ts'
 import { need } from '../support/need.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -104,6 +105,16 @@ t.test('the container has no right that the unit has not, and the network of the
   for (const [, source = ''] of containerfile.matchAll(/(?<=\s)\/src\/(\S+)/g)) {
     t.ok(existsSync(join(ROOT, source)), source)
   }
+})
+
+t.test("whatever starts the relay bounds V8's young generation alike", async t => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  const unit = readFileSync(join(PACKAGING, 'systemd/taciturn.service'), 'utf8')
+  const containerfile = readFileSync(join(PACKAGING, 'container/Containerfile'), 'utf8')
+
+  t.match(scripts.start, `node ${HEAP_FLAG} dist/cli/main.js serve`)
+  t.match(unit, `\nEnvironment=NODE_OPTIONS=${HEAP_FLAG}\n`)
+  t.match(containerfile, `\nENV NODE_OPTIONS=${HEAP_FLAG} `)
 })
 
 t.test('what is released', need('dpkg-deb', 'bash', 'zsh', 'fish'), async t => {

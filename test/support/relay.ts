@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { HEAP_FLAG } from '../../src/base/heap.ts'
 import { type Certificate, selfSigned } from './certificate.ts'
 import { Child, type Exit } from './child.ts'
 import { freePort } from './ports.ts'
@@ -123,7 +124,7 @@ function startTaciturn(plan: Plan): Child {
     ...plan.options.settings,
   }
   writeFileSync(file, JSON.stringify(settings, undefined, 2), { mode: 0o600 })
-  return new Child(plan.options.node ?? process.execPath, [MAIN, 'serve', '--config', file], {
+  return new Child(plan.options.node ?? process.execPath, [HEAP_FLAG, MAIN, 'serve', '--config', file], {
     cwd: plan.folder,
   })
 }
