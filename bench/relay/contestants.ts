@@ -23,6 +23,9 @@ const SECRET = 'nothing but a benchmark knows this'
 /** Milliseconds in which a relay has to answer its first Binding request. */
 const PATIENCE = 20_000
 
+// Whoever ends the benchmark ends its relays.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 /** A credential that every contestant takes. */
 export function credential(user: string): { username: string; password: string } {
   const username = `${Math.floor(Date.now() / 1000) + 3600}:${user}`
@@ -61,6 +64,8 @@ export async function startTaciturn(
       ...(inAll && { bitrate: inAll }),
     },
     metrics: false,
+    console: false,
+    control: false,
     workers: 1,
     udp,
     log: { level: 'warn' },
@@ -93,7 +98,10 @@ async function contestant(
   folder: string,
 ): Promise<Contestant | undefined> {
   let ended = false
-  const orphan = () => child.kill('SIGKILL')
+  const orphan = () => {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
   process.on('exit', orphan)
   const end = new Promise<void>(resolve => {
     const note = () => {

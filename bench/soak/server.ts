@@ -14,6 +14,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseIp } from '../../src/base/address.ts'
+import { HEAP_FLAG } from '../../src/base/heap.ts'
 import { selfSigned } from '../../src/load/certificate.ts'
 import { cpuMicros, residentOctets } from '../../src/load/process-figures.ts'
 import type { Place } from './call.ts'
@@ -41,7 +42,7 @@ export class Server {
     this.place = place
     this.metricsUrl = metricsUrl
     this.#write()
-    this.#process = spawn(process.execPath, [MAIN, 'serve', '--config', this.#file], {
+    this.#process = spawn(process.execPath, [HEAP_FLAG, MAIN, 'serve', '--config', this.#file], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
