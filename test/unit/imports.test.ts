@@ -83,6 +83,27 @@ const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
   .filter(path => path.endsWith('.ts'))
   .map(path => readSource(path.replaceAll('\\', '/')))
 
+t.test('the table in docs/ARCHITECTURE.md says the same', t => {
+  const text = readFileSync(resolve(root, '../docs/ARCHITECTURE.md'), 'utf8')
+  const rows = new Map<string, string>()
+  for (const [, folders, imports] of text.matchAll(/^\| ([\w, ]+?) +\| (.*) \|$/gm)) {
+    for (const folder of folders!.split(', ')) rows.set(folder, imports!)
+  }
+
+  for (const [folder, { values, types = [] }] of Object.entries(MAY_IMPORT)) {
+    const [named = '', namedTypes = ''] = (rows.get(folder) ?? '').split('types of')
+    t.same(foldersIn(named), [...values].sort(), folder)
+    t.same(foldersIn(namedTypes), [...types].sort(), `types for ${folder}`)
+  }
+  t.end()
+})
+
+function foldersIn(text: string): string[] {
+  return Object.keys(MAY_IMPORT)
+    .filter(folder => new RegExp(`\\b${folder}\\b`).test(text))
+    .sort()
+}
+
 t.test('there is something to check', t => {
   t.ok(sources.length > 20)
   t.ok(sources.some(source => source.imports.some(one => one.from.startsWith('../'))))
