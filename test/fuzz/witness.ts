@@ -9,6 +9,10 @@ import { must } from './target.ts'
 
 const PERMISSION = 300_000
 const CHANNEL = 600_000
+/** Channels that an allocation of the stage may have. */
+const CHANNELS = 2
+/** Peers without a channel for which an allocation may hold a route. */
+const PEERS_WITHOUT_CHANNEL = 64
 /** Octets that an answer to somebody unproved may be longer than the question. */
 const GROWTH = 140
 
@@ -49,7 +53,8 @@ export class Witness {
     must(sim.world.hairpins === 0, 'something went to our own address by the network')
     for (const allocation of sim.relay.allocations()) {
       must(allocation.permissions.size <= 3, 'more permissions than allowed')
-      must(allocation.channels.size <= 2, 'more channels than allowed')
+      must(allocation.channels.size <= CHANNELS, 'more channels than allowed')
+      must(allocation.routes.size <= PEERS_WITHOUT_CHANNEL + 2 * CHANNELS, 'more routes than peers')
     }
     must(sim.relay.sizes().remembered! <= 1024, 'remembers too much')
   }
