@@ -37,7 +37,13 @@ for (const workers of [1, 2]) {
     const from = listener.heard.length
     const before = await metrics(relay)
     const printed: number[] = []
-    while (performance.now() - before.at < WINDOW * 1000) {
+    const heard = () =>
+      listener.heard
+        .slice(from)
+        .flatMap(message => (message.type === 'delta' && message.status.rate ? [message.status.rate] : []))
+    // A machine that is busy with other things may leave out a turn of the feed, but not most of them.
+    const enough = () => performance.now() - before.at >= WINDOW * 1000 && heard().length >= WINDOW - 1
+    while (!enough() && performance.now() - before.at < 3 * WINDOW * 1000) {
       const { stdout } = await taciturn(relay, 'sessions', '--json')
       const { sessions } = JSON.parse(stdout) as SessionList
       printed.push(sum(sessions.map(({ rate }) => rate.toPeer.bytes + rate.toClient.bytes)))
@@ -45,9 +51,7 @@ for (const workers of [1, 2]) {
     }
     const after = await metrics(relay)
     const truth = ((after.bytes - before.bytes) / (after.at - before.at)) * 1000
-    const statuses = listener.heard
-      .slice(from)
-      .flatMap(message => (message.type === 'delta' && message.status.rate ? [message.status.rate] : []))
+    const statuses = heard()
     t.ok(statuses.length >= WINDOW - 1, 'the feed moves every second')
     const fed = mean(statuses.map(({ toPeer, toClient }) => toPeer.bytes + toClient.bytes))
     t.comment({ truth, fed, printed: mean(printed) })
