@@ -1,7 +1,7 @@
 /**
  * Megabytes of half of V8's young generation, in every thread that relays.
  *
- * V8 would let it grow to 16 (64 from Node.js 24 on), and keeps what it once took. A request leaves little behind, so
+ * V8 would let it grow to 16, and to 64 in Node.js 24, and keeps what it once took. A request leaves little behind, so
  * four cost no processor time that we could measure, and a relay with a thousand allocations holds 15 MB less.
  * For the main thread only the command line can say it, so whatever starts the relay does.
  */
