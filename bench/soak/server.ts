@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createHmac, randomBytes, randomInt } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
   existsSync,
@@ -10,12 +10,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseIp } from '../../src/base/address.ts'
 import { HEAP_FLAG } from '../../src/base/heap.ts'
 import { selfSigned } from '../../src/load/certificate.ts'
+import { freePorts } from '../../src/load/ports.ts'
 import { cpuMicros, residentOctets } from '../../src/load/process-figures.ts'
 import type { Place } from './call.ts'
 
@@ -171,24 +171,3 @@ export class Server {
 }
 
 const SECOND = randomBytes(24).toString('base64url')
-
-/**
- * Ports that nobody listens on at this moment, below those that the system
- * hands out: a peer that was given the number of one of the relay's own ports
- * would be refused, and rightly.
- */
-async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>()
-  while (ports.size < count) {
-    const port = randomInt(10_000, 20_000)
-    const server = createServer()
-    const isFree = await new Promise<boolean>(resolve => {
-      server.once('error', () => resolve(false))
-      server.listen(port, LOOPBACK, () => resolve(true))
-    })
-    if (!isFree) continue
-    await once(server.close(), 'close')
-    ports.add(port)
-  }
-  return [...ports]
-}

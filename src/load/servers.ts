@@ -1,9 +1,8 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +12,7 @@ import { loadAddon } from '../net/native-addon.ts'
 import { MessageWriter, Method, parse } from '../wire/message.ts'
 import { type KeyPair, selfSigned } from './certificate.ts'
 import { LoadError } from './fault.ts'
+import { freePorts } from './ports.ts'
 import { Program } from './program.ts'
 import type { ClientTransport, Credentials, Target } from './protocol.ts'
 
@@ -57,8 +57,6 @@ export interface RemoteOptions {
 const LOOPBACK = '127.0.0.1'
 /** Below the ports that systems give to sockets that ask for any: those are the generator's. */
 const RELAY_PORTS = { from: 10_000, to: 32_700 }
-/** Below them too: no peer of ours may come to stand at a listener's port, since relays let nobody reach their own listeners. */
-const LISTENER_PORTS = { from: 4_000, to: 9_999 }
 const PLENTY = 1_000_000
 /** Milliseconds that a server has until it answers. */
 const START = 20_000
@@ -222,8 +220,8 @@ async function started(
       write(folder, 'key.pem', pair.key)
     }
     const secret = randomBytes(24).toString('base64url')
-    const first = await freePort()
-    const place = { folder, port: first, tlsPort: await freePort(first), secret, pair }
+    const [first, second] = await freePorts(2)
+    const place = { folder, port: first!, tlsPort: second!, secret, pair }
     program = start(place)
     const running = program
     if (!(await Promise.race([answers(place.port), running.ended]))) {
@@ -272,28 +270,6 @@ async function answers(port: number): Promise<boolean> {
     return false
   } finally {
     socket.close()
-  }
-}
-
-/** A port that neither UDP nor TCP uses on loopback at this moment, and not this one. */
-async function freePort(not = 0): Promise<number> {
-  for (;;) {
-    const port = randomInt(LISTENER_PORTS.from, LISTENER_PORTS.to + 1)
-    if (port === not) continue
-    const tcp = createServer()
-    const udp = createSocket('udp4')
-    try {
-      tcp.listen(port, LOOPBACK)
-      await once(tcp, 'listening')
-      udp.bind(port, LOOPBACK)
-      await once(udp, 'listening')
-      return port
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    } finally {
-      tcp.close()
-      udp.close()
-    }
   }
 }
 
