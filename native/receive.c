@@ -145,11 +145,12 @@ static void poll_sockets(struct receiver *r, struct table *table)
   r->event = 0;
   r->event_end = n > 0 ? n : 0;
   r->polls++;
-  if (!r->woken && n > 0)
+  if (r->woken)
+    r->woken = 0;
+  else if (n > 0)
     r->eager = EAGER;
-  else if (!r->woken && r->eager > 0)
+  else if (r->eager > 0)
     r->eager--;
-  r->woken = 0;
   for (int i = 0; i < n; i++) {
     struct row *row = &table->rows[r->events[i].data.u32];
     if (r->events[i].events & EPOLLERR)
