@@ -72,8 +72,9 @@ const MB = 1 << 20
  * 80 %, once without the first twenty minutes and once without the first forty:
  * what lies above the floor is garbage that has not been collected yet. A slope
  * counts as growth when in both it exceeds the threshold by more than twice its
- * own standard error, for the floor of a heap moves by megabytes of its own accord. So an hour shows a leak of some
- * megabytes an hour, and only a day one of a single megabyte.
+ * own standard error, for the floor of a heap moves by megabytes of its own
+ * accord. So an hour shows a leak of some megabytes an hour, and only a day one
+ * of a single megabyte.
  */
 export function judge(soak: Soak): Line[] {
   const { samples, start, end, calls, packets, strangers, reloads, scrapes, left } = soak
