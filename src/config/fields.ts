@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { type DurationBounds, parseDuration } from './duration.ts'
+import { Fault } from './fault.ts'
+import type { MessageKey } from './messages.ts'
+import { parseRate } from './rate.ts'
+
+/* The kinds of value that `turnserver.json` has. A message that zod is given here is a key of `messages.ts`. */
+
+/** A text that means something: what `parse` makes of it, or its fault at the value. */
+export function text<T>(
+  parse: (text: string) => T | Fault,
+  hints: { examples: string[]; pattern?: string },
+  kind: MessageKey,
+) {
+  return z
+    .string({ error: () => kind })
+    .meta(hints)
+    .transform((given, context): T => {
+      const value = parse(given)
+      if (!(value instanceof Fault)) return value
+      context.issues.push({ code: 'custom', input: given, params: value })
+      return z.NEVER
+    })
+}
+
+export const duration = (bounds: DurationBounds, examples: string[]) =>
+  text(given => parseDuration(given, bounds), { examples }, 'want-duration')
+
+export const rate = () => text(parseRate, { examples: ['2 Mbit/s', '500 kbit/s', 'unlimited'] }, 'want-rate')
+
+export const peers = <T>(parse: (text: string) => T | Fault, examples: string[]) =>
+  z.array(text(parse, { examples }, 'want-text'))
+
+export const count = (min: number, max: number) => z.int().min(min).max(max)
+
+export const bound = (max: number) =>
+  z.union([z.literal('unlimited'), count(1, max)], { error: () => 'want-bound' })
+
+export const path = () => z.string().min(1)
