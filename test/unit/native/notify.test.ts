@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { notifyManager } from '../../../src/net/native-notify.ts'
+import { notifyManager } from '../../../src/system/native-notify.ts'
 import { need } from '../../support/need.ts'
 import { needAddon } from './probe.ts'
 
@@ -18,18 +20,30 @@ print(s.recv(4096).decode(), flush=True)
 const { skip } = needAddon()
 
 for (const kind of ['path', 'abstract name']) {
-  t.test(`the service manager is told at a ${kind}`, skip ? { skip } : need('python3'), async t => {
-    const at = kind === 'path' ? join(t.testdir({}), 'notify') : `@taciturn-test-${process.pid}`
+  t.test(`S-29: the service manager is told at a ${kind}`, skip ? { skip } : need('python3'), async t => {
+    // A socket's path holds 107 bytes, so it must not begin with the folder of the checkout.
+    const folder = mkdtempSync(join(tmpdir(), 'notify-'))
+    const at = kind === 'path' ? join(folder, 'notify') : `@taciturn-test-${process.pid}`
     const manager = spawn('python3', ['-c', MANAGER, at])
-    t.teardown(() => manager.kill())
+    t.teardown(() => {
+      manager.kill()
+      rmSync(folder, { recursive: true })
+    })
     let output = ''
+    let errors = ''
     manager.stdout.on('data', data => {
       output += data
     })
-    await once(manager.stdout, 'data')
+    manager.stderr.on('data', data => {
+      errors += data
+    })
+    const closed = once(manager, 'close')
+    await Promise.race([once(manager.stdout, 'data'), closed])
+    t.equal(errors, '')
+    if (manager.exitCode !== null) return
 
     t.equal(notifyManager(at, 'READY=1\nSTATUS=relaying'), undefined)
-    await once(manager, 'exit')
+    await closed
 
     t.equal(output, 'bound\nREADY=1\nSTATUS=relaying\n')
   })
