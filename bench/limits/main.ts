@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
-import type { Report } from '../../src/load/report.ts'
-import { median } from '../../src/load/statistics.ts'
+import { median } from '../../src/load/measure/statistics.ts'
+import type { Report } from '../../src/load/report/report.ts'
 import { type Contestant, credential, type Rates, startTaciturn } from '../relay/contestants.ts'
 
 /**

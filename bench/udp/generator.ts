@@ -4,7 +4,7 @@ import { Counters } from '../../src/base/counters.ts'
 import type { SocketId } from '../../src/base/ids.ts'
 import { SocketIds } from '../../src/net/socket-ids.ts'
 import type { Bound } from '../../src/net/transport.ts'
-import { type NativeTransport, openNative } from '../../src/net/udp-native.ts'
+import { type NativeTransport, openNative } from '../../src/net/udp/native.ts'
 
 /** A client and a peer of it, and where they send. */
 export interface Flow {

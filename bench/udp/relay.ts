@@ -7,8 +7,8 @@ import type { Time } from '../../src/base/time.ts'
 import { RouteTable } from '../../src/forward/route-table.ts'
 import { SocketIds } from '../../src/net/socket-ids.ts'
 import type { Bound, UdpTransport } from '../../src/net/transport.ts'
-import { DgramTransport } from '../../src/net/udp-dgram.ts'
-import { type NativeTally, NativeTransport, openNative } from '../../src/net/udp-native.ts'
+import { DgramTransport } from '../../src/net/udp/dgram.ts'
+import { type NativeTally, NativeTransport, openNative } from '../../src/net/udp/native.ts'
 
 /** What the parent asks. */
 export type Ask =

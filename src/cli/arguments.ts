@@ -3,8 +3,8 @@ import { benchOptions } from './bench-options.ts'
 import type { Context } from './context.ts'
 import { controlCommands } from './control-options.ts'
 import { doctorOptions } from './doctor-options.ts'
-import { IMPORT_TEXTS } from './import-texts.ts'
 import { UsageError } from './io.ts'
+import { IMPORT_TEXTS } from './texts/import-texts.ts'
 
 /**
  * Runs the command that `argv` names and resolves with its exit code; throws
@@ -56,7 +56,7 @@ function commandLine(
       'serve',
       texts.commands.serve,
       command => command.options({ config }),
-      runs(async options => (await import('./serve.ts')).serve(options, context, version)),
+      runs(async options => (await import('./commands/serve.ts')).serve(options, context, version)),
     )
     .command(
       'init',
@@ -70,7 +70,7 @@ function commandLine(
             force: { describe: text.force, type: 'boolean', default: false },
           })
           .example('$0 init --realm turn.example.org --homeserver example.org', examples.init),
-      runs(async options => (await import('./init.ts')).init(options, context)),
+      runs(async options => (await import('./commands/init.ts')).init(options, context)),
     )
     .command(
       'validate',
@@ -79,7 +79,7 @@ function commandLine(
         command
           .options({ config, effective: { describe: text.effective, type: 'boolean', default: false }, json })
           .example('$0 validate --effective', examples.validate),
-      runs(async options => (await import('./validate.ts')).validate(options, context)),
+      runs(async options => (await import('./commands/validate.ts')).validate(options, context)),
     )
     .command(
       'credentials',
@@ -95,7 +95,7 @@ function commandLine(
             json,
           })
           .example('$0 credentials --user @alice:example.org --ttl 1h', examples.credentials),
-      runs(async options => (await import('./credentials.ts')).credentials(options, context)),
+      runs(async options => (await import('./commands/credentials.ts')).credentials(options, context)),
     )
     .command(
       'snippet [name]',
@@ -111,19 +111,19 @@ function commandLine(
           })
           .example('$0 snippet synapse', examples.snippet)
           .example('$0 snippet synapse --secret-file /etc/synapse/turn-secret', examples.secretFile),
-      runs(async options => (await import('./snippet.ts')).snippet(options, context)),
+      runs(async options => (await import('./commands/snippet.ts')).snippet(options, context)),
     )
     .command(
       'bench',
       texts.commands.bench,
       command => benchOptions(command, language, text.json),
-      runs(async options => (await import('./bench.ts')).bench(options, context, version)),
+      runs(async options => (await import('./commands/bench.ts')).bench(options, context, version)),
     )
     .command(
       'doctor',
       texts.commands.doctor,
       command => doctorOptions(command, language, text.json),
-      runs(async options => (await import('./doctor.ts')).doctor(options, context)),
+      runs(async options => (await import('./commands/doctor.ts')).doctor(options, context)),
     )
     .command(
       'import <file>',
@@ -149,7 +149,7 @@ function commandLine(
           })
           .example('$0 import /etc/turnserver.conf', imports.examples.coturn)
           .example('$0 import /etc/eturnal.yml --json', imports.examples.eturnal),
-      runs(async options => (await import('./import.ts')).importConfig(options, context)),
+      runs(async options => (await import('./commands/import.ts')).importConfig(options, context)),
     )
 
   return controlCommands(program, context, runs)

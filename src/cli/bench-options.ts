@@ -1,8 +1,8 @@
 import type { Argv } from 'yargs'
-import type { Language } from '../config/messages.ts'
+import type { Language } from '../config/messages/messages.ts'
 import { PROFILES } from '../load/profile.ts'
 import { DIRECTIONS, TRANSPORTS } from '../load/protocol.ts'
-import { BENCH_TEXTS } from './bench-texts.ts'
+import { BENCH_TEXTS } from './texts/bench-texts.ts'
 
 /** Describes the options of `taciturn bench`. */
 export function benchOptions(command: Argv, language: Language, json: string) {

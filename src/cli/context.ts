@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import type { Loaded } from '../config/load.ts'
-import type { Language } from '../config/messages.ts'
+import type { Language } from '../config/messages/messages.ts'
 import { type Io, painter } from './io.ts'
-import type { Texts } from './texts.ts'
+import type { Texts } from './texts/texts.ts'
 
 /** What every command is handed. */
 export interface Context {

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs'
 import { request } from 'node:http'
-import { controlPaths } from '../config/control-paths.ts'
+import { controlPaths } from '../config/values/control-paths.ts'
 import type { ApiError } from '../control/view.ts'
 import { absolute, type Context } from './context.ts'
-import { CONTROL_TEXTS } from './control-texts.ts'
 import { CommandError, Exit } from './io.ts'
+import { CONTROL_TEXTS } from './texts/control-texts.ts'
 
 /** Where to find the relay that is meant. */
 export interface SocketOptions {

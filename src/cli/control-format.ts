@@ -1,7 +1,7 @@
-import type { Language } from '../config/messages.ts'
+import type { Language } from '../config/messages/messages.ts'
 import type { SessionView, Status, TrafficView } from '../control/view.ts'
-import { CONTROL_TEXTS } from './control-texts.ts'
 import type { Paint } from './io.ts'
+import { CONTROL_TEXTS } from './texts/control-texts.ts'
 
 const DAY = 86_400_000
 

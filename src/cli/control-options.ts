@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs'
-import type { Language } from '../config/messages.ts'
+import type { Language } from '../config/messages/messages.ts'
 import type { Context } from './context.ts'
-import { CONTROL_TEXTS } from './control-texts.ts'
+import { CONTROL_TEXTS } from './texts/control-texts.ts'
 
 type Runs = <T>(run: (options: T) => Promise<number>) => (options: T) => Promise<void>
 
@@ -18,7 +18,7 @@ export function controlCommands<T>(program: Argv<T>, context: Context, runs: Run
     json: { ...flag, describe: jsonText },
   } as const
   const watch = { ...flag, describe: text.watch }
-  const control = () => import('./control.ts')
+  const control = () => import('./commands/control.ts')
   return program
     .command(
       'status',

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs'
-import type { Language } from '../config/messages.ts'
-import { DOCTOR_TEXTS } from './doctor-texts.ts'
+import type { Language } from '../config/messages/messages.ts'
+import { DOCTOR_TEXTS } from './texts/doctor-texts.ts'
 
 /** Describes the options of `taciturn doctor`. No secret, token or password is one: others see a command line. */
 export function doctorOptions(command: Argv, language: Language, json: string) {

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, existsSync, renameSync, rmSync, statSync, writeFi
 import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CommandError, Exit } from './io.ts'
-import type { Texts } from './texts.ts'
+import type { Texts } from './texts/texts.ts'
 
 /** A file that is to be written: where, and what the operator calls it. */
 export interface FreshFile {

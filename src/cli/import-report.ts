@@ -1,7 +1,7 @@
 import type { Fate } from '../import/line.ts'
-import type { ImportOutcome } from './import.ts'
-import type { ImportTexts } from './import-texts.ts'
+import type { ImportOutcome } from './commands/import.ts'
 import { type Io, type Paint, painter } from './io.ts'
+import type { ImportTexts } from './texts/import-texts.ts'
 
 const FATES: readonly Fate[] = ['unsupported', 'unknown', 'taken', 'unneeded']
 const COLOUR = { taken: 'green', unneeded: 'dim', unsupported: 'yellow', unknown: 'red' } as const

@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util'
 import { ConfigError, withExcerpt } from '../config/problem.ts'
 import type { Context } from './context.ts'
 import { CommandError, Exit, type Io, painter, UsageError } from './io.ts'
-import { languageOf } from './language.ts'
-import { TEXTS } from './texts.ts'
+import { languageOf } from './texts/language.ts'
+import { TEXTS } from './texts/texts.ts'
 
 /** Runs the command that `argv` names (without node and script) and resolves with its exit code. Never rejects. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
@@ -12,7 +12,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const context: Context = { io, language, texts: TEXTS[language] }
   try {
     const plain = plainServe(argv)
-    if (plain) return await (await import('./serve.ts')).serve(plain, context, version())
+    if (plain) return await (await import('./commands/serve.ts')).serve(plain, context, version())
     return await (await import('./arguments.ts')).runCommand(argv, context, version())
   } catch (error) {
     return explain(error, argv, context)

@@ -1,11 +1,11 @@
 import { timingSafeEqual } from 'node:crypto'
 import { parseIp } from '../base/address.ts'
-import { formatDuration } from './duration.ts'
-import { formatHttpAddress } from './host-port.ts'
-import { formatListener, isLoopback, overlap } from './listener.ts'
-import type { Report } from './report.ts'
+import type { Report } from './messages/report.ts'
 import type { Homeserver, Listener, Settings } from './settings.ts'
 import type { Path } from './source.ts'
+import { formatDuration } from './values/duration.ts'
+import { formatHttpAddress } from './values/host-port.ts'
+import { formatListener, isLoopback, overlap } from './values/listener.ts'
 
 /** Checks who is issued for against how it is done. */
 export function checkIssuing(settings: Settings, report: Report): void {

@@ -2,10 +2,10 @@ import { formatIp } from '../base/address.ts'
 import { formatRange, type Range } from '../base/range.ts'
 import { checkIssuing } from './check-issuing.ts'
 import { checkConsole } from './control.ts'
-import { formatListener, isLoopback, overlap } from './listener.ts'
-import { relayKey } from './relay-address.ts'
-import type { Report } from './report.ts'
+import type { Report } from './messages/report.ts'
 import type { Listener, RelayAddress, Settings } from './settings.ts'
+import { formatListener, isLoopback, overlap } from './values/listener.ts'
+import { relayKey } from './values/relay-address.ts'
 
 /** How many ports are so few that the next call may find none. */
 const FEW_PORTS = 32

@@ -2,12 +2,12 @@ import { join } from 'node:path'
 import { address, parseIp } from '../base/address.ts'
 import { Fault } from './fault.ts'
 import { type Env, expandPath } from './find.ts'
-import { formatHttpAddress } from './host-port.ts'
 import { type Place, readSecretOrFile } from './issuers.ts'
-import { formatListener, isLoopback, overlap } from './listener.ts'
-import type { Report } from './report.ts'
+import type { Report } from './messages/report.ts'
 import type { Written } from './schema.ts'
 import type { Console, ConsoleToken, Listener, Settings } from './settings.ts'
+import { formatHttpAddress } from './values/host-port.ts'
+import { formatListener, isLoopback, overlap } from './values/listener.ts'
 
 /** Where the console is served when nobody says otherwise. */
 const CONSOLE_PORT = 9642

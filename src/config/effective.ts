@@ -1,11 +1,11 @@
 import { formatAddress } from '../base/address.ts'
 import { formatRange, type Range } from '../base/range.ts'
-import { formatDuration } from './duration.ts'
-import { formatHttpAddress } from './host-port.ts'
-import { formatListener } from './listener.ts'
-import { formatRate } from './rate.ts'
-import { formatRelayAddress } from './relay-address.ts'
 import type { Console, Homeserver, Settings, User } from './settings.ts'
+import { formatDuration } from './values/duration.ts'
+import { formatHttpAddress } from './values/host-port.ts'
+import { formatListener } from './values/listener.ts'
+import { formatRate } from './values/rate.ts'
+import { formatRelayAddress } from './values/relay-address.ts'
 
 /** Stands where a secret would. */
 export const REDACTED = '(redacted)'

@@ -1,4 +1,4 @@
-import type { MessageKey } from './messages.ts'
+import type { MessageKey } from './messages/messages.ts'
 
 /** What fills the placeholders of a message. Never a secret: these are printed. */
 export type Values = Readonly<Record<string, string | number>>

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { type DurationBounds, parseDuration } from './duration.ts'
 import { Fault } from './fault.ts'
-import type { MessageKey } from './messages.ts'
-import { parseRate } from './rate.ts'
+import type { MessageKey } from './messages/messages.ts'
+import { type DurationBounds, parseDuration } from './values/duration.ts'
+import { parseRate } from './values/rate.ts'
 
 /* The kinds of value that `turnserver.json` has. A message that zod is given here is a key of `messages.ts`. */
 

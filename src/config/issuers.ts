@@ -1,12 +1,12 @@
 import { timingSafeEqual } from 'node:crypto'
 import { Fault } from './fault.ts'
 import { type Env, expandPath } from './find.ts'
-import type { Report } from './report.ts'
+import type { Report } from './messages/report.ts'
 import type { Written } from './schema.ts'
 import { keptSecret, keptSecretFile, readSecretFile, secretFault, secretInMemory } from './secrets.ts'
 import type { Backend, Homeserver, Secret, User } from './settings.ts'
 import type { Path } from './source.ts'
-import { isExampleWord } from './weak-secret.ts'
+import { isExampleWord } from './values/weak-secret.ts'
 
 /** Where paths of the configuration are looked up, and what was read on the way. */
 export interface Place {

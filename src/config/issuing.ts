@@ -1,6 +1,6 @@
 import type { Seconds } from '../base/time.ts'
-import { parseDuration } from './duration.ts'
 import { Fault } from './fault.ts'
+import { parseDuration } from './values/duration.ts'
 
 /**
  * Clients look every ten minutes and renew what has ten minutes left, so what

@@ -1,5 +1,5 @@
 import type { Fault } from './fault.ts'
-import { fill, type Language } from './messages.ts'
+import { fill, type Language } from './messages/messages.ts'
 import type { Path, Spot } from './source.ts'
 
 /** Something the operator should know: what is wrong, where, and how to mend it. */

@@ -1,14 +1,19 @@
 import { z } from 'zod'
-import { parseDenied, parsePeers } from './cidr.ts'
 import { bound, count, duration, path, peers, rate, text } from './fields.ts'
-import { parseAlternate, parseConsoleAddress, parseHttpAddress, parseIssueAddress } from './host-port.ts'
 import { parseIssueLifetime, parseOrigin } from './issuing.ts'
-import { parseListener } from './listener.ts'
-import { parsePorts } from './port-range.ts'
-import { parsePublicUrl } from './public-url.ts'
-import { parseRelayAddress } from './relay-address.ts'
 import { homeserver, user } from './tenants.ts'
-import { parseHomeserverName, parseRealm, parseTurnUri } from './text.ts'
+import { parseDenied, parsePeers } from './values/cidr.ts'
+import {
+  parseAlternate,
+  parseConsoleAddress,
+  parseHttpAddress,
+  parseIssueAddress,
+} from './values/host-port.ts'
+import { parseListener } from './values/listener.ts'
+import { parsePorts } from './values/port-range.ts'
+import { parsePublicUrl } from './values/public-url.ts'
+import { parseRelayAddress } from './values/relay-address.ts'
+import { parseHomeserverName, parseRealm, parseTurnUri } from './values/text.ts'
 
 /*
  * The one description of turnserver.json. Types, defaults, editor completion

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Fault } from './fault.ts'
 import { isWorldReadable, quoted, readNamed } from './find.ts'
-import { SECRET_LENGTH, weakness } from './weak-secret.ts'
+import { SECRET_LENGTH, weakness } from './values/weak-secret.ts'
 
 /** Reads a file that holds one secret, without the white space around it. */
 export function readSecretFile(file: string): string | Fault {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { count, path, rate, text } from './fields.ts'
 import { parseHomeserverUrl, parseHost, parseServerPattern } from './issuing.ts'
-import { parseHomeserverName, parseTurnUri, parseUserName } from './text.ts'
+import { parseHomeserverName, parseTurnUri, parseUserName } from './values/text.ts'
 
 /* Who may have an allocation: `homeservers` and `users` of `turnserver.json`. */
 

@@ -1,6 +1,6 @@
 import type { Context } from './context.ts'
-import type { Question } from './dialog.ts'
-import { h, newId } from './dom.ts'
+import type { Question } from './parts/dialog.ts'
+import { h, newId } from './parts/dom.ts'
 
 /** What to say after an act; `bad` when the relay did not do it. */
 export type Outcome = string | { readonly bad: string }

@@ -1,6 +1,6 @@
 import type { Api } from './api.ts'
-import type { Question } from './dialog.ts'
 import type { Names } from './names.ts'
+import type { Question } from './parts/dialog.ts'
 import type { Store } from './store.ts'
 import type { Words } from './words.ts'
 

@@ -1,5 +1,5 @@
-import { h, newId } from './dom.ts'
-import { pickers } from './pickers.ts'
+import { h, newId } from './parts/dom.ts'
+import { pickers } from './parts/pickers.ts'
 import type { Words } from './words.ts'
 
 export interface SignInOptions {

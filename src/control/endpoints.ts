@@ -14,7 +14,7 @@ import {
   sessionsShape,
   statusShape,
 } from './shapes.ts'
-import { TEST_ENDPOINTS } from './test-endpoints.ts'
+import { TEST_ENDPOINTS } from './tests/test-endpoints.ts'
 import type { SessionView } from './view.ts'
 
 /** Names that one request may ask for. */

@@ -1,12 +1,12 @@
 import { password } from '../auth/shared-secret.ts'
 import { type Address, formatAddress } from '../base/address.ts'
 import type { Loaded } from '../config/load.ts'
-import type { Scope } from '../net/relay-addresses.ts'
+import type { Transport, TurnUri } from '../homeserver/turn-uri.ts'
+import type { Scope } from '../net/ports/relay-addresses.ts'
 import { type HomeserverKind, kindOf } from './homeserver-kinds.ts'
 import type { HttpAnswer } from './http.ts'
 import type { KnownSecret } from './secret-forms.ts'
 import type { Credential, TurnSession } from './turn-session.ts'
-import type { Transport, TurnUri } from './turn-uri.ts'
 
 /** How to be somebody at the homeserver. */
 export type Login = { readonly token: string } | { readonly user: string; readonly password: string }

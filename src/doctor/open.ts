@@ -1,8 +1,8 @@
 import type { Address } from '../base/address.ts'
+import type { Transport } from '../homeserver/turn-uri.ts'
 import type { Endpoint } from './facts.ts'
 import { type Link, type LinkFault, openTcp, openTls, openUdp } from './link.ts'
 import { type Credential, TurnSession } from './turn-session.ts'
-import type { Transport } from './turn-uri.ts'
 
 /** Milliseconds to wait for a connection. */
 export const CONNECT = 4000

@@ -1,4 +1,4 @@
-import type { Language } from '../config/messages.ts'
+import type { Language } from '../config/messages/messages.ts'
 import type { Finding, Group, Severity } from './finding.ts'
 import { severityOf } from './rank.ts'
 import { TEXTS, words } from './texts/all.ts'

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type Scope, scopeOf } from '../net/relay-addresses.ts'
+import { type Scope, scopeOf } from '../net/ports/relay-addresses.ts'
 
 /** How far something is meant to reach, or does. */
 const REACH: Readonly<Record<Scope, number>> = {

@@ -3,7 +3,7 @@ import type { Address } from '../base/address.ts'
 import type { ChannelNumber } from '../base/ids.ts'
 import { TurnClient } from '../client/turn-client.ts'
 import type { RequestNumber, TurnEvent } from '../client/turn-event.ts'
-import { monotonicClock } from '../net/clock.ts'
+import { monotonicClock } from '../system/clock.ts'
 import type { Link, LinkFault } from './link.ts'
 
 export interface Credential {

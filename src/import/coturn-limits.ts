@@ -1,6 +1,6 @@
-import { formatDuration } from '../config/duration.ts'
 import { Fault } from '../config/fault.ts'
-import { formatRate, parseRate } from '../config/rate.ts'
+import { formatDuration } from '../config/values/duration.ts'
+import { formatRate, parseRate } from '../config/values/rate.ts'
 import { leadingNumber } from './coturn-file.ts'
 import type { CoturnReading } from './coturn-reading.ts'
 

@@ -1,5 +1,5 @@
 import { Fault } from '../config/fault.ts'
-import { parseRealm, parseUserName } from '../config/text.ts'
+import { parseRealm, parseUserName } from '../config/values/text.ts'
 import { firstWord } from './coturn-file.ts'
 import type { CoturnReading } from './coturn-reading.ts'
 

@@ -1,4 +1,4 @@
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../config/values/nearest.ts'
 import { readLog, readMetrics, readProtocol } from './coturn-answers.ts'
 import { isOn, readCoturnLines } from './coturn-file.ts'
 import { readLimits } from './coturn-limits.ts'

@@ -1,4 +1,4 @@
-import type { Language } from '../config/messages.ts'
+import type { Language } from '../config/messages/messages.ts'
 import { DE } from './notes-de.ts'
 import { EN, type NoteKey } from './notes-en.ts'
 

@@ -1,5 +1,5 @@
 import { formatRange, parseRange, type Range } from '../base/range.ts'
-import { RECOMMENDED } from '../core/peer-policy.ts'
+import { RECOMMENDED } from '../policy/peer-policy.ts'
 
 /** A run of addresses as numbers, both ends included. */
 interface Span {

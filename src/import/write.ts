@@ -1,5 +1,5 @@
 import { formatRange } from '../base/range.ts'
-import { formatListener } from '../config/listener.ts'
+import { formatListener } from '../config/values/listener.ts'
 import { type Draft, homeserverOf } from './draft.ts'
 
 /** The comments of the file that is written, by section. */

@@ -1,6 +1,6 @@
 import { Crew } from './crew.ts'
 import { LoadError } from './fault.ts'
-import { describeMachine, type Machine, machineTime } from './machine.ts'
+import { describeMachine, type Machine, machineTime } from './measure/machine.ts'
 import {
   REPORT_FORMAT,
   REPORT_VERSION,
@@ -9,7 +9,7 @@ import {
   type Scenario,
   type ServerReport,
   type Warning,
-} from './report.ts'
+} from './report/report.ts'
 import { MOST_BUSY, playRound, type Step } from './round.ts'
 import { type Contestant, localAddressFor, type RunningServer } from './servers.ts'
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { LoadError } from './fault.ts'
-import { Histogram } from './histogram.ts'
+import { Histogram } from './measure/histogram.ts'
 import type { Answer, Ask, Load, Setup, Tally } from './protocol.ts'
 
 /** A run, of all generators together. */

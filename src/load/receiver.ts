@@ -1,9 +1,9 @@
 import type { Batch } from '../base/batch.ts'
 import { CHANNEL_HEADER } from '../wire/channel.ts'
-import { Arrivals, DUPLICATE, REORDERED } from './arrivals.ts'
 import { DataIndication } from './data-indication.ts'
 import { type Flows, TO_CLIENT, WORDS } from './flow.ts'
-import { Histogram } from './histogram.ts'
+import { Arrivals, DUPLICATE, REORDERED } from './measure/arrivals.ts'
+import { Histogram } from './measure/histogram.ts'
 import { PayloadReader } from './payload.ts'
 
 /** Microseconds since the process started, modulo 2^32: the stamp of a payload. */

@@ -1,9 +1,9 @@
 import type { Crew, Total } from './crew.ts'
-import { startMeter } from './energy.ts'
-import { machineTime } from './machine.ts'
-import { cpuMicros, residentOctets } from './process-figures.ts'
+import { startMeter } from './measure/energy.ts'
+import { machineTime } from './measure/machine.ts'
+import { cpuMicros, residentOctets } from './measure/process-figures.ts'
 import { atRate, packetsPerSecond, sourcesOf } from './profile.ts'
-import type { Measurement, Opening, Round, Scenario, SearchResult, Trial } from './report.ts'
+import type { Measurement, Opening, Round, Scenario, SearchResult, Trial } from './report/report.ts'
 import { Search } from './search.ts'
 import type { RunningServer } from './servers.ts'
 

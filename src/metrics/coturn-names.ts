@@ -1,6 +1,6 @@
 import { COUNTER_NAMES } from '../base/counters.ts'
 import { VIA, type Via } from '../base/via.ts'
-import { type Figures, only, type Page, type Sample } from './metrics-page.ts'
+import { type Figures, only, type Page, type Sample } from './page.ts'
 
 /** coturn's names for the transports of clients. */
 const TYPES: Readonly<Partial<Record<Via, string>>> = { udp: 'UDP', tcp: 'TCP', tls: 'TLS/TCP', dtls: 'DTLS' }

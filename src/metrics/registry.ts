@@ -2,9 +2,9 @@ import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import { COUNTER_NAMES, type CounterName } from '../base/counters.ts'
 import { VIA, type Via } from '../base/via.ts'
 import type { CloseReason, RejectReason, ThrottleReason } from '../core/event.ts'
-import { addCoturnMetrics } from './metrics-coturn.ts'
-import { replaceLag, WITHOUT_LAG } from './metrics-lag.ts'
-import { type Figures, only, Page, type Sample } from './metrics-page.ts'
+import { addCoturnMetrics } from './coturn-names.ts'
+import { replaceLag, WITHOUT_LAG } from './event-loop-lag.ts'
+import { type Figures, only, Page, type Sample } from './page.ts'
 import type { Tally } from './tally.ts'
 
 export interface MetricsOptions {

@@ -2,8 +2,8 @@ import { formatAddress } from '../base/address.ts'
 import type { AllocationId } from '../base/ids.ts'
 import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import type { SessionView } from '../control/view.ts'
+import { type Reading, readReadings } from '../relay/readings.ts'
 import { rateOf } from './history.ts'
-import { type Reading, readReadings } from './readings.ts'
 import type { Entry, Roster } from './roster.ts'
 
 /** Milliseconds that a rate is measured over, about. */

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { descriptors } from '../net/descriptors.ts'
+import { descriptors } from '../system/descriptors.ts'
 
 /** The share of ports, descriptors and allocations at which new calls had better go elsewhere. */
 const PORTS_FULL = 0.95

@@ -1,7 +1,7 @@
-import type { Pseudonyms } from '../admin/pseudonyms.ts'
 import { formatIp } from '../base/address.ts'
 import type { AllocationId } from '../base/ids.ts'
 import type { Event } from '../core/event.ts'
+import type { Pseudonyms } from '../log/pseudonyms.ts'
 
 type Opened = Event & { readonly kind: 'opened' }
 

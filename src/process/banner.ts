@@ -1,7 +1,7 @@
 import { formatAddress, formatIp } from '../base/address.ts'
 import type { Loaded } from '../config/load.ts'
-import { scopeOf } from '../net/relay-addresses.ts'
-import { synapseLines, uriHost } from './synapse-lines.ts'
+import { synapseLines, uriHost } from '../homeserver/synapse-lines.ts'
+import { scopeOf } from '../net/ports/relay-addresses.ts'
 
 /** What came of the configuration once everything was bound. */
 export interface Bound {

@@ -1,15 +1,15 @@
-import type { Log } from '../admin/log.ts'
-import type { Privacy } from '../admin/privacy.ts'
-import type { Tally } from '../admin/tally.ts'
 import { address, formatAddress, formatIp } from '../base/address.ts'
 import type { Settings } from '../config/settings.ts'
-import { compilePeers } from '../core/peer-policy.ts'
+import { turnUris } from '../homeserver/synapse-lines.ts'
 import { dnsNames } from '../issue/dns-names.ts'
 import { Issuing, type Policy } from '../issue/issuing.ts'
 import type { Note } from '../issue/note.ts'
-import { monotonicClock, wallTime } from '../net/clock.ts'
-import { cannotIssue } from './start-error.ts'
-import { turnUris } from './synapse-lines.ts'
+import type { Log } from '../log/log.ts'
+import type { Privacy } from '../log/privacy.ts'
+import type { Tally } from '../metrics/tally.ts'
+import { compilePeers } from '../policy/peer-policy.ts'
+import { cannotIssue } from '../relay/start-error.ts'
+import { monotonicClock, wallTime } from '../system/clock.ts'
 
 /** The listener that hands out credentials, where the settings want one. */
 export class CredentialIssuing {

@@ -1,13 +1,13 @@
-import { Log } from '../admin/log.ts'
 import { formatIp } from '../base/address.ts'
 import { type LoadOptions, load } from '../config/load.ts'
-import { inheritedSockets } from '../net/inherited-sockets.ts'
+import { Log } from '../log/log.ts'
+import { StartError } from '../relay/start-error.ts'
+import { inheritedSockets } from '../system/inherited-sockets.ts'
+import { needlessPrivileges, readPrivileges } from '../system/privileges.ts'
 import { banner, linesToPaste } from './banner.ts'
-import { Manager } from './manager.ts'
-import { needlessPrivileges, readPrivileges } from './privileges.ts'
 import { Service } from './service.ts'
 import { handleSignals } from './signals.ts'
-import { StartError } from './start-error.ts'
+import { Manager } from './systemd.ts'
 
 export interface ServeOptions {
   readonly version: string

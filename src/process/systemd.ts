@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { notifyManager } from '../net/native-notify.ts'
+import { notifyManager } from '../system/native-notify.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 

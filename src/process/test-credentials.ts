@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { password } from '../auth/shared-secret.ts'
 import type { Settings, Testing } from '../config/settings.ts'
-import type { TestRunsParts } from '../control/test-runs.ts'
-import { wallTime } from '../net/clock.ts'
-import { turnUris } from './synapse-lines.ts'
+import type { TestRunsParts } from '../control/tests/test-runs.ts'
+import { turnUris } from '../homeserver/synapse-lines.ts'
+import { wallTime } from '../system/clock.ts'
 
 /** What all tests together may have at a time: eight, of a pair of allocations over each way, at 1 Mbit/s. */
 const ALLOCATIONS = 64

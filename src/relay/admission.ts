@@ -3,7 +3,7 @@ import type { AllocationId } from '../base/ids.ts'
 import type { Clock } from '../base/time.ts'
 import type { Claim } from '../core/command.ts'
 import type { Owner } from '../core/event.ts'
-import { monotonicClock } from '../net/clock.ts'
+import { monotonicClock } from '../system/clock.ts'
 
 /** How many allocations and reserved ports may be held at once. */
 export interface Quotas {

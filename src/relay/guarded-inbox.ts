@@ -1,7 +1,7 @@
-import type { Log } from '../admin/log.ts'
 import type { Batch } from '../base/batch.ts'
 import type { SocketId } from '../base/ids.ts'
 import type { Unreachable } from '../core/input.ts'
+import type { Log } from '../log/log.ts'
 import type { Inbox } from '../shard/world.ts'
 
 /** Where faults are told of. */

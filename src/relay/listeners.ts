@@ -1,7 +1,7 @@
 import { type Address, formatAddress, sameAddress } from '../base/address.ts'
 import type { Listener } from '../config/settings.ts'
-import type { InheritedSocket } from '../net/inherited-sockets.ts'
-import { expandWildcards } from '../net/relay-addresses.ts'
+import { expandWildcards } from '../net/ports/relay-addresses.ts'
+import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import { cannotListen, StartError } from './start-error.ts'
 
 /** Binds a listener, or adopts `fd`, which is bound already; answers once, with the address it got. */

@@ -1,6 +1,6 @@
 import { formatRange } from '../base/range.ts'
 import type { Settings } from '../config/settings.ts'
-import { RECOMMENDED } from '../core/peer-policy.ts'
+import { RECOMMENDED } from '../policy/peer-policy.ts'
 
 /** The peer policy as an operator reads it, in the order in which it is asked. The first that matches decides. */
 export interface PeerTable {

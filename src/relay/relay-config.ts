@@ -8,8 +8,8 @@ import type { Random, Seconds } from '../base/time.ts'
 import type { Settings, User } from '../config/settings.ts'
 import type { Authenticate } from '../core/authenticate.ts'
 import type { RelayConfig } from '../core/config.ts'
-import { compilePeers } from '../core/peer-policy.ts'
-import { wallTime } from '../net/clock.ts'
+import { compilePeers } from '../policy/peer-policy.ts'
+import { wallTime } from '../system/clock.ts'
 import type { Quotas } from './admission.ts'
 
 /** What an allocation gets that asks for no lifetime (RFC 8656 §3.2). */

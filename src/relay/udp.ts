@@ -2,8 +2,8 @@ import type { Counters } from '../base/counters.ts'
 import type { Settings } from '../config/settings.ts'
 import type { SocketIds } from '../net/socket-ids.ts'
 import type { NetInbox, UdpTransport } from '../net/transport.ts'
-import { DgramTransport } from '../net/udp-dgram.ts'
-import { openNative } from '../net/udp-native.ts'
+import { DgramTransport } from '../net/udp/dgram.ts'
+import { openNative } from '../net/udp/native.ts'
 import { StartError } from './start-error.ts'
 
 /** The UDP transport that was opened, and why it is not the native one if that was wished for. */

@@ -1,7 +1,7 @@
 import type { Address } from '../base/address.ts'
 import type { AllocationId, MeterId } from '../base/ids.ts'
 import type { Event, Owner } from '../core/event.ts'
-import type { Ask } from './admission.ts'
+import type { Ask } from '../relay/admission.ts'
 
 /** What a worker holds for one claim. */
 export interface Holding {

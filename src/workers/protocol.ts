@@ -1,11 +1,11 @@
 import type { SecureContextOptions } from 'node:tls'
-import type { Fields, WritingLevel } from '../admin/log.ts'
 import type { AllocationId, MeterId } from '../base/ids.ts'
 import type { Listener, Settings } from '../config/settings.ts'
 import type { Event, Owner, RejectReason } from '../core/event.ts'
-import type { ClockReading } from '../net/clock.ts'
-import type { RelayAddress } from '../net/relay-addresses.ts'
-import type { Ask, Refusal } from './admission.ts'
+import type { Fields, WritingLevel } from '../log/log.ts'
+import type { RelayAddress } from '../net/ports/relay-addresses.ts'
+import type { Ask, Refusal } from '../relay/admission.ts'
+import type { ClockReading } from '../system/clock.ts'
 
 /**
  * What the main thread and a worker tell each other. Messages travel as lists,

@@ -3,7 +3,7 @@ import type { AllocationId, MeterId } from '../base/ids.ts'
 import { type BucketSource, ownerKey } from '../core/buckets.ts'
 import type { Claim } from '../core/command.ts'
 import type { Owner } from '../core/event.ts'
-import type { Gate, Refusal } from './admission.ts'
+import type { Gate, Refusal } from '../relay/admission.ts'
 import type { FromWorker, OwnerMeters } from './protocol.ts'
 
 const NONE: readonly MeterId[] = []

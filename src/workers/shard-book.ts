@@ -6,11 +6,11 @@ import type { Clock, Time } from '../base/time.ts'
 import type { Settings } from '../config/settings.ts'
 import { Buckets } from '../core/buckets.ts'
 import type { Event, Owner } from '../core/event.ts'
-import type { Admission, Ask } from './admission.ts'
+import type { Admission, Ask } from '../relay/admission.ts'
+import { renumber } from '../relay/readings.ts'
+import { relayLimits } from '../relay/relay-config.ts'
 import { Holdings } from './holdings.ts'
 import type { OwnerMeters, ToWorker } from './protocol.ts'
-import { renumber } from './readings.ts'
-import { relayLimits } from './relay-config.ts'
 
 /** Token buckets that one claim can need: the user's, the homeserver's, the total. */
 const MOST_BUCKETS = 3

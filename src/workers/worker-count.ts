@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 import type { Settings } from '../config/settings.ts'
-import { loadAddon } from '../net/native-addon.ts'
-import { StartError } from './start-error.ts'
+import { StartError } from '../relay/start-error.ts'
+import { loadAddon } from '../system/native-addon.ts'
 
 /** What decides how many workers a machine is good for. */
 export interface Machine {

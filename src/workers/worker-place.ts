@@ -1,12 +1,12 @@
-import type { Log } from '../admin/log.ts'
 import type { Event, RejectReason } from '../core/event.ts'
-import { monotonicClock } from '../net/clock.ts'
+import type { Log } from '../log/log.ts'
+import { readGauges, writeGauges } from '../relay/gauges.ts'
+import { StartError } from '../relay/start-error.ts'
+import { monotonicClock } from '../system/clock.ts'
 import { BackOff } from './back-off.ts'
-import { readGauges, writeGauges } from './gauges.ts'
 import type { FromWorker, SharedMemory, Start, ToWorker } from './protocol.ts'
 import type { ShardBook } from './shard-book.ts'
 import type { Hand, Spawn } from './spawn.ts'
-import { StartError } from './start-error.ts'
 
 /** Milliseconds that a worker may take to say what its allocations carry. */
 const READ_PATIENCE = 500

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Report } from '../../src/load/report.ts'
+import type { Report } from '../../src/load/report/report.ts'
 import { Child } from '../support/child.ts'
 import { need } from '../support/need.ts'
 import { MAIN, startRelay } from '../support/relay.ts'

@@ -7,7 +7,7 @@ import type { Time } from '../../src/base/time.ts'
 import { Deframer } from '../../src/client/deframer.ts'
 import { TurnClient } from '../../src/client/turn-client.ts'
 import type { TurnEvent } from '../../src/client/turn-event.ts'
-import { random } from '../../src/server/relay-config.ts'
+import { random } from '../../src/relay/relay-config.ts'
 import { type Credential, credential } from './credentials.ts'
 
 type AllocateOptions = Parameters<TurnClient['allocate']>[0]

@@ -12,7 +12,7 @@ import { listenAt } from '../../src/control/control-socket.ts'
 import { socketDoor, webDoor } from '../../src/control/door.ts'
 import { Feed, type FeedParts } from '../../src/control/feed.ts'
 import type { Names } from '../../src/control/origin.ts'
-import { TestRuns } from '../../src/control/test-runs.ts'
+import { TestRuns } from '../../src/control/tests/test-runs.ts'
 import { Throttle } from '../../src/control/throttle.ts'
 import { Tokens } from '../../src/control/tokens.ts'
 import type {

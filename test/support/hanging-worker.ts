@@ -5,7 +5,7 @@ import { parentPort } from 'node:worker_threads'
  * knows: it then does nothing else for ever.
  */
 
-await import('../../src/server/worker.ts')
+await import('../../src/workers/worker.ts')
 
 parentPort!.on('message', (messages: readonly { readonly kind: string }[]) => {
   if (messages.some(message => message.kind === 'hang')) for (;;);

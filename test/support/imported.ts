@@ -1,7 +1,7 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseIp } from '../../src/base/address.ts'
-import { IMPORT_TEXTS } from '../../src/cli/import-texts.ts'
+import { IMPORT_TEXTS } from '../../src/cli/texts/import-texts.ts'
 import { type Loaded, load } from '../../src/config/load.ts'
 import { ConfigError } from '../../src/config/problem.ts'
 import { type Imported, importCoturn } from '../../src/import/coturn.ts'

@@ -1,10 +1,10 @@
-import { parseIp } from '../base/address.ts'
-import type { Loaded } from '../config/load.ts'
-import type { Homeserver, Secret } from '../config/settings.ts'
-import { turnUris, uriHost } from '../server/synapse-lines.ts'
-import type { Context } from './context.ts'
-import { CommandError, Exit } from './io.ts'
-import type { Texts } from './texts.ts'
+import { parseIp } from '../../base/address.ts'
+import type { Loaded } from '../../config/load.ts'
+import type { Homeserver, Secret } from '../../config/settings.ts'
+import { turnUris, uriHost } from '../../homeserver/synapse-lines.ts'
+import type { Context } from '../context.ts'
+import { CommandError, Exit } from '../io.ts'
+import type { Texts } from '../texts/texts.ts'
 
 /** What somebody needs who is to use the relay. */
 export interface Access {

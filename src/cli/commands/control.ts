@@ -1,13 +1,21 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { parseDuration } from '../config/duration.ts'
-import { Fault } from '../config/fault.ts'
-import { fill } from '../config/messages.ts'
-import type { Link, Names, Reloaded, SessionList, SessionView, Status, TestResult } from '../control/view.ts'
-import type { Context } from './context.ts'
-import { ControlClient, type SocketOptions } from './control-client.ts'
-import { reasons, type Shown, sessionLines, statusLines } from './control-format.ts'
-import { CONTROL_TEXTS } from './control-texts.ts'
-import { CommandError, Exit, painter } from './io.ts'
+import { Fault } from '../../config/fault.ts'
+import { fill } from '../../config/messages/messages.ts'
+import { parseDuration } from '../../config/values/duration.ts'
+import type {
+  Link,
+  Names,
+  Reloaded,
+  SessionList,
+  SessionView,
+  Status,
+  TestResult,
+} from '../../control/view.ts'
+import type { Context } from '../context.ts'
+import { ControlClient, type SocketOptions } from '../control-client.ts'
+import { reasons, type Shown, sessionLines, statusLines } from '../control-format.ts'
+import { CommandError, Exit, painter } from '../io.ts'
+import { CONTROL_TEXTS } from '../texts/control-texts.ts'
 
 /** Names that are asked for at a time. */
 const NAMES_AT_ONCE = 400

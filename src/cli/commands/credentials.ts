@@ -1,10 +1,10 @@
-import { password } from '../auth/shared-secret.ts'
-import { formatDuration, parseDuration } from '../config/duration.ts'
-import { Fault } from '../config/fault.ts'
-import { fill } from '../config/messages.ts'
+import { password } from '../../auth/shared-secret.ts'
+import { Fault } from '../../config/fault.ts'
+import { fill } from '../../config/messages/messages.ts'
+import { formatDuration, parseDuration } from '../../config/values/duration.ts'
+import { type ConfigOption, type Context, loadFor } from '../context.ts'
+import { CommandError, Exit } from '../io.ts'
 import { accessOf } from './access.ts'
-import { type ConfigOption, type Context, loadFor } from './context.ts'
-import { CommandError, Exit } from './io.ts'
 
 export interface CredentialsOptions extends ConfigOption {
   readonly user: string

@@ -1,14 +1,14 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { Fault } from '../config/fault.ts'
-import { quoted } from '../config/find.ts'
-import { fill } from '../config/messages.ts'
-import { freshSecret } from '../config/secrets.ts'
-import { parseHomeserverName, parseRealm } from '../config/text.ts'
-import { absolute, type Context } from './context.ts'
-import { refuseExisting, schemaFor, writeFresh } from './fresh-file.ts'
-import { CommandError, Exit } from './io.ts'
-import type { Texts } from './texts.ts'
+import { Fault } from '../../config/fault.ts'
+import { quoted } from '../../config/find.ts'
+import { fill } from '../../config/messages/messages.ts'
+import { freshSecret } from '../../config/secrets.ts'
+import { parseHomeserverName, parseRealm } from '../../config/values/text.ts'
+import { absolute, type Context } from '../context.ts'
+import { refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
+import { CommandError, Exit } from '../io.ts'
+import type { Texts } from '../texts/texts.ts'
 
 export interface InitOptions {
   readonly realm?: string | undefined

@@ -1,4 +1,4 @@
-import type { ConfigOption, Context } from './context.ts'
+import type { ConfigOption, Context } from '../context.ts'
 
 /**
  * Runs the relay until it is told to stop, and resolves with the exit code.
@@ -9,7 +9,7 @@ export async function serve(
   { io, language }: Context,
   version: string,
 ): Promise<number> {
-  const server = await import('../server/serve.ts')
+  const server = await import('../../process/serve.ts')
   const running = await server.serve({
     version,
     load: { ...(config !== undefined && { path: config }), env: io.env, cwd: io.cwd, language },

@@ -1,9 +1,9 @@
-import { parseIp } from '../base/address.ts'
-import { nearest } from '../config/nearest.ts'
+import { parseIp } from '../../base/address.ts'
+import { nearest } from '../../config/values/nearest.ts'
+import { SNIPPETS, type Snippet } from '../../homeserver/snippets.ts'
+import { absolute, type ConfigOption, type Context, loadFor } from '../context.ts'
+import { CommandError, Exit, painter } from '../io.ts'
 import { type Access, accessOf } from './access.ts'
-import { absolute, type ConfigOption, type Context, loadFor } from './context.ts'
-import { CommandError, Exit, painter } from './io.ts'
-import { SNIPPETS, type Snippet } from './snippets.ts'
 
 export interface SnippetOptions extends ConfigOption {
   readonly name?: string | undefined

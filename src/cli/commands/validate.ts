@@ -1,7 +1,7 @@
-import type { Loaded } from '../config/load.ts'
-import { ConfigError, plain } from '../config/problem.ts'
-import { type ConfigOption, type Context, loadFor } from './context.ts'
-import { Exit, painter } from './io.ts'
+import type { Loaded } from '../../config/load.ts'
+import { ConfigError, plain } from '../../config/problem.ts'
+import { type ConfigOption, type Context, loadFor } from '../context.ts'
+import { Exit, painter } from '../io.ts'
 
 export interface ValidateOptions extends ConfigOption {
   readonly effective: boolean
@@ -35,8 +35,8 @@ export async function validate(options: ValidateOptions, context: Context): Prom
 }
 
 async function effectiveOf({ settings }: Loaded): Promise<Record<string, unknown>> {
-  const { effective } = await import('../config/effective.ts')
-  const { peerTable } = await import('../server/peer-table.ts')
+  const { effective } = await import('../../config/effective.ts')
+  const { peerTable } = await import('../../relay/peer-table.ts')
   return { settings: effective(settings), peerPolicy: peerTable(settings.peers) }
 }
 

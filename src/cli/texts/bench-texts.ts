@@ -1,6 +1,6 @@
-import type { Language } from '../config/messages.ts'
-import type { Fault } from '../load/fault.ts'
-import type { Step } from '../load/round.ts'
+import type { Language } from '../../config/messages/messages.ts'
+import type { Fault } from '../../load/fault.ts'
+import type { Step } from '../../load/round.ts'
 
 /** What `taciturn bench` says, apart from its report. */
 export interface BenchTexts {

@@ -1,4 +1,4 @@
-import type { Language } from '../config/messages.ts'
+import type { Language } from '../../config/messages/messages.ts'
 
 /** Everything that the commands for a running relay say. */
 export interface ControlTexts {

@@ -1,6 +1,6 @@
-import type { Language } from '../config/messages.ts'
-import type { ReportLabels } from '../doctor/report.ts'
-import type { UriFault } from '../doctor/turn-uri.ts'
+import type { Language } from '../../config/messages/messages.ts'
+import type { ReportLabels } from '../../doctor/report.ts'
+import type { UriFault } from '../../homeserver/turn-uri.ts'
 
 /** What the doctor's command line says; its findings are in src/doctor/texts. */
 export interface DoctorTexts {

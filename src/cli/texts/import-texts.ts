@@ -1,6 +1,6 @@
-import type { Language } from '../config/messages.ts'
-import type { Fate } from '../import/line.ts'
-import type { Comments } from '../import/write.ts'
+import type { Language } from '../../config/messages/messages.ts'
+import type { Fate } from '../../import/line.ts'
+import type { Comments } from '../../import/write.ts'
 
 /** What `taciturn import` says; what becomes of each setting is in src/import. */
 export interface ImportTexts {

@@ -1,4 +1,4 @@
-import type { Language } from '../config/messages.ts'
+import type { Language } from '../../config/messages/messages.ts'
 
 /** The language to speak: what `--lang` says, else what the environment does, else English. */
 export function languageOf(

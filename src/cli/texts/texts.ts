@@ -1,4 +1,4 @@
-import type { Language } from '../config/messages.ts'
+import type { Language } from '../../config/messages/messages.ts'
 
 /** Everything that the commands say, apart from what is wrong with a configuration. */
 export interface Texts {

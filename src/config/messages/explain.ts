@@ -1,8 +1,8 @@
 import type { z } from 'zod'
-import { Fault } from './fault.ts'
+import { Fault } from '../fault.ts'
+import type { Path } from '../source.ts'
+import { nearest } from '../values/nearest.ts'
 import { isMessageKey } from './messages.ts'
-import { nearest } from './nearest.ts'
-import type { Path } from './source.ts'
 
 type Issue = z.core.$ZodIssue
 

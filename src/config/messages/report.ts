@@ -1,7 +1,7 @@
-import { Fault, type Values } from './fault.ts'
+import { Fault, type Values } from '../fault.ts'
+import { ConfigError, type Problem } from '../problem.ts'
+import type { Path, Source, Spot } from '../source.ts'
 import { isMessageKey, type MessageKey } from './messages.ts'
-import { ConfigError, type Problem } from './problem.ts'
-import type { Path, Source, Spot } from './source.ts'
 
 /** Gathers what is wrong with one configuration, so that all of it is said at once. */
 export class Report {

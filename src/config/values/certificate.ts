@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { Fault } from './fault.ts'
-import { isWorldReadable, quoted, readNamed } from './find.ts'
-import type { TlsFiles } from './settings.ts'
+import { Fault } from '../fault.ts'
+import { isWorldReadable, quoted, readNamed } from '../find.ts'
+import type { TlsFiles } from '../settings.ts'
 
 /** What was found about a certificate and its key. */
 export interface TlsFindings {

@@ -1,5 +1,5 @@
-import { formatRange, networkOf, parseRange, type Range } from '../base/range.ts'
-import { Fault } from './fault.ts'
+import { formatRange, networkOf, parseRange, type Range } from '../../base/range.ts'
+import { Fault } from '../fault.ts'
 
 /** Reads an entry of a peer list: `10.0.0.0/8`, `192.0.2.7` or `192.0.2.1-192.0.2.9`, of either family. */
 export function parsePeers(text: string): Range | Fault {

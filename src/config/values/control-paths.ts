@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path'
-import { Fault } from './fault.ts'
-import { type Env, expandPath, findConfig, findState, readNamed } from './find.ts'
-import { Source } from './source.ts'
+import { Fault } from '../fault.ts'
+import { type Env, expandPath, findConfig, findState, readNamed } from '../find.ts'
+import { Source } from '../source.ts'
 
 /** Where the unit of the package has the socket. */
 const SYSTEM_SOCKET = '/run/taciturn/control.sock'

@@ -1,5 +1,5 @@
-import type { Seconds } from '../base/time.ts'
-import { Fault } from './fault.ts'
+import type { Seconds } from '../../base/time.ts'
+import { Fault } from '../fault.ts'
 
 const UNITS: readonly (readonly [names: RegExp, seconds: number])[] = [
   [/^(s|secs?|seconds?)$/, 1],

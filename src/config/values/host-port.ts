@@ -1,5 +1,5 @@
-import { type Address, address, formatAddress, parseIp } from '../base/address.ts'
-import { Fault } from './fault.ts'
+import { type Address, address, formatAddress, parseIp } from '../../base/address.ts'
+import { Fault } from '../fault.ts'
 
 /** Reads `203.0.113.7:3478`, `[2001:db8::7]` and the like; the port may be left out. */
 export function parseHostPort(text: string, defaultPort: number): Address | Fault {

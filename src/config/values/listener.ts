@@ -1,7 +1,7 @@
-import { type Address, formatAddress, formatIp } from '../base/address.ts'
-import { Fault } from './fault.ts'
+import { type Address, formatAddress, formatIp } from '../../base/address.ts'
+import { Fault } from '../fault.ts'
+import type { Listener } from '../settings.ts'
 import { parseHostPort } from './host-port.ts'
-import type { Listener } from './settings.ts'
 
 /** RFC 8656 §4: 3478 for TURN over UDP and TCP, 5349 over TLS. */
 const PORT = { udp: 3478, tcp: 3478, tls: 5349 } as const

@@ -1,4 +1,4 @@
-import { Fault } from './fault.ts'
+import { Fault } from '../fault.ts'
 
 /** Reads a URL that people reach the console by, without the slash at its end. */
 export function parsePublicUrl(text: string): string | Fault {

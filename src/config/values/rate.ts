@@ -1,4 +1,4 @@
-import { Fault } from './fault.ts'
+import { Fault } from '../fault.ts'
 
 /**
  * Octets a second below which a rate is a mistake. A payload larger than one

@@ -1,6 +1,6 @@
-import { formatIp, ipKey, parseIp } from '../base/address.ts'
-import { Fault } from './fault.ts'
-import type { RelayAddress } from './settings.ts'
+import { formatIp, ipKey, parseIp } from '../../base/address.ts'
+import { Fault } from '../fault.ts'
+import type { RelayAddress } from '../settings.ts'
 
 /** Reads `auto`, `203.0.113.7`, or `10.0.0.5=203.0.113.7` for local and public address behind 1:1 NAT. */
 export function parseRelayAddress(text: string): 'auto' | RelayAddress | Fault {

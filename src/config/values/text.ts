@@ -1,4 +1,4 @@
-import { Fault } from './fault.ts'
+import { Fault } from '../fault.ts'
 
 /**
  * Reads the realm. It is repeated in every 401, so a long one makes those

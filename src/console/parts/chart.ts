@@ -1,3 +1,4 @@
+import type { TextKey, Words } from '../words.ts'
 import {
   type Frame,
   gridValues,
@@ -9,7 +10,6 @@ import {
   timeTicks,
 } from './chart-lines.ts'
 import { h, setAttribute, setChildren, setText, svg } from './dom.ts'
-import type { TextKey, Words } from './words.ts'
 
 /** What a chart shows. */
 export interface Drawing {

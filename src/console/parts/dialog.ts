@@ -1,5 +1,5 @@
+import type { Words } from '../words.ts'
 import { h, newId } from './dom.ts'
-import type { Words } from './words.ts'
 
 /** What a confirmation asks. */
 export interface Question {

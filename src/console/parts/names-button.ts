@@ -1,5 +1,5 @@
-import { actButton } from './acts.ts'
-import type { Context } from './context.ts'
+import { actButton } from '../acts.ts'
+import type { Context } from '../context.ts'
 import { setText } from './dom.ts'
 
 /** The button that asks for real names, with what it costs beside it. */

@@ -1,4 +1,4 @@
-import type { Context } from './context.ts'
+import type { Context } from '../context.ts'
 
 /** Digits of a pseudonym that tell people apart at a glance. */
 const SHORT = 8

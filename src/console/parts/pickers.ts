@@ -1,6 +1,6 @@
+import type { Language } from '../language.ts'
+import { read, write } from '../storage.ts'
 import { h, newId } from './dom.ts'
-import type { Language } from './language.ts'
-import { read, write } from './storage.ts'
 
 const LANGUAGES: Readonly<Record<Language, string>> = { en: 'English', de: 'Deutsch' }
 

@@ -1,5 +1,5 @@
+import type { Words } from '../words.ts'
 import { h, newId, setAttribute, setChildren, setText } from './dom.ts'
-import type { Words } from './words.ts'
 
 export interface Column<T> {
   readonly name: string

@@ -1,7 +1,7 @@
 import type { AccessEntry } from '../../control/view.ts'
 import type { Context, View } from '../context.ts'
-import { h, setText } from '../dom.ts'
-import { Table } from '../table.ts'
+import { h, setText } from '../parts/dom.ts'
+import { Table } from '../parts/table.ts'
 
 /** Who looked at personal data or did something: what an association shows to its members. */
 export class Access implements View {

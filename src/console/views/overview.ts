@@ -1,9 +1,9 @@
 import type { HistoryPoint, Status } from '../../control/view.ts'
-import { Chart, type Drawing } from '../chart.ts'
-import type { Moment } from '../chart-lines.ts'
 import type { Context, View } from '../context.ts'
-import { h, newId, setChildren, setText, setWidth } from '../dom.ts'
 import { findings } from '../health.ts'
+import { Chart, type Drawing } from '../parts/chart.ts'
+import type { Moment } from '../parts/chart-lines.ts'
+import { h, newId, setChildren, setText, setWidth } from '../parts/dom.ts'
 import type { TextKey } from '../words.ts'
 
 type What = 'traffic' | 'sessions' | 'refused'

@@ -1,10 +1,10 @@
 import type { HomeserverView, SessionView } from '../../control/view.ts'
 import { act } from '../acts.ts'
 import type { Context, View } from '../context.ts'
-import { h } from '../dom.ts'
-import { namesButton } from '../names-button.ts'
-import { personName } from '../person.ts'
-import { type Column, Table } from '../table.ts'
+import { h } from '../parts/dom.ts'
+import { namesButton } from '../parts/names-button.ts'
+import { personName } from '../parts/person.ts'
+import { type Column, Table } from '../parts/table.ts'
 
 /** Somebody's sessions together. */
 interface Person {

@@ -1,7 +1,7 @@
 import type { Context, View } from '../context.ts'
-import { h, setAttribute, setText } from '../dom.ts'
+import { h, setAttribute, setText } from '../parts/dom.ts'
+import { Table } from '../parts/table.ts'
 import { explain, type ReasonTable } from '../reasons.ts'
-import { Table } from '../table.ts'
 import type { TextKey } from '../words.ts'
 
 interface Line {

@@ -2,9 +2,9 @@ import type { Reloaded, Status } from '../../control/view.ts'
 import { act, actButton, type Outcome } from '../acts.ts'
 import { type Entry, entriesOf } from '../configuration.ts'
 import type { Context, View } from '../context.ts'
-import { h, setAttribute, setChildren, setText, setWidth } from '../dom.ts'
 import { type Limit, limits } from '../health.ts'
-import { Table } from '../table.ts'
+import { h, setAttribute, setChildren, setText, setWidth } from '../parts/dom.ts'
+import { Table } from '../parts/table.ts'
 
 /** The relay as a program: limits, certificate, versions, what it was told, and what can be done to it. */
 export class Server implements View {

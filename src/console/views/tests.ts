@@ -2,8 +2,8 @@ import type { Link, TestResult } from '../../control/view.ts'
 import { actButton } from '../acts.ts'
 import { type Entry, entriesOf } from '../configuration.ts'
 import type { Context, View } from '../context.ts'
-import { h, newId, setText } from '../dom.ts'
-import { Table } from '../table.ts'
+import { h, newId, setText } from '../parts/dom.ts'
+import { Table } from '../parts/table.ts'
 
 /** Links to the test page, and what came of them. */
 export class Tests implements View {

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { VIA } from '../base/via.ts'
-import { fault, ok } from './answer.ts'
-import { type Call, type Desk, type Endpoint, isAnswer, note, readAs } from './call.ts'
-import { trafficShape } from './shapes.ts'
+import { VIA } from '../../base/via.ts'
+import { fault, ok } from '../answer.ts'
+import { type Call, type Desk, type Endpoint, isAnswer, note, readAs } from '../call.ts'
+import { trafficShape } from '../shapes.ts'
 import type { TestRuns } from './test-runs.ts'
 
 const count = z.number()

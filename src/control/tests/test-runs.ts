@@ -1,10 +1,10 @@
 import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
-import { formatAddress, formatIp } from '../base/address.ts'
-import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
-import type { Via } from '../base/via.ts'
-import type { Event } from '../core/event.ts'
-import { CODE_WORDS } from './code-words.ts'
-import type { TestCode, TestResult, TestStart, TestView, TestWay } from './view.ts'
+import { formatAddress, formatIp } from '../../base/address.ts'
+import { addTraffic, noTraffic, type Traffic } from '../../base/route.ts'
+import type { Via } from '../../base/via.ts'
+import type { Event } from '../../core/event.ts'
+import { CODE_WORDS } from '../code-words.ts'
+import type { TestCode, TestResult, TestStart, TestView, TestWay } from '../view.ts'
 
 /** Seconds that the credential of a test is good for, and that its requests are attributed to it. */
 const CREDENTIAL = 600

@@ -1,11 +1,11 @@
 import { splitUsername } from '../../auth/shared-secret.ts'
-import { formatDuration } from '../../config/duration.ts'
+import { formatDuration } from '../../config/values/duration.ts'
+import { isBrowserPort, readTurnUri, type TurnUri, type UriFault } from '../../homeserver/turn-uri.ts'
 import type { Check } from '../check.ts'
 import type { Facts } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
 import { kindWords } from '../homeserver-kinds.ts'
 import { findSecret } from '../secret-forms.ts'
-import { isBrowserPort, readTurnUri, type TurnUri, type UriFault } from '../turn-uri.ts'
 import { isObject } from './homeserver.ts'
 
 /** Element asks for new credentials every ten minutes, and uses the ones it had before (matrix-js-sdk). */

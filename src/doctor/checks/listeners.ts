@@ -1,11 +1,11 @@
 import { type Address, address, formatAddress, parseIp } from '../../base/address.ts'
 import type { Listener } from '../../config/settings.ts'
+import { isBrowserPort } from '../../homeserver/turn-uri.ts'
 import type { Check } from '../check.ts'
 import { finding } from '../finding.ts'
 import { openLink } from '../open.ts'
 import { holderOf, listedSockets, openFilesLimit } from '../proc.ts'
 import { TurnSession } from '../turn-session.ts'
-import { isBrowserPort } from '../turn-uri.ts'
 
 /** The relay answers where its configuration says that it listens. */
 export const listeners: Check = {

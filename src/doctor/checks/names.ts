@@ -1,12 +1,12 @@
 import { lookup } from 'node:dns/promises'
 import { type Address, address, formatIp, ipKey, parseIp } from '../../base/address.ts'
-import { ownAddresses, scopeOf } from '../../net/relay-addresses.ts'
-import { turnUris, uriHost } from '../../server/synapse-lines.ts'
+import { turnUris, uriHost } from '../../homeserver/synapse-lines.ts'
+import { readTurnUri, type TurnUri } from '../../homeserver/turn-uri.ts'
+import { ownAddresses, scopeOf } from '../../net/ports/relay-addresses.ts'
 import type { Check } from '../check.ts'
 import { type Endpoint, type Facts, labelOf } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
 import { audienceOf } from '../scope.ts'
-import { readTurnUri, type TurnUri } from '../turn-uri.ts'
 import { relayed } from './relaying-addresses.ts'
 
 /** URIs that are tested; who hands out more has another problem, and is told of it. */

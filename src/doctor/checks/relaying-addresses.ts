@@ -1,7 +1,6 @@
 import { address, formatIp, ipKey } from '../../base/address.ts'
 import { contains, formatRange, parseRange, type Range } from '../../base/range.ts'
 import type { Settings } from '../../config/settings.ts'
-import { compilePeers, RECOMMENDED } from '../../core/peer-policy.ts'
 import {
   ownAddresses,
   type RelayAddress,
@@ -9,7 +8,8 @@ import {
   relayAddresses,
   type Scope,
   scopeOf,
-} from '../../net/relay-addresses.ts'
+} from '../../net/ports/relay-addresses.ts'
+import { compilePeers, RECOMMENDED } from '../../policy/peer-policy.ts'
 import type { Check } from '../check.ts'
 import type { Facts } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'

@@ -1,4 +1,4 @@
-import type { Language } from '../../config/messages.ts'
+import type { Language } from '../../config/messages/messages.ts'
 import type { Values } from '../finding.ts'
 import type { SecretForm } from '../secret-forms.ts'
 import type { Entry } from './entry.ts'

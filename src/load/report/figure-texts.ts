@@ -1,4 +1,4 @@
-import type { ClientTransport, Direction, Method } from './protocol.ts'
+import type { ClientTransport, Direction, Method } from '../protocol.ts'
 import type { FigureKey, Scenario, SearchResult, Warning } from './report.ts'
 
 export type Language = 'en' | 'de'

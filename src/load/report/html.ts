@@ -1,3 +1,4 @@
+import { middleOf } from '../measure/statistics.ts'
 import {
   type Axes,
   barChart,
@@ -22,7 +23,6 @@ import {
   type Summary,
   summarise,
 } from './report.ts'
-import { middleOf } from './statistics.ts'
 import { energyNote, GROUPS } from './table.ts'
 
 /** A server with the colour it has in all charts. */

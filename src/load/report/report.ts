@@ -1,8 +1,8 @@
-import type { Energy } from './energy.ts'
-import type { Machine } from './machine.ts'
-import type { Profile } from './profile.ts'
-import type { ClientTransport, Direction, Method } from './protocol.ts'
-import { median, middleOf, range } from './statistics.ts'
+import type { Energy } from '../measure/energy.ts'
+import type { Machine } from '../measure/machine.ts'
+import { median, middleOf, range } from '../measure/statistics.ts'
+import type { Profile } from '../profile.ts'
+import type { ClientTransport, Direction, Method } from '../protocol.ts'
 
 /*
  * What `taciturn bench --json` prints, and `--compare` reads. Names and units

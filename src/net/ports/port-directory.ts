@@ -1,5 +1,5 @@
-import { type Address, address, ipKey } from '../base/address.ts'
-import type { Siblings } from '../core/config.ts'
+import { type Address, address, ipKey } from '../../base/address.ts'
+import type { Siblings } from '../../core/config.ts'
 import type { PortRange } from './port-pool.ts'
 import type { RelayAddress } from './relay-addresses.ts'
 

@@ -1,4 +1,4 @@
-import type { Family } from '../base/address.ts'
+import type { Family } from '../../base/address.ts'
 import type { RelayAddress } from './relay-addresses.ts'
 
 /** Ports from the first to the last, both included. */

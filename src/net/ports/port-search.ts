@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto'
 import { constants } from 'node:os'
-import { address, formatIp } from '../base/address.ts'
-import type { Claim } from '../core/command.ts'
+import { address, formatIp } from '../../base/address.ts'
+import type { Claim } from '../../core/command.ts'
+import { systemError } from '../../system/system-error.ts'
+import type { Bound, UdpTransport } from '../transport.ts'
 import type { PortPool } from './port-pool.ts'
-import { systemError } from './system-error.ts'
-import type { Bound, UdpTransport } from './transport.ts'
 
 /** The socket found, with its odd sibling where a pair was wanted; or the reason there is none. */
 export type SearchResult = (bound: Bound | undefined, sibling: Bound | undefined, why: string) => void

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
-import { type Address, address, type Family, formatIp, ipKey, parseIp } from '../base/address.ts'
+import { type Address, address, type Family, formatIp, ipKey, parseIp } from '../../base/address.ts'
 
 /** Who can reach an IP address: anyone, or only those near it. */
 export type Scope = 'public' | 'private' | 'cgnat' | 'link-local' | 'loopback' | 'unusable'

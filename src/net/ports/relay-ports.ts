@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto'
-import { address, type Family } from '../base/address.ts'
-import type { SocketId } from '../base/ids.ts'
-import type { Claim } from '../core/command.ts'
-import type { FailedFamily, Opened, Refused, RelaySocket } from '../core/input.ts'
-import { descriptors } from './descriptors.ts'
+import { address, type Family } from '../../base/address.ts'
+import type { SocketId } from '../../base/ids.ts'
+import type { Claim } from '../../core/command.ts'
+import type { FailedFamily, Opened, Refused, RelaySocket } from '../../core/input.ts'
+import { descriptors } from '../../system/descriptors.ts'
+import type { Bound, UdpTransport } from '../transport.ts'
 import { type PortMarks, PortPool, type PortRange } from './port-pool.ts'
 import { PortSearch } from './port-search.ts'
 import type { RelayAddress } from './relay-addresses.ts'
-import type { Bound, UdpTransport } from './transport.ts'
 
 /** Relay sockets for one claim, or why there are none. */
 export type OpenAnswer = (opened: Opened | undefined, refused?: Refused) => void

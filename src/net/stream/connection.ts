@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
-import { type Address, RECORD, writeRecord } from '../base/address.ts'
-import { Counter, type Counters } from '../base/counters.ts'
-import type { SocketId } from '../base/ids.ts'
-import type { Time } from '../base/time.ts'
+import { type Address, RECORD, writeRecord } from '../../base/address.ts'
+import { Counter, type Counters } from '../../base/counters.ts'
+import type { SocketId } from '../../base/ids.ts'
+import type { Time } from '../../base/time.ts'
 import { FrameReader, type TakeFrame } from './frame-reader.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { ipKey } from '../base/address.ts'
+import { ipKey } from '../../base/address.ts'
 
 /** How many connections there may be, and who has them. */
 export interface Gathering {

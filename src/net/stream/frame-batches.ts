@@ -1,6 +1,6 @@
-import { RECORD } from '../base/address.ts'
-import { type Batch, createBatch, HEADROOM, PASS } from '../base/batch.ts'
-import type { SocketId } from '../base/ids.ts'
+import { RECORD } from '../../base/address.ts'
+import { type Batch, createBatch, HEADROOM, PASS } from '../../base/batch.ts'
+import type { SocketId } from '../../base/ids.ts'
 import { MAX_FRAME } from './frame-reader.ts'
 
 /**

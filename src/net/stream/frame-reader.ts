@@ -1,4 +1,4 @@
-import { frameLength } from '../wire/framing.ts'
+import { frameLength } from '../../wire/framing.ts'
 
 /** Takes one whole frame; false to read no further. Lent: the octets are valid until it returns. */
 export type TakeFrame = (bytes: Buffer, start: number, length: number) => boolean

@@ -2,7 +2,7 @@ import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import { formatIp, parseIp } from '../base/address.ts'
+import { formatIp, parseIp } from '../../base/address.ts'
 
 export interface TlsFiles {
   /** PEM, the server's own certificate first, then the intermediate ones. */

@@ -1,11 +1,11 @@
 import dgram from 'node:dgram'
-import { type Address, address, formatIp, parseIp, RECORD, writeRecord } from '../base/address.ts'
-import { type Batch, createBatch, HEADROOM, PASS, SEND } from '../base/batch.ts'
-import { Counter, type Counters } from '../base/counters.ts'
-import type { SocketId } from '../base/ids.ts'
-import { Hosts } from './hosts.ts'
-import type { SocketIds } from './socket-ids.ts'
-import type { Bind, Bound, NetInbox, UdpTransport } from './transport.ts'
+import { type Address, address, formatIp, parseIp, RECORD, writeRecord } from '../../base/address.ts'
+import { type Batch, createBatch, HEADROOM, PASS, SEND } from '../../base/batch.ts'
+import { Counter, type Counters } from '../../base/counters.ts'
+import type { SocketId } from '../../base/ids.ts'
+import type { SocketIds } from '../socket-ids.ts'
+import type { Bind, Bound, NetInbox, UdpTransport } from '../transport.ts'
+import { Hosts } from './peer-records.ts'
 
 /**
  * UDP over node:dgram: it runs everywhere and needs nothing built.

@@ -1,8 +1,8 @@
 import { constants } from 'node:os'
-import { RECORD, readRecord } from '../base/address.ts'
-import type { SocketId } from '../base/ids.ts'
-import type { Unreachable } from '../core/input.ts'
-import { ERROR_WORDS } from './native-addon.ts'
+import { RECORD, readRecord } from '../../base/address.ts'
+import type { SocketId } from '../../base/ids.ts'
+import type { Unreachable } from '../../core/input.ts'
+import { ERROR_WORDS } from '../../system/native-addon.ts'
 
 /** Where an error came from (SO_EE_ORIGIN_… of linux/errqueue.h). */
 const LOCAL = 1

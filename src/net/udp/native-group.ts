@@ -1,6 +1,6 @@
-import { type Address, RECORD, readRecord, writeRecord } from '../base/address.ts'
-import { BindFlag, loadAddon, type NativeAddon } from './native-addon.ts'
-import { systemError } from './system-error.ts'
+import { type Address, RECORD, readRecord, writeRecord } from '../../base/address.ts'
+import { BindFlag, loadAddon, type NativeAddon } from '../../system/native-addon.ts'
+import { systemError } from '../../system/system-error.ts'
 
 /**
  * Opens `size` sockets on one address, among which the kernel spreads clients:

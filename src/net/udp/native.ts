@@ -1,8 +1,8 @@
 import { constants } from 'node:os'
-import { type Address, RECORD, readRecord, writeRecord } from '../base/address.ts'
-import { type Batch, createBatch, SEND } from '../base/batch.ts'
-import { Counter, type Counters } from '../base/counters.ts'
-import type { SocketId } from '../base/ids.ts'
+import { type Address, RECORD, readRecord, writeRecord } from '../../base/address.ts'
+import { type Batch, createBatch, SEND } from '../../base/batch.ts'
+import { Counter, type Counters } from '../../base/counters.ts'
+import type { SocketId } from '../../base/ids.ts'
 import {
   BindFlag,
   ERROR_WORDS,
@@ -12,12 +12,12 @@ import {
   type NativeLayout,
   type NativeSockets,
   State,
-} from './native-addon.ts'
+} from '../../system/native-addon.ts'
+import { systemError } from '../../system/system-error.ts'
+import type { SocketIds } from '../socket-ids.ts'
+import type { Bind, Bound, NetInbox, UdpTransport } from '../transport.ts'
 import { readUnreachable } from './native-errors.ts'
-import type { SocketIds } from './socket-ids.ts'
-import { systemError } from './system-error.ts'
 import { TooLong } from './too-long.ts'
-import type { Bind, Bound, NetInbox, UdpTransport } from './transport.ts'
 
 export interface NativeOptions {
   /** Carry DSCP and ECN across (RFC 8656 §14, preferred behaviour); else what leaves has neither. Default true. */

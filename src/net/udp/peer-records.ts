@@ -1,4 +1,4 @@
-import { address, parseIp, RECORD, writeRecord } from '../base/address.ts'
+import { address, parseIp, RECORD, writeRecord } from '../../base/address.ts'
 
 /**
  * Turns the address strings of node:dgram into records and back. Both happen

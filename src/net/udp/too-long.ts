@@ -1,6 +1,6 @@
-import { type Address, ipKey } from '../base/address.ts'
-import type { SocketId } from '../base/ids.ts'
-import type { Unreachable } from '../core/input.ts'
+import { type Address, ipKey } from '../../base/address.ts'
+import type { SocketId } from '../../base/ids.ts'
+import type { Unreachable } from '../../core/input.ts'
 
 /**
  * Remembers which datagrams the kernel refused for their length, until its

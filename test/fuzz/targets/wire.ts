@@ -1,5 +1,5 @@
 import { Deframer } from '../../../src/client/deframer.ts'
-import { FrameReader } from '../../../src/net/frame-reader.ts'
+import { FrameReader } from '../../../src/net/stream/frame-reader.ts'
 import {
   ADDRESS_ERROR_CODE,
   ATTRIBUTES,

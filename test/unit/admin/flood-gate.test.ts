@@ -1,5 +1,5 @@
 import t from 'tap'
-import { FloodGate } from '../../../src/admin/flood-gate.ts'
+import { FloodGate } from '../../../src/log/flood-gate.ts'
 
 t.test('the first lines of a kind pass, the rest of the window is counted', async t => {
   const gate = new FloodGate({ lines: 2, milliseconds: 1000 })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import t, { type Test } from 'tap'
-import { createHttp, type Pages } from '../../../src/admin/http.ts'
+import { createHttp, type Pages } from '../../../src/http/metrics-server.ts'
 
 t.test('the three pages are served', async t => {
   const get = await serve(t, {})

@@ -1,13 +1,13 @@
 import t from 'tap'
-import { Journal } from '../../../src/admin/journal.ts'
-import { Log, type LogLevel } from '../../../src/admin/log.ts'
-import { formatText } from '../../../src/admin/log-text.ts'
-import { printable } from '../../../src/admin/printable.ts'
-import { Privacy, type PrivacyMode } from '../../../src/admin/privacy.ts'
 import { parseAddress } from '../../../src/base/address.ts'
 import type { AllocationId } from '../../../src/base/ids.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Event, RejectReason } from '../../../src/core/event.ts'
+import { Journal } from '../../../src/log/journal.ts'
+import { Log, type LogLevel } from '../../../src/log/log.ts'
+import { formatText } from '../../../src/log/log-text.ts'
+import { printable } from '../../../src/log/printable.ts'
+import { Privacy, type PrivacyMode } from '../../../src/log/privacy.ts'
 
 const client = parseAddress('192.0.2.77:50000')!
 const relayed = parseAddress('203.0.113.7:50001')!

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { createMetrics } from '../../../src/admin/metrics.ts'
-import { Tally } from '../../../src/admin/tally.ts'
 import { Counters } from '../../../src/base/counters.ts'
+import { createMetrics } from '../../../src/metrics/registry.ts'
+import { Tally } from '../../../src/metrics/tally.ts'
 import { alertRules, dashboardQueries, metricNames } from '../../support/dashboard.ts'
 
 const root = join(import.meta.dirname, '../../..')

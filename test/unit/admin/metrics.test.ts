@@ -1,13 +1,13 @@
 import t from 'tap'
-import { createMetrics } from '../../../src/admin/metrics.ts'
-import type { Figures } from '../../../src/admin/metrics-page.ts'
-import { Tally } from '../../../src/admin/tally.ts'
 import { parseAddress } from '../../../src/base/address.ts'
 import { Counter, Counters } from '../../../src/base/counters.ts'
 import type { AllocationId } from '../../../src/base/ids.ts'
 import type { Time } from '../../../src/base/time.ts'
 import { viaNumber } from '../../../src/base/via.ts'
 import type { Event } from '../../../src/core/event.ts'
+import type { Figures } from '../../../src/metrics/page.ts'
+import { createMetrics } from '../../../src/metrics/registry.ts'
+import { Tally } from '../../../src/metrics/tally.ts'
 
 t.test('the figures move while a call runs', async t => {
   const { page, counters, tally } = start()

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { Privacy } from '../../../src/admin/privacy.ts'
-import { Pseudonyms } from '../../../src/admin/pseudonyms.ts'
 import { parseAddress } from '../../../src/base/address.ts'
+import { Privacy } from '../../../src/log/privacy.ts'
+import { Pseudonyms } from '../../../src/log/pseudonyms.ts'
 
 const client = parseAddress('192.0.2.77:50000')!
 const client6 = parseAddress('[2001:db8:1:2:3::9]:50000')!

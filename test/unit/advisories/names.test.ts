@@ -1,8 +1,8 @@
 import t from 'tap'
-import { Pseudonyms } from '../../../src/admin/pseudonyms.ts'
 import { password, sharedSecrets } from '../../../src/auth/shared-secret.ts'
 import { staticUsers } from '../../../src/auth/static-users.ts'
 import type { Seconds } from '../../../src/base/time.ts'
+import { Pseudonyms } from '../../../src/log/pseudonyms.ts'
 import { REALM, Sim, START } from '../../sim/sim.ts'
 
 /** Names that plain objects have of their own. */

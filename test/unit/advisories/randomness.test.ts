@@ -2,7 +2,7 @@ import t from 'tap'
 import { type Address, address, parseAddress } from '../../../src/base/address.ts'
 import type { Seconds, Time } from '../../../src/base/time.ts'
 import { Nonces } from '../../../src/core/nonce.ts'
-import { random } from '../../../src/server/relay-config.ts'
+import { random } from '../../../src/relay/relay-config.ts'
 
 const COUNT = 10_000
 const NOW = 1_800_000_000_000 as Time

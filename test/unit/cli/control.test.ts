@@ -1,6 +1,6 @@
 import t from 'tap'
 import { age, bits, sessionLines } from '../../../src/cli/control-format.ts'
-import { CONTROL_TEXTS } from '../../../src/cli/control-texts.ts'
+import { CONTROL_TEXTS } from '../../../src/cli/texts/control-texts.ts'
 import { run } from '../../support/captured.ts'
 import { fakePlane, session } from '../../support/fake-control.ts'
 

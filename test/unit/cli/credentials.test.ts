@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { password } from '../../../src/auth/shared-secret.ts'
-import { credentials } from '../../../src/cli/credentials.ts'
-import { TEXTS } from '../../../src/cli/texts.ts'
+import { credentials } from '../../../src/cli/commands/credentials.ts'
+import { TEXTS } from '../../../src/cli/texts/texts.ts'
 import { run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER, SECRET } from '../../support/loading.ts'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { parse as parseJsonc } from 'jsonc-parser'
 import t from 'tap'
-import { SNIPPETS, type SnippetInput } from '../../../src/cli/snippets.ts'
+import { SNIPPETS, type SnippetInput } from '../../../src/homeserver/snippets.ts'
 import { run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER, SECRET } from '../../support/loading.ts'
 

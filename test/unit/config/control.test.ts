@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { controlPaths } from '../../../src/config/control-paths.ts'
 import { effective } from '../../../src/config/effective.ts'
 import { load } from '../../../src/config/load.ts'
+import { controlPaths } from '../../../src/config/values/control-paths.ts'
 import { errorOf, folderWith, HOMESERVER, loadText } from '../../support/loading.ts'
 
 const TOKEN = 'b7f1c6c2a94e4d0f8a53d1e6'

@@ -3,8 +3,8 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { formatRange } from '../../../src/base/range.ts'
-import { formatListener } from '../../../src/config/listener.ts'
 import { load } from '../../../src/config/load.ts'
+import { formatListener } from '../../../src/config/values/listener.ts'
 import {
   errorOf,
   folderWith,

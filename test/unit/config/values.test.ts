@@ -1,18 +1,23 @@
 import t from 'tap'
 import { formatAddress, formatIp } from '../../../src/base/address.ts'
 import { formatRange, type Range } from '../../../src/base/range.ts'
-import { parseDenied, parsePeers } from '../../../src/config/cidr.ts'
-import { formatDuration, parseDuration } from '../../../src/config/duration.ts'
 import { Fault } from '../../../src/config/fault.ts'
-import { parseAlternate, parseHttpAddress } from '../../../src/config/host-port.ts'
-import { formatListener, overlap, parseListener } from '../../../src/config/listener.ts'
-import { nearest } from '../../../src/config/nearest.ts'
-import { parsePorts } from '../../../src/config/port-range.ts'
-import { formatRate, parseRate } from '../../../src/config/rate.ts'
-import { formatRelayAddress, parseRelayAddress } from '../../../src/config/relay-address.ts'
 import type { Listener } from '../../../src/config/settings.ts'
-import { parseHomeserverName, parseRealm, parseTurnUri, parseUserName } from '../../../src/config/text.ts'
-import { weakness } from '../../../src/config/weak-secret.ts'
+import { parseDenied, parsePeers } from '../../../src/config/values/cidr.ts'
+import { formatDuration, parseDuration } from '../../../src/config/values/duration.ts'
+import { parseAlternate, parseHttpAddress } from '../../../src/config/values/host-port.ts'
+import { formatListener, overlap, parseListener } from '../../../src/config/values/listener.ts'
+import { nearest } from '../../../src/config/values/nearest.ts'
+import { parsePorts } from '../../../src/config/values/port-range.ts'
+import { formatRate, parseRate } from '../../../src/config/values/rate.ts'
+import { formatRelayAddress, parseRelayAddress } from '../../../src/config/values/relay-address.ts'
+import {
+  parseHomeserverName,
+  parseRealm,
+  parseTurnUri,
+  parseUserName,
+} from '../../../src/config/values/text.ts'
+import { weakness } from '../../../src/config/values/weak-secret.ts'
 
 /** The message key of a fault, or the value that was read. */
 const outcome = (value: unknown) => (value instanceof Fault ? value.key : value)

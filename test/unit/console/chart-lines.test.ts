@@ -6,7 +6,7 @@ import {
   stretches,
   thin,
   timeTicks,
-} from '../../../src/console/chart-lines.ts'
+} from '../../../src/console/parts/chart-lines.ts'
 
 const moment = (at: number, ...values: number[]) => ({ at, values })
 

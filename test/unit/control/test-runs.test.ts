@@ -5,7 +5,7 @@ import { noTraffic } from '../../../src/base/route.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Via } from '../../../src/base/via.ts'
 import { CODE_WORDS } from '../../../src/control/code-words.ts'
-import { TestRuns } from '../../../src/control/test-runs.ts'
+import { TestRuns } from '../../../src/control/tests/test-runs.ts'
 import type { Event } from '../../../src/core/event.ts'
 
 const MINUTE = 60_000

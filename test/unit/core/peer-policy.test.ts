@@ -3,7 +3,7 @@ import t from 'tap'
 import { type Address, address, parseAddress, parseIp } from '../../../src/base/address.ts'
 import { parseRange, type Range } from '../../../src/base/range.ts'
 import type { Reach } from '../../../src/core/config.ts'
-import { compilePeers, embeddedIp4, type PeerPolicy, RECOMMENDED } from '../../../src/core/peer-policy.ts'
+import { compilePeers, embeddedIp4, type PeerPolicy, RECOMMENDED } from '../../../src/policy/peer-policy.ts'
 
 const RELAYED = ['203.0.114.7', '2a01:db9::7']
 const OWN = ['203.0.114.7', '203.0.114.8', '2a01:db9::7']

@@ -1,12 +1,12 @@
 import t from 'tap'
 import { parseIp } from '../../../src/base/address.ts'
-import { SNIPPETS } from '../../../src/cli/snippets.ts'
 import { type Finding, finding } from '../../../src/doctor/finding.ts'
 import { kindOf, kindWords } from '../../../src/doctor/homeserver-kinds.ts'
 import { readLivekit } from '../../../src/doctor/livekit.ts'
 import { parseSockets } from '../../../src/doctor/proc.ts'
 import { ranked } from '../../../src/doctor/rank.ts'
 import { audienceOf, reaches } from '../../../src/doctor/scope.ts'
+import { SNIPPETS } from '../../../src/homeserver/snippets.ts'
 
 t.test('the cause comes before what it causes', async t => {
   const findings: Finding[] = [

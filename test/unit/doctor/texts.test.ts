@@ -1,5 +1,5 @@
 import t from 'tap'
-import { DOCTOR_TEXTS } from '../../../src/cli/doctor-texts.ts'
+import { DOCTOR_TEXTS } from '../../../src/cli/texts/doctor-texts.ts'
 import { finding } from '../../../src/doctor/finding.ts'
 import { reportText, show } from '../../../src/doctor/report.ts'
 import { mangled, type SecretForm } from '../../../src/doctor/secret-forms.ts'

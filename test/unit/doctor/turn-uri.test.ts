@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isBrowserPort, readTurnUri, type TurnUri } from '../../../src/doctor/turn-uri.ts'
+import { isBrowserPort, readTurnUri, type TurnUri } from '../../../src/homeserver/turn-uri.ts'
 
 for (const [text, transport, host, port] of [
   ['turn:turn.example.org', 'udp', 'turn.example.org', 3478],

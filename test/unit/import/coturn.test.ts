@@ -1,6 +1,6 @@
 import t from 'tap'
 import { formatRange } from '../../../src/base/range.ts'
-import { formatListener } from '../../../src/config/listener.ts'
+import { formatListener } from '../../../src/config/values/listener.ts'
 import { COTURN_FLAGS, COTURN_OPTIONS } from '../../../src/import/coturn-options.ts'
 import type { Entry } from '../../../src/import/line.ts'
 import { importText } from '../../support/imported.ts'

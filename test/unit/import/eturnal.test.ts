@@ -1,6 +1,6 @@
 import t from 'tap'
 import { formatRange } from '../../../src/base/range.ts'
-import { formatListener } from '../../../src/config/listener.ts'
+import { formatListener } from '../../../src/config/values/listener.ts'
 import { importText } from '../../support/imported.ts'
 
 const read = (text: string) => importText(text, 'eturnal.yml')

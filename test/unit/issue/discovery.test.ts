@@ -1,9 +1,9 @@
 import t from 'tap'
 import { formatIp, parseIp } from '../../../src/base/address.ts'
 import type { Time } from '../../../src/base/time.ts'
+import { parseServerName } from '../../../src/homeserver/matrix-id.ts'
 import { Discovery, type Get, type Names, type Service } from '../../../src/issue/discovery.ts'
 import type { Exchanged } from '../../../src/issue/exchange.ts'
-import { parseServerName } from '../../../src/issue/matrix-id.ts'
 
 interface Internet {
   readonly addresses?: Readonly<Record<string, readonly string[]>>

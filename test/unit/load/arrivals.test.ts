@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Arrivals, DUPLICATE, FRESH, REORDERED } from '../../../src/load/arrivals.ts'
+import { Arrivals, DUPLICATE, FRESH, REORDERED } from '../../../src/load/measure/arrivals.ts'
 
 t.test('packets in their order are fresh', async t => {
   const arrivals = new Arrivals(1)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { formatFigure, formatMicros, formatRatio, formatShort } from '../../../src/load/format.ts'
+import { formatFigure, formatMicros, formatRatio, formatShort } from '../../../src/load/report/format.ts'
 
 t.test('a latency is written in the unit that suits it', async t => {
   t.equal(formatMicros(84, 'en'), '84 µs')

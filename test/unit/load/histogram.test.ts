@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Histogram } from '../../../src/load/histogram.ts'
+import { Histogram } from '../../../src/load/measure/histogram.ts'
 
 t.test('small numbers are kept exactly', async t => {
   const histogram = new Histogram()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { html } from '../../../src/load/html.ts'
+import { html } from '../../../src/load/report/html.ts'
 import { measurement, report, round, server } from './sample-report.ts'
 
 t.test('the page needs nothing from anywhere else, and runs nothing', async t => {

@@ -7,7 +7,7 @@ import {
   ratio,
   readReport,
   summarise,
-} from '../../../src/load/report.ts'
+} from '../../../src/load/report/report.ts'
 import { measurement, report, round, server } from './sample-report.ts'
 
 const figure = (key: FigureKey) => FIGURES.find(one => one.key === key)!

@@ -1,4 +1,4 @@
-import type { Measurement, Report, Round, Scenario, ServerReport } from '../../../src/load/report.ts'
+import type { Measurement, Report, Round, Scenario, ServerReport } from '../../../src/load/report/report.ts'
 
 export const SCENARIO: Scenario = {
   profile: 'call',

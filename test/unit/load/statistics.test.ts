@@ -1,5 +1,5 @@
 import t from 'tap'
-import { median, middleOf, range } from '../../../src/load/statistics.ts'
+import { median, middleOf, range } from '../../../src/load/measure/statistics.ts'
 
 t.test('the median is the middle one, or the mean of the two in the middle', async t => {
   t.equal(median([3, 1, 200]), 3)

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { joulesBetween, pmicWatts } from '../../../src/load/energy.ts'
-import { machineTimeOf } from '../../../src/load/machine.ts'
-import { dropsIn } from '../../../src/load/own-drops.ts'
-import { cpuOfStat, residentOf } from '../../../src/load/process-figures.ts'
+import { joulesBetween, pmicWatts } from '../../../src/load/measure/energy.ts'
+import { machineTimeOf } from '../../../src/load/measure/machine.ts'
+import { dropsIn } from '../../../src/load/measure/own-drops.ts'
+import { cpuOfStat, residentOf } from '../../../src/load/measure/process-figures.ts'
 
 t.test('processor time is read behind a name that may hold anything', async t => {
   const fields = ['S', ...Array.from({ length: 10 }, (_, i) => i + 4), 250, 75, 0, 0, 20]

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type TablePaint, table } from '../../../src/load/table.ts'
+import { type TablePaint, table } from '../../../src/load/report/table.ts'
 import { measurement, report, round, server } from './sample-report.ts'
 
 const plain: TablePaint = (_style, text) => text

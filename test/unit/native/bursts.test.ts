@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
 import { SEND } from '../../../src/base/batch.ts'
-import { Feature, loadAddon, type NativeAddon } from '../../../src/net/native-addon.ts'
 import type { Bound } from '../../../src/net/transport.ts'
-import type { NativeTransport } from '../../../src/net/udp-native.ts'
+import type { NativeTransport } from '../../../src/net/udp/native.ts'
+import { Feature, loadAddon, type NativeAddon } from '../../../src/system/native-addon.ts'
 import { batchOf, bind, needAddon, type Opened, openNativeTransport } from './probe.ts'
 
 /** Datagrams that one send carries at most. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { formatAddress, parseAddress } from '../../../src/base/address.ts'
-import { type ListenerGroup, openGroup } from '../../../src/net/native-group.ts'
+import { type ListenerGroup, openGroup } from '../../../src/net/udp/native-group.ts'
 import { bind, needAddon, openNativeTransport } from './probe.ts'
 
 t.test('clients are spread over a group, and each keeps to its own socket', needAddon(), async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { SEND } from '../../../src/base/batch.ts'
-import { BindFlag } from '../../../src/net/native-addon.ts'
+import { BindFlag } from '../../../src/system/native-addon.ts'
 import { bind, needAddon, openNativeTransport, Probe } from './probe.ts'
 
 const EXPEDITED = 0xb8

@@ -2,7 +2,7 @@ import { formatAddress, parseAddress } from '../../../src/base/address.ts'
 import { Counters } from '../../../src/base/counters.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
 import type { Bound } from '../../../src/net/transport.ts'
-import { openNative } from '../../../src/net/udp-native.ts'
+import { openNative } from '../../../src/net/udp/native.ts'
 import { Recorder } from '../net/recorder.ts'
 import { batchOf } from './probe.ts'
 

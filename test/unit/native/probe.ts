@@ -10,17 +10,17 @@ import {
 import { type Batch, createBatch, HEADROOM, SEND } from '../../../src/base/batch.ts'
 import { Counters } from '../../../src/base/counters.ts'
 import type { SocketId } from '../../../src/base/ids.ts'
+import { SocketIds } from '../../../src/net/socket-ids.ts'
+import { AllSockets } from '../../../src/net/sockets.ts'
+import type { Bind, Bound, UdpTransport } from '../../../src/net/transport.ts'
+import { DgramTransport } from '../../../src/net/udp/dgram.ts'
+import { type NativeOptions, type NativeTransport, openNative } from '../../../src/net/udp/native.ts'
 import {
   ERROR_WORDS,
   loadAddon,
   type NativeAddon,
   type NativeSockets,
-} from '../../../src/net/native-addon.ts'
-import { SocketIds } from '../../../src/net/socket-ids.ts'
-import { AllSockets } from '../../../src/net/sockets.ts'
-import type { Bind, Bound, UdpTransport } from '../../../src/net/transport.ts'
-import { DgramTransport } from '../../../src/net/udp-dgram.ts'
-import { type NativeOptions, type NativeTransport, openNative } from '../../../src/net/udp-native.ts'
+} from '../../../src/system/native-addon.ts'
 import { Recorder } from '../net/recorder.ts'
 
 /** Options for a test of the addon: skipped where none was built, except in CI. */

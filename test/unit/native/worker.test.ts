@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { parseAddress } from '../../../src/base/address.ts'
-import { type ListenerGroup, openGroup } from '../../../src/net/native-group.ts'
+import { type ListenerGroup, openGroup } from '../../../src/net/udp/native-group.ts'
 import { bind, needAddon, openNativeTransport } from './probe.ts'
 
 t.test(

@@ -3,7 +3,7 @@ import { parseAddress } from '../../../src/base/address.ts'
 import { type Batch, SEND } from '../../../src/base/batch.ts'
 import { Counters } from '../../../src/base/counters.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
-import { openNative } from '../../../src/net/udp-native.ts'
+import { openNative } from '../../../src/net/udp/native.ts'
 
 /** Echoes on the descriptor it is given, until it is terminated or told to throw. */
 const inbox = {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Time } from '../../../src/base/time.ts'
-import { alignedClock, monotonicClock, readClock } from '../../../src/net/clock.ts'
+import { alignedClock, monotonicClock, readClock } from '../../../src/system/clock.ts'
 
 t.test('the clock tells epoch milliseconds and never goes back', async t => {
   let last = monotonicClock.now()

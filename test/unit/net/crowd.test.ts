@@ -1,6 +1,6 @@
 import t from 'tap'
 import { parseIp } from '../../../src/base/address.ts'
-import { Crowd } from '../../../src/net/crowd.ts'
+import { Crowd } from '../../../src/net/stream/crowd.ts'
 
 t.test('an address may have so many connections and no more', async t => {
   const crowd = new Crowd(10, 2)

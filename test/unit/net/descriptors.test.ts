@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Descriptors, descriptors } from '../../../src/net/descriptors.ts'
+import { Descriptors, descriptors } from '../../../src/system/descriptors.ts'
 
 t.test('clients may have all descriptors but a few [OPS-08]', async t => {
   for (const [limit, kept] of [

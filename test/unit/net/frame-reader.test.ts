@@ -1,5 +1,5 @@
 import t from 'tap'
-import { FrameReader } from '../../../src/net/frame-reader.ts'
+import { FrameReader } from '../../../src/net/stream/frame-reader.ts'
 
 const MAGIC = '2112a442'
 const ID = '000102030405060708090a0b'

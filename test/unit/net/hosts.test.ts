@@ -9,7 +9,7 @@ import {
   readRecord,
   writeRecord,
 } from '../../../src/base/address.ts'
-import { Hosts } from '../../../src/net/hosts.ts'
+import { Hosts } from '../../../src/net/udp/peer-records.ts'
 
 const { bytes, words } = memory()
 

@@ -3,7 +3,7 @@ import { endianness } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { formatAddress } from '../../../src/base/address.ts'
-import { inheritedSockets } from '../../../src/net/inherited-sockets.ts'
+import { inheritedSockets } from '../../../src/system/inherited-sockets.ts'
 
 const HEAD =
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { formatAddress, parseAddress, parseIp } from '../../../src/base/address.ts'
-import { PortDirectory } from '../../../src/net/port-directory.ts'
-import { PortPool } from '../../../src/net/port-pool.ts'
+import { PortDirectory } from '../../../src/net/ports/port-directory.ts'
+import { PortPool } from '../../../src/net/ports/port-pool.ts'
 
 const nat = { family: 4, local: parseIp('10.0.0.5')!, public: parseIp('203.0.113.7')! } as const
 const six = { family: 6, local: parseIp('2001:db8::5')!, public: parseIp('2001:db8::5')! } as const

@@ -1,7 +1,12 @@
 import type { NetworkInterfaceInfo } from 'node:os'
 import t from 'tap'
 import { address, formatAddress, formatIp, parseAddress, parseIp } from '../../../src/base/address.ts'
-import { expandWildcards, ownAddresses, relayAddresses, scopeOf } from '../../../src/net/relay-addresses.ts'
+import {
+  expandWildcards,
+  ownAddresses,
+  relayAddresses,
+  scopeOf,
+} from '../../../src/net/ports/relay-addresses.ts'
 
 for (const [text, scope] of [
   ['198.51.100.7', 'public'],

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { parseIp } from '../../../src/base/address.ts'
-import { CROWD_SEED, SharedCrowd } from '../../../src/net/shared-crowd.ts'
+import { CROWD_SEED, SharedCrowd } from '../../../src/net/stream/shared-crowd.ts'
 
 const one = parseIp('192.0.2.1')!
 const other = parseIp('192.0.2.2')!

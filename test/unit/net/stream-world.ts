@@ -6,7 +6,7 @@ import { Counters } from '../../../src/base/counters.ts'
 import type { Time } from '../../../src/base/time.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
 import { AllSockets } from '../../../src/net/sockets.ts'
-import { type Listen, type StreamLimits, StreamTransport } from '../../../src/net/stream.ts'
+import { type Listen, type StreamLimits, StreamTransport } from '../../../src/net/stream/stream-transport.ts'
 import { Recorder } from './recorder.ts'
 
 /** A stream transport with a clock that the test moves, and nothing behind it but a recorder. */

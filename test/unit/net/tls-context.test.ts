@@ -9,7 +9,7 @@ import {
   TlsContext,
   type TlsFileError,
   type TlsFiles,
-} from '../../../src/net/tls-context.ts'
+} from '../../../src/net/stream/tls-context.ts'
 import { makeCertificate, type TestCertificate } from './certificate.ts'
 import { StreamWorld } from './stream-world.ts'
 

@@ -14,7 +14,7 @@ import { Counters } from '../../../src/base/counters.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
 import { AllSockets } from '../../../src/net/sockets.ts'
 import type { Bind, Bound } from '../../../src/net/transport.ts'
-import { DgramTransport } from '../../../src/net/udp-dgram.ts'
+import { DgramTransport } from '../../../src/net/udp/dgram.ts'
 import { echo, Recorder } from './recorder.ts'
 
 const hasIp6 = await canBind('::1')

@@ -5,7 +5,7 @@ import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
 import { after, type Time } from '../../../src/base/time.ts'
 import type { Claim } from '../../../src/core/command.ts'
 import type { Owner } from '../../../src/core/event.ts'
-import { Admission, type Quotas } from '../../../src/server/admission.ts'
+import { Admission, type Quotas } from '../../../src/relay/admission.ts'
 
 const alice: Owner = { tenant: 'example.org', user: '@alice:example.org' }
 const bob: Owner = { tenant: 'example.org', user: '@bob:example.org' }

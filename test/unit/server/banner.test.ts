@@ -1,8 +1,8 @@
 import t from 'tap'
 import { parseIp } from '../../../src/base/address.ts'
 import type { Loaded } from '../../../src/config/load.ts'
-import { type Bound, banner, linesToPaste, whatIsMissing } from '../../../src/server/banner.ts'
-import { synapseLines, turnUris } from '../../../src/server/synapse-lines.ts'
+import { synapseLines, turnUris } from '../../../src/homeserver/synapse-lines.ts'
+import { type Bound, banner, linesToPaste, whatIsMissing } from '../../../src/process/banner.ts'
 import { loaded, SECRET } from '../../support/settings.ts'
 
 const bound: Bound = {

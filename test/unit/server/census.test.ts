@@ -1,13 +1,13 @@
 import t from 'tap'
-import { Pseudonyms } from '../../../src/admin/pseudonyms.ts'
 import { parseAddress } from '../../../src/base/address.ts'
 import type { AllocationId } from '../../../src/base/ids.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Event } from '../../../src/core/event.ts'
-import { Census } from '../../../src/server/census.ts'
-import { PastTraffic } from '../../../src/server/history.ts'
-import { readReadings, renumber, writeReadings } from '../../../src/server/readings.ts'
-import { Roster } from '../../../src/server/roster.ts'
+import { Pseudonyms } from '../../../src/log/pseudonyms.ts'
+import { Census } from '../../../src/operate/census.ts'
+import { PastTraffic } from '../../../src/operate/history.ts'
+import { Roster } from '../../../src/operate/roster.ts'
+import { readReadings, renumber, writeReadings } from '../../../src/relay/readings.ts'
 
 const DAY = 86_400_000
 

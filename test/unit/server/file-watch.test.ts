@@ -1,5 +1,5 @@
 import t from 'tap'
-import { FileWatch } from '../../../src/server/file-watch.ts'
+import { FileWatch } from '../../../src/system/file-watch.ts'
 
 t.test('a change is told once, when the file has rested', async t => {
   const { watch, files, told } = start(['cert'])

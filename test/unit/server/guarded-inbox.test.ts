@@ -1,8 +1,8 @@
 import t from 'tap'
-import { Log } from '../../../src/admin/log.ts'
 import { createBatch } from '../../../src/base/batch.ts'
 import type { SocketId } from '../../../src/base/ids.ts'
-import { GuardedInbox } from '../../../src/server/guarded-inbox.ts'
+import { Log } from '../../../src/log/log.ts'
+import { GuardedInbox } from '../../../src/relay/guarded-inbox.ts'
 import type { Inbox } from '../../../src/shard/world.ts'
 
 t.test('a batch that makes the shard throw is lost, and the next one is not [NODE-01]', async t => {

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { type Address, formatAddress, parseAddress, parseIp } from '../../../src/base/address.ts'
 import type { Listener } from '../../../src/config/settings.ts'
-import { endpointsOf, Listeners } from '../../../src/server/listeners.ts'
-import { cannotRelay, cannotServe, StartError } from '../../../src/server/start-error.ts'
+import { endpointsOf, Listeners } from '../../../src/relay/listeners.ts'
+import { cannotRelay, cannotServe, StartError } from '../../../src/relay/start-error.ts'
 
 const own = [parseIp('127.0.0.1')!, parseIp('192.0.2.5')!]
 

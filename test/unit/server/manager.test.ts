@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { type Health, Manager, type Send } from '../../../src/server/manager.ts'
+import { type Health, Manager, type Send } from '../../../src/process/systemd.ts'
 
 t.test('nobody is told anything where no manager is', async t => {
   const said: string[] = []

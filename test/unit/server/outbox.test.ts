@@ -3,8 +3,8 @@ import { parseAddress } from '../../../src/base/address.ts'
 import type { AllocationId } from '../../../src/base/ids.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Event, RejectReason } from '../../../src/core/event.ts'
-import { Outbox } from '../../../src/server/outbox.ts'
-import type { FromWorker } from '../../../src/server/protocol.ts'
+import { Outbox } from '../../../src/workers/outbox.ts'
+import type { FromWorker } from '../../../src/workers/protocol.ts'
 
 t.test('what comes up in one turn of the event loop goes out as one list, in order', async t => {
   const { outbox, lists, turn } = start()

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { needlessPrivileges, readPrivileges } from '../../../src/server/privileges.ts'
+import { needlessPrivileges, readPrivileges } from '../../../src/system/privileges.ts'
 
 t.test('root is told that it need not be root [OPS-19]', t => {
   t.match(needlessPrivileges(read(t, '0', '000001ffffffffff')), /^running as root/)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { notReady, readDescriptors, type Vitals } from '../../../src/server/readiness.ts'
+import { notReady, readDescriptors, type Vitals } from '../../../src/operate/readiness.ts'
 
 const well: Vitals = {
   listening: true,

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { parseAddress, parseIp } from '../../../src/base/address.ts'
 import type { Time } from '../../../src/base/time.ts'
-import { authenticator, quotas, relayConfig } from '../../../src/server/relay-config.ts'
+import { authenticator, quotas, relayConfig } from '../../../src/relay/relay-config.ts'
 import { longTermKey, PasswordAlgorithm } from '../../../src/wire/integrity.ts'
 import { loaded, SECRET } from '../../support/settings.ts'
 

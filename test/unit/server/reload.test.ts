@@ -1,5 +1,5 @@
 import t from 'tap'
-import { merge, Reload } from '../../../src/server/reload.ts'
+import { merge, Reload } from '../../../src/process/reload.ts'
 import { loaded, SECRET } from '../../support/settings.ts'
 
 const running = loaded().settings

@@ -2,9 +2,9 @@ import t from 'tap'
 import { parseAddress } from '../../../src/base/address.ts'
 import type { AllocationId, MeterId } from '../../../src/base/ids.ts'
 import type { Claim } from '../../../src/core/command.ts'
-import type { Refusal } from '../../../src/server/admission.ts'
-import type { FromWorker } from '../../../src/server/protocol.ts'
-import { RemoteGate } from '../../../src/server/remote-gate.ts'
+import type { Refusal } from '../../../src/relay/admission.ts'
+import type { FromWorker } from '../../../src/workers/protocol.ts'
+import { RemoteGate } from '../../../src/workers/remote-gate.ts'
 
 const alice = { tenant: 'example.org', user: '@alice:example.org' }
 const client = parseAddress('192.0.2.10:50000')!

@@ -4,9 +4,9 @@ import type { AllocationId } from '../../../src/base/ids.ts'
 import { SharedMeters } from '../../../src/base/shared-meters.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Event } from '../../../src/core/event.ts'
-import { Admission, type Ask } from '../../../src/server/admission.ts'
-import { quotas } from '../../../src/server/relay-config.ts'
-import { ShardBook } from '../../../src/server/shard-book.ts'
+import { Admission, type Ask } from '../../../src/relay/admission.ts'
+import { quotas } from '../../../src/relay/relay-config.ts'
+import { ShardBook } from '../../../src/workers/shard-book.ts'
 import { loaded } from '../../support/settings.ts'
 
 const NOW = 1_800_000_000_000 as Time

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { SEMI_SPACE } from '../../../src/base/heap.ts'
-import type { Start } from '../../../src/server/protocol.ts'
-import { spawnFile } from '../../../src/server/spawn.ts'
+import type { Start } from '../../../src/workers/protocol.ts'
+import { spawnFile } from '../../../src/workers/spawn.ts'
 
 const LITTERING = new URL('../../support/littering-worker.ts', import.meta.url)
 /** Octets of both halves. */

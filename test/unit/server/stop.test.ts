@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
-import { handleSignals } from '../../../src/server/signals.ts'
-import { Stop } from '../../../src/server/stop.ts'
+import { handleSignals } from '../../../src/process/signals.ts'
+import { Stop } from '../../../src/process/stop.ts'
 
 t.test('without patience everything is closed at once, in order', async t => {
   const { stop, said } = start({ allocations: 3 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { workersFor } from '../../../src/server/workers.ts'
+import { workersFor } from '../../../src/workers/worker-count.ts'
 
 const GB = 2 ** 30
 const machine = (cores: number, memory: number, lacksNative?: string) => ({ cores, memory, lacksNative })

@@ -5,8 +5,8 @@ import type { Time } from '../../../src/base/time.ts'
 import type { Claim } from '../../../src/core/command.ts'
 import type { Event } from '../../../src/core/event.ts'
 import type { Opened, Refused, RelaySocket } from '../../../src/core/input.ts'
-import { Admission } from '../../../src/server/admission.ts'
-import { RealWorld } from '../../../src/server/world.ts'
+import { Admission } from '../../../src/relay/admission.ts'
+import { RealWorld } from '../../../src/relay/world.ts'
 import type { Sockets } from '../../../src/shard/world.ts'
 
 const alice = { tenant: 'example.org', user: '@alice:example.org' }

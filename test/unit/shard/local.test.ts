@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { type Address, formatAddress, parseAddress } from '../../../src/base/address.ts'
-import { compilePeers } from '../../../src/core/peer-policy.ts'
+import { compilePeers } from '../../../src/policy/peer-policy.ts'
 import { minutes, SERVER, Sim, type SimOptions } from '../../sim/sim.ts'
 import type { SimClient } from '../../sim/sim-client.ts'
 import { isRelayIp, RELAY_IP } from '../../sim/sim-world.ts'
