@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { median } from '../../src/load/measure/statistics.ts'
-import type { Report } from '../../src/load/report/report.ts'
+import type { BenchReport } from '../../src/load/report/report.ts'
 import { type Contestant, credential, type Rates, startTaciturn } from '../relay/contestants.ts'
 
 /**
@@ -85,7 +85,7 @@ async function measure(relay: Contestant): Promise<number> {
     ],
     { env: { ...process.env, TACITURN_BENCH_PASSWORD: password }, maxBuffer: 1 << 26 },
   )
-  const { full } = (JSON.parse(stdout) as Report).servers[0]!.rounds[0]!
+  const { full } = (JSON.parse(stdout) as BenchReport).servers[0]!.rounds[0]!
   if (full.serverCpuMicrosPerPacket === null) throw new Error('the processor time of the relay is not known')
   return full.serverCpuMicrosPerPacket
 }

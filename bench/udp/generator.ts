@@ -3,13 +3,13 @@ import { type Batch, createBatch, DROP, HEADROOM, SEND } from '../../src/base/ba
 import { Counters } from '../../src/base/counters.ts'
 import type { SocketId } from '../../src/base/ids.ts'
 import { SocketIds } from '../../src/net/socket-ids.ts'
-import type { Bound } from '../../src/net/transport.ts'
+import type { BoundSocket } from '../../src/net/transport.ts'
 import { type NativeTransport, openNative } from '../../src/net/udp/native.ts'
 
 /** A client and a peer of it, and where they send. */
 export interface Flow {
-  readonly client: Bound
-  readonly peer: Bound
+  readonly client: BoundSocket
+  readonly peer: BoundSocket
   /** The relay's listener. */
   readonly server: Address
   readonly relayed: Address
@@ -66,8 +66,8 @@ export class Generator {
     for (let i = 0; i < SLOTS; i++) this.#batch.verdict[i] = DROP
   }
 
-  bind(): Bound {
-    let result: Bound | undefined
+  bind(): BoundSocket {
+    let result: BoundSocket | undefined
     this.transport.bind(
       {
         address: parseAddress('127.0.0.1:0')!,

@@ -6,7 +6,7 @@ import { Meters } from '../../src/base/meters.ts'
 import type { Time } from '../../src/base/time.ts'
 import { RouteTable } from '../../src/forward/route-table.ts'
 import { SocketIds } from '../../src/net/socket-ids.ts'
-import type { Bound, UdpTransport } from '../../src/net/transport.ts'
+import type { BoundSocket, UdpTransport } from '../../src/net/transport.ts'
 import { DgramTransport } from '../../src/net/udp/dgram.ts'
 import { type NativeTally, NativeTransport, openNative } from '../../src/net/udp/native.ts'
 
@@ -60,7 +60,7 @@ function open(): UdpTransport {
   return native
 }
 
-function bind(purpose: 'listener' | 'relay'): Promise<Bound> {
+function bind(purpose: 'listener' | 'relay'): Promise<BoundSocket> {
   return new Promise((resolve, reject) => {
     transport.bind({ address: parse('127.0.0.1:0'), purpose }, (error, bound) =>
       bound ? resolve(bound) : reject(error),

@@ -1,6 +1,6 @@
 import yargs, { type Argv } from 'yargs'
 import { benchOptions } from './bench-options.ts'
-import type { Context } from './context.ts'
+import type { CliContext } from './context.ts'
 import { controlCommands } from './control-options.ts'
 import { doctorOptions } from './doctor-options.ts'
 import { UsageError } from './io.ts'
@@ -13,7 +13,7 @@ import { IMPORT_TEXTS } from './texts/import-texts.ts'
  */
 export async function runCommand(
   argv: readonly string[],
-  context: Context,
+  context: CliContext,
   version: string,
 ): Promise<number> {
   const outcome = { code: 0 }
@@ -31,7 +31,7 @@ export async function runCommand(
 
 function commandLine(
   argv: readonly string[],
-  context: Context,
+  context: CliContext,
   version: string,
   outcome: { code: number },
 ): Argv {

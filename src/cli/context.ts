@@ -5,7 +5,7 @@ import { type Io, painter } from './io.ts'
 import type { Texts } from './texts/texts.ts'
 
 /** What every command is handed. */
-export interface Context {
+export interface CliContext {
   readonly io: Io
   readonly language: Language
   readonly texts: Texts
@@ -21,7 +21,7 @@ export interface ConfigOption {
  */
 export async function loadFor(
   { config }: ConfigOption,
-  { io, language, texts }: Context,
+  { io, language, texts }: CliContext,
   options: { mayWrite: boolean; warn: boolean },
 ): Promise<Loaded> {
   const { load } = await import('../config/load.ts')

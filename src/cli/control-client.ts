@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { request } from 'node:http'
 import { controlPaths } from '../config/values/control-paths.ts'
 import type { ApiError } from '../control/view.ts'
-import { absolute, type Context } from './context.ts'
+import { absolute, type CliContext } from './context.ts'
 import { CommandError, Exit } from './io.ts'
 import { CONTROL_TEXTS } from './texts/control-texts.ts'
 
@@ -18,10 +18,10 @@ const PATIENCE = 10_000
 /** A running relay, by its control socket. */
 export class ControlClient {
   readonly #path: string
-  readonly #context: Context
+  readonly #context: CliContext
 
   /** Throws a `CommandError` when there is no socket to be found. */
-  constructor({ config, socket }: SocketOptions, context: Context) {
+  constructor({ config, socket }: SocketOptions, context: CliContext) {
     this.#context = context
     const { io, language } = context
     const paths = socket === undefined ? controlPaths(config, io.env, io.cwd) : [absolute(socket, io)]

@@ -32,8 +32,8 @@ export function statusLines(status: Status, language: Language, paint: Paint): s
     [
       rows.traffic,
       texts.flows(
-        octets(status.traffic.toPeer.bytes, language),
-        octets(status.traffic.toClient.bytes, language),
+        bytesText(status.traffic.toPeer.bytes, language),
+        bytesText(status.traffic.toClient.bytes, language),
       ),
     ],
     [rows.dropped, reasons(status.dropped, language)],
@@ -51,21 +51,21 @@ export function statusLines(status: Status, language: Language, paint: Paint): s
       reload.ok ? texts.configurationOk(day(reload.at, language)) : paint('red', texts.configurationBroken),
     ],
     ...reload.problems.map((problem): [string, string] => ['', problem]),
-    [rows.process, texts.cpu(`${Math.round(process.cpu * 100)} %`, octets(process.rss, language))],
+    [rows.process, texts.cpu(`${Math.round(process.cpu * 100)} %`, bytesText(process.rss, language))],
   )
   const width = Math.max(...lines.map(([name]) => name.length))
   return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`)
 }
 
 /** What stands in a session's place of its pseudonyms. */
-export interface Shown {
+export interface ShownAs {
   readonly user: string
   readonly client: string
 }
 
 /** Writes sessions as a table that fits `width`; what does not fit is cut at the end of the line. */
 export function sessionLines(
-  sessions: readonly (SessionView & { readonly shown?: Shown })[],
+  sessions: readonly (SessionView & { readonly shown?: ShownAs })[],
   at: number,
   language: Language,
   paint: Paint,
@@ -114,7 +114,7 @@ export function bits(bytesPerSecond: number, language: Language): string {
   return scaled(bytesPerSecond * 8, 'bit/s', language)
 }
 
-export function octets(count: number, language: Language): string {
+export function bytesText(count: number, language: Language): string {
   return scaled(count, 'B', language)
 }
 

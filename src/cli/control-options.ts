@@ -1,12 +1,12 @@
 import type { Argv } from 'yargs'
 import type { Language } from '../config/messages/messages.ts'
-import type { Context } from './context.ts'
+import type { CliContext } from './context.ts'
 import { CONTROL_TEXTS } from './texts/control-texts.ts'
 
 type Runs = <T>(run: (options: T) => Promise<number>) => (options: T) => Promise<void>
 
 /** Adds the commands that talk to a running relay. */
-export function controlCommands<T>(program: Argv<T>, context: Context, runs: Runs): Argv<T> {
+export function controlCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
   const language: Language = context.language
   const { commands, options: text } = CONTROL_TEXTS[language]
   const { config: configText, json: jsonText } = context.texts.options

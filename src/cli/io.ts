@@ -18,8 +18,8 @@ export interface Output {
   readonly columns?: number
 }
 
-export type Style = Parameters<typeof styleText>[0]
-export type Paint = (style: Style, text: string) => string
+export type TextStyle = Parameters<typeof styleText>[0]
+export type Paint = (style: TextStyle, text: string) => string
 
 /** Colours for a terminal; on anything else, or under NO_COLOR, texts stay as they are. */
 export function painter(output: Output, env: Io['env']): Paint {

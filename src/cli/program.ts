@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { ConfigError, withExcerpt } from '../config/problem.ts'
-import type { Context } from './context.ts'
+import type { CliContext } from './context.ts'
 import { CommandError, Exit, type Io, painter, UsageError } from './io.ts'
 import { languageOf } from './texts/language.ts'
-import { TEXTS } from './texts/texts.ts'
+import { CLI_TEXTS } from './texts/texts.ts'
 
 /** Runs the command that `argv` names (without node and script) and resolves with its exit code. Never rejects. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const language = languageOf(argv, io.env)
-  const context: Context = { io, language, texts: TEXTS[language] }
+  const context: CliContext = { io, language, texts: CLI_TEXTS[language] }
   try {
     const plain = plainServe(argv)
     if (plain) return await (await import('./commands/serve.ts')).serve(plain, context, version())
@@ -30,7 +30,7 @@ function plainServe(argv: readonly string[]): { readonly config?: string } | und
       args: argv.slice(1),
       options: { config: { type: 'string' }, lang: { type: 'string' } },
     })
-    const isKnown = values.lang === undefined || Object.hasOwn(TEXTS, values.lang)
+    const isKnown = values.lang === undefined || Object.hasOwn(CLI_TEXTS, values.lang)
     if (!isKnown) return undefined
     return values.config === undefined ? {} : { config: values.config }
   } catch {
@@ -38,7 +38,7 @@ function plainServe(argv: readonly string[]): { readonly config?: string } | und
   }
 }
 
-function explain(error: unknown, argv: readonly string[], { io, language, texts }: Context): number {
+function explain(error: unknown, argv: readonly string[], { io, language, texts }: CliContext): number {
   const paint = painter(io.stderr, io.env)
   const say = (text: string) => void io.stderr.write(`${text}\n`)
   if (error instanceof ConfigError) {

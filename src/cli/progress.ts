@@ -6,7 +6,7 @@ const BAR = 24
 const CLEAR = '\r\u001b[2K'
 
 /** A bar on the last line of the terminal, where there is one. */
-export class Progress {
+export class ProgressLine {
   readonly #output: Io['stderr']
   readonly #expected: number
   readonly #begin = performance.now()

@@ -8,7 +8,7 @@ import {
 } from '../wire/attributes.ts'
 import { integrityKind, longTermKey, PasswordAlgorithm, userhash, verify } from '../wire/integrity.ts'
 import { get, type Message, type MessageWriter } from '../wire/message.ts'
-import { Feature, readNonceCookie } from '../wire/nonce-cookie.ts'
+import { readNonceCookie, SecurityFeature } from '../wire/nonce-cookie.ts'
 
 /**
  * Which of the password algorithms a server offers to take (RFC 8489 §9.2.5).
@@ -69,7 +69,7 @@ export class LongTerm {
     if (offers && !chosen) return false
 
     const features = readNonceCookie(nonce) ?? 0
-    this.#anonymous = this.#choice !== 'ignore' && (features & Feature.usernameAnonymity) !== 0
+    this.#anonymous = this.#choice !== 'ignore' && (features & SecurityFeature.usernameAnonymity) !== 0
     // The message is only lent to us.
     this.#offers = offers?.map(copyOffer)
     this.#nonce = nonce
@@ -115,7 +115,7 @@ export function isSigned(message: Message, key: Buffer): boolean {
 export function isBidDown(message: Message): boolean {
   const nonce = get(message, NONCE)
   const features = nonce === undefined ? undefined : readNonceCookie(nonce)
-  if (features === undefined || (features & Feature.passwordAlgorithms) === 0) return false
+  if (features === undefined || (features & SecurityFeature.passwordAlgorithms) === 0) return false
   return get(message, PASSWORD_ALGORITHMS) === undefined
 }
 

@@ -6,7 +6,7 @@ import { Retransmission } from './retransmission.ts'
 import { ignored, type RequestNumber, type TurnEvent } from './turn-event.ts'
 
 /** Writes a request's own attributes; credentials and integrity are added after it, once more for each retry. */
-export type Fields = (writer: MessageWriter) => void
+export type WriteFields = (writer: MessageWriter) => void
 
 /** Reads a success answer; `undefined` when it lacks what it should carry. */
 export type Succeed = (message: Message, request: RequestNumber, now: Time) => TurnEvent | undefined
@@ -23,7 +23,7 @@ export interface TransactionsOptions {
 interface Pending {
   readonly request: RequestNumber
   readonly method: number
-  readonly fields: Fields
+  readonly fields: WriteFields
   readonly succeed: Succeed
   readonly bytes: Buffer
   readonly timer: Retransmission
@@ -54,7 +54,7 @@ export class Transactions {
     this.#outbox = outbox
   }
 
-  start(method: number, fields: Fields, succeed: Succeed, now: Time): RequestNumber {
+  start(method: number, fields: WriteFields, succeed: Succeed, now: Time): RequestNumber {
     const request = ++this.#requests
     this.#attempt({ request, method, fields, succeed }, 0, now)
     return request

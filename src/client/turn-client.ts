@@ -19,7 +19,7 @@ import { all, get, MessageWriter, Method, parse } from '../wire/message.ts'
 import { type AllocateOptions, familyCode, writeAllocate } from './allocate-options.ts'
 import { readIndication } from './data-indication.ts'
 import { type AlgorithmChoice, LongTerm } from './long-term.ts'
-import { type Fields, randomTransaction, Transactions } from './transactions.ts'
+import { randomTransaction, Transactions, type WriteFields } from './transactions.ts'
 import { ignored, type RequestNumber, type TurnEvent } from './turn-event.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -225,7 +225,7 @@ export class TurnClient {
   }
 
   /** Makes any other request, with credentials once they are known. */
-  request(method: number, fields: Fields, now: Time): RequestNumber {
+  request(method: number, fields: WriteFields, now: Time): RequestNumber {
     return this.#transactions.start(
       method,
       fields,

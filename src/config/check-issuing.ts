@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { parseIp } from '../base/address.ts'
-import type { Report } from './messages/report.ts'
+import type { ConfigReport } from './messages/report.ts'
 import type { Homeserver, Listener, Settings } from './settings.ts'
 import type { Path } from './source.ts'
 import { formatDuration } from './values/duration.ts'
@@ -8,7 +8,7 @@ import { formatHttpAddress } from './values/host-port.ts'
 import { formatListener, isLoopback, overlap } from './values/listener.ts'
 
 /** Checks who is issued for against how it is done. */
-export function checkIssuing(settings: Settings, report: Report): void {
+export function checkIssuing(settings: Settings, report: ConfigReport): void {
   const { homeservers, issue } = settings
   const served = homeservers.filter(isServed)
   for (const [i, homeserver] of homeservers.entries()) {
@@ -34,7 +34,7 @@ function isServed({ standIn, backends, openid }: Homeserver): boolean {
   return standIn !== undefined || backends.length > 0 || openid.length > 0
 }
 
-function checkListener({ listen, metrics }: Settings, at: Listener['address'], report: Report): void {
+function checkListener({ listen, metrics }: Settings, at: Listener['address'], report: ConfigReport): void {
   const page: Listener = { transport: 'tcp', address: at }
   const taken = listen.find(listener => overlap(listener, page))
   if (taken) report.error(['issue'], 'issue-overlap', { other: formatListener(taken) })
@@ -52,7 +52,7 @@ function isPlainFar(url: string): boolean {
 }
 
 /** A Host header and a Matrix server must lead to one homeserver only. */
-function checkNames(homeservers: readonly Homeserver[], report: Report): void {
+function checkNames(homeservers: readonly Homeserver[], report: ConfigReport): void {
   const once = (seen: Map<string, number>, name: string, i: number, path: Path) => {
     const first = seen.get(name)
     if (first === undefined) seen.set(name, i)
@@ -67,7 +67,7 @@ function checkNames(homeservers: readonly Homeserver[], report: Report): void {
 }
 
 /** Of two backends with the same key, nobody could tell which one asked. */
-function checkKeys(homeservers: readonly Homeserver[], report: Report): void {
+function checkKeys(homeservers: readonly Homeserver[], report: ConfigReport): void {
   const seen: Buffer[] = []
   for (const [i, { backends }] of homeservers.entries()) {
     for (const [j, { apiKey }] of backends.entries()) {

@@ -2,7 +2,7 @@ import { formatIp } from '../base/address.ts'
 import { formatRange, type Range } from '../base/range.ts'
 import { checkIssuing } from './check-issuing.ts'
 import { checkConsole } from './control.ts'
-import type { Report } from './messages/report.ts'
+import type { ConfigReport } from './messages/report.ts'
 import type { Listener, RelayAddress, Settings } from './settings.ts'
 import { formatListener, isLoopback, overlap } from './values/listener.ts'
 import { relayKey } from './values/relay-address.ts'
@@ -11,7 +11,7 @@ import { relayKey } from './values/relay-address.ts'
 const FEW_PORTS = 32
 
 /** Checks what two keys say together. Sections in `broken` were not understood and are left out. */
-export function checkTogether(settings: Settings, report: Report, broken: ReadonlySet<string>): void {
+export function checkTogether(settings: Settings, report: ConfigReport, broken: ReadonlySet<string>): void {
   if (!broken.has('listen')) checkListeners(settings, report, broken)
   if (!broken.has('relay')) checkRelay(settings, report)
   if (!broken.has('homeservers') && !broken.has('users')) checkIssuers(settings, report)
@@ -27,7 +27,7 @@ export function checkTogether(settings: Settings, report: Report, broken: Readon
 
 function checkListeners(
   { listen, tls, metrics }: Settings,
-  report: Report,
+  report: ConfigReport,
   broken: ReadonlySet<string>,
 ): void {
   for (const [i, listener] of listen.entries()) {
@@ -44,14 +44,14 @@ function checkListeners(
   if (metrics) checkMetrics(metrics.listen, listen, report)
 }
 
-function checkMetrics(at: Listener['address'], listen: readonly Listener[], report: Report): void {
+function checkMetrics(at: Listener['address'], listen: readonly Listener[], report: ConfigReport): void {
   const page: Listener = { transport: 'tcp', address: at }
   const taken = listen.find(listener => overlap(listener, page))
   if (taken) report.error(['metrics'], 'metrics-overlap', { other: formatListener(taken) })
   if (!isLoopback(at)) report.warn(['metrics'], 'metrics-open', { given: formatIp(at.ip) })
 }
 
-function checkRelay({ relay }: Settings, report: Report): void {
+function checkRelay({ relay }: Settings, report: ConfigReport): void {
   const seen = new Set<number | string>()
   for (const [i, address] of relay.addresses.entries()) {
     const key = relayKey(address)
@@ -68,14 +68,14 @@ function named(address: 'auto' | RelayAddress): string {
 }
 
 /** Without anybody who may issue credentials, the relay serves nobody; it is never open to all. */
-function checkIssuers({ homeservers, users }: Settings, report: Report): void {
+function checkIssuers({ homeservers, users }: Settings, report: ConfigReport): void {
   if (homeservers.length === 0 && users.length === 0) report.error([], 'no-issuer')
   else if (users.length === 0 && homeservers.every(({ paused }) => paused)) {
     report.warn(['homeservers'], 'all-paused')
   }
 }
 
-function checkPeers({ deny, allow, only }: Settings['peers'], report: Report): void {
+function checkPeers({ deny, allow, only }: Settings['peers'], report: ConfigReport): void {
   if (!deny.includes('recommended') && only.length === 0) report.warn(['peers', 'deny'], 'peers-open')
   const lists: readonly (readonly [string, readonly ('recommended' | Range)[]])[] = [
     ['deny', deny],
@@ -91,7 +91,7 @@ function checkPeers({ deny, allow, only }: Settings['peers'], report: Report): v
 }
 
 /** ALTERNATE-SERVER must be of the family that the client came by (RFC 8489 §14.15), so one each is of use. */
-function checkAlternate({ addresses }: NonNullable<Settings['alternate']>, report: Report): void {
+function checkAlternate({ addresses }: NonNullable<Settings['alternate']>, report: ConfigReport): void {
   const families = new Set<number>()
   for (const [i, { family }] of addresses.entries()) {
     if (families.has(family))

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { address, parseIp } from '../base/address.ts'
-import { Fault } from './fault.ts'
+import { ConfigFault } from './fault.ts'
 import { type Env, expandPath } from './find.ts'
 import { type Place, readSecretOrFile } from './issuers.ts'
-import type { Report } from './messages/report.ts'
+import type { ConfigReport } from './messages/report.ts'
 import type { Written } from './schema.ts'
 import type { Console, ConsoleToken, Listener, Settings } from './settings.ts'
 import { formatHttpAddress } from './values/host-port.ts'
@@ -13,12 +13,16 @@ import { formatListener, isLoopback, overlap } from './values/listener.ts'
 const CONSOLE_PORT = 9642
 
 /** Where the control socket is: systemd's folder for such things, else the state folder. */
-export function readControl(written: Written['control'], place: Place, report: Report): Settings['control'] {
+export function readControl(
+  written: Written['control'],
+  place: Place,
+  report: ConfigReport,
+): Settings['control'] {
   if (written === false) return false
   if (written === 'auto') return { path: defaultSocket(place.state, place.env), lenient: true }
   const path = expandPath(written, place.folder, place.env)
-  if (path instanceof Fault) report.fault(['control'], path)
-  return { path: path instanceof Fault ? '' : path, lenient: false }
+  if (path instanceof ConfigFault) report.fault(['control'], path)
+  return { path: path instanceof ConfigFault ? '' : path, lenient: false }
 }
 
 /** The control socket of a relay that was not told where to have it. */
@@ -28,7 +32,11 @@ export function defaultSocket(state: string, env: Env): string {
   return join(runtime || state, 'control.sock')
 }
 
-export function readConsole(written: Written['console'], place: Place, report: Report): false | Console {
+export function readConsole(
+  written: Written['console'],
+  place: Place,
+  report: ConfigReport,
+): false | Console {
   if (written === false) return false
   if (written === undefined) {
     const listen = address(parseIp('127.0.0.1')!, CONSOLE_PORT)
@@ -47,7 +55,7 @@ export function readConsole(written: Written['console'], place: Place, report: R
 
 type WrittenTokens = Extract<Written['console'], { tokens: unknown }>['tokens']
 
-function readTokens(written: WrittenTokens, place: Place, report: Report): ConsoleToken[] {
+function readTokens(written: WrittenTokens, place: Place, report: ConfigReport): ConsoleToken[] {
   const tokens: ConsoleToken[] = []
   for (const [i, { name, rights, token, tokenFile }] of written.entries()) {
     const at = ['console', 'tokens', i]
@@ -59,7 +67,7 @@ function readTokens(written: WrittenTokens, place: Place, report: Report): Conso
     const key = token === undefined ? 'tokenFile' : 'token'
     if (tokens.some(other => other.name === name))
       report.error([...at, 'name'], 'token-twice', { given: name })
-    if (value instanceof Fault) report.fault([...at, key], value)
+    if (value instanceof ConfigFault) report.fault([...at, key], value)
     else if (tokens.some(other => other.token === value)) report.error([...at, key], 'token-shared')
     else tokens.push({ name, rights, token: value })
   }
@@ -67,7 +75,7 @@ function readTokens(written: WrittenTokens, place: Place, report: Report): Conso
 }
 
 /** Checks where the console listens: nobody but this machine may reach one that has no tokens. */
-export function checkConsole({ console, listen, metrics, issue }: Settings, report: Report): void {
+export function checkConsole({ console, listen, metrics, issue }: Settings, report: ConfigReport): void {
   if (!console || console.lenient) return
   const page: Listener = { transport: 'tcp', address: console.listen }
   const taken = listen.find(listener => overlap(listener, page))

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Fault } from './fault.ts'
+import { ConfigFault } from './fault.ts'
 import type { MessageKey } from './messages/messages.ts'
 import { type DurationBounds, parseDuration } from './values/duration.ts'
 import { parseRate } from './values/rate.ts'
@@ -7,8 +7,8 @@ import { parseRate } from './values/rate.ts'
 /* The kinds of value that `turnserver.json` has. A message that zod is given here is a key of `messages.ts`. */
 
 /** A text that means something: what `parse` makes of it, or its fault at the value. */
-export function text<T>(
-  parse: (text: string) => T | Fault,
+export function textField<T>(
+  parse: (text: string) => T | ConfigFault,
   hints: { examples: string[]; pattern?: string },
   kind: MessageKey,
 ) {
@@ -17,19 +17,20 @@ export function text<T>(
     .meta(hints)
     .transform((given, context): T => {
       const value = parse(given)
-      if (!(value instanceof Fault)) return value
+      if (!(value instanceof ConfigFault)) return value
       context.issues.push({ code: 'custom', input: given, params: value })
       return z.NEVER
     })
 }
 
 export const duration = (bounds: DurationBounds, examples: string[]) =>
-  text(given => parseDuration(given, bounds), { examples }, 'want-duration')
+  textField(given => parseDuration(given, bounds), { examples }, 'want-duration')
 
-export const rate = () => text(parseRate, { examples: ['2 Mbit/s', '500 kbit/s', 'unlimited'] }, 'want-rate')
+export const rate = () =>
+  textField(parseRate, { examples: ['2 Mbit/s', '500 kbit/s', 'unlimited'] }, 'want-rate')
 
-export const peers = <T>(parse: (text: string) => T | Fault, examples: string[]) =>
-  z.array(text(parse, { examples }, 'want-text'))
+export const peers = <T>(parse: (text: string) => T | ConfigFault, examples: string[]) =>
+  z.array(textField(parse, { examples }, 'want-text'))
 
 export const count = (min: number, max: number) => z.int().min(min).max(max)
 

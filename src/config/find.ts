@@ -1,7 +1,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import { Fault } from './fault.ts'
+import { ConfigFault } from './fault.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -20,7 +20,7 @@ export function findConfig(asked: string | undefined, env: Env, cwd: string): st
 }
 
 /** Resolves the state folder. It is not made here. */
-export function findState(written: string, folder: string, env: Env): string | Fault {
+export function findState(written: string, folder: string, env: Env): string | ConfigFault {
   if (env.TACITURN_STATE) return resolve(folder, env.TACITURN_STATE)
   if (written !== 'auto') return expandPath(written, folder, env)
   // systemd gives a list when a unit has several state directories.
@@ -32,27 +32,28 @@ export function findState(written: string, folder: string, env: Env): string | F
 }
 
 /** Makes a path of the configuration absolute: beside the file, or in systemd's credential store. */
-export function expandPath(written: string, folder: string, env: Env): string | Fault {
+export function expandPath(written: string, folder: string, env: Env): string | ConfigFault {
   if (!written.startsWith('$')) return resolve(folder, written)
   const inStore = /^\$(?:CREDENTIALS_DIRECTORY|\{CREDENTIALS_DIRECTORY\})\/(.+)$/.exec(written)
-  if (!inStore) return new Fault('path-variable', { given: written })
-  if (!env.CREDENTIALS_DIRECTORY) return new Fault('path-credentials', { given: written, name: inStore[1]! })
+  if (!inStore) return new ConfigFault('path-variable', { given: written })
+  if (!env.CREDENTIALS_DIRECTORY)
+    return new ConfigFault('path-credentials', { given: written, name: inStore[1]! })
   return join(env.CREDENTIALS_DIRECTORY, inStore[1]!)
 }
 
 /** Reads a file that the operator named; a fault says why it cannot be read. */
-export function readNamed(file: string): string | Fault {
+export function readNamed(file: string): string | ConfigFault {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return new Fault('file-missing', { file })
+    if (code === 'ENOENT' || code === 'ENOTDIR') return new ConfigFault('file-missing', { file })
     if (code === 'EACCES' || code === 'EPERM') {
-      return new Fault('file-unreadable', { file: quoted(file), user: userInfo().username })
+      return new ConfigFault('file-unreadable', { file: quoted(file), user: userInfo().username })
     }
     return code === 'EISDIR'
-      ? new Fault('file-folder', { file })
-      : new Fault('file-error', { file, code: code ?? '?' })
+      ? new ConfigFault('file-folder', { file })
+      : new ConfigFault('file-error', { file, code: code ?? '?' })
   }
 }
 

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
-import { Fault } from './fault.ts'
+import { ConfigFault } from './fault.ts'
 import { type Env, expandPath } from './find.ts'
-import type { Report } from './messages/report.ts'
+import type { ConfigReport } from './messages/report.ts'
 import type { Written } from './schema.ts'
 import { keptSecret, keptSecretFile, readSecretFile, secretFault, secretInMemory } from './secrets.ts'
 import type { Backend, Homeserver, Secret, User } from './settings.ts'
@@ -26,7 +26,7 @@ type WrittenHomeserver = Written['homeservers'][number]
 export function readHomeservers(
   written: readonly WrittenHomeserver[],
   place: Place,
-  report: Report,
+  report: ConfigReport,
 ): Homeserver[] {
   const owners = new Map<string, Path>()
   const names = new Map<string, number>()
@@ -49,7 +49,7 @@ export function readHomeservers(
 }
 
 /** Checks the users with fixed passwords. */
-export function readUsers(written: Written['users'], report: Report): User[] {
+export function readUsers(written: Written['users'], report: ConfigReport): User[] {
   const names = new Map<string, number>()
   for (const [i, user] of written.entries()) {
     const first = names.get(user.name)
@@ -60,7 +60,7 @@ export function readUsers(written: Written['users'], report: Report): User[] {
   return [...written]
 }
 
-function checkPassword(user: User, path: Path, report: Report): void {
+function checkPassword(user: User, path: Path, report: ConfigReport): void {
   if (user.password === undefined && !user.keys)
     report.error(path, 'user-password-missing', { given: user.name })
   if (user.password === undefined) return
@@ -76,14 +76,14 @@ interface Found {
   readonly path: Path
 }
 
-function readSecrets(homeserver: WrittenHomeserver, path: Path, place: Place, report: Report): Found[] {
+function readSecrets(homeserver: WrittenHomeserver, path: Path, place: Place, report: ConfigReport): Found[] {
   if (!homeserver.secrets && homeserver.secretFile === undefined) {
     if (!needsOwnSecret(homeserver)) report.error(path, 'homeserver-secret', { given: homeserver.name })
     return []
   }
   const found: Found[] = []
-  const add = (value: string | Fault, algorithm: Secret['algorithm'], path: Path) => {
-    const fault = value instanceof Fault ? value : secretFault(value)
+  const add = (value: string | ConfigFault, algorithm: Secret['algorithm'], path: Path) => {
+    const fault = value instanceof ConfigFault ? value : secretFault(value)
     if (fault) report.fault(path, fault)
     else found.push({ secret: { value: value as string, algorithm }, path })
   }
@@ -110,7 +110,7 @@ function ownSecret(
   name: string,
   path: Path,
   place: Place,
-  report: Report,
+  report: ConfigReport,
 ): { readonly secrets: Secret[]; readonly file: string } {
   const file = keptSecretFile(place.state, name)
   const only = (value: string) => ({ secrets: [{ value, algorithm: 'sha1' as const }], file })
@@ -127,7 +127,12 @@ function ownSecret(
   return { secrets: [], file }
 }
 
-function readBackends({ backends }: WrittenHomeserver, path: Path, place: Place, report: Report): Backend[] {
+function readBackends(
+  { backends }: WrittenHomeserver,
+  path: Path,
+  place: Place,
+  report: ConfigReport,
+): Backend[] {
   const found: Backend[] = []
   for (const [i, { name, apiKey, apiKeyFile }] of backends.entries()) {
     const at = [...path, 'backends', i]
@@ -136,7 +141,7 @@ function readBackends({ backends }: WrittenHomeserver, path: Path, place: Place,
       continue
     }
     const value = apiKey ?? fromFile(apiKeyFile!, place)
-    const fault = value instanceof Fault ? value : secretFault(value)
+    const fault = value instanceof ConfigFault ? value : secretFault(value)
     const isUsed = found.some(other => other.name === name)
     if (isUsed) report.error([...at, 'name'], 'backend-twice', { given: name })
     if (fault) report.fault([...at, apiKey === undefined ? 'apiKeyFile' : 'apiKey'], fault)
@@ -149,20 +154,20 @@ function readBackends({ backends }: WrittenHomeserver, path: Path, place: Place,
 export function readSecretOrFile(
   { value, file }: { readonly value: string | undefined; readonly file: string | undefined },
   place: Place,
-): string | Fault {
+): string | ConfigFault {
   const found = value ?? fromFile(file!, place)
-  return found instanceof Fault ? found : (secretFault(found) ?? found)
+  return found instanceof ConfigFault ? found : (secretFault(found) ?? found)
 }
 
-function fromFile(written: string, place: Place): string | Fault {
+function fromFile(written: string, place: Place): string | ConfigFault {
   const file = expandPath(written, place.folder, place.env)
-  if (file instanceof Fault) return file
+  if (file instanceof ConfigFault) return file
   place.files.add(file)
   return readSecretFile(file)
 }
 
 /** Complains when a secret stands in two places: whose credential would it be? */
-function claim(owners: Map<string, Path>, secret: string, path: Path, report: Report): void {
+function claim(owners: Map<string, Path>, secret: string, path: Path, report: ConfigReport): void {
   const owner = [...owners].find(([other]) => same(other, secret))?.[1]
   if (!owner) owners.set(secret, path)
   else if (owner[1] === path[1]) report.warn(path, 'secret-repeated')

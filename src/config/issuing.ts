@@ -1,5 +1,5 @@
 import type { Seconds } from '../base/time.ts'
-import { Fault } from './fault.ts'
+import { ConfigFault } from './fault.ts'
 import { parseDuration } from './values/duration.ts'
 
 /**
@@ -10,41 +10,41 @@ const SHORTEST = 20 * 60
 const LONGEST = 30 * 86_400
 
 /** Reads how long handed out credentials are valid. */
-export function parseIssueLifetime(text: string): Seconds | Fault {
+export function parseIssueLifetime(text: string): Seconds | ConfigFault {
   const seconds = parseDuration(text, { min: 0, max: LONGEST })
-  if (seconds instanceof Fault || seconds >= SHORTEST) return seconds
-  return new Fault('issue-lifetime-short', { given: text })
+  if (seconds instanceof ConfigFault || seconds >= SHORTEST) return seconds
+  return new ConfigFault('issue-lifetime-short', { given: text })
 }
 
 /** Reads the base of a homeserver's client API, without the slash at its end. */
-export function parseHomeserverUrl(text: string): string | Fault {
-  const fault = new Fault('homeserver-url', { given: withoutPassword(text) })
+export function parseHomeserverUrl(text: string): string | ConfigFault {
+  const fault = new ConfigFault('homeserver-url', { given: withoutPassword(text) })
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) return fault
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') return fault
-  if (url.pathname.includes('/_matrix')) return new Fault('homeserver-url-path', { given: text })
+  if (url.pathname.includes('/_matrix')) return new ConfigFault('homeserver-url-path', { given: text })
   return url.href.replace(/\/+$/, '')
 }
 
 /** Reads a DNS name or IP address as the Host header has it, without its port. */
-export function parseHost(text: string): string | Fault {
-  return HOST.test(text) ? text.toLowerCase() : new Fault('host-header', { given: text })
+export function parseHost(text: string): string | ConfigFault {
+  return HOST.test(text) ? text.toLowerCase() : new ConfigFault('host-header', { given: text })
 }
 
 /** Reads a Matrix server name, or `*.example.org` for all servers below that domain. */
-export function parseServerPattern(text: string): string | Fault {
-  if (/^\*(\.\*)*$/.test(text)) return new Fault('openid-everybody', { given: text })
+export function parseServerPattern(text: string): string | ConfigFault {
+  if (/^\*(\.\*)*$/.test(text)) return new ConfigFault('openid-everybody', { given: text })
   const name = text.startsWith('*.') ? text.slice(2) : text
   const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?$/.exec(name) ?? []
   const isName = host !== undefined && HOST.test(host) && Number(port ?? 1) <= 65535
-  return isName ? text.toLowerCase() : new Fault('server-name', { given: text })
+  return isName ? text.toLowerCase() : new ConfigFault('server-name', { given: text })
 }
 
 /** Reads an origin as browsers send it, or `*` for all. */
-export function parseOrigin(text: string): string | Fault {
+export function parseOrigin(text: string): string | ConfigFault {
   if (text === '*') return text
   const isOrigin = URL.canParse(text) && /^https?:/.test(text) && new URL(text).origin === text
-  return isOrigin ? text : new Fault('origin', { given: text })
+  return isOrigin ? text : new ConfigFault('origin', { given: text })
 }
 
 const HOST =

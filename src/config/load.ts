@@ -3,17 +3,17 @@ import { dirname, resolve } from 'node:path'
 import { address, parseIp } from '../base/address.ts'
 import { checkTogether } from './check.ts'
 import { readConsole, readControl } from './control.ts'
-import { Fault } from './fault.ts'
+import { ConfigFault } from './fault.ts'
 import { type Env, expandPath, findConfig, findState, isWorldReadable, quoted, readNamed } from './find.ts'
 import { type Place, readHomeservers, readUsers } from './issuers.ts'
-import { explain } from './messages/explain.ts'
+import { explainIssue } from './messages/explain.ts'
 import type { Language } from './messages/messages.ts'
-import { Report } from './messages/report.ts'
+import { ConfigReport } from './messages/report.ts'
 import { inOneLine } from './problem.ts'
 import { schema, type Written } from './schema.ts'
 import { keptSecret, keptSecretFile } from './secrets.ts'
 import type { Homeserver, Limits, Listener, Settings, TlsFiles } from './settings.ts'
-import { Source } from './source.ts'
+import { SourceText } from './source.ts'
 import { checkTls } from './values/certificate.ts'
 import { nearest } from './values/nearest.ts'
 import { parseRealm } from './values/text.ts'
@@ -55,18 +55,18 @@ export function load(options: LoadOptions = {}): Loaded {
   const folder = source ? dirname(source) : cwd
   const { report, written, broken } = source ? readSource(source, file!) : readNothing()
   const state = findState(written.state, folder, env)
-  if (state instanceof Fault) report.fault(['state'], state)
+  if (state instanceof ConfigFault) report.fault(['state'], state)
   const place: Place = {
     folder,
     env,
     files: new Set(source ? [source] : []),
-    state: state instanceof Fault ? '' : state,
+    state: state instanceof ConfigFault ? '' : state,
     mayWrite: options.mayWrite ?? true,
   }
 
   const tls = written.tls && !broken.has('tls') ? readTls(written.tls, place, report) : undefined
   const homeservers =
-    source || state instanceof Fault
+    source || state instanceof ConfigFault
       ? readHomeservers(written.homeservers, place, report)
       : ownHomeserver(state, place, report)
   const settings: Settings = {
@@ -104,25 +104,25 @@ export function load(options: LoadOptions = {}): Loaded {
 }
 
 interface Reading {
-  readonly report: Report
+  readonly report: ConfigReport
   readonly written: Written
   /** Sections that were not understood; `written` has their defaults. */
   readonly broken: ReadonlySet<string>
 }
 
 function readNothing(): Reading {
-  return { report: new Report(), written: schema.parse({}), broken: new Set() }
+  return { report: new ConfigReport(), written: schema.parse({}), broken: new Set() }
 }
 
 function readSource(path: string, shownAs: string): Reading {
   const text = readNamed(path)
-  if (text instanceof Fault) {
-    const report = new Report()
+  if (text instanceof ConfigFault) {
+    const report = new ConfigReport()
     report.fault([], text)
     report.settle()
   }
-  const source = new Source(text as string)
-  const report = new Report(shownAs, source)
+  const source = new SourceText(text as string)
+  const report = new ConfigReport(shownAs, source)
   for (const { what, spot } of source.syntaxErrors) report.syntax(what, spot)
   report.settle()
   for (const { path, spot, firstLine } of source.duplicates()) report.duplicate(path, spot, firstLine)
@@ -130,7 +130,7 @@ function readSource(path: string, shownAs: string): Reading {
 }
 
 /** Reads section by section, so that a mistake in one does not hide those in the others. */
-function readSections(value: unknown, report: Report): Omit<Reading, 'report'> {
+function readSections(value: unknown, report: ConfigReport): Omit<Reading, 'report'> {
   const written = schema.parse({}) as Record<string, unknown>
   const broken = new Set<string>()
   const isObject = value !== null && typeof value === 'object' && !Array.isArray(value)
@@ -142,7 +142,9 @@ function readSections(value: unknown, report: Report): Omit<Reading, 'report'> {
       const guess = nearest(key, Object.keys(sections))
       report.fault(
         [key],
-        guess ? new Fault('unknown-key-guess', { key, guess }) : new Fault('unknown-key', { key }),
+        guess
+          ? new ConfigFault('unknown-key-guess', { key, guess })
+          : new ConfigFault('unknown-key', { key }),
         'key',
       )
       continue
@@ -154,28 +156,33 @@ function readSections(value: unknown, report: Report): Omit<Reading, 'report'> {
     }
     broken.add(key)
     for (const issue of result.error.issues) {
-      for (const { path, fault, at } of explain(issue, given, section, [key])) report.fault(path, fault, at)
+      for (const { path, fault, at } of explainIssue(issue, given, section, [key]))
+        report.fault(path, fault, at)
     }
   }
   return { written: written as Written, broken: isObject ? broken : new Set(Object.keys(sections)) }
 }
 
 /** The homeserver of a relay without a configuration: whoever knows the secret in the state folder. */
-function ownHomeserver(state: string, place: Place, report: Report): Homeserver[] {
+function ownHomeserver(state: string, place: Place, report: ConfigReport): Homeserver[] {
   const secretFile = keptSecretFile(state)
   const secret = keptSecret(secretFile, place.mayWrite)
-  if (secret instanceof Fault) report.fault([], secret)
+  if (secret instanceof ConfigFault) report.fault([], secret)
   place.files.add(secretFile)
   const secrets = typeof secret === 'string' ? [{ value: secret, algorithm: 'sha1' as const }] : []
   return [{ name: 'default', secrets, secretFile, paused: false, backends: [], openid: [] }]
 }
 
-function readTls(written: NonNullable<Written['tls']>, place: Place, report: Report): TlsFiles | undefined {
+function readTls(
+  written: NonNullable<Written['tls']>,
+  place: Place,
+  report: ConfigReport,
+): TlsFiles | undefined {
   const certificate = expandPath(written.certificate, place.folder, place.env)
   const key = expandPath(written.key, place.folder, place.env)
-  if (certificate instanceof Fault) report.fault(['tls', 'certificate'], certificate)
-  if (key instanceof Fault) report.fault(['tls', 'key'], key)
-  if (certificate instanceof Fault || key instanceof Fault) return { certificate: '', key: '' }
+  if (certificate instanceof ConfigFault) report.fault(['tls', 'certificate'], certificate)
+  if (key instanceof ConfigFault) report.fault(['tls', 'key'], key)
+  if (certificate instanceof ConfigFault || key instanceof ConfigFault) return { certificate: '', key: '' }
   place.files.add(certificate).add(key)
   const findings = checkTls({ certificate, key }, new Date())
   if (findings.certificate) report.fault(['tls', 'certificate'], findings.certificate)
@@ -187,7 +194,7 @@ function readTls(written: NonNullable<Written['tls']>, place: Place, report: Rep
 /** The machine's name, where a realm may look like that. */
 function machineRealm(): string {
   const name = hostname()
-  return parseRealm(name) instanceof Fault ? 'taciturn' : name
+  return parseRealm(name) instanceof ConfigFault ? 'taciturn' : name
 }
 
 function everywhere(withTls: boolean): Listener[] {
@@ -233,7 +240,7 @@ function readMetrics(written: Written['metrics']): Settings['metrics'] {
 }
 
 /** Everybody on the machine could make credentials from a file that holds secrets and is open to all. */
-function checkFileMode(file: string, { homeservers, users, console }: Written, report: Report): void {
+function checkFileMode(file: string, { homeservers, users, console }: Written, report: ConfigReport): void {
   const holdsSecrets =
     users.length > 0 ||
     (typeof console === 'object' &&

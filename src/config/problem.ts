@@ -1,10 +1,10 @@
-import type { Fault } from './fault.ts'
+import type { ConfigFault } from './fault.ts'
 import { fill, type Language } from './messages/messages.ts'
 import type { Path, Spot } from './source.ts'
 
 /** Something the operator should know: what is wrong, where, and how to mend it. */
 export interface Problem {
-  readonly fault: Fault
+  readonly fault: ConfigFault
   /** Where in the configuration, as keys; empty for the file as a whole. */
   readonly path: Path
   readonly file?: string

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { bound, count, duration, path, peers, rate, text } from './fields.ts'
+import { bound, count, duration, path, peers, rate, textField } from './fields.ts'
 import { parseIssueLifetime, parseOrigin } from './issuing.ts'
 import { homeserver, user } from './tenants.ts'
 import { parseDenied, parsePeers } from './values/cidr.ts'
@@ -27,14 +27,14 @@ const DAY = 86_400
 
 export const schema = z.strictObject({
   $schema: z.string().exactOptional().describe('Where editors find the description of this file.'),
-  realm: text(parseRealm, { examples: ['turn.example.org'] }, 'want-text')
+  realm: textField(parseRealm, { examples: ['turn.example.org'] }, 'want-text')
     .exactOptional()
     .describe(
       'The realm that clients authenticate in: the DNS name of this server. Default: the name of the machine.',
     ),
   listen: z
     .array(
-      text(
+      textField(
         parseListener,
         { examples: ['udp://0.0.0.0:3478', 'tcp://[::]:3478', 'tls://[::]:5349'] },
         'want-text',
@@ -56,14 +56,18 @@ export const schema = z.strictObject({
     .strictObject({
       addresses: z
         .array(
-          text(parseRelayAddress, { examples: ['auto', '203.0.113.7', '10.0.0.5=203.0.113.7'] }, 'want-text'),
+          textField(
+            parseRelayAddress,
+            { examples: ['auto', '203.0.113.7', '10.0.0.5=203.0.113.7'] },
+            'want-text',
+          ),
         )
         .min(1)
         .prefault(['auto'])
         .describe(
           'The addresses that peers see. "auto" takes those of this machine; local=public is for 1:1 NAT.',
         ),
-      ports: text(parsePorts, { examples: ['49152-65535'], pattern: '^[0-9]+ *- *[0-9]+$' }, 'want-text')
+      ports: textField(parsePorts, { examples: ['49152-65535'], pattern: '^[0-9]+ *- *[0-9]+$' }, 'want-text')
         .prefault('49152-65535')
         .describe('The UDP ports to relay from. A firewall must let them in.'),
       defaultFamily: z
@@ -188,7 +192,7 @@ export const schema = z.strictObject({
   alternate: z
     .strictObject({
       servers: z
-        .array(text(parseAlternate, { examples: ['203.0.113.8:3478'] }, 'want-text'))
+        .array(textField(parseAlternate, { examples: ['203.0.113.8:3478'] }, 'want-text'))
         .min(1)
         .describe('Addresses of the other relay, one for each family.'),
       domain: z
@@ -201,10 +205,10 @@ export const schema = z.strictObject({
     .describe('Where clients are sent while this relay drains (300 Try Alternate).'),
   issue: z
     .strictObject({
-      listen: text(parseIssueAddress, { examples: ['http://127.0.0.1:8088'] }, 'want-text')
+      listen: textField(parseIssueAddress, { examples: ['http://127.0.0.1:8088'] }, 'want-text')
         .prefault('http://127.0.0.1:8088')
         .describe('Where the reverse proxy finds us.'),
-      lifetime: text(parseIssueLifetime, { examples: ['24h'] }, 'want-duration')
+      lifetime: textField(parseIssueLifetime, { examples: ['24h'] }, 'want-duration')
         .prefault('24h')
         .describe('How long credentials are valid. Clients need more than 20 minutes.'),
       relays: z
@@ -212,7 +216,11 @@ export const schema = z.strictObject({
           z.strictObject({
             uris: z
               .array(
-                text(parseTurnUri, { examples: ['turn:turn1.example.org:3478?transport=udp'] }, 'want-text'),
+                textField(
+                  parseTurnUri,
+                  { examples: ['turn:turn1.example.org:3478?transport=udp'] },
+                  'want-text',
+                ),
               )
               .min(1)
               .describe('Its TURN URIs, in the order in which clients are to get them.'),
@@ -228,7 +236,7 @@ export const schema = z.strictObject({
         .prefault(['127.0.0.0/8', '::1/128'])
         .describe('Addresses of reverse proxies, whose X-Forwarded-For is believed.'),
       origins: z
-        .array(text(parseOrigin, { examples: ['*', 'https://app.example.org'] }, 'want-text'))
+        .array(textField(parseOrigin, { examples: ['*', 'https://app.example.org'] }, 'want-text'))
         .prefault(['*'])
         .describe('Web pages that may ask (CORS). Matrix wants "*".'),
       requestsPerMinute: count(1, 1_000_000)
@@ -246,9 +254,9 @@ export const schema = z.strictObject({
     .union(
       [
         z.literal(false),
-        text(parseHttpAddress, { examples: ['http://127.0.0.1:9641'] }, 'want-metrics'),
+        textField(parseHttpAddress, { examples: ['http://127.0.0.1:9641'] }, 'want-metrics'),
         z.strictObject({
-          listen: text(parseHttpAddress, { examples: ['http://127.0.0.1:9641'] }, 'want-text')
+          listen: textField(parseHttpAddress, { examples: ['http://127.0.0.1:9641'] }, 'want-text')
             .prefault('http://127.0.0.1:9641')
             .describe('Where /metrics, /healthz and /readyz are served.'),
           coturnNames: z
@@ -271,18 +279,18 @@ export const schema = z.strictObject({
     .union(
       [
         z.literal(false),
-        text(parseConsoleAddress, { examples: ['http://127.0.0.1:9642'] }, 'want-console'),
+        textField(parseConsoleAddress, { examples: ['http://127.0.0.1:9642'] }, 'want-console'),
         z.strictObject({
-          listen: text(parseConsoleAddress, { examples: ['http://127.0.0.1:9642'] }, 'want-text')
+          listen: textField(parseConsoleAddress, { examples: ['http://127.0.0.1:9642'] }, 'want-text')
             .prefault('http://127.0.0.1:9642')
             .describe('Where console, API and test page are served. Other than loopback only with tokens.'),
-          publicUrl: text(parsePublicUrl, { examples: ['https://turn.example.org'] }, 'want-text')
+          publicUrl: textField(parsePublicUrl, { examples: ['https://turn.example.org'] }, 'want-text')
             .exactOptional()
             .describe('How people reach it, where a reverse proxy with TLS stands in front.'),
           tokens: z
             .array(
               z.strictObject({
-                name: text(parseHomeserverName, { examples: ['alice'] }, 'want-text').describe(
+                name: textField(parseHomeserverName, { examples: ['alice'] }, 'want-text').describe(
                   'Who has the token; the access log says so.',
                 ),
                 rights: z
@@ -296,7 +304,7 @@ export const schema = z.strictObject({
             .default([])
             .describe('Who may use it for good. `taciturn console` makes links that end by themselves.'),
           origins: z
-            .array(text(parseOrigin, { examples: ['https://admin.example.org'] }, 'want-text'))
+            .array(textField(parseOrigin, { examples: ['https://admin.example.org'] }, 'want-text'))
             .default([])
             .describe('Further origins under which it may be used.'),
         }),

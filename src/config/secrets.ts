@@ -1,27 +1,27 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Fault } from './fault.ts'
+import { ConfigFault } from './fault.ts'
 import { isWorldReadable, quoted, readNamed } from './find.ts'
 import { SECRET_LENGTH, weakness } from './values/weak-secret.ts'
 
 /** Reads a file that holds one secret, without the white space around it. */
-export function readSecretFile(file: string): string | Fault {
+export function readSecretFile(file: string): string | ConfigFault {
   const text = readNamed(file)
-  if (text instanceof Fault) return text
-  if (isWorldReadable(file)) return new Fault('secret-world', { file: quoted(file) })
+  if (text instanceof ConfigFault) return text
+  if (isWorldReadable(file)) return new ConfigFault('secret-world', { file: quoted(file) })
   const secret = text.trim()
-  if (secret === '') return new Fault('secret-file-empty', { file: quoted(file) })
-  return /[\r\n]/.test(secret) ? new Fault('secret-lines', { file }) : secret
+  if (secret === '') return new ConfigFault('secret-file-empty', { file: quoted(file) })
+  return /[\r\n]/.test(secret) ? new ConfigFault('secret-lines', { file }) : secret
 }
 
 /** What speaks against a secret, or undefined. The fault does not repeat it. */
-export function secretFault(secret: string): Fault | undefined {
+export function secretFault(secret: string): ConfigFault | undefined {
   const weak = weakness(secret)
-  if (weak === 'short') return new Fault('secret-short', { length: secret.length, min: SECRET_LENGTH })
-  if (weak === 'repetitive') return new Fault('secret-repetitive')
-  if (weak === 'example') return new Fault('secret-example')
-  return secret.trim() === secret ? undefined : new Fault('secret-space')
+  if (weak === 'short') return new ConfigFault('secret-short', { length: secret.length, min: SECRET_LENGTH })
+  if (weak === 'repetitive') return new ConfigFault('secret-repetitive')
+  if (weak === 'example') return new ConfigFault('secret-example')
+  return secret.trim() === secret ? undefined : new ConfigFault('secret-space')
 }
 
 /** Makes a secret that nobody can guess: 32 octets in hexadecimal, which survives every quoting. */
@@ -42,10 +42,10 @@ export function keptSecretFile(state: string, homeserver?: string): string {
 }
 
 /** Reads such a secret, and makes it first where there is none and `mayWrite`. */
-export function keptSecret(file: string, mayWrite: boolean): string | undefined | Fault {
+export function keptSecret(file: string, mayWrite: boolean): string | undefined | ConfigFault {
   const state = dirname(file)
   const kept = readSecretFile(file)
-  if (!(kept instanceof Fault)) return secretFault(kept) ?? kept
+  if (!(kept instanceof ConfigFault)) return secretFault(kept) ?? kept
   if (kept.key !== 'file-missing') return kept
   if (!mayWrite) return undefined
   try {
@@ -54,7 +54,7 @@ export function keptSecret(file: string, mayWrite: boolean): string | undefined 
     writeFileSync(file, `${freshSecret()}\n`, { mode: 0o600, flag: 'wx' })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EEXIST') return new Fault('state-unwritable', { folder: state, code: code ?? '?' })
+    if (code !== 'EEXIST') return new ConfigFault('state-unwritable', { folder: state, code: code ?? '?' })
   }
   return readSecretFile(file)
 }

@@ -22,7 +22,7 @@ export interface Spot {
 }
 
 /** A configuration text: its values, and where each of them stands. */
-export class Source {
+export class SourceText {
   readonly text: string
   readonly root: Node | undefined
   readonly syntaxErrors: readonly { readonly what: string; readonly spot: Spot }[]

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, path, rate, text } from './fields.ts'
+import { count, path, rate, textField } from './fields.ts'
 import { parseHomeserverUrl, parseHost, parseServerPattern } from './issuing.ts'
 import { parseHomeserverName, parseTurnUri, parseUserName } from './values/text.ts'
 
@@ -21,7 +21,7 @@ const secret = z.union(
 )
 
 export const homeserver = z.strictObject({
-  name: text(parseHomeserverName, { examples: ['example.org'] }, 'want-text').describe(
+  name: textField(parseHomeserverName, { examples: ['example.org'] }, 'want-text').describe(
     'What the homeserver is called in logs and metrics; its server name is a good choice.',
   ),
   secrets: z
@@ -41,7 +41,7 @@ export const homeserver = z.strictObject({
     .default(false)
     .describe('Opens no new allocation for this homeserver; live ones go on.'),
   uris: z
-    .array(text(parseTurnUri, { examples: ['turn:turn.example.org:3478?transport=udp'] }, 'want-text'))
+    .array(textField(parseTurnUri, { examples: ['turn:turn.example.org:3478?transport=udp'] }, 'want-text'))
     .min(1)
     .exactOptional()
     .describe(
@@ -56,13 +56,13 @@ export const homeserver = z.strictObject({
     .describe('The share of this homeserver.'),
   standIn: z
     .strictObject({
-      url: text(
+      url: textField(
         parseHomeserverUrl,
         { examples: ['http://127.0.0.1:8008', 'https://matrix.example.org'] },
         'want-text',
       ).describe("Where the homeserver's client API is reached; access tokens are checked there."),
       hosts: z
-        .array(text(parseHost, { examples: ['matrix.example.org'] }, 'want-text'))
+        .array(textField(parseHost, { examples: ['matrix.example.org'] }, 'want-text'))
         .min(1)
         .exactOptional()
         .describe(
@@ -75,7 +75,7 @@ export const homeserver = z.strictObject({
   backends: z
     .array(
       z.strictObject({
-        name: text(parseHomeserverName, { examples: ['website'] }, 'want-text').describe(
+        name: textField(parseHomeserverName, { examples: ['website'] }, 'want-text').describe(
           'What the program is called in logs.',
         ),
         apiKey: z.string().exactOptional().describe('The key that it shows, 16 characters or more.'),
@@ -85,13 +85,13 @@ export const homeserver = z.strictObject({
     .default([])
     .describe('Programs that may ask for credentials of any user (TURN REST).'),
   openid: z
-    .array(text(parseServerPattern, { examples: ['example.org', '*.example.org'] }, 'want-text'))
+    .array(textField(parseServerPattern, { examples: ['example.org', '*.example.org'] }, 'want-text'))
     .default([])
     .describe('Matrix servers whose users get credentials for an OpenID token.'),
 })
 
 export const user = z.strictObject({
-  name: text(parseUserName, { examples: ['guest'] }, 'want-text').describe(
+  name: textField(parseUserName, { examples: ['guest'] }, 'want-text').describe(
     'The user name that clients send.',
   ),
   password: z.string().min(1).exactOptional().describe('The password.'),

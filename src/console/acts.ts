@@ -1,16 +1,16 @@
-import type { Context } from './context.ts'
-import type { Question } from './parts/dialog.ts'
+import type { ConsoleContext } from './context.ts'
+import type { DialogQuestion } from './parts/dialog.ts'
 import { h, newId } from './parts/dom.ts'
 
 /** What to say after an act; `bad` when the relay did not do it. */
-export type Outcome = string | { readonly bad: string }
+export type ActOutcome = string | { readonly bad: string }
 
 /** Asks, does it, and says what came of it. */
 export async function act(
-  context: Context,
-  question: Question,
+  context: ConsoleContext,
+  question: DialogQuestion,
   path: string,
-  done: (answer: unknown) => Outcome,
+  done: (answer: unknown) => ActOutcome,
 ): Promise<void> {
   if (!(await context.confirm(question))) return
   try {
@@ -23,7 +23,12 @@ export async function act(
 }
 
 /** A button for an act; without the right to it, it cannot be pressed and says why. */
-export function actButton(context: Context, label: string, press: () => void, danger = false): HTMLElement {
+export function actButton(
+  context: ConsoleContext,
+  label: string,
+  press: () => void,
+  danger = false,
+): HTMLElement {
   const { words, store } = context
   const allowed = store.rights === 'act'
   const why = newId('why')

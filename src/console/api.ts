@@ -1,5 +1,5 @@
 /** An answer that was not the one that was asked for. */
-export class ApiError extends Error {
+export class ApiFailure extends Error {
   readonly status: number
 
   constructor(status: number, message: string) {
@@ -41,12 +41,12 @@ export class Api {
     try {
       value = text === '' ? undefined : JSON.parse(text)
     } catch {
-      throw new ApiError(response.status, `${response.status} ${response.statusText}`)
+      throw new ApiFailure(response.status, `${response.status} ${response.statusText}`)
     }
     if (!response.ok) {
       const { error, hint } = (value ?? {}) as { error?: string; hint?: string }
       const said = [error ?? `${response.status} ${response.statusText}`, ...(hint ? [hint] : [])]
-      throw new ApiError(response.status, said.join(' – '))
+      throw new ApiFailure(response.status, said.join(' – '))
     }
     return value as T
   }

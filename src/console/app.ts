@@ -1,7 +1,7 @@
 import { Api } from './api.ts'
-import type { Context, View } from './context.ts'
-import { Feed, type Link } from './feed.ts'
-import { Names } from './names.ts'
+import type { ConsoleContext, View } from './context.ts'
+import { FeedConnection, type FeedLink } from './feed.ts'
+import { NameBook } from './names.ts'
 import { Announcer } from './parts/announcer.ts'
 import { confirmIn } from './parts/dialog.ts'
 import { h, setAttribute, setChildren, setText } from './parts/dom.ts'
@@ -14,7 +14,7 @@ import { Refusals } from './views/refusals.ts'
 import { Server } from './views/server.ts'
 import { Sessions } from './views/sessions.ts'
 import { Tests } from './views/tests.ts'
-import type { TextKey, Words } from './words.ts'
+import type { ConsoleWords, TextKey } from './words.ts'
 
 const PAGES = {
   overview: Overview,
@@ -32,7 +32,7 @@ const NAMES = Object.keys(PAGES) as Page[]
 const TOLD = 12_000
 
 export interface AppOptions {
-  readonly words: Words
+  readonly words: ConsoleWords
   readonly token: string
   /** The language was changed; everything is to be built again. */
   onLanguage(): void
@@ -44,8 +44,8 @@ export interface AppOptions {
 export class App {
   readonly #root: HTMLElement
   readonly #options: AppOptions
-  readonly #context: Context
-  readonly #feed: Feed
+  readonly #context: ConsoleContext
+  readonly #feed: FeedConnection
   readonly #announcer = new Announcer()
   readonly #views = new Map<Page, View>()
   readonly #main = h('main', { id: 'content', tabindex: -1 })
@@ -69,14 +69,14 @@ export class App {
       words: options.words,
       store,
       api: new Api(options.token),
-      names: new Names(),
+      names: new NameBook(),
       confirm: question => confirmIn(root, options.words, question),
       tell: (text, level) => this.#tell(text, level),
       redraw: () => this.#update(),
     }
     const url = new URL('api/v1/live', document.baseURI)
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
-    this.#feed = new Feed({
+    this.#feed = new FeedConnection({
       url: url.href,
       token: options.token,
       store,
@@ -183,7 +183,7 @@ export class App {
     )
   }
 
-  #showLink(link: Link): void {
+  #showLink(link: FeedLink): void {
     const { words, store } = this.#context
     const { say, format } = words
     if (link.state === 'refused') {

@@ -1,11 +1,11 @@
 /** A value of the configuration, and where it stands. */
-export interface Entry {
+export interface ConfigurationEntry {
   readonly path: string
   readonly value: string
 }
 
 /** Lays a configuration out as lines: `limits.allocations  2000`. Plain lists stay on one line. */
-export function entriesOf(value: unknown, path = ''): Entry[] {
+export function entriesOf(value: unknown, path = ''): ConfigurationEntry[] {
   if (Array.isArray(value)) {
     if (value.every(item => typeof item !== 'object' || item === null))
       return [{ path, value: value.length === 0 ? '–' : value.map(String).join(', ') }]

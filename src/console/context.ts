@@ -1,17 +1,17 @@
 import type { Api } from './api.ts'
-import type { Names } from './names.ts'
-import type { Question } from './parts/dialog.ts'
+import type { NameBook } from './names.ts'
+import type { DialogQuestion } from './parts/dialog.ts'
 import type { Store } from './store.ts'
-import type { Words } from './words.ts'
+import type { ConsoleWords } from './words.ts'
 
 /** What every view can reach. */
-export interface Context {
-  readonly words: Words
+export interface ConsoleContext {
+  readonly words: ConsoleWords
   readonly store: Store
   readonly api: Api
-  readonly names: Names
+  readonly names: NameBook
   /** Asks in a dialog; false when it was dismissed. */
-  confirm(question: Question): Promise<boolean>
+  confirm(question: DialogQuestion): Promise<boolean>
   /** Says what an act has led to, to eyes and ears. */
   tell(text: string, level?: 'good' | 'bad'): void
   /** Draws the view that is open once more. */

@@ -3,7 +3,7 @@ import { backOff } from './back-off.ts'
 import type { Store } from './store.ts'
 
 /** How the console hangs on the relay. */
-export type Link =
+export type FeedLink =
   | { readonly state: 'connecting' | 'live' | 'paused' | 'refused' }
   | { readonly state: 'waiting'; readonly seconds: number }
 
@@ -18,11 +18,11 @@ export interface FeedOptions {
   readonly store: Store
   /** After each message that changed the store. */
   onChange(): void
-  onLink(link: Link): void
+  onLink(link: FeedLink): void
 }
 
 /** The live feed: goes on where it was after a break, waits longer each time, and rests while nobody looks. */
-export class Feed {
+export class FeedConnection {
   readonly #options: FeedOptions
   #socket: WebSocket | undefined
   #failures = 0

@@ -1,8 +1,8 @@
 import type { Status } from '../control/view.ts'
-import type { Words } from './words.ts'
+import type { ConsoleWords } from './words.ts'
 
 /** Something that an operator should see; `bad` costs calls now or within days. */
-export interface Finding {
+export interface HealthFinding {
   readonly level: 'bad' | 'warn'
   readonly text: string
 }
@@ -16,10 +16,10 @@ const NEAR = 0.8
 const FULL = 0.95
 
 /** What is not as it should be, the worst first; empty when all is well. */
-export function findings(status: Status, words: Words): Finding[] {
+export function findings(status: Status, words: ConsoleWords): HealthFinding[] {
   const { say, count, format } = words
-  const found: Finding[] = []
-  const add = (level: Finding['level'], text: string) => found.push({ level, text })
+  const found: HealthFinding[] = []
+  const add = (level: HealthFinding['level'], text: string) => found.push({ level, text })
 
   if (status.state === 'draining') add('warn', say('health.draining'))
   else if (status.state !== 'serving') add('warn', say(`state.${status.state}`))
@@ -52,7 +52,7 @@ export interface Limit {
 }
 
 /** Everything that can run out. */
-export function limits(status: Status, { say }: Words): Limit[] {
+export function limits(status: Status, { say }: ConsoleWords): Limit[] {
   const list: Limit[] = []
   const add = (key: string, name: string, used: number, limit: number) => {
     if (limit > 0) list.push({ key, name, used, limit, share: used / limit })

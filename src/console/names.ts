@@ -1,4 +1,4 @@
-import type { Names as Answer } from '../control/view.ts'
+import type { NamesView as Answer } from '../control/view.ts'
 import type { Api } from './api.ts'
 import type { Store } from './store.ts'
 
@@ -6,7 +6,7 @@ import type { Store } from './store.ts'
 const MOST = 1000
 
 /** Real names and addresses, for as long as the operator wants to see them. They are kept nowhere but here. */
-export class Names {
+export class NameBook {
   readonly #users = new Map<string, string>()
   readonly #clients = new Map<string, string>()
   #shown = false

@@ -1,4 +1,4 @@
-import type { TextKey, Words } from './words.ts'
+import type { ConsoleWords, TextKey } from './words.ts'
 
 /**
  * What a reason means for the operator. `normal`: part of every day. `setup`:
@@ -71,7 +71,7 @@ export interface Reason {
 }
 
 /** Explains a word of the relay. A word that is new to this console is shown as it is. */
-export function explain(table: ReasonTable, word: string, words: Words): Reason {
+export function explainReason(table: ReasonTable, word: string, words: ConsoleWords): Reason {
   const name = reasonName(word)
   const kind = KINDS[table][name]
   const key = `${table}.${name}`

@@ -1,9 +1,9 @@
 import { h, newId } from './parts/dom.ts'
 import { pickers } from './parts/pickers.ts'
-import type { Words } from './words.ts'
+import type { ConsoleWords } from './words.ts'
 
 export interface SignInOptions {
-  readonly words: Words
+  readonly words: ConsoleWords
   /** The last token was not accepted. */
   readonly isRefused: boolean
   onToken(token: string): void

@@ -7,7 +7,7 @@ export function read(key: 'theme' | 'language'): string | null {
   }
 }
 
-export function write(key: 'theme' | 'language', value: string): void {
+export function remember(key: 'theme' | 'language', value: string): void {
   try {
     localStorage.setItem(`taciturn-${key}`, value)
   } catch {}

@@ -1,7 +1,7 @@
 import type { TextKey } from './texts-en.ts'
 
 /** The same in German. */
-export const DE: Readonly<Record<TextKey, string>> = {
+export const CONSOLE_DE: Readonly<Record<TextKey, string>> = {
   loading: 'Wird geladen …',
   skip: 'Zum Inhalt springen',
   'nav.label': 'Seiten',

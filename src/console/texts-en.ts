@@ -1,5 +1,5 @@
 /** Everything the console says. Keys with a dot and `one` or `other` depend on a number. */
-export const EN = {
+export const CONSOLE_EN = {
   loading: 'Loading…',
   skip: 'Skip to the content',
   'nav.label': 'Pages',
@@ -346,4 +346,4 @@ export const EN = {
   'access.outcome.failed': 'failed',
 } as const
 
-export type TextKey = keyof typeof EN
+export type TextKey = keyof typeof CONSOLE_EN

@@ -1,7 +1,7 @@
 import { Format } from './format.ts'
 import type { Language } from './language.ts'
-import { DE } from './texts-de.ts'
-import { EN, type TextKey } from './texts-en.ts'
+import { CONSOLE_DE } from './texts-de.ts'
+import { CONSOLE_EN, type TextKey } from './texts-en.ts'
 
 export type { TextKey }
 
@@ -9,7 +9,7 @@ export type { TextKey }
 export type CountKey<K extends string = TextKey> = K extends `${infer Stem}.one` ? Stem : never
 
 /** Everything that is said in one language. */
-export interface Words<K extends string = TextKey> {
+export interface ConsoleWords<K extends string = TextKey> {
   readonly language: Language
   readonly format: Format
   /** A text with its placeholders filled in. */
@@ -21,8 +21,8 @@ export interface Words<K extends string = TextKey> {
 }
 
 /** The words of the console. */
-export function wordsOf(language: Language, timeZone?: string): Words {
-  return wordsFrom({ en: EN, de: DE }, language, timeZone)
+export function wordsOf(language: Language, timeZone?: string): ConsoleWords {
+  return wordsFrom({ en: CONSOLE_EN, de: CONSOLE_DE }, language, timeZone)
 }
 
 /** The words of a catalogue. */
@@ -30,11 +30,11 @@ export function wordsFrom<K extends string>(
   catalogues: Readonly<Record<Language, Readonly<Record<K, string>>>>,
   language: Language,
   timeZone?: string,
-): Words<K> {
+): ConsoleWords<K> {
   const texts = catalogues[language]
   const format = new Format(language, timeZone)
   const plural = new Intl.PluralRules(language)
-  const say: Words<K>['say'] = (key, values = {}) =>
+  const say: ConsoleWords<K>['say'] = (key, values = {}) =>
     texts[key].replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '')
   return {
     language,

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ApiError } from './view.ts'
 
 /** What is answered to a request of the API. */
-export interface Answer {
+export interface ApiAnswer {
   readonly status: number
   readonly body: unknown
   readonly headers?: Readonly<Record<string, string>>
@@ -10,12 +10,17 @@ export interface Answer {
   after?(): void
 }
 
-export function ok(body: unknown): Answer {
+export function okAnswer(body: unknown): ApiAnswer {
   return { status: 200, body }
 }
 
 /** A refusal, and what mends it. */
-export function fault(status: number, error: string, hint: string, headers?: Answer['headers']): Answer {
+export function fault(
+  status: number,
+  error: string,
+  hint: string,
+  headers?: ApiAnswer['headers'],
+): ApiAnswer {
   const body: ApiError = { error, hint }
   return headers ? { status, body, headers } : { status, body }
 }
@@ -30,7 +35,7 @@ export const SECURITY = {
   'cross-origin-resource-policy': 'same-origin',
 } as const
 
-export function write(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+export function writeAnswer(request: IncomingMessage, response: ServerResponse, answer: ApiAnswer): void {
   const text = `${JSON.stringify(answer.body)}\n`
   if (answer.after) response.once('close', () => answer.after?.())
   response.writeHead(answer.status, {
@@ -44,11 +49,11 @@ export function write(request: IncomingMessage, response: ServerResponse, answer
 }
 
 /** A body that cannot be taken. */
-export class Refused implements Answer {
+export class RefusedAnswer implements ApiAnswer {
   readonly status: number
   readonly body: unknown
 
-  constructor({ status, body }: Answer) {
+  constructor({ status, body }: ApiAnswer) {
     this.status = status
     this.body = body
   }

@@ -1,5 +1,5 @@
-import { type Answer, fault, ok, Refused } from './answer.ts'
-import { type Desk, type Endpoint, note } from './call.ts'
+import { type ApiAnswer, fault, okAnswer, RefusedAnswer } from './answer.ts'
+import { type ApiEndpoint, type Desk, note } from './call.ts'
 import { ENDPOINTS } from './endpoints.ts'
 import { openApi } from './openapi.ts'
 import { may, type Visitor } from './visitor.ts'
@@ -13,24 +13,24 @@ export interface ApiRequest {
   /** Reads the body, or a `Refused`; not called before the visitor may do what is asked. */
   body(): Promise<unknown>
   /** Says who asks, or why nobody is let in. Not called for what does not exist. */
-  visitor(act: string | undefined): Visitor | Answer
+  visitor(act: string | undefined): Visitor | ApiAnswer
   /** Lets somebody in who need not say who they are, unless they come too often. */
-  stranger(): Visitor | Answer
+  stranger(): Visitor | ApiAnswer
   /** IP address that the request came from; empty by the control socket. */
   readonly client: string
 }
 
 interface Match {
-  readonly endpoint: Endpoint
+  readonly endpoint: ApiEndpoint
   readonly params: Readonly<Record<string, string>>
 }
 
 const PATTERNS = ENDPOINTS.map(endpoint => ({ endpoint, pattern: patternOf(endpoint.path) }))
 
 /** Answers one request. Who may not is refused before anything is read of what was sent. */
-export async function answerApi(request: ApiRequest, desk: Desk): Promise<Answer> {
+export async function answerApi(request: ApiRequest, desk: Desk): Promise<ApiAnswer> {
   if (request.path === '/openapi.json' && (request.method === 'GET' || request.method === 'HEAD')) {
-    return ok(openApi(ENDPOINTS))
+    return okAnswer(openApi(ENDPOINTS))
   }
   const matches = matchesOf(request.path)
   if (matches.length === 0) return fault(404, 'there is nothing here', 'see GET /api/v1/openapi.json')
@@ -49,11 +49,11 @@ export async function answerApi(request: ApiRequest, desk: Desk): Promise<Answer
     return refusal
   }
   const body = endpoint.method === 'POST' ? await request.body() : undefined
-  if (body instanceof Refused) return body
+  if (body instanceof RefusedAnswer) return body
   return endpoint.answer({ visitor, client: request.client, params, query: request.query, body }, desk)
 }
 
-function refuse({ needs }: Endpoint, visitor: Visitor): Answer | undefined {
+function refuse({ needs }: ApiEndpoint, visitor: Visitor): ApiAnswer | undefined {
   if (needs === 'nobody' || may(visitor, needs)) return undefined
   return fault(403, 'this token may look, and not act', 'use a token with the right "act"')
 }

@@ -1,12 +1,14 @@
 import type { IncomingMessage } from 'node:http'
-import { fault, Refused } from './answer.ts'
+import { fault, RefusedAnswer } from './answer.ts'
 
 const LONGEST_BODY = 16 << 10
 
 /** Reads a body of JSON; none at all is undefined. What is too long is not read to its end. */
 export function readJson(request: IncomingMessage): Promise<unknown> {
   const tooLong = () =>
-    new Refused(fault(413, `a body has at most ${LONGEST_BODY} octets`, 'ask for fewer things at a time'))
+    new RefusedAnswer(
+      fault(413, `a body has at most ${LONGEST_BODY} octets`, 'ask for fewer things at a time'),
+    )
   return new Promise(resolve => {
     if (Number(request.headers['content-length'] ?? 0) > LONGEST_BODY) return resolve(tooLong())
     const chunks: Buffer[] = []
@@ -20,10 +22,10 @@ export function readJson(request: IncomingMessage): Promise<unknown> {
     })
     request.on('end', () => resolve(parse(Buffer.concat(chunks).toString('utf8'))))
     request.on('close', () =>
-      resolve(new Refused(fault(400, 'the body was not sent to its end', 'ask again'))),
+      resolve(new RefusedAnswer(fault(400, 'the body was not sent to its end', 'ask again'))),
     )
     request.on('error', () =>
-      resolve(new Refused(fault(400, 'the body was not sent to its end', 'ask again'))),
+      resolve(new RefusedAnswer(fault(400, 'the body was not sent to its end', 'ask again'))),
     )
   })
 }
@@ -33,6 +35,6 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    return new Refused(fault(400, 'the body is not JSON', 'send JSON, or nothing'))
+    return new RefusedAnswer(fault(400, 'the body is not JSON', 'send JSON, or nothing'))
   }
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { AccessLog } from './access-log.ts'
-import { type Answer, fault } from './answer.ts'
+import { type ApiAnswer, fault } from './answer.ts'
 import type { Control } from './control.ts'
 import type { TestRuns } from './tests/test-runs.ts'
 import type { Tokens } from './tokens.ts'
@@ -30,7 +30,7 @@ export interface Desk {
 }
 
 /** An endpoint, and all that is said of it. */
-export interface Endpoint {
+export interface ApiEndpoint {
   readonly method: 'GET' | 'POST'
   /** As OpenAPI writes it: `/sessions/{id}`. */
   readonly path: string
@@ -42,7 +42,7 @@ export interface Endpoint {
   readonly query?: Readonly<Record<string, string>>
   readonly body?: z.ZodType
   readonly answers: z.ZodType
-  answer(call: Call, desk: Desk): Answer | Promise<Answer>
+  answer(call: Call, desk: Desk): ApiAnswer | Promise<ApiAnswer>
 }
 
 /** Writes down that somebody did something. False when it could not be written. */
@@ -57,7 +57,7 @@ export function note(
 }
 
 /** Reads a body by its schema, or says what is wrong with it. */
-export function readAs<T extends z.ZodType>(schema: T, body: unknown): z.output<T> | Answer {
+export function readAs<T extends z.ZodType>(schema: T, body: unknown): z.output<T> | ApiAnswer {
   const result = schema.safeParse(body ?? {})
   if (result.success) return result.data
   const [issue] = result.error.issues
@@ -65,7 +65,7 @@ export function readAs<T extends z.ZodType>(schema: T, body: unknown): z.output<
   return fault(400, `the body is not what is expected: ${where}${issue?.message ?? ''}`, HINT)
 }
 
-export function isAnswer(value: unknown): value is Answer {
+export function isAnswer(value: unknown): value is ApiAnswer {
   return typeof value === 'object' && value !== null && 'status' in value && 'body' in value
 }
 

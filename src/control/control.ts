@@ -1,7 +1,7 @@
-import type { HistoryPoint, HistoryView, Names, Reloaded, SessionView, Status } from './view.ts'
+import type { HistoryPoint, HistoryView, NamesView, Reloaded, SessionView, Status } from './view.ts'
 
 /** A relay at one moment. */
-export interface Look {
+export interface RelayLook {
   readonly status: Status
   /** All of them, the busiest first. */
   readonly sessions: readonly SessionView[]
@@ -13,7 +13,7 @@ export interface Control {
    * Rates are those of about one second; where nobody has looked of late, that
    * second is waited for, or, in a `hurry`, sessions have no rate yet.
    */
-  look(options?: { readonly hurry?: boolean }): Promise<Look>
+  look(options?: { readonly hurry?: boolean }): Promise<RelayLook>
   /** Without the sessions' rates, and so without waiting. */
   status(): Promise<Status>
   history(): HistoryView
@@ -24,7 +24,7 @@ export interface Control {
   /** Ends all sessions of a user, by pseudonym; returns how many. */
   disconnectUser(user: string): number
   /** Whose pseudonyms and sessions these are. */
-  reveal(users: readonly string[], sessions: readonly string[]): Names
+  reveal(users: readonly string[], sessions: readonly string[]): NamesView
   /** Takes no new allocation any more, and ends the process with the last one. */
   drain(): void
   reload(): Reloaded

@@ -1,4 +1,4 @@
-import type { Look } from './control.ts'
+import type { RelayLook } from './control.ts'
 import type { FeedMessage, HistoryPoint, SessionView, Status } from './view.ts'
 
 type Delta = Extract<FeedMessage, { type: 'delta' }>
@@ -7,13 +7,13 @@ type Delta = Extract<FeedMessage, { type: 'delta' }>
 const MOST_SESSIONS = 500
 
 /** What the feed shows of a look. */
-export interface Shown {
+export interface ShownRows {
   readonly status: Status
   readonly sessions: ReadonlyMap<string, SessionView>
   readonly more: number
 }
 
-export function shown({ status, sessions }: Look): Shown {
+export function shown({ status, sessions }: RelayLook): ShownRows {
   const list = sessions.slice(0, MOST_SESSIONS)
   return {
     status,
@@ -23,7 +23,7 @@ export function shown({ status, sessions }: Look): Shown {
 }
 
 /** What has changed from one look to the next. */
-export function deltaOf(before: Shown, now: Shown, seq: number, point: HistoryPoint): Delta {
+export function deltaOf(before: ShownRows, now: ShownRows, seq: number, point: HistoryPoint): Delta {
   const opened: SessionView[] = []
   const changed: Delta['changed'][number][] = []
   for (const [id, session] of now.sessions) {

@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type Answer, fault, SECURITY, write } from './answer.ts'
+import { type ApiAnswer, fault, SECURITY, writeAnswer } from './answer.ts'
 import { type ApiRequest, answerApi } from './api.ts'
 import { readJson } from './body.ts'
 import { type Desk, note } from './call.ts'
 import type { Feed } from './feed.ts'
-import { isOurHost, isOurOrigin, type Names } from './origin.ts'
+import { type AllowedHosts, isOurHost, isOurOrigin } from './origin.ts'
 import { servePage } from './pages.ts'
 import { Throttle } from './throttle.ts'
 import type { Visitor } from './visitor.ts'
@@ -28,7 +28,7 @@ export interface DoorParts {
 
 /** What the door on the network has besides. */
 export interface WebParts extends DoorParts {
-  names(): Names
+  names(): AllowedHosts
   readonly feed: Feed
   /** How often a client may show a wrong token. */
   readonly wrong: Throttle
@@ -41,10 +41,10 @@ export function socketDoor(parts: DoorParts): Server {
   const visitor: Visitor = { who: 'socket', from: 'socket', rights: 'act' }
   return create(parts, async (request, response, url) => {
     if (!url.pathname.startsWith(API)) {
-      return write(request, response, fault(404, 'there is nothing here', 'the API is at /api/v1'))
+      return writeAnswer(request, response, fault(404, 'there is nothing here', 'the API is at /api/v1'))
     }
     const known = { visitor: () => visitor, stranger: () => visitor, client: '' }
-    write(request, response, await answer(request, url, parts.desk, known))
+    writeAnswer(request, response, await answer(request, url, parts.desk, known))
   })
 }
 
@@ -54,7 +54,7 @@ export function webDoor(parts: WebParts): Server {
   const strangers = new Throttle(STRANGERS, MINUTE)
   const server = create(parts, async (request, response, url) => {
     const refusal = refuseForeign(request, names())
-    if (refusal) return write(request, response, refusal)
+    if (refusal) return writeAnswer(request, response, refusal)
     if (!url.pathname.startsWith(API)) return servePage(request, response, url.pathname, pages)
     const client = clientOf(request)
     const asked = {
@@ -62,7 +62,7 @@ export function webDoor(parts: WebParts): Server {
       stranger: () => (strangers.pass(client) ? NOBODY : tooMany()),
       client,
     }
-    write(request, response, await answer(request, url, desk, asked))
+    writeAnswer(request, response, await answer(request, url, desk, asked))
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy())
@@ -92,12 +92,16 @@ function create(parts: DoorParts, handle: Handle): Server {
     },
     (request, response) => {
       const url = targetOf(request)
-      if (!url) return write(request, response, fault(400, 'there is no path', 'ask for a path'))
+      if (!url) return writeAnswer(request, response, fault(400, 'there is no path', 'ask for a path'))
       handle(request, response, url).catch((error: unknown) => {
         parts.fault(error)
         if (response.headersSent) response.destroy()
         else
-          write(request, response, fault(500, 'a fault of the relay', 'please report it; the log has more'))
+          writeAnswer(
+            request,
+            response,
+            fault(500, 'a fault of the relay', 'please report it; the log has more'),
+          )
       })
     },
   )
@@ -112,7 +116,7 @@ async function answer(
   url: URL,
   desk: Desk,
   asked: Pick<ApiRequest, 'visitor' | 'stranger' | 'client'>,
-): Promise<Answer> {
+): Promise<ApiAnswer> {
   let isRead = false
   const answered = await answerApi(
     {
@@ -135,7 +139,7 @@ async function answer(
 }
 
 /** Says who shows this token; wrong ones are written down, the first few of a client. */
-function visitorOf(request: IncomingMessage, act: string | undefined, parts: WebParts): Visitor | Answer {
+function visitorOf(request: IncomingMessage, act: string | undefined, parts: WebParts): Visitor | ApiAnswer {
   const token = tokenOf(request.headers.authorization)
   const found = token === undefined ? undefined : parts.desk.tokens.find(token)
   if (found) {
@@ -156,11 +160,11 @@ function tokenOf(header = ''): string | undefined {
   return token === undefined ? undefined : Buffer.from(token, 'latin1').toString('utf8')
 }
 
-function tooMany(): Answer {
+function tooMany(): ApiAnswer {
   return fault(429, 'too many requests without a right token', 'wait a minute', { 'retry-after': '60' })
 }
 
-function refuseForeign({ headers }: IncomingMessage, names: Names): Answer | undefined {
+function refuseForeign({ headers }: IncomingMessage, names: AllowedHosts): ApiAnswer | undefined {
   if (!isOurHost(headers, names)) {
     return fault(421, 'this is not a name of the console', 'set console.publicUrl, or console.origins')
   }

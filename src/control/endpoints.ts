@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { fault, ok } from './answer.ts'
-import { type Call, type Desk, type Endpoint, isAnswer, note, readAs } from './call.ts'
+import { fault, okAnswer } from './answer.ts'
+import { type ApiEndpoint, type Call, type Desk, isAnswer, note, readAs } from './call.ts'
 import {
   accessShape,
   configurationShape,
@@ -45,7 +45,7 @@ const linkAsked = z.discriminatedUnion('kind', [
 ])
 
 /** Everything that the API can be asked, below /api/v1. */
-export const ENDPOINTS: readonly Endpoint[] = [
+export const ENDPOINTS: readonly ApiEndpoint[] = [
   ...TEST_ENDPOINTS,
   {
     method: 'GET',
@@ -53,7 +53,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     needs: 'read',
     summary: 'The relay as a whole.',
     answers: statusShape,
-    answer: async (_, { control }) => ok(await control.status()),
+    answer: async (_, { control }) => okAnswer(await control.status()),
   },
   {
     method: 'GET',
@@ -77,7 +77,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answers: sessionShape,
     answer: async ({ params }, { control }) => {
       const session = (await control.look()).sessions.find(({ id }) => id === params.id)
-      return session ? ok(session) : noSession()
+      return session ? okAnswer(session) : noSession()
     },
   },
   {
@@ -86,7 +86,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     needs: 'read',
     summary: 'Traffic of the last ten minutes by the second and of the last day by the minute.',
     answers: historyShape,
-    answer: (_, { control }) => ok(control.history()),
+    answer: (_, { control }) => okAnswer(control.history()),
   },
   {
     method: 'GET',
@@ -94,7 +94,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     needs: 'read',
     summary: 'The settings in force, without secrets.',
     answers: configurationShape,
-    answer: (_, { control }) => ok(control.configuration()),
+    answer: (_, { control }) => okAnswer(control.configuration()),
   },
   {
     method: 'GET',
@@ -105,7 +105,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answers: accessShape,
     answer: ({ query }, { log }) => {
       const limit = numberOf(query, 'limit', 100, 1000)
-      return limit === undefined ? badNumber('limit') : ok({ entries: log.read(limit) })
+      return limit === undefined ? badNumber('limit') : okAnswer({ entries: log.read(limit) })
     },
   },
   {
@@ -118,7 +118,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answer: ({ visitor, params }, desk) => {
       const done = desk.control.disconnect(params.id!)
       note(desk, visitor, 'disconnect', done ? 'done' : 'failed', `session ${params.id}`)
-      return done ? ok({ ended: 1 }) : noSession()
+      return done ? okAnswer({ ended: 1 }) : noSession()
     },
   },
   {
@@ -132,7 +132,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
       const ended = desk.control.disconnectUser(params.pseudonym!)
       note(desk, visitor, 'disconnect', ended > 0 ? 'done' : 'failed', `user ${params.pseudonym}`)
       return ended > 0
-        ? ok({ ended })
+        ? okAnswer({ ended })
         : fault(
             404,
             'no user of this pseudonym has a session',
@@ -161,7 +161,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
       const { allocations } = await desk.control.status()
       note(desk, visitor, 'drain', 'done')
       // A relay without allocations ends at once, and whoever asked is to hear of it.
-      return { ...ok({ draining: true, allocations: allocations.live }), after: () => desk.control.drain() }
+      return {
+        ...okAnswer({ draining: true, allocations: allocations.live }),
+        after: () => desk.control.drain(),
+      }
     },
   },
   {
@@ -174,7 +177,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answer: ({ visitor }, desk) => {
       const reloaded = desk.control.reload()
       note(desk, visitor, 'reload', reloaded.ok ? 'done' : 'failed')
-      return ok(reloaded)
+      return okAnswer(reloaded)
     },
   },
   {
@@ -201,7 +204,7 @@ async function sessions({ query }: Call, { control }: Desk) {
   const isWanted = (session: SessionView) =>
     wanted.every(([key, value]) => value === null || session[key] === value)
   const all = (await control.look()).sessions.filter(isWanted)
-  return ok({ sessions: all.slice(0, limit), more: Math.max(0, all.length - limit) })
+  return okAnswer({ sessions: all.slice(0, limit), more: Math.max(0, all.length - limit) })
 }
 
 /** Each name is written down before it is told; what cannot be written down is not told. */
@@ -222,7 +225,7 @@ function names({ visitor, body }: Call, desk: Desk) {
       )
     }
   }
-  return ok(found)
+  return okAnswer(found)
 }
 
 function link({ visitor, body }: Call, desk: Desk) {
@@ -241,7 +244,7 @@ function link({ visitor, body }: Call, desk: Desk) {
     if (!desk.tests) return fault(404, 'this relay runs no tests', 'set "console" to an address')
     const { code, expires } = desk.tests.link(asked.ttl, asked.uses)
     note(desk, visitor, 'link', 'done', `test, ${asked.uses}`)
-    return ok({ url: `${url}/test#${code}`, expires })
+    return okAnswer({ url: `${url}/test#${code}`, expires })
   }
   if (visitor.from !== 'socket') {
     note(desk, visitor, 'link', 'refused', 'console')
@@ -250,7 +253,7 @@ function link({ visitor, body }: Call, desk: Desk) {
   const { token, expires } = desk.tokens.link(asked.rights, asked.ttl)
   note(desk, visitor, 'link', 'done', `console, ${asked.rights}`)
   // What stands behind # does not leave the browser, so no server writes it down.
-  return ok({ url: `${url}/#token=${token}`, expires })
+  return okAnswer({ url: `${url}/#token=${token}`, expires })
 }
 
 function numberOf(query: URLSearchParams, key: string, otherwise: number, most: number): number | undefined {

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { z } from 'zod'
 import type { Control } from './control.ts'
-import { deltaOf, type Shown, shown } from './delta.ts'
+import { deltaOf, type ShownRows, shown } from './delta.ts'
 import { FeedClient } from './feed-client.ts'
 import type { Throttle } from './throttle.ts'
 import type { Tokens } from './tokens.ts'
@@ -65,9 +65,9 @@ export class Feed {
   })
   #strangers = 0
   #seq = 0
-  #shown: Shown | undefined
+  #shown: ShownRows | undefined
   #timer: NodeJS.Timeout | undefined
-  #looking: Promise<Shown | undefined> | undefined
+  #looking: Promise<ShownRows | undefined> | undefined
 
   constructor(parts: FeedParts) {
     this.#parts = parts
@@ -155,7 +155,7 @@ export class Feed {
   }
 
   /** Looks once, however many ask. What is seen first is what deltas count from. */
-  #look(): Promise<Shown | undefined> {
+  #look(): Promise<ShownRows | undefined> {
     this.#looking ??= this.#parts.control
       .look({ hurry: true })
       .then(look => {
@@ -186,7 +186,7 @@ export class Feed {
     for (const client of this.#clients) this.#tell(client, delta, now)
   }
 
-  #tell(client: FeedClient, delta: string, now: Shown): void {
+  #tell(client: FeedClient, delta: string, now: ShownRows): void {
     const visitor = client.visitor()
     if (!visitor) {
       client.send(text({ type: 'refused', why: 'this token is not good any more' }))
@@ -207,7 +207,7 @@ export class Feed {
     }
   }
 
-  #snapshot(client: FeedClient, { status, sessions, more }: Shown): void {
+  #snapshot(client: FeedClient, { status, sessions, more }: ShownRows): void {
     const history = this.#parts.control.history()
     const { rights } = client
     client.isCurrent = true

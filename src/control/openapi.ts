@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Endpoint } from './call.ts'
+import type { ApiEndpoint } from './call.ts'
 import { errorShape } from './shapes.ts'
 
 const RIGHTS = {
@@ -9,7 +9,7 @@ const RIGHTS = {
 } as const
 
 /** Describes the API for programs (OpenAPI 3.1), from the endpoints themselves. */
-export function openApi(endpoints: readonly Endpoint[]): Record<string, unknown> {
+export function openApi(endpoints: readonly ApiEndpoint[]): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {}
   for (const endpoint of endpoints) {
     paths[endpoint.path] ??= {}
@@ -30,7 +30,14 @@ export function openApi(endpoints: readonly Endpoint[]): Record<string, unknown>
   }
 }
 
-function operation({ path, summary, query = {}, body, answers, needs }: Endpoint): Record<string, unknown> {
+function operation({
+  path,
+  summary,
+  query = {},
+  body,
+  answers,
+  needs,
+}: ApiEndpoint): Record<string, unknown> {
   const parameters = [
     ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
       name,

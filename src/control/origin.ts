@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { isIP } from 'node:net'
 
 /** Under which names we may be asked, so that no page of somebody else can have a browser ask us. */
-export interface Names {
+export interface AllowedHosts {
   /** Host of the address that is listened on, as in a URL; undefined for all addresses. */
   readonly host: string | undefined
   /** `publicUrl` and `origins` of the configuration. */
@@ -13,7 +13,7 @@ export interface Names {
  * True where the Host header is one of ours. A page that has its own name
  * point to our address (DNS rebinding) still sends its own name here.
  */
-export function isOurHost(headers: IncomingHttpHeaders, { host, origins }: Names): boolean {
+export function isOurHost(headers: IncomingHttpHeaders, { host, origins }: AllowedHosts): boolean {
   const given = headers.host?.toLowerCase()
   if (given === undefined || !URL.canParse(`http://${given}`)) return false
   const { hostname, host: hostAndPort } = new URL(`http://${given}`)
@@ -24,7 +24,7 @@ export function isOurHost(headers: IncomingHttpHeaders, { host, origins }: Names
 }
 
 /** True where no page of another origin is behind it; programs send no Origin at all. */
-export function isOurOrigin(headers: IncomingHttpHeaders, names: Names): boolean {
+export function isOurOrigin(headers: IncomingHttpHeaders, names: AllowedHosts): boolean {
   const { origin } = headers
   if (origin === undefined) return true
   return names.origins.includes(origin) || origin === `http://${headers.host?.toLowerCase()}`

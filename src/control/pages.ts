@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { extname, join } from 'node:path'
-import { fault, SECURITY, write } from './answer.ts'
+import { fault, SECURITY, writeAnswer } from './answer.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -32,14 +32,14 @@ export async function servePage(
     const answer = fault(405, `${request.method} is not answered here`, 'ask with GET', {
       allow: 'GET, HEAD',
     })
-    return write(request, response, answer)
+    return writeAnswer(request, response, answer)
   }
   const name = ENTRANCES[path] ?? (NAME.test(path) ? path.slice(1) : undefined)
   const type = name === undefined ? undefined : TYPES[extname(name)]
   const plain = name === undefined || type === undefined ? undefined : await read(join(folder, name))
   if (name === undefined || type === undefined || !plain) {
     const isMissing = path in ENTRANCES
-    return write(
+    return writeAnswer(
       request,
       response,
       isMissing

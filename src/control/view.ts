@@ -8,14 +8,14 @@ import type { Via } from '../base/via.ts'
  * `user` and `client` are pseudonyms that hold for one day.
  */
 
-export interface Flow {
+export interface FlowView {
   readonly packets: number
   readonly bytes: number
 }
 
 export interface TrafficView {
-  readonly toPeer: Flow
-  readonly toClient: Flow
+  readonly toPeer: FlowView
+  readonly toClient: FlowView
 }
 
 export interface HomeserverView {
@@ -129,7 +129,7 @@ export interface HistoryView {
 }
 
 /** `POST /api/v1/names`: who is behind pseudonyms and sessions. Those who have gone are not in it. */
-export interface Names {
+export interface NamesView {
   /** Names by pseudonym. */
   readonly users: Readonly<Record<string, string>>
   /** By id of the session. `client` is address and port that the client talks to us from. */
@@ -147,7 +147,7 @@ export interface Reloaded {
 }
 
 /** `POST /api/v1/links`. */
-export interface Link {
+export interface LinkView {
   readonly url: string
   readonly expires: number
 }

@@ -11,12 +11,12 @@ import {
 } from '../wire/attributes.ts'
 import { integrityKind, PasswordAlgorithm, verify } from '../wire/integrity.ts'
 import { get, type Message, type MessageWriter, Method } from '../wire/message.ts'
-import { Feature, readNonceCookie } from '../wire/nonce-cookie.ts'
+import { readNonceCookie, SecurityFeature } from '../wire/nonce-cookie.ts'
 import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
 import type { Owner } from './event.ts'
 import type { Nonces } from './nonce.ts'
-import { answer, error, type Refusal, type ReplyTo, reject, rejected } from './reply.ts'
+import { answer, errorReply, type RefusalReason, type ReplyTo, reject, rejected } from './reply.ts'
 import type { Strangers } from './strangers.ts'
 
 /** Who is asked for. Exactly one of `username` and `userhash` is there. */
@@ -125,9 +125,9 @@ export function authenticate(
   const algorithm = chosenAlgorithm(message, nonce)
   if (algorithm === undefined) return bad('PASSWORD-ALGORITHM is not one that was offered')
 
-  const unauthorised = (refusal: Omit<Refusal, 'code'>) =>
+  const unauthorised = (refusal: Omit<RefusalReason, 'code'>) =>
     refused(challenge(authority, named, { code: 401, ...refusal }))
-  const wrong = (refusal: Omit<Refusal, 'code'>) => ({ ...unauthorised(refusal), wrong: true })
+  const wrong = (refusal: Omit<RefusalReason, 'code'>) => ({ ...unauthorised(refusal), wrong: true })
   if (realm !== config.realm) {
     counters.add(Counter.authUnknownUser)
     return unauthorised({ why: 'wrong-realm', detail: 'the realm is not ours' })
@@ -196,7 +196,10 @@ export function authenticate(
 
 /** The nonce's feature bits that this configuration offers. */
 export function features(config: RelayConfig): number {
-  return (config.sha256 ? Feature.passwordAlgorithms : 0) | (config.userhash ? Feature.usernameAnonymity : 0)
+  return (
+    (config.sha256 ? SecurityFeature.passwordAlgorithms : 0) |
+    (config.userhash ? SecurityFeature.usernameAnonymity : 0)
+  )
 }
 
 type Signer = Omit<Candidate, 'expires'> & { readonly expires?: Time; readonly known?: Identity }
@@ -245,9 +248,9 @@ function signer(
 }
 
 /** An error answer that tells the client how to authenticate (RFC 8489 §9.2.4). */
-function challenge(authority: Authority, reply: ReplyTo, refusal: Refusal): Command[] {
+function challenge(authority: Authority, reply: ReplyTo, refusal: RefusalReason): Command[] {
   const { config, nonces, counters } = authority
-  const writer: MessageWriter = error(reply, refusal.code, config)
+  const writer: MessageWriter = errorReply(reply, refusal.code, config)
     .set(REALM, config.realm)
     .set(NONCE, nonces.make(reply.to as Address, features(config), reply.at))
   if (config.sha256) writer.set(PASSWORD_ALGORITHMS, OFFERED)
@@ -257,7 +260,7 @@ function challenge(authority: Authority, reply: ReplyTo, refusal: Refusal): Comm
 /** The algorithm that the key is derived with, or undefined where RFC 8489 §9.2.4 wants a 400. */
 function chosenAlgorithm(message: Message, nonce: string): number | undefined {
   const cookie = readNonceCookie(nonce) ?? 0
-  if ((cookie & Feature.passwordAlgorithms) === 0) return PasswordAlgorithm.MD5
+  if ((cookie & SecurityFeature.passwordAlgorithms) === 0) return PasswordAlgorithm.MD5
   const chosen = get(message, PASSWORD_ALGORITHM)
   const offered = get(message, PASSWORD_ALGORITHMS)
   if (!chosen && !offered) return PasswordAlgorithm.MD5

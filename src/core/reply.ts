@@ -24,7 +24,7 @@ export interface ReplyTo {
   readonly username: string | undefined
 }
 
-export interface Style {
+export interface ReplyStyle {
   readonly reasonPhrases: boolean
 }
 
@@ -47,7 +47,7 @@ export function success(reply: ReplyTo): MessageWriter {
   return new MessageWriter('success', reply.method, reply.transaction)
 }
 
-export function error(reply: ReplyTo, code: number, style: Style): MessageWriter {
+export function errorReply(reply: ReplyTo, code: number, style: ReplyStyle): MessageWriter {
   const reason = style.reasonPhrases ? reasonPhrase(code) : ''
   return new MessageWriter('error', reply.method, reply.transaction).set(ERROR_CODE, { code, reason })
 }
@@ -60,7 +60,7 @@ export function answer(reply: ReplyTo, writer: MessageWriter): Command & { kind:
 }
 
 /** Why a request is refused: the code, the operator's word for it, and the detail for a log line. */
-export interface Refusal {
+export interface RefusalReason {
   readonly code: number
   readonly why: RejectReason
   readonly detail: string
@@ -68,14 +68,19 @@ export interface Refusal {
 }
 
 /** An error answer and the event that says why. */
-export function reject(reply: ReplyTo, refusal: Refusal, style: Style, counters: Counters): Command[] {
-  const writer = error(reply, refusal.code, style)
+export function reject(
+  reply: ReplyTo,
+  refusal: RefusalReason,
+  style: ReplyStyle,
+  counters: Counters,
+): Command[] {
+  const writer = errorReply(reply, refusal.code, style)
   if (refusal.unknown) writer.set(UNKNOWN_ATTRIBUTES, [...refusal.unknown])
   return [answer(reply, writer), rejected(reply, refusal, counters)]
 }
 
 /** Counts a refusal and tells of it. */
-export function rejected(reply: ReplyTo, refusal: Refusal, counters: Counters): Command {
+export function rejected(reply: ReplyTo, refusal: RefusalReason, counters: Counters): Command {
   const counter = Counter[`error${refusal.code}` as CounterName]
   if (counter !== undefined) counters.add(counter)
   const event = {

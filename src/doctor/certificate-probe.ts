@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { checkServerIdentity, type DetailedPeerCertificate, rootCertificates, type TLSSocket } from 'node:tls'
 
 /** What a TLS server has shown of itself. */
-export interface Shown {
+export interface ShownCertificate {
   readonly leaf: X509Certificate
   readonly validFrom: Date
   readonly validTo: Date
@@ -21,7 +21,7 @@ export interface Shown {
 }
 
 /** Looks at the certificate of an established connection. */
-export function inspect(socket: TLSSocket, host: string): Shown | undefined {
+export function inspect(socket: TLSSocket, host: string): ShownCertificate | undefined {
   const certificate = socket.getPeerCertificate(true)
   if (!certificate.raw) return undefined
   const leaf = new X509Certificate(certificate.raw)

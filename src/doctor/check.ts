@@ -1,8 +1,8 @@
-import type { Endpoint, Facts } from './facts.ts'
+import type { Facts, TurnEndpoint } from './facts.ts'
 import type { Finding, Group } from './finding.ts'
 
 /** One thing to look at. Finds nothing where it does not apply; never throws for what the world may answer. */
-export interface Check {
+export interface DoctorCheck {
   readonly id: string
   readonly group: Group
   run(facts: Facts): readonly Finding[] | Promise<readonly Finding[]>
@@ -12,5 +12,5 @@ export interface Check {
 export interface EndpointCheck {
   readonly id: string
   readonly group: Group
-  run(facts: Facts, endpoint: Endpoint): Promise<readonly Finding[]>
+  run(facts: Facts, endpoint: TurnEndpoint): Promise<readonly Finding[]>
 }

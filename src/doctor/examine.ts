@@ -12,7 +12,7 @@ const CHECK_TIME = 60_000
 const ALL_TIME = 180_000
 
 /** How far a run has come. */
-export interface Progress {
+export interface ExamineProgress {
   readonly done: number
   readonly total: number
   readonly what: string
@@ -28,7 +28,7 @@ export interface Examination {
 /** Runs every check that applies. Bounded in time; never rejects for what the world may do. */
 export async function examine(
   subject: Subject,
-  progress: (progress: Progress) => void = () => undefined,
+  progress: (progress: ExamineProgress) => void = () => undefined,
 ): Promise<Examination> {
   const facts = new Facts(subject)
   const findings: Finding[] = []

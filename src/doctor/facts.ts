@@ -1,7 +1,7 @@
 import { password } from '../auth/shared-secret.ts'
 import { type Address, formatAddress } from '../base/address.ts'
 import type { Loaded } from '../config/load.ts'
-import type { Transport, TurnUri } from '../homeserver/turn-uri.ts'
+import type { TurnUri, UriTransport } from '../homeserver/turn-uri.ts'
 import type { Scope } from '../net/ports/relay-addresses.ts'
 import { type HomeserverKind, kindOf } from './homeserver-kinds.ts'
 import type { HttpAnswer } from './http.ts'
@@ -34,9 +34,9 @@ export interface Subject {
 export type Issuer = 'homeserver' | 'config' | 'secret' | 'user'
 
 /** One URI at one address. */
-export interface Endpoint {
+export interface TurnEndpoint {
   readonly uri: TurnUri
-  readonly transport: Transport
+  readonly transport: UriTransport
   /** Where to go: the address of the URI, or a listener behind it that this machine can reach. */
   readonly address: Address
   /** Whom the URI is for. */
@@ -62,7 +62,7 @@ export class Facts {
   readonly subject: Subject
   readonly started = Date.now()
   uris: readonly TurnUri[] = []
-  endpoints: Endpoint[] = []
+  endpoints: TurnEndpoint[] = []
   /** The homeserver's client API. */
   base: URL | undefined
   kind: HomeserverKind = kindOf(undefined).kind

@@ -15,7 +15,7 @@ export interface HttpFailure {
   readonly detail: string
 }
 
-export interface HttpOptions {
+export interface HttpClientOptions {
   readonly method?: 'GET' | 'POST'
   readonly token?: string
   readonly body?: unknown
@@ -31,7 +31,7 @@ const LONGEST = 256 * 1024
  * Asks a web server. The time and the size of the answer are bounded, and no
  * token, password or body ever follows a redirect.
  */
-export async function ask(url: URL, options: HttpOptions = {}): Promise<HttpAnswer | HttpFailure> {
+export async function ask(url: URL, options: HttpClientOptions = {}): Promise<HttpAnswer | HttpFailure> {
   const { method = 'GET', token, body } = options
   const start = performance.now()
   const signal = AbortSignal.timeout(TIMEOUT)
@@ -72,7 +72,7 @@ export async function ask(url: URL, options: HttpOptions = {}): Promise<HttpAnsw
 async function redirected(
   from: URL,
   location: string,
-  options: HttpOptions,
+  options: HttpClientOptions,
 ): Promise<HttpAnswer | HttpFailure> {
   const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined
   const left = options.redirects ?? 0

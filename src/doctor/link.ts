@@ -6,7 +6,7 @@ import { type Address, address, formatIp, parseIp } from '../base/address.ts'
 import { Deframer } from '../client/deframer.ts'
 
 /** One way to the relay: datagrams, or the frames of a stream. */
-export interface Link {
+export interface ProbeLink {
   readonly reliable: boolean
   /** Sends to the relay; over UDP also to anybody else. */
   send(bytes: Buffer, to?: Address): void
@@ -28,7 +28,7 @@ export interface LinkFault {
 }
 
 /** Opens a UDP link that hears answers from anywhere, since a relay may answer from the wrong address. */
-export async function openUdp(to: Address): Promise<Link | LinkFault> {
+export async function openUdpLink(to: Address): Promise<ProbeLink | LinkFault> {
   const socket = createSocket({ type: to.family === 4 ? 'udp4' : 'udp6' })
   const host = formatIp(to.ip)
   let fault: LinkFault | undefined
@@ -83,7 +83,7 @@ export async function isUdpClosed(to: Address, bytes: Buffer, patience: number):
 }
 
 /** Opens a TCP connection. */
-export async function openTcp(to: Address, patience: number): Promise<Link | LinkFault> {
+export async function openTcp(to: Address, patience: number): Promise<ProbeLink | LinkFault> {
   const socket = connect({ host: formatIp(to.ip), port: to.port })
   const fault = await settled(socket, 'connect', patience)
   return fault ?? streamLink(socket, to)
@@ -100,7 +100,7 @@ export interface TlsOptions {
 export async function openTls(
   to: Address,
   { host, patience, maxVersion }: TlsOptions,
-): Promise<{ link: Link; socket: TLSSocket } | LinkFault> {
+): Promise<{ link: ProbeLink; socket: TLSSocket } | LinkFault> {
   const isIp = parseIp(host) !== undefined || isIPv6(host)
   const socket = connectTls({
     host: formatIp(to.ip),
@@ -118,7 +118,7 @@ export async function openTls(
   return fault ?? { link: streamLink(socket, to), socket }
 }
 
-function streamLink(socket: Socket, to: Address): Link {
+function streamLink(socket: Socket, to: Address): ProbeLink {
   const deframer = new Deframer()
   let fault: LinkFault | undefined
   let take: (bytes: Buffer, from: Address) => void = () => undefined

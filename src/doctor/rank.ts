@@ -1,5 +1,5 @@
 import type { Finding, Severity } from './finding.ts'
-import { TEXTS } from './texts/all.ts'
+import { FINDING_TEXTS } from './texts/all.ts'
 
 const ORDER: readonly Severity[] = ['error', 'warn', 'info', 'ok']
 
@@ -18,10 +18,11 @@ export function ranked(findings: readonly Finding[]): Finding[] {
   // Sorting is stable, so that equals stay in the order of the checks.
   return [...merged.values()].sort(
     (a, b) =>
-      ORDER.indexOf(severityOf(a)) - ORDER.indexOf(severityOf(b)) || TEXTS[a.id].rank - TEXTS[b.id].rank,
+      ORDER.indexOf(severityOf(a)) - ORDER.indexOf(severityOf(b)) ||
+      FINDING_TEXTS[a.id].rank - FINDING_TEXTS[b.id].rank,
   )
 }
 
 export function severityOf({ id, severity }: Finding): Severity {
-  return severity ?? TEXTS[id].severity
+  return severity ?? FINDING_TEXTS[id].severity
 }

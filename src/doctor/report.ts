@@ -1,10 +1,10 @@
 import type { Language } from '../config/messages/messages.ts'
 import type { Finding, Group, Severity } from './finding.ts'
 import { severityOf } from './rank.ts'
-import { TEXTS, words } from './texts/all.ts'
+import { FINDING_TEXTS, words } from './texts/all.ts'
 
 /** A finding as `--json` prints it, and as it is shown. Empty texts are left out. */
-export interface Shown {
+export interface ReportOptions {
   readonly id: string
   readonly check: string
   readonly group: Group | 'doctor'
@@ -25,8 +25,8 @@ const GROUPS: Readonly<Record<string, Group>> = {
 }
 
 /** Puts a finding into words. */
-export function show(finding: Finding, language: Language): Shown {
-  const { check } = TEXTS[finding.id]
+export function show(finding: Finding, language: Language): ReportOptions {
+  const { check } = FINDING_TEXTS[finding.id]
   const [title, problem, effect, fix] = words(finding.id, finding.values, language)
   return {
     id: finding.id,

@@ -4,7 +4,7 @@ import type { ChannelNumber } from '../base/ids.ts'
 import { TurnClient } from '../client/turn-client.ts'
 import type { RequestNumber, TurnEvent } from '../client/turn-event.ts'
 import { monotonicClock } from '../system/clock.ts'
-import type { Link, LinkFault } from './link.ts'
+import type { LinkFault, ProbeLink } from './link.ts'
 
 export interface Credential {
   readonly username: string
@@ -12,7 +12,7 @@ export interface Credential {
 }
 
 /** What a request came to: the event that ends it, or why there is none. */
-export type Answer =
+export type TurnAnswer =
   | Exclude<TurnEvent, { kind: 'data' | 'icmp' | 'ignored' }>
   | { readonly kind: 'silent'; readonly fault: LinkFault | undefined }
 
@@ -25,9 +25,9 @@ const PATIENCE = 3000
 
 /** A TURN client on a real link, with promises. Every wait has an end. */
 export class TurnSession {
-  readonly #link: Link
+  readonly #link: ProbeLink
   readonly #client: TurnClient
-  readonly #waiting = new Map<RequestNumber, (answer: Answer) => void>()
+  readonly #waiting = new Map<RequestNumber, (answer: TurnAnswer) => void>()
   #timer: NodeJS.Timeout | undefined
   #onData: (event: DataEvent) => void = () => undefined
   #closed = false
@@ -37,7 +37,7 @@ export class TurnSession {
   sizes: { asked: number; answered: number } | undefined
   #asked = 0
 
-  constructor(link: Link, credential?: Credential) {
+  constructor(link: ProbeLink, credential?: Credential) {
     this.#link = link
     this.#client = new TurnClient({
       ...credential,
@@ -74,10 +74,10 @@ export class TurnSession {
   ask(
     start: (client: TurnClient, now: ReturnType<typeof monotonicClock.now>) => RequestNumber,
     patience: number = PATIENCE,
-  ): Promise<Answer> {
+  ): Promise<TurnAnswer> {
     return new Promise(resolve => {
       const request = start(this.#client, monotonicClock.now())
-      const finish = (answer: Answer): void => {
+      const finish = (answer: TurnAnswer): void => {
         clearTimeout(end)
         clearInterval(look)
         this.#waiting.delete(request)

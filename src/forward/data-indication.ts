@@ -11,7 +11,7 @@ const TRANSACTION = 3
 const DRAW = 1024
 
 /** Writes Data indications (RFC 8656 §11.3) around payloads that stay where they are. */
-export class DataIndication {
+export class DataIndicationRows {
   readonly #random: Random
   /** Random words, each used once and then drawn afresh in place. */
   readonly #pool = new Int32Array(DRAW * TRANSACTION)

@@ -49,7 +49,7 @@ export function fromClient(tables: Tables, batch: Batch, i: number, client: numb
  * allocation here: its datagrams do not come by the network, and what does
  * come from there in its name is for the core to judge.
  */
-export function fromPeer(tables: Tables, batch: Batch, i: number, route: number, now: Time): number {
+export function forwardFromPeer(tables: Tables, batch: Batch, i: number, route: number, now: Time): number {
   const payload = batch.start[i]!
   const octets = batch.length[i]!
   if (tables.rows.expired(route, now) || tables.rows.local(route) >= 0) return PASS

@@ -7,10 +7,10 @@ import type { Random, Time } from '../base/time.ts'
 import { AddressTable } from './address-table.ts'
 import { ChannelTable } from './channel-table.ts'
 import { ClientRows } from './client-rows.ts'
-import { DataIndication } from './data-indication.ts'
+import { DataIndicationRows } from './data-indication.ts'
 import type { Forwarder } from './forwarder.ts'
 import { RECORD_WORDS } from './record-words.ts'
-import { fromClient, fromPeer } from './relaying.ts'
+import { forwardFromPeer, fromClient } from './relaying.ts'
 import { RouteRows } from './route-rows.ts'
 import { SendIndication } from './send-indication.ts'
 import type { Tables } from './tables.ts'
@@ -46,7 +46,7 @@ export class RouteTable implements Forwarder {
       counters,
       meters,
       sent: new SendIndication(),
-      indication: new DataIndication(random),
+      indication: new DataIndicationRows(random),
     }
   }
 
@@ -88,7 +88,7 @@ export class RouteTable implements Forwarder {
       const from = tables.arrivals.find(batch.socket[i]!, batch.remoteWords, i * RECORD_WORDS)
       let verdict = PASS
       if (from > 0) verdict = fromClient(tables, batch, i, from - 1, now)
-      else if (from < 0) verdict = fromPeer(tables, batch, i, -from - 1, now)
+      else if (from < 0) verdict = forwardFromPeer(tables, batch, i, -from - 1, now)
       batch.verdict[i] = verdict
       if (verdict === PASS) passed++
     }

@@ -2,7 +2,7 @@ import type { Counters } from '../base/counters.ts'
 import type { Meters } from '../base/meters.ts'
 import type { AddressTable } from './address-table.ts'
 import type { ChannelTable } from './channel-table.ts'
-import type { DataIndication } from './data-indication.ts'
+import type { DataIndicationRows } from './data-indication.ts'
 import type { RouteRows } from './route-rows.ts'
 import type { SendIndication } from './send-indication.ts'
 
@@ -18,5 +18,5 @@ export interface Tables {
   readonly counters: Counters
   readonly meters: Meters
   readonly sent: SendIndication
-  readonly indication: DataIndication
+  readonly indication: DataIndicationRows
 }

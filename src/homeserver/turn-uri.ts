@@ -1,13 +1,13 @@
 import { parseIp } from '../base/address.ts'
 
-export type Transport = 'udp' | 'tcp' | 'tls'
+export type UriTransport = 'udp' | 'tcp' | 'tls'
 
 /** A TURN URI as browsers understand it. */
 export interface TurnUri {
   readonly text: string
   readonly secure: boolean
   /** `turns` is TLS over TCP whatever `?transport=` says: no browser speaks DTLS to a TURN server. */
-  readonly transport: Transport
+  readonly transport: UriTransport
   /** What `?transport=` says. */
   readonly asked: 'udp' | 'tcp' | undefined
   /** A name or an IP address, without brackets. */

@@ -1,7 +1,7 @@
 import { formatIp, parseIp } from '../base/address.ts'
 import { firstWord, leadingNumber } from './coturn-file.ts'
 import type { CoturnReading } from './coturn-reading.ts'
-import type { Line } from './line.ts'
+import type { ImportedLine } from './line.ts'
 
 export function readProtocol(reading: CoturnReading): void {
   const { protocol } = reading.draft
@@ -26,7 +26,7 @@ export function readProtocol(reading: CoturnReading): void {
   else reading.ledger.unsupported(family, wanted === 'ipv6' ? 'family-ipv6' : 'bad-value')
 }
 
-function keepFamily(reading: CoturnReading, line: Line): void {
+function keepFamily(reading: CoturnReading, line: ImportedLine): void {
   reading.draft.defaultFamily = 'listener'
   reading.ledger.taken(line, 'relay.defaultFamily')
 }

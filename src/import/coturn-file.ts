@@ -1,12 +1,12 @@
-import type { Line } from './line.ts'
+import type { ImportedLine } from './line.ts'
 
 /**
  * Reads the lines of a turnserver.conf as coturn does: the name ends at the
  * first space, tab or equals sign, `#` begins a comment at the start of a line
  * only, and a value may stand in quotes. Takes any text.
  */
-export function readCoturnLines(text: string): Line[] {
-  const lines: Line[] = []
+export function readCoturnLines(text: string): ImportedLine[] {
+  const lines: ImportedLine[] = []
   for (const [i, raw] of text
     .replace(/^\uFEFF/, '')
     .split(/\r\n|\n|\r/)

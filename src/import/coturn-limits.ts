@@ -1,4 +1,4 @@
-import { Fault } from '../config/fault.ts'
+import { ConfigFault } from '../config/fault.ts'
 import { formatDuration } from '../config/values/duration.ts'
 import { formatRate, parseRate } from '../config/values/rate.ts'
 import { leadingNumber } from './coturn-file.ts'
@@ -65,7 +65,7 @@ function rate(reading: CoturnReading, name: string, into: string, note: 'rate-us
     return
   }
   const rate = octets === undefined ? '' : formatRate(octets * 2)
-  if (parseRate(rate) instanceof Fault) {
+  if (parseRate(rate) instanceof ConfigFault) {
     reading.ledger.unsupported(line, 'bad-value')
     return
   }

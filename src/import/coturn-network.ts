@@ -1,13 +1,13 @@
 import { isAbsolute, resolve } from 'node:path'
 import { address, formatIp, ipKey, parseAddress, parseIp } from '../base/address.ts'
-import { Fault } from '../config/fault.ts'
+import { ConfigFault } from '../config/fault.ts'
 import type { Listener } from '../config/settings.ts'
 import { overlap } from '../config/values/listener.ts'
 import { parsePorts } from '../config/values/port-range.ts'
 import { parseRelayAddress } from '../config/values/relay-address.ts'
 import { firstWord, leadingNumber } from './coturn-file.ts'
 import type { CoturnReading } from './coturn-reading.ts'
-import type { Line } from './line.ts'
+import type { ImportedLine } from './line.ts'
 import { isSpecial } from './peers.ts'
 import { ANYWHERE, mapPublic, sameIp, unique } from './relay-address.ts'
 
@@ -21,7 +21,7 @@ export function readTls(reading: CoturnReading): void {
     for (const line of [certificate, key]) if (line) reading.ledger.unneeded(line, 'certificate-unused')
     return
   }
-  const path = (line: Line | undefined, fallback: string) => {
+  const path = (line: ImportedLine | undefined, fallback: string) => {
     const given = line?.value || fallback
     return isAbsolute(given) ? given : resolve(reading.around.folder, given)
   }
@@ -99,7 +99,7 @@ export function readRelay(reading: CoturnReading): void {
   const draft = reading.draft
   const locals = reading.all('relay-ip').flatMap(line => {
     const ip = parseIp(firstWord(line.value))
-    const isUsable = ip && !(parseRelayAddress(formatIp(ip)) instanceof Fault)
+    const isUsable = ip && !(parseRelayAddress(formatIp(ip)) instanceof ConfigFault)
     if (isUsable) reading.ledger.taken(line, 'relay.addresses')
     else reading.ledger.unsupported(line, 'bad-address')
     return isUsable ? [ip] : []
@@ -117,7 +117,7 @@ export function readRelay(reading: CoturnReading): void {
 
 function readExternal(
   reading: CoturnReading,
-  line: Line,
+  line: ImportedLine,
   named: readonly Uint8Array[],
   locals: readonly Uint8Array[],
   mapped: Map<number | string, string>,
@@ -141,7 +141,7 @@ function readExternal(
     return
   }
   const parsed = parseRelayAddress(mapping.entry)
-  if (parsed instanceof Fault || parsed === 'auto') {
+  if (parsed instanceof ConfigFault || parsed === 'auto') {
     reading.ledger.unsupported(line, 'bad-address')
     return
   }
@@ -179,7 +179,7 @@ function readRelayPorts(reading: CoturnReading): void {
   const from = min ? leadingNumber(min.value) : 49152
   const to = max ? leadingNumber(max.value) : 65535
   const ports = `${from}-${to}`
-  const isGood = !(parsePorts(ports) instanceof Fault)
+  const isGood = !(parsePorts(ports) instanceof ConfigFault)
   if (isGood) reading.draft.ports = ports
   for (const line of [min, max]) {
     if (!line) continue

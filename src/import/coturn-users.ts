@@ -1,4 +1,4 @@
-import { Fault } from '../config/fault.ts'
+import { ConfigFault } from '../config/fault.ts'
 import { parseRealm, parseUserName } from '../config/values/text.ts'
 import { firstWord } from './coturn-file.ts'
 import type { CoturnReading } from './coturn-reading.ts'
@@ -7,7 +7,7 @@ export function readRealm(reading: CoturnReading): void {
   const line = reading.last('realm')
   if (!line) return
   const realm = parseRealm(firstWord(line.value))
-  if (realm instanceof Fault) {
+  if (realm instanceof ConfigFault) {
     reading.ledger.unsupported(line, 'bad-value')
     return
   }
@@ -44,7 +44,8 @@ function readUsers(reading: CoturnReading, besideSecret: boolean): void {
     const colon = line.value.indexOf(':')
     const name = parseUserName(line.value.slice(0, Math.max(0, colon)))
     const password = line.value.slice(colon + 1)
-    if (colon < 1 || name instanceof Fault || password === '') reading.ledger.unsupported(line, 'bad-user')
+    if (colon < 1 || name instanceof ConfigFault || password === '')
+      reading.ledger.unsupported(line, 'bad-user')
     else if (besideSecret) reading.ledger.unneeded(line, 'user-beside-secret')
     else if (reading.draft.users.some(user => user.name === name)) reading.ledger.unneeded(line, 'twice')
     else if (!/^0x/i.test(password)) {

@@ -7,17 +7,17 @@ import { COTURN_FLAGS, COTURN_OPTIONS } from './coturn-options.ts'
 import { readPeers } from './coturn-peers.ts'
 import { CoturnReading } from './coturn-reading.ts'
 import { readIssuers, readRealm } from './coturn-users.ts'
-import type { Draft, Surroundings } from './draft.ts'
-import type { Entry } from './line.ts'
+import type { Draft, ImportSurroundings } from './draft.ts'
+import type { ImportedEntry } from './line.ts'
 
 /** What is made of another server's configuration, and what became of each of its settings. */
 export interface Imported {
   readonly draft: Draft
-  readonly entries: readonly Entry[]
+  readonly entries: readonly ImportedEntry[]
 }
 
 /** Reads a turnserver.conf of coturn. Takes any text; every line of it is in the entries once. */
-export function importCoturn(text: string, around: Surroundings): Imported {
+export function importCoturn(text: string, around: ImportSurroundings): Imported {
   const reading = new CoturnReading(readCoturnLines(text), around)
   settleFixed(reading)
   readRealm(reading)

@@ -1,6 +1,6 @@
 import type { Range } from '../base/range.ts'
 import type { Listener, TlsFiles } from '../config/settings.ts'
-import type { Note } from './line.ts'
+import type { ImportNote } from './line.ts'
 
 /** A user with a fixed password, or with the key made from it, as turnserver.json has them. */
 export interface DraftUser {
@@ -28,9 +28,9 @@ export interface Draft {
   metrics?: { readonly listen: string; readonly coturnNames: boolean }
   logLevel?: string
   /** What works otherwise than before, although no line says so. */
-  remarks: Note[]
+  remarks: ImportNote[]
   /** What somebody has to fill in before the configuration is whole. */
-  todo: Note[]
+  todo: ImportNote[]
 }
 
 export function emptyDraft(): Draft {
@@ -50,7 +50,7 @@ export function emptyDraft(): Draft {
 }
 
 /** What a reader has to know of the machine and of the file. */
-export interface Surroundings {
+export interface ImportSurroundings {
   /** The folder that relative paths of the file start in. */
   readonly folder: string
   /** The machine's own addresses, without loopback, link-local and virtual networks. */

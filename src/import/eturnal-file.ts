@@ -1,5 +1,5 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
-import type { Line } from './line.ts'
+import type { ImportedLine } from './line.ts'
 
 /** Why a file is not what it was taken for. */
 export class UnreadableFile extends Error {
@@ -14,7 +14,7 @@ export class UnreadableFile extends Error {
 }
 
 /** A value and the path that leads to it, such as `listen[0].port`. */
-export interface Leaf extends Line {
+export interface Leaf extends ImportedLine {
   readonly path: readonly (string | number)[]
 }
 

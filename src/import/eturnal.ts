@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { address, formatIp, parseIp } from '../base/address.ts'
 import { parseRange, type Range } from '../base/range.ts'
-import { Fault } from '../config/fault.ts'
+import { ConfigFault } from '../config/fault.ts'
 import type { Listener } from '../config/settings.ts'
 import { overlap } from '../config/values/listener.ts'
 import { nearest } from '../config/values/nearest.ts'
@@ -9,10 +9,10 @@ import { parsePorts } from '../config/values/port-range.ts'
 import { formatRate, parseRate } from '../config/values/rate.ts'
 import { parseRealm, parseUserName } from '../config/values/text.ts'
 import type { Imported } from './coturn.ts'
-import { type Draft, emptyDraft, type Surroundings } from './draft.ts'
+import { type Draft, emptyDraft, type ImportSurroundings } from './draft.ts'
 import { type Leaf, leaves } from './eturnal-file.ts'
 import { ETURNAL_MODULES, ETURNAL_OPTIONS } from './eturnal-options.ts'
-import { type Entry, Ledger } from './line.ts'
+import { type ImportedEntry, Ledger } from './line.ts'
 import { isRecommended, overlaps, touchesRecommended, without } from './peers.ts'
 import { ANYWHERE, mapPublic, unique } from './relay-address.ts'
 
@@ -20,24 +20,24 @@ import { ANYWHERE, mapPublic, unique } from './relay-address.ts'
  * Reads an eturnal.yml. Every value in it is in the entries once, under its
  * path below `eturnal`. Throws `UnreadableFile` where it is no YAML.
  */
-export function importEturnal(text: string, around: Surroundings): Imported {
+export function importEturnal(text: string, around: ImportSurroundings): Imported {
   const reader = new EturnalReader(leaves(text), around)
   return { draft: reader.read(), entries: reader.entries() }
 }
 
 class EturnalReader {
   readonly #leaves: readonly Leaf[]
-  readonly #around: Surroundings
+  readonly #around: ImportSurroundings
   readonly #ledger: Ledger
   readonly #draft = emptyDraft()
 
-  constructor(leaves: readonly Leaf[], around: Surroundings) {
+  constructor(leaves: readonly Leaf[], around: ImportSurroundings) {
     this.#leaves = leaves
     this.#around = around
     this.#ledger = new Ledger(leaves)
   }
 
-  entries(): Entry[] {
+  entries(): ImportedEntry[] {
     return this.#ledger.entries()
   }
 
@@ -75,7 +75,7 @@ class EturnalReader {
   #readRealm(): void {
     for (const leaf of this.#all('realm')) {
       const realm = parseRealm(leaf.value)
-      if (realm instanceof Fault) {
+      if (realm instanceof ConfigFault) {
         this.#ledger.unsupported(leaf, 'bad-value')
         continue
       }
@@ -202,7 +202,7 @@ class EturnalReader {
     const min = this.#all('relay_min_port').at(-1)
     const max = this.#all('relay_max_port').at(-1)
     const ports = `${min?.value ?? 49152}-${max?.value ?? 65535}`
-    const isGood = !(parsePorts(ports) instanceof Fault)
+    const isGood = !(parsePorts(ports) instanceof ConfigFault)
     if ((min || max) && isGood) this.#draft.ports = ports
     for (const leaf of [min, max]) {
       if (!leaf) continue
@@ -224,7 +224,7 @@ class EturnalReader {
     for (const leaf of this.#all('credentials')) {
       const [, , given, ...more] = leaf.path
       const name = parseUserName(String(given ?? ''))
-      if (given === undefined || more.length > 0 || name instanceof Fault || leaf.value === '')
+      if (given === undefined || more.length > 0 || name instanceof ConfigFault || leaf.value === '')
         this.#ledger.unsupported(leaf, 'bad-user')
       else if (draft.users.some(user => user.name === name)) this.#ledger.unneeded(leaf, 'twice')
       else {
@@ -283,7 +283,7 @@ class EturnalReader {
       const octets = Number(leaf.value)
       const rate = Number.isFinite(octets) ? formatRate(octets * 2) : ''
       if (leaf.value === 'unlimited' || leaf.value === 'none') this.#ledger.unneeded(leaf, 'is-default')
-      else if (parseRate(rate) instanceof Fault) this.#ledger.unsupported(leaf, 'bad-value')
+      else if (parseRate(rate) instanceof ConfigFault) this.#ledger.unsupported(leaf, 'bad-value')
       else {
         this.#draft.limits.bitratePerUser = rate
         this.#ledger.taken(leaf, 'limits.bitratePerUser', 'rate-user', { octets, rate })

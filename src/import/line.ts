@@ -1,7 +1,7 @@
-import type { NoteKey, Values } from './notes.ts'
+import type { NoteKey, NoteValues } from './notes.ts'
 
 /** One setting of the file that is read: its name, its value, and the line it begins in. */
-export interface Line {
+export interface ImportedLine {
   readonly key: string
   /** Empty where there is none. It may be a secret, so it is never printed. */
   readonly value: string
@@ -12,45 +12,45 @@ export interface Line {
 export type Fate = 'taken' | 'unneeded' | 'unsupported' | 'unknown'
 
 /** A sentence, and what fills its placeholders. */
-export interface Note {
+export interface ImportNote {
   readonly key: NoteKey
-  readonly values: Values
+  readonly values: NoteValues
 }
 
 /** What became of one line. */
-export interface Entry {
+export interface ImportedEntry {
   readonly key: string
   readonly line: number
   readonly fate: Fate
   /** Where in turnserver.json it stands now; only what was taken over has it. */
   readonly into?: string
-  readonly note?: Note
+  readonly note?: ImportNote
 }
 
 /** Keeps what becomes of each line, so that none is forgotten and none is told twice. */
 export class Ledger {
-  readonly #lines: readonly Line[]
-  readonly #entries = new Map<Line, Entry>()
+  readonly #lines: readonly ImportedLine[]
+  readonly #entries = new Map<ImportedLine, ImportedEntry>()
 
-  constructor(lines: readonly Line[]) {
+  constructor(lines: readonly ImportedLine[]) {
     this.#lines = lines
   }
 
-  taken(line: Line, into: string, key?: NoteKey, values: Values = {}): void {
+  taken(line: ImportedLine, into: string, key?: NoteKey, values: NoteValues = {}): void {
     const note = key && { note: { key, values } }
     this.#entries.set(line, { key: line.key, line: line.line, fate: 'taken', into, ...note })
   }
 
-  unneeded(line: Line, key: NoteKey, values: Values = {}): void {
+  unneeded(line: ImportedLine, key: NoteKey, values: NoteValues = {}): void {
     this.#settle(line, 'unneeded', key, values)
   }
 
-  unsupported(line: Line, key: NoteKey, values: Values = {}): void {
+  unsupported(line: ImportedLine, key: NoteKey, values: NoteValues = {}): void {
     this.#settle(line, 'unsupported', key, values)
   }
 
-  unknown(line: Line, guess: string | undefined): void {
-    const entry: Entry = {
+  unknown(line: ImportedLine, guess: string | undefined): void {
+    const entry: ImportedEntry = {
       key: presentable(line.key),
       line: line.line,
       fate: 'unknown',
@@ -60,12 +60,12 @@ export class Ledger {
     this.#entries.set(line, entry)
   }
 
-  isSettled(line: Line): boolean {
+  isSettled(line: ImportedLine): boolean {
     return this.#entries.has(line)
   }
 
   /** One entry for each line, in the order of the file. */
-  entries(): Entry[] {
+  entries(): ImportedEntry[] {
     return this.#lines.map(
       line =>
         this.#entries.get(line) ?? {
@@ -77,7 +77,7 @@ export class Ledger {
     )
   }
 
-  #settle(line: Line, fate: Fate, key: NoteKey, values: Values): void {
+  #settle(line: ImportedLine, fate: Fate, key: NoteKey, values: NoteValues): void {
     this.#entries.set(line, { key: line.key, line: line.line, fate, note: { key, values } })
   }
 }

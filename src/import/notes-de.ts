@@ -1,6 +1,6 @@
 import type { NoteKey } from './notes-en.ts'
 
-export const DE: Readonly<Record<NoteKey, string>> = {
+export const NOTES_DE: Readonly<Record<NoteKey, string>> = {
   unknown: 'weder coturn noch eturnal kennt das; es wirkte auch dort nicht',
   'unknown-guess': 'unbekannt; war „{guess}“ gemeint?',
   'not-understood': 'war nicht zu lesen; sehen Sie die Zeile an',

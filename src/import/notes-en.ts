@@ -1,5 +1,5 @@
 /** Why a setting was taken over in another form, is not needed, or cannot be had; and what to do instead. */
-export const EN = {
+export const NOTES_EN = {
   // Of any setting
   unknown: 'neither coturn nor eturnal knows this; it had no effect there either',
   'unknown-guess': 'not known; was “{guess}” meant?',
@@ -171,4 +171,4 @@ export const EN = {
     'tls: eturnal made a certificate of its own; clients need one that they trust. With it, add "tls://0.0.0.0:5349" to "listen"',
 } as const satisfies Readonly<Record<string, string>>
 
-export type NoteKey = keyof typeof EN
+export type NoteKey = keyof typeof NOTES_EN

@@ -1,16 +1,20 @@
 import { formatIp, ipKey, parseIp } from '../base/address.ts'
-import type { Surroundings } from './draft.ts'
-import type { Note } from './line.ts'
+import type { ImportSurroundings } from './draft.ts'
+import type { ImportNote } from './line.ts'
 
 /** An entry of `relay.addresses`, or what is missing to write one. */
-export type Mapping = { readonly entry: string; readonly guessed: boolean } | { readonly missing: Note }
+export type Mapping = { readonly entry: string; readonly guessed: boolean } | { readonly missing: ImportNote }
 
 /**
  * Finds the local address behind a public one that the old file names alone:
  * the machine may hold it itself; else it is the one address of that family
  * that the file, or the machine, has.
  */
-export function mapPublic(outside: Uint8Array, named: readonly Uint8Array[], { own }: Surroundings): Mapping {
+export function mapPublic(
+  outside: Uint8Array,
+  named: readonly Uint8Array[],
+  { own }: ImportSurroundings,
+): Mapping {
   const key = ipKey(outside)
   if ([...named, ...own].some(ip => ipKey(ip) === key)) return { entry: formatIp(outside), guessed: false }
   const ofFamily = (list: readonly Uint8Array[]) => list.filter(ip => ip.length === outside.length)

@@ -1,5 +1,5 @@
 /** What goes back over HTTP. */
-export interface Answer {
+export interface IssueAnswer {
   readonly status: number
   readonly body: Readonly<Record<string, unknown>>
   readonly headers?: Readonly<Record<string, string>>
@@ -11,12 +11,12 @@ export function matrixError(
   errcode: string,
   error: string,
   more: Readonly<Record<string, unknown>> = {},
-): Answer {
+): IssueAnswer {
   return { status, body: { errcode, error, ...more } }
 }
 
 /** Too many requests: the client may come back after `seconds`. */
-export function limited(seconds: number): Answer {
+export function limited(seconds: number): IssueAnswer {
   const retry = Math.max(1, Math.ceil(seconds))
   return {
     ...matrixError(429, 'M_LIMIT_EXCEEDED', 'too many requests', { retry_after_ms: retry * 1000 }),
@@ -31,6 +31,6 @@ export function limited(seconds: number): Answer {
 export const NOTHING_TO_GIVE = matrixError(404, 'M_NOT_FOUND', 'there is no TURN server for this user')
 
 /** The answer while the homeserver cannot say who it is. No 401: clients would log out over it. */
-export function unavailable(error: string): Answer {
+export function unavailable(error: string): IssueAnswer {
   return matrixError(502, 'M_UNKNOWN', error)
 }

@@ -1,26 +1,26 @@
 import type { Homeserver } from '../config/settings.ts'
 import { isListed, parseServerName, type ServerName } from '../homeserver/matrix-id.ts'
-import { type Answer, matrixError, NOTHING_TO_GIVE, unavailable } from './answer.ts'
+import { type IssueAnswer, matrixError, NOTHING_TO_GIVE, unavailable } from './answer.ts'
 import { jsonObject } from './exchange.ts'
 import type { Issued } from './issuer.ts'
-import type { Note } from './note.ts'
+import type { IssueNote } from './note.ts'
 import type { Verified } from './openid.ts'
-import { type Question, usable } from './question.ts'
+import { type IssueQuestion, usable } from './question.ts'
 import { nothingWhy } from './stand-in.ts'
 
 export interface ByOpenIdPorts {
   readonly homeservers: readonly Homeserver[]
   verify(server: ServerName, token: string): Promise<Verified>
   issue(homeserver: Homeserver, user: string): Issued | undefined
-  note(note: Note): void
+  note(note: IssueNote): void
 }
 
 /**
  * Hands a credential to whoever shows an OpenID token of a server on the
  * allow-list: the object that `/openid/request_token` gives (Client-Server API).
  */
-export async function byOpenId(question: Question, ports: ByOpenIdPorts): Promise<Answer> {
-  const note = (outcome: Note['outcome'], more: Omit<Note, 'way' | 'outcome'> = {}) =>
+export async function byOpenId(question: IssueQuestion, ports: ByOpenIdPorts): Promise<IssueAnswer> {
+  const note = (outcome: IssueNote['outcome'], more: Omit<IssueNote, 'way' | 'outcome'> = {}) =>
     ports.note({ way: 'openid', outcome, ...more })
   const said = jsonObject(question.body)
   if (!said) {

@@ -5,13 +5,13 @@ import { type Exchanged, jsonObject } from './exchange.ts'
 import { Expiring } from './expiring.ts'
 
 /** The domain name system. Empty lists where there is nothing; rejects when nobody answers. */
-export interface Names {
+export interface NameResolver {
   addresses(host: string): Promise<readonly Uint8Array[]>
-  services(name: string): Promise<readonly Service[]>
+  services(name: string): Promise<readonly HomeserverService[]>
 }
 
 /** An SRV record. */
-export interface Service {
+export interface HomeserverService {
   readonly name: string
   readonly port: number
   readonly priority: number
@@ -19,7 +19,7 @@ export interface Service {
 }
 
 /** Where a server is reached, and how it is to be spoken to. */
-export interface Target {
+export interface HomeserverTarget {
   /** Checked: no private address. */
   readonly ip: Uint8Array
   readonly port: number
@@ -30,11 +30,11 @@ export interface Target {
 }
 
 /** Sends a GET over TLS. */
-export type Get = (target: Target, path: string, signal: AbortSignal) => Promise<Exchanged>
+export type Get = (target: HomeserverTarget, path: string, signal: AbortSignal) => Promise<Exchanged>
 
 /** Where to try, best first; or why nowhere. */
 export type Found =
-  | { readonly kind: 'targets'; readonly targets: readonly Target[] }
+  | { readonly kind: 'targets'; readonly targets: readonly HomeserverTarget[] }
   | { readonly kind: 'failed'; readonly why: string }
 
 /** Milliseconds that `.well-known` is believed: by default, at the most, and when it was not there. */
@@ -56,14 +56,14 @@ const FEDERATION_PORT = 8448
  * the connection there is no second look-up that could say something else.
  */
 export class Discovery {
-  readonly #names: Names
+  readonly #names: NameResolver
   readonly #get: Get
   readonly #mayConnect: (ip: Uint8Array) => boolean
   readonly #now: () => Time
   /** What `.well-known` delegates to; null where it delegates nothing. */
   readonly #delegations = new Expiring<ServerName | null>(MOST_REMEMBERED)
 
-  constructor(names: Names, get: Get, mayConnect: (ip: Uint8Array) => boolean, now: () => Time) {
+  constructor(names: NameResolver, get: Get, mayConnect: (ip: Uint8Array) => boolean, now: () => Time) {
     this.#names = names
     this.#get = get
     this.#mayConnect = mayConnect
@@ -100,7 +100,7 @@ export class Discovery {
     return this.#named(host, FEDERATION_PORT, host, host)
   }
 
-  async #services(name: string): Promise<readonly Service[]> {
+  async #services(name: string): Promise<readonly HomeserverService[]> {
     try {
       const records = await this.#names.services(name)
       return records
@@ -125,7 +125,7 @@ export class Discovery {
     )
   }
 
-  #judged(targets: readonly Target[], name: string): Found {
+  #judged(targets: readonly HomeserverTarget[], name: string): Found {
     if (targets.length === 0) return { kind: 'failed', why: `the name ${name} has no address` }
     const allowed = targets.filter(target => this.#mayConnect(target.ip)).slice(0, MOST_TARGETS)
     if (allowed.length === 0) return { kind: 'failed', why: `${name} leads to a private address` }
@@ -175,7 +175,7 @@ export class Discovery {
 /** Tries the targets in order until one answers over HTTP. */
 export async function firstAnswer(
   get: Get,
-  targets: readonly Target[],
+  targets: readonly HomeserverTarget[],
   path: string,
   signal: AbortSignal,
 ): Promise<Exchanged> {

@@ -1,12 +1,12 @@
 import { Resolver } from 'node:dns/promises'
 import { parseIp } from '../base/address.ts'
-import type { Names } from './discovery.ts'
+import type { NameResolver } from './discovery.ts'
 
 /** Milliseconds that a name server gets, and how often it is asked. */
 const PATIENCE = { timeout: 1500, tries: 2 }
 
 /** Looks names up in the DNS itself: the hosts file and the local network have no say about other people's servers. */
-export const dnsNames: Names = {
+export const dnsNames: NameResolver = {
   async addresses(host) {
     const resolver = new Resolver(PATIENCE)
     const found = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)])

@@ -1,31 +1,31 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { contains, type Range } from '../base/range.ts'
 import type { Time } from '../base/time.ts'
-import { type Answer, limited, matrixError } from './answer.ts'
+import { type IssueAnswer, limited, matrixError } from './answer.ts'
 import { clientAddress } from './client-address.ts'
-import type { Note, Way } from './note.ts'
-import { hostOf, type Question } from './question.ts'
+import type { IssueNote, IssueWay } from './note.ts'
+import { hostOf, type IssueQuestion } from './question.ts'
 import type { RateLimit } from './rate-limit.ts'
 
 /** One way of asking for a credential. */
-export interface Route {
-  readonly way: Way
+export interface IssueRoute {
+  readonly way: IssueWay
   readonly method: 'GET' | 'POST'
   matches(path: string): boolean
   /** True where pages of other origins may ask. */
   readonly crossOrigin: boolean
   /** True for those who are known and may ask as often as they like. */
-  isTrusted?(question: Question): boolean
-  answer(question: Question): Answer | Promise<Answer>
+  isTrusted?(question: IssueQuestion): boolean
+  answer(question: IssueQuestion): IssueAnswer | Promise<IssueAnswer>
 }
 
-export interface HttpOptions {
-  routes(): readonly Route[]
+export interface IssueServerOptions {
+  routes(): readonly IssueRoute[]
   trustedProxies(): readonly Range[]
   origins(): readonly string[]
   readonly limit: RateLimit
   readonly now: () => Time
-  note(note: Note): void
+  note(note: IssueNote): void
   /** Told of a fault of the program. */
   fault(error: unknown): void
 }
@@ -38,7 +38,7 @@ const MOST_CONNECTIONS = 512
 const LONGEST_BODY = 8192
 
 /** Creates the HTTP server that hands out credentials. It never writes down what it was asked. */
-export function createIssueHttp(options: HttpOptions): Server {
+export function createIssueHttp(options: IssueServerOptions): Server {
   const server = createServer(
     {
       maxHeaderSize: 16 * 1024,
@@ -69,7 +69,7 @@ export function createIssueHttp(options: HttpOptions): Server {
 async function respond(
   request: IncomingMessage,
   response: ServerResponse,
-  options: HttpOptions,
+  options: IssueServerOptions,
 ): Promise<void> {
   const url = targetOf(request)
   const route = url && options.routes().find(one => one.matches(url.pathname))
@@ -96,7 +96,7 @@ async function respond(
   }
   const isProxied = isFromProxy(request, options)
   const forwarded = isProxied ? first(request.headers['x-forwarded-host']) : undefined
-  const question: Question = {
+  const question: IssueQuestion = {
     method: route.method,
     path: url.pathname,
     query: url.searchParams,
@@ -122,14 +122,14 @@ function targetOf({ url = '' }: IncomingMessage): URL | undefined {
   return new URL(url, 'http://localhost')
 }
 
-function waitFor({ socket, headers }: IncomingMessage, options: HttpOptions): number {
+function waitFor({ socket, headers }: IncomingMessage, options: IssueServerOptions): number {
   const forwardedFor = headers['x-forwarded-for']
   const joined = Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor
   const client = clientAddress(socket.remoteAddress, joined, options.trustedProxies())
   return options.limit.wait(client ?? new Uint8Array(4), options.now())
 }
 
-function isFromProxy({ socket }: IncomingMessage, options: HttpOptions): boolean {
+function isFromProxy({ socket }: IncomingMessage, options: IssueServerOptions): boolean {
   const peer = clientAddress(socket.remoteAddress, undefined, [])
   return peer !== undefined && options.trustedProxies().some(range => contains(range, peer))
 }
@@ -167,7 +167,11 @@ function allowOrigin(request: IncomingMessage, response: ServerResponse, origins
   response.setHeader('access-control-allow-headers', 'X-Requested-With, Content-Type, Authorization')
 }
 
-function write(request: IncomingMessage, response: ServerResponse, { status, body, headers }: Answer): void {
+function write(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, body, headers }: IssueAnswer,
+): void {
   const text = `${JSON.stringify(body)}\n`
   response.writeHead(status, {
     'content-type': 'application/json',

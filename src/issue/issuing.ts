@@ -2,10 +2,10 @@ import type { Server } from 'node:http'
 import type { Time } from '../base/time.ts'
 import type { Homeserver, Issue } from '../config/settings.ts'
 import { byOpenId } from './by-openid.ts'
-import type { Names } from './discovery.ts'
-import { createIssueHttp, type Route } from './http.ts'
+import type { NameResolver } from './discovery.ts'
+import { createIssueHttp, type IssueRoute } from './http.ts'
 import { type Issued, issue } from './issuer.ts'
-import type { Note } from './note.ts'
+import type { IssueNote } from './note.ts'
 import { OpenId } from './openid.ts'
 import { RateLimit } from './rate-limit.ts'
 import type { Weighted } from './relay-choice.ts'
@@ -24,12 +24,12 @@ export interface Policy {
 }
 
 export interface IssuingPorts {
-  readonly names: Names
+  readonly names: NameResolver
   /** By a monotonic clock: for limits and what is remembered. */
   readonly now: () => Time
   /** By the wall clock: for the dates inside credentials. */
   readonly wall: () => Time
-  note(note: Note): void
+  note(note: IssueNote): void
   fault(error: unknown): void
 }
 
@@ -74,7 +74,7 @@ export class Issuing {
     this.#whoami.close()
   }
 
-  #routes(): Route[] {
+  #routes(): IssueRoute[] {
     const { homeservers } = this.#policy
     const ports = {
       homeservers,
@@ -83,7 +83,7 @@ export class Issuing {
       whoami: (url: string, token: string) => this.#whoami.ask(url, token),
       verify: this.#openId.verify.bind(this.#openId),
     }
-    const rest: Route = {
+    const rest: IssueRoute = {
       way: 'rest',
       method: 'GET',
       matches: path => path === '/turn',
@@ -91,14 +91,14 @@ export class Issuing {
       isTrusted: question => backendOf(question, homeservers) !== undefined,
       answer: question => turnRest(question, ports),
     }
-    const inPlace: Route = {
+    const inPlace: IssueRoute = {
       way: 'stand-in',
       method: 'GET',
       matches: path => TURN_SERVER.test(path),
       crossOrigin: true,
       answer: question => standIn(question, ports),
     }
-    const openId: Route = {
+    const openId: IssueRoute = {
       way: 'openid',
       method: 'POST',
       matches: path => path === '/credentials',

@@ -1,10 +1,10 @@
 /** How a credential was asked for. */
-export type Way = 'rest' | 'stand-in' | 'openid'
-export const WAYS: readonly Way[] = ['rest', 'stand-in', 'openid']
+export type IssueWay = 'rest' | 'stand-in' | 'openid'
+export const WAYS: readonly IssueWay[] = ['rest', 'stand-in', 'openid']
 
 /** What became of a request. */
-export type Outcome = 'issued' | 'refused' | 'nothing' | 'limited' | 'failed' | 'bad-request'
-export const OUTCOMES: readonly Outcome[] = [
+export type IssueOutcome = 'issued' | 'refused' | 'nothing' | 'limited' | 'failed' | 'bad-request'
+export const OUTCOMES: readonly IssueOutcome[] = [
   'issued',
   'refused',
   'nothing',
@@ -14,9 +14,9 @@ export const OUTCOMES: readonly Outcome[] = [
 ]
 
 /** A fact for log and metrics. It never holds a token, a key or a password. */
-export interface Note {
-  readonly way: Way
-  readonly outcome: Outcome
+export interface IssueNote {
+  readonly way: IssueWay
+  readonly outcome: IssueOutcome
   /** Name of the homeserver as it is configured, where one was found. */
   readonly homeserver?: string
   readonly user?: string

@@ -1,7 +1,7 @@
 import { formatIp } from '../base/address.ts'
 import type { Time } from '../base/time.ts'
 import { type ServerName, splitUserId } from '../homeserver/matrix-id.ts'
-import { Discovery, firstAnswer, type Get, type Names } from './discovery.ts'
+import { Discovery, firstAnswer, type Get, type NameResolver } from './discovery.ts'
 import { exchange, jsonObject } from './exchange.ts'
 import { type Learnt, Remembered } from './remembered.ts'
 
@@ -19,7 +19,7 @@ const KEEP_UNKNOWN = 15_000
 const KEEP_FAILED = 10_000
 
 export interface OpenIdOptions {
-  readonly names: Names
+  readonly names: NameResolver
   /** False for addresses that no request may go to. Takes IPv4-mapped addresses as IPv4. */
   readonly mayConnect: (ip: Uint8Array) => boolean
   readonly now: () => Time

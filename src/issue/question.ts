@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /** A request as the handlers see it. Its body is read by then. */
-export interface Question {
+export interface IssueQuestion {
   readonly method: string
   readonly path: string
   readonly query: URLSearchParams
@@ -15,7 +15,7 @@ export interface Question {
 const LONGEST_TOKEN = 4096
 
 /** The access token of a Matrix client: in the header, or, as older ones have it, in the query. */
-export function accessToken({ headers, query }: Question): string | undefined {
+export function accessToken({ headers, query }: IssueQuestion): string | undefined {
   const header = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
   return usable(header ?? query.get('access_token') ?? undefined)
 }

@@ -1,23 +1,23 @@
 import type { Homeserver, StandIn } from '../config/settings.ts'
-import { type Answer, limited, matrixError, NOTHING_TO_GIVE, unavailable } from './answer.ts'
+import { type IssueAnswer, limited, matrixError, NOTHING_TO_GIVE, unavailable } from './answer.ts'
 import type { Issued } from './issuer.ts'
-import type { Note } from './note.ts'
-import { accessToken, type Question } from './question.ts'
+import type { IssueNote } from './note.ts'
+import { accessToken, type IssueQuestion } from './question.ts'
 import type { Who } from './whoami.ts'
 
 export interface StandInPorts {
   readonly homeservers: readonly Homeserver[]
   whoami(url: string, token: string): Promise<Who>
   issue(homeserver: Homeserver, user: string): Issued | undefined
-  note(note: Note): void
+  note(note: IssueNote): void
 }
 
 /** Paths that clients of all ages use. */
 export const TURN_SERVER = /^\/_matrix\/client\/(?:v3|r0|api\/v1|unstable)\/voip\/turnServer\/?$/
 
 /** Answers `/voip/turnServer` in the homeserver's place, to whom the homeserver knows. */
-export async function standIn(question: Question, ports: StandInPorts): Promise<Answer> {
-  const note = (outcome: Note['outcome'], more: Omit<Note, 'way' | 'outcome'> = {}) =>
+export async function standIn(question: IssueQuestion, ports: StandInPorts): Promise<IssueAnswer> {
+  const note = (outcome: IssueNote['outcome'], more: Omit<IssueNote, 'way' | 'outcome'> = {}) =>
     ports.note({ way: 'stand-in', outcome, ...more })
   const found = homeserverFor(question.host, ports.homeservers)
   if (!found) {

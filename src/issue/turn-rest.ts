@@ -1,15 +1,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Homeserver } from '../config/settings.ts'
-import type { Answer } from './answer.ts'
+import type { IssueAnswer } from './answer.ts'
 import { type Issued, isUser } from './issuer.ts'
-import type { Note } from './note.ts'
-import { accessToken, type Question } from './question.ts'
+import type { IssueNote } from './note.ts'
+import { accessToken, type IssueQuestion } from './question.ts'
 import { nothingWhy } from './stand-in.ts'
 
 export interface TurnRestPorts {
   readonly homeservers: readonly Homeserver[]
   issue(homeserver: Homeserver, user: string): Issued | undefined
-  note(note: Note): void
+  note(note: IssueNote): void
 }
 
 /** A backend that showed its key, and whom it issues for. */
@@ -19,7 +19,10 @@ export interface KnownBackend {
 }
 
 /** The backend whose key the question shows; all keys are compared, so that the time tells nothing. */
-export function backendOf(question: Question, homeservers: readonly Homeserver[]): KnownBackend | undefined {
+export function backendOf(
+  question: IssueQuestion,
+  homeservers: readonly Homeserver[],
+): KnownBackend | undefined {
   const shown = digest(question.query.get('key') ?? accessToken(question) ?? '')
   let found: KnownBackend | undefined
   for (const homeserver of homeservers) {
@@ -31,10 +34,10 @@ export function backendOf(question: Question, homeservers: readonly Homeserver[]
 }
 
 /** Hands a credential to a backend (draft-uberti-behave-turn-rest §2). */
-export function turnRest(question: Question, ports: TurnRestPorts): Answer {
-  const note = (outcome: Note['outcome'], more: Omit<Note, 'way' | 'outcome'> = {}) =>
+export function turnRest(question: IssueQuestion, ports: TurnRestPorts): IssueAnswer {
+  const note = (outcome: IssueNote['outcome'], more: Omit<IssueNote, 'way' | 'outcome'> = {}) =>
     ports.note({ way: 'rest', outcome, ...more })
-  const error = (status: number, text: string): Answer => ({ status, body: { error: text } })
+  const error = (status: number, text: string): IssueAnswer => ({ status, body: { error: text } })
   const backend = backendOf(question, ports.homeservers)
   if (!backend) {
     note('refused', { why: 'no backend has the key that was shown' })

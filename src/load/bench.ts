@@ -1,19 +1,19 @@
-import { Crew } from './crew.ts'
+import { LoadWorkers } from './crew.ts'
 import { LoadError } from './fault.ts'
-import { describeMachine, type Machine, machineTime } from './measure/machine.ts'
+import { describeMachine, type MachineInfo, machineTime } from './measure/machine.ts'
 import {
+  type BenchReport,
   REPORT_FORMAT,
   REPORT_VERSION,
-  type Report,
   type Round,
   type Scenario,
   type ServerReport,
   type Warning,
 } from './report/report.ts'
-import { MOST_BUSY, playRound, type Step } from './round.ts'
+import { MOST_BUSY, playRound, type RoundStep } from './round.ts'
 import { type Contestant, localAddressFor, type RunningServer } from './servers.ts'
 
-export interface BenchOptions {
+export interface BenchPlan {
   readonly program: string
   readonly scenario: Scenario
   /** One, or two that take turns. */
@@ -23,7 +23,7 @@ export interface BenchOptions {
   readonly udp: 'auto' | 'dgram'
   /** The address that peers have; default: the one that clients have. */
   readonly peerIp?: string | undefined
-  readonly tell: (server: string, round: number, step: Step) => void
+  readonly tell: (server: string, round: number, step: RoundStep) => void
   /** Ends everything early. */
   readonly signal: AbortSignal
 }
@@ -41,12 +41,12 @@ const SMALL_BUFFER = 1 << 20
  * Runs the rounds, A B A B where there are two, each with servers and
  * generators of its own. Throws a `LoadError`; nothing is left running either way.
  */
-export async function bench(options: BenchOptions): Promise<Report> {
+export async function runBench(options: BenchPlan): Promise<BenchReport> {
   const { contestants, rounds, scenario } = options
   const machine = describeMachine()
   const before = machineTime()
   const results = contestants.map((): Round[] => [])
-  let generator: Report['generator'] | undefined
+  let generator: BenchReport['generator'] | undefined
   for (let round = 0; round < rounds; round++) {
     for (const [i, contestant] of contestants.entries()) {
       const played = await play(contestant, round, options)
@@ -79,23 +79,23 @@ export async function bench(options: BenchOptions): Promise<Report> {
 async function play(
   contestant: Contestant,
   round: number,
-  { scenario, udp, peerIp, tell, signal }: BenchOptions,
-): Promise<{ round: Round; generator: Report['generator'] }> {
-  const told = (step: Step) => tell(contestant.name, round, step)
+  { scenario, udp, peerIp, tell, signal }: BenchPlan,
+): Promise<{ round: Round; generator: BenchReport['generator'] }> {
+  const told = (step: RoundStep) => tell(contestant.name, round, step)
   const interrupted = new Promise<never>((_, reject) => {
     const stop = () => reject(new LoadError({ kind: 'interrupted' }))
     if (signal.aborted) stop()
     else signal.addEventListener('abort', stop, { once: true })
   })
   interrupted.catch(() => {})
-  let crew: Crew | undefined
+  let crew: LoadWorkers | undefined
   let server: RunningServer | undefined
   let isStarting: Promise<RunningServer> | undefined
   try {
     told({ kind: 'start' })
     isStarting = contestant.start()
     server = await Promise.race([isStarting, interrupted])
-    crew = new Crew(scenario.generators)
+    crew = new LoadWorkers(scenario.generators)
     const clientIp = await localAddressFor(server.target.address)
     const ready = await crew.prepare({
       target: server.target,
@@ -127,16 +127,19 @@ async function play(
 }
 
 /** Ends what allocations there are, for a few seconds at most: somebody is waiting for an error message. */
-async function giveBack(crew: Crew): Promise<void> {
+async function giveBack(crew: LoadWorkers): Promise<void> {
   const patience = new Promise(resolve => setTimeout(resolve, 3000))
   await Promise.race([crew.close(0).catch(() => {}), patience])
 }
 
-function warnOfSharing({ cores }: Machine, { generators }: Scenario): Warning[] {
+function warnOfSharing({ cores }: MachineInfo, { generators }: Scenario): Warning[] {
   return cores <= generators ? [{ kind: 'few-cores', cores }] : []
 }
 
-function warnOfMachine({ cores, load, governor, receiveBufferLimit }: Machine, stolen: number): Warning[] {
+function warnOfMachine(
+  { cores, load, governor, receiveBufferLimit }: MachineInfo,
+  stolen: number,
+): Warning[] {
   const warnings: Warning[] = []
   if (load > cores / 2) warnings.push({ kind: 'machine-busy', load, cores })
   if (governor !== null && governor !== 'performance') warnings.push({ kind: 'governor', governor })
@@ -147,7 +150,7 @@ function warnOfMachine({ cores, load, governor, receiveBufferLimit }: Machine, s
   return warnings
 }
 
-function warnOfGenerator({ fellBack }: Report['generator']): Warning[] {
+function warnOfGenerator({ fellBack }: BenchReport['generator']): Warning[] {
   return fellBack === null ? [] : [{ kind: 'dgram-generator', why: fellBack }]
 }
 

@@ -2,17 +2,17 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { LoadError } from './fault.ts'
 import { Histogram } from './measure/histogram.ts'
-import type { Answer, Ask, Load, Setup, Tally } from './protocol.ts'
+import type { Load, Setup, TrafficTally, WorkerAnswer, WorkerAsk } from './protocol.ts'
 
 /** A run, of all generators together. */
-export interface Total extends Omit<Tally, 'latency' | 'latencyMax' | 'cpuMicros'> {
+export interface Total extends Omit<TrafficTally, 'latency' | 'latencyMax' | 'cpuMicros'> {
   readonly latency: Histogram
   /** Processor time of the busiest generator: 1 is all of one core. */
   readonly busiest: number
 }
 
 /** The generator processes, as if they were one. */
-export class Crew {
+export class LoadWorkers {
   readonly #members: Member[]
 
   constructor(size: number) {
@@ -22,7 +22,7 @@ export class Crew {
   }
 
   /** Resolves with what the first says of its transport. */
-  async prepare(setup: Omit<Setup, 'member'>): Promise<Extract<Answer, { kind: 'prepared' }>> {
+  async prepare(setup: Omit<Setup, 'member'>): Promise<Extract<WorkerAnswer, { kind: 'prepared' }>> {
     const answers = await Promise.all(
       this.#members.map((member, i) =>
         member.ask({ kind: 'prepare', setup: { ...setup, member: i } }, 'prepared'),
@@ -76,10 +76,11 @@ export class Crew {
   }
 }
 
-function sum(tallies: readonly Tally[]): Total {
+function sum(tallies: readonly TrafficTally[]): Total {
   const latency = new Histogram()
   for (const tally of tallies) latency.add(new Histogram(tally.latency, tally.latencyMax))
-  const all = (pick: (tally: Tally) => number) => tallies.reduce((total, tally) => total + pick(tally), 0)
+  const all = (pick: (tally: TrafficTally) => number) =>
+    tallies.reduce((total, tally) => total + pick(tally), 0)
   return {
     seconds: Math.max(...tallies.map(tally => tally.seconds)),
     sent: all(tally => tally.sent),
@@ -101,7 +102,7 @@ function sum(tallies: readonly Tally[]): Total {
 class Member {
   onProgress: (open: number) => void = () => {}
   readonly #process: ChildProcess
-  #answer: ((answer: Answer) => void) | undefined
+  #answer: ((answer: WorkerAnswer) => void) | undefined
   #ended: string | undefined
 
   constructor(path: string) {
@@ -110,7 +111,7 @@ class Member {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
-    this.#process.on('message', (answer: Answer) => {
+    this.#process.on('message', (answer: WorkerAnswer) => {
       if (answer.kind === 'progress') this.onProgress(answer.open)
       else this.#answer?.(answer)
     })
@@ -118,11 +119,14 @@ class Member {
     this.#process.on('exit', (code, signal) => this.#end(`a generator ended (${signal ?? code})`))
   }
 
-  ask<K extends Answer['kind']>(ask: Ask, wanted: K): Promise<Extract<Answer, { kind: K }>> {
+  ask<K extends WorkerAnswer['kind']>(
+    ask: WorkerAsk,
+    wanted: K,
+  ): Promise<Extract<WorkerAnswer, { kind: K }>> {
     return new Promise((resolve, reject) => {
       this.#answer = answer => {
         this.#answer = undefined
-        if (answer.kind === wanted) resolve(answer as Extract<Answer, { kind: K }>)
+        if (answer.kind === wanted) resolve(answer as Extract<WorkerAnswer, { kind: K }>)
         else if (answer.kind === 'failed') reject(new LoadError(answer.fault))
         else reject(new Error(`${answer.kind} for ${wanted}`))
       }

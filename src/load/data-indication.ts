@@ -8,7 +8,7 @@ const COOKIE = 0x2112a442
  * Finds the DATA of a Data indication (RFC 8656 §11.4) without making an object
  * of it. What it found stands in its fields until the next.
  */
-export class DataIndication {
+export class DataIndicationTemplate {
   payload = 0
   octets = 0
 

@@ -4,7 +4,7 @@ import type { RequestNumber, TurnEvent } from '../client/turn-event.ts'
 import { LoadError } from './fault.ts'
 
 /** The way from a client to its server. */
-export interface Link {
+export interface DialogueLink {
   /** Sends a datagram or a frame; the octets are used up when it returns. */
   send(bytes: Buffer): void
   /** Octets that wait to leave. */
@@ -15,10 +15,10 @@ export interface Link {
 /** A client's requests over its link, as promises. */
 export class Dialogue {
   readonly turn: TurnClient
-  readonly #link: Link
+  readonly #link: DialogueLink
   readonly #waiting = new Map<RequestNumber, (event: TurnEvent) => void>()
 
-  constructor(turn: TurnClient, link: Link) {
+  constructor(turn: TurnClient, link: DialogueLink) {
     this.turn = turn
     this.#link = link
   }

@@ -1,5 +1,5 @@
 /** Why a bench cannot go on. Whoever runs it says so in the language of the operator. */
-export type Fault =
+export type LoadFault =
   /** The server answered a request with an error. */
   | { readonly kind: 'refused'; readonly request: string; readonly code: number; readonly opened: number }
   /** No answer, or none that counts. */
@@ -17,9 +17,9 @@ export type Fault =
 /** Carries a `Fault` to whoever can explain it. */
 export class LoadError extends Error {
   override readonly name = 'LoadError'
-  readonly fault: Fault
+  readonly fault: LoadFault
 
-  constructor(fault: Fault) {
+  constructor(fault: LoadFault) {
     super(JSON.stringify(fault))
     this.fault = fault
   }

@@ -1,6 +1,6 @@
 import { type Address, RECORD, writeRecord } from '../base/address.ts'
 import type { ChannelNumber, SocketId } from '../base/ids.ts'
-import type { Dialogue, Link } from './dialogue.ts'
+import type { Dialogue, DialogueLink } from './dialogue.ts'
 
 /** Words of an address record. */
 export const WORDS = RECORD / 4
@@ -10,9 +10,9 @@ export const TO_PEER = 0
 export const TO_CLIENT = 1
 
 /** An allocation, its client and its one peer. */
-export interface Flow {
+export interface TrafficFlow {
   readonly dialogue: Dialogue
-  readonly link: Link
+  readonly link: DialogueLink
   /** Absent where the client came over a connection. */
   readonly client: SocketId | undefined
   readonly peer: SocketId
@@ -24,7 +24,7 @@ export interface Flow {
 
 /** The flows of a generator, with what the sending and receiving loops look up in plain arrays. */
 export class Flows {
-  readonly all: Flow[] = []
+  readonly all: TrafficFlow[] = []
   /** Where a stream's packets are sent to, as the words of a record. What arrives comes from its counterpart's. */
   words = new Int32Array(64 * WORDS)
   /** By socket: the stream that arrives there, plus one; 0 for none of ours. */
@@ -34,7 +34,7 @@ export class Flows {
     return this.all.length
   }
 
-  add(flow: Flow, server: Address, relayed: Address): void {
+  add(flow: TrafficFlow, server: Address, relayed: Address): void {
     const stream = this.all.length * 2
     this.all.push(flow)
     if (this.words.length < (stream + 2) * WORDS) this.words = grown(this.words, (stream + 2) * WORDS)
@@ -46,7 +46,7 @@ export class Flows {
   }
 
   /** Takes out the last flow. */
-  remove(): Flow | undefined {
+  remove(): TrafficFlow | undefined {
     const flow = this.all.pop()
     if (!flow) return undefined
     this.arriving[flow.peer] = 0

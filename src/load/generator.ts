@@ -5,13 +5,13 @@ import type { NetInbox, UdpTransport } from '../net/transport.ts'
 import { DgramTransport } from '../net/udp/dgram.ts'
 import { openNative } from '../net/udp/native.ts'
 import { monotonicClock } from '../system/clock.ts'
-import type { Dialogue, Link } from './dialogue.ts'
+import type { Dialogue, DialogueLink } from './dialogue.ts'
 import { LoadError } from './fault.ts'
 import { Flows, TO_CLIENT } from './flow.ts'
 import { ownDrops } from './measure/own-drops.ts'
 import { Metronome } from './metronome.ts'
 import { Opener } from './opening.ts'
-import type { Load, Setup, Tally } from './protocol.ts'
+import type { Load, Setup, TrafficTally } from './protocol.ts'
 import { Receiver, stampNow } from './receiver.ts'
 import { Sender } from './sender.ts'
 import { StreamLink } from './stream-link.ts'
@@ -138,7 +138,7 @@ export class Generator {
   }
 
   /** Sends a load and counts what comes of it. With `settle`, waits for what is under way at the end. */
-  async run(load: Load, settle: boolean): Promise<Tally> {
+  async run(load: Load, settle: boolean): Promise<TrafficTally> {
     const ports = new Set(this.#flows.all.slice(0, load.allocations).flatMap(flow => flow.ports))
     const dropsBefore = settle ? ownDrops(ports) : 0
     this.#run = (this.#run + 1) & 0xffff
@@ -228,7 +228,7 @@ export class Generator {
     }
   }
 
-  #begin(dialogue: Dialogue, client: SocketId | undefined, link: Link): void {
+  #begin(dialogue: Dialogue, client: SocketId | undefined, link: DialogueLink): void {
     this.#young.add(dialogue)
     if (client !== undefined) this.#youngBySocket.set(client, dialogue)
     if (link instanceof StreamLink) link.onFrame = bytes => this.#take(dialogue, bytes)

@@ -3,14 +3,14 @@ import { password } from '../auth/shared-secret.ts'
 import { type Address, parseAddress, parseIp, address as toAddress } from '../base/address.ts'
 import type { ChannelNumber, SocketId } from '../base/ids.ts'
 import { TurnClient } from '../client/turn-client.ts'
-import type { Bound, UdpTransport } from '../net/transport.ts'
+import type { BoundSocket, UdpTransport } from '../net/transport.ts'
 import { monotonicClock } from '../system/clock.ts'
 import { DATA, XOR_PEER_ADDRESS } from '../wire/attributes.ts'
 import { CHANNEL_HEADER } from '../wire/channel.ts'
 import { MessageWriter, Method } from '../wire/message.ts'
-import { Dialogue, type Link } from './dialogue.ts'
+import { Dialogue, type DialogueLink } from './dialogue.ts'
 import { LoadError } from './fault.ts'
-import type { Flow } from './flow.ts'
+import type { TrafficFlow } from './flow.ts'
 import type { Setup } from './protocol.ts'
 import { openStream, StreamLink } from './stream-link.ts'
 
@@ -29,7 +29,7 @@ const BUFFER = 4 << 20
 
 /** An allocation that is ready for data. */
 export interface OpenedFlow {
-  readonly flow: Flow
+  readonly flow: TrafficFlow
   readonly server: Address
   readonly relayed: Address
 }
@@ -42,12 +42,12 @@ export class Opener {
   /** Ports that clients have had: coturn refuses a released 5-tuple for a while, and refusing costs it time. */
   readonly #had = new Set<number>()
   /** Told of a dialogue before its first answer can arrive. */
-  readonly #begun: (dialogue: Dialogue, client: SocketId | undefined, link: Link) => void
+  readonly #begun: (dialogue: Dialogue, client: SocketId | undefined, link: DialogueLink) => void
 
   constructor(
     setup: Setup,
     udp: UdpTransport,
-    begun: (dialogue: Dialogue, client: SocketId | undefined, link: Link) => void,
+    begun: (dialogue: Dialogue, client: SocketId | undefined, link: DialogueLink) => void,
   ) {
     this.#setup = setup
     this.#udp = udp
@@ -69,8 +69,8 @@ export class Opener {
   async #open(index: number): Promise<OpenedFlow> {
     const { clientIp, peerIp, method, target, rto } = this.#setup
     const peer = await this.bind(peerIp)
-    let client: Bound | undefined
-    let link: Link | undefined
+    let client: BoundSocket | undefined
+    let link: DialogueLink | undefined
     try {
       if (target.transport === 'udp') {
         client = await this.#bindFresh(clientIp)
@@ -102,7 +102,7 @@ export class Opener {
           turn.permit([peer.local], monotonicClock.now()),
         )
       }
-      const flow: Flow = {
+      const flow: TrafficFlow = {
         dialogue,
         link,
         client: client?.socket,
@@ -121,7 +121,7 @@ export class Opener {
   }
 
   /** Ends an allocation and closes what it had. */
-  async close({ dialogue, link, client, peer }: Flow): Promise<void> {
+  async close({ dialogue, link, client, peer }: TrafficFlow): Promise<void> {
     // The server may be gone, or the allocation; either way it is over.
     await dialogue.ask('Refresh', 'refreshed', turn => turn.release(monotonicClock.now())).catch(() => {})
     this.#udp.close(peer)
@@ -130,7 +130,7 @@ export class Opener {
   }
 
   /** Binds a socket on a free port; throws a `LoadError`. */
-  bind(ip: string): Promise<Bound> {
+  bind(ip: string): Promise<BoundSocket> {
     return new Promise((resolve, reject) => {
       const local = toAddress(parseIp(ip)!, 0)
       this.#udp.bind(
@@ -144,8 +144,8 @@ export class Opener {
   }
 
   /** Binds a socket on a port that no client has had, as far as there are such. */
-  async #bindFresh(ip: string): Promise<Bound> {
-    const had: Bound[] = []
+  async #bindFresh(ip: string): Promise<BoundSocket> {
+    const had: BoundSocket[] = []
     try {
       for (;;) {
         const bound = await this.bind(ip)
@@ -161,7 +161,7 @@ export class Opener {
     }
   }
 
-  #udpLink(socket: SocketId): Link {
+  #udpLink(socket: SocketId): DialogueLink {
     const udp = this.#udp
     const server = this.server
     return { backlog: 0, send: bytes => udp.sendOne(socket, server, bytes), close() {} }

@@ -1,5 +1,5 @@
-import type { Fault } from './fault.ts'
-import type { Source } from './profile.ts'
+import type { LoadFault } from './fault.ts'
+import type { TrafficSource } from './profile.ts'
 
 /*
  * What the bench and its generator processes say to one another. A generator
@@ -8,7 +8,7 @@ import type { Source } from './profile.ts'
 
 export const TRANSPORTS = ['udp', 'tcp', 'tls'] as const
 export type ClientTransport = (typeof TRANSPORTS)[number]
-export type Method = 'channels' | 'indications'
+export type RelayMethod = 'channels' | 'indications'
 export const DIRECTIONS = ['to-peer', 'to-client', 'both'] as const
 export type Direction = (typeof DIRECTIONS)[number]
 
@@ -18,7 +18,7 @@ export type Credentials =
   | { readonly kind: 'user'; readonly username: string; readonly password: string }
 
 /** The relay as its clients reach it. */
-export interface Target {
+export interface LoadTarget {
   /** `127.0.0.1:3478`. */
   readonly address: string
   /** The name that its certificate must have. */
@@ -31,12 +31,12 @@ export interface Target {
 }
 
 export interface Setup {
-  readonly target: Target
+  readonly target: LoadTarget
   readonly credentials: Credentials
   /** Our IP address that clients, and that peers, have. */
   readonly clientIp: string
   readonly peerIp: string
-  readonly method: Method
+  readonly method: RelayMethod
   readonly udp: 'auto' | 'dgram'
   /** Has the kernel carry bursts as one datagram (UDP_SEGMENT, UDP_GRO). */
   readonly offload: boolean
@@ -50,14 +50,14 @@ export interface Load {
   /** The first so many allocations take part. */
   readonly allocations: number
   readonly direction: Direction
-  readonly sources: readonly Source[]
+  readonly sources: readonly TrafficSource[]
   readonly seconds: number
   /** Packets on their way at most, for sources without a pace. */
   readonly window: number
 }
 
 /** What one generator counted in one run. */
-export interface Tally {
+export interface TrafficTally {
   readonly seconds: number
   readonly sent: number
   /** Intact, in the right place, each once. */
@@ -79,7 +79,7 @@ export interface Tally {
   readonly latencyMax: number
 }
 
-export type Ask =
+export type WorkerAsk =
   | { readonly kind: 'prepare'; readonly setup: Setup }
   /** Opens allocations until there are so many. */
   | { readonly kind: 'open'; readonly total: number }
@@ -87,7 +87,7 @@ export type Ask =
   | { readonly kind: 'close'; readonly keep: number }
   | { readonly kind: 'run'; readonly load: Load; readonly settle: boolean }
 
-export type Answer =
+export type WorkerAnswer =
   | {
       readonly kind: 'prepared'
       readonly udp: 'native' | 'dgram'
@@ -98,5 +98,5 @@ export type Answer =
   | { readonly kind: 'progress'; readonly open: number }
   | { readonly kind: 'open'; readonly open: number; readonly cpuMicros: number }
   | { readonly kind: 'closed' }
-  | { readonly kind: 'ran'; readonly tally: Tally }
-  | { readonly kind: 'failed'; readonly fault: Fault }
+  | { readonly kind: 'ran'; readonly tally: TrafficTally }
+  | { readonly kind: 'failed'; readonly fault: LoadFault }

@@ -1,6 +1,6 @@
 import type { Batch } from '../base/batch.ts'
 import { CHANNEL_HEADER } from '../wire/channel.ts'
-import { DataIndication } from './data-indication.ts'
+import { DataIndicationTemplate } from './data-indication.ts'
 import { type Flows, TO_CLIENT, WORDS } from './flow.ts'
 import { Arrivals, DUPLICATE, REORDERED } from './measure/arrivals.ts'
 import { Histogram } from './measure/histogram.ts'
@@ -26,7 +26,7 @@ export class Receiver {
   readonly #flows: Flows
   readonly #control: (flow: number, bytes: Buffer) => void
   readonly #payload = new PayloadReader()
-  readonly #indication = new DataIndication()
+  readonly #indication = new DataIndicationTemplate()
   #arrivals = new Arrivals(0)
   #streams = 0
   #run = 0

@@ -1,9 +1,9 @@
-import type { Crew, Total } from './crew.ts'
+import type { LoadWorkers, Total } from './crew.ts'
 import { startMeter } from './measure/energy.ts'
 import { machineTime } from './measure/machine.ts'
 import { cpuMicros, residentOctets } from './measure/process-figures.ts'
 import { atRate, packetsPerSecond, sourcesOf } from './profile.ts'
-import type { Measurement, Opening, Round, Scenario, SearchResult, Trial } from './report/report.ts'
+import type { Measurement, Opening, RateSearch, Round, Scenario, Trial } from './report/report.ts'
 import { Search } from './search.ts'
 import type { RunningServer } from './servers.ts'
 
@@ -30,22 +30,22 @@ const CALM = 500
 const WARMING = 10_000
 
 /** What the bench is doing, for whoever waits. */
-export type Step =
+export type RoundStep =
   | { readonly kind: 'start' }
   | { readonly kind: 'open'; readonly open: number; readonly total: number }
   | { readonly kind: 'measure' }
-  | { readonly kind: 'search'; readonly tried: number; readonly unit: SearchResult['unit'] }
+  | { readonly kind: 'search'; readonly tried: number; readonly unit: RateSearch['unit'] }
   | { readonly kind: 'half' }
 
 export interface Stage {
-  readonly crew: Crew
+  readonly crew: LoadWorkers
   readonly server: RunningServer
   /** Started for this round, and nobody else's to be loaded. */
   readonly isOurs: boolean
   readonly scenario: Scenario
   /** The most allocations that the generators have sockets for. */
   readonly ceiling: number
-  readonly tell: (step: Step) => void
+  readonly tell: (step: RoundStep) => void
 }
 
 /** Plays one round: opens allocations, searches if asked to, measures. */
@@ -102,7 +102,7 @@ async function openWarm({ crew, server }: Stage, total: number): Promise<number>
 }
 
 /** Whether the search counts packets, as of a flood, or allocations, each with the profile's own pace. */
-function unitOf({ profile }: Scenario): SearchResult['unit'] {
+function unitOf({ profile }: Scenario): RateSearch['unit'] {
   return profile === 'flood' ? 'packets-per-second' : 'allocations'
 }
 
@@ -111,7 +111,7 @@ function loadOf({ scenario }: Stage, tried: number): [allocations: number, rate:
   return unitOf(scenario) === 'allocations' ? [tried, null] : [scenario.allocations, tried]
 }
 
-async function search(stage: Stage): Promise<SearchResult> {
+async function search(stage: Stage): Promise<RateSearch> {
   const { crew, scenario, ceiling, tell } = stage
   const unit = unitOf(scenario)
   const limits = unit === 'allocations' ? { start: scenario.allocations, most: ceiling } : FLOOD
@@ -161,7 +161,7 @@ async function tryOut(stage: Stage, tried: number, allocations: number, rate: nu
 /** Measures what the search found; what cannot be seen again was luck, and a little less is tried. */
 async function confirm(
   stage: Stage,
-  found: SearchResult,
+  found: RateSearch,
 ): Promise<{ full: Measurement; best: number; confirmed: boolean }> {
   let best = Math.max(1, found.best)
   for (let i = 1; ; i++) {
@@ -250,7 +250,11 @@ function loadFor(scenario: Scenario, allocations: number, rate: number | null) {
   }
 }
 
-function run({ crew, server }: Stage, load: Parameters<Crew['run']>[0], settle: boolean): Promise<Total> {
+function run(
+  { crew, server }: Stage,
+  load: Parameters<LoadWorkers['run']>[0],
+  settle: boolean,
+): Promise<Total> {
   return Promise.race([crew.run(load, settle), server.ended])
 }
 

@@ -1,10 +1,10 @@
 import { type Batch, createBatch, HEADROOM, SEND } from '../base/batch.ts'
 import type { SocketId } from '../base/ids.ts'
 import type { UdpTransport } from '../net/transport.ts'
-import { type Flow, type Flows, TO_PEER, WORDS } from './flow.ts'
+import { type Flows, TO_PEER, type TrafficFlow, WORDS } from './flow.ts'
 import { Pacer } from './pacer.ts'
 import { writeFiller, writePayload } from './payload.ts'
-import type { Source } from './profile.ts'
+import type { TrafficSource } from './profile.ts'
 import type { Load } from './protocol.ts'
 import { stampNow } from './receiver.ts'
 
@@ -16,7 +16,7 @@ const TURN = 64
 const BACKLOG = 256 << 10
 
 interface Stage {
-  readonly source: Source
+  readonly source: TrafficSource
   readonly batch: Batch
   /** Absent for a source without a pace. */
   readonly pacer: Pacer | undefined
@@ -111,7 +111,7 @@ export class Sender {
   }
 
   /** Puts the next packet of a stream into the batch. */
-  #fill(batch: Batch, flow: Flow, stream: number, octets: number, stamp: number): void {
+  #fill(batch: Batch, flow: TrafficFlow, stream: number, octets: number, stamp: number): void {
     const slot = batch.count++
     const payload = slot * batch.stride + HEADROOM
     this.#payload(batch.bytes, payload, octets, stream, stamp)
@@ -126,7 +126,7 @@ export class Sender {
   }
 
   /** Sends a burst over a connection, in one piece. */
-  #write(flow: Flow, stream: number, { octets, burst }: Source, stamp: number): void {
+  #write(flow: TrafficFlow, stream: number, { octets, burst }: TrafficSource, stamp: number): void {
     if (flow.link.backlog > BACKLOG) {
       this.held += burst
       return
@@ -151,7 +151,7 @@ export class Sender {
   }
 
   /** Writes what stands before a payload to a peer; returns its octets. */
-  #header({ prefix }: Flow, bytes: Buffer, payload: number, octets: number): number {
+  #header({ prefix }: TrafficFlow, bytes: Buffer, payload: number, octets: number): number {
     const start = payload - prefix.length
     prefix.copy(bytes, start)
     bytes.writeUInt16BE(octets, payload - 2)
@@ -166,7 +166,7 @@ export class Sender {
     return this.#method === 'indications' ? (octets + 3) & ~3 : octets
   }
 
-  #batchOf({ octets, burst }: Source): Batch {
+  #batchOf({ octets, burst }: TrafficSource): Batch {
     const capacity = Math.max(CHUNK, burst)
     let batch = this.#batches.get(octets)
     if (!batch || batch.capacity < capacity) {

@@ -14,11 +14,11 @@ import { type KeyPair, selfSigned } from './certificate.ts'
 import { LoadError } from './fault.ts'
 import { freePorts } from './ports.ts'
 import { Program } from './program.ts'
-import type { ClientTransport, Credentials, Target } from './protocol.ts'
+import type { ClientTransport, Credentials, LoadTarget } from './protocol.ts'
 
 /** A relay under test. */
 export interface RunningServer {
-  readonly target: Target
+  readonly target: LoadTarget
   readonly credentials: Credentials
   /** Its process, where it is on this machine and known. */
   readonly pid: number | undefined

@@ -2,12 +2,12 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { type Address, formatIp } from '../base/address.ts'
 import { Deframer } from '../client/deframer.ts'
-import type { Link } from './dialogue.ts'
+import type { DialogueLink } from './dialogue.ts'
 import { LoadError } from './fault.ts'
-import type { Target } from './protocol.ts'
+import type { LoadTarget } from './protocol.ts'
 
 /** A client's connection to its server, over TCP or TLS. */
-export class StreamLink implements Link {
+export class StreamLink implements DialogueLink {
   /** Takes the frames of a connection; views that are only lent. */
   onFrame: (frame: Buffer) => void = () => {}
   readonly #socket: Socket
@@ -39,7 +39,7 @@ export class StreamLink implements Link {
 }
 
 /** Connects to the server from `clientIp`; throws a `LoadError` when it cannot be reached. */
-export function openStream(target: Target, server: Address, clientIp: string): Promise<StreamLink> {
+export function openStream(target: LoadTarget, server: Address, clientIp: string): Promise<StreamLink> {
   return new Promise((resolve, reject) => {
     const to = { host: formatIp(server.ip), port: server.port, localAddress: clientIp }
     const refuse = (error: Error) => reject(new LoadError({ kind: 'connection', why: error.message }))

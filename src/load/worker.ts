@@ -1,6 +1,6 @@
 import { LoadError } from './fault.ts'
 import { Generator } from './generator.ts'
-import type { Answer, Ask } from './protocol.ts'
+import type { WorkerAnswer, WorkerAsk } from './protocol.ts'
 
 /*
  * A generator in a process of its own, so that what it costs is nobody else's
@@ -9,7 +9,7 @@ import type { Answer, Ask } from './protocol.ts'
 
 let generator: Generator | undefined
 
-process.on('message', (ask: Ask) => {
+process.on('message', (ask: WorkerAsk) => {
   carryOut(ask).then(say, (error: unknown) => {
     const fault =
       error instanceof LoadError
@@ -25,7 +25,7 @@ process.on('disconnect', () => process.exit())
 // The terminal interrupts all of us; whoever started this one decides what that means.
 process.on('SIGINT', () => {})
 
-async function carryOut(ask: Ask): Promise<Answer> {
+async function carryOut(ask: WorkerAsk): Promise<WorkerAnswer> {
   if (ask.kind === 'prepare') {
     generator = new Generator(ask.setup)
     const { udpKind, fellBack } = generator
@@ -54,6 +54,6 @@ async function carryOut(ask: Ask): Promise<Answer> {
   }
 }
 
-function say(answer: Answer): void {
+function say(answer: WorkerAnswer): void {
   if (process.connected) process.send?.(answer)
 }

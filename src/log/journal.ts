@@ -1,6 +1,6 @@
 import { formatAddress } from '../base/address.ts'
 import type { Event, RejectReason, ThrottleReason } from '../core/event.ts'
-import type { Fields, Log, WritingLevel } from './log.ts'
+import type { Log, LogFields, WritingLevel } from './log.ts'
 import type { Privacy } from './privacy.ts'
 
 type Rejected = Extract<Event, { kind: 'rejected' }>
@@ -121,7 +121,7 @@ export class Journal {
     }))
   }
 
-  #request(event: Rejected): Fields {
+  #request(event: Rejected): LogFields {
     return {
       reason: event.why,
       code: event.code,
@@ -132,7 +132,7 @@ export class Journal {
     }
   }
 
-  #whose(event: Extract<Event, { kind: 'opened' | 'closed' }>): Fields {
+  #whose(event: Extract<Event, { kind: 'opened' | 'closed' }>): LogFields {
     return {
       allocation: event.allocation,
       homeserver: event.owner.tenant || undefined,

@@ -9,7 +9,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export type LogFormat = 'auto' | 'json' | 'text'
 
 /** Values that a line may carry. Strings are escaped and cut on their way out. */
-export type Fields = Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>
 export type WritingLevel = Exclude<LogLevel, 'silent'>
 
 export interface LogOptions {
@@ -59,27 +59,27 @@ export class Log {
     return this.#pino.isLevelEnabled(level)
   }
 
-  trace(message: string, fields?: Fields): void {
+  trace(message: string, fields?: LogFields): void {
     this.write('trace', message, fields)
   }
 
-  debug(message: string, fields?: Fields): void {
+  debug(message: string, fields?: LogFields): void {
     this.write('debug', message, fields)
   }
 
-  info(message: string, fields?: Fields): void {
+  info(message: string, fields?: LogFields): void {
     this.write('info', message, fields)
   }
 
-  warn(message: string, fields?: Fields): void {
+  warn(message: string, fields?: LogFields): void {
     this.write('warn', message, fields)
   }
 
-  error(message: string, fields?: Fields): void {
+  error(message: string, fields?: LogFields): void {
     this.write('error', message, fields)
   }
 
-  write(level: WritingLevel, message: string, fields: Fields = {}): void {
+  write(level: WritingLevel, message: string, fields: LogFields = {}): void {
     if (!this.#pino.isLevelEnabled(level)) return
     this.#pino[level](clean(fields), printable(message, 1024))
   }
@@ -89,7 +89,7 @@ export class Log {
    * in ten seconds appear, the rest as one line that counts them. `kind` must
    * come from a fixed set. `fields` is called only for a line that appears.
    */
-  limited(kind: string, level: WritingLevel, message: string, fields: () => Fields = () => ({})): void {
+  limited(kind: string, level: WritingLevel, message: string, fields: () => LogFields = () => ({})): void {
     if (!this.#pino.isLevelEnabled(level)) return
     if (this.#gate.pass(kind, this.#now())) this.write(level, message, fields())
   }
@@ -137,7 +137,7 @@ const LAST_LINES = 1000
  * disk or a closed pipe is no reason to stop relaying either; `resumed` is told
  * once it is over.
  */
-function stderrSink(resumed: (gap: Fields) => void): Sink {
+function stderrSink(resumed: (gap: LogFields) => void): Sink {
   const sink = destination({ dest: 2, sync: false, minLength: 0, maxLength: LONGEST_QUEUE })
   let why: string | undefined
   let lost = 0
@@ -183,7 +183,7 @@ function isTerminal(options: LogOptions): boolean {
   return options.sink === undefined && process.stderr.isTTY === true
 }
 
-function clean(fields: Fields): Record<string, unknown> {
+function clean(fields: LogFields): Record<string, unknown> {
   const cleaned: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue

@@ -17,7 +17,7 @@ export interface Figures {
   homeserverLimits(): ReadonlyMap<string, number>
   /** What allocations that live have relayed so far, by homeserver. */
   carried(): Promise<ReadonlyMap<string, Traffic>>
-  gauges(): Gauges
+  gauges(): GaugeReader
   ports(): { readonly used: number; readonly total: number }
   /** Seconds since the epoch at which the certificate expires; undefined without one. */
   certificateExpires(): number | undefined
@@ -30,7 +30,7 @@ export interface Figures {
 }
 
 /** How much of everything there is just now. */
-export interface Gauges {
+export interface GaugeReader {
   readonly sockets: number
   readonly connections: number
   /** Faults of the program that were caught since the start. */

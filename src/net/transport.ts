@@ -18,7 +18,7 @@ export interface Transport {
 
 /** A transport for UDP listeners and relay sockets alike. */
 export interface UdpTransport extends Transport {
-  bind(options: Bind, done: (error: NodeJS.ErrnoException | null, bound?: Bound) => void): void
+  bind(options: Bind, done: (error: NodeJS.ErrnoException | null, bound?: BoundSocket) => void): void
   /** Whether sockets can set DF on what they send. */
   readonly dontFragment: boolean
   /** Closes every socket and frees everything; nothing is received afterwards. */
@@ -34,7 +34,7 @@ export interface Bind {
   readonly receiveBuffer?: number
   readonly sendBuffer?: number
 }
-export interface Bound {
+export interface BoundSocket {
   readonly socket: SocketId
   readonly local: Address
   /** Octets of receive buffer that the kernel granted. */

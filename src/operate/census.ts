@@ -4,7 +4,7 @@ import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import type { SessionView } from '../control/view.ts'
 import { type Reading, readReadings } from '../relay/readings.ts'
 import { rateOf } from './history.ts'
-import type { Entry, Roster } from './roster.ts'
+import type { Roster, RosterEntry } from './roster.ts'
 
 /** Milliseconds that a rate is measured over, about. */
 const WINDOW = 900
@@ -110,7 +110,7 @@ const UNREAD: Omit<Reading, 'allocation'> = {
 }
 
 function viewOf(
-  { opened, user, client }: Entry,
+  { opened, user, client }: RosterEntry,
   now: Count,
   before: Count | undefined,
   date: (time: number) => number,

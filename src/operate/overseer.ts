@@ -4,12 +4,12 @@ import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import { VIA } from '../base/via.ts'
 import { effective } from '../config/effective.ts'
 import type { Settings } from '../config/settings.ts'
-import type { Control, Look } from '../control/control.ts'
+import type { Control, RelayLook } from '../control/control.ts'
 import type {
   HistoryPoint,
   HistoryView,
   HomeserverView,
-  Names,
+  NamesView,
   Reloaded,
   SessionView,
   Status,
@@ -81,7 +81,7 @@ export class Overseer implements Control {
     this.#cpuAt = at
   }
 
-  async look({ hurry = false }: { readonly hurry?: boolean } = {}): Promise<Look> {
+  async look({ hurry = false }: { readonly hurry?: boolean } = {}): Promise<RelayLook> {
     const sessions = await this.#census.sessions(hurry)
     return { sessions, status: this.#status(sessions) }
   }
@@ -115,7 +115,7 @@ export class Overseer implements Control {
     return theirs.length
   }
 
-  reveal(users: readonly string[], sessions: readonly string[]): Names {
+  reveal(users: readonly string[], sessions: readonly string[]): NamesView {
     const wanted = new Set(users.filter(user => user !== ''))
     const found = this.#roster.entries().filter(entry => wanted.has(entry.user))
     return {

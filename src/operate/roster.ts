@@ -6,7 +6,7 @@ import type { Pseudonyms } from '../log/pseudonyms.ts'
 type Opened = Event & { readonly kind: 'opened' }
 
 /** A session that is open, and how it is called without naming anybody. */
-export interface Entry {
+export interface RosterEntry {
   readonly opened: Opened
   /** Pseudonyms of today. */
   readonly user: string
@@ -23,7 +23,7 @@ export class Roster {
   readonly #pseudonyms: Pseudonyms
   readonly #now: () => number
   readonly #open = new Map<AllocationId, Opened>()
-  #entries = new Map<AllocationId, Entry>()
+  #entries = new Map<AllocationId, RosterEntry>()
   #day = 0
 
   constructor(pseudonyms: Pseudonyms, now: () => number = Date.now) {
@@ -39,16 +39,16 @@ export class Roster {
   }
 
   /** By id of the session; undefined when it is not open. */
-  find(id: string): Entry | undefined {
+  find(id: string): RosterEntry | undefined {
     const opened = /^[0-9]{1,16}$/.test(id) ? this.#open.get(Number(id) as AllocationId) : undefined
     return opened && this.#entry(opened)
   }
 
-  entries(): Entry[] {
+  entries(): RosterEntry[] {
     return [...this.#open.values()].map(opened => this.#entry(opened))
   }
 
-  #entry(opened: Opened): Entry {
+  #entry(opened: Opened): RosterEntry {
     const day = Math.floor(this.#now() / DAY)
     if (day !== this.#day) {
       this.#day = day

@@ -4,7 +4,7 @@ import { synapseLines, uriHost } from '../homeserver/synapse-lines.ts'
 import { scopeOf } from '../net/ports/relay-addresses.ts'
 
 /** What came of the configuration once everything was bound. */
-export interface Bound {
+export interface BoundListener {
   /** `udp://203.0.113.7:3478`, as many as there are sockets. */
   readonly listening: readonly string[]
   readonly relays: readonly { readonly local: Uint8Array; readonly public: Uint8Array }[]
@@ -13,7 +13,7 @@ export interface Bound {
 }
 
 /** Writes what somebody who starts the relay by hand wants to know. */
-export function banner(version: string, loaded: Loaded, bound: Bound): string {
+export function banner(version: string, loaded: Loaded, bound: BoundListener): string {
   const { settings } = loaded
   const { from, to } = settings.relay.ports
   const rows: readonly (readonly [string, readonly string[]])[] = [
@@ -36,7 +36,7 @@ export function banner(version: string, loaded: Loaded, bound: Bound): string {
 }
 
 /** What keeps some clients from using this relay, each with what mends it. */
-export function whatIsMissing({ settings }: Loaded, { relays }: Bound): string[] {
+export function whatIsMissing({ settings }: Loaded, { relays }: BoundListener): string[] {
   const missing: string[] = []
   if (!settings.tls) {
     missing.push(
@@ -61,7 +61,7 @@ export function whatIsMissing({ settings }: Loaded, { relays }: Bound): string[]
  * Writes the lines to paste into Synapse, for a relay that made its own secret.
  * `undefined` where the secret is the operator's, who has it.
  */
-export function linesToPaste({ settings, defaults }: Loaded, { relays }: Bound): string | undefined {
+export function linesToPaste({ settings, defaults }: Loaded, { relays }: BoundListener): string | undefined {
   const secret = settings.homeservers[0]?.secrets[0]?.value
   if (!defaults.secret || secret === undefined) return undefined
   return synapseLines({
@@ -72,7 +72,7 @@ export function linesToPaste({ settings, defaults }: Loaded, { relays }: Bound):
 }
 
 /** The name clients are to use: the realm if somebody chose one, else the best address there is. */
-function hostFor(realm: string, isDefault: boolean, relays: Bound['relays']): string {
+function hostFor(realm: string, isDefault: boolean, relays: BoundListener['relays']): string {
   if (!isDefault) return realm
   const byWorth = [
     relays.find(relay => relay.public.length === 4 && !isPrivate(relay.public)),
@@ -83,7 +83,7 @@ function hostFor(realm: string, isDefault: boolean, relays: Bound['relays']): st
   return best ? uriHost({ ip: best.public }) : realm
 }
 
-function relayName(relay: Bound['relays'][number]): string {
+function relayName(relay: BoundListener['relays'][number]): string {
   const local = formatIp(relay.local)
   const seen = formatIp(relay.public)
   const hint = isPrivate(relay.public) ? ' (private)' : ''

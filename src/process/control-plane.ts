@@ -9,7 +9,7 @@ import type { Control } from '../control/control.ts'
 import { listenAt } from '../control/control-socket.ts'
 import { socketDoor, webDoor } from '../control/door.ts'
 import { Feed } from '../control/feed.ts'
-import type { Names } from '../control/origin.ts'
+import type { AllowedHosts } from '../control/origin.ts'
 import { TestRuns } from '../control/tests/test-runs.ts'
 import { Throttle } from '../control/throttle.ts'
 import { Tokens } from '../control/tokens.ts'
@@ -167,7 +167,7 @@ export class ControlPlane {
     return { ...listen, ip, port }
   }
 
-  #names(): Names {
+  #names(): AllowedHosts {
     const { console } = this.#settings
     if (!console) return { host: '', origins: [] }
     const { listen, publicUrl, origins } = console

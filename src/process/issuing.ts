@@ -3,7 +3,7 @@ import type { Settings } from '../config/settings.ts'
 import { turnUris } from '../homeserver/synapse-lines.ts'
 import { dnsNames } from '../issue/dns-names.ts'
 import { Issuing, type Policy } from '../issue/issuing.ts'
-import type { Note } from '../issue/note.ts'
+import type { IssueNote } from '../issue/note.ts'
 import type { Log } from '../log/log.ts'
 import type { Privacy } from '../log/privacy.ts'
 import type { Tally } from '../metrics/tally.ts'
@@ -65,7 +65,7 @@ export class CredentialIssuing {
     this.#issuing?.close()
   }
 
-  #write({ way, outcome, homeserver, user, backend, why }: Note): void {
+  #write({ way, outcome, homeserver, user, backend, why }: IssueNote): void {
     this.#tally.countRequest(way, outcome, homeserver)
     const level = outcome === 'failed' ? 'warn' : outcome === 'issued' ? 'debug' : 'info'
     this.#log.limited(`issue-${way}-${outcome}`, level, `credential ${outcome}`, () => ({

@@ -42,7 +42,7 @@ export interface Running {
  * Throws a `ConfigError` or a `StartError` when it cannot start; both are for
  * exit code 3, and nothing stays bound.
  */
-export async function serve(options: ServeOptions): Promise<Running> {
+export async function startService(options: ServeOptions): Promise<Running> {
   const { version, stdout = process.stdout, stderr = process.stderr } = options
   const loaded = load(options.load)
   const { level, format } = loaded.settings.log

@@ -19,7 +19,7 @@ import { FileWatch } from '../system/file-watch.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import { Engine } from '../workers/engine.ts'
 import type { Spawn } from '../workers/spawn.ts'
-import type { Bound } from './banner.ts'
+import type { BoundListener } from './banner.ts'
 import { ControlPlane } from './control-plane.ts'
 import { CredentialIssuing } from './issuing.ts'
 import { merge, Reload } from './reload.ts'
@@ -142,7 +142,7 @@ export class Service implements Signalled {
   }
 
   /** Binds everything, or throws a `StartError` and leaves nothing bound. */
-  async start(): Promise<Bound> {
+  async start(): Promise<BoundListener> {
     try {
       // First, so that readiness says "not yet" instead of nothing.
       if (this.#http && this.#settings.metrics) await listen(this.#http, this.#settings.metrics.listen)

@@ -18,7 +18,7 @@ export interface Quotas {
 }
 
 /** 486 where someone's share is used up, 508 where the server is full (RFC 8656 §7.2). */
-export interface Refusal {
+export interface AdmissionRefusal {
   readonly code: 486 | 508
   readonly why: string
   /** Present where the user only has to wait. */
@@ -26,7 +26,7 @@ export interface Refusal {
 }
 
 /** Of a claim, what its units are counted by. */
-export type Ask = Pick<Claim, 'allocation' | 'owner' | 'client' | 'port'> & {
+export type AdmissionRequest = Pick<Claim, 'allocation' | 'owner' | 'client' | 'port'> & {
   readonly reserved?: { readonly owner: Owner; readonly client: Address }
 }
 
@@ -36,7 +36,7 @@ export type Ask = Pick<Claim, 'allocation' | 'owner' | 'client' | 'port'> & {
  */
 export interface Gate {
   /** Takes the units of a claim, or says why not and takes none. Answers once, at once or later. */
-  admit(claim: Claim, answer: (refusal: Refusal | undefined) => void): void
+  admit(claim: Claim, answer: (refusal: AdmissionRefusal | undefined) => void): void
   /** Settles a claim whose sockets are bound. */
   confirm(allocation: AllocationId): void
   /** Gives back what an allocation holds, confirmed or not. */
@@ -75,12 +75,12 @@ export class Admission implements Gate {
     this.#quotas = quotas
   }
 
-  admit(claim: Claim, answer: (refusal: Refusal | undefined) => void): void {
+  admit(claim: Claim, answer: (refusal: AdmissionRefusal | undefined) => void): void {
     answer(this.reserve(claim))
   }
 
   /** Takes the units of a claim, or says why not and takes none. */
-  reserve(claim: Ask): Refusal | undefined {
+  reserve(claim: AdmissionRequest): AdmissionRefusal | undefined {
     const holder = holderOf(claim.owner, claim.client)
     const token = claim.reserved && holderOf(claim.reserved.owner, claim.reserved.client)
     const moved = token !== undefined && this.#takeSpare(token) ? token : undefined
@@ -145,7 +145,7 @@ export class Admission implements Gate {
     return this.#byAddress.get(networkKey(client)) ?? 0
   }
 
-  #refuse(holder: Holder, units: number): Refusal | undefined {
+  #refuse(holder: Holder, units: number): AdmissionRefusal | undefined {
     const quotas = this.#quotas
     if ((this.#byUser.get(holder.user) ?? 0) + units > quotas.perUser) {
       return { code: 486, why: 'limits.allocationsPerUser' }
@@ -199,7 +199,7 @@ class Pace {
   }
 
   /** Counts an allocation of this user, or says why there shall be none. */
-  refuse(user: string, perMinute: number | undefined): Refusal | undefined {
+  refuse(user: string, perMinute: number | undefined): AdmissionRefusal | undefined {
     if (perMinute === undefined) return undefined
     const now = this.#clock.now()
     const paidOff = Math.max(now, this.#paidOff.get(user) ?? 0) + MINUTE / perMinute

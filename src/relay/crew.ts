@@ -3,7 +3,7 @@ import type { CounterReader } from '../base/counters.ts'
 import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Gauges } from './gauges.ts'
-import type { Listen } from './listeners.ts'
+import type { ListenerPlan } from './listeners.ts'
 import type { OpenedUdp } from './udp.ts'
 
 /**
@@ -20,7 +20,7 @@ export interface Crew {
   readonly missing: number
   /** Gets everyone to their place. Rejects with a `StartError` when that fails; `close` all the same. */
   assemble(): Promise<void>
-  readonly listen: Listen
+  readonly listen: ListenerPlan
   /** Binds a relay address once, as a call would. */
   tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void
   setTls(options: SecureContextOptions): void

@@ -5,7 +5,7 @@ import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import { cannotListen, StartError } from './start-error.ts'
 
 /** Binds a listener, or adopts `fd`, which is bound already; answers once, with the address it got. */
-export type Listen = (
+export type ListenerPlan = (
   listener: Listener,
   done: (error: NodeJS.ErrnoException | null, local?: Address) => void,
   fd?: number,
@@ -19,7 +19,7 @@ export type Listen = (
  */
 export class Listeners {
   readonly #wanted: readonly Listener[]
-  readonly #listen: Listen
+  readonly #listen: ListenerPlan
   /** True where nobody chose the listeners: a family the machine lacks is left out. */
   readonly #lenient: boolean
   readonly #inherited: readonly InheritedSocket[]
@@ -28,7 +28,7 @@ export class Listeners {
 
   constructor(
     wanted: readonly Listener[],
-    listen: Listen,
+    listen: ListenerPlan,
     lenient: boolean,
     inherited: readonly InheritedSocket[] = [],
   ) {
@@ -90,7 +90,7 @@ export class Listeners {
   #bind(listener: Listener): Promise<NodeJS.ErrnoException | undefined> {
     const { transport } = listener
     return new Promise(resolve => {
-      const done: Parameters<Listen>[1] = (error, local) => {
+      const done: Parameters<ListenerPlan>[1] = (error, local) => {
         if (!error && local) this.#bound.set(name(listener), name({ transport, address: local }))
         resolve(error ?? undefined)
       }

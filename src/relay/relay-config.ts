@@ -18,7 +18,7 @@ const DEFAULT_LIFETIME = 600
 const NONCE_LIFETIME = 3600
 
 /** What the relay stands on: known only once the sockets are bound. */
-export interface Surroundings {
+export interface RelaySurroundings {
   /** True where sockets can set DF. */
   readonly dontFragment: boolean
   /** IP addresses of this machine's interfaces. */
@@ -30,7 +30,7 @@ export interface Surroundings {
 }
 
 /** Makes the relay's configuration from the operator's. */
-export function relayConfig(settings: Settings, around: Surroundings): RelayConfig {
+export function relayConfig(settings: Settings, around: RelaySurroundings): RelayConfig {
   const { protocol, limits, credentials } = settings
   return {
     realm: settings.realm,

@@ -4,7 +4,7 @@ import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import { monotonicClock } from '../system/clock.ts'
 import type { Crew } from './crew.ts'
-import type { Listen } from './listeners.ts'
+import type { ListenerPlan } from './listeners.ts'
 import { Station, type StationParts } from './station.ts'
 
 /** A crew of one: its station is in this thread. */
@@ -31,7 +31,7 @@ export class Solo implements Crew {
 
   async assemble(): Promise<void> {}
 
-  readonly listen: Listen = (listener, done, fd) => this.#station.listen(listener, done, fd)
+  readonly listen: ListenerPlan = (listener, done, fd) => this.#station.listen(listener, done, fd)
 
   tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void {
     this.#station.tryRelay(local, done)

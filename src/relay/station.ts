@@ -13,7 +13,7 @@ import type { Event } from '../core/event.ts'
 import { Relay } from '../core/relay.ts'
 import { RouteTable } from '../forward/route-table.ts'
 import type { PortDirectory } from '../net/ports/port-directory.ts'
-import type { RelayAddress } from '../net/ports/relay-addresses.ts'
+import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import { RelayPorts } from '../net/ports/relay-ports.ts'
 import { SocketIds } from '../net/socket-ids.ts'
 import { AllSockets } from '../net/sockets.ts'
@@ -33,7 +33,7 @@ export interface StationParts {
   readonly log: FaultLog
   readonly clock: Clock
   readonly counters: Counters
-  readonly relays: readonly RelayAddress[]
+  readonly relays: readonly ResolvedRelayAddress[]
   /** IP addresses of this machine's interfaces. */
   readonly own: readonly Uint8Array[]
   readonly gate: Gate
@@ -249,6 +249,6 @@ export class Station {
 }
 
 /** Our listeners as the other side of a 1:1 NAT sees them. */
-function seenFromOutside(listen: Settings['listen'], relays: readonly RelayAddress[]): Address[] {
+function seenFromOutside(listen: Settings['listen'], relays: readonly ResolvedRelayAddress[]): Address[] {
   return listen.flatMap(listener => relays.map(relay => address(relay.public, listener.address.port)))
 }

@@ -4,7 +4,7 @@ import { type BigIntStats, stat } from 'node:fs'
 export const LOOK_EVERY = 2_000
 
 /** Tells the state of a file as a word; another word is another state. Never fails: an absent file is a state too. */
-export type Look = (path: string, done: (state: string) => void) => void
+export type LookAt = (path: string, done: (state: string) => void) => void
 
 /**
  * Notices when files change, by looking at them every now and then. That works
@@ -16,14 +16,14 @@ export type Look = (path: string, done: (state: string) => void) => void
  */
 export class FileWatch {
   readonly #changed: () => void
-  readonly #look: Look
+  readonly #look: LookAt
   #paths: readonly string[] = []
   #settled: string | undefined
   #seen: string | undefined
   #generation = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(changed: () => void, look: Look = lookAtFile) {
+  constructor(changed: () => void, look: LookAt = lookAtFile) {
     this.#changed = changed
     this.#look = look
   }

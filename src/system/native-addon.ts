@@ -65,7 +65,7 @@ export const BindFlag = {
   stream: 128,
 } as const
 
-export const Feature = { gro: 1, gso: 2 } as const
+export const NativeFeature = { gro: 1, gso: 2 } as const
 
 /** Words of one ICMP error: socket, errno × 256 + origin, type × 256 + code, information. */
 export const ERROR_WORDS = 4

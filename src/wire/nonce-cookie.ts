@@ -1,5 +1,5 @@
 /** Bits of the security feature set; bit 0 is the leftmost of 24 (RFC 8489 §18.1). */
-export const Feature = { passwordAlgorithms: 0x800000, usernameAnonymity: 0x400000 } as const
+export const SecurityFeature = { passwordAlgorithms: 0x800000, usernameAnonymity: 0x400000 } as const
 
 const PREFIX = 'obMatJos2'
 

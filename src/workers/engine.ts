@@ -5,7 +5,7 @@ import type { AllocationId } from '../base/ids.ts'
 import type { Settings, TlsFiles } from '../config/settings.ts'
 import type { Event, RejectReason } from '../core/event.ts'
 import type { Log } from '../log/log.ts'
-import { ownAddresses, type RelayAddress, relayAddresses } from '../net/ports/relay-addresses.ts'
+import { ownAddresses, type ResolvedRelayAddress, relayAddresses } from '../net/ports/relay-addresses.ts'
 import { TlsContext } from '../net/stream/tls-context.ts'
 import { Admission } from '../relay/admission.ts'
 import type { Crew } from '../relay/crew.ts'
@@ -40,7 +40,7 @@ export interface EngineOptions {
  */
 export class Engine {
   readonly admission: Admission
-  readonly relays: readonly RelayAddress[]
+  readonly relays: readonly ResolvedRelayAddress[]
   readonly listeners: Listeners
   readonly workers: number
   readonly #crew: Crew

@@ -1,11 +1,11 @@
 import type { Address } from '../base/address.ts'
 import type { AllocationId, MeterId } from '../base/ids.ts'
 import type { Event, Owner } from '../core/event.ts'
-import type { Ask } from '../relay/admission.ts'
+import type { AdmissionRequest } from '../relay/admission.ts'
 
 /** What a worker holds for one claim. */
 export interface Holding {
-  readonly ask: Ask
+  readonly ask: AdmissionRequest
   meters: readonly MeterId[]
   /** Told once the allocation has opened. */
   opened: (Event & { kind: 'opened' }) | undefined

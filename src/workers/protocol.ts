@@ -2,9 +2,9 @@ import type { SecureContextOptions } from 'node:tls'
 import type { AllocationId, MeterId } from '../base/ids.ts'
 import type { Listener, Settings } from '../config/settings.ts'
 import type { Event, Owner, RejectReason } from '../core/event.ts'
-import type { Fields, WritingLevel } from '../log/log.ts'
-import type { RelayAddress } from '../net/ports/relay-addresses.ts'
-import type { Ask, Refusal } from '../relay/admission.ts'
+import type { LogFields, WritingLevel } from '../log/log.ts'
+import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
+import type { AdmissionRefusal, AdmissionRequest } from '../relay/admission.ts'
 import type { ClockReading } from '../system/clock.ts'
 
 /**
@@ -19,7 +19,7 @@ export type ToWorker =
       readonly allocation: AllocationId
       readonly meters: readonly MeterId[]
     }
-  | ({ readonly kind: 'refused'; readonly allocation: AllocationId } & Refusal)
+  | ({ readonly kind: 'refused'; readonly allocation: AllocationId } & AdmissionRefusal)
   | {
       readonly kind: 'configure'
       readonly settings: Settings
@@ -35,10 +35,10 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'claim'; readonly ask: Ask }
+  | { readonly kind: 'claim'; readonly ask: AdmissionRequest }
   | { readonly kind: 'confirmed'; readonly allocation: AllocationId }
   | { readonly kind: 'released'; readonly allocation: AllocationId }
-  | { readonly kind: 'unreserved'; readonly owner: Owner; readonly client: Ask['client'] }
+  | { readonly kind: 'unreserved'; readonly owner: Owner; readonly client: AdmissionRequest['client'] }
   | { readonly kind: 'told'; readonly event: Event }
   /** What the allocations have carried; see `readings.ts`. */
   | { readonly kind: 'readings'; readonly values: Float64Array }
@@ -49,7 +49,7 @@ export type FromWorker =
       readonly limit: string
       readonly level: WritingLevel
       readonly message: string
-      readonly fields: Fields
+      readonly fields: LogFields
     }
 
 /** A listener of which a worker gets a duplicate. Descriptors count for the whole process. */
@@ -70,7 +70,7 @@ export interface Start {
   readonly index: number
   readonly settings: Settings
   readonly own: readonly Uint8Array[]
-  readonly relays: readonly RelayAddress[]
+  readonly relays: readonly ResolvedRelayAddress[]
   readonly listening: readonly Listening[]
   readonly certificate: SecureContextOptions | undefined
   readonly draining: boolean

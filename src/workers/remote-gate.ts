@@ -3,7 +3,7 @@ import type { AllocationId, MeterId } from '../base/ids.ts'
 import { type BucketSource, ownerKey } from '../core/buckets.ts'
 import type { Claim } from '../core/command.ts'
 import type { Owner } from '../core/event.ts'
-import type { Gate, Refusal } from '../relay/admission.ts'
+import type { AdmissionRefusal, Gate } from '../relay/admission.ts'
 import type { FromWorker, OwnerMeters } from './protocol.ts'
 
 const NONE: readonly MeterId[] = []
@@ -14,7 +14,10 @@ const NONE: readonly MeterId[] = []
  */
 export class RemoteGate implements Gate, BucketSource {
   readonly #post: (message: FromWorker) => void
-  readonly #asked = new Map<AllocationId, { owner: Owner; answer: (refusal: Refusal | undefined) => void }>()
+  readonly #asked = new Map<
+    AllocationId,
+    { owner: Owner; answer: (refusal: AdmissionRefusal | undefined) => void }
+  >()
   /** Owners of what was admitted, by allocation. */
   readonly #admitted = new Map<AllocationId, string>()
   readonly #meters = new Map<string, { ids: readonly MeterId[]; allocations: number }>()
@@ -23,7 +26,7 @@ export class RemoteGate implements Gate, BucketSource {
     this.#post = post
   }
 
-  admit(claim: Claim, answer: (refusal: Refusal | undefined) => void): void {
+  admit(claim: Claim, answer: (refusal: AdmissionRefusal | undefined) => void): void {
     const { allocation, owner, client, port, reserved } = claim
     this.#asked.set(allocation, { owner, answer })
     const token = reserved && { reserved: { owner: reserved.owner, client: reserved.client } }
@@ -45,7 +48,7 @@ export class RemoteGate implements Gate, BucketSource {
   }
 
   /** The main thread has refused a claim. */
-  refused(allocation: AllocationId, { code, why, tooFast }: Refusal): void {
+  refused(allocation: AllocationId, { code, why, tooFast }: AdmissionRefusal): void {
     const asked = this.#asked.get(allocation)
     this.#asked.delete(allocation)
     asked?.answer(tooFast ? { code, why, tooFast } : { code, why })

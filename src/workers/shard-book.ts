@@ -6,7 +6,7 @@ import type { Clock, Time } from '../base/time.ts'
 import type { Settings } from '../config/settings.ts'
 import { Buckets } from '../core/buckets.ts'
 import type { Event, Owner } from '../core/event.ts'
-import type { Admission, Ask } from '../relay/admission.ts'
+import type { Admission, AdmissionRequest } from '../relay/admission.ts'
 import { renumber } from '../relay/readings.ts'
 import { relayLimits } from '../relay/relay-config.ts'
 import { Holdings } from './holdings.ts'
@@ -56,7 +56,7 @@ export class ShardBook {
   }
 
   /** Settles a claim; returns the answer for the worker. */
-  claim(shard: number, ask: Ask): ToWorker {
+  claim(shard: number, ask: AdmissionRequest): ToWorker {
     const { allocation, owner, reserved } = ask
     const refusal =
       this.#meters.left < MOST_BUCKETS

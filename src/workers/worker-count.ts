@@ -4,7 +4,7 @@ import { StartError } from '../relay/start-error.ts'
 import { loadAddon } from '../system/native-addon.ts'
 
 /** What decides how many workers a machine is good for. */
-export interface Machine {
+export interface MachineCores {
   /** Cores that this process may use. */
   readonly cores: number
   /** Octets of memory that this process may use. */
@@ -31,7 +31,7 @@ const MOST = 8
  */
 export function workersFor(
   { workers, udp }: Pick<Settings, 'workers' | 'udp'>,
-  machine: Machine = thisMachine(),
+  machine: MachineCores = thisMachine(),
 ): number {
   const { cores, memory, lacksNative } = machine
   const obstacle = udp === 'dgram' ? 'udp is "dgram"' : lacksNative
@@ -57,7 +57,7 @@ export function workersFor(
 }
 
 /** What there is here. */
-export function thisMachine(): Machine {
+export function thisMachine(): MachineCores {
   const addon = loadAddon()
   return {
     cores: availableParallelism(),

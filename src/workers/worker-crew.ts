@@ -8,13 +8,13 @@ import { Debts } from '../core/debts.ts'
 import type { Event, RejectReason } from '../core/event.ts'
 import type { Log } from '../log/log.ts'
 import { PortDirectory } from '../net/ports/port-directory.ts'
-import type { RelayAddress } from '../net/ports/relay-addresses.ts'
+import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import { CROWD_SEED, SharedCrowd } from '../net/stream/shared-crowd.ts'
 import { inheritedGroup, type ListenerGroup, openGroup } from '../net/udp/native-group.ts'
 import type { Admission } from '../relay/admission.ts'
 import type { Crew } from '../relay/crew.ts'
 import { GAUGES_OCTETS, type Gauges, readGauges, sumGauges } from '../relay/gauges.ts'
-import type { Listen } from '../relay/listeners.ts'
+import type { ListenerPlan } from '../relay/listeners.ts'
 import { random } from '../relay/relay-config.ts'
 import { StartError } from '../relay/start-error.ts'
 import { monotonicClock, readClock } from '../system/clock.ts'
@@ -33,7 +33,7 @@ const PATIENCE = 3000
 export interface WorkerCrewParts {
   readonly size: number
   readonly log: Log
-  readonly relays: readonly RelayAddress[]
+  readonly relays: readonly ResolvedRelayAddress[]
   /** IP addresses of this machine's interfaces. */
   readonly own: readonly Uint8Array[]
   readonly admission: Admission
@@ -58,7 +58,7 @@ export class WorkerCrew implements Crew {
   readonly udp = 'native'
   readonly fellBack = undefined
   readonly counters: CounterReader
-  readonly listen: Listen
+  readonly listen: ListenerPlan
   readonly #parts: WorkerCrewParts
   readonly #places: readonly WorkerPlace[]
   readonly #groups: { readonly listener: Listener; readonly group: Group }[] = []
@@ -215,7 +215,7 @@ export class WorkerCrew implements Crew {
     done()
   }
 
-  #listen(listener: Listener, done: Parameters<Listen>[1], fd: number | undefined): void {
+  #listen(listener: Listener, done: Parameters<ListenerPlan>[1], fd: number | undefined): void {
     let group: Group
     try {
       group =

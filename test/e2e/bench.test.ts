@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Report } from '../../src/load/report/report.ts'
+import type { BenchReport } from '../../src/load/report/report.ts'
 import { Child } from '../support/child.ts'
 import { need } from '../support/need.ts'
 import { MAIN, startRelay } from '../support/relay.ts'
@@ -37,8 +37,8 @@ async function bench(t: Test, args: readonly string[], env: Record<string, strin
 }
 
 /** What was printed; its one measurement must have gone without loss or fault. */
-function flawless(t: Test, output: string, servers: number): Report {
-  const report = JSON.parse(output) as Report
+function flawless(t: Test, output: string, servers: number): BenchReport {
+  const report = JSON.parse(output) as BenchReport
   t.equal(report.format, 'taciturn-bench')
   t.equal(report.servers.length, servers)
   for (const { name, rounds } of report.servers) {

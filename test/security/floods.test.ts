@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Report } from '../../src/load/report/report.ts'
+import type { BenchReport } from '../../src/load/report/report.ts'
 import { Child } from '../support/child.ts'
 import { credential } from '../support/credentials.ts'
 import { buildFlooder, CONNECTING, connecting, flood, NOISE, UNSIGNED } from '../support/flooding.ts'
@@ -167,7 +167,7 @@ async function calls(t: Test, relay: HostileServer): Promise<{ sent: number; los
   t.teardown(() => bench.stop())
   await bench.exited
   if (bench.exit?.code !== 0) throw new Error(`bench ended with ${bench.exit?.code}:\n${bench.output}`)
-  const { full } = (JSON.parse(bench.stdout) as Report).servers[0]!.rounds[0]!
+  const { full } = (JSON.parse(bench.stdout) as BenchReport).servers[0]!.rounds[0]!
   return { sent: full.sent, lost: full.lost }
 }
 

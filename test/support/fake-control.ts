@@ -7,11 +7,11 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import { AccessLog } from '../../src/control/access-log.ts'
-import type { Control, Look } from '../../src/control/control.ts'
+import type { Control, RelayLook } from '../../src/control/control.ts'
 import { listenAt } from '../../src/control/control-socket.ts'
 import { socketDoor, webDoor } from '../../src/control/door.ts'
 import { Feed, type FeedParts } from '../../src/control/feed.ts'
-import type { Names } from '../../src/control/origin.ts'
+import type { AllowedHosts } from '../../src/control/origin.ts'
 import { TestRuns } from '../../src/control/tests/test-runs.ts'
 import { Throttle } from '../../src/control/throttle.ts'
 import { Tokens } from '../../src/control/tokens.ts'
@@ -35,7 +35,7 @@ export class FakeControl implements Control {
   /** Makes every look different. */
   #second = 0
 
-  async look(): Promise<Look> {
+  async look(): Promise<RelayLook> {
     this.looks++
     this.#second++
     return { status: statusAt(this.#second), sessions: this.sessions }
@@ -102,7 +102,7 @@ export interface FakePlane {
 export async function fakePlane(
   t: Test,
   options: {
-    readonly names?: Names
+    readonly names?: AllowedHosts
     readonly patience?: FeedParts['patience']
     readonly log?: string
     readonly broken?: (error: Error) => void

@@ -5,14 +5,14 @@ import { IMPORT_TEXTS } from '../../src/cli/texts/import-texts.ts'
 import { type Loaded, load } from '../../src/config/load.ts'
 import { ConfigError } from '../../src/config/problem.ts'
 import { type Imported, importCoturn } from '../../src/import/coturn.ts'
-import type { Surroundings } from '../../src/import/draft.ts'
+import type { ImportSurroundings } from '../../src/import/draft.ts'
 import { importEturnal } from '../../src/import/eturnal.ts'
 import { writeDraft } from '../../src/import/write.ts'
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'import')
 
 /** A machine behind 1:1 NAT, with a public IPv6 address. */
-export const AROUND: Surroundings = {
+export const AROUND: ImportSurroundings = {
   folder: '/etc',
   own: ['10.0.0.5', '2001:470:1f0a::7'].map(text => parseIp(text)!),
 }

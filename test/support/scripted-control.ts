@@ -1,4 +1,4 @@
-import type { Control, Look } from '../../src/control/control.ts'
+import type { Control, RelayLook } from '../../src/control/control.ts'
 import type { HistoryPoint, SessionView, Status } from '../../src/control/view.ts'
 
 /** When the scripted relay was started. */
@@ -30,7 +30,7 @@ export function scriptedControl(count = 14): ScriptedControl {
   const sessions = (): SessionView[] =>
     Array.from({ length: count }, (_, i) => sessionAt(i, seconds)).filter((_, i) => !gone.has(i))
   const status = (): Status => ({ ...statusAt(now(), seconds, sessions()), ...control.over })
-  const look = (): Look => ({
+  const look = (): RelayLook => ({
     status: status(),
     sessions: sessions().sort((a, b) => b.rate.toPeer.bytes - a.rate.toPeer.bytes),
   })

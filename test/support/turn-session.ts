@@ -7,7 +7,7 @@ import type { ChannelNumber } from '../../src/base/ids.ts'
 import type { Time } from '../../src/base/time.ts'
 import type { AllocateOptions } from '../../src/client/allocate-options.ts'
 import { Deframer } from '../../src/client/deframer.ts'
-import type { Fields } from '../../src/client/transactions.ts'
+import type { WriteFields } from '../../src/client/transactions.ts'
 import { TurnClient } from '../../src/client/turn-client.ts'
 import type { TurnEvent } from '../../src/client/turn-event.ts'
 import { random } from '../../src/relay/relay-config.ts'
@@ -32,7 +32,7 @@ export interface TurnSession {
   onData: (bytes: Buffer, peer: Address) => void
   allocate(options?: AllocateOptions): Promise<TurnEvent>
   release(): Promise<number>
-  ask(method: number, fields: Fields): Promise<number>
+  ask(method: number, fields: WriteFields): Promise<number>
   permit(peer: Address): Promise<number>
   bind(channel: number, peer: Address): Promise<number>
   send(channel: number, text: string): void

@@ -61,6 +61,11 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     },
   }
 
+/** Exported names that two files may declare, each with its reason. */
+const HOMONYMS = ['Language'] // the console runs in a browser and imports nothing of the server
+/** Source files of one folder, without its subfolders. */
+const MOST_FILES = 24
+
 /** Folders that have no sockets, no clock and no randomness of their own. */
 const PURE = ['base', 'wire', 'core', 'auth', 'forward', 'shard', 'client']
 const PURE_CRYPTO = ['createHash', 'createHmac', 'hash', 'timingSafeEqual']
@@ -276,4 +281,54 @@ function namesOf(clause: string): string[] {
 
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+}
+
+t.test('a name that is exported means one thing: at most one in a hundred is declared twice', t => {
+  const places = new Map<string, Set<string>>()
+  for (const { path, text } of sources) {
+    for (const [, name] of withoutComments(text).matchAll(
+      /^export\s+(?:abstract\s+)?(?:async\s+)?(?:const|class|function|interface|type|enum)\s+(\w+)/gm,
+    )) {
+      places.set(name!, (places.get(name!) ?? new Set()).add(path))
+    }
+  }
+  const twice = [...places].filter(([, files]) => files.size > 1).map(([name]) => name)
+  t.same(
+    twice.filter(name => !HOMONYMS.includes(name)),
+    [],
+  )
+  t.ok(twice.length < places.size / 100)
+  t.end()
+})
+
+t.test('no folder holds more than some twenty files', t => {
+  const counts = new Map<string, number>()
+  for (const { path } of sources) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1)
+  t.same(
+    [...counts].filter(([, count]) => count > MOST_FILES).map(([folder, count]) => `${folder}: ${count}`),
+    [],
+  )
+  t.end()
+})
+
+t.test('every permission to import is used', t => {
+  const used = new Set<string>()
+  for (const { path, folder, imports, text } of sources) {
+    for (const { from } of imports) used.add(`${folder}>${folderOf(path, from)}`)
+    for (const [, from] of text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g))
+      used.add(`${folder}>${folderOf(path, from!)}`)
+  }
+  const idle = Object.entries(MAY_IMPORT).flatMap(([folder, { values, types = [] }]) =>
+    [...values, ...types]
+      .filter(other => !used.has(`${folder}>${other}`))
+      .map(other => `${folder} → ${other}`),
+  )
+  t.same(idle, [])
+  t.end()
+})
+
+function folderOf(path: string, from: string): string {
+  return relative(root, resolve(root, dirname(path), from))
+    .replaceAll('\\', '/')
+    .split('/')[0]!
 }

@@ -2,12 +2,12 @@ import { parseIp } from '../../base/address.ts'
 import type { Loaded } from '../../config/load.ts'
 import type { Homeserver, Secret } from '../../config/settings.ts'
 import { turnUris, uriHost } from '../../homeserver/synapse-lines.ts'
-import type { Context } from '../context.ts'
+import type { CliContext } from '../context.ts'
 import { CommandError, Exit } from '../io.ts'
 import type { Texts } from '../texts/texts.ts'
 
 /** What somebody needs who is to use the relay. */
-export interface Access {
+export interface AccessArguments {
   readonly homeserver: Homeserver
   /** The newest secret. */
   readonly secret: Secret
@@ -23,7 +23,7 @@ export interface AccessOptions {
 }
 
 /** Finds the homeserver, its secret and the URIs; throws `CommandError` where the choice is not clear. */
-export function accessOf(loaded: Loaded, options: AccessOptions, { io, texts }: Context): Access {
+export function accessOf(loaded: Loaded, options: AccessOptions, { io, texts }: CliContext): AccessArguments {
   const { settings, defaults } = loaded
   const homeserver = chosen(settings.homeservers, options.homeserver, texts)
   const secret = homeserver.secrets[0]

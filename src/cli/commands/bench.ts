@@ -3,24 +3,24 @@ import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, dirname } from 'node:path'
 import { parseIp } from '../../base/address.ts'
-import { Fault as BadValue } from '../../config/fault.ts'
+import { ConfigFault as BadValue } from '../../config/fault.ts'
 import { fill } from '../../config/messages/messages.ts'
 import { parseDuration } from '../../config/values/duration.ts'
-import { bench as runBench } from '../../load/bench.ts'
-import { type Fault, LoadError } from '../../load/fault.ts'
+import { runBench } from '../../load/bench.ts'
+import { LoadError, type LoadFault } from '../../load/fault.ts'
 import { LONGEST_PAYLOAD, PAYLOAD_HEADER } from '../../load/payload.ts'
 import type { Profile } from '../../load/profile.ts'
 import type { ClientTransport, Credentials, Direction } from '../../load/protocol.ts'
 import { html } from '../../load/report/html.ts'
-import { type Report, readReport, type Scenario, type ServerReport } from '../../load/report/report.ts'
+import { type BenchReport, readReport, type Scenario, type ServerReport } from '../../load/report/report.ts'
 import { table } from '../../load/report/table.ts'
 import { type Contestant, coturn, ownRelay, type RemoteOptions, remote } from '../../load/servers.ts'
-import { absolute, type Context } from '../context.ts'
+import { absolute, type CliContext } from '../context.ts'
 import { CommandError, Exit, type Io, painter } from '../io.ts'
-import { Progress } from '../progress.ts'
+import { ProgressLine } from '../progress.ts'
 import { BENCH_TEXTS, type BenchTexts } from '../texts/bench-texts.ts'
 
-export interface BenchOptions {
+export interface BenchArguments {
   readonly profile: Profile
   readonly transport?: ClientTransport | undefined
   readonly channels?: boolean | undefined
@@ -59,7 +59,7 @@ const EXPECTED = { start: 5, search: 32, around: 1.5 }
 const INTERRUPTED = 130
 
 /** Loads a relay, or two in turns, and prints what each carried. */
-export async function bench(options: BenchOptions, context: Context, version: string): Promise<number> {
+export async function bench(options: BenchArguments, context: CliContext, version: string): Promise<number> {
   const { io, language } = context
   const texts = BENCH_TEXTS[language]
   const where = options.server === undefined ? undefined : readServer(options, texts)
@@ -76,7 +76,7 @@ export async function bench(options: BenchOptions, context: Context, version: st
 
   const report = await whileInterruptible(texts, signal => {
     const perRound = expectedSeconds(scenario)
-    const progress = new Progress(io, perRound * rounds * contestants.length)
+    const progress = new ProgressLine(io, perRound * rounds * contestants.length)
     const plays = rounds * contestants.length
     return runBench({
       program: version,
@@ -101,7 +101,7 @@ export async function bench(options: BenchOptions, context: Context, version: st
   return report.warnings.some(warning => warning.kind === 'errors') ? Exit.failed : Exit.ok
 }
 
-function readScenario(options: BenchOptions, transport: ClientTransport, context: Context): Scenario {
+function readScenario(options: BenchArguments, transport: ClientTransport, context: CliContext): Scenario {
   const texts = BENCH_TEXTS[context.language]
   const { profile, direction, rate, offload } = options
   const isOurs = options.server === undefined
@@ -141,7 +141,7 @@ function readScenario(options: BenchOptions, transport: ClientTransport, context
 }
 
 function startable(
-  { against, udp }: BenchOptions,
+  { against, udp }: BenchArguments,
   { transport, workers }: Scenario,
   version: string,
   texts: BenchTexts,
@@ -156,7 +156,7 @@ function startable(
 }
 
 /** Reads a TURN URI (RFC 7065). */
-function readServer(options: BenchOptions, texts: BenchTexts): Omit<RemoteOptions, 'credentials'> {
+function readServer(options: BenchArguments, texts: BenchTexts): Omit<RemoteOptions, 'credentials'> {
   const given = options.server!
   const match = /^(turns?):(\[[0-9a-fA-F:.]+\]|[^:?/@\s]+)(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?$/i.exec(
     given,
@@ -177,7 +177,7 @@ function readServer(options: BenchOptions, texts: BenchTexts): Omit<RemoteOption
   return { host: host!.replace(/^\[(.*)\]$/, '$1'), port: number, transport, insecure: options.insecure, pid }
 }
 
-function readCredentials(options: BenchOptions, io: Io, texts: BenchTexts): Credentials {
+function readCredentials(options: BenchArguments, io: Io, texts: BenchTexts): Credentials {
   const { user } = options
   const passwordFile = options['password-file']
   const secretFile = options['secret-file']
@@ -198,7 +198,7 @@ function readSecret(file: string, io: Io, texts: BenchTexts): string {
 
 /** The servers of an earlier report, under names that tell them from those of this one. */
 function readEarlier(file: string, io: Io, texts: BenchTexts): ServerReport[] {
-  const report: Report | undefined = readReport(readText(file, io, texts))
+  const report: BenchReport | undefined = readReport(readText(file, io, texts))
   if (!report) throw new CommandError(texts.notReport(file), Exit.usage)
   return report.servers.map(server => ({ ...server, name: `${server.name} (${basename(file, '.json')})` }))
 }
@@ -241,7 +241,7 @@ async function whileInterruptible<T>(
     return await work(abort.signal)
   } catch (error) {
     // The terminal interrupts the relay as well, and that it ended is then no news.
-    const fault: Fault | undefined = abort.signal.aborted
+    const fault: LoadFault | undefined = abort.signal.aborted
       ? { kind: 'interrupted' }
       : error instanceof LoadError
         ? error.fault
@@ -254,7 +254,7 @@ async function whileInterruptible<T>(
   }
 }
 
-function exitOf({ kind }: Fault): number {
+function exitOf({ kind }: LoadFault): number {
   switch (kind) {
     case 'refused':
       return Exit.refused

@@ -1,19 +1,19 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { Fault } from '../../config/fault.ts'
+import { ConfigFault } from '../../config/fault.ts'
 import { fill } from '../../config/messages/messages.ts'
 import { parseDuration } from '../../config/values/duration.ts'
 import type {
-  Link,
-  Names,
+  LinkView,
+  NamesView,
   Reloaded,
   SessionList,
   SessionView,
   Status,
   TestResult,
 } from '../../control/view.ts'
-import type { Context } from '../context.ts'
+import type { CliContext } from '../context.ts'
 import { ControlClient, type SocketOptions } from '../control-client.ts'
-import { reasons, type Shown, sessionLines, statusLines } from '../control-format.ts'
+import { reasons, type ShownAs, sessionLines, statusLines } from '../control-format.ts'
 import { CommandError, Exit, painter } from '../io.ts'
 import { CONTROL_TEXTS } from '../texts/control-texts.ts'
 
@@ -26,7 +26,7 @@ export interface StatusOptions extends SocketOptions {
 }
 
 /** Says how the relay is. */
-export async function status(options: StatusOptions, context: Context): Promise<number> {
+export async function status(options: StatusOptions, context: CliContext): Promise<number> {
   const { io, language } = context
   const client = new ControlClient(options, context)
   const paint = painter(io.stdout, io.env)
@@ -47,7 +47,7 @@ export interface SessionsOptions extends SocketOptions {
 }
 
 /** Lists the allocations. */
-export async function sessions(options: SessionsOptions, context: Context): Promise<number> {
+export async function sessions(options: SessionsOptions, context: CliContext): Promise<number> {
   const { io, language } = context
   const texts = CONTROL_TEXTS[language]
   const client = new ControlClient(options, context)
@@ -57,7 +57,7 @@ export async function sessions(options: SessionsOptions, context: Context): Prom
     const value = options[key]
     if (value !== undefined) query.set(key, value)
   }
-  const known = new Map<string, Shown>()
+  const known = new Map<string, ShownAs>()
   return repeatedly(options, context, async () => {
     const { sessions, more } = await client.get<SessionList>(`/sessions?${query}`)
     if (options.names) await learn(client, sessions, known)
@@ -82,11 +82,11 @@ export async function sessions(options: SessionsOptions, context: Context): Prom
 async function learn(
   client: ControlClient,
   sessions: readonly SessionView[],
-  known: Map<string, Shown>,
+  known: Map<string, ShownAs>,
 ): Promise<void> {
   const fresh = sessions.map(({ id }) => id).filter(id => !known.has(id))
   for (let i = 0; i < fresh.length; i += NAMES_AT_ONCE) {
-    const names = await client.post<Names>('/names', { sessions: fresh.slice(i, i + NAMES_AT_ONCE) })
+    const names = await client.post<NamesView>('/names', { sessions: fresh.slice(i, i + NAMES_AT_ONCE) })
     for (const [id, shown] of Object.entries(names.sessions)) known.set(id, shown)
   }
 }
@@ -98,7 +98,7 @@ export interface DisconnectOptions extends SocketOptions {
 }
 
 /** Ends an allocation, or all of a user. */
-export async function disconnect(options: DisconnectOptions, context: Context): Promise<number> {
+export async function disconnect(options: DisconnectOptions, context: CliContext): Promise<number> {
   const texts = CONTROL_TEXTS[context.language]
   const { id, user } = options
   if ((id === undefined) === (user === undefined)) throw new CommandError(texts.whom, Exit.usage)
@@ -115,14 +115,14 @@ export interface PlainOptions extends SocketOptions {
   readonly json: boolean
 }
 
-export async function drain(options: PlainOptions, context: Context): Promise<number> {
+export async function drain(options: PlainOptions, context: CliContext): Promise<number> {
   const client = new ControlClient(options, context)
   const answer = await client.post<{ readonly allocations: number }>('/drain')
   return say(options, context, answer, CONTROL_TEXTS[context.language].draining(answer.allocations))
 }
 
 /** Has the configuration read again; a broken one is exit code 3, with what is wrong. */
-export async function reload(options: PlainOptions, context: Context): Promise<number> {
+export async function reload(options: PlainOptions, context: CliContext): Promise<number> {
   const { io, language } = context
   const texts = CONTROL_TEXTS[language]
   const answer = await new ControlClient(options, context).post<Reloaded>('/reload')
@@ -145,7 +145,7 @@ export interface ConsoleOptions extends SocketOptions {
 }
 
 /** Prints a link into the console. */
-export async function consoleLink(options: ConsoleOptions, context: Context): Promise<number> {
+export async function consoleLink(options: ConsoleOptions, context: CliContext): Promise<number> {
   const ttl = secondsOf(options.ttl, 86_400, context)
   return printLink(options, { kind: 'console', rights: options.rights, ttl }, context)
 }
@@ -157,7 +157,7 @@ export interface TestLinkOptions extends SocketOptions {
 }
 
 /** Prints a link to the test page. */
-export async function testLink(options: TestLinkOptions, context: Context): Promise<number> {
+export async function testLink(options: TestLinkOptions, context: CliContext): Promise<number> {
   const ttl = secondsOf(options.ttl, 30 * 86_400, context)
   return printLink(options, { kind: 'test', uses: options.uses, ttl }, context)
 }
@@ -168,7 +168,7 @@ export interface TestResultOptions extends SocketOptions {
 }
 
 /** Shows what a test came to. */
-export async function testResult(options: TestResultOptions, context: Context): Promise<number> {
+export async function testResult(options: TestResultOptions, context: CliContext): Promise<number> {
   const { io, language } = context
   const texts = CONTROL_TEXTS[language]
   const client = new ControlClient(options, context)
@@ -202,10 +202,10 @@ export async function testResult(options: TestResultOptions, context: Context): 
 async function printLink(
   options: SocketOptions & { readonly json: boolean },
   asked: unknown,
-  context: Context,
+  context: CliContext,
 ): Promise<number> {
   const { io, language } = context
-  const link = await new ControlClient(options, context).post<Link>('/links', asked)
+  const link = await new ControlClient(options, context).post<LinkView>('/links', asked)
   if (options.json) return say(options, context, link, '')
   io.stdout.write(`${link.url}\n`)
   const until = new Date(link.expires).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' })
@@ -213,14 +213,19 @@ async function printLink(
   return Exit.ok
 }
 
-function secondsOf(ttl: string, max: number, { language }: Context): number {
+function secondsOf(ttl: string, max: number, { language }: CliContext): number {
   const seconds = parseDuration(ttl, { min: 10, max })
-  if (!(seconds instanceof Fault)) return seconds
+  if (!(seconds instanceof ConfigFault)) return seconds
   const why = fill(seconds.key, seconds.values, language).join('; ')
   throw new CommandError(CONTROL_TEXTS[language].badTtl(why), Exit.usage)
 }
 
-function say({ json }: { readonly json: boolean }, { io }: Context, answer: unknown, text: string): number {
+function say(
+  { json }: { readonly json: boolean },
+  { io }: CliContext,
+  answer: unknown,
+  text: string,
+): number {
   io.stdout.write(`${json ? JSON.stringify(answer) : text}\n`)
   return Exit.ok
 }
@@ -228,7 +233,7 @@ function say({ json }: { readonly json: boolean }, { io }: Context, answer: unkn
 /** Writes it once, or again every second until the relay or whoever watches ends it. */
 async function repeatedly(
   { watch }: { readonly watch: boolean },
-  { io }: Context,
+  { io }: CliContext,
   lines: () => Promise<readonly string[]>,
 ): Promise<number> {
   const home = watch && io.stdout.isTTY ? '\x1b[H\x1b[J' : ''

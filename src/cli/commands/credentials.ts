@@ -1,8 +1,8 @@
 import { password } from '../../auth/shared-secret.ts'
-import { Fault } from '../../config/fault.ts'
+import { ConfigFault } from '../../config/fault.ts'
 import { fill } from '../../config/messages/messages.ts'
 import { formatDuration, parseDuration } from '../../config/values/duration.ts'
-import { type ConfigOption, type Context, loadFor } from '../context.ts'
+import { type CliContext, type ConfigOption, loadFor } from '../context.ts'
 import { CommandError, Exit } from '../io.ts'
 import { accessOf } from './access.ts'
 
@@ -23,7 +23,7 @@ const LONGEST_USER = 496
  */
 export async function credentials(
   options: CredentialsOptions,
-  context: Context,
+  context: CliContext,
   now: number = Date.now(),
 ): Promise<number> {
   const { io, texts, language } = context
@@ -32,7 +32,7 @@ export async function credentials(
     throw new CommandError(texts.userControl, Exit.usage)
   }
   const ttl = parseDuration(options.ttl, { min: 1, max: 3650 * 86_400 })
-  if (ttl instanceof Fault) {
+  if (ttl instanceof ConfigFault) {
     throw new CommandError(`--ttl: ${fill(ttl.key, ttl.values, language).join('; ')}`, Exit.usage)
   }
   const loaded = await loadFor(options, context, { mayWrite: false, warn: false })

@@ -7,8 +7,8 @@ import { type Examination, examine } from '../../doctor/examine.ts'
 import type { Login, Subject } from '../../doctor/facts.ts'
 import { type Mark, reportText, show } from '../../doctor/report.ts'
 import { readTurnUri } from '../../homeserver/turn-uri.ts'
-import { absolute, type Context, loadFor } from '../context.ts'
-import { CommandError, Exit, type Io, painter, type Style } from '../io.ts'
+import { absolute, type CliContext, loadFor } from '../context.ts'
+import { CommandError, Exit, type Io, painter, type TextStyle } from '../io.ts'
 import { DOCTOR_TEXTS, type DoctorTexts } from '../texts/doctor-texts.ts'
 import { Ticker } from '../ticker.ts'
 
@@ -28,7 +28,7 @@ export interface DoctorOptions {
 }
 
 /** Tests a whole installation, from the homeserver to a relayed packet, and says what is wrong with it. */
-export async function doctor(options: DoctorOptions, context: Context): Promise<number> {
+export async function doctor(options: DoctorOptions, context: CliContext): Promise<number> {
   const { io, language } = context
   const texts = DOCTOR_TEXTS[language]
   const config = await configOf(options, context)
@@ -60,7 +60,7 @@ const CODES = {
   refused: Exit.refused,
 } as const
 
-const STYLES: Readonly<Record<Parameters<Mark>[0], Style | undefined>> = {
+const STYLES: Readonly<Record<Parameters<Mark>[0], TextStyle | undefined>> = {
   error: 'red',
   warn: 'yellow',
   info: 'cyan',
@@ -70,7 +70,10 @@ const STYLES: Readonly<Record<Parameters<Mark>[0], Style | undefined>> = {
 }
 
 /** The relay's configuration: the one that is named, or one that lies where the relay would find it. */
-async function configOf(options: DoctorOptions, context: Context): Promise<Loaded | undefined | 'invalid'> {
+async function configOf(
+  options: DoctorOptions,
+  context: CliContext,
+): Promise<Loaded | undefined | 'invalid'> {
   const { env, cwd } = context.io
   const isGiven = options.config !== undefined || env.TACITURN_CONFIG !== undefined
   if (!isGiven) {

@@ -6,13 +6,13 @@ import { quoted } from '../../config/find.ts'
 import { load } from '../../config/load.ts'
 import { ConfigError, type PlainProblem, plain } from '../../config/problem.ts'
 import { type Imported, importCoturn } from '../../import/coturn.ts'
-import type { Surroundings } from '../../import/draft.ts'
+import type { ImportSurroundings } from '../../import/draft.ts'
 import { importEturnal } from '../../import/eturnal.ts'
 import { UnreadableFile } from '../../import/eturnal-file.ts'
-import type { Entry, Fate } from '../../import/line.ts'
+import type { Fate, ImportedEntry } from '../../import/line.ts'
 import { say } from '../../import/notes.ts'
 import { writeDraft } from '../../import/write.ts'
-import { absolute, type Context } from '../context.ts'
+import { absolute, type CliContext } from '../context.ts'
 import { refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
 import { importReport } from '../import-report.ts'
 import { CommandError, Exit } from '../io.ts'
@@ -53,7 +53,7 @@ export interface ImportOutcome {
  * Writes a configuration made of another server's and reports on every setting
  * of it. Resolves with 1 where something is left to be filled in.
  */
-export async function importConfig(options: ImportOptions, context: Context): Promise<number> {
+export async function importConfig(options: ImportOptions, context: CliContext): Promise<number> {
   const { io, texts, language } = context
   const own = IMPORT_TEXTS[language]
   if (options.out === '-') throw new CommandError(own.notOnStdout, Exit.usage)
@@ -88,7 +88,7 @@ export async function importConfig(options: ImportOptions, context: Context): Pr
   return isDone ? Exit.ok : Exit.failed
 }
 
-function read(file: string, shownAs: string, { language }: Context): string {
+function read(file: string, shownAs: string, { language }: CliContext): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
@@ -107,9 +107,9 @@ function imported(
   text: string,
   source: string,
   shownAs: string,
-  { language }: Context,
+  { language }: CliContext,
 ): Imported {
-  const around: Surroundings = { folder: dirname(source), own: ownAddresses() }
+  const around: ImportSurroundings = { folder: dirname(source), own: ownAddresses() }
   try {
     return from === 'coturn' ? importCoturn(text, around) : importEturnal(text, around)
   } catch (error) {
@@ -119,7 +119,7 @@ function imported(
 }
 
 /** What speaks against the file that was written. */
-function checked(path: string, { io, language }: Context): Pick<ImportOutcome, 'problems' | 'warnings'> {
+function checked(path: string, { io, language }: CliContext): Pick<ImportOutcome, 'problems' | 'warnings'> {
   try {
     const { warnings } = load({ path, env: io.env, cwd: io.cwd, language, mayWrite: false })
     return { problems: [], warnings }
@@ -129,7 +129,7 @@ function checked(path: string, { io, language }: Context): Pick<ImportOutcome, '
   }
 }
 
-function plainEntry(entry: Entry, { language }: Context): ImportOutcome['settings'][number] {
+function plainEntry(entry: ImportedEntry, { language }: CliContext): ImportOutcome['settings'][number] {
   const { key, line, fate, into, note } = entry
   return { key, line, fate, ...(into !== undefined && { into }), ...(note && { why: say(note, language) }) }
 }

@@ -1,11 +1,11 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { Fault } from '../../config/fault.ts'
+import { ConfigFault } from '../../config/fault.ts'
 import { quoted } from '../../config/find.ts'
 import { fill } from '../../config/messages/messages.ts'
 import { freshSecret } from '../../config/secrets.ts'
 import { parseHomeserverName, parseRealm } from '../../config/values/text.ts'
-import { absolute, type Context } from '../context.ts'
+import { absolute, type CliContext } from '../context.ts'
 import { refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
 import { CommandError, Exit } from '../io.ts'
 import type { Texts } from '../texts/texts.ts'
@@ -18,7 +18,7 @@ export interface InitOptions {
 }
 
 /** Writes a configuration to start from, with a fresh secret, for its owner's eyes only. */
-export async function init(options: InitOptions, context: Context): Promise<number> {
+export async function init(options: InitOptions, context: CliContext): Promise<number> {
   const { io, texts } = context
   const file = absolute(options.output, io)
   const fresh = { file, shownAs: options.output, force: options.force }
@@ -41,18 +41,18 @@ async function value(
   given: string | undefined,
   proposal: string,
   question: (proposal: string) => string,
-  parse: (text: string) => string | Fault,
-  { io, language }: Context,
+  parse: (text: string) => string | ConfigFault,
+  { io, language }: CliContext,
 ): Promise<string> {
   const answer = given ?? (io.ask ? (await io.ask(question(proposal))).trim() || proposal : proposal)
   const parsed = parse(answer)
-  if (!(parsed instanceof Fault)) return parsed
+  if (!(parsed instanceof ConfigFault)) return parsed
   throw new CommandError(fill(parsed.key, parsed.values, language).join('; '), Exit.usage)
 }
 
 function proposedRealm(): string {
   const name = hostname()
-  return parseRealm(name) instanceof Fault ? 'localhost' : name
+  return parseRealm(name) instanceof ConfigFault ? 'localhost' : name
 }
 
 interface Parts {

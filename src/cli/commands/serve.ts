@@ -1,4 +1,4 @@
-import type { ConfigOption, Context } from '../context.ts'
+import type { CliContext, ConfigOption } from '../context.ts'
 
 /**
  * Runs the relay until it is told to stop, and resolves with the exit code.
@@ -6,11 +6,11 @@ import type { ConfigOption, Context } from '../context.ts'
  */
 export async function serve(
   { config }: ConfigOption,
-  { io, language }: Context,
+  { io, language }: CliContext,
   version: string,
 ): Promise<number> {
   const server = await import('../../process/serve.ts')
-  const running = await server.serve({
+  const running = await server.startService({
     version,
     load: { ...(config !== undefined && { path: config }), env: io.env, cwd: io.cwd, language },
     stdout: io.stdout,

@@ -1,9 +1,9 @@
 import { parseIp } from '../../base/address.ts'
 import { nearest } from '../../config/values/nearest.ts'
 import { SNIPPETS, type Snippet } from '../../homeserver/snippets.ts'
-import { absolute, type ConfigOption, type Context, loadFor } from '../context.ts'
+import { absolute, type CliContext, type ConfigOption, loadFor } from '../context.ts'
 import { CommandError, Exit, painter } from '../io.ts'
-import { type Access, accessOf } from './access.ts'
+import { type AccessArguments, accessOf } from './access.ts'
 
 export interface SnippetOptions extends ConfigOption {
   readonly name?: string | undefined
@@ -13,7 +13,7 @@ export interface SnippetOptions extends ConfigOption {
 }
 
 /** Prints the lines that tell another program of this relay, secret and all: that is what it is for. */
-export async function snippet(options: SnippetOptions, context: Context): Promise<number> {
+export async function snippet(options: SnippetOptions, context: CliContext): Promise<number> {
   const { io, texts } = context
   if (options.name === undefined) return listSnippets(context)
   const found = SNIPPETS.find(({ name }) => name === options.name!.toLowerCase())
@@ -37,14 +37,14 @@ export async function snippet(options: SnippetOptions, context: Context): Promis
   return Exit.ok
 }
 
-function listSnippets({ io, texts }: Context): number {
+function listSnippets({ io, texts }: CliContext): number {
   const width = Math.max(...SNIPPETS.map(({ name }) => name.length))
   for (const { name, title, file } of SNIPPETS) io.stdout.write(`${name.padEnd(width)}  ${title} (${file})\n`)
   io.stderr.write(`${texts.snippets}\n`)
   return Exit.ok
 }
 
-function sha1Secret({ homeserver }: Access, { texts }: Context): string {
+function sha1Secret({ homeserver }: AccessArguments, { texts }: CliContext): string {
   const secret = homeserver.secrets.find(({ algorithm }) => algorithm === 'sha1')
   if (!secret) throw new CommandError(texts.onlySha256(homeserver.name), Exit.failed)
   return secret.value

@@ -1,6 +1,6 @@
 import type { Loaded } from '../../config/load.ts'
 import { ConfigError, plain } from '../../config/problem.ts'
-import { type ConfigOption, type Context, loadFor } from '../context.ts'
+import { type CliContext, type ConfigOption, loadFor } from '../context.ts'
 import { Exit, painter } from '../io.ts'
 
 export interface ValidateOptions extends ConfigOption {
@@ -9,7 +9,7 @@ export interface ValidateOptions extends ConfigOption {
 }
 
 /** Checks the configuration without starting anything. An invalid one is thrown on, or printed where JSON is asked for. */
-export async function validate(options: ValidateOptions, context: Context): Promise<number> {
+export async function validate(options: ValidateOptions, context: CliContext): Promise<number> {
   const { io, texts } = context
   try {
     const loaded = await loadFor(options, context, { mayWrite: false, warn: !options.json })

@@ -1,6 +1,6 @@
 import type { Language } from '../../config/messages/messages.ts'
-import type { Fault } from '../../load/fault.ts'
-import type { Step } from '../../load/round.ts'
+import type { LoadFault } from '../../load/fault.ts'
+import type { RoundStep } from '../../load/round.ts'
 
 /** What `taciturn bench` says, apart from its report. */
 export interface BenchTexts {
@@ -48,9 +48,9 @@ export interface BenchTexts {
   readonly notReport: (file: string) => string
   readonly cannotWrite: (file: string, code: string) => string
   readonly written: (file: string) => string
-  readonly step: (step: Step) => string
+  readonly step: (step: RoundStep) => string
   readonly round: (server: string, round: number, rounds: number) => string
-  readonly fault: (fault: Fault) => string
+  readonly fault: (fault: LoadFault) => string
 }
 
 const EN: BenchTexts = {

@@ -266,4 +266,4 @@ Umgebung: TACITURN_CONFIG nennt die Konfiguration, TACITURN_STATE den Zustandsor
   ejabberdHost: 'ejabberd verlangt für Dienste ohne TLS eine IP-Adresse; sie mit --host angeben',
 }
 
-export const TEXTS: Readonly<Record<Language, Texts>> = { en: EN, de: DE }
+export const CLI_TEXTS: Readonly<Record<Language, Texts>> = { en: EN, de: DE }

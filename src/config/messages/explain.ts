@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { Fault } from '../fault.ts'
+import { ConfigFault } from '../fault.ts'
 import type { Path } from '../source.ts'
 import { nearest } from '../values/nearest.ts'
 import { isMessageKey } from './messages.ts'
@@ -10,44 +10,44 @@ type Issue = z.core.$ZodIssue
 export interface Explained {
   readonly path: Path
   readonly at: 'key' | 'value'
-  readonly fault: Fault
+  readonly fault: ConfigFault
 }
 
 /** Says in our words what zod found wrong with `value`, which stands at `base` in the file. */
-export function explain(issue: Issue, value: unknown, schema: z.core.$ZodType, base: Path): Explained[] {
+export function explainIssue(issue: Issue, value: unknown, schema: z.core.$ZodType, base: Path): Explained[] {
   const path = issue.path as Path
-  const here = (fault: Fault): Explained[] => [{ path: [...base, ...path], at: 'value', fault }]
+  const here = (fault: ConfigFault): Explained[] => [{ path: [...base, ...path], at: 'value', fault }]
   const given = valueAt(value, path)
   switch (issue.code) {
     case 'custom':
-      return here(issue.params as Fault)
+      return here(issue.params as ConfigFault)
     case 'unrecognized_keys':
       return issue.keys.map(key => {
         const guess = nearest(key, keysAt(schema, path))
         const fault = guess
-          ? new Fault('unknown-key-guess', { key, guess })
-          : new Fault('unknown-key', { key })
+          ? new ConfigFault('unknown-key-guess', { key, guess })
+          : new ConfigFault('unknown-key', { key })
         return { path: [...base, ...path, key], at: 'key', fault }
       })
     case 'invalid_union': {
       const branch = closest(issue.errors)
       if (!branch)
-        return here(new Fault(isMessageKey(issue.message) ? issue.message : 'wrong-type', found(given)))
+        return here(new ConfigFault(isMessageKey(issue.message) ? issue.message : 'wrong-type', found(given)))
       return branch.flatMap(inner =>
-        explain({ ...inner, path: [...path, ...inner.path] }, value, schema, base),
+        explainIssue({ ...inner, path: [...path, ...inner.path] }, value, schema, base),
       )
     }
     case 'invalid_type':
       if (given === undefined) {
-        return here(new Fault('missing-key', { key: String([...base, ...path].at(-1) ?? '') }))
+        return here(new ConfigFault('missing-key', { key: String([...base, ...path].at(-1) ?? '') }))
       }
-      if (isMessageKey(issue.message)) return here(new Fault(issue.message, found(given)))
-      return here(new Fault(`want-${KINDS[issue.expected] ?? 'object'}`, found(given)))
+      if (isMessageKey(issue.message)) return here(new ConfigFault(issue.message, found(given)))
+      return here(new ConfigFault(`want-${KINDS[issue.expected] ?? 'object'}`, found(given)))
     case 'invalid_value': {
       const choices = issue.values.map(String)
       const guess = typeof given === 'string' ? nearest(given, choices) : undefined
       return here(
-        new Fault('not-one-of', {
+        new ConfigFault('not-one-of', {
           given: shown(given),
           choices: choices.join(', '),
           guess: guess ?? choices[0]!,
@@ -55,14 +55,14 @@ export function explain(issue: Issue, value: unknown, schema: z.core.$ZodType, b
       )
     }
     case 'too_small':
-      if (issue.origin === 'array') return here(new Fault('empty-list'))
-      if (issue.origin === 'string') return here(new Fault('empty-text'))
-      return here(new Fault('too-small', { given: shown(given), min: Number(issue.minimum) }))
+      if (issue.origin === 'array') return here(new ConfigFault('empty-list'))
+      if (issue.origin === 'string') return here(new ConfigFault('empty-text'))
+      return here(new ConfigFault('too-small', { given: shown(given), min: Number(issue.minimum) }))
     case 'too_big':
-      if (issue.origin === 'string') return here(new Fault('long-text', { max: Number(issue.maximum) }))
-      return here(new Fault('too-big', { given: shown(given), max: Number(issue.maximum) }))
+      if (issue.origin === 'string') return here(new ConfigFault('long-text', { max: Number(issue.maximum) }))
+      return here(new ConfigFault('too-big', { given: shown(given), max: Number(issue.maximum) }))
     default:
-      return here(new Fault(isMessageKey(issue.message) ? issue.message : 'want-text', found(given)))
+      return here(new ConfigFault(isMessageKey(issue.message) ? issue.message : 'want-text', found(given)))
   }
 }
 

@@ -1,7 +1,7 @@
 import type { MessageKey } from './messages-en.ts'
 
 /** The German texts of `messages-en.ts`. */
-export const DE: Readonly<Record<MessageKey, readonly [what: string, mend: string]>> = {
+export const MESSAGES_DE: Readonly<Record<MessageKey, readonly [what: string, mend: string]>> = {
   // JSON
   syntax: ['das ist kein gültiges JSON ({what})', 'mit turnserver.example.json vergleichen'],
   'syntax-InvalidSymbol': [

@@ -1,7 +1,7 @@
 type Message = readonly [what: string, mend: string]
 
 /** Everything that can be wrong with a configuration: what it is, and how to mend it. */
-export const EN = {
+export const MESSAGES_EN = {
   // JSON
   syntax: ['this is not valid JSON ({what})', 'compare with turnserver.example.json'],
   'syntax-InvalidSymbol': ['this word is neither a text nor a number', 'put texts in double quotes'],
@@ -408,4 +408,4 @@ export const EN = {
   ],
 } as const satisfies Readonly<Record<string, Message>>
 
-export type MessageKey = keyof typeof EN
+export type MessageKey = keyof typeof MESSAGES_EN

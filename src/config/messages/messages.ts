@@ -1,10 +1,10 @@
-import { DE } from './messages-de.ts'
-import { EN, type MessageKey } from './messages-en.ts'
+import { MESSAGES_DE } from './messages-de.ts'
+import { MESSAGES_EN, type MessageKey } from './messages-en.ts'
 
 export type { MessageKey }
 export type Language = 'en' | 'de'
 
-const MESSAGES = { en: EN, de: DE } as const
+const MESSAGES = { en: MESSAGES_EN, de: MESSAGES_DE } as const
 
 /** What is wrong and how to mend it, with the placeholders filled in. */
 export function fill(
@@ -19,7 +19,7 @@ export function fill(
 }
 
 export function isMessageKey(text: string): text is MessageKey {
-  return Object.hasOwn(EN, text)
+  return Object.hasOwn(MESSAGES_EN, text)
 }
 
 /** Values come out of a file; what they hold must not move the cursor of a terminal. */

@@ -1,46 +1,46 @@
-import { Fault, type Values } from '../fault.ts'
+import { ConfigFault, type FaultValues } from '../fault.ts'
 import { ConfigError, type Problem } from '../problem.ts'
-import type { Path, Source, Spot } from '../source.ts'
+import type { Path, SourceText, Spot } from '../source.ts'
 import { isMessageKey, type MessageKey } from './messages.ts'
 
 /** Gathers what is wrong with one configuration, so that all of it is said at once. */
-export class Report {
+export class ConfigReport {
   readonly #file: string | undefined
-  readonly #source: Source | undefined
+  readonly #source: SourceText | undefined
   readonly errors: Problem[] = []
   readonly warnings: Problem[] = []
 
-  constructor(file?: string, source?: Source) {
+  constructor(file?: string, source?: SourceText) {
     this.#file = file
     this.#source = source
   }
 
   /** Adds an error at the value that `path` leads to. */
-  error(path: Path, key: MessageKey, values: Values = {}): void {
-    this.fault(path, new Fault(key, values))
+  error(path: Path, key: MessageKey, values: FaultValues = {}): void {
+    this.fault(path, new ConfigFault(key, values))
   }
 
   /** Adds an error that something else found; `at` says whether the key or its value is to blame. */
-  fault(path: Path, fault: Fault, at: 'key' | 'value' = 'value'): void {
+  fault(path: Path, fault: ConfigFault, at: 'key' | 'value' = 'value'): void {
     this.errors.push(this.#problem(path, fault, at))
   }
 
   /** Adds an error of the JSON itself. `what` is the parser's name for it. */
   syntax(what: string, spot: Spot): void {
     const key = `syntax-${what}`
-    const fault = new Fault(isMessageKey(key) ? key : 'syntax', { what })
+    const fault = new ConfigFault(isMessageKey(key) ? key : 'syntax', { what })
     this.errors.push({ ...this.#problem([], fault, 'value'), spot })
   }
 
   /** Adds an error for a key that stands twice in one object. */
   duplicate(path: Path, spot: Spot, firstLine: number): void {
-    const fault = new Fault('duplicate-key', { key: String(path.at(-1)), line: firstLine })
+    const fault = new ConfigFault('duplicate-key', { key: String(path.at(-1)), line: firstLine })
     this.errors.push({ ...this.#problem(path, fault, 'key'), spot })
   }
 
   /** Adds what need not stop anybody. */
-  warn(path: Path, key: MessageKey, values: Values = {}): void {
-    this.warnings.push(this.#problem(path, new Fault(key, values), 'value'))
+  warn(path: Path, key: MessageKey, values: FaultValues = {}): void {
+    this.warnings.push(this.#problem(path, new ConfigFault(key, values), 'value'))
   }
 
   /** Throws all errors, in the order of the file. Returns where there are none. */
@@ -50,7 +50,7 @@ export class Report {
     throw new ConfigError(this.errors.toSorted((a, b) => place(a) - place(b)))
   }
 
-  #problem(path: Path, fault: Fault, at: 'key' | 'value'): Problem {
+  #problem(path: Path, fault: ConfigFault, at: 'key' | 'value'): Problem {
     const spot = this.#source?.locate(path, at === 'key')
     return { fault, path, ...(this.#file !== undefined && { file: this.#file }), ...(spot && { spot }) }
   }

@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path'
-import { Fault } from '../fault.ts'
+import { ConfigFault } from '../fault.ts'
 import { type Env, expandPath, findConfig, findState, readNamed } from '../find.ts'
-import { Source } from '../source.ts'
+import { SourceText } from '../source.ts'
 
 /** Where the unit of the package has the socket. */
 const SYSTEM_SOCKET = '/run/taciturn/control.sock'
@@ -19,13 +19,13 @@ export function controlPaths(asked: string | undefined, env: Env, cwd: string): 
   if (control === false) return []
   if (typeof control === 'string' && control !== 'auto') {
     const named = expandPath(control, folder, env)
-    return named instanceof Fault ? [] : [named]
+    return named instanceof ConfigFault ? [] : [named]
   }
   const found = findState(typeof state === 'string' ? state : 'auto', folder, env)
   const runtime = env.RUNTIME_DIRECTORY?.split(':')[0]
   return [
     ...(runtime ? [join(runtime, 'control.sock')] : []),
-    ...(found instanceof Fault ? [] : [join(found, 'control.sock')]),
+    ...(found instanceof ConfigFault ? [] : [join(found, 'control.sock')]),
     SYSTEM_SOCKET,
   ]
 }
@@ -33,7 +33,7 @@ export function controlPaths(asked: string | undefined, env: Env, cwd: string): 
 /** What a configuration says of the two, whatever is wrong with it otherwise. */
 function keysOf(path: string): { readonly control?: unknown; readonly state?: unknown } {
   const text = readNamed(path)
-  if (text instanceof Fault) return {}
-  const value = new Source(text).value()
+  if (text instanceof ConfigFault) return {}
+  const value = new SourceText(text).value()
   return typeof value === 'object' && value !== null ? value : {}
 }

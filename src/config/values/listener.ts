@@ -1,5 +1,5 @@
 import { type Address, formatAddress, formatIp } from '../../base/address.ts'
-import { Fault } from '../fault.ts'
+import { ConfigFault } from '../fault.ts'
 import type { Listener } from '../settings.ts'
 import { parseHostPort } from './host-port.ts'
 
@@ -7,15 +7,15 @@ import { parseHostPort } from './host-port.ts'
 const PORT = { udp: 3478, tcp: 3478, tls: 5349 } as const
 
 /** Reads `udp://0.0.0.0:3478` or `tls://[::]:5349`. Port 0 means any free one. */
-export function parseListener(text: string): Listener | Fault {
+export function parseListener(text: string): Listener | ConfigFault {
   const match = /^([A-Za-z]+):\/\/([^/]*)\/?$/.exec(text.trim())
-  if (!match) return new Fault('listener', { given: text })
+  if (!match) return new ConfigFault('listener', { given: text })
   const transport = match[1]!.toLowerCase()
   if (transport !== 'udp' && transport !== 'tcp' && transport !== 'tls') {
-    return new Fault('listener-transport', { given: transport })
+    return new ConfigFault('listener-transport', { given: transport })
   }
   const address = parseHostPort(match[2]!, PORT[transport])
-  return address instanceof Fault ? address : { transport, address }
+  return address instanceof ConfigFault ? address : { transport, address }
 }
 
 export function formatListener(listener: Listener): string {

@@ -1,4 +1,4 @@
-import { Fault } from '../fault.ts'
+import { ConfigFault } from '../fault.ts'
 
 export interface PortRange {
   readonly from: number
@@ -6,15 +6,15 @@ export interface PortRange {
 }
 
 /** Reads `49152-65535`: the ports to relay from. */
-export function parsePorts(text: string): PortRange | Fault {
+export function parsePorts(text: string): PortRange | ConfigFault {
   const match = /^ *([0-9]{1,6}) *- *([0-9]{1,6}) *$/.exec(text)
-  if (!match) return new Fault('ports', { given: text })
+  if (!match) return new ConfigFault('ports', { given: text })
   const from = Number(match[1])
   const to = Number(match[2])
-  if (from > 65535 || to > 65535) return new Fault('port', { given: Math.max(from, to) })
-  if (from > to) return new Fault('ports-backwards', { given: text, mend: `${to}-${from}` })
-  if (from < 1024) return new Fault('ports-low', { given: from })
+  if (from > 65535 || to > 65535) return new ConfigFault('port', { given: Math.max(from, to) })
+  if (from > to) return new ConfigFault('ports-backwards', { given: text, mend: `${to}-${from}` })
+  if (from < 1024) return new ConfigFault('ports-low', { given: from })
   // A client that wants RTP and RTCP asks for a pair of ports (RFC 8656 §18.7).
-  if (to === from) return new Fault('ports-few', { given: text })
+  if (to === from) return new ConfigFault('ports-few', { given: text })
   return { from, to }
 }

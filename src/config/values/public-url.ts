@@ -1,10 +1,11 @@
-import { Fault } from '../fault.ts'
+import { ConfigFault } from '../fault.ts'
 
 /** Reads a URL that people reach the console by, without the slash at its end. */
-export function parsePublicUrl(text: string): string | Fault {
+export function parsePublicUrl(text: string): string | ConfigFault {
   const url = /^https?:\/\//.test(text) && URL.canParse(text) ? new URL(text) : undefined
   const isBare = url && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
   // Pages ask for /api/v1 of their own origin, so there is no path that a proxy could add.
-  if (!isBare || url.pathname !== '/') return new Fault('public-url', { given: url ? url.origin : text })
+  if (!isBare || url.pathname !== '/')
+    return new ConfigFault('public-url', { given: url ? url.origin : text })
   return url.origin
 }

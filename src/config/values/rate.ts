@@ -1,4 +1,4 @@
-import { Fault } from '../fault.ts'
+import { ConfigFault } from '../fault.ts'
 
 /**
  * Octets a second below which a rate is a mistake. A payload larger than one
@@ -12,16 +12,16 @@ const PREFIX: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9
  * Reads `2 Mbit/s`, `500 kbit/s` or `1 MB/s` as octets a second; `unlimited`
  * gives Infinity. A small b means bits and a capital B octets, as everywhere.
  */
-export function parseRate(text: string): number | Fault {
+export function parseRate(text: string): number | ConfigFault {
   const given = text.trim()
   if (given.toLowerCase() === 'unlimited') return Number.POSITIVE_INFINITY
-  if (/^[0-9.]+$/.test(given)) return new Fault('rate-without-unit', { given })
+  if (/^[0-9.]+$/.test(given)) return new ConfigFault('rate-without-unit', { given })
   const match = /^([0-9]+(?:\.[0-9]+)?) ?([kKmMgG]?)(bit|byte|b|B)(?:\/s|ps)$/.exec(given)
-  if (!match) return new Fault('rate', { given: text })
+  if (!match) return new ConfigFault('rate', { given: text })
   const [, number, prefix, unit] = match
   const octets = unit === 'B' || unit === 'byte' ? 1 : 1 / 8
   const rate = Math.round(Number(number) * PREFIX[prefix!.toLowerCase()]! * octets)
-  return rate < LEAST ? new Fault('rate-small', { given: text, min: formatRate(LEAST) }) : rate
+  return rate < LEAST ? new ConfigFault('rate-small', { given: text, min: formatRate(LEAST) }) : rate
 }
 
 /** Writes octets a second as bits, in the largest unit that divides them; `unlimited` for none. */

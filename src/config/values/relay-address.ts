@@ -1,19 +1,20 @@
 import { formatIp, ipKey, parseIp } from '../../base/address.ts'
-import { Fault } from '../fault.ts'
+import { ConfigFault } from '../fault.ts'
 import type { RelayAddress } from '../settings.ts'
 
 /** Reads `auto`, `203.0.113.7`, or `10.0.0.5=203.0.113.7` for local and public address behind 1:1 NAT. */
-export function parseRelayAddress(text: string): 'auto' | RelayAddress | Fault {
+export function parseRelayAddress(text: string): 'auto' | RelayAddress | ConfigFault {
   const given = text.trim()
   if (given === 'auto') return 'auto'
   const [first, second, ...rest] = given.split('=')
   const local = parseIp(first!.trim())
   const outside = second === undefined ? undefined : parseIp(second.trim())
   if (!local || rest.length > 0 || (second !== undefined && !outside))
-    return new Fault('relay-address', { given: text })
-  if (outside && outside.length !== local.length) return new Fault('relay-address-families', { given: text })
+    return new ConfigFault('relay-address', { given: text })
+  if (outside && outside.length !== local.length)
+    return new ConfigFault('relay-address-families', { given: text })
   for (const ip of outside ? [local, outside] : [local]) {
-    if (isNoHost(ip)) return new Fault('relay-address-host', { given: formatIp(ip) })
+    if (isNoHost(ip)) return new ConfigFault('relay-address-host', { given: formatIp(ip) })
   }
   return outside ? { local, public: outside } : { local }
 }

@@ -1,31 +1,31 @@
-import { Fault } from '../fault.ts'
+import { ConfigFault } from '../fault.ts'
 
 /**
  * Reads the realm. It is repeated in every 401, so a long one makes those
  * larger than need be; RFC 8489 §14.9 allows fewer than 128 characters.
  */
-export function parseRealm(text: string): string | Fault {
-  return /^[^\s"\\\p{C}]{1,127}$/u.test(text) ? text : new Fault('realm', { given: text })
+export function parseRealm(text: string): string | ConfigFault {
+  return /^[^\s"\\\p{C}]{1,127}$/u.test(text) ? text : new ConfigFault('realm', { given: text })
 }
 
 /** Reads a homeserver's name, which becomes a field in logs and a label in metrics. */
-export function parseHomeserverName(text: string): string | Fault {
-  return /^[^\s"\\\p{C}]{1,255}$/u.test(text) ? text : new Fault('homeserver-name', { given: text })
+export function parseHomeserverName(text: string): string | ConfigFault {
+  return /^[^\s"\\\p{C}]{1,255}$/u.test(text) ? text : new ConfigFault('homeserver-name', { given: text })
 }
 
 /** Reads the name of a user with a fixed password. It must not look like a time-limited name. */
-export function parseUserName(text: string): string | Fault {
-  if (/^[0-9]+(:|$)/.test(text)) return new Fault('user-name-timed', { given: text })
+export function parseUserName(text: string): string | ConfigFault {
+  if (/^[0-9]+(:|$)/.test(text)) return new ConfigFault('user-name-timed', { given: text })
   // USERNAME holds fewer than 509 octets (RFC 8489 §14.3).
   const fits = text !== '' && Buffer.byteLength(text) < 509
-  return fits && !/\p{Cc}/u.test(text) ? text : new Fault('user-name', { given: text })
+  return fits && !/\p{Cc}/u.test(text) ? text : new ConfigFault('user-name', { given: text })
 }
 
 /** Reads a TURN URI (RFC 7065). One that browsers cannot read would break every call, so it is checked here. */
-export function parseTurnUri(text: string): string | Fault {
+export function parseTurnUri(text: string): string | ConfigFault {
   const uri = /^turns?:([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(\?transport=(udp|tcp))?$/.exec(text)
   if (uri && Number(uri[2]?.slice(1) ?? 1) <= 65535) return text
   return /^stuns?:/.test(text)
-    ? new Fault('turn-uri-stun', { given: text })
-    : new Fault('turn-uri', { given: text })
+    ? new ConfigFault('turn-uri-stun', { given: text })
+    : new ConfigFault('turn-uri', { given: text })
 }

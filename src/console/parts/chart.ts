@@ -1,4 +1,4 @@
-import type { TextKey, Words } from '../words.ts'
+import type { ConsoleWords, TextKey } from '../words.ts'
 import {
   type Frame,
   gridValues,
@@ -34,7 +34,7 @@ const SUMMARY_EVERY = 10_000
 /** A chart of lines over time, with a summary in words and a table for who cannot see it. */
 export class Chart {
   readonly element: HTMLElement
-  readonly #words: Words
+  readonly #words: ConsoleWords
   readonly #picture: SVGSVGElement
   readonly #grid = svg('g', { class: 'grid' })
   readonly #lines = svg('g')
@@ -48,7 +48,7 @@ export class Chart {
   #summarised = Number.NEGATIVE_INFINITY
   #summaryOf = ''
 
-  constructor(words: Words) {
+  constructor(words: ConsoleWords) {
     this.#words = words
     this.#picture = svg(
       'svg',

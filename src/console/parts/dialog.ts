@@ -1,8 +1,8 @@
-import type { Words } from '../words.ts'
+import type { ConsoleWords } from '../words.ts'
 import { h, newId } from './dom.ts'
 
 /** What a confirmation asks. */
-export interface Question {
+export interface DialogQuestion {
   readonly title: string
   readonly text: string
   /** The word on the button that does it. */
@@ -11,7 +11,11 @@ export interface Question {
 }
 
 /** Asks in a modal dialog of the browser; Escape and Cancel say no. */
-export function confirmIn(parent: HTMLElement, words: Words, question: Question): Promise<boolean> {
+export function confirmIn(
+  parent: HTMLElement,
+  words: ConsoleWords,
+  question: DialogQuestion,
+): Promise<boolean> {
   const title = newId('dialog')
   const text = newId('dialog')
   const dialog = h(

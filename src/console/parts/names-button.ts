@@ -1,9 +1,9 @@
 import { actButton } from '../acts.ts'
-import type { Context } from '../context.ts'
+import type { ConsoleContext } from '../context.ts'
 import { setText } from './dom.ts'
 
 /** The button that asks for real names, with what it costs beside it. */
-export function namesButton(context: Context): { readonly element: HTMLElement; update(): void } {
+export function namesButton(context: ConsoleContext): { readonly element: HTMLElement; update(): void } {
   const { words, names, api, store } = context
   const { say } = words
   const press = async () => {

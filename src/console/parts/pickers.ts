@@ -1,5 +1,5 @@
 import type { Language } from '../language.ts'
-import { read, write } from '../storage.ts'
+import { read, remember } from '../storage.ts'
 import { h, newId } from './dom.ts'
 
 const LANGUAGES: Readonly<Record<Language, string>> = { en: 'English', de: 'Deutsch' }
@@ -14,14 +14,14 @@ export interface PickerWords {
 export function pickers(words: PickerWords, onLanguage: () => void): HTMLElement[] {
   const { say } = words
   const language = picker(say('header.language'), Object.entries(LANGUAGES), words.language, chosen => {
-    write('language', chosen)
+    remember('language', chosen)
     document.documentElement.lang = chosen
     onLanguage()
   })
   language.querySelector('select')!.dataset.picker = 'language'
   const themes = (['auto', 'light', 'dark'] as const).map(name => [name, say(`theme.${name}`)] as const)
   const theme = picker(say('header.theme'), themes, read('theme') ?? 'auto', chosen => {
-    write('theme', chosen)
+    remember('theme', chosen)
     if (chosen === 'auto') delete document.documentElement.dataset.theme
     else document.documentElement.dataset.theme = chosen
   })

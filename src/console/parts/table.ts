@@ -1,4 +1,4 @@
-import type { Words } from '../words.ts'
+import type { ConsoleWords } from '../words.ts'
 import { h, newId, setAttribute, setChildren, setText } from './dom.ts'
 
 export interface Column<T> {
@@ -42,7 +42,7 @@ interface Row {
 export class Table<T> {
   readonly element: HTMLElement
   readonly #options: TableOptions<T>
-  readonly #words: Words
+  readonly #words: ConsoleWords
   readonly #body = h('tbody', { role: 'rowgroup' })
   readonly #empty: HTMLElement
   readonly #all: HTMLButtonElement
@@ -57,7 +57,7 @@ export class Table<T> {
   #items: readonly T[] = []
   #most = FIRST
 
-  constructor(words: Words, options: TableOptions<T>) {
+  constructor(words: ConsoleWords, options: TableOptions<T>) {
     this.#words = words
     this.#options = options
     this.#column = options.sort?.column

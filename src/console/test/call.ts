@@ -1,8 +1,8 @@
 import { type Quality, qualityOf } from './measure.ts'
-import { readTurnUri } from './uri.ts'
-import type { Way } from './verdict.ts'
+import { readTestUri } from './uri.ts'
+import type { WayVerdict } from './verdict.ts'
 
-export type Step = 'gathering' | 'calling' | 'measuring'
+export type CallStep = 'gathering' | 'calling' | 'measuring'
 
 export interface IceServer {
   readonly urls: string
@@ -24,8 +24,8 @@ const CHUNK = 1_100
 const QUEUE = 64 * CHUNK
 
 /** Tries one way: finds the relay, holds a call with itself from relayed address to relayed address, and measures it. */
-export async function tryWay(server: IceServer, tell: (step: Step) => void): Promise<Way> {
-  const { transport, port } = readTurnUri(server.urls)!
+export async function tryWay(server: IceServer, tell: (step: CallStep) => void): Promise<WayVerdict> {
+  const { transport, port } = readTestUri(server.urls)!
   const base = { uri: server.urls, transport, port }
   const configuration: RTCConfiguration = { iceServers: [{ ...server }], iceTransportPolicy: 'relay' }
   const ends = [new RTCPeerConnection(configuration), new RTCPeerConnection(configuration)] as const
@@ -33,7 +33,7 @@ export async function tryWay(server: IceServer, tell: (step: Step) => void): Pro
   const began = performance.now()
   try {
     tell('gathering')
-    let error: Way['error']
+    let error: WayVerdict['error']
     caller.addEventListener('icecandidateerror', event => {
       error = { code: event.errorCode, text: event.errorText }
     })

@@ -1,13 +1,13 @@
 import type { TestCode, TestStart, TestView } from '../../control/view.ts'
-import { type Api, ApiError } from '../api.ts'
+import { type Api, ApiFailure } from '../api.ts'
 import { h, newId, setAttribute, setText } from '../parts/dom.ts'
 import { pickers } from '../parts/pickers.ts'
 import { foldBelow } from '../parts/table.ts'
-import { type Step, tryWay } from './call.ts'
+import { type CallStep, tryWay } from './call.ts'
 import { type Finished, report } from './report.ts'
 import { browserSide, measured, relaySide, sentence, type TestWords } from './say.ts'
-import { readTurnUri, type TurnUri } from './uri.ts'
-import { gradeOf, judge, type Way } from './verdict.ts'
+import { readTestUri, type TestUri } from './uri.ts'
+import { gradeOf, judge, type WayVerdict } from './verdict.ts'
 
 export interface TestPageOptions {
   readonly words: TestWords
@@ -15,12 +15,12 @@ export interface TestPageOptions {
   /** Out of the link; empty when the page was opened without. */
   readonly code: string
   /** What an earlier view of the page, in another language, has found out. */
-  readonly outcome: Outcome | undefined
-  onOutcome(outcome: Outcome): void
+  readonly outcome: TestOutcome | undefined
+  onOutcome(outcome: TestOutcome): void
   onLanguage(): void
 }
 
-export interface Outcome {
+export interface TestOutcome {
   readonly finished: Finished
   /** For the operator; undefined when the relay did not take the result. */
   readonly code: string | undefined
@@ -102,7 +102,7 @@ export class TestPage {
       const start = await api.post<TestStart>('test/start', { code })
       await this.#test(start)
     } catch (error) {
-      const isLink = error instanceof ApiError && error.status === 403
+      const isLink = error instanceof ApiFailure && error.status === 403
       setText(this.#refused, isLink ? say('refused.link') : say('refused', { why: (error as Error).message }))
     }
     for (const select of this.#root.querySelectorAll('select')) select.disabled = false
@@ -115,15 +115,15 @@ export class TestPage {
     const { words, api } = this.#options
     const { say } = words
     const servers = iceServers.flatMap(server => {
-      const uri = readTurnUri(server.urls)
+      const uri = readTestUri(server.urls)
       return uri ? [{ server, line: this.#line(uri) }] : []
     })
     this.#ways.replaceChildren(...servers.map(({ line }) => line.item))
     this.#running.hidden = false
-    const ways: Way[] = []
+    const ways: WayVerdict[] = []
     for (const { server, line } of servers) {
-      const name = say(`way.${readTurnUri(server.urls)!.transport}`)
-      const tell = (step: Step) => {
+      const name = say(`way.${readTestUri(server.urls)!.transport}`)
+      const tell = (step: CallStep) => {
         setAttribute(line.item, 'data-state', 'busy')
         setText(line.state, say(`step.${step}`))
         setText(this.#progress, say('progress', { way: name, step: say(`step.${step}`) }))
@@ -150,7 +150,7 @@ export class TestPage {
     this.#showOutcome(outcome)
   }
 
-  async #keep(handle: string, finished: Finished): Promise<Omit<Outcome, 'finished'>> {
+  async #keep(handle: string, finished: Finished): Promise<Omit<TestOutcome, 'finished'>> {
     const { ways, verdict, browser } = finished
     try {
       const { code } = await this.#options.api.post<TestCode>(`test/${handle}/result`, {
@@ -165,14 +165,14 @@ export class TestPage {
     }
   }
 
-  #line({ transport, host, port }: TurnUri): Line {
+  #line({ transport, host, port }: TestUri): Line {
     const { say } = this.#options.words
     const state = h('span', { class: 'state' }, say('step.waiting'))
     const where = h('small', {}, `${say(`way.${transport}.what`)} · ${host}:${port}`)
     return { item: h('li', {}, h('span', {}, h('b', {}, say(`way.${transport}`)), where), state), state }
   }
 
-  #showOutcome({ finished, code, why }: Outcome): void {
+  #showOutcome({ finished, code, why }: TestOutcome): void {
     const { words } = this.#options
     const { say } = words
     const { verdict, ways, server } = finished
@@ -209,7 +209,7 @@ export class TestPage {
     title.focus()
   }
 
-  #table(ways: readonly Way[], server: TestView | undefined): HTMLElement {
+  #table(ways: readonly WayVerdict[], server: TestView | undefined): HTMLElement {
     const { words } = this.#options
     const { say } = words
     const heads = ['table.way', 'table.browser', 'table.relay', 'table.quality'] as const

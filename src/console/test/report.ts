@@ -1,9 +1,9 @@
 import type { TestView } from '../../control/view.ts'
 import { browserSide, measured, relaySide, sentence, type TestWords } from './say.ts'
-import type { Verdict, Way } from './verdict.ts'
+import type { Verdict, WayVerdict } from './verdict.ts'
 
 export interface Finished {
-  readonly ways: readonly Way[]
+  readonly ways: readonly WayVerdict[]
   readonly server: TestView | undefined
   readonly verdict: Verdict
   readonly at: number

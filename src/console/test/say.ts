@@ -1,11 +1,11 @@
 import type { TestView } from '../../control/view.ts'
-import type { Words } from '../words.ts'
+import type { ConsoleWords } from '../words.ts'
 import { lossOf } from './measure.ts'
 import type { TestKey } from './texts-en.ts'
-import type { Transport } from './uri.ts'
-import type { Remark, Way } from './verdict.ts'
+import type { TestTransport } from './uri.ts'
+import type { Remark, WayVerdict } from './verdict.ts'
 
-export type TestWords = Words<TestKey>
+export type TestWords = ConsoleWords<TestKey>
 
 /** A remark as a sentence. */
 export function sentence(remark: Remark, words: TestWords): string {
@@ -30,7 +30,7 @@ export function sentence(remark: Remark, words: TestWords): string {
 }
 
 /** What the browser saw of a way. */
-export function browserSide({ candidate, connected, took, error }: Way, words: TestWords): string {
+export function browserSide({ candidate, connected, took, error }: WayVerdict, words: TestWords): string {
   const { say } = words
   if (connected) return say('browser.good', { time: milliseconds(took ?? 0, words) })
   if (candidate) return say('browser.no-call')
@@ -39,7 +39,7 @@ export function browserSide({ candidate, connected, took, error }: Way, words: T
 }
 
 /** What the relay saw of a transport. */
-export function relaySide(transport: Transport, server: TestView | undefined, words: TestWords): string {
+export function relaySide(transport: TestTransport, server: TestView | undefined, words: TestWords): string {
   const { say, format } = words
   if (!server) return say('relay.unknown')
   const ways = server.ways.filter(way => way.transport === transport)
@@ -53,7 +53,7 @@ export function relaySide(transport: Transport, server: TestView | undefined, wo
 }
 
 /** What was measured on a way. */
-export function measured({ quality }: Way, words: TestWords): string {
+export function measured({ quality }: WayVerdict, words: TestWords): string {
   if (!quality) return '–'
   const { say, format } = words
   return [
@@ -69,6 +69,6 @@ function milliseconds(value: number, { say, format }: TestWords): string {
   return say('unit.ms', { n: format.decimal(value, value < 10 ? 1 : 0) })
 }
 
-function listOf(ways: readonly Transport[], { say, language }: TestWords): string {
+function listOf(ways: readonly TestTransport[], { say, language }: TestWords): string {
   return new Intl.ListFormat(language, { type: 'conjunction' }).format(ways.map(way => say(`way.${way}`)))
 }

@@ -1,7 +1,7 @@
 import type { TestKey } from './texts-en.ts'
 
 /** The same in German. */
-export const DE: Readonly<Record<TestKey, string>> = {
+export const TEST_DE: Readonly<Record<TestKey, string>> = {
   title: 'Verbindungstest',
   lead: 'Wenn Anrufe nicht zustande kommen oder abbrechen, findet diese Seite heraus, warum. Sie führt über das Relay des Matrix-Servers einen Anruf mit sich selbst und misst ihn. Das dauert etwa eine halbe Minute.',
   privacy:

@@ -1,5 +1,5 @@
 /** Everything the test page says, to people who have never heard of a relay. */
-export const EN = {
+export const TEST_EN = {
   title: 'Connection test',
   lead: 'When calls do not connect or break off, this page finds out why. It holds a call with itself through the relay of your Matrix server and measures it. That takes about half a minute.',
   privacy:
@@ -95,4 +95,4 @@ export const EN = {
   'report.page': 'Page',
 } as const
 
-export type TestKey = keyof typeof EN
+export type TestKey = keyof typeof TEST_EN

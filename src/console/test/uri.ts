@@ -1,8 +1,8 @@
 /** How a browser reaches the relay. */
-export type Transport = 'udp' | 'tcp' | 'tls'
+export type TestTransport = 'udp' | 'tcp' | 'tls'
 
-export interface TurnUri {
-  readonly transport: Transport
+export interface TestUri {
+  readonly transport: TestTransport
   readonly port: number
   /** What stands between the brackets or before the port. */
   readonly host: string
@@ -13,7 +13,7 @@ export interface TurnUri {
  * and for `turns:` over UDP: Chromium quietly makes TCP of it and Firefox
  * refuses it, so a test of it would tell nothing.
  */
-export function readTurnUri(uri: string): TurnUri | undefined {
+export function readTestUri(uri: string): TestUri | undefined {
   const match = /^(turns?):(\[[0-9a-f:.]+\]|[^:?]+)(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?$/i.exec(uri)
   if (!match) return undefined
   const [, scheme = '', host = '', port, over] = match

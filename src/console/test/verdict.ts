@@ -1,11 +1,11 @@
 import type { TestView } from '../../control/view.ts'
 import { lossOf, type Quality } from './measure.ts'
-import type { Transport } from './uri.ts'
+import type { TestTransport } from './uri.ts'
 
 /** What the browser found out about one way to the relay. */
-export interface Way {
+export interface WayVerdict {
   readonly uri: string
-  readonly transport: Transport
+  readonly transport: TestTransport
   readonly port: number
   /** Whether it got a relayed address, and a call through it. */
   readonly candidate: boolean
@@ -23,10 +23,10 @@ export type Score = 'excellent' | 'good' | 'fair' | 'poor' | 'fail'
 /** A sentence about the result; the page has its words. */
 export type Remark =
   | { readonly say: 'all' | 'tcp-blocked' | 'tls-blocked' | 'none-arrived' }
-  | { readonly say: 'udp-blocked'; readonly others: readonly Transport[] }
-  | { readonly say: 'answers-lost' | 'no-call'; readonly way: Transport }
+  | { readonly say: 'udp-blocked'; readonly others: readonly TestTransport[] }
+  | { readonly say: 'answers-lost' | 'no-call'; readonly way: TestTransport }
   | { readonly say: 'refused'; readonly code: string }
-  | { readonly say: 'loss' | 'delay' | 'jitter'; readonly way: Transport; readonly value: number }
+  | { readonly say: 'loss' | 'delay' | 'jitter'; readonly way: TestTransport; readonly value: number }
 
 export interface Verdict {
   readonly score: Score
@@ -43,7 +43,7 @@ const JITTER_WEAK = 50
 const NO_ANSWER = 701
 
 /** How good one way is. */
-export function gradeOf({ connected, quality }: Way): 'good' | 'weak' | 'bad' {
+export function gradeOf({ connected, quality }: WayVerdict): 'good' | 'weak' | 'bad' {
   if (!connected || !quality) return 'bad'
   const loss = lossOf(quality)
   if (loss >= LOSS_BAD || quality.delay >= DELAY_BAD) return 'weak'
@@ -51,7 +51,7 @@ export function gradeOf({ connected, quality }: Way): 'good' | 'weak' | 'bad' {
 }
 
 /** Puts both views together: what works, what does not, and whose firewall it is. */
-export function judge(ways: readonly Way[], server: TestView | undefined): Verdict {
+export function judge(ways: readonly WayVerdict[], server: TestView | undefined): Verdict {
   const working = ways.filter(({ connected }) => connected)
   const works = new Set(working.map(({ transport }) => transport))
   const tried = new Set(ways.map(({ transport }) => transport))
@@ -66,9 +66,9 @@ export function judge(ways: readonly Way[], server: TestView | undefined): Verdi
 }
 
 function whyNot(
-  transport: Transport,
-  ways: readonly Way[],
-  others: readonly Transport[],
+  transport: TestTransport,
+  ways: readonly WayVerdict[],
+  others: readonly TestTransport[],
   server: TestView | undefined,
 ): Remark[] {
   const mine = ways.filter(way => way.transport === transport)
@@ -83,7 +83,7 @@ function whyNot(
   return transport === 'udp' ? [{ say: 'udp-blocked', others }] : [{ say: `${transport}-blocked` }]
 }
 
-function complaints(transport: Transport, working: readonly Way[]): Remark[] {
+function complaints(transport: TestTransport, working: readonly WayVerdict[]): Remark[] {
   const qualities = working.flatMap(way => (way.transport === transport && way.quality ? [way.quality] : []))
   const best = qualities.toSorted((a, b) => lossOf(a) - lossOf(b) || a.delay - b.delay)[0]
   if (!best) return []
@@ -95,11 +95,12 @@ function complaints(transport: Transport, working: readonly Way[]): Remark[] {
   return remarks
 }
 
-function scoreOf(working: readonly Way[], works: ReadonlySet<Transport>): Score {
+function scoreOf(working: readonly WayVerdict[], works: ReadonlySet<TestTransport>): Score {
   if (working.length === 0) return 'fail'
   const good = working.filter(way => gradeOf(way) === 'good')
   if (good.length === 0) {
-    const bearable = ({ quality }: Way) => quality && lossOf(quality) < LOSS_BAD && quality.delay < DELAY_BAD
+    const bearable = ({ quality }: WayVerdict) =>
+      quality && lossOf(quality) < LOSS_BAD && quality.delay < DELAY_BAD
     return working.some(bearable) ? 'fair' : 'poor'
   }
   const everywhere = good.some(({ transport, port }) => transport === 'tls' && port === 443)

@@ -1,16 +1,16 @@
 import type { AccessEntry } from '../../control/view.ts'
-import type { Context, View } from '../context.ts'
+import type { ConsoleContext, View } from '../context.ts'
 import { h, setText } from '../parts/dom.ts'
 import { Table } from '../parts/table.ts'
 
 /** Who looked at personal data or did something: what an association shows to its members. */
 export class Access implements View {
   readonly element: HTMLElement
-  readonly #context: Context
+  readonly #context: ConsoleContext
   readonly #table: Table<AccessEntry>
   readonly #state = h('p', { class: 'quiet', role: 'status' })
 
-  constructor(context: Context) {
+  constructor(context: ConsoleContext) {
     this.#context = context
     const { words } = context
     const { say, format } = words

@@ -1,5 +1,5 @@
 import type { HistoryPoint, Status } from '../../control/view.ts'
-import type { Context, View } from '../context.ts'
+import type { ConsoleContext, View } from '../context.ts'
 import { findings } from '../health.ts'
 import { Chart, type Drawing } from '../parts/chart.ts'
 import type { Moment } from '../parts/chart-lines.ts'
@@ -12,7 +12,7 @@ type Span = 'recent' | 'day'
 /** How the relay is right now: the four figures that are asked for first, what needs attention, and the last hours. */
 export class Overview implements View {
   readonly element: HTMLElement
-  readonly #context: Context
+  readonly #context: ConsoleContext
   readonly #cards = new Map<string, { readonly value: HTMLElement; readonly more: HTMLElement }>()
   readonly #health = h('ul', { class: 'health' })
   readonly #chart: Chart
@@ -21,7 +21,7 @@ export class Overview implements View {
   #span: Span = 'recent'
   #healthMarkup = ''
 
-  constructor(context: Context) {
+  constructor(context: ConsoleContext) {
     this.#context = context
     const { words } = context
     const { say } = words

@@ -1,6 +1,6 @@
 import type { HomeserverView, SessionView } from '../../control/view.ts'
 import { act } from '../acts.ts'
-import type { Context, View } from '../context.ts'
+import type { ConsoleContext, View } from '../context.ts'
 import { h } from '../parts/dom.ts'
 import { namesButton } from '../parts/names-button.ts'
 import { personName } from '../parts/person.ts'
@@ -20,12 +20,12 @@ interface Person {
 /** Who the relay works for: homeservers by name, people by pseudonym. */
 export class People implements View {
   readonly element: HTMLElement
-  readonly #context: Context
+  readonly #context: ConsoleContext
   readonly #homeservers: Table<HomeserverView>
   readonly #users: Table<Person>
   readonly #names: { readonly element: HTMLElement; update(): void }
 
-  constructor(context: Context) {
+  constructor(context: ConsoleContext) {
     this.#context = context
     const { words } = context
     const { say } = words

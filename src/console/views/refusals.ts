@@ -1,7 +1,7 @@
-import type { Context, View } from '../context.ts'
+import type { ConsoleContext, View } from '../context.ts'
 import { h, setAttribute, setText } from '../parts/dom.ts'
 import { Table } from '../parts/table.ts'
-import { explain, type ReasonTable } from '../reasons.ts'
+import { explainReason, type ReasonTable } from '../reasons.ts'
 import type { TextKey } from '../words.ts'
 
 interface Line {
@@ -15,10 +15,10 @@ const TABLES: readonly ReasonTable[] = ['rejected', 'dropped', 'closed']
 /** What the relay turned down and why, each reason in a sentence that an operator can act upon. */
 export class Refusals implements View {
   readonly element: HTMLElement
-  readonly #context: Context
+  readonly #context: ConsoleContext
   readonly #tables = new Map<ReasonTable, Table<Line>>()
 
-  constructor(context: Context) {
+  constructor(context: ConsoleContext) {
     this.#context = context
     const { say } = context.words
     this.element = h('div')
@@ -60,10 +60,10 @@ export class Refusals implements View {
           name: 'reason',
           title: say('column.reason'),
           head: true,
-          sort: ({ word }) => explain(name, word, words).title,
+          sort: ({ word }) => explainReason(name, word, words).title,
           draw: (cell, { word }) => {
             if (cell.firstChild) return
-            const { title, meaning } = explain(name, word, words)
+            const { title, meaning } = explainReason(name, word, words)
             cell.append(h('span', {}, title))
             if (meaning !== '') cell.append(h('small', {}, meaning))
           },
@@ -71,10 +71,10 @@ export class Refusals implements View {
         {
           name: 'kind',
           title: say('column.kind'),
-          sort: ({ word }) => explain(name, word, words).kind,
+          sort: ({ word }) => explainReason(name, word, words).kind,
           draw: (cell, { word }) => {
             if (cell.firstChild) return
-            const { kind } = explain(name, word, words)
+            const { kind } = explainReason(name, word, words)
             cell.append(h('span', { class: `kind ${kind}` }, say(`kind.${kind}` as TextKey)))
           },
         },

@@ -1,7 +1,7 @@
 import type { Reloaded, Status } from '../../control/view.ts'
-import { act, actButton, type Outcome } from '../acts.ts'
-import { type Entry, entriesOf } from '../configuration.ts'
-import type { Context, View } from '../context.ts'
+import { type ActOutcome, act, actButton } from '../acts.ts'
+import { type ConfigurationEntry, entriesOf } from '../configuration.ts'
+import type { ConsoleContext, View } from '../context.ts'
 import { type Limit, limits } from '../health.ts'
 import { h, setAttribute, setChildren, setText, setWidth } from '../parts/dom.ts'
 import { Table } from '../parts/table.ts'
@@ -9,18 +9,18 @@ import { Table } from '../parts/table.ts'
 /** The relay as a program: limits, certificate, versions, what it was told, and what can be done to it. */
 export class Server implements View {
   readonly element: HTMLElement
-  readonly #context: Context
+  readonly #context: ConsoleContext
   readonly #limits = h('ul', { class: 'bars' })
   readonly #facts = h('dl', { class: 'facts' })
   readonly #values = new Map<string, HTMLElement>()
-  readonly #configuration: Table<Entry>
+  readonly #configuration: Table<ConfigurationEntry>
   readonly #configurationState = h('p', { class: 'quiet', role: 'status' })
 
-  constructor(context: Context) {
+  constructor(context: ConsoleContext) {
     this.#context = context
     const { words } = context
     const { say } = words
-    this.#configuration = new Table<Entry>(words, {
+    this.#configuration = new Table<ConfigurationEntry>(words, {
       caption: say('server.configuration'),
       key: ({ path }) => path,
       empty: say('loading'),
@@ -88,7 +88,7 @@ export class Server implements View {
     )
   }
 
-  #reloaded(answer: Reloaded): Outcome {
+  #reloaded(answer: Reloaded): ActOutcome {
     const { say } = this.#context.words
     void this.#loadConfiguration()
     if (!answer.ok) return { bad: say('reload.failed', { why: answer.problems.join(' ') }) }

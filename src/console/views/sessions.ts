@@ -1,6 +1,6 @@
 import type { SessionView } from '../../control/view.ts'
 import { act } from '../acts.ts'
-import type { Context, View } from '../context.ts'
+import type { ConsoleContext, View } from '../context.ts'
 import { h, newId, setAttribute, setText } from '../parts/dom.ts'
 import { namesButton } from '../parts/names-button.ts'
 import { personName } from '../parts/person.ts'
@@ -9,14 +9,14 @@ import { type Column, Table } from '../parts/table.ts'
 /** Everything that is relayed now, one row for each allocation. */
 export class Sessions implements View {
   readonly element: HTMLElement
-  readonly #context: Context
+  readonly #context: ConsoleContext
   readonly #table: Table<SessionView>
   readonly #filter: HTMLInputElement
   readonly #transport: HTMLSelectElement
   readonly #count = h('p', { class: 'quiet', 'data-count': true })
   readonly #names: { readonly element: HTMLElement; update(): void }
 
-  constructor(context: Context) {
+  constructor(context: ConsoleContext) {
     this.#context = context
     const { words } = context
     const { say } = words

@@ -1,20 +1,20 @@
-import type { Link, TestResult } from '../../control/view.ts'
+import type { LinkView, TestResult } from '../../control/view.ts'
 import { actButton } from '../acts.ts'
-import { type Entry, entriesOf } from '../configuration.ts'
-import type { Context, View } from '../context.ts'
+import { type ConfigurationEntry, entriesOf } from '../configuration.ts'
+import type { ConsoleContext, View } from '../context.ts'
 import { h, newId, setText } from '../parts/dom.ts'
 import { Table } from '../parts/table.ts'
 
 /** Links to the test page, and what came of them. */
 export class Tests implements View {
   readonly element: HTMLElement
-  readonly #context: Context
+  readonly #context: ConsoleContext
   readonly #link = h('p', { role: 'status' })
   readonly #code: HTMLInputElement
   readonly #state = h('p', { role: 'status' })
-  readonly #result: Table<Entry>
+  readonly #result: Table<ConfigurationEntry>
 
-  constructor(context: Context) {
+  constructor(context: ConsoleContext) {
     this.#context = context
     const { words } = context
     const { say } = words
@@ -26,7 +26,7 @@ export class Tests implements View {
       required: true,
       size: 14,
     })
-    this.#result = new Table<Entry>(words, {
+    this.#result = new Table<ConfigurationEntry>(words, {
       caption: say('tests.result'),
       key: ({ path }) => path,
       empty: say('tests.nothing'),
@@ -78,7 +78,7 @@ export class Tests implements View {
   async #make(): Promise<void> {
     const { api, words } = this.#context
     try {
-      const { url, expires } = await api.post<Link>('links', { kind: 'test' })
+      const { url, expires } = await api.post<LinkView>('links', { kind: 'test' })
       // Without a public address of its own the relay only knows where it listens.
       const isElsewhere = isLoopback(new URL(url).hostname) && !isLoopback(location.hostname)
       const link = isElsewhere ? new URL(`test${new URL(url).hash}`, document.baseURI).href : url

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { VIA } from '../../base/via.ts'
-import { fault, ok } from '../answer.ts'
-import { type Call, type Desk, type Endpoint, isAnswer, note, readAs } from '../call.ts'
+import { fault, okAnswer } from '../answer.ts'
+import { type ApiEndpoint, type Call, type Desk, isAnswer, note, readAs } from '../call.ts'
 import { trafficShape } from '../shapes.ts'
 import type { TestRuns } from './test-runs.ts'
 
@@ -24,7 +24,7 @@ const viewShape = z.strictObject({
 const startAsked = z.strictObject({ code: z.string().max(64) })
 
 /** What the test page asks, and what the operator asks about it. */
-export const TEST_ENDPOINTS: readonly Endpoint[] = [
+export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
   {
     method: 'POST',
     path: '/test/start',
@@ -42,7 +42,7 @@ export const TEST_ENDPOINTS: readonly Endpoint[] = [
       if (isAnswer(asked)) return asked
       const started = tests?.start(asked.code, client)
       return started
-        ? ok(started)
+        ? okAnswer(started)
         : fault(403, 'this link is not good, or not any more', 'ask for another link')
     },
   },
@@ -54,7 +54,7 @@ export const TEST_ENDPOINTS: readonly Endpoint[] = [
     answers: viewShape,
     answer: async ({ params }, desk) => {
       const view = desk.tests?.view(params.handle!, await carried(desk))
-      return view ? ok(view) : noTest()
+      return view ? okAnswer(view) : noTest()
     },
   },
   {
@@ -66,7 +66,7 @@ export const TEST_ENDPOINTS: readonly Endpoint[] = [
     answers: z.strictObject({ code: z.string(), expires: count }),
     answer: async ({ params, body }, desk) => {
       const kept = desk.tests?.finish(params.handle!, body ?? null, await carried(desk))
-      return kept ? ok(kept) : noTest()
+      return kept ? okAnswer(kept) : noTest()
     },
   },
   {
@@ -86,7 +86,7 @@ function result({ visitor, params }: Call, desk: Desk) {
   if (!found)
     return fault(404, 'there is no result of this code', 'results are kept for a day; run the test again')
   return isWritten
-    ? ok(found)
+    ? okAnswer(found)
     : fault(
         503,
         'the access log cannot be written, so addresses are not shown',

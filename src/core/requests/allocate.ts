@@ -25,7 +25,7 @@ import { close } from '../close.ts'
 import type { Claim, Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import type { FailedFamily, Opened, Refused } from '../input.ts'
-import { answer, error, reject, rejected, success } from '../reply.ts'
+import { answer, errorReply, reject, rejected, success } from '../reply.ts'
 import { grant, type Request, refuse } from './request.ts'
 
 const UDP = 17
@@ -239,7 +239,7 @@ function redirect(context: Context, request: Request): Command[] {
   const { reply } = request
   const first = alternate?.addresses.find(address => address.family === reply.to.family)
   if (!alternate || !first) return refuse(context, request, 508, 'draining', 'no new allocations: draining')
-  const writer = error(reply, 300, context.config).set(ALTERNATE_SERVER, first)
+  const writer = errorReply(reply, 300, context.config).set(ALTERNATE_SERVER, first)
   const second = alternate.addresses.find(address => address.family !== reply.to.family)
   if (second) writer.set(ALTERNATE_SERVER, second)
   const secured = reply.via === 'tls' || reply.via === 'dtls'

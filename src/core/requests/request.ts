@@ -16,7 +16,7 @@ export interface Request {
 }
 
 /** Why a handler refuses, or undefined where it does not. */
-export type Check = Command[] | undefined
+export type RequestCheck = Command[] | undefined
 
 /** Refuses an authenticated request; the answer carries integrity. */
 export function refuse(

@@ -1,4 +1,4 @@
-import type { Check, EndpointCheck } from '../check.ts'
+import type { DoctorCheck, EndpointCheck } from '../check.ts'
 import { allocation, strangers } from './authentication.ts'
 import { certificate } from './certificate.ts'
 import { clock, configuration, files } from './configuration.ts'
@@ -12,10 +12,10 @@ import { names } from './names.ts'
 import { inbound, seenFromOutside } from './outside.ts'
 import { reach } from './reach.ts'
 import { ending, relaying } from './relaying.ts'
-import { peerPolicy, relayedAddresses, sameAddress, surroundings } from './relaying-addresses.ts'
+import { peerPolicy, relayedAddresses, sameRelayAddress, surroundings } from './relaying-addresses.ts'
 
 /** What is looked at before any relay is asked. Each stands on those before it. */
-export const BEFORE: readonly Check[] = [
+export const BEFORE: readonly DoctorCheck[] = [
   configuration,
   files,
   clock,
@@ -35,9 +35,9 @@ export const BEFORE: readonly Check[] = [
 export const EACH: readonly EndpointCheck[] = [reach, certificate, strangers, allocation, relaying, ending]
 
 /** What is looked at once, when it is known which endpoints work. */
-export const AFTER: readonly Check[] = [
+export const AFTER: readonly DoctorCheck[] = [
   relayedAddresses,
-  sameAddress,
+  sameRelayAddress,
   peerPolicy,
   surroundings,
   families,

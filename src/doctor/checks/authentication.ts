@@ -2,13 +2,13 @@ import { formatIp } from '../../base/address.ts'
 import { NONCE, REALM, REQUESTED_TRANSPORT } from '../../wire/attributes.ts'
 import { get, Method } from '../../wire/message.ts'
 import type { EndpointCheck } from '../check.ts'
-import { credentialOf, type Endpoint, type Facts } from '../facts.ts'
+import { credentialOf, type Facts, type TurnEndpoint } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
 import { openSession } from '../open.ts'
 import { reaches } from '../scope.ts'
 import { mangled, type SecretForm } from '../secret-forms.ts'
-import type { Answer, Credential } from '../turn-session.ts'
-import { unreachable } from './relaying-addresses.ts'
+import type { Credential, TurnAnswer } from '../turn-session.ts'
+import { unreachableFinding } from './relaying-addresses.ts'
 
 const UDP = 17
 /** Seconds past every grace that anybody would set for a credential that should be refused. */
@@ -71,13 +71,13 @@ export const allocation: EndpointCheck = {
     }
     state.pair = [first, second]
     const shown = answer.relayed[0]!.ip
-    if (!reaches(shown, endpoint.audience)) return [{ ...unreachable(shown), at: [label] }]
+    if (!reaches(shown, endpoint.audience)) return [{ ...unreachableFinding(shown), at: [label] }]
     return [finding('allocated', { relayed: formatIp(shown) }, { at: label })]
   },
 }
 
 /** Allocates without, or with a credential, and gives the allocation back. */
-async function allocate(endpoint: Endpoint, credential: Credential | undefined): Promise<Answer> {
+async function allocate(endpoint: TurnEndpoint, credential: Credential | undefined): Promise<TurnAnswer> {
   const session = await openSession(endpoint, credential)
   if ('kind' in session) return { kind: 'silent', fault: session }
   try {
@@ -96,8 +96,8 @@ async function allocate(endpoint: Endpoint, credential: Credential | undefined):
 
 async function refused(
   facts: Facts,
-  endpoint: Endpoint,
-  answer: Answer,
+  endpoint: TurnEndpoint,
+  answer: TurnAnswer,
   credential: Credential,
 ): Promise<Finding[]> {
   const at = { at: endpoint.label }
@@ -115,7 +115,11 @@ async function refused(
 }
 
 /** Tells apart why a credential that should be right is not taken. */
-async function unauthorised(facts: Facts, endpoint: Endpoint, { username }: Credential): Promise<Finding> {
+async function unauthorised(
+  facts: Facts,
+  endpoint: TurnEndpoint,
+  { username }: Credential,
+): Promise<Finding> {
   const at = { at: endpoint.label }
   const { issuer, subject } = facts
   if (issuer === 'user') return finding('user-refused', {}, at)
@@ -132,7 +136,7 @@ async function unauthorised(facts: Facts, endpoint: Endpoint, { username }: Cred
 
 /** Tries the forms in which the relay may have got the secret, a few at a time; it is not asked for ever. */
 async function takenForm(
-  endpoint: Endpoint,
+  endpoint: TurnEndpoint,
   { value, raw }: { value: string; raw: string },
 ): Promise<SecretForm | undefined> {
   const forms = mangled({ value }).filter(([form]) => form !== 'path')

@@ -1,6 +1,6 @@
-import { inspect, isMissingInOldApps, isOtherThan, type Shown } from '../certificate-probe.ts'
+import { inspect, isMissingInOldApps, isOtherThan, type ShownCertificate } from '../certificate-probe.ts'
 import type { EndpointCheck } from '../check.ts'
-import type { Endpoint, Facts } from '../facts.ts'
+import type { Facts, TurnEndpoint } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
 import { openTls } from '../link.ts'
 import { CONNECT } from '../open.ts'
@@ -38,7 +38,7 @@ export const certificate: EndpointCheck = {
   },
 }
 
-function* judge(shown: Shown, facts: Facts, { uri, label }: Endpoint): Generator<Finding> {
+function* judge(shown: ShownCertificate, facts: Facts, { uri, label }: TurnEndpoint): Generator<Finding> {
   const at = { at: label }
   const now = Date.now()
   const until = day(shown.validTo)
@@ -86,7 +86,7 @@ function* judge(shown: Shown, facts: Facts, { uri, label }: Endpoint): Generator
 function distrustOf({
   distrust,
   isSelfSigned,
-}: Shown): 'tls-self-signed' | 'tls-chain' | 'tls-root' | undefined {
+}: ShownCertificate): 'tls-self-signed' | 'tls-chain' | 'tls-root' | undefined {
   if (distrust === undefined || /EXPIRED|NOT_YET_VALID|ALTNAME/.test(distrust)) return undefined
   if (isSelfSigned) return 'tls-self-signed'
   // "Leaf": it came alone. Any other error names an issuer that was sent but is not known here.

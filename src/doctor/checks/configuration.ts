@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import type { Check } from '../check.ts'
+import type { DoctorCheck } from '../check.ts'
 import type { Facts } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
 import { listedSockets, mayRead, userName } from '../proc.ts'
@@ -11,7 +11,7 @@ const GOOD_SECRET = 32
 const RELEASED = Date.UTC(2026, 0, 1)
 
 /** The configuration is sound, and somebody may use the relay. */
-export const configuration: Check = {
+export const configuration: DoctorCheck = {
   id: 'A1',
   group: 'machine',
   run({ subject: { config } }) {
@@ -39,7 +39,7 @@ export const configuration: Check = {
 }
 
 /** The user that the relay runs as can read its files, also when they are read again. */
-export const files: Check = {
+export const files: DoctorCheck = {
   id: 'A2',
   group: 'machine',
   run(facts) {
@@ -55,7 +55,7 @@ export const files: Check = {
 }
 
 /** The clock is plausible, and kept right: an expiry is a time of day. */
-export const clock: Check = {
+export const clock: DoctorCheck = {
   id: 'A3',
   group: 'machine',
   async run(facts) {

@@ -1,12 +1,12 @@
 import type { Family } from '../../base/address.ts'
-import type { Check } from '../check.ts'
-import type { Endpoint, Facts } from '../facts.ts'
+import type { DoctorCheck } from '../check.ts'
+import type { Facts, TurnEndpoint } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
 import { openSession } from '../open.ts'
 import { codeOf } from './relaying.ts'
 
 /** People on IPv4 and on IPv6 can call each other: the relay has an address of both families, or says which it has not. */
-export const families: Check = {
+export const families: DoctorCheck = {
   id: 'D26',
   group: 'turn',
   async run(facts) {
@@ -26,7 +26,11 @@ export const families: Check = {
   },
 }
 
-async function canRelay(facts: Facts, endpoint: Endpoint, family: Family): Promise<'yes' | 'no' | 'unknown'> {
+async function canRelay(
+  facts: Facts,
+  endpoint: TurnEndpoint,
+  family: Family,
+): Promise<'yes' | 'no' | 'unknown'> {
   const session = await openSession(endpoint, facts.credential)
   if ('kind' in session) return 'unknown'
   try {

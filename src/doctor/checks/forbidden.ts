@@ -4,8 +4,8 @@ import type { Seconds } from '../../base/time.ts'
 import { ownAddresses } from '../../net/ports/relay-addresses.ts'
 import { LIFETIME, NONCE, REALM, REQUESTED_TRANSPORT, USERNAME } from '../../wire/attributes.ts'
 import { Method } from '../../wire/message.ts'
-import type { Check } from '../check.ts'
-import type { Endpoint, Facts } from '../facts.ts'
+import type { DoctorCheck } from '../check.ts'
+import type { Facts, TurnEndpoint } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
 import { openSession } from '../open.ts'
 import { gateway } from '../proc.ts'
@@ -24,7 +24,7 @@ const FORBIDDEN = [
 const TCP = 6
 
 /** Every address that must not be reached is refused, in every spelling. */
-export const forbidden: Check = {
+export const forbidden: DoctorCheck = {
   id: 'D27',
   group: 'turn',
   async run(facts) {
@@ -57,7 +57,7 @@ export const forbidden: Check = {
 }
 
 /** What nobody needs is not offered: TCP relaying; and a stale nonce is answered by a fresh one. */
-export const extras: Check = {
+export const extras: DoctorCheck = {
   id: 'D28',
   group: 'turn',
   async run(facts) {
@@ -82,7 +82,7 @@ export const extras: Check = {
   },
 }
 
-function usable(facts: Facts): Endpoint | undefined {
+function usable(facts: Facts): TurnEndpoint | undefined {
   return facts.credential && facts.endpoints.find(({ state }) => state.allocated)
 }
 

@@ -1,7 +1,7 @@
 import { splitUsername } from '../../auth/shared-secret.ts'
 import { formatDuration } from '../../config/values/duration.ts'
 import { isBrowserPort, readTurnUri, type TurnUri, type UriFault } from '../../homeserver/turn-uri.ts'
-import type { Check } from '../check.ts'
+import type { DoctorCheck } from '../check.ts'
 import type { Facts } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
 import { kindWords } from '../homeserver-kinds.ts'
@@ -18,7 +18,7 @@ const MANY = 5
 const SKEW = 30_000
 
 /** The URIs are ones that browsers can read, and lead to this relay. */
-export const uris: Check = {
+export const uris: DoctorCheck = {
   id: 'C20',
   group: 'homeserver',
   run(facts) {
@@ -38,7 +38,7 @@ export const uris: Check = {
 }
 
 /** The password was made with a secret that the relay takes; where not, why not. */
-export const secret: Check = {
+export const secret: DoctorCheck = {
   id: 'C21',
   group: 'homeserver',
   run(facts) {
@@ -63,7 +63,7 @@ export const secret: Check = {
 }
 
 /** Credentials live long enough for clients that keep them, and not for ever. */
-export const lifetime: Check = {
+export const lifetime: DoctorCheck = {
   id: 'C22',
   group: 'homeserver',
   run(facts) {
@@ -86,7 +86,7 @@ export const lifetime: Check = {
 }
 
 /** The clock that an expiry is made with and the one that it is judged by agree. */
-export const clocks: Check = {
+export const clocks: DoctorCheck = {
   id: 'C23',
   group: 'homeserver',
   run(facts) {

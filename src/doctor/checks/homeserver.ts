@@ -1,11 +1,11 @@
-import type { Check } from '../check.ts'
+import type { DoctorCheck } from '../check.ts'
 import type { Facts } from '../facts.ts'
-import { type Finding, finding, type Values } from '../finding.ts'
+import { type Finding, type FindingValues, finding } from '../finding.ts'
 import { kindOf, kindWords } from '../homeserver-kinds.ts'
 import { ask, type HttpAnswer, type HttpFailure } from '../http.ts'
 
 /** Where the client API is: what `.well-known` says, or where we were sent. */
-export const discovery: Check = {
+export const discovery: DoctorCheck = {
   id: 'C17',
   group: 'homeserver',
   async run(facts) {
@@ -31,7 +31,7 @@ export const discovery: Check = {
 }
 
 /** Credentials are for users only. Also tells a reverse proxy that swallows the path. */
-export const unauthenticated: Check = {
+export const unauthenticated: DoctorCheck = {
   id: 'C18',
   group: 'homeserver',
   async run(facts) {
@@ -49,7 +49,7 @@ export const unauthenticated: Check = {
 }
 
 /** Whoever logs in gets a credential. */
-export const turnServer: Check = {
+export const turnServer: DoctorCheck = {
   id: 'C19',
   group: 'homeserver',
   async run(facts) {
@@ -73,7 +73,7 @@ export const turnServer: Check = {
   },
 }
 
-function given(facts: Facts, answer: HttpAnswer, values: Values): Finding[] {
+function given(facts: Facts, answer: HttpAnswer, values: FindingValues): Finding[] {
   const json = answer.json as Record<string, unknown>
   if (Object.keys(json).length === 0) return [finding('turn-empty', values)]
   const { username, password, uris, ttl } = json

@@ -1,14 +1,14 @@
 import { type Address, address, formatAddress, parseIp } from '../../base/address.ts'
 import type { Listener } from '../../config/settings.ts'
 import { isBrowserPort } from '../../homeserver/turn-uri.ts'
-import type { Check } from '../check.ts'
+import type { DoctorCheck } from '../check.ts'
 import { finding } from '../finding.ts'
 import { openLink } from '../open.ts'
 import { holderOf, listedSockets, openFilesLimit } from '../proc.ts'
 import { TurnSession } from '../turn-session.ts'
 
 /** The relay answers where its configuration says that it listens. */
-export const listeners: Check = {
+export const listeners: DoctorCheck = {
   id: 'A4',
   group: 'machine',
   async run(facts) {
@@ -37,7 +37,7 @@ export const listeners: Check = {
 }
 
 /** There are ports and files enough for the calls that the limits allow. */
-export const room: Check = {
+export const room: DoctorCheck = {
   id: 'A5',
   group: 'machine',
   run(facts) {

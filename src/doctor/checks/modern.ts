@@ -1,11 +1,11 @@
-import type { Check } from '../check.ts'
+import type { DoctorCheck } from '../check.ts'
 import { type Finding, finding } from '../finding.ts'
 import { ask } from '../http.ts'
 import { readLivekit } from '../livekit.ts'
 import { isObject } from './homeserver.ts'
 
 /** Element X and Element Call do not use the homeserver's TURN list at all; says so, and what they use. */
-export const matrixRtc: Check = {
+export const matrixRtc: DoctorCheck = {
   id: 'E33',
   group: 'modern',
   async run({ base, wellKnown, subject }) {
@@ -25,7 +25,7 @@ export const matrixRtc: Check = {
 }
 
 /** LiveKit's own configuration names this relay, with a secret that it takes, and leaves it its ports. */
-export const livekit: Check = {
+export const livekit: DoctorCheck = {
   id: 'E34',
   group: 'modern',
   run(facts) {
@@ -59,7 +59,7 @@ export const livekit: Check = {
 }
 
 /** Whoever wants to know whom an OpenID token belongs to can ask the homeserver. */
-export const openId: Check = {
+export const openId: DoctorCheck = {
   id: 'E35',
   group: 'modern',
   async run({ base }) {

@@ -3,8 +3,8 @@ import { type Address, address, formatIp, ipKey, parseIp } from '../../base/addr
 import { turnUris, uriHost } from '../../homeserver/synapse-lines.ts'
 import { readTurnUri, type TurnUri } from '../../homeserver/turn-uri.ts'
 import { ownAddresses, scopeOf } from '../../net/ports/relay-addresses.ts'
-import type { Check } from '../check.ts'
-import { type Endpoint, type Facts, labelOf } from '../facts.ts'
+import type { DoctorCheck } from '../check.ts'
+import { type Facts, labelOf, type TurnEndpoint } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
 import { audienceOf } from '../scope.ts'
 import { relayed } from './relaying-addresses.ts'
@@ -16,7 +16,7 @@ const MOST_ADDRESSES = 4
 const PATIENCE = 5000
 
 /** The names in the URIs stand for addresses that clients can use. Makes the endpoints that everything else tests. */
-export const names: Check = {
+export const names: DoctorCheck = {
   id: 'B10',
   group: 'network',
   async run(facts) {
@@ -92,7 +92,7 @@ async function lookUp(host: string): Promise<Uint8Array[] | 'dns-missing' | 'dns
   }
 }
 
-function endpointsOf(uri: TurnUri, ips: readonly Uint8Array[]): Endpoint[] {
+function endpointsOf(uri: TurnUri, ips: readonly Uint8Array[]): TurnEndpoint[] {
   const addresses = ips.map((ip): Address => address(ip, uri.port))
   const hasIp4 = addresses.some(({ family }) => family === 4)
   return addresses.map(at => ({

@@ -3,10 +3,10 @@ import { lookup } from 'node:dns/promises'
 import { type Address, address, formatAddress, formatIp, ipKey, parseIp } from '../../base/address.ts'
 import { XOR_MAPPED_ADDRESS } from '../../wire/attributes.ts'
 import { get, MessageWriter, Method, parse } from '../../wire/message.ts'
-import type { Check } from '../check.ts'
-import type { Endpoint, Facts } from '../facts.ts'
+import type { DoctorCheck } from '../check.ts'
+import type { Facts, TurnEndpoint } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
-import { type Link, openUdp } from '../link.ts'
+import { openUdpLink, type ProbeLink } from '../link.ts'
 import { openSession } from '../open.ts'
 import { TurnSession } from '../turn-session.ts'
 
@@ -19,13 +19,13 @@ const INTERVAL = 250
  * router let the range in. We are that peer ourselves, so this says nothing on
  * the relay's own machine or network, whose addresses the relay refuses.
  */
-export const inbound: Check = {
+export const inbound: DoctorCheck = {
   id: 'B16',
   group: 'network',
   async run(facts) {
     const endpoint = facts.endpoints.find(({ state, transport }) => state.allocated && transport === 'udp')
     if (!endpoint) return []
-    const us = await openUdp(endpoint.state.detour ?? endpoint.address)
+    const us = await openUdpLink(endpoint.state.detour ?? endpoint.address)
     if ('kind' in us) return []
     const session = await openSession(endpoint, facts.credential)
     try {
@@ -56,7 +56,7 @@ export const inbound: Check = {
 }
 
 /** A STUN server elsewhere sees the relay at the relayed address, when it is asked through the relay. */
-export const seenFromOutside: Check = {
+export const seenFromOutside: DoctorCheck = {
   id: 'D32',
   group: 'turn',
   async run(facts) {
@@ -79,7 +79,7 @@ export const seenFromOutside: Check = {
 async function throughRelay(
   session: TurnSession,
   server: Address,
-  { label }: Endpoint,
+  { label }: TurnEndpoint,
   values: { server: string },
 ): Promise<Finding[]> {
   const at = { at: label }
@@ -111,7 +111,7 @@ async function throughRelay(
 }
 
 /** Asks the relay who we are, on a link that goes on to be used. */
-async function ownAddress(link: Link): Promise<Address | undefined> {
+async function ownAddress(link: ProbeLink): Promise<Address | undefined> {
   const session = new TurnSession(link)
   const answer = await session.ask((client, now) => client.binding(now), 2000)
   return answer.kind === 'mapped' ? answer.address : undefined

@@ -3,7 +3,7 @@ import { type Address, formatAddress, formatIp, ipKey, sameAddress } from '../..
 import { ownAddresses, scopeOf } from '../../net/ports/relay-addresses.ts'
 import { MessageWriter, Method } from '../../wire/message.ts'
 import type { EndpointCheck } from '../check.ts'
-import type { Endpoint, Facts } from '../facts.ts'
+import type { Facts, TurnEndpoint } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
 import { isUdpClosed, type LinkFault } from '../link.ts'
 import { openSession } from '../open.ts'
@@ -44,7 +44,7 @@ function isFault(result: Reached | LinkFault): result is LinkFault {
   return 'kind' in result
 }
 
-async function attempt(endpoint: Endpoint): Promise<Reached | LinkFault> {
+async function attempt(endpoint: TurnEndpoint): Promise<Reached | LinkFault> {
   const session = await openSession(endpoint)
   if ('kind' in session) return session
   const answer = await session.ask((client, now) => client.binding(now), 2600)
@@ -55,7 +55,7 @@ async function attempt(endpoint: Endpoint): Promise<Reached | LinkFault> {
   return answer.fault ?? { kind: 'fault', why: 'timeout', detail: 'no answer' }
 }
 
-function succeeded(endpoint: Endpoint, { session, mapped }: Reached, facts: Facts): Finding[] {
+function succeeded(endpoint: TurnEndpoint, { session, mapped }: Reached, facts: Facts): Finding[] {
   const { label, address, transport, audience, state } = endpoint
   state.reached = true
   const found: Finding[] = [finding('reached', {}, { at: label })]
@@ -82,7 +82,7 @@ function succeeded(endpoint: Endpoint, { session, mapped }: Reached, facts: Fact
   return found
 }
 
-async function failed(endpoint: Endpoint, fault: LinkFault, facts: Facts): Promise<Finding> {
+async function failed(endpoint: TurnEndpoint, fault: LinkFault, facts: Facts): Promise<Finding> {
   const { address, transport, isSecondFamily, label, uri } = endpoint
   const values = {
     host: uri.host,
@@ -112,7 +112,7 @@ async function failed(endpoint: Endpoint, fault: LinkFault, facts: Facts): Promi
  * The listener behind a public address that this machine has no route to,
  * since few home routers send their own network's packets back (hairpin).
  */
-function behindRouter(facts: Facts, { address, transport }: Endpoint): Address | undefined {
+function behindRouter(facts: Facts, { address, transport }: TurnEndpoint): Address | undefined {
   const { config } = facts.subject
   if (!config || !facts.isOnRelay) return undefined
   if (ownAddresses().some(ip => ipKey(ip) === ipKey(address.ip))) return undefined

@@ -3,21 +3,21 @@ import { contains, formatRange, parseRange, type Range } from '../../base/range.
 import type { Settings } from '../../config/settings.ts'
 import {
   ownAddresses,
-  type RelayAddress,
   type RelayEntry,
+  type ResolvedRelayAddress,
   relayAddresses,
   type Scope,
   scopeOf,
 } from '../../net/ports/relay-addresses.ts'
 import { compilePeers, RECOMMENDED } from '../../policy/peer-policy.ts'
-import type { Check } from '../check.ts'
+import type { DoctorCheck } from '../check.ts'
 import type { Facts } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
 import { isContainer, kernelNumber } from '../proc.ts'
 import { audienceOf, reaches } from '../scope.ts'
 
 /** What peers are told to send to can be reached by everybody whom the relay is for. */
-export const relayedAddresses: Check = {
+export const relayedAddresses: DoctorCheck = {
   id: 'A6',
   group: 'machine',
   run(facts) {
@@ -34,7 +34,7 @@ export const relayedAddresses: Check = {
         const isSpare =
           shown.length === 16 && addresses.some(one => one.family === 4 && reaches(one.public, audience))
         // Nobody is given the IPv6 address who does not ask for it.
-        found.push({ ...unreachable(shown), ...(isSpare && { severity: 'warn' as const }) })
+        found.push({ ...unreachableFinding(shown), ...(isSpare && { severity: 'warn' as const }) })
       }
     }
     if (found.length > 0) return found
@@ -44,12 +44,12 @@ export const relayedAddresses: Check = {
 }
 
 /** Names the address that peers cannot reach; from outside, the relay's answers show the same. */
-export function unreachable(shown: Uint8Array): Finding {
+export function unreachableFinding(shown: Uint8Array): Finding {
   return finding(scopeOf(shown) === 'cgnat' ? 'relay-cgnat' : 'relay-private', { relayed: formatIp(shown) })
 }
 
 /** The relayed address is one that the relay's name stands for. */
-export const sameAddress: Check = {
+export const sameRelayAddress: DoctorCheck = {
   id: 'A7',
   group: 'machine',
   run(facts) {
@@ -71,7 +71,7 @@ export const sameAddress: Check = {
 }
 
 /** The peer policy keeps what is private out of reach, and lets both ends of a call be relayed. */
-export const peerPolicy: Check = {
+export const peerPolicy: DoctorCheck = {
   id: 'A8',
   group: 'machine',
   run(facts) {
@@ -110,7 +110,7 @@ export const peerPolicy: Check = {
 }
 
 /** Nothing around the process cuts calls: a container's network, the kernel's table of connections. */
-export const surroundings: Check = {
+export const surroundings: DoctorCheck = {
   id: 'A9',
   group: 'machine',
   run(facts) {
@@ -131,7 +131,7 @@ export const surroundings: Check = {
 }
 
 /** Addresses that the relay relays from, by its configuration. */
-export function relayed({ relay }: Settings): readonly RelayAddress[] {
+export function relayed({ relay }: Settings): readonly ResolvedRelayAddress[] {
   const entries = relay.addresses.map((entry): RelayEntry => {
     if (entry === 'auto') return 'auto'
     return { local: formatIp(entry.local), ...(entry.public && { public: formatIp(entry.public) }) }

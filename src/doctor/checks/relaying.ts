@@ -3,7 +3,7 @@ import type { ChannelNumber } from '../../base/ids.ts'
 import type { EndpointCheck } from '../check.ts'
 import { finding } from '../finding.ts'
 import { measure } from '../measure.ts'
-import type { Answer, TurnSession } from '../turn-session.ts'
+import type { TurnAnswer, TurnSession } from '../turn-session.ts'
 
 const CHANNEL = 0x4000 as ChannelNumber
 const PACKETS = 200
@@ -92,7 +92,7 @@ export async function passes(
   return arrived
 }
 
-export function codeOf(answer: Answer): number {
+export function codeOf(answer: TurnAnswer): number {
   return answer.kind === 'rejected' ? answer.code : 0
 }
 

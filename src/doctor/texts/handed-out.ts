@@ -1,9 +1,9 @@
-import { error, info, ok, warn } from './entry.ts'
+import { errorText, info, okText, warn } from './entry.ts'
 
 /** What the checks of the homeserver's credential say. */
 export const HANDED_OUT = {
-  'uris-ok': ok('C20', 'browsers can read all {count} URIs', 'Browser können alle {count} URIs lesen'),
-  'uri-malformed': error(
+  'uris-ok': okText('C20', 'browsers can read all {count} URIs', 'Browser können alle {count} URIs lesen'),
+  'uri-malformed': errorText(
     'C20',
     16,
     [
@@ -35,7 +35,7 @@ export const HANDED_OUT = {
       '{uri} aus {uris} in {file} entfernen, dann: {restart}',
     ],
   ),
-  'uri-port': error(
+  'uri-port': errorText(
     'C20',
     24,
     [
@@ -147,7 +147,7 @@ export const HANDED_OUT = {
       'turn:HOST:3478?transport=tcp zu {uris} in {file} hinzufügen',
     ],
   ),
-  'secret-ok': ok('C21', 'the secret of {homeserver} matches', 'das Geheimnis von {homeserver} stimmt'),
+  'secret-ok': okText('C21', 'the secret of {homeserver} matches', 'das Geheimnis von {homeserver} stimmt'),
   'secret-unchecked': info(
     'C21',
     [
@@ -163,7 +163,7 @@ export const HANDED_OUT = {
       '',
     ],
   ),
-  'secret-wrong': error(
+  'secret-wrong': errorText(
     'C21',
     17,
     [
@@ -179,7 +179,7 @@ export const HANDED_OUT = {
       'taciturn snippet {name}   ({secret} in {file} einfügen, dann: {restart})',
     ],
   ),
-  'secret-form': error(
+  'secret-form': errorText(
     'C21',
     17,
     [
@@ -241,7 +241,7 @@ export const HANDED_OUT = {
       'taciturn snippet synapse   (befristete Zugänge)',
     ],
   ),
-  'name-unknown': error(
+  'name-unknown': errorText(
     'C21',
     17,
     [
@@ -257,7 +257,7 @@ export const HANDED_OUT = {
       'ein gemeinsames Geheimnis benutzen: taciturn snippet synapse   (in {file})',
     ],
   ),
-  'password-wrong': error(
+  'password-wrong': errorText(
     'C21',
     17,
     [
@@ -273,8 +273,8 @@ export const HANDED_OUT = {
       'in {file} und in "users" dasselbe Passwort schreiben',
     ],
   ),
-  'ttl-ok': ok('C22', 'credentials are valid for {ttl}', 'Zugänge gelten {ttl}'),
-  'ttl-tiny': error(
+  'ttl-ok': okText('C22', 'credentials are valid for {ttl}', 'Zugänge gelten {ttl}'),
+  'ttl-tiny': errorText(
     'C22',
     18,
     [
@@ -338,7 +338,7 @@ export const HANDED_OUT = {
       'proxy_no_cache 1;   (für /_matrix in nginx; anderswo Entsprechendes)',
     ],
   ),
-  'clocks-agree': ok('C23', 'the clocks agree', 'die Uhren stimmen überein'),
+  'clocks-agree': okText('C23', 'the clocks agree', 'die Uhren stimmen überein'),
   'clock-behind': warn(
     'C23',
     11,
@@ -371,7 +371,7 @@ export const HANDED_OUT = {
       'timedatectl set-ntp true   (auf beiden Rechnern)',
     ],
   ),
-  'credential-expired': error(
+  'credential-expired': errorText(
     'C23',
     19,
     [

@@ -1,12 +1,12 @@
-import { error, info, ok, warn } from './entry.ts'
+import { errorText, info, okText, warn } from './entry.ts'
 
 const CALLS_EN = 'calls ring and then stay at "connecting", or work only while both people are at home'
 const CALLS_DE = 'Anrufe klingeln und bleiben dann bei „Verbinden“ stehen, oder gelingen nur zu Hause'
 
 /** What the checks of the homeserver say. */
 export const HOMESERVER = {
-  'hs-ok': ok('C17', '{url} answers ({software})', '{url} antwortet ({software})'),
-  'hs-unreachable': error(
+  'hs-ok': okText('C17', '{url} answers ({software})', '{url} antwortet ({software})'),
+  'hs-unreachable': errorText(
     'C17',
     14,
     [
@@ -22,7 +22,7 @@ export const HOMESERVER = {
       'curl -v {url}/_matrix/client/versions',
     ],
   ),
-  'hs-slow': error(
+  'hs-slow': errorText(
     'C17',
     14,
     [
@@ -38,7 +38,7 @@ export const HOMESERVER = {
       'curl -v {url}/_matrix/client/versions   (ist der Homeserver überlastet, oder zeigt sein Proxy ins Leere?)',
     ],
   ),
-  'hs-tls': error(
+  'hs-tls': errorText(
     'C17',
     14,
     [
@@ -54,7 +54,7 @@ export const HOMESERVER = {
       'openssl s_client -connect {host} -servername {host}',
     ],
   ),
-  'hs-redirect': error(
+  'hs-redirect': errorText(
     'C17',
     14,
     [
@@ -70,7 +70,7 @@ export const HOMESERVER = {
       'curl -v {url}/_matrix/client/versions   (der Proxy muss /_matrix ohne Umleitung weitergeben)',
     ],
   ),
-  'hs-not-matrix': error(
+  'hs-not-matrix': errorText(
     'C17',
     14,
     [
@@ -102,7 +102,7 @@ export const HOMESERVER = {
       '{{"m.homeserver": {{"base_url": "https://matrix.example.org"}}}}',
     ],
   ),
-  'well-known-plain': error(
+  'well-known-plain': errorText(
     'C17',
     14,
     [
@@ -134,8 +134,8 @@ export const HOMESERVER = {
       'add_header Access-Control-Allow-Origin *;   (nginx)',
     ],
   ),
-  'hs-closed': ok('C18', 'no credentials without a login', 'kein Zugang ohne Anmeldung'),
-  'hs-open': error(
+  'hs-closed': okText('C18', 'no credentials without a login', 'kein Zugang ohne Anmeldung'),
+  'hs-open': errorText(
     'C18',
     29,
     [
@@ -151,7 +151,7 @@ export const HOMESERVER = {
       'ausschalten, was Gäste hereinlässt: {guests}, mit false statt true',
     ],
   ),
-  'hs-proxy': error(
+  'hs-proxy': errorText(
     'C18',
     15,
     [
@@ -182,7 +182,7 @@ export const HOMESERVER = {
       'TACITURN_DOCTOR_TOKEN=… taciturn doctor …, oder: --token-file DATEI, oder: --user NAME --password-file DATEI',
     ],
   ),
-  'login-refused': error(
+  'login-refused': errorText(
     'C19',
     13,
     [
@@ -198,7 +198,7 @@ export const HOMESERVER = {
       'stattdessen ein Zugriffstoken angeben: --token-file DATEI (in Element: Einstellungen, Hilfe & Info)',
     ],
   ),
-  'token-refused': error(
+  'token-refused': errorText(
     'C19',
     13,
     [
@@ -214,8 +214,12 @@ export const HOMESERVER = {
       'ein frisches Token angeben: --token-file DATEI (in Element: Einstellungen, Hilfe & Info)',
     ],
   ),
-  'turn-given': ok('C19', 'the homeserver hands out {count} URIs', 'der Homeserver gibt {count} URIs aus'),
-  'turn-empty': error(
+  'turn-given': okText(
+    'C19',
+    'the homeserver hands out {count} URIs',
+    'der Homeserver gibt {count} URIs aus',
+  ),
+  'turn-empty': errorText(
     'C19',
     16,
     [
@@ -231,7 +235,7 @@ export const HOMESERVER = {
       'taciturn snippet {name}   (in {file} einfügen, dann: {restart})',
     ],
   ),
-  'turn-404': error(
+  'turn-404': errorText(
     'C19',
     16,
     [
@@ -247,7 +251,7 @@ export const HOMESERVER = {
       'taciturn snippet {name}   (in {file} einfügen, dann: {restart})',
     ],
   ),
-  'turn-403': error(
+  'turn-403': errorText(
     'C19',
     16,
     [
@@ -279,7 +283,7 @@ export const HOMESERVER = {
       'eine Minute warten und den Doktor wieder laufen lassen',
     ],
   ),
-  'turn-odd': error(
+  'turn-odd': errorText(
     'C19',
     16,
     [
@@ -295,7 +299,7 @@ export const HOMESERVER = {
       'curl -H "Authorization: Bearer $TOKEN" {url}/_matrix/client/v3/voip/turnServer',
     ],
   ),
-  'turn-no-uris': error(
+  'turn-no-uris': errorText(
     'C19',
     16,
     [
@@ -311,7 +315,7 @@ export const HOMESERVER = {
       'taciturn snippet {name}   (in {file} einfügen, dann: {restart})',
     ],
   ),
-  'turn-blank': error(
+  'turn-blank': errorText(
     'C19',
     16,
     [

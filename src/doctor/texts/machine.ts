@@ -1,8 +1,8 @@
-import { error, info, ok, warn } from './entry.ts'
+import { errorText, info, okText, warn } from './entry.ts'
 
 /** What the checks of the relay's own machine say. */
 export const MACHINE = {
-  'config-ok': ok('A1', 'configuration {file} is valid', 'Konfiguration {file} ist gültig'),
+  'config-ok': okText('A1', 'configuration {file} is valid', 'Konfiguration {file} ist gültig'),
   'config-defaults': info(
     'A1',
     [
@@ -40,7 +40,7 @@ export const MACHINE = {
       'openssl rand -hex 32   (an die erste Stelle von "secrets" setzen, und in den Homeserver)',
     ],
   ),
-  'nobody-may': error(
+  'nobody-may': errorText(
     'A1',
     10,
     [
@@ -56,7 +56,7 @@ export const MACHINE = {
       '"homeservers": [{ "name": "example.org", "secretFile": "/etc/taciturn/secret" }]',
     ],
   ),
-  'homeserver-paused': error(
+  'homeserver-paused': errorText(
     'A1',
     12,
     [
@@ -88,8 +88,8 @@ export const MACHINE = {
       '"credentials": { "strictExpiry": false }',
     ],
   ),
-  'files-ok': ok('A2', 'user {user} can read all files', 'Benutzer {user} kann alle Dateien lesen'),
-  'file-unreadable': error(
+  'files-ok': okText('A2', 'user {user} can read all files', 'Benutzer {user} kann alle Dateien lesen'),
+  'file-unreadable': errorText(
     'A2',
     15,
     [
@@ -105,8 +105,8 @@ export const MACHINE = {
       'setfacl -m u:{user}:r {file}   (und x auf die Ordner darüber)',
     ],
   ),
-  'clock-ok': ok('A3', 'the clock is synchronised', 'die Uhr ist synchronisiert'),
-  'clock-implausible': error(
+  'clock-ok': okText('A3', 'the clock is synchronised', 'die Uhr ist synchronisiert'),
+  'clock-implausible': errorText(
     'A3',
     5,
     [
@@ -138,8 +138,8 @@ export const MACHINE = {
       'timedatectl set-ntp true',
     ],
   ),
-  'listeners-ok': ok('A4', 'all {count} listeners answer', 'alle {count} Listener antworten'),
-  'not-running': error(
+  'listeners-ok': okText('A4', 'all {count} listeners answer', 'alle {count} Listener antworten'),
+  'not-running': errorText(
     'A4',
     8,
     [
@@ -155,7 +155,7 @@ export const MACHINE = {
       'systemctl start taciturn   (oder: taciturn serve)',
     ],
   ),
-  'listener-silent': error(
+  'listener-silent': errorText(
     'A4',
     9,
     [
@@ -187,7 +187,7 @@ export const MACHINE = {
       'stattdessen auf 3478, 5349 oder 443 lauschen',
     ],
   ),
-  'range-ok': ok('A5', '{count} ports to relay from', '{count} Ports zum Weiterleiten'),
+  'range-ok': okText('A5', '{count} ports to relay from', '{count} Ports zum Weiterleiten'),
   'range-small': warn(
     'A5',
     240,
@@ -220,8 +220,8 @@ export const MACHINE = {
       'systemctl edit taciturn   →   [Service] LimitNOFILE={wanted}',
     ],
   ),
-  'relay-addresses-ok': ok('A6', 'relays from {addresses}', 'leitet von {addresses} weiter'),
-  'relay-none': error(
+  'relay-addresses-ok': okText('A6', 'relays from {addresses}', 'leitet von {addresses} weiter'),
+  'relay-none': errorText(
     'A6',
     20,
     [
@@ -237,7 +237,7 @@ export const MACHINE = {
       '"relay": { "addresses": ["203.0.113.7"] }   (die Adresse dieses Rechners)',
     ],
   ),
-  'relay-not-here': error(
+  'relay-not-here': errorText(
     'A6',
     20,
     [
@@ -253,7 +253,7 @@ export const MACHINE = {
       '"relay": { "addresses": ["<Adresse dieses Rechners>={local}"] }   (wo ein Router {local} darauf abbildet)',
     ],
   ),
-  'relay-private': error(
+  'relay-private': errorText(
     'A6',
     21,
     [
@@ -269,7 +269,7 @@ export const MACHINE = {
       '"relay": { "addresses": ["{relayed}=<öffentliche Adresse>"] }   (und die Relay-Ports an diesen Rechner weiterleiten)',
     ],
   ),
-  'relay-cgnat': error(
+  'relay-cgnat': errorText(
     'A6',
     21,
     [
@@ -331,8 +331,8 @@ export const MACHINE = {
       '"relay": { "addresses": ["<lokal>={addresses}"] }   (falls {addresses} stimmt; sonst den DNS-Eintrag ändern)',
     ],
   ),
-  'peers-ok': ok('A8', 'private addresses are out of reach', 'private Adressen sind unerreichbar'),
-  'peers-open': error(
+  'peers-ok': okText('A8', 'private addresses are out of reach', 'private Adressen sind unerreichbar'),
+  'peers-open': errorText(
     'A8',
     28,
     [
@@ -364,7 +364,7 @@ export const MACHINE = {
       'aus "peers": { "allow": … } entfernen; Anrufe zwischen zwei Benutzern des Relays brauchen keinen solchen Eintrag',
     ],
   ),
-  'own-denied': error(
+  'own-denied': errorText(
     'A8',
     25,
     [

@@ -1,4 +1,4 @@
-import { error, info, ok, warn } from './entry.ts'
+import { errorText, info, okText, warn } from './entry.ts'
 
 /** What the checks of MatrixRTC say, and what the doctor says of itself. */
 export const MODERN = {
@@ -32,7 +32,7 @@ export const MODERN = {
       '',
     ],
   ),
-  'livekit-ok': ok('E34', '{file} names this relay', '{file} nennt dieses Relay'),
+  'livekit-ok': okText('E34', '{file} names this relay', '{file} nennt dieses Relay'),
   'livekit-missing': warn(
     'E34',
     275,
@@ -49,7 +49,7 @@ export const MODERN = {
       'taciturn snippet livekit   (in {file} einfügen)',
     ],
   ),
-  'livekit-secret': error(
+  'livekit-secret': errorText(
     'E34',
     53,
     [
@@ -81,7 +81,7 @@ export const MODERN = {
       '"relay": { "ports": "…" }, oder port_range_start und port_range_end in {file}, so dass sie sich nicht überschneiden',
     ],
   ),
-  'openid-ok': ok('E35', 'OpenID tokens can be checked', 'OpenID-Token lassen sich prüfen'),
+  'openid-ok': okText('E35', 'OpenID tokens can be checked', 'OpenID-Token lassen sich prüfen'),
   'openid-missing': info(
     'E35',
     [
@@ -97,7 +97,7 @@ export const MODERN = {
       'resources: [{{names: [client, federation, openid]}}]   (ein Listener von Synapse)',
     ],
   ),
-  'nothing-to-test': error(
+  'nothing-to-test': errorText(
     '–',
     90,
     ['no relay was tested', 'no TURN URI is known to test', 'unknown', 'taciturn doctor --help'],

@@ -1,14 +1,14 @@
-import { error, info, ok, warn } from './entry.ts'
+import { errorText, info, okText, warn } from './entry.ts'
 
 /** What the checks of names, ports and certificates say. */
 export const NETWORK = {
-  'dns-ok': ok('B10', '{host} is {addresses}', '{host} ist {addresses}'),
+  'dns-ok': okText('B10', '{host} is {addresses}', '{host} ist {addresses}'),
   'dns-given': info(
     'B10',
     ['{host} was not looked up', '{host} is taken to be {addresses}, as --resolve says', '', ''],
     ['{host} wurde nicht nachgeschlagen', '{host} gilt als {addresses}, wie --resolve sagt', '', ''],
   ),
-  'dns-missing': error(
+  'dns-missing': errorText(
     'B10',
     30,
     [
@@ -24,7 +24,7 @@ export const NETWORK = {
       'einen A-Eintrag für {host} mit der öffentlichen Adresse des Relays anlegen',
     ],
   ),
-  'dns-failed': error(
+  'dns-failed': errorText(
     'B10',
     30,
     [
@@ -71,7 +71,7 @@ export const NETWORK = {
       'taciturn doctor --from-outside …   (von einem anderen Rechner)',
     ],
   ),
-  reached: ok('B11', 'the relay answers STUN', 'das Relay beantwortet STUN'),
+  reached: okText('B11', 'the relay answers STUN', 'das Relay beantwortet STUN'),
   hairpin: info(
     'B15',
     [
@@ -87,7 +87,7 @@ export const NETWORK = {
       'taciturn doctor --from-outside …   (aus einem anderen Netz)',
     ],
   ),
-  'answer-elsewhere': error(
+  'answer-elsewhere': errorText(
     'B11',
     33,
     [
@@ -150,7 +150,7 @@ export const NETWORK = {
       'den Doktor aus einem Netz laufen lassen, das {family} hat',
     ],
   ),
-  'aaaa-silent': error(
+  'aaaa-silent': errorText(
     'B10',
     32,
     [
@@ -166,7 +166,7 @@ export const NETWORK = {
       '"listen": [ …, "{transport}://[::]:{port}" ]   (und die Firewall), oder den AAAA-Eintrag von {host} entfernen',
     ],
   ),
-  'not-stun': error(
+  'not-stun': errorText(
     'B12',
     33,
     [
@@ -182,7 +182,7 @@ export const NETWORK = {
       'ss -tulpn "sport = :{port}"   (zeigt, wer den Port hält)',
     ],
   ),
-  'udp-silent': error(
+  'udp-silent': errorText(
     'B11',
     34,
     [
@@ -198,7 +198,7 @@ export const NETWORK = {
       'ufw allow {port}/udp   (oder dasselbe in der Firewall des Anbieters, und im Router)',
     ],
   ),
-  'udp-closed': error(
+  'udp-closed': errorText(
     'B11',
     34,
     [
@@ -214,7 +214,7 @@ export const NETWORK = {
       'systemctl status taciturn; und den Port mit "listen" vergleichen',
     ],
   ),
-  'tcp-silent': error(
+  'tcp-silent': errorText(
     'B12',
     35,
     [
@@ -230,7 +230,7 @@ export const NETWORK = {
       'ufw allow {port}/tcp   (oder dasselbe in der Firewall des Anbieters, und im Router)',
     ],
   ),
-  'tcp-refused': error(
+  'tcp-refused': errorText(
     'B12',
     35,
     [
@@ -246,7 +246,7 @@ export const NETWORK = {
       '"listen": [ …, "{transport}://0.0.0.0:{port}" ]   und das Relay neu starten',
     ],
   ),
-  'tls-handshake': error(
+  'tls-handshake': errorText(
     'B13',
     35,
     [
@@ -262,12 +262,12 @@ export const NETWORK = {
       'openssl s_client -connect {host}:{port} -servername {host}',
     ],
   ),
-  'tls-ok': ok(
+  'tls-ok': okText(
     'B14',
     'certificate for {host} valid until {until} ({protocol})',
     'Zertifikat für {host} gültig bis {until} ({protocol})',
   ),
-  'tls-not-reloaded': error(
+  'tls-not-reloaded': errorText(
     'B14',
     36,
     [
@@ -283,7 +283,7 @@ export const NETWORK = {
       'systemctl reload taciturn   (oder: kill -HUP an seinen Prozess)',
     ],
   ),
-  'tls-expired': error(
+  'tls-expired': errorText(
     'B14',
     37,
     [
@@ -299,7 +299,7 @@ export const NETWORK = {
       'certbot renew',
     ],
   ),
-  'tls-too-early': error(
+  'tls-too-early': errorText(
     'B14',
     37,
     [
@@ -331,7 +331,7 @@ export const NETWORK = {
       'certbot renew --dry-run',
     ],
   ),
-  'tls-name': error(
+  'tls-name': errorText(
     'B14',
     38,
     [
@@ -347,7 +347,7 @@ export const NETWORK = {
       'certbot certonly --standalone -d {host}',
     ],
   ),
-  'tls-self-signed': error(
+  'tls-self-signed': errorText(
     'B14',
     39,
     [
@@ -363,7 +363,7 @@ export const NETWORK = {
       'certbot certonly --standalone -d {host}',
     ],
   ),
-  'tls-chain': error(
+  'tls-chain': errorText(
     'B14',
     37,
     [
@@ -379,7 +379,7 @@ export const NETWORK = {
       '"tls": { "certificate": ".../fullchain.pem" }   (nicht cert.pem; jetzt ist es {file})',
     ],
   ),
-  'tls-root': error(
+  'tls-root': errorText(
     'B14',
     39,
     [
@@ -441,8 +441,8 @@ export const NETWORK = {
       'das Relay selbst TLS beenden lassen, oder in dem, was davor steht, TLS 1.2 als Minimum setzen',
     ],
   ),
-  'inbound-ok': ok('B16', 'relay ports can be reached from here', 'Relay-Ports sind von hier erreichbar'),
-  'inbound-blocked': error(
+  'inbound-ok': okText('B16', 'relay ports can be reached from here', 'Relay-Ports sind von hier erreichbar'),
+  'inbound-blocked': errorText(
     'B16',
     23,
     [

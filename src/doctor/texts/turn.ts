@@ -1,9 +1,9 @@
-import { error, info, ok, warn } from './entry.ts'
+import { errorText, info, okText, warn } from './entry.ts'
 
 /** What the checks of TURN itself say. */
 export const TURN = {
-  'strangers-refused': ok('D24', 'strangers are refused', 'Fremde werden abgewiesen'),
-  'open-relay': error(
+  'strangers-refused': okText('D24', 'strangers are refused', 'Fremde werden abgewiesen'),
+  'open-relay': errorText(
     'D24',
     6,
     [
@@ -19,7 +19,7 @@ export const TURN = {
       'ein Geheimnis einrichten und ohne niemanden hereinlassen: taciturn init',
     ],
   ),
-  'no-challenge': error(
+  'no-challenge': errorText(
     'D24',
     44,
     [
@@ -51,7 +51,7 @@ export const TURN = {
       'neu starten, wenn seine Anrufe beendet sind',
     ],
   ),
-  'turn-silent': error(
+  'turn-silent': errorText(
     'D24',
     61,
     [
@@ -67,7 +67,7 @@ export const TURN = {
       'journalctl -u taciturn   (ist es nur ein STUN-Server, oder sieht eine Firewall in die Pakete?)',
     ],
   ),
-  'turn-answer-odd': error(
+  'turn-answer-odd': errorText(
     'D24',
     60,
     [
@@ -83,7 +83,7 @@ export const TURN = {
       'nach etwas suchen, das zwischen hier und dem Relay Pakete verändert (ALG im Router)',
     ],
   ),
-  'wrong-password-taken': error(
+  'wrong-password-taken': errorText(
     'D24',
     7,
     [
@@ -115,8 +115,8 @@ export const TURN = {
       '"credentials": { "grace": "60s" }',
     ],
   ),
-  allocated: ok('D25', 'allocation at {relayed}', 'Allocation bei {relayed}'),
-  'user-refused': error(
+  allocated: okText('D25', 'allocation at {relayed}', 'Allocation bei {relayed}'),
+  'user-refused': errorText(
     'D24',
     60,
     [
@@ -132,7 +132,7 @@ export const TURN = {
       'mit "users" in turnserver.json vergleichen',
     ],
   ),
-  'refused-expired': error(
+  'refused-expired': errorText(
     'D24',
     60,
     [
@@ -148,7 +148,7 @@ export const TURN = {
       'timedatectl set-ntp true   (auf beiden Rechnern)',
     ],
   ),
-  'secret-form-here': error(
+  'secret-form-here': errorText(
     'D24',
     45,
     [
@@ -164,7 +164,7 @@ export const TURN = {
       '{formMend}',
     ],
   ),
-  'secret-refused': error(
+  'secret-refused': errorText(
     'D24',
     46,
     [
@@ -180,7 +180,7 @@ export const TURN = {
       'taciturn snippet synapse   (auf dem Relay, gibt das Geheimnis aus, das es hat)',
     ],
   ),
-  'not-reloaded': error(
+  'not-reloaded': errorText(
     'D24',
     18,
     [
@@ -196,7 +196,7 @@ export const TURN = {
       'systemctl reload taciturn   (oder: kill -HUP an seinen Prozess)',
     ],
   ),
-  'credential-refused': error(
+  'credential-refused': errorText(
     'D24',
     60,
     [
@@ -212,7 +212,7 @@ export const TURN = {
       'taciturn doctor --config turnserver.json --homeserver …   (auf dem Relay: sagt, was davon)',
     ],
   ),
-  'issuer-paused': error(
+  'issuer-paused': errorText(
     'D24',
     47,
     [
@@ -228,7 +228,7 @@ export const TURN = {
       '"paused": true in turnserver.json entfernen und ausführen: systemctl reload taciturn',
     ],
   ),
-  'family-default': error(
+  'family-default': errorText(
     'D26',
     50,
     [
@@ -244,7 +244,7 @@ export const TURN = {
       '"relay": { "defaultFamily": "listener" }',
     ],
   ),
-  'quota-reached': error(
+  'quota-reached': errorText(
     'D30',
     48,
     [
@@ -260,7 +260,7 @@ export const TURN = {
       '"limits": { "allocationsPerUser": 200, "allocationsPerAddress": 400 }',
     ],
   ),
-  'no-room': error(
+  'no-room': errorText(
     'D30',
     48,
     [
@@ -276,7 +276,7 @@ export const TURN = {
       '"relay": { "ports": "49152-65535" } erweitern',
     ],
   ),
-  'allocate-refused': error(
+  'allocate-refused': errorText(
     'D24',
     60,
     [
@@ -292,7 +292,7 @@ export const TURN = {
       'journalctl -u taciturn',
     ],
   ),
-  'second-refused': error(
+  'second-refused': errorText(
     'D25',
     49,
     [
@@ -308,7 +308,7 @@ export const TURN = {
       '"limits": { "allocationsPerUser": 200 }',
     ],
   ),
-  'relay-to-relay-denied': error(
+  'relay-to-relay-denied': errorText(
     'D25',
     62,
     [
@@ -324,7 +324,7 @@ export const TURN = {
       '{relayed} aus "peers": { "deny": … } herausnehmen',
     ],
   ),
-  'permission-refused': error(
+  'permission-refused': errorText(
     'D25',
     63,
     [
@@ -340,7 +340,7 @@ export const TURN = {
       'journalctl -u taciturn',
     ],
   ),
-  'relay-silent': error(
+  'relay-silent': errorText(
     'D25',
     64,
     [
@@ -356,7 +356,7 @@ export const TURN = {
       'hinter einem Router: "relay": { "addresses": ["<lokal>=<öffentlich>"] }, damit das Relay seine Adresse kennt',
     ],
   ),
-  'channel-refused': error(
+  'channel-refused': errorText(
     'D25',
     65,
     [
@@ -372,7 +372,7 @@ export const TURN = {
       'journalctl -u taciturn',
     ],
   ),
-  'channel-silent': error(
+  'channel-silent': errorText(
     'D25',
     66,
     [
@@ -388,7 +388,7 @@ export const TURN = {
       'journalctl -u taciturn',
     ],
   ),
-  relays: ok(
+  relays: okText(
     'D25',
     'relays both ways: {percent} % of {packets} packets lost, {median} ms, at worst {worst} ms',
     'leitet in beide Richtungen weiter: {percent} % von {packets} Paketen verloren, {median} ms, höchstens {worst} ms',
@@ -409,7 +409,7 @@ export const TURN = {
       'mtr HOST   (den Doktor auch anderswo laufen lassen: der Verlust kann auf dieser Seite liegen)',
     ],
   ),
-  'families-both': ok('D26', 'relays IPv4 and IPv6', 'leitet IPv4 und IPv6 weiter'),
+  'families-both': okText('D26', 'relays IPv4 and IPv6', 'leitet IPv4 und IPv6 weiter'),
   'family-6-none': info(
     'D26',
     [
@@ -441,7 +441,7 @@ export const TURN = {
       '"relay": { "addresses": [ …, "<IPv6-Adresse dieses Rechners>" ] }',
     ],
   ),
-  'family-4-missing': error(
+  'family-4-missing': errorText(
     'D26',
     51,
     [
@@ -457,12 +457,12 @@ export const TURN = {
       '"relay": { "addresses": [ …, "<IPv4-Adresse dieses Rechners>" ] }',
     ],
   ),
-  'forbidden-ok': ok(
+  'forbidden-ok': okText(
     'D27',
     '{count} forbidden peers are refused',
     '{count} verbotene Gegenstellen werden abgewiesen',
   ),
-  'peer-reachable': error(
+  'peer-reachable': errorText(
     'D27',
     27,
     [
@@ -478,7 +478,7 @@ export const TURN = {
       '"peers": { "deny": ["recommended"], "allow": [] }',
     ],
   ),
-  'extras-ok': ok(
+  'extras-ok': okText(
     'D28',
     'no TCP relaying, stale nonces are told',
     'kein TCP-Relay, alte Nonces werden gemeldet',
@@ -515,7 +515,7 @@ export const TURN = {
       'nachsehen, ob eine neuere Fassung des TURN-Servers mit 438 antwortet',
     ],
   ),
-  ends: ok(
+  ends: okText(
     'D30',
     'allocations end when they are given back',
     'Allocations enden, wenn sie zurückgegeben werden',
@@ -536,8 +536,8 @@ export const TURN = {
       'journalctl -u taciturn',
     ],
   ),
-  'outside-ok': ok('D32', '{server} sees the relay at {seen}', '{server} sieht das Relay bei {seen}'),
-  'outside-differs': error(
+  'outside-ok': okText('D32', '{server} sees the relay at {seen}', '{server} sieht das Relay bei {seen}'),
+  'outside-differs': errorText(
     'D32',
     22,
     [
@@ -553,7 +553,7 @@ export const TURN = {
       '"relay": { "addresses": ["<lokal>={outside}"] }',
     ],
   ),
-  'outside-port': error(
+  'outside-port': errorText(
     'D32',
     22,
     [
@@ -569,7 +569,7 @@ export const TURN = {
       'im Router den ganzen Bereich der Relay-Ports eins zu eins weiterleiten',
     ],
   ),
-  'outside-silent': error(
+  'outside-silent': errorText(
     'D32',
     23,
     [

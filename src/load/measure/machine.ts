@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { arch, availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 
 /** What figures depend on. */
-export interface Machine {
+export interface MachineInfo {
   /** `Raspberry Pi 5 Model B Rev 1.0`, where the system says so. */
   readonly model: string | null
   readonly processor: string
@@ -19,7 +19,7 @@ export interface Machine {
   readonly load: number
 }
 
-export function describeMachine(): Machine {
+export function describeMachine(): MachineInfo {
   const limit = text('/proc/sys/net/core/rmem_max')
   return {
     model: text('/proc/device-tree/model') ?? text('/sys/class/dmi/id/product_name'),

@@ -13,7 +13,7 @@ export interface Bar {
   readonly series: number
 }
 
-export interface Line {
+export interface ChartLine {
   readonly label: string
   readonly series: number
   readonly points: readonly Point[]
@@ -73,7 +73,7 @@ export function barChart(bars: readonly Bar[]): string {
 }
 
 /** Draws lines with a mark at each point. */
-export function lineChart(lines: readonly Line[], axes: Axes): string {
+export function lineChart(lines: readonly ChartLine[], axes: Axes): string {
   const across = WIDTH - MARGIN.left - MARGIN.right
   const up = HEIGHT - MARGIN.top - MARGIN.bottom
   const x = (value: number) => MARGIN.left + ((value - axes.x[0]) / (axes.x[1] - axes.x[0])) * across

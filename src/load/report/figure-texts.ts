@@ -1,5 +1,5 @@
-import type { ClientTransport, Direction, Method } from '../protocol.ts'
-import type { FigureKey, Scenario, SearchResult, Warning } from './report.ts'
+import type { ClientTransport, Direction, RelayMethod } from '../protocol.ts'
+import type { FigureKey, RateSearch, Scenario, Warning } from './report.ts'
 
 export type Language = 'en' | 'de'
 
@@ -15,7 +15,7 @@ export interface ReportTexts {
   readonly ratio: (first: string, second: string) => string
   readonly rounds: (count: number) => string
   readonly load: (scenario: Scenario) => string
-  readonly found: (search: SearchResult, profile: string) => string
+  readonly found: (search: RateSearch, profile: string) => string
   readonly warning: (warning: Warning) => string
   readonly html: Readonly<
     Record<
@@ -52,7 +52,7 @@ const WAYS: Record<Language, Record<Direction, string>> = {
   en: { 'to-peer': 'to peers', 'to-client': 'to clients', both: 'both directions' },
   de: { 'to-peer': 'zu den Gegenstellen', 'to-client': 'zu den Clients', both: 'beide Richtungen' },
 }
-const METHODS: Record<Method, Record<Language, string>> = {
+const METHODS: Record<RelayMethod, Record<Language, string>> = {
   channels: { en: 'ChannelData', de: 'ChannelData' },
   indications: { en: 'Send and Data indications', de: 'Send- und Data-Indications' },
 }

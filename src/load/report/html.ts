@@ -2,9 +2,9 @@ import { middleOf } from '../measure/statistics.ts'
 import {
   type Axes,
   barChart,
+  type ChartLine,
   escaped,
   evenTicks,
-  type Line,
   lineChart,
   type Point,
   powerTicks,
@@ -13,11 +13,11 @@ import { type Language, REPORT_TEXTS, type ReportTexts } from './figure-texts.ts
 import { formatFigure, formatMicros, formatRatio, formatShort } from './format.ts'
 import { STYLE } from './html-style.ts'
 import {
+  type BenchReport,
   FIGURES,
   type FigureKey,
   type Measurement,
   middleSearch,
-  type Report,
   ratio,
   type ServerReport,
   type Summary,
@@ -37,7 +37,7 @@ const COLOURS = 6
  * Writes a report as one HTML page that needs nothing else: no script, no font,
  * nothing from the network. `servers` are its own and those it is compared with.
  */
-export function html(report: Report, servers: readonly ServerReport[], language: Language): string {
+export function html(report: BenchReport, servers: readonly ServerReport[], language: Language): string {
   const texts = REPORT_TEXTS[language]
   const series = servers.map((server, i) => ({ ...server, number: i % COLOURS }))
   const sections = [
@@ -76,7 +76,7 @@ ${sections.filter(section => section !== '').join('\n')}
 `
 }
 
-function header({ scenario, when, servers }: Report, language: Language, texts: ReportTexts): string {
+function header({ scenario, when, servers }: BenchReport, language: Language, texts: ReportTexts): string {
   const date = new Date(when).toLocaleString(language, {
     dateStyle: 'long',
     timeStyle: 'short',
@@ -106,7 +106,7 @@ function cards(series: readonly Series[], language: Language, texts: ReportTexts
   return `<section class="cards">${list.join('')}</section>`
 }
 
-function notes(report: Report, texts: ReportTexts): string {
+function notes(report: BenchReport, texts: ReportTexts): string {
   const found = report.servers.flatMap(server => {
     const middle = middleSearch(server)
     const said = middle && texts.found(middle, report.scenario.profile)
@@ -149,7 +149,7 @@ function latency(series: readonly Series[], language: Language, texts: ReportTex
   )
 }
 
-function curve(one: Series, run: Measurement, language: Language): Line {
+function curve(one: Series, run: Measurement, language: Language): ChartLine {
   return {
     label: one.name,
     series: one.number,
@@ -198,7 +198,12 @@ function search(series: readonly Series[], language: Language, texts: ReportText
   return section(texts.html.search, texts.html.searchHelp, content)
 }
 
-function trialsOf(one: Series, what: 'delivered' | 'lost', language: Language, texts: ReportTexts): Line[] {
+function trialsOf(
+  one: Series,
+  what: 'delivered' | 'lost',
+  language: Language,
+  texts: ReportTexts,
+): ChartLine[] {
   const middle = middleSearch(one)
   if (!middle) return []
   const points = [...middle.trials]
@@ -285,7 +290,7 @@ function value(key: FigureKey, { median, least, most }: Summary, language: Langu
   return `${text}<small>${escaped(`${formatFigure(key, least, language)} – ${formatFigure(key, most, language)}`)}</small>`
 }
 
-function footer(report: Report, language: Language, texts: ReportTexts): string {
+function footer(report: BenchReport, language: Language, texts: ReportTexts): string {
   const { machine, program, generator, scenario } = report
   const memory = `${(machine.memoryOctets / 2 ** 30).toLocaleString(language, { maximumFractionDigits: 1 })} GiB`
   const about = [machine.model, machine.processor, `${machine.cores} × CPU`, memory, machine.architecture]

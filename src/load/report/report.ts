@@ -1,8 +1,8 @@
 import type { Energy } from '../measure/energy.ts'
-import type { Machine } from '../measure/machine.ts'
+import type { MachineInfo } from '../measure/machine.ts'
 import { median, middleOf, range } from '../measure/statistics.ts'
 import type { Profile } from '../profile.ts'
-import type { ClientTransport, Direction, Method } from '../protocol.ts'
+import type { ClientTransport, Direction, RelayMethod } from '../protocol.ts'
 
 /*
  * What `taciturn bench --json` prints, and `--compare` reads. Names and units
@@ -16,7 +16,7 @@ export const REPORT_VERSION = 1
 export interface Scenario {
   readonly profile: Profile
   readonly transport: ClientTransport
-  readonly method: Method
+  readonly method: RelayMethod
   readonly direction: Direction
   /** Allocations that carry traffic; where `search` looks for their number, the first that is tried. */
   readonly allocations: number
@@ -98,7 +98,7 @@ export interface Trial {
   readonly generatorLimited: boolean
 }
 
-export interface SearchResult {
+export interface RateSearch {
   readonly unit: 'allocations' | 'packets-per-second'
   readonly best: number
   /** Whether the measurement that followed saw it again. */
@@ -110,7 +110,7 @@ export interface SearchResult {
 
 export interface Round {
   readonly opening: Opening
-  readonly search: SearchResult | null
+  readonly search: RateSearch | null
   /** The load asked for, or the most that the search found. */
   readonly full: Measurement
   /** Half of what the search found. */
@@ -125,13 +125,13 @@ export interface ServerReport {
   readonly rounds: readonly Round[]
 }
 
-export interface Report {
+export interface BenchReport {
   readonly format: typeof REPORT_FORMAT
   readonly version: typeof REPORT_VERSION
   readonly program: string
   /** ISO 8601. */
   readonly when: string
-  readonly machine: Machine
+  readonly machine: MachineInfo
   readonly scenario: Scenario
   readonly generator: {
     readonly udp: 'native' | 'dgram'
@@ -245,18 +245,18 @@ export function ratio(figure: Figure, first: ServerReport, second: ServerReport)
 }
 
 /** The search of the round in the middle, with the median of all as its result. */
-export function middleSearch({ rounds }: ServerReport): SearchResult | undefined {
+export function middleSearch({ rounds }: ServerReport): RateSearch | undefined {
   const searches = rounds.map(round => round.search).filter(search => search !== null)
   const middle = middleOf(searches, search => search.best)
   return middle && { ...middle, best: Math.round(median(searches.map(search => search.best))!) }
 }
 
 /** Takes what `--json` printed; `undefined` if it is something else, or of another version. */
-export function readReport(text: string): Report | undefined {
+export function readReport(text: string): BenchReport | undefined {
   try {
-    const report = JSON.parse(text) as Partial<Report>
+    const report = JSON.parse(text) as Partial<BenchReport>
     const isReport = report.format === REPORT_FORMAT && report.version === REPORT_VERSION
-    return isReport && Array.isArray(report.servers) ? (report as Report) : undefined
+    return isReport && Array.isArray(report.servers) ? (report as BenchReport) : undefined
   } catch {
     return undefined
   }

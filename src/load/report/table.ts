@@ -1,11 +1,11 @@
 import { type Language, REPORT_TEXTS } from './figure-texts.ts'
 import { formatFigure, formatRatio } from './format.ts'
 import {
+  type BenchReport,
   FIGURES,
   type Figure,
   type FigureKey,
   middleSearch,
-  type Report,
   ratio,
   type ServerReport,
   summarise,
@@ -33,7 +33,7 @@ const NOTEWORTHY = 1.05
 
 /** Writes a report for a terminal. Servers of other reports may stand beside its own. */
 export function table(
-  report: Report,
+  report: BenchReport,
   servers: readonly ServerReport[],
   language: Language,
   paint: TablePaint,
@@ -111,7 +111,7 @@ function row(
 }
 
 /** Says where the energy comes from, or why there is none to show. */
-export function energyNote({ servers }: Report, language: Language): string[] {
+export function energyNote({ servers }: BenchReport, language: Language): string[] {
   const texts = REPORT_TEXTS[language]
   const energy = servers[0]?.rounds[0]?.full.energy
   if (!energy) return []

@@ -1,7 +1,7 @@
 import { type Address, address, ipKey } from '../../base/address.ts'
 import type { Siblings } from '../../core/config.ts'
-import type { PortRange } from './port-pool.ts'
-import type { RelayAddress } from './relay-addresses.ts'
+import type { PortSpan } from './port-pool.ts'
+import type { ResolvedRelayAddress } from './relay-addresses.ts'
 
 /**
  * Which shard holds which relay port: one octet for each, its shard's number,
@@ -10,20 +10,20 @@ import type { RelayAddress } from './relay-addresses.ts'
  */
 export class PortDirectory {
   readonly memory: SharedArrayBuffer
-  readonly #relays: readonly RelayAddress[]
-  readonly #ports: PortRange
+  readonly #relays: readonly ResolvedRelayAddress[]
+  readonly #ports: PortSpan
   readonly #octets: Uint8Array
   readonly #byPublic = new Map<number | string, number>()
   readonly #byLocal = new Map<number | string, number>()
 
   /** Octets of memory that a directory takes. */
-  static octets(relays: readonly RelayAddress[], { from, to }: PortRange): number {
+  static octets(relays: readonly ResolvedRelayAddress[], { from, to }: PortSpan): number {
     return relays.length * (to - from + 1)
   }
 
   constructor(
-    relays: readonly RelayAddress[],
-    ports: PortRange,
+    relays: readonly ResolvedRelayAddress[],
+    ports: PortSpan,
     memory = new SharedArrayBuffer(PortDirectory.octets(relays, ports)),
   ) {
     this.memory = memory
@@ -38,7 +38,7 @@ export class PortDirectory {
   }
 
   /** The octets of one relay address, by port from the first of the range on. */
-  of(relay: RelayAddress): Uint8Array {
+  of(relay: ResolvedRelayAddress): Uint8Array {
     const size = this.#ports.to - this.#ports.from + 1
     const i = this.#relays.indexOf(relay)
     return this.#octets.subarray(i * size, (i + 1) * size)

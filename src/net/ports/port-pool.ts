@@ -1,8 +1,8 @@
 import type { Family } from '../../base/address.ts'
-import type { RelayAddress } from './relay-addresses.ts'
+import type { ResolvedRelayAddress } from './relay-addresses.ts'
 
 /** Ports from the first to the last, both included. */
-export interface PortRange {
+export interface PortSpan {
   readonly from: number
   readonly to: number
 }
@@ -15,14 +15,14 @@ export interface PortMarks {
 
 /** The ports of one relay address, and which of them are taken: by us, or by another shard of this server. */
 export class PortPool {
-  readonly relay: RelayAddress
+  readonly relay: ResolvedRelayAddress
   readonly from: number
   readonly to: number
   readonly #octets: Uint8Array
   readonly #own: number
   #used = 0
 
-  constructor(relay: RelayAddress, ports: PortRange, marks?: PortMarks) {
+  constructor(relay: ResolvedRelayAddress, ports: PortSpan, marks?: PortMarks) {
     this.relay = relay
     this.from = ports.from
     this.to = ports.to

@@ -3,11 +3,15 @@ import { constants } from 'node:os'
 import { address, formatIp } from '../../base/address.ts'
 import type { Claim } from '../../core/command.ts'
 import { systemError } from '../../system/system-error.ts'
-import type { Bound, UdpTransport } from '../transport.ts'
+import type { BoundSocket, UdpTransport } from '../transport.ts'
 import type { PortPool } from './port-pool.ts'
 
 /** The socket found, with its odd sibling where a pair was wanted; or the reason there is none. */
-export type SearchResult = (bound: Bound | undefined, sibling: Bound | undefined, why: string) => void
+export type PortSearchDone = (
+  bound: BoundSocket | undefined,
+  sibling: BoundSocket | undefined,
+  why: string,
+) => void
 
 /**
  * One search for a port, or a pair of them, on one relay address.
@@ -20,7 +24,7 @@ export class PortSearch {
   #udp: UdpTransport
   #pool: PortPool
   #pair: boolean
-  #done: SearchResult
+  #done: PortSearchDone
   /** Candidates are `step` apart from `first` on. */
   #first: number
   #step: number
@@ -30,7 +34,7 @@ export class PortSearch {
   #walked = 0
   #misses = 0
 
-  constructor(udp: UdpTransport, pool: PortPool, shape: Claim['port'], done: SearchResult) {
+  constructor(udp: UdpTransport, pool: PortPool, shape: Claim['port'], done: PortSearchDone) {
     this.#udp = udp
     this.#pool = pool
     this.#pair = shape === 'pair'
@@ -107,7 +111,10 @@ export class PortSearch {
     })
   }
 
-  #bind(port: number, done: (bound: Bound | undefined, error: NodeJS.ErrnoException | null) => void): void {
+  #bind(
+    port: number,
+    done: (bound: BoundSocket | undefined, error: NodeJS.ErrnoException | null) => void,
+  ): void {
     // Ours from the asking on: another search may run before the answer.
     if (!this.#pool.take(port)) {
       done(undefined, systemError(-constants.errno.EADDRINUSE, 'bind'))

@@ -6,7 +6,7 @@ import { type Address, address, type Family, formatIp, ipKey, parseIp } from '..
 export type Scope = 'public' | 'private' | 'cgnat' | 'link-local' | 'loopback' | 'unusable'
 
 /** An address that relay sockets bind, and the one that clients are told (1:1 NAT). */
-export interface RelayAddress {
+export interface ResolvedRelayAddress {
   readonly family: Family
   readonly local: Uint8Array
   readonly public: Uint8Array
@@ -16,7 +16,7 @@ export interface RelayAddress {
 export type RelayEntry = 'auto' | { readonly local: string; readonly public?: string }
 
 export interface RelayAddresses {
-  readonly addresses: readonly RelayAddress[]
+  readonly addresses: readonly ResolvedRelayAddress[]
   /** Sentences for the operator. */
   readonly warnings: readonly string[]
 }
@@ -51,7 +51,7 @@ export function relayAddresses(
   entries: readonly RelayEntry[],
   own: readonly Uint8Array[] = lastingAddresses(),
 ): RelayAddresses {
-  const found = new Map<number | string, RelayAddress>()
+  const found = new Map<number | string, ResolvedRelayAddress>()
   const warnings: string[] = []
   const add = (local: Uint8Array, mapped: Uint8Array): void => {
     const key = ipKey(local)

@@ -4,10 +4,10 @@ import type { SocketId } from '../../base/ids.ts'
 import type { Claim } from '../../core/command.ts'
 import type { FailedFamily, Opened, Refused, RelaySocket } from '../../core/input.ts'
 import { descriptors } from '../../system/descriptors.ts'
-import type { Bound, UdpTransport } from '../transport.ts'
-import { type PortMarks, PortPool, type PortRange } from './port-pool.ts'
+import type { BoundSocket, UdpTransport } from '../transport.ts'
+import { type PortMarks, PortPool, type PortSpan } from './port-pool.ts'
 import { PortSearch } from './port-search.ts'
-import type { RelayAddress } from './relay-addresses.ts'
+import type { ResolvedRelayAddress } from './relay-addresses.ts'
 
 /** Relay sockets for one claim, or why there are none. */
 export type OpenAnswer = (opened: Opened | undefined, refused?: Refused) => void
@@ -30,9 +30,9 @@ export class RelayPorts {
    */
   constructor(
     udp: UdpTransport,
-    addresses: readonly RelayAddress[],
-    ports: PortRange,
-    marksOf: (relay: RelayAddress) => PortMarks | undefined = () => undefined,
+    addresses: readonly ResolvedRelayAddress[],
+    ports: PortSpan,
+    marksOf: (relay: ResolvedRelayAddress) => PortMarks | undefined = () => undefined,
   ) {
     if (!(ports.from >= 1024 && ports.to >= ports.from && ports.to <= 65_535)) {
       throw new RangeError(`relay ports ${ports.from}–${ports.to}: must lie within 1024–65535`)
@@ -133,7 +133,7 @@ export class RelayPorts {
     next(`no IPv${family} relay address`)
   }
 
-  #hold(pool: PortPool, bound: Bound): RelaySocket {
+  #hold(pool: PortPool, bound: BoundSocket): RelaySocket {
     const { port } = bound.local
     this.#held.set(bound.socket, { pool, port })
     return { family: pool.family, socket: bound.socket, address: address(pool.relay.public, port) }

@@ -19,7 +19,7 @@ export interface StreamLimits {
   readonly connectionsPerAddress: number
 }
 
-export interface Listen {
+export interface StreamListenOptions {
   readonly address: Address
   /** A `tcp` port takes TLS as well, told by its first octet (RFC 7983); a `tls` port takes nothing else. */
   readonly transport: 'tcp' | 'tls'
@@ -83,7 +83,10 @@ export class StreamTransport implements Transport {
   }
 
   /** Listens; answers `done` exactly once, with an error when the address cannot be had. */
-  listen(listen: Listen, done: (error: NodeJS.ErrnoException | null, local?: Address) => void): void {
+  listen(
+    listen: StreamListenOptions,
+    done: (error: NodeJS.ErrnoException | null, local?: Address) => void,
+  ): void {
     const server = createServer({ noDelay: true }, raw => this.#accept(raw, listen.transport === 'tls'))
     let listening = false
     server.on('error', error => {

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { formatIp, parseIp } from '../../base/address.ts'
 
-export interface TlsFiles {
+export interface TlsFilePaths {
   /** PEM, the server's own certificate first, then the intermediate ones. */
   readonly certificate: string
   /** PEM, without passphrase. */
@@ -43,7 +43,7 @@ export interface TlsWatch {
 }
 
 /** Reads certificate and key; throws a `TlsFileError`. */
-export function loadTls(files: TlsFiles, now = new Date()): TlsMaterial {
+export function loadTls(files: TlsFilePaths, now = new Date()): TlsMaterial {
   const cert = read(files.certificate, 'certificate')
   const keyPem = read(files.key, 'key')
   const leaf = parseCertificate(files.certificate, cert)
@@ -90,7 +90,7 @@ export function daysLeft(material: TlsMaterial, now = new Date()): number {
  * where watching does not work (network mounts, inotify at its limit).
  */
 export class TlsContext {
-  #files: TlsFiles
+  #files: TlsFilePaths
   #watch: TlsWatch
   #material: TlsMaterial
   #seen: string
@@ -99,7 +99,7 @@ export class TlsContext {
   #poll: NodeJS.Timeout
 
   /** Throws a `TlsFileError` when the pair cannot be used. */
-  constructor(files: TlsFiles, watch: TlsWatch) {
+  constructor(files: TlsFilePaths, watch: TlsWatch) {
     this.#files = files
     this.#watch = watch
     this.#seen = fingerprint(files)
@@ -205,7 +205,7 @@ function namesOf(leaf: X509Certificate): string[] {
   return common === undefined ? [] : [common]
 }
 
-function warn(files: TlsFiles, validFrom: Date, validTo: Date, now: Date): string[] {
+function warn(files: TlsFilePaths, validFrom: Date, validTo: Date, now: Date): string[] {
   const day = (date: Date): string => date.toISOString().slice(0, 10)
   if (validTo < now) {
     return [`${files.certificate}: expired on ${day(validTo)}; clients will refuse it until it is renewed`]
@@ -217,7 +217,7 @@ function warn(files: TlsFiles, validFrom: Date, validTo: Date, now: Date): strin
 }
 
 /** Changes when either file does, also when a link is pointed elsewhere. */
-function fingerprint(files: TlsFiles): string {
+function fingerprint(files: TlsFilePaths): string {
   return `${stamp(files.certificate)} ${stamp(files.key)}`
 }
 

@@ -4,7 +4,7 @@ import { type Batch, createBatch, HEADROOM, PASS, SEND } from '../../base/batch.
 import { Counter, type Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
 import type { SocketIds } from '../socket-ids.ts'
-import type { Bind, Bound, NetInbox, UdpTransport } from '../transport.ts'
+import type { Bind, BoundSocket, NetInbox, UdpTransport } from '../transport.ts'
 import { Hosts } from './peer-records.ts'
 
 /**
@@ -41,7 +41,7 @@ export class DgramTransport implements UdpTransport {
   }
 
   /** Answers `done` at once or later, exactly once; with an error nothing stays open. */
-  bind(options: Bind, done: (error: NodeJS.ErrnoException | null, bound?: Bound) => void): void {
+  bind(options: Bind, done: (error: NodeJS.ErrnoException | null, bound?: BoundSocket) => void): void {
     const handle = dgram.createSocket({
       type: options.address.family === 4 ? 'udp4' : 'udp6',
       ipv6Only: options.address.family === 6,
@@ -121,7 +121,7 @@ export class DgramTransport implements UdpTransport {
     for (const socket of this.#sockets) if (socket) this.close(socket.id)
   }
 
-  #adopt(handle: dgram.Socket, options: Bind): Bound {
+  #adopt(handle: dgram.Socket, options: Bind): BoundSocket {
     const relay = options.purpose === 'relay'
     const id = this.#ids.take(this, relay ? 'relay' : 'udp')
     const local = handle.address()

@@ -6,16 +6,16 @@ import type { SocketId } from '../../base/ids.ts'
 import {
   BindFlag,
   ERROR_WORDS,
-  Feature,
   loadAddon,
   type NativeAddon,
+  NativeFeature,
   type NativeLayout,
   type NativeSockets,
   State,
 } from '../../system/native-addon.ts'
 import { systemError } from '../../system/system-error.ts'
 import type { SocketIds } from '../socket-ids.ts'
-import type { Bind, Bound, NetInbox, UdpTransport } from '../transport.ts'
+import type { Bind, BoundSocket, NetInbox, UdpTransport } from '../transport.ts'
 import { readUnreachable } from './native-errors.ts'
 import { TooLong } from './too-long.ts'
 
@@ -109,12 +109,12 @@ export class NativeTransport implements UdpTransport {
       ((options.carryTos ?? true) ? BindFlag.tos : 0) |
       (options.carryTtl ? BindFlag.ttl : 0) |
       ((options.gso ?? true) ? 0 : BindFlag.apart) |
-      ((options.gro ?? true) && addon.features() & Feature.gro ? BindFlag.gro : 0)
+      ((options.gro ?? true) && addon.features() & NativeFeature.gro ? BindFlag.gro : 0)
     this.#native = addon.open(this.#layout, this.#wake)
   }
 
   /** Answers `done` before it returns, exactly once; with an error nothing stays open. */
-  bind(options: Bind, done: (error: NodeJS.ErrnoException | null, bound?: Bound) => void): void {
+  bind(options: Bind, done: (error: NodeJS.ErrnoException | null, bound?: BoundSocket) => void): void {
     const relay = options.purpose === 'relay'
     const buffer = relay ? RELAY_BUFFER : LISTENER_BUFFER
     const { scratch } = this.#layout

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { password } from '../../../src/auth/shared-secret.ts'
 import { credentials } from '../../../src/cli/commands/credentials.ts'
-import { TEXTS } from '../../../src/cli/texts/texts.ts'
+import { CLI_TEXTS } from '../../../src/cli/texts/texts.ts'
 import { run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER, SECRET } from '../../support/loading.ts'
 
@@ -50,7 +50,7 @@ t.test('the expiry is the ttl from now', async t => {
     cwd: folder,
   }
   const options = { user: '@alice:example.org', ttl: '1h', json: true }
-  await credentials(options, { io, language: 'en', texts: TEXTS.en }, 1_893_452_400_999)
+  await credentials(options, { io, language: 'en', texts: CLI_TEXTS.en }, 1_893_452_400_999)
 
   t.equal(JSON.parse(stdout).username, '1893456000:@alice:example.org')
 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { painter } from '../../../src/cli/io.ts'
 import { languageOf } from '../../../src/cli/texts/language.ts'
-import { TEXTS } from '../../../src/cli/texts/texts.ts'
+import { CLI_TEXTS } from '../../../src/cli/texts/texts.ts'
 import { run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER } from '../../support/loading.ts'
 
@@ -133,7 +133,7 @@ t.test('every text is there in both languages, and none is the same', async t =>
       }
     }
   }
-  walk(TEXTS.en, TEXTS.de, '')
+  walk(CLI_TEXTS.en, CLI_TEXTS.de, '')
 })
 
 t.test('colours are for terminals, and never under NO_COLOR', async t => {

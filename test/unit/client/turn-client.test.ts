@@ -28,7 +28,7 @@ import {
   verify,
 } from '../../../src/wire/integrity.ts'
 import { get, has, type Message, MessageWriter, Method, parse } from '../../../src/wire/message.ts'
-import { Feature, writeNonceCookie } from '../../../src/wire/nonce-cookie.ts'
+import { SecurityFeature, writeNonceCookie } from '../../../src/wire/nonce-cookie.ts'
 import { MD5, type Offer, SHA256 } from '../../sim/craft.ts'
 import { dice, octets } from '../../sim/random.ts'
 
@@ -145,7 +145,7 @@ t.test('a server that wants user names hidden is given USERHASH', t => {
   const client = make()
   client.allocate({}, NOW)
 
-  client.take(challenge(sent(client), 401, { features: Feature.usernameAnonymity }), NOW)
+  client.take(challenge(sent(client), 401, { features: SecurityFeature.usernameAnonymity }), NOW)
 
   const second = sent(client)
   t.notOk(has(second, USERNAME))
@@ -156,7 +156,7 @@ t.test('a server that wants user names hidden is given USERHASH', t => {
 for (const [why, what] of [
   ['without REALM', { realm: null }],
   ['without NONCE', { nonce: null }],
-  ['whose PASSWORD-ALGORITHMS somebody took out', { features: Feature.passwordAlgorithms }],
+  ['whose PASSWORD-ALGORITHMS somebody took out', { features: SecurityFeature.passwordAlgorithms }],
   ['with algorithms we do not know', { offers: [UNKNOWN] }],
 ] as const) {
   t.test(`a challenge ${why} is not answered`, t => {
@@ -280,7 +280,7 @@ for (const [why, forge] of [
 t.test('an answer whose nonce promises algorithms that are not there is passed over', t => {
   const client = signedIn()
   client.refresh({}, NOW)
-  const nonce = writeNonceCookie(Feature.passwordAlgorithms)
+  const nonce = writeNonceCookie(SecurityFeature.passwordAlgorithms)
   const answer = success(
     sent(client),
     w => w.set(LIFETIME, 600 as Seconds).set(NONCE, nonce),
@@ -563,7 +563,7 @@ function challenge(
 ): Buffer {
   const writer = new MessageWriter('error', request.method, request.transaction)
   writer.set(ERROR_CODE, { code, reason: '' })
-  const features = what.features ?? (what.offers ? Feature.passwordAlgorithms : 0)
+  const features = what.features ?? (what.offers ? SecurityFeature.passwordAlgorithms : 0)
   if (what.realm !== null) writer.set(REALM, what.realm ?? 'example.org')
   if (what.nonce !== null) writer.set(NONCE, what.nonce ?? `${writeNonceCookie(features)}nonce`)
   if (what.offers) writer.set(PASSWORD_ALGORITHMS, [...what.offers])

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { formatAddress, formatIp } from '../../../src/base/address.ts'
 import { formatRange, type Range } from '../../../src/base/range.ts'
-import { Fault } from '../../../src/config/fault.ts'
+import { ConfigFault } from '../../../src/config/fault.ts'
 import type { Listener } from '../../../src/config/settings.ts'
 import { parseDenied, parsePeers } from '../../../src/config/values/cidr.ts'
 import { formatDuration, parseDuration } from '../../../src/config/values/duration.ts'
@@ -20,7 +20,7 @@ import {
 import { weakness } from '../../../src/config/values/weak-secret.ts'
 
 /** The message key of a fault, or the value that was read. */
-const outcome = (value: unknown) => (value instanceof Fault ? value.key : value)
+const outcome = (value: unknown) => (value instanceof ConfigFault ? value.key : value)
 const anyLength = { min: 0, max: 1e9 }
 
 for (const [text, seconds] of [
@@ -161,7 +161,7 @@ for (const [text, written] of [
 ] as const) {
   t.test(`"${text}" is an address to relay from`, async t => {
     const relay = parseRelayAddress(text)
-    t.equal(relay instanceof Fault ? relay.key : formatRelayAddress(relay), written)
+    t.equal(relay instanceof ConfigFault ? relay.key : formatRelayAddress(relay), written)
   })
 }
 
@@ -221,7 +221,7 @@ for (const [text, expected] of [
 ] as const) {
   t.test(`the metrics address "${text}" reads as ${expected}`, async t => {
     const read = parseHttpAddress(text)
-    t.equal(read instanceof Fault ? read.key : formatAddress(read), expected)
+    t.equal(read instanceof ConfigFault ? read.key : formatAddress(read), expected)
   })
 }
 
@@ -302,7 +302,7 @@ t.test('the word that was meant is found, and none where nothing is near', async
 
 t.test('addresses keep their octets', async t => {
   const relay = parseRelayAddress('10.0.0.5=203.0.113.7')
-  t.ok(typeof relay === 'object' && !(relay instanceof Fault))
-  if (typeof relay !== 'object' || relay instanceof Fault) return
+  t.ok(typeof relay === 'object' && !(relay instanceof ConfigFault))
+  if (typeof relay !== 'object' || relay instanceof ConfigFault) return
   t.same([formatIp(relay.local), formatIp(relay.public!)], ['10.0.0.5', '203.0.113.7'])
 })

@@ -2,15 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { COUNTER_NAMES } from '../../../src/base/counters.ts'
-import { explain, type ReasonTable, reasonName } from '../../../src/console/reasons.ts'
-import { DE as TEST_DE } from '../../../src/console/test/texts-de.ts'
-import { EN as TEST_EN } from '../../../src/console/test/texts-en.ts'
-import { DE } from '../../../src/console/texts-de.ts'
-import { EN } from '../../../src/console/texts-en.ts'
+import { explainReason, type ReasonTable, reasonName } from '../../../src/console/reasons.ts'
+import { TEST_DE } from '../../../src/console/test/texts-de.ts'
+import { TEST_EN } from '../../../src/console/test/texts-en.ts'
+import { CONSOLE_DE } from '../../../src/console/texts-de.ts'
+import { CONSOLE_EN } from '../../../src/console/texts-en.ts'
 import { type TextKey, wordsOf } from '../../../src/console/words.ts'
 
 const CATALOGUES = [
-  ['console', EN, DE],
+  ['console', CONSOLE_EN, CONSOLE_DE],
   ['test page', TEST_EN, TEST_DE],
 ] as const
 const SOURCE = join(import.meta.dirname, '../../../src')
@@ -50,7 +50,7 @@ t.test('every reason of the relay has a title, a meaning and a kind, in both lan
   for (const language of ['en', 'de'] as const) {
     for (const [table, list] of Object.entries(words)) {
       for (const word of list) {
-        const { title, meaning } = explain(table as ReasonTable, word, wordsOf(language))
+        const { title, meaning } = explainReason(table as ReasonTable, word, wordsOf(language))
         t.not(title, word, `${language} ${table} ${word}`)
         t.not(meaning, '', `${language} ${table} ${word}`)
       }
@@ -60,7 +60,11 @@ t.test('every reason of the relay has a title, a meaning and a kind, in both lan
 })
 
 t.test('a reason that the console does not know is shown as the relay says it', t => {
-  t.same(explain('rejected', 'brand-new', wordsOf('en')), { title: 'brand-new', meaning: '', kind: 'normal' })
+  t.same(explainReason('rejected', 'brand-new', wordsOf('en')), {
+    title: 'brand-new',
+    meaning: '',
+    kind: 'normal',
+  })
   t.equal(reasonName('dropNotStun'), 'not-stun')
   t.equal(reasonName('not_stun'), 'not-stun')
   t.end()

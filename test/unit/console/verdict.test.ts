@@ -2,30 +2,30 @@ import t from 'tap'
 import { type Quality, qualityOf } from '../../../src/console/test/measure.ts'
 import { report } from '../../../src/console/test/report.ts'
 import { sentence } from '../../../src/console/test/say.ts'
-import { DE } from '../../../src/console/test/texts-de.ts'
-import { EN } from '../../../src/console/test/texts-en.ts'
-import { readTurnUri, type Transport } from '../../../src/console/test/uri.ts'
-import { judge, type Way } from '../../../src/console/test/verdict.ts'
+import { TEST_DE } from '../../../src/console/test/texts-de.ts'
+import { TEST_EN } from '../../../src/console/test/texts-en.ts'
+import { readTestUri, type TestTransport } from '../../../src/console/test/uri.ts'
+import { judge, type WayVerdict } from '../../../src/console/test/verdict.ts'
 import { wordsFrom } from '../../../src/console/words.ts'
 import type { TestView, TestWay } from '../../../src/control/view.ts'
 
-const words = wordsFrom({ en: EN, de: DE }, 'en', 'UTC')
+const words = wordsFrom({ en: TEST_EN, de: TEST_DE }, 'en', 'UTC')
 const GOOD: Quality = { sent: 100, lost: 0, delay: 30, jitter: 2, throughput: 120_000 }
 const PORTS = { udp: 3478, tcp: 3478, tls: 5349 }
 
-function way(transport: Transport, over: Partial<Way> = {}): Way {
+function way(transport: TestTransport, over: Partial<WayVerdict> = {}): WayVerdict {
   const scheme = transport === 'tls' ? 'turns' : 'turn'
   const port = over.port ?? PORTS[transport]
   const uri = `${scheme}:turn.example.org:${port}?transport=${transport === 'udp' ? 'udp' : 'tcp'}`
   return { uri, transport, port, candidate: true, connected: true, took: 200, quality: GOOD, ...over }
 }
 
-function dead(transport: Transport, over: Partial<Way> = {}): Way {
+function dead(transport: TestTransport, over: Partial<WayVerdict> = {}): WayVerdict {
   const { quality: _, took: __, ...rest } = way(transport)
   return { ...rest, candidate: false, connected: false, error: { code: 701, text: '' }, ...over }
 }
 
-function server(...transports: Transport[]): TestView {
+function server(...transports: TestTransport[]): TestView {
   const traffic = { toPeer: { packets: 9, bytes: 900 }, toClient: { packets: 9, bytes: 900 } }
   const ways = transports.map(
     (transport): TestWay => ({
@@ -41,7 +41,7 @@ function server(...transports: Transport[]): TestView {
   return { client: '192.0.2.1', started: 0, ways }
 }
 
-function said(ways: readonly Way[], view?: TestView): string[] {
+function said(ways: readonly WayVerdict[], view?: TestView): string[] {
   const { score, remarks } = judge(ways, view)
   return [score, ...remarks.map(remark => sentence(remark, words))]
 }
@@ -116,19 +116,19 @@ t.test('echoes become loss, delay and jitter', t => {
 })
 
 t.test('TURN URIs are read, and TLS over UDP is left alone', t => {
-  t.same(readTurnUri('turn:turn.example.org'), { transport: 'udp', host: 'turn.example.org', port: 3478 })
-  t.same(readTurnUri('turn:[2001:db8::1]:3479?transport=tcp'), {
+  t.same(readTestUri('turn:turn.example.org'), { transport: 'udp', host: 'turn.example.org', port: 3478 })
+  t.same(readTestUri('turn:[2001:db8::1]:3479?transport=tcp'), {
     transport: 'tcp',
     host: '[2001:db8::1]',
     port: 3479,
   })
-  t.same(readTurnUri('turns:turn.example.org?transport=tcp'), {
+  t.same(readTestUri('turns:turn.example.org?transport=tcp'), {
     transport: 'tls',
     host: 'turn.example.org',
     port: 5349,
   })
-  t.equal(readTurnUri('turns:turn.example.org:5349?transport=udp'), undefined)
-  t.equal(readTurnUri('stun:turn.example.org'), undefined)
+  t.equal(readTestUri('turns:turn.example.org:5349?transport=udp'), undefined)
+  t.equal(readTestUri('stun:turn.example.org'), undefined)
   t.end()
 })
 

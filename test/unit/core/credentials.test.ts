@@ -21,7 +21,7 @@ import {
   verify,
 } from '../../../src/wire/integrity.ts'
 import { get, has, type Message, type MessageWriter, Method, parse } from '../../../src/wire/message.ts'
-import { Feature, readNonceCookie } from '../../../src/wire/nonce-cookie.ts'
+import { readNonceCookie, SecurityFeature } from '../../../src/wire/nonce-cookie.ts'
 import { challenge, MD5, OFFERED, rawAttribute, SHA256 } from '../../sim/craft.ts'
 import { minutes, REALM as OUR_REALM, Sim, START, seconds } from '../../sim/sim.ts'
 import { codeOf, type SimClient } from '../../sim/sim-client.ts'
@@ -100,8 +100,8 @@ for (const [sha256, anonymity, cookie] of [
     t.equal(nonce.slice(0, 13), cookie)
     t.equal(has(message, PASSWORD_ALGORITHMS), sha256)
     const features = readNonceCookie(nonce)!
-    t.equal((features & Feature.passwordAlgorithms) !== 0, sha256)
-    t.equal((features & Feature.usernameAnonymity) !== 0, anonymity)
+    t.equal((features & SecurityFeature.passwordAlgorithms) !== 0, sha256)
+    t.equal((features & SecurityFeature.usernameAnonymity) !== 0, anonymity)
     t.end()
   })
 }

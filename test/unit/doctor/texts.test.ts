@@ -3,14 +3,14 @@ import { DOCTOR_TEXTS } from '../../../src/cli/texts/doctor-texts.ts'
 import { finding } from '../../../src/doctor/finding.ts'
 import { reportText, show } from '../../../src/doctor/report.ts'
 import { mangled, type SecretForm } from '../../../src/doctor/secret-forms.ts'
-import { TEXTS, type TextId, words } from '../../../src/doctor/texts/all.ts'
+import { FINDING_TEXTS, type TextId, words } from '../../../src/doctor/texts/all.ts'
 import { FORMS } from '../../../src/doctor/texts/forms.ts'
 
-const IDS = Object.keys(TEXTS) as TextId[]
+const IDS = Object.keys(FINDING_TEXTS) as TextId[]
 
 t.test('every error and warning says what is wrong, what one notices and what mends it', async t => {
   for (const id of IDS) {
-    const { severity, en, de } = TEXTS[id]
+    const { severity, en, de } = FINDING_TEXTS[id]
     for (const [title, wrong, notice, mend] of [en, de]) {
       t.ok(title, id)
       if (severity === 'error' || severity === 'warn') t.ok(wrong && notice && mend, id)
@@ -20,7 +20,7 @@ t.test('every error and warning says what is wrong, what one notices and what me
 
 t.test('both languages fill in the same places', async t => {
   for (const id of IDS) {
-    const { en, de } = TEXTS[id]
+    const { en, de } = FINDING_TEXTS[id]
     for (const part of [1, 2, 3] as const) t.same(places(de[part]), places(en[part]), `${id} ${part}`)
     t.same(places(de[0]), places(en[0]), id)
   }
@@ -28,7 +28,7 @@ t.test('both languages fill in the same places', async t => {
 
 t.test('German is not English', async t => {
   for (const id of IDS) {
-    const { en, de } = TEXTS[id]
+    const { en, de } = FINDING_TEXTS[id]
     t.ok(en[0] !== de[0], id)
     if (en[1] !== '' && en[1] !== '{text}') t.not(de[1], en[1], id)
   }

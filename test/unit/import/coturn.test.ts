@@ -2,11 +2,11 @@ import t from 'tap'
 import { formatRange } from '../../../src/base/range.ts'
 import { formatListener } from '../../../src/config/values/listener.ts'
 import { COTURN_FLAGS, COTURN_OPTIONS } from '../../../src/import/coturn-options.ts'
-import type { Entry } from '../../../src/import/line.ts'
+import type { ImportedEntry } from '../../../src/import/line.ts'
 import { importText } from '../../support/imported.ts'
 
 /** The one entry of a file with one line. */
-const fateOf = (text: string): Entry => {
+const fateOf = (text: string): ImportedEntry => {
   const { entries } = importText(text)
   t.equal(entries.length, 1)
   return entries[0]!

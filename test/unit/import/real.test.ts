@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { effective } from '../../../src/config/effective.ts'
 import { ConfigError } from '../../../src/config/problem.ts'
-import type { Entry, Fate } from '../../../src/import/line.ts'
+import type { Fate, ImportedEntry } from '../../../src/import/line.ts'
 import { selfSigned } from '../../support/certificate.ts'
 import { fixture, importText, written } from '../../support/imported.ts'
 
@@ -18,7 +18,7 @@ function importFixture(name: string) {
   return { ...imported, settings: loaded.settings, inForce: effective(loaded.settings) }
 }
 
-const keys = (entries: readonly Entry[], fate: Fate) => [
+const keys = (entries: readonly ImportedEntry[], fate: Fate) => [
   ...new Set(entries.filter(entry => entry.fate === fate).map(({ key }) => key)),
 ]
 

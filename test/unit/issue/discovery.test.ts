@@ -2,12 +2,17 @@ import t from 'tap'
 import { formatIp, parseIp } from '../../../src/base/address.ts'
 import type { Time } from '../../../src/base/time.ts'
 import { parseServerName } from '../../../src/homeserver/matrix-id.ts'
-import { Discovery, type Get, type Names, type Service } from '../../../src/issue/discovery.ts'
+import {
+  Discovery,
+  type Get,
+  type HomeserverService,
+  type NameResolver,
+} from '../../../src/issue/discovery.ts'
 import type { Exchanged } from '../../../src/issue/exchange.ts'
 
 interface Internet {
   readonly addresses?: Readonly<Record<string, readonly string[]>>
-  readonly services?: Readonly<Record<string, readonly Partial<Service>[]>>
+  readonly services?: Readonly<Record<string, readonly Partial<HomeserverService>[]>>
   /** What is answered at `https://…`, by URL. */
   readonly pages?: Readonly<Record<string, Partial<Page>>>
 }
@@ -22,7 +27,7 @@ interface Page {
 function discovery({ addresses = {}, services = {}, pages = {} }: Internet) {
   const asked: string[] = []
   const lookups: string[] = []
-  const names: Names = {
+  const names: NameResolver = {
     async addresses(host) {
       lookups.push(host)
       if (host === 'broken.example') throw new Error('SERVFAIL')
@@ -293,7 +298,7 @@ t.test('what was given up for lack of time is not remembered', async t => {
   const { asked } = discovery({})
   const end = new AbortController()
   let open = true
-  const names: Names = {
+  const names: NameResolver = {
     addresses: async () => [parseIp('192.0.2.1')!],
     services: async () => [],
   }

@@ -7,7 +7,7 @@ import { parseRange, type Range } from '../../../src/base/range.ts'
 import type { Seconds, Time } from '../../../src/base/time.ts'
 import type { Homeserver, Issue } from '../../../src/config/settings.ts'
 import { Issuing, type Policy } from '../../../src/issue/issuing.ts'
-import type { Note } from '../../../src/issue/note.ts'
+import type { IssueNote } from '../../../src/issue/note.ts'
 import { says, startWeb } from '../../support/web.ts'
 
 const KEY = 'f3a9c27d5b8e4160a7d2c9e1b40f6d38'
@@ -48,7 +48,7 @@ async function start(t: Test, homeservers: readonly Homeserver[], how: Partial<I
     ownUris: URIS,
     mayConnect: ip => ip[0] !== 127,
   })
-  const notes: Note[] = []
+  const notes: IssueNote[] = []
   let now = 1_795_221_077_000
   const issuing = new Issuing(policy(homeservers, how), {
     names: { addresses: async () => [parseIp('127.0.0.1')!], services: async () => [] },

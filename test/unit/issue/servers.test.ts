@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { parseIp } from '../../../src/base/address.ts'
 import type { Time } from '../../../src/base/time.ts'
 import { parseServerName } from '../../../src/homeserver/matrix-id.ts'
-import type { Get, Names } from '../../../src/issue/discovery.ts'
+import type { Get, NameResolver } from '../../../src/issue/discovery.ts'
 import { exchange } from '../../../src/issue/exchange.ts'
 import { getOverTls, OpenId } from '../../../src/issue/openid.ts'
 import { Whoami } from '../../../src/issue/whoami.ts'
@@ -167,7 +167,7 @@ const EXAMPLE = parseServerName('example.org:443')!
 /** Asks a server for the owner of an OpenID token, over plain HTTP in place of TLS. */
 async function openId(t: Test, answer: Parameters<typeof startWeb>[1], deadline = SHORT) {
   const web = await startWeb(t, answer)
-  const names: Names = { addresses: async () => [parseIp('192.0.2.1')!], services: async () => [] }
+  const names: NameResolver = { addresses: async () => [parseIp('192.0.2.1')!], services: async () => [] }
   const verifying = new OpenId({
     names,
     get: plain(web),
@@ -221,7 +221,10 @@ for (const [what, answer, why] of TROUBLE) {
 }
 
 t.test('a name server that never answers holds nobody up', async t => {
-  const names: Names = { addresses: () => new Promise(() => {}), services: () => new Promise(() => {}) }
+  const names: NameResolver = {
+    addresses: () => new Promise(() => {}),
+    services: () => new Promise(() => {}),
+  }
   const verifying = new OpenId({ names, mayConnect: () => true, now: () => 0 as Time, deadline: SHORT })
   const said = await verifying.verify(EXAMPLE, TOKEN)
   t.same(said, { kind: 'failed', why: 'it did not answer in time' })
@@ -229,7 +232,7 @@ t.test('a name server that never answers holds nobody up', async t => {
 
 t.test('the next address is tried when one does not answer', async t => {
   const web = await startWeb(t, says(200, { sub: '@alice:example.org:443' }))
-  const names: Names = {
+  const names: NameResolver = {
     addresses: async () => [parseIp('192.0.2.1')!, parseIp('192.0.2.2')!],
     services: async () => [],
   }
@@ -244,7 +247,7 @@ t.test('the next address is tried when one does not answer', async t => {
 t.test('no address that was not checked is connected to, whatever the name says later', async t => {
   const asked: string[] = []
   let looks = 0
-  const names: Names = {
+  const names: NameResolver = {
     // A name that is public when it is checked and private when it is used.
     addresses: async () => [parseIp(looks++ === 0 ? '192.0.2.1' : '127.0.0.1')!],
     services: async () => [],

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { parseAddress } from '../../../src/base/address.ts'
-import { DataIndication } from '../../../src/load/data-indication.ts'
+import { DataIndicationTemplate } from '../../../src/load/data-indication.ts'
 import { DATA, SOFTWARE, XOR_PEER_ADDRESS } from '../../../src/wire/attributes.ts'
 import { MessageWriter, Method } from '../../../src/wire/message.ts'
 
@@ -13,7 +13,7 @@ function writer(klass: 'indication' | 'request' = 'indication', method: number =
 
 /** Reads it from the middle of a buffer. */
 function read(message: Buffer, length = message.length): string | undefined {
-  const reader = new DataIndication()
+  const reader = new DataIndicationTemplate()
   const bytes = Buffer.concat([Buffer.alloc(9, 0xff), message, Buffer.alloc(70_000, 0xff)])
   if (!reader.read(bytes, 9, length)) return undefined
   return bytes.toString('latin1', reader.payload, reader.payload + reader.octets)

@@ -3,7 +3,7 @@ import { type Address, parseAddress, writeRecord } from '../../../src/base/addre
 import { type Batch, createBatch, HEADROOM } from '../../../src/base/batch.ts'
 import type { ChannelNumber, SocketId } from '../../../src/base/ids.ts'
 import { TurnClient } from '../../../src/client/turn-client.ts'
-import { Dialogue, type Link } from '../../../src/load/dialogue.ts'
+import { Dialogue, type DialogueLink } from '../../../src/load/dialogue.ts'
 import { Flows } from '../../../src/load/flow.ts'
 import { writeFiller, writePayload } from '../../../src/load/payload.ts'
 import { Receiver, stampNow } from '../../../src/load/receiver.ts'
@@ -22,7 +22,7 @@ const PEERS = [2, 4]
 
 /** A receiver of two flows that has begun run 3. */
 function listening() {
-  const link: Link = { backlog: 0, send() {}, close() {} }
+  const link: DialogueLink = { backlog: 0, send() {}, close() {} }
   const flows = new Flows()
   for (const i of [0, 1]) {
     const dialogue = new Dialogue(new TurnClient({ random: () => {} }), link)

@@ -1,4 +1,10 @@
-import type { Measurement, Report, Round, Scenario, ServerReport } from '../../../src/load/report/report.ts'
+import type {
+  BenchReport,
+  Measurement,
+  Round,
+  Scenario,
+  ServerReport,
+} from '../../../src/load/report/report.ts'
 
 export const SCENARIO: Scenario = {
   profile: 'call',
@@ -83,7 +89,7 @@ export function server(name: string, rounds: readonly Round[] = [round()], detai
   return { name, detail, rounds }
 }
 
-export function report(over: Partial<Report> = {}): Report {
+export function report(over: Partial<BenchReport> = {}): BenchReport {
   return {
     format: 'taciturn-bench',
     version: 1,

@@ -3,7 +3,7 @@ import { formatAddress, parseAddress, RECORD, readRecord } from '../../../src/ba
 import { SEND } from '../../../src/base/batch.ts'
 import type { ChannelNumber, SocketId } from '../../../src/base/ids.ts'
 import { TurnClient } from '../../../src/client/turn-client.ts'
-import { Dialogue, type Link } from '../../../src/load/dialogue.ts'
+import { Dialogue, type DialogueLink } from '../../../src/load/dialogue.ts'
 import { Flows } from '../../../src/load/flow.ts'
 import { PayloadReader } from '../../../src/load/payload.ts'
 import type { Load } from '../../../src/load/protocol.ts'
@@ -44,7 +44,7 @@ function sending(method: 'channels' | 'indications', options: { stream?: boolean
   } as UdpTransport
   const flows = new Flows()
   for (const i of [0, 1]) {
-    const link: Link = {
+    const link: DialogueLink = {
       backlog: options.backlog ?? 0,
       send: bytes => frames.push(Buffer.from(bytes)),
       close() {},

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
 import { SEND } from '../../../src/base/batch.ts'
-import type { Bound } from '../../../src/net/transport.ts'
+import type { BoundSocket } from '../../../src/net/transport.ts'
 import type { NativeTransport } from '../../../src/net/udp/native.ts'
-import { Feature, loadAddon, type NativeAddon } from '../../../src/system/native-addon.ts'
+import { loadAddon, type NativeAddon, NativeFeature } from '../../../src/system/native-addon.ts'
 import { batchOf, bind, needAddon, type Opened, openNativeTransport } from './probe.ts'
 
 /** Datagrams that one send carries at most. */
@@ -180,8 +180,8 @@ interface Pair {
   readonly sender: Opened<NativeTransport>
   readonly receiver: Opened<NativeTransport>
   /** Sockets of one and the other. */
-  readonly a: Bound
-  readonly b: Bound
+  readonly a: BoundSocket
+  readonly b: BoundSocket
   readonly send: (datagrams: Parameters<typeof batchOf>[0]) => void
 }
 
@@ -193,16 +193,16 @@ async function pair(t: Test, at = '127.0.0.1:0'): Promise<Pair> {
   return { sender, receiver, a, b, send: datagrams => sender.sockets.send(batchOf(datagrams)) }
 }
 
-function datagram(from: Bound, to: Bound, size: number, mark: number) {
+function datagram(from: BoundSocket, to: BoundSocket, size: number, mark: number) {
   return { socket: from.socket, to: to.local, bytes: Buffer.alloc(size, mark) }
 }
 
 function needGso(): { skip: string | false } {
-  return needFeature(Feature.gso, 'this kernel has no UDP_SEGMENT')
+  return needFeature(NativeFeature.gso, 'this kernel has no UDP_SEGMENT')
 }
 
 function needGro(): { skip: string | false } {
-  return needFeature(Feature.gro | Feature.gso, 'this kernel has no UDP_GRO that can be trusted')
+  return needFeature(NativeFeature.gro | NativeFeature.gso, 'this kernel has no UDP_GRO that can be trusted')
 }
 
 function needFeature(bits: number, why: string): { skip: string | false } {

@@ -1,7 +1,7 @@
 import { formatAddress, parseAddress } from '../../../src/base/address.ts'
 import { Counters } from '../../../src/base/counters.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
-import type { Bound } from '../../../src/net/transport.ts'
+import type { BoundSocket } from '../../../src/net/transport.ts'
 import { openNative } from '../../../src/net/udp/native.ts'
 import { Recorder } from '../net/recorder.ts'
 import { batchOf } from './probe.ts'
@@ -59,8 +59,8 @@ result.dropSendQueue = counters.read('dropSendQueue')
 udp.stop()
 console.log(JSON.stringify(result))
 
-function bind(at: string, purpose: 'listener' | 'relay', sendBuffer?: number): Bound {
-  let result: Bound | undefined
+function bind(at: string, purpose: 'listener' | 'relay', sendBuffer?: number): BoundSocket {
+  let result: BoundSocket | undefined
   udp.bind({ address: parseAddress(at)!, purpose, ...(sendBuffer && { sendBuffer }) }, (error, bound) => {
     if (!bound) throw error
     result = bound

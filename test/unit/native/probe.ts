@@ -12,7 +12,7 @@ import { Counters } from '../../../src/base/counters.ts'
 import type { SocketId } from '../../../src/base/ids.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
 import { AllSockets } from '../../../src/net/sockets.ts'
-import type { Bind, Bound, UdpTransport } from '../../../src/net/transport.ts'
+import type { Bind, BoundSocket, UdpTransport } from '../../../src/net/transport.ts'
 import { DgramTransport } from '../../../src/net/udp/dgram.ts'
 import { type NativeOptions, type NativeTransport, openNative } from '../../../src/net/udp/native.ts'
 import {
@@ -54,7 +54,7 @@ export function bind(
   at: string,
   purpose: Bind['purpose'] = 'listener',
   more: Partial<Bind> = {},
-): Promise<Bound> {
+): Promise<BoundSocket> {
   return new Promise((resolve, reject) => {
     udp.bind({ address: parseAddress(at)!, purpose, ...more }, (error, bound) =>
       bound ? resolve(bound) : reject(error),

@@ -6,7 +6,7 @@ import { Counters } from '../../../src/base/counters.ts'
 import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
 import type { Claim } from '../../../src/core/command.ts'
 import type { Opened, Refused, RelaySocket } from '../../../src/core/input.ts'
-import type { RelayAddress } from '../../../src/net/ports/relay-addresses.ts'
+import type { ResolvedRelayAddress } from '../../../src/net/ports/relay-addresses.ts'
 import { RelayPorts } from '../../../src/net/ports/relay-ports.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
 import { AllSockets } from '../../../src/net/sockets.ts'
@@ -361,7 +361,7 @@ function pretending(when: 'now' | 'late' = 'now'): UdpTransport & { [ids]: Socke
   return udp
 }
 
-function relayOn(local: string, mapped = local): RelayAddress {
+function relayOn(local: string, mapped = local): ResolvedRelayAddress {
   const ip = parseIp(local)!
   return { family: ip.length === 4 ? 4 : (6 as Family), local: ip, public: parseIp(mapped)! }
 }

@@ -6,7 +6,11 @@ import { Counters } from '../../../src/base/counters.ts'
 import type { Time } from '../../../src/base/time.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
 import { AllSockets } from '../../../src/net/sockets.ts'
-import { type Listen, type StreamLimits, StreamTransport } from '../../../src/net/stream/stream-transport.ts'
+import {
+  type StreamLimits,
+  type StreamListenOptions,
+  StreamTransport,
+} from '../../../src/net/stream/stream-transport.ts'
 import { Recorder } from './recorder.ts'
 
 /** A stream transport with a clock that the test moves, and nothing behind it but a recorder. */
@@ -27,7 +31,7 @@ export class StreamWorld {
     t.teardown(() => this.streams.stop())
   }
 
-  listen(transport: Listen['transport'] = 'tcp', at = '127.0.0.1:0'): Promise<Address> {
+  listen(transport: StreamListenOptions['transport'] = 'tcp', at = '127.0.0.1:0'): Promise<Address> {
     return new Promise((resolve, reject) => {
       this.streams.listen({ address: parseAddress(at)!, transport }, (error, local) =>
         local ? resolve(local) : reject(error),

@@ -8,7 +8,7 @@ import {
   loadTls,
   TlsContext,
   type TlsFileError,
-  type TlsFiles,
+  type TlsFilePaths,
 } from '../../../src/net/stream/tls-context.ts'
 import { makeCertificate, type TestCertificate } from './certificate.ts'
 import { StreamWorld } from './stream-world.ts'
@@ -46,27 +46,27 @@ for (const [what, from, to, warning] of [
 for (const [what, change, path, says] of [
   [
     'a missing certificate',
-    (f: TlsFiles) => unlinkSync(f.certificate),
+    (f: TlsFilePaths) => unlinkSync(f.certificate),
     'certificate',
     /does not exist; name/,
   ],
-  ['a missing key', (f: TlsFiles) => unlinkSync(f.key), 'key', /does not exist; name/],
+  ['a missing key', (f: TlsFilePaths) => unlinkSync(f.key), 'key', /does not exist; name/],
   [
     'a certificate that is none',
-    (f: TlsFiles) => writeFileSync(f.certificate, 'hello'),
+    (f: TlsFilePaths) => writeFileSync(f.certificate, 'hello'),
     'certificate',
     /no PEM cert/,
   ],
-  ['a key that is none', (f: TlsFiles) => writeFileSync(f.key, 'hello'), 'key', /no PEM private key/],
+  ['a key that is none', (f: TlsFilePaths) => writeFileSync(f.key, 'hello'), 'key', /no PEM private key/],
   [
     'a key of another certificate',
-    (f: TlsFiles) => writeFileSync(f.key, makeCertificate().key),
+    (f: TlsFilePaths) => writeFileSync(f.key, makeCertificate().key),
     'key',
     /is not the key of the certificate in .*cert\.pem/,
   ],
   [
     'a key with a passphrase',
-    (f: TlsFiles) => writeFileSync(f.key, '-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END-----'),
+    (f: TlsFilePaths) => writeFileSync(f.key, '-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END-----'),
     'key',
     /passphrase; remove it/,
   ],
@@ -164,13 +164,13 @@ t.test('a pair that is broken at start is an error at once', async t => {
   t.throws(() => new TlsContext(files, { changed: () => {}, broken: () => {} }), { name: 'TlsFileError' })
 })
 
-function store(t: Test, pair: TestCertificate): TlsFiles {
+function store(t: Test, pair: TestCertificate): TlsFilePaths {
   const folder = t.testdir({ 'cert.pem': pair.certificate, 'key.pem': pair.key })
   return { certificate: `${folder}/cert.pem`, key: `${folder}/key.pem` }
 }
 
 /** Replaces both files, each at once. */
-function replace(files: TlsFiles, pair: TestCertificate): void {
+function replace(files: TlsFilePaths, pair: TestCertificate): void {
   for (const what of ['certificate', 'key'] as const) {
     writeFileSync(`${files[what]}.new`, pair[what])
     renameSync(`${files[what]}.new`, files[what])
@@ -178,7 +178,11 @@ function replace(files: TlsFiles, pair: TestCertificate): void {
 }
 
 /** Follows the files; `next` resolves with what is in use after the next change. */
-function watched(t: Test, files: TlsFiles, world?: StreamWorld): { next(): Promise<TlsContext['material']> } {
+function watched(
+  t: Test,
+  files: TlsFilePaths,
+  world?: StreamWorld,
+): { next(): Promise<TlsContext['material']> } {
   let resolve: (material: TlsContext['material']) => void = () => {}
   const next = new Promise<TlsContext['material']>(go => {
     resolve = go

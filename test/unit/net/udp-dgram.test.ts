@@ -13,7 +13,7 @@ import { createBatch, HEADROOM, SEND } from '../../../src/base/batch.ts'
 import { Counters } from '../../../src/base/counters.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
 import { AllSockets } from '../../../src/net/sockets.ts'
-import type { Bind, Bound } from '../../../src/net/transport.ts'
+import type { Bind, BoundSocket } from '../../../src/net/transport.ts'
 import { DgramTransport } from '../../../src/net/udp/dgram.ts'
 import { echo, Recorder } from './recorder.ts'
 
@@ -291,7 +291,7 @@ function bind(
   at: string,
   purpose: Bind['purpose'] = 'listener',
   more: Partial<Bind> = {},
-): Promise<Bound> {
+): Promise<BoundSocket> {
   return new Promise((resolve, reject) => {
     udp.bind({ address: parseAddress(at)!, purpose, ...more }, (error, bound) =>
       bound ? resolve(bound) : reject(error),

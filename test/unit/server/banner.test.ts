@@ -2,10 +2,10 @@ import t from 'tap'
 import { parseIp } from '../../../src/base/address.ts'
 import type { Loaded } from '../../../src/config/load.ts'
 import { synapseLines, turnUris } from '../../../src/homeserver/synapse-lines.ts'
-import { type Bound, banner, linesToPaste, whatIsMissing } from '../../../src/process/banner.ts'
+import { type BoundListener, banner, linesToPaste, whatIsMissing } from '../../../src/process/banner.ts'
 import { loaded, SECRET } from '../../support/settings.ts'
 
-const bound: Bound = {
+const bound: BoundListener = {
   listening: ['udp://192.0.2.5:3478', 'tcp://0.0.0.0:3478'],
   relays: [{ local: parseIp('10.0.0.5')!, public: parseIp('9.9.9.9')! }],
   udp: 'dgram',

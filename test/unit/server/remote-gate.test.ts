@@ -2,7 +2,7 @@ import t from 'tap'
 import { parseAddress } from '../../../src/base/address.ts'
 import type { AllocationId, MeterId } from '../../../src/base/ids.ts'
 import type { Claim } from '../../../src/core/command.ts'
-import type { Refusal } from '../../../src/relay/admission.ts'
+import type { AdmissionRefusal } from '../../../src/relay/admission.ts'
 import type { FromWorker } from '../../../src/workers/protocol.ts'
 import { RemoteGate } from '../../../src/workers/remote-gate.ts'
 
@@ -71,7 +71,7 @@ function start() {
   const posted: FromWorker[] = []
   const gate = new RemoteGate(message => void posted.push(message))
   const ask = (allocation: number) => {
-    const answers: (Refusal | undefined)[] = []
+    const answers: (AdmissionRefusal | undefined)[] = []
     const claim: Claim = { allocation: id(allocation), owner: alice, client, families: [4], port: 'any' }
     gate.admit(claim, refusal => void answers.push(refusal))
     return { answers }

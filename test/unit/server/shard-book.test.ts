@@ -4,7 +4,7 @@ import type { AllocationId } from '../../../src/base/ids.ts'
 import { SharedMeters } from '../../../src/base/shared-meters.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Event } from '../../../src/core/event.ts'
-import { Admission, type Ask } from '../../../src/relay/admission.ts'
+import { Admission, type AdmissionRequest } from '../../../src/relay/admission.ts'
 import { quotas } from '../../../src/relay/relay-config.ts'
 import { ShardBook } from '../../../src/workers/shard-book.ts'
 import { loaded } from '../../support/settings.ts'
@@ -161,7 +161,7 @@ function id(allocation: number): AllocationId {
   return allocation as AllocationId
 }
 
-function ask(allocation: number): Ask {
+function ask(allocation: number): AdmissionRequest {
   return { allocation: id(allocation), owner: alice, client, port: 'any' }
 }
 

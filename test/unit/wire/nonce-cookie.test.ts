@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Feature, readNonceCookie, writeNonceCookie } from '../../../src/wire/nonce-cookie.ts'
+import { readNonceCookie, SecurityFeature, writeNonceCookie } from '../../../src/wire/nonce-cookie.ts'
 
 t.test('the nonce cookie is 13 characters, and AAAA without features [STUN-AUTH-04]', async t => {
   t.equal(writeNonceCookie(0), 'obMatJos2AAAA')
@@ -7,7 +7,7 @@ t.test('the nonce cookie is 13 characters, and AAAA without features [STUN-AUTH-
 })
 
 t.test('password algorithms are the first bit, username anonymity the second [STUN-AUTH-05]', async t => {
-  const { passwordAlgorithms, usernameAnonymity } = Feature
+  const { passwordAlgorithms, usernameAnonymity } = SecurityFeature
 
   t.equal(writeNonceCookie(passwordAlgorithms), 'obMatJos2gAAA')
   t.equal(writeNonceCookie(usernameAnonymity), 'obMatJos2QAAA')
@@ -16,7 +16,7 @@ t.test('password algorithms are the first bit, username anonymity the second [ST
 
 t.test('the features of a nonce are read, unassigned bits too', async t => {
   t.equal(readNonceCookie('obMatJos2AAAA'), 0)
-  t.equal(readNonceCookie('obMatJos2gAAAand the rest'), Feature.passwordAlgorithms)
+  t.equal(readNonceCookie('obMatJos2gAAAand the rest'), SecurityFeature.passwordAlgorithms)
   t.equal(readNonceCookie('obMatJos2AAACf//499k954d6OL34oL9FSTvy64sA'), 0x000002)
   for (let bit = 0; bit < 24; bit++) t.equal(readNonceCookie(writeNonceCookie(1 << bit)), 1 << bit)
 })
