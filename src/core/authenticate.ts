@@ -14,6 +14,7 @@ import { get, type Message, type MessageWriter, Method } from '../wire/message.t
 import { readNonceCookie, SecurityFeature } from '../wire/nonce-cookie.ts'
 import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
+import type { Environment } from './environment.ts'
 import type { Owner } from './event.ts'
 import type { Nonces } from './nonce.ts'
 import { answer, errorReply, type RefusalReason, type ReplyTo, reject, rejected } from './reply.ts'
@@ -75,7 +76,7 @@ export type Authenticated =
 /** What the checks stand on. */
 export interface Authority {
   readonly config: RelayConfig
-  readonly authenticate: Authenticate
+  readonly environment: Pick<Environment, 'authenticate' | 'wall'>
   readonly nonces: Nonces
   readonly counters: Counters
   readonly strangers: Pick<Strangers, 'mayTry' | 'failed' | 'proved'>
@@ -133,7 +134,7 @@ export function authenticate(
     return unauthorised({ why: 'wrong-realm', detail: 'the realm is not ours' })
   }
 
-  const now = config.wall?.(reply.at) ?? reply.at
+  const now = authority.environment.wall(reply.at)
   const name = username ?? hash!.toString('hex')
   const isOwn = known !== undefined && known.username === username
   if (!isOwn && !strangers.mayTry(reply.to, name, !isFresh, reply.at)) {
@@ -231,7 +232,7 @@ function signer(
   const { realm } = authority.config
   let candidates: readonly Candidate[]
   try {
-    candidates = authority.authenticate(
+    candidates = authority.environment.authenticate(
       who.username === undefined
         ? { userhash: who.hash!, realm, algorithm, now }
         : { username: who.username, realm, algorithm, now },

@@ -1,10 +1,11 @@
 import type { Address, Family } from '../base/address.ts'
-import type { Random, Seconds, Time } from '../base/time.ts'
+import type { Seconds } from '../base/time.ts'
 
-/** How a peer may be reached. `local`: only as a live relayed address of this server, inside the process. */
-export type Reach = 'yes' | 'local' | 'no'
-
-/** Everything a relay is told from outside. `Relay.configure` replaces it under live allocations. */
+/**
+ * How the relay is set up: data only, so that it can be recorded. The input
+ * `configure` replaces it under live allocations. What has to be asked for is
+ * in `Environment`.
+ */
 export interface RelayConfig {
   readonly realm: string
   /** Sent as SOFTWARE in Binding, Allocate and Refresh answers when present. */
@@ -49,29 +50,6 @@ export interface RelayConfig {
   }
   /** Where to send clients (300, RFC 8489 §10) while draining. */
   readonly alternate?: { readonly addresses: readonly Address[]; readonly domain?: string }
-  /** Decides by IP address (canonical) and port; the deny lists are compiled into it. */
-  readonly reach: (peer: Address) => Reach
-  /** Whose users reach nothing but live relayed addresses at these IP addresses, whatever `reach` allows. */
-  readonly confined?: { readonly tenant: string; isOurs(ip: Uint8Array): boolean }
-  /** What other shards of this server hold; absent where there is only one. */
-  readonly siblings?: Siblings
-  readonly random: Random
-  /**
-   * What the wall clock shows at a moment: what the expiry inside a user name is
-   * compared with. The machine's may be set or stepped, `Time` never is. Absent
-   * where the two are the same.
-   */
-  readonly wall?: (at: Time) => Time
-}
-
-/**
- * The relayed addresses of the other shards. A datagram between two shards goes
- * through the kernel from one relay socket to the other, by the addresses they
- * are bound to, which behind 1:1 NAT are not those that peers see.
- */
-export interface Siblings {
-  /** Where to send for this relayed address, if another shard holds it just now. */
-  wire(peer: Address): Address | undefined
-  /** The relayed address whose socket is bound here, if another shard holds it just now. */
-  relayed(from: Address): Address | undefined
+  /** A homeserver whose users reach nothing but live relayed addresses at these IP addresses, whatever the peer policy allows. */
+  readonly confined?: { readonly tenant: string; readonly ips: readonly Uint8Array[] }
 }

@@ -1,17 +1,17 @@
 import type { Counters } from '../base/counters.ts'
 import type { Meters } from '../base/meters.ts'
-import type { Authenticate } from './authenticate.ts'
 import type { Book } from './book.ts'
 import type { BucketSource } from './buckets.ts'
 import type { RelayConfig } from './config.ts'
+import type { Environment } from './environment.ts'
 import type { Nonces } from './nonce.ts'
 import type { Scans } from './scans.ts'
 import type { Strangers } from './strangers.ts'
 
-/** What every handler stands on. `config` and `authenticate` change on reload. */
+/** What every handler stands on. */
 export interface Context {
   config: RelayConfig
-  authenticate: Authenticate
+  readonly environment: Environment
   readonly nonces: Nonces
   readonly book: Book
   readonly meters: Meters

@@ -42,12 +42,12 @@ export function toPeer(
   now: Time,
   dontFragment = false,
 ): Command[] {
-  const { config, book, counters, meters } = context
+  const { environment, book, counters, meters } = context
   const half = halfFor(allocation, peer, now)
   if (!half) return drop(context, Counter.dropFamily)
-  const reach = reachOf(config, allocation, peer)
+  const reach = reachOf(context, allocation, peer)
   const relayed = book.byRelayed.get(peer.key)
-  const wire = relayed ? undefined : config.siblings?.wire(peer)
+  const wire = relayed ? undefined : environment.siblings?.wire(peer)
   if (peer.port === 0 || reach === 'no' || (reach === 'local' && !relayed && !wire)) {
     return drop(context, Counter.dropDeniedPeer)
   }
@@ -92,11 +92,10 @@ export function fromPeer(
   payload: Buffer,
   now: Time,
 ): Command[] {
-  const sibling = context.config.siblings?.relayed(from)
+  const sibling = context.environment.siblings?.relayed(from)
   if (sibling) return toClient(context, relayed, sibling, payload, now)
   // What claims to come from one of our own addresses came neither through the process nor from a peer.
-  if (reachOf(context.config, relayed.allocation, from) !== 'yes')
-    return drop(context, Counter.dropDeniedPeer)
+  if (reachOf(context, relayed.allocation, from) !== 'yes') return drop(context, Counter.dropDeniedPeer)
   return toClient(context, relayed, from, payload, now)
 }
 
@@ -105,7 +104,7 @@ function toClient(context: Context, relayed: Relayed, from: Address, payload: Bu
   const { book, counters, meters } = context
   const { allocation, half } = relayed
   if (half.expires <= now) return drop(context, Counter.dropExpired)
-  if (reachOf(context.config, allocation, from) === 'no') return drop(context, Counter.dropDeniedPeer)
+  if (reachOf(context, allocation, from) === 'no') return drop(context, Counter.dropDeniedPeer)
   if (!permissionFor(allocation, from, now)) return drop(context, Counter.dropNoPermission)
 
   const channel = channelTo(allocation, from, now)
@@ -150,7 +149,7 @@ export function unreachable(context: Context, error: Unreachable, now: Time): Co
 /** A Data indication with a transaction id of its own (RFC 8489 §6.1). */
 function indication(context: Context): MessageWriter {
   const transaction = Buffer.alloc(12)
-  context.config.random(transaction)
+  context.environment.random(transaction)
   return new MessageWriter('indication', Method.Data, transaction)
 }
 

@@ -1,6 +1,7 @@
 import type { Address, Family } from '../base/address.ts'
 import type { AllocationId, SocketId } from '../base/ids.ts'
 import type { Via } from '../base/via.ts'
+import type { RelayConfig } from './config.ts'
 import type { CloseReason } from './event.ts'
 
 /** A relay socket that the world has bound for one family of an allocation. */
@@ -62,4 +63,9 @@ export type Input =
   | { readonly kind: 'hangup'; readonly socket: SocketId }
   | { readonly kind: 'revoke'; readonly allocation: AllocationId; readonly reason: CloseReason }
   | { readonly kind: 'drain'; readonly on: boolean }
+  /**
+   * A new configuration under live allocations: what the peer policy now denies
+   * is no longer relayed, rates are the new ones, nothing else moves.
+   */
+  | { readonly kind: 'configure'; readonly config: RelayConfig }
   | { readonly kind: 'tick' }

@@ -19,10 +19,15 @@ const FROM_THE_FUTURE = 5
  */
 export class Nonces {
   readonly #key = Buffer.alloc(32)
-  readonly #lifetime: Seconds
+  #lifetime: Seconds
 
   constructor(random: Random, lifetime: Seconds) {
     random(this.#key)
+    this.#lifetime = lifetime
+  }
+
+  /** Nonces are good for so long from now on, those that clients have included. */
+  configure(lifetime: Seconds): void {
     this.#lifetime = lifetime
   }
 

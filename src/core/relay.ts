@@ -8,7 +8,7 @@ import { integrityKind } from '../wire/integrity.ts'
 import { get, type Message, Method, parse } from '../wire/message.ts'
 import { peekNonce } from '../wire/peek.ts'
 import { type Allocation, nextDue, unbind } from './allocation.ts'
-import { type Authenticate, authenticate } from './authenticate.ts'
+import { authenticate } from './authenticate.ts'
 import { Book } from './book.ts'
 import { type BucketSource, Buckets } from './buckets.ts'
 import { close, closeHalf } from './close.ts'
@@ -17,6 +17,7 @@ import type { RelayConfig } from './config.ts'
 import type { Context } from './context.ts'
 import { channelData, fromPeer, unreachable } from './data.ts'
 import { Debts } from './debts.ts'
+import type { Environment } from './environment.ts'
 import type { Input } from './input.ts'
 import { Nonces } from './nonce.ts'
 import { reachOf } from './reach.ts'
@@ -31,6 +32,18 @@ import { send } from './requests/send.ts'
 import { reroute, rerouteAll, unroute } from './routes.ts'
 import { Scans } from './scans.ts'
 import { Strangers } from './strangers.ts'
+
+/** What a relay is made of. */
+export interface RelayParts {
+  readonly config: RelayConfig
+  readonly environment: Environment
+  readonly counters: Counters
+  readonly meters: Meters
+  /** Those of `meters`; its own unless several shards share them. */
+  readonly buckets?: BucketSource | undefined
+  /** Its own unless several shards share them. */
+  readonly debts?: Debts | undefined
+}
 
 /**
  * A TURN server without sockets, timers or clocks (RFC 8656).
@@ -54,24 +67,17 @@ import { Strangers } from './strangers.ts'
 export class Relay {
   readonly #context: Context
 
-  /** `buckets` are those of `meters`; those and `debts` are its own unless several shards share them. */
-  constructor(
-    config: RelayConfig,
-    authenticate: Authenticate,
-    counters: Counters,
-    meters: Meters,
-    buckets: BucketSource = new Buckets(meters, config.limits),
-    debts: Debts = new Debts(Debts.memory(config.random)),
-  ) {
+  constructor({ config, environment, counters, meters, buckets, debts }: RelayParts) {
+    const { random } = environment
     this.#context = {
       config,
-      authenticate,
-      nonces: new Nonces(config.random, config.nonceLifetime),
+      environment,
+      nonces: new Nonces(random, config.nonceLifetime),
       book: new Book(),
       meters,
-      buckets,
+      buckets: buckets ?? new Buckets(meters, config.limits),
       counters,
-      strangers: new Strangers(debts, config.limits),
+      strangers: new Strangers(debts ?? new Debts(Debts.memory(random)), config.limits),
       scans: new Scans(),
       draining: false,
     }
@@ -101,36 +107,11 @@ export class Relay {
       case 'drain':
         context.draining = input.on
         return []
+      case 'configure':
+        return configure(context, input.config, now)
       case 'tick':
         return sweep(context, now)
     }
-  }
-
-  /**
-   * Takes a new configuration under live allocations: what the peer policy now
-   * denies is no longer relayed, rates are the new ones, nothing else moves.
-   */
-  configure(config: RelayConfig, authenticate: Authenticate, now: Time): Command[] {
-    const context = this.#context
-    context.config = config
-    context.authenticate = authenticate
-    context.buckets.configure(config.limits)
-    context.strangers.configure(config.limits)
-    const commands: Command[] = []
-    for (const allocation of context.book.byId.values()) {
-      if (allocation.state !== 'open') continue
-      for (const [key, { ip }] of allocation.permissions) {
-        if (reachOf(config, allocation, address(ip, 0)) === 'no') allocation.permissions.delete(key)
-      }
-      for (const channel of allocation.channels.values()) {
-        if (reachOf(config, allocation, channel.peer) === 'no') unbind(allocation, channel)
-      }
-      const meters = context.book.meters.get(allocation.id) ?? []
-      context.book.meters.set(allocation.id, context.buckets.take(allocation.identity.owner, now))
-      context.buckets.give(meters)
-      commands.push(...rerouteAll(context, allocation, now))
-    }
-    return commands
   }
 
   allocations(): Iterable<Readonly<Allocation>> {
@@ -249,6 +230,29 @@ export class Relay {
 /** Octets of the shortest request that is signed: header, a name of one octet, realm, nonce, integrity. */
 const SHORTEST_SIGNED = 20 + 8 + 8 + 36 + 24
 
+/** See `Input`. */
+function configure(context: Context, config: RelayConfig, now: Time): Command[] {
+  context.config = config
+  context.nonces.configure(config.nonceLifetime)
+  context.buckets.configure(config.limits)
+  context.strangers.configure(config.limits)
+  const commands: Command[] = []
+  for (const allocation of context.book.byId.values()) {
+    if (allocation.state !== 'open') continue
+    for (const [key, { ip }] of allocation.permissions) {
+      if (reachOf(context, allocation, address(ip, 0)) === 'no') allocation.permissions.delete(key)
+    }
+    for (const channel of allocation.channels.values()) {
+      if (reachOf(context, allocation, channel.peer) === 'no') unbind(allocation, channel)
+    }
+    const meters = context.book.meters.get(allocation.id) ?? []
+    context.book.meters.set(allocation.id, context.buckets.take(allocation.identity.owner, now))
+    context.buckets.give(meters)
+    commands.push(...rerouteAll(context, allocation, now))
+  }
+  return commands
+}
+
 /** Clears away what has lapsed; exactness does not hang on it. */
 function sweep(context: Context, now: Time): Command[] {
   const { book, scans, strangers } = context
@@ -262,7 +266,7 @@ function sweep(context: Context, now: Time): Command[] {
     commands.push({ kind: 'tell', event: { kind: 'unreserved', at: now, owner, client } })
   }
   for (const allocation of book.byId.values()) {
-    if (context.config.siblings) commands.push(...unrouteStrays(context, allocation, now))
+    if (context.environment.siblings) commands.push(...unrouteStrays(context, allocation, now))
     if (allocation.due <= now) commands.push(...lapse(context, allocation, now))
   }
   return commands

@@ -77,11 +77,11 @@ function routeFor(
   const permission = permissionFor(allocation, peer, now)
   if (!half || !permission || peer.port === 0) return undefined
 
-  const { siblings } = context.config
+  const { siblings } = context.environment
   // What another shard's socket sends is taken for its relayed address, so by this name no route answers.
   const other = siblings?.relayed(peer)
   if (other && other.key !== peer.key) return undefined
-  const reach = reachOf(context.config, allocation, peer)
+  const reach = reachOf(context, allocation, peer)
   const relayed = context.book.byRelayed.get(peer.key)
   const wire = relayed ? undefined : siblings?.wire(peer)
   if (reach === 'no' || (reach === 'local' && !relayed && !wire)) return undefined

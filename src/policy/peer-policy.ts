@@ -1,6 +1,6 @@
 import { type Address, address, ipKey } from '../base/address.ts'
 import { parseRange, type Range } from '../base/range.ts'
-import type { Reach } from '../core/config.ts'
+import type { Reach } from '../core/environment.ts'
 import { RangeSet } from './range-set.ts'
 
 /** Whom clients may reach through the relay. What is denied explicitly beats what is allowed. */

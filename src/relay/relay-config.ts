@@ -3,13 +3,13 @@ import { randomFillSync } from 'node:crypto'
 import { anyOf } from '../auth/any-of.ts'
 import { type SharedSecret, sharedSecrets } from '../auth/shared-secret.ts'
 import { type StaticUser, staticUsers } from '../auth/static-users.ts'
-import { type Address, type Family, ipKey } from '../base/address.ts'
+import type { Address, Family } from '../base/address.ts'
 import type { Random, Seconds } from '../base/time.ts'
 import type { Settings, User } from '../config/settings.ts'
 import type { Authenticate } from '../core/authenticate.ts'
 import type { RelayConfig } from '../core/config.ts'
+import type { Environment } from '../core/environment.ts'
 import { compilePeers } from '../policy/peer-policy.ts'
-import { wallTime } from '../system/clock.ts'
 import type { Quotas } from './admission.ts'
 
 /** What an allocation gets that asks for no lifetime (RFC 8656 §3.2). */
@@ -50,24 +50,21 @@ export function relayConfig(settings: Settings, around: RelaySurroundings): Rela
     strictExpiry: credentials.strictExpiry,
     limits: relayLimits(settings),
     ...(settings.alternate && { alternate: settings.alternate }),
-    reach: compilePeers({
-      deny: settings.peers.deny.filter(entry => entry !== 'recommended'),
-      allow: settings.peers.allow,
-      only: settings.peers.only,
-      recommended: settings.peers.deny.includes('recommended'),
-      own: around.own,
-      relayed: around.relayed,
-      endpoints: around.endpoints,
-    }),
-    ...(settings.testing && { confined: confinement(settings.testing.tenant, around.relayed) }),
-    random,
-    wall: wallTime,
+    ...(settings.testing && { confined: { tenant: settings.testing.tenant, ips: around.relayed } }),
   }
 }
 
-function confinement(tenant: string, relayed: readonly Uint8Array[]): NonNullable<RelayConfig['confined']> {
-  const ours = new Set(relayed.map(ipKey))
-  return { tenant, isOurs: ip => ours.has(ipKey(ip)) }
+/** Compiles the operator's peer policy. */
+export function peerReach({ peers }: Settings, around: RelaySurroundings): Environment['reach'] {
+  return compilePeers({
+    deny: peers.deny.filter(entry => entry !== 'recommended'),
+    allow: peers.allow,
+    only: peers.only,
+    recommended: peers.deny.includes('recommended'),
+    own: around.own,
+    relayed: around.relayed,
+    endpoints: around.endpoints,
+  })
 }
 
 /** What an allocation may have, and the bit rates of everybody. */

@@ -7,8 +7,8 @@ import type { Clock } from '../base/time.ts'
 import { isStream } from '../base/via.ts'
 import type { Listener, Settings } from '../config/settings.ts'
 import type { BucketSource } from '../core/buckets.ts'
-import type { RelayConfig } from '../core/config.ts'
 import type { Debts } from '../core/debts.ts'
+import type { Environment } from '../core/environment.ts'
 import type { Event } from '../core/event.ts'
 import { Relay } from '../core/relay.ts'
 import { RouteTable } from '../forward/route-table.ts'
@@ -20,12 +20,13 @@ import { AllSockets } from '../net/sockets.ts'
 import type { Gathering } from '../net/stream/crowd.ts'
 import { StreamTransport } from '../net/stream/stream-transport.ts'
 import { Shard } from '../shard/shard.ts'
+import { wallTime } from '../system/clock.ts'
 import type { Gate } from './admission.ts'
 import type { Gauges } from './gauges.ts'
 import { type FaultLog, GuardedInbox } from './guarded-inbox.ts'
 import { endpointsOf } from './listeners.ts'
 import { writeReadings } from './readings.ts'
-import { authenticator, random, relayConfig } from './relay-config.ts'
+import { authenticator, peerReach, type RelaySurroundings, random, relayConfig } from './relay-config.ts'
 import { type OpenedUdp, openUdp } from './udp.ts'
 import { RealWorld } from './world.ts'
 
@@ -67,6 +68,8 @@ export class Station {
   readonly #shard: Shard
   #settings: Settings
   #own: readonly Uint8Array[]
+  #authenticate!: Environment['authenticate']
+  #reach!: Environment['reach']
 
   /** Opens the transports; nothing is bound yet. */
   constructor(settings: Settings, parts: StationParts) {
@@ -88,15 +91,21 @@ export class Station {
       shared ? { octets: shared.ports.of(relay), own: shared.number } : undefined,
     )
     const meters = shared?.meters ?? new Meters()
-    const authenticate = authenticator(settings)
-    const relay = new Relay(
-      this.#relayConfig(),
-      authenticate,
+    this.#decide()
+    const relay = new Relay({
+      config: relayConfig(settings, this.#surroundings()),
+      environment: {
+        random,
+        wall: wallTime,
+        reach: peer => this.#reach(peer),
+        authenticate: request => this.#authenticate(request),
+        ...(shared && { siblings: shared.ports.siblings(shared.number) }),
+      },
       counters,
       meters,
-      shared?.buckets,
-      shared?.debts,
-    )
+      buckets: shared?.buckets,
+      debts: shared?.debts,
+    })
     this.#shard = new Shard(relay, new RouteTable(counters, meters, random), inbox => {
       const world: RealWorld = new RealWorld({
         clock,
@@ -165,7 +174,8 @@ export class Station {
     this.#settings = settings
     this.#own = own
     this.#streams.setLimits(settings.limits)
-    this.#shard.configure(this.#relayConfig(), authenticator(settings))
+    this.#decide()
+    this.#shard.configure(relayConfig(settings, this.#surroundings()))
   }
 
   /** Once a second. */
@@ -230,21 +240,26 @@ export class Station {
     this.#parts.heard(event)
   }
 
-  #relayConfig(): RelayConfig {
-    const { relays, shared } = this.#parts
+  /** Makes what decides about users and peers from the settings. */
+  #decide(): void {
+    this.#authenticate = authenticator(this.#settings)
+    this.#reach = peerReach(this.#settings, this.#surroundings())
+  }
+
+  #surroundings(): RelaySurroundings {
+    const { relays } = this.#parts
     const settings = this.#settings
     const { listen } = settings
     // Whatever else we serve is nobody's peer either.
     const pages = [settings.metrics, settings.console, settings.issue].flatMap((page): Listener[] =>
       page ? [{ transport: 'tcp', address: page.listen }] : [],
     )
-    const config = relayConfig(settings, {
+    return {
       dontFragment: this.#udp.transport.dontFragment,
       own: this.#own,
       relayed: relays.map(relay => relay.public),
       endpoints: [...endpointsOf([...listen, ...pages], this.#own), ...seenFromOutside(listen, relays)],
-    })
-    return shared ? { ...config, siblings: shared.ports.siblings(shared.number) } : config
+    }
   }
 }
 

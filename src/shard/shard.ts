@@ -3,7 +3,6 @@ import { type Batch, PASS } from '../base/batch.ts'
 import type { AllocationId, SocketId } from '../base/ids.ts'
 import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import type { Allocation } from '../core/allocation.ts'
-import type { Authenticate } from '../core/authenticate.ts'
 import type { Command } from '../core/command.ts'
 import type { RelayConfig } from '../core/config.ts'
 import type { CloseReason, Event } from '../core/event.ts'
@@ -79,8 +78,8 @@ export class Shard implements Inbox {
   }
 
   /** Takes a new configuration under live allocations. */
-  configure(config: RelayConfig, authenticate: Authenticate): void {
-    this.#run(this.#relay.configure(config, authenticate, this.#world.clock.now()))
+  configure(config: RelayConfig): void {
+    this.#take({ kind: 'configure', config })
   }
 
   allocations(): Iterable<Readonly<Allocation>> {

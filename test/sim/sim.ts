@@ -6,7 +6,8 @@ import { Meters } from '../../src/base/meters.ts'
 import type { Seconds, Time } from '../../src/base/time.ts'
 import type { Authenticate } from '../../src/core/authenticate.ts'
 import { Buckets } from '../../src/core/buckets.ts'
-import type { Reach, RelayConfig } from '../../src/core/config.ts'
+import type { RelayConfig } from '../../src/core/config.ts'
+import type { Environment, Reach } from '../../src/core/environment.ts'
 import type { Event, Owner } from '../../src/core/event.ts'
 import { Relay } from '../../src/core/relay.ts'
 import { RouteTable } from '../../src/forward/route-table.ts'
@@ -35,6 +36,8 @@ export interface SimOptions extends Partial<SimWorldOptions> {
   readonly reach?: (peer: Address) => Reach
   /** Looks users up; unless said otherwise, `user` and `password` of every simulated client. */
   readonly authenticate?: Authenticate
+  /** Replaces parts of what the relay asks. */
+  readonly environment?: Partial<Environment>
 }
 
 /** 2027-01-15 08:00:00 UTC. */
@@ -74,6 +77,8 @@ export class Sim {
   readonly roundTrip: number
   readonly #users = new Map<string, string>()
   readonly #seed: number
+  #reach: Environment['reach']
+  #authenticate: Authenticate
 
   constructor(options: SimOptions = {}) {
     const seed = (this.#seed = options.seed ?? 1)
@@ -92,12 +97,21 @@ export class Sim {
       batching: options.batching ?? 16,
     }
     this.roundTrip = 2 * (faults.latency + faults.jitter) + worldOptions.openDelay
-    this.config = relayConfig(options, octets(dice(seedOf(seed, 'relay'))))
+    this.config = relayConfig(options)
+    this.#reach = options.reach ?? usualReach
+    this.#authenticate = options.authenticate ?? (request => this.#lookUp(request))
+    const environment: Environment = {
+      random: octets(dice(seedOf(seed, 'relay'))),
+      wall: at => at,
+      reach: peer => this.#reach(peer),
+      authenticate: request => this.#authenticate(request),
+      ...options.environment,
+    }
     this.net = new SimNet(this.timeline, faults)
     const meters = new Meters()
-    const authenticate = options.authenticate ?? (request => this.#lookUp(request))
     this.buckets = new CountedBuckets(meters, this.config.limits)
-    this.relay = new Relay(this.config, authenticate, this.counters, meters, this.buckets)
+    const { config, counters, buckets } = this
+    this.relay = new Relay({ config, environment, counters, meters, buckets })
     const Table = options.forwarder === 'none' ? NoTable : RouteTable
     this.routes = new Table(this.counters, meters, octets(dice(seedOf(seed, 'routes'))))
     let world: SimWorld | undefined
@@ -181,8 +195,13 @@ export class Sim {
   }
 
   /** Changes the relay's configuration as a reload would. */
-  configure(change: Partial<RelayConfig>, authenticate?: Authenticate): void {
-    this.shard.configure({ ...this.config, ...change }, authenticate ?? (request => this.#lookUp(request)))
+  configure(
+    change: Partial<RelayConfig>,
+    decide: Partial<Pick<Environment, 'authenticate' | 'reach'>> = {},
+  ): void {
+    if (decide.reach) this.#reach = decide.reach
+    this.#authenticate = decide.authenticate ?? (request => this.#lookUp(request))
+    this.shard.configure({ ...this.config, ...change })
   }
 
   /** The facts of one kind, first to last. */
@@ -251,7 +270,7 @@ export function usualReach(peer: Address): Reach {
   return peer.family === 4 && peer.ip[0] === 10 ? 'no' : 'yes'
 }
 
-function relayConfig(options: SimOptions, random: RelayConfig['random']): RelayConfig {
+function relayConfig(options: SimOptions): RelayConfig {
   return {
     realm: REALM,
     reasonPhrases: false,
@@ -266,8 +285,6 @@ function relayConfig(options: SimOptions, random: RelayConfig['random']): RelayC
     defaultFamily: 'ipv4',
     dontFragment: false,
     strictExpiry: false,
-    reach: options.reach ?? usualReach,
-    random,
     ...options.config,
     limits: { permissionsPerAllocation: 256, channelsPerAllocation: 256, ...options.limits },
   }

@@ -1,5 +1,5 @@
 import { type Address, address, parseIp } from '../../src/base/address.ts'
-import type { Siblings } from '../../src/core/config.ts'
+import type { Siblings } from '../../src/core/environment.ts'
 import { Sim, type SimOptions } from './sim.ts'
 import { isRelayIp, RELAY_IP } from './sim-world.ts'
 
@@ -32,7 +32,7 @@ export class TwoShards {
     }
     for (const own of [0, 1]) {
       const ports = own === 0 ? ([49_152, 50_000] as const) : ([50_001, 51_000] as const)
-      sims.push(new Sim({ ...options, ports, config: { ...options.config, siblings: siblings(own) } }))
+      sims.push(new Sim({ ...options, ports, environment: { siblings: siblings(own) } }))
     }
     this.shards = [sims[0]!, sims[1]!]
     for (const [own, { from, to }] of [

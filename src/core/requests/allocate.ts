@@ -206,7 +206,7 @@ function begin(context: Context, request: Request, lacking: FailedFamily | undef
 /** Keeps the odd port for whoever brings the token (RFC 8656 §7.2). */
 function reserve(context: Context, allocation: Allocation, relay: Reservation['relay'], now: Time): Buffer {
   const token = Buffer.alloc(8)
-  context.config.random(token)
+  context.environment.random(token)
   const { owner } = allocation.identity
   const client = allocation.client.address
   const expires = after(now, RESERVATION_LIFETIME)

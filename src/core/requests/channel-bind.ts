@@ -44,7 +44,7 @@ export function channelBind(context: Context, request: Request): Command[] {
 
   const refusal = mayPermit(context, request, allocation, [peer])
   if (refusal) return refusal
-  if (reachOf(config, allocation, peer) === 'no') {
+  if (reachOf(context, allocation, peer) === 'no') {
     counters.add(Counter.deniedPermission)
     return refuse(context, request, 403, 'denied-peer', 'the peer policy denies this address')
   }

@@ -52,7 +52,7 @@ export function mayPermit(
     return refuse(context, request, 443, 'mismatch', 'the peer is of another address family')
   }
   // A permission is for an IP address; which of its ports may be reached is asked for each datagram.
-  if (peers.some(peer => reachOf(config, allocation, address(peer.ip, 0)) === 'no')) {
+  if (peers.some(peer => reachOf(context, allocation, address(peer.ip, 0)) === 'no')) {
     counters.add(Counter.deniedPermission)
     return refuse(context, request, 403, 'denied-peer', 'the peer policy denies this address')
   }

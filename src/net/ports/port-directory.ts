@@ -1,5 +1,5 @@
 import { type Address, address, ipKey } from '../../base/address.ts'
-import type { Siblings } from '../../core/config.ts'
+import type { Siblings } from '../../core/environment.ts'
 import type { PortSpan } from './port-pool.ts'
 import type { ResolvedRelayAddress } from './relay-addresses.ts'
 

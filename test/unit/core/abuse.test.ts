@@ -263,7 +263,7 @@ for (const forwarder of ['table', 'none'] as const) {
     bob.bind(0x4001, alice)
     alice.send(0x4001, 'before')
     t.same(bob.inbox, ['before'])
-    sim.configure({ reach: peer => (peer.key === bob.relayed.key || peer.port === 0 ? 'no' : 'local') })
+    sim.configure({}, { reach: peer => (peer.key === bob.relayed.key || peer.port === 0 ? 'no' : 'local') })
 
     alice.send(0x4001, 'after')
     alice.send(bob, 'after')
@@ -287,7 +287,7 @@ t.test('an own listener that appears at a rescan is denied at once, on channels 
   alice.allocate()
   alice.bind(0x4001, peer)
   alice.send(0x4001, 'before')
-  sim.configure({ reach: to => (to.key === listener.key ? 'no' : 'yes') })
+  sim.configure({}, { reach: to => (to.key === listener.key ? 'no' : 'yes') })
   alice.send(0x4001, 'after')
   alice.send(peer, 'after')
 

@@ -547,7 +547,7 @@ t.test('a paused homeserver’s users get no new allocation, and keep what they 
   const alice = sim.client(ALICE, options)
   alice.allocate()
 
-  sim.configure({}, source(true))
+  sim.configure({}, { authenticate: source(true) })
   const late = sim.client('192.0.2.10:50001', options)
   late.allocate()
   alice.refresh()

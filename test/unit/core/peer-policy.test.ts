@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { type Address, address, parseAddress, parseIp } from '../../../src/base/address.ts'
 import { parseRange, type Range } from '../../../src/base/range.ts'
-import type { Reach } from '../../../src/core/config.ts'
+import type { Reach } from '../../../src/core/environment.ts'
 import { compilePeers, embeddedIp4, type PeerPolicy, RECOMMENDED } from '../../../src/policy/peer-policy.ts'
 
 const RELAYED = ['203.0.114.7', '2a01:db9::7']

@@ -305,7 +305,7 @@ for (const forwarder of ['table', 'none'] as const) {
       bob.send(alice.relayed, 'before')
       carol.send(alice.relayed, 'before')
 
-      sim.configure({ reach: () => 'no' })
+      sim.configure({}, { reach: () => 'no' })
       alice.send(0x4001, 'after')
       alice.send(bob, 'after')
       alice.send(carol, 'after')

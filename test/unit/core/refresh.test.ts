@@ -280,7 +280,7 @@ t.test('an allocation outlives the secret that made it', t => {
   const alice = sim.client(ALICE, { username, password: password(SECRET, username) })
   alice.allocate()
 
-  sim.configure({}, () => [])
+  sim.configure({}, { authenticate: () => [] })
   alice.refresh()
   alice.permit(sim.peer(BOB))
 

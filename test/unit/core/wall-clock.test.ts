@@ -16,7 +16,7 @@ function start({ ahead = 0, strictExpiry = false, maxLifetime }: Options = {}) {
     { grace: GRACE as Seconds, ...(maxLifetime && { maxLifetime: maxLifetime as Seconds }) },
   )
   const wall = (at: Time) => (at + clock.ahead) as Time
-  const sim = new Sim({ authenticate, config: { wall, strictExpiry } })
+  const sim = new Sim({ authenticate, config: { strictExpiry }, environment: { wall } })
   let port = 50_000
   /** A client whose credential ends so many seconds from the right time on. */
   const client = (lifetime: number) => {

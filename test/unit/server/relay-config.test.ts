@@ -1,7 +1,7 @@
 import t from 'tap'
 import { parseAddress, parseIp } from '../../../src/base/address.ts'
 import type { Time } from '../../../src/base/time.ts'
-import { authenticator, quotas, relayConfig } from '../../../src/relay/relay-config.ts'
+import { authenticator, peerReach, quotas, random, relayConfig } from '../../../src/relay/relay-config.ts'
 import { longTermKey, PasswordAlgorithm } from '../../../src/wire/integrity.ts'
 import { loaded, SECRET } from '../../support/settings.ts'
 
@@ -28,7 +28,7 @@ t.test('the families are those of the relayed addresses', async t => {
 t.test(
   'by default private peers and this server itself are out of reach, its relayed addresses are local',
   async t => {
-    const { reach } = relayConfig(loaded().settings, around)
+    const reach = peerReach(loaded().settings, around)
 
     t.equal(reach(parseAddress('10.1.2.3:9')!), 'no')
     t.equal(reach(parseAddress('127.0.0.1:9641')!), 'no')
@@ -99,7 +99,6 @@ t.test('hashed user names are offered only where every user is in a list', async
 })
 
 t.test('octets are drawn anew each time', async t => {
-  const { random } = relayConfig(loaded().settings, around)
   const [a, b] = [Buffer.alloc(16), Buffer.alloc(16)]
   random(a)
   random(b)

@@ -1,0 +1,38 @@
+import type { Address } from '../base/address.ts'
+import type { Random, Time } from '../base/time.ts'
+import type { Authenticate } from './authenticate.ts'
+
+/** How a peer may be reached. `local`: only as a live relayed address of this server, inside the process. */
+export type Reach = 'yes' | 'local' | 'no'
+
+/**
+ * What the relay asks while it handles an input because it cannot know it: the
+ * answers depend on chance, on the clock, on the operator's secrets, or on what
+ * other threads have just done. Every answer is a plain value, so a recording
+ * keeps them beside the input and a replay gives them again.
+ */
+export interface Environment {
+  readonly random: Random
+  /**
+   * What the wall clock shows at a moment: what the expiry inside a user name is
+   * compared with. The machine's may be set or stepped, `Time` never is.
+   */
+  wall(at: Time): Time
+  /** Decides by IP address (canonical) and port; the deny lists are compiled into it. */
+  reach(peer: Address): Reach
+  readonly authenticate: Authenticate
+  /** What other shards of this server hold; absent where there is only one. */
+  readonly siblings?: Siblings
+}
+
+/**
+ * The relayed addresses of the other shards. A datagram between two shards goes
+ * through the kernel from one relay socket to the other, by the addresses they
+ * are bound to, which behind 1:1 NAT are not those that peers see.
+ */
+export interface Siblings {
+  /** Where to send for this relayed address, if another shard holds it just now. */
+  wire(peer: Address): Address | undefined
+  /** The relayed address whose socket is bound here, if another shard holds it just now. */
+  relayed(from: Address): Address | undefined
+}
