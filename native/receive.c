@@ -177,7 +177,7 @@ static uint32_t take(struct receiver *r, struct row *row)
       if (n >= 0) {
         r->messages[0].msg_len = (unsigned)n;
         n = 1;
-        r->doubt |= r->eager > 0;
+        r->doubt |= r->eager > 0 || r->by_timer;
       }
     }
     if (n >= 0)
@@ -233,8 +233,9 @@ uint32_t receiver_read(struct receiver *r, struct table *table)
   return r->count;
 }
 
-void receiver_wake(struct receiver *r)
+void receiver_wake(struct receiver *r, int by_timer)
 {
+  r->by_timer = by_timer;
   r->polls++;
   r->woken = 1;
   if (r->eager == 0 && ++r->wakes % TRY_AGAIN == 0)

@@ -55,6 +55,7 @@ struct receiver {
   int woken;
   int eager;
   uint32_t wakes;
+  int by_timer;
 
   uint32_t calls;
   uint32_t datagrams;
@@ -76,8 +77,11 @@ void receiver_free(struct receiver *receiver);
  */
 uint32_t receiver_read(struct receiver *receiver, struct table *table);
 
-/* Says that time has passed: what epoll names now need not have been there before. */
-void receiver_wake(struct receiver *receiver);
+/*
+ * Says that time has passed: what epoll names now need not have been there before.
+ * `by_timer`: the next wake comes after a fixed time, so that nothing may be left to it.
+ */
+void receiver_wake(struct receiver *receiver, int by_timer);
 
 /* Whether it is worth reading again at once. */
 int receiver_has_more(const struct receiver *receiver);

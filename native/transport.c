@@ -5,18 +5,26 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "layout.h"
+#include "pace.h"
 #include "receive.h"
 #include "send.h"
 
 struct transport {
   napi_env env;
-  uv_poll_t *poll;
+  uv_poll_t *poll; /* datagrams wake us by this one, */
+  uv_poll_t *tick; /* or the timer by this one */
+  int timer;
   napi_async_cleanup_hook_handle hook;
   napi_ref wake;
   int polling;
-  int users; /* JavaScript functions that point here, and the open poll handle */
+  int users; /* JavaScript functions that point here, and the open poll handles */
+  struct pace pace;
+  uint32_t period; /* nanoseconds between looks; 0 while datagrams wake us */
 
   uint32_t *state;
   uint8_t *scratch; /* one address, to or from JavaScript */
@@ -54,14 +62,20 @@ static void finalize(napi_env env, void *data, void *hint)
   leave(data);
 }
 
-static void on_poll_closed(uv_handle_t *handle)
+static void on_closed(uv_handle_t *handle)
 {
   struct transport *t = handle->data;
 
+  if (handle == (uv_handle_t *)t->tick) {
+    t->tick = 0;
+    close(t->timer);
+  } else {
+    t->poll = 0;
+  }
   free(handle);
-  t->poll = 0;
   /* The environment waits for this before it goes. */
-  napi_remove_async_cleanup_hook(t->hook);
+  if (!t->tick && !t->poll && t->hook)
+    napi_remove_async_cleanup_hook(t->hook);
   leave(t);
 }
 
@@ -71,7 +85,9 @@ static void shut(struct transport *t)
   if (!t->poll || uv_is_closing((uv_handle_t *)t->poll))
     return;
   uv_poll_stop(t->poll);
-  uv_close((uv_handle_t *)t->poll, on_poll_closed);
+  uv_poll_stop(t->tick);
+  uv_close((uv_handle_t *)t->poll, on_closed);
+  uv_close((uv_handle_t *)t->tick, on_closed);
   table_free(&t->table);
   t->batch_count = 0;
 }
@@ -87,18 +103,23 @@ static int is_open(const struct transport *t)
   return t->batch_count > 0;
 }
 
-/* One crossing into JavaScript for each wake; it calls receive() itself. */
-static void on_readable(uv_poll_t *poll, int status, int events)
+static uint64_t now(void)
 {
-  struct transport *t = poll->data;
+  struct timespec t;
+
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* One crossing into JavaScript for each wake; it calls receive() itself. */
+static void call_wake(struct transport *t)
+{
   napi_handle_scope scope;
   napi_value wake, global, error;
-  (void)status;
-  (void)events;
 
   if (!t->wake || napi_open_handle_scope(t->env, &scope) != napi_ok)
     return;
-  receiver_wake(&t->receiver);
+  receiver_wake(&t->receiver, t->period > 0);
   if (napi_get_reference_value(t->env, t->wake, &wake) == napi_ok &&
       napi_get_global(t->env, &global) == napi_ok &&
       napi_make_callback(t->env, 0, global, wake, 0, 0, 0) == napi_pending_exception &&
@@ -107,18 +128,69 @@ static void on_readable(uv_poll_t *poll, int status, int events)
   napi_close_handle_scope(t->env, scope);
 }
 
-/* The event loop is kept alive by open sockets, and by nothing else. */
+static void on_readable(uv_poll_t *poll, int status, int events);
+static void on_tick(uv_poll_t *tick, int status, int events);
+
+static void set_timer(struct transport *t, uint32_t period)
+{
+  struct timespec every = {.tv_sec = 0, .tv_nsec = (long)period};
+
+  timerfd_settime(t->timer, 0, &(struct itimerspec){.it_interval = every, .it_value = every}, 0);
+}
+
+/* Lets datagrams wake us, or the timer, or nothing where no socket is open: only open sockets keep the loop alive. */
 static void watch(struct transport *t)
 {
-  int wanted = t->table.open > 0;
+  int wanted = t->table.open == 0 ? 0 : t->period ? 2 : 1;
 
   if (wanted == t->polling)
     return;
-  if (wanted)
-    uv_poll_start(t->poll, UV_READABLE, on_readable);
-  else
+  if (t->polling == 1)
     uv_poll_stop(t->poll);
+  if (t->polling == 2) {
+    uv_poll_stop(t->tick);
+    set_timer(t, 0);
+  }
+  if (wanted == 1)
+    uv_poll_start(t->poll, UV_READABLE, on_readable);
+  if (wanted == 2) {
+    set_timer(t, t->period);
+    uv_poll_start(t->tick, UV_READABLE, on_tick);
+  }
   t->polling = wanted;
+}
+
+static void woken(struct transport *t)
+{
+  call_wake(t);
+  if (!is_open(t))
+    return;
+  uint32_t period = pace_next(&t->pace, now(), t->receiver.datagrams);
+  t->state[STATE_PERIOD] = period / 1000;
+  if (period == t->period)
+    return;
+  if (t->period && period)
+    set_timer(t, period);
+  t->period = period;
+  watch(t);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+  (void)status;
+  (void)events;
+  woken(poll->data);
+}
+
+static void on_tick(uv_poll_t *tick, int status, int events)
+{
+  struct transport *t = tick->data;
+  uint64_t expirations;
+  (void)status;
+  (void)events;
+
+  if (read(t->timer, &expirations, sizeof expirations) == sizeof expirations)
+    woken(t);
 }
 
 static napi_value transport_bind(napi_env env, napi_callback_info info)
@@ -258,6 +330,24 @@ static int read_layout(struct transport *t, napi_value object)
   return receiver_init(&t->receiver, b);
 }
 
+/* Makes a handle for `fd`; returns 0 or a negative errno. */
+static int make_handle(struct transport *t, struct uv_loop_s *loop, int fd, uv_poll_t **into)
+{
+  uv_poll_t *handle = malloc(sizeof *handle);
+
+  if (!handle)
+    return -ENOMEM;
+  int error = uv_poll_init(loop, handle, fd);
+  if (error < 0) {
+    free(handle);
+    return error;
+  }
+  handle->data = t;
+  *into = handle;
+  t->users++;
+  return 0;
+}
+
 static int start_poll(struct transport *t)
 {
   struct uv_loop_s *loop;
@@ -265,16 +355,16 @@ static int start_poll(struct transport *t)
 
   if (napi_get_uv_event_loop(t->env, &loop) != napi_ok)
     return -ENOSYS;
-  uv_poll_t *poll = malloc(sizeof *poll);
-  if (!poll)
-    return -ENOMEM;
-  if ((error = uv_poll_init(loop, poll, t->table.epoll)) < 0) {
-    free(poll);
+  if ((t->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) < 0)
+    return -errno;
+  if ((error = make_handle(t, loop, t->timer, &t->tick)) < 0) {
+    close(t->timer);
     return error;
   }
-  poll->data = t;
-  t->poll = poll;
-  t->users++;
+  if ((error = make_handle(t, loop, t->table.epoll, &t->poll)) < 0) {
+    uv_close((uv_handle_t *)t->tick, on_closed);
+    return error;
+  }
   napi_add_async_cleanup_hook(t->env, on_cleanup, t, &t->hook);
   return 0;
 }
@@ -301,6 +391,7 @@ napi_value transport_open(napi_env env, napi_callback_info info)
   t->env = env;
   t->users = 1;
   sender_init(&t->sender);
+  pace_init(&t->pace, (uint64_t)value_uint32(env, a[2]) * 1000, now());
 
   int error = table_init(&t->table);
   if (error == 0)

@@ -16,6 +16,7 @@ enum {
   STATE_SENDS,
   STATE_SENT,
   STATE_BURSTS,
+  STATE_PERIOD, /* microseconds between looks for datagrams; 0 while they wake the thread */
   STATE_WORDS
 };
 

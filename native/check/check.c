@@ -4,7 +4,7 @@
  * runs it under both; by hand:
  *
  *   cc -std=c11 -D_GNU_SOURCE -g -fsanitize=address,undefined -I.. check.c \
- *      ../address.c ../errqueue.c ../notify.c ../receive.c ../send.c ../socket.c -o check \
+ *      ../address.c ../errqueue.c ../notify.c ../pace.c ../receive.c ../send.c ../socket.c -o check \
  *      -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc && ./check
  *
  * Ends with 0, or says which line did not hold.
@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "notify.h"
+#include "pace.h"
 #include "receive.h"
 #include "send.h"
 
@@ -139,7 +140,7 @@ static uint32_t receive_all(uint32_t expected)
     struct pollfd wait = {.fd = table.epoll, .events = POLLIN};
     if (!receiver_has_more(&receiver))
       poll(&wait, 1, 10);
-    receiver_wake(&receiver);
+    receiver_wake(&receiver, 0);
     uint32_t n = receiver_read(&receiver, &table);
     struct batch *b = &receiver.batch;
     for (uint32_t i = 0; i < n; i++) {
@@ -228,7 +229,7 @@ static void check_leftovers(struct batch *b)
       put(b, slot, 0, addresses[1], 300);
     sender_send(&sender, &table, b, CAPACITY);
   }
-  receiver_wake(&receiver);
+  receiver_wake(&receiver, 0);
   hold(receiver_read(&receiver, &table) > 0);
   hold(receiver_read(&receiver, &table) > 0);
   table_close(&table, 1);
@@ -249,7 +250,7 @@ static void check_errors(struct batch *b)
     }
     uint32_t told = 0;
     for (int patience = 100; patience > 0; patience--) {
-      receiver_wake(&receiver);
+      receiver_wake(&receiver, 0);
       hold(receiver_read(&receiver, &table) == 0);
       hold(receiver.errors.count <= 8);
       told += receiver.errors.count;
@@ -311,6 +312,46 @@ static void check_notify(void)
   close(manager);
 }
 
+/* Seconds of datagrams that come `each` at a time, `gap` nanoseconds apart. Returns the period at the end. */
+static uint32_t paced(struct pace *p, uint64_t *clock, double seconds, uint64_t gap, uint32_t each)
+{
+  uint64_t end = *clock + (uint64_t)(seconds * 1e9);
+  uint64_t next = *clock + gap;
+  uint32_t sum = p->seen;
+
+  while (*clock < end) {
+    *clock = p->period ? *clock + p->period : next;
+    for (; next <= *clock; next += gap)
+      sum += each;
+    pace_next(p, *clock, sum);
+  }
+  return p->period;
+}
+
+static void check_pace(void)
+{
+  struct pace p;
+  uint64_t clock = 1;
+
+  pace_init(&p, 500000, clock);
+  hold(paced(&p, &clock, 1, 20000000, 1) == 0); /* one call: each datagram wakes us */
+  hold(paced(&p, &clock, 1, 200000, 1) == 500000);
+  hold(paced(&p, &clock, 1, 50000, 1) == 500000);
+  uint32_t period = paced(&p, &clock, 1, 10000, 1);
+  hold(period >= 180000 && period <= 320000); /* some 24 datagrams at 100,000 a second */
+  hold(paced(&p, &clock, 1, 1000, 1) == 0);   /* a flood: there is nothing to wait for */
+  hold(paced(&p, &clock, 1, 20000000, 1) == 0);
+  hold(paced(&p, &clock, 1, 2000000, 16) == 0); /* bursts that are whole already are not waited for */
+  hold(paced(&p, &clock, 0.05, 0x7fffffff, 0) == 0);
+
+  pace_init(&p, 500000, clock);
+  paced(&p, &clock, 1, 50000, 1);
+  hold(paced(&p, &clock, 0.1, 1000000000, 0) == 0); /* silence stops the timer */
+
+  pace_init(&p, 0, clock);
+  hold(paced(&p, &clock, 1, 50000, 1) == 0); /* nobody wants to wait */
+}
+
 int main(void)
 {
   struct batch own = make_batch();
@@ -333,6 +374,7 @@ int main(void)
   started = 0;
   check_refusals();
   check_notify();
+  check_pace();
 
   table_free(&table);
   receiver_free(&receiver);

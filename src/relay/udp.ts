@@ -25,8 +25,11 @@ export function openUdp(
 ): OpenedUdp {
   const dgram = () => new DgramTransport(ids, inbox, counters)
   if (wish === 'dgram') return { transport: dgram(), kind: 'dgram' }
-  const native = openNative(ids, inbox, counters)
+  const native = openNative(ids, inbox, counters, { longestWait: LONGEST_WAIT })
   if (typeof native !== 'string') return { transport: native, kind: 'native' }
   if (wish === 'native') throw new StartError(`udp is "native", but ${native}; set it to "auto" or "dgram"`)
   return { transport: dgram(), kind: 'dgram', fellBack: native }
 }
+
+/** Microseconds that a datagram may wait, so that several are relayed with one wake. */
+const LONGEST_WAIT = 500

@@ -4,8 +4,11 @@ import { fileURLToPath } from 'node:url'
 
 /** What the addon exports. Numbers below 0 are a negated errno. */
 export interface NativeAddon {
-  /** Opens an epoll over any number of sockets. `wake` is called when one of them has something to read. */
-  open(layout: NativeLayout, wake: () => void): NativeSockets
+  /**
+   * Opens an epoll over any number of sockets. `wake` is called when one of them has something to read; where many
+   * datagrams come, at intervals instead, so that none waits longer than `longestWait` microseconds. 0: never at intervals.
+   */
+  open(layout: NativeLayout, wake: () => void, longestWait: number): NativeSockets
   /** Binds a socket that nobody reads yet, UDP unless told otherwise; the record gets the address it was given. Returns a descriptor. */
   listen(record: Uint8Array, flags: number, receiveBuffer: number, sendBuffer: number): number
   duplicate(fd: number): number
@@ -70,7 +73,7 @@ export const NativeFeature = { gro: 1, gso: 2 } as const
 /** Words of one ICMP error: socket, errno × 256 + origin, type × 256 + code, information. */
 export const ERROR_WORDS = 4
 
-/** Words of `NativeLayout.state`. The last five count since the start, modulo 2^32. */
+/** Words of `NativeLayout.state`. Five of them, from `receives` on, count since the start, modulo 2^32. `period`: microseconds. */
 export const State = {
   errors: 0,
   more: 1,
@@ -83,6 +86,7 @@ export const State = {
   sends: 8,
   sent: 9,
   bursts: 10,
+  period: 11,
 } as const
 
 let loaded: NativeAddon | string | undefined

@@ -28,6 +28,8 @@ export interface NativeOptions {
   readonly gro?: boolean
   /** Send bursts of equal size to one address with one call, where the kernel can. Default true. */
   readonly gso?: boolean
+  /** What a datagram may wait at most so that several are taken with one wake, in microseconds. Default 0: it never waits. */
+  readonly longestWait?: number
 }
 
 /** Calls into the kernel, and the datagrams they moved, since the start; modulo 2^32. */
@@ -38,6 +40,8 @@ export interface NativeTally {
   readonly sent: number
   /** Sends that carried several datagrams (UDP_SEGMENT). */
   readonly bursts: number
+  /** Microseconds between looks for datagrams at the moment; 0 while each of them may wake the thread. */
+  readonly period: number
 }
 
 /** Opens the native transport; returns the reason if this machine has none. */
@@ -110,7 +114,7 @@ export class NativeTransport implements UdpTransport {
       (options.carryTtl ? BindFlag.ttl : 0) |
       ((options.gso ?? true) ? 0 : BindFlag.apart) |
       ((options.gro ?? true) && addon.features() & NativeFeature.gro ? BindFlag.gro : 0)
-    this.#native = addon.open(this.#layout, this.#wake)
+    this.#native = addon.open(this.#layout, this.#wake, options.longestWait ?? 0)
   }
 
   /** Answers `done` before it returns, exactly once; with an error nothing stays open. */
@@ -179,6 +183,7 @@ export class NativeTransport implements UdpTransport {
       sends: at(State.sends),
       sent: at(State.sent),
       bursts: at(State.bursts),
+      period: at(State.period),
     }
   }
 

@@ -107,7 +107,7 @@ export class Probe {
   constructor(t: Test) {
     const addon = loadAddon() as NativeAddon
     const state = new Uint32Array(addon.stateWords)
-    this.#native = addon.open({ ...this.#layout, state }, () => this.#receive())
+    this.#native = addon.open({ ...this.#layout, state }, () => this.#receive(), 0)
     t.teardown(() => this.#native.stop())
   }
 
