@@ -27,6 +27,8 @@ export interface Control {
   reveal(users: readonly string[], sessions: readonly string[]): NamesView
   /** Takes no new allocation any more, and ends the process with the last one. */
   drain(): void
+  /** Takes new allocations again; false where no drain is under way. */
+  cancelDrain(): boolean
   reload(): Reloaded
   /** The settings in force, without secrets. */
   configuration(): Readonly<Record<string, unknown>>

@@ -138,8 +138,10 @@ export interface NamesView {
 
 /** `POST /api/v1/reload`. */
 export interface Reloaded {
-  /** False: the file is broken, and the configuration in use stays. */
+  /** False: the file is broken, or the reload was refused; the configuration in use stays. */
   readonly ok: boolean
+  /** Why nothing was read. */
+  readonly refused?: 'draining' | 'stopping'
   readonly problems: readonly string[]
   readonly warnings: readonly string[]
   /** Keys that have changed and need a restart. */

@@ -1,5 +1,8 @@
 import { readdirSync } from 'node:fs'
+import type { Status } from '../control/view.ts'
 import { descriptors } from '../system/descriptors.ts'
+import type { Engine } from '../workers/engine.ts'
+import type { Shutdown } from './shutdown.ts'
 
 /** The share of ports, descriptors and allocations at which new calls had better go elsewhere. */
 const PORTS_FULL = 0.95
@@ -21,6 +24,42 @@ export interface Vitals {
   /** Milliseconds since the epoch; undefined without a certificate. */
   readonly certificateExpires: number | undefined
   readonly now: number
+}
+
+/** Tells whether new calls should come. */
+export class Readiness {
+  readonly #engine: Engine
+  readonly #shutdown: Pick<Shutdown, 'state'>
+  /** True while the listeners are bound. */
+  listening = false
+
+  constructor(engine: Engine, shutdown: Pick<Shutdown, 'state'>) {
+    this.#engine = engine
+    this.#shutdown = shutdown
+  }
+
+  /** What the relay is doing, in the words of the API. */
+  get state(): Status['state'] {
+    const { state } = this.#shutdown
+    if (state !== 'none') return state
+    return this.listening ? 'serving' : 'starting'
+  }
+
+  /** Why new calls should go elsewhere; empty when they may come. */
+  reasons(): string[] {
+    const { admission, ports, lost, shards, certificateExpires } = this.#engine
+    return notReady({
+      listening: this.listening,
+      draining: this.#shutdown.state !== 'none',
+      lost,
+      missing: shards.missing,
+      ports,
+      allocations: { held: admission.total, limit: admission.limit },
+      descriptors: readDescriptors(),
+      certificateExpires,
+      now: Date.now(),
+    })
+  }
 }
 
 /** Says in words why the relay should get no new calls; nothing when it may. */

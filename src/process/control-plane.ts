@@ -10,13 +10,11 @@ import { listenAt } from '../control/control-socket.ts'
 import { socketDoor, webDoor } from '../control/door.ts'
 import { Feed } from '../control/feed.ts'
 import type { AllowedHosts } from '../control/origin.ts'
-import { TestRuns } from '../control/tests/test-runs.ts'
+import type { TestRuns } from '../control/tests/test-runs.ts'
 import { Throttle } from '../control/throttle.ts'
 import { Tokens } from '../control/tokens.ts'
-import type { Event } from '../core/event.ts'
 import type { Log } from '../log/log.ts'
 import { cannotControl, cannotServeConsole } from '../relay/start-error.ts'
-import { testParts } from './test-credentials.ts'
 
 /** Where the build puts the console. */
 const PAGES = fileURLToPath(new URL('../../dist/console/', import.meta.url))
@@ -24,19 +22,24 @@ const PAGES = fileURLToPath(new URL('../../dist/console/', import.meta.url))
 const WRONG_TOKENS = 10
 const MINUTE = 60_000
 
+export interface ControlPlaneParts {
+  readonly control: Control
+  readonly log: Log
+  readonly tests: TestRuns
+}
+
 /** The control socket, the console and the access log, as the settings want them. */
 export class ControlPlane {
   readonly #log: Log
   readonly #desk: Desk
   readonly #feed: Feed
-  readonly #tests: TestRuns | undefined
   readonly #socket: Server | undefined
   readonly #web: Server | undefined
   #settings: Settings
   #isServed = false
 
   /** Opens nothing yet. */
-  constructor(settings: Settings, control: Control, log: Log) {
+  constructor(settings: Settings, { control, log, tests }: ControlPlaneParts) {
     this.#settings = settings
     this.#log = log
     const fault = (error: unknown) => {
@@ -62,14 +65,12 @@ export class ControlPlane {
         }),
     })
     const wrong = new Throttle(WRONG_TOKENS, MINUTE)
-    const { testing } = settings
-    this.#tests = testing && new TestRuns(testParts(() => this.#settings, testing))
     this.#desk = {
       control,
       log: access,
       tokens,
       url: () => this.#url(),
-      ...(this.#tests && { tests: this.#tests }),
+      ...(settings.testing && { tests }),
     }
     this.#feed = new Feed({
       control,
@@ -96,11 +97,6 @@ export class ControlPlane {
   async listen(): Promise<void> {
     await this.#listenAtSocket()
     await this.#listenOnWeb()
-  }
-
-  /** Takes note of what the relay tells. */
-  hear(event: Event): void {
-    this.#tests?.hear(event)
   }
 
   configure(settings: Settings): void {

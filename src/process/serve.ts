@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty'
 import { formatIp } from '../base/address.ts'
 import { type LoadOptions, load } from '../config/load.ts'
 import { Log } from '../log/log.ts'
@@ -7,7 +8,7 @@ import { needlessPrivileges, readPrivileges } from '../system/privileges.ts'
 import { banner, linesToPaste } from './banner.ts'
 import { Service } from './service.ts'
 import { handleSignals } from './signals.ts'
-import { Manager } from './systemd.ts'
+import { Systemd } from './systemd.ts'
 
 export interface ServeOptions {
   readonly version: string
@@ -23,26 +24,14 @@ export interface ServeOptions {
 /** Milliseconds that closing may take after a fault that nothing caught. */
 const LAST_RESORT = 3000
 
-/** A relay that runs. */
-export interface Running {
-  /** Resolves with the exit code when the relay has stopped and everything is closed. */
-  readonly finished: Promise<number>
-  stop(why: string): void
-  force(): void
-  reload(): void
-  drain(): void
-  /** Why new calls should go elsewhere; empty when they may come. */
-  notReady(): string[]
-}
-
 /**
- * Runs a relay until it is stopped, by a signal or by `stop`. Resolves once
- * everything is bound.
+ * Runs a relay until it is stopped, by a signal or by its `shutdown`. Resolves
+ * once everything is bound.
  *
  * Throws a `ConfigError` or a `StartError` when it cannot start; both are for
  * exit code 3, and nothing stays bound.
  */
-export async function startService(options: ServeOptions): Promise<Running> {
+export async function startService(options: ServeOptions): Promise<Service> {
   const { version, stdout = process.stdout, stderr = process.stderr } = options
   const loaded = load(options.load)
   const { level, format } = loaded.settings.log
@@ -52,16 +41,17 @@ export async function startService(options: ServeOptions): Promise<Running> {
   const { env } = process
   const inherited = inheritedSockets(env)
   if (typeof inherited === 'string') throw new StartError(inherited)
-  const manager = new Manager({
+  const systemd = new Systemd({
     env,
-    unreachable: why => log.limited('manager', 'warn', 'the service manager cannot be told', () => ({ why })),
+    unreachable: why =>
+      log.limited('systemd', 'warn', 'the service manager cannot be notified', () => ({ why })),
   })
   const privileges = readPrivileges()
   const needless = privileges && needlessPrivileges(privileges)
   if (needless !== undefined) log.warn(needless)
 
   const again: LoadOptions = { ...options.load, ...(loaded.source !== null && { path: loaded.source }) }
-  const service = new Service(loaded, { version, log, load: () => load(again), manager, inherited })
+  const service = new Service(loaded, { version, log, load: () => load(again), systemd, inherited })
   const bound = await service.start()
   log.info('ready', {
     version,
@@ -92,14 +82,14 @@ function ignore(): void {}
 
 /** Listens for signals, and for faults that nobody caught, until the service has finished. */
 function attend(service: Service, log: Log): void {
-  const unlisten = handleSignals(service, process)
+  const unlisten = handleSignals(service, { process, isTerminal: isatty(0) || isatty(2) })
   const fatal = (error: unknown) => {
     log.error('a fault of the program that nothing caught; please report it', {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     })
     // Should the fault stand in the way of an orderly end as well.
     setTimeout(() => process.exit(1), LAST_RESORT).unref()
-    service.force()
+    service.shutdown.force()
   }
   process.stderr.on('error', ignore)
   process.on('uncaughtException', fatal)

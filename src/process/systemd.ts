@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import type { ServiceManager } from '../operate/service-manager.ts'
 import { notifyManager } from '../system/native-notify.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -6,7 +7,7 @@ type Env = Readonly<Record<string, string | undefined>>
 /** Hands a message to the service manager; calls `done` with the reason if that did not work. */
 export type Send = (socket: string, message: string, done: (error?: string) => void) => void
 
-export interface ManagerOptions {
+export interface SystemdOptions {
   readonly env: Env
   readonly pid?: number
   readonly send?: Send
@@ -35,7 +36,7 @@ const CLOSING = 15
  * are ready, reload and stop, and that we are still alive (sd_notify(3)).
  * Without NOTIFY_SOCKET nobody is told anything.
  */
-export class Manager {
+export class Systemd implements ServiceManager {
   readonly #socket: string | undefined
   readonly #interval: number | undefined
   readonly #send: Send
@@ -47,7 +48,7 @@ export class Manager {
   #timer: NodeJS.Timeout | undefined
   #healthyAt = 0
 
-  constructor(options: ManagerOptions) {
+  constructor(options: SystemdOptions) {
     const { env, pid = process.pid } = options
     this.#socket = env.NOTIFY_SOCKET || undefined
     this.#interval = watchdogInterval(env, pid)

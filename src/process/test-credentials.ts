@@ -20,16 +20,16 @@ export function freshTesting(): Testing {
 }
 
 /** What the tests need of the relay. */
-export function testParts(settings: () => Settings, { secret }: Testing): TestRunsParts {
+export function testParts(settings: { readonly current: Settings }, { secret }: Testing): TestRunsParts {
   return {
-    realm: settings().realm,
+    realm: settings.current.realm,
     uris: () => {
-      const { homeservers, realm, listen } = settings()
+      const { homeservers, realm, listen } = settings.current
       // Names that the operator chose for clients lead here; the realm may only look like one.
       return homeservers.find(({ uris }) => uris)?.uris ?? turnUris(realm, listen)
     },
     credential: (user, seconds) => {
-      const { maxLifetime = seconds } = settings().credentials
+      const { maxLifetime = seconds } = settings.current.credentials
       const expiry = Math.floor(wallTime() / 1000) + Math.min(seconds, maxLifetime)
       const username = `${expiry}:${user}`
       return { username, password: password(Buffer.from(secret, 'utf8'), username) }

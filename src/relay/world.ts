@@ -19,7 +19,7 @@ export interface Parts {
   readonly ports: Ports
   readonly admission: Gate
   readonly inbox: Pick<Inbox, 'opened' | 'refused'>
-  /** Hears of everything that was told, but of claims that were given up before they opened. */
+  /** WorkerEvents of everything that was told, but of claims that were given up before they opened. */
   readonly heard: (event: Event) => void
 }
 

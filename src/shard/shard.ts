@@ -4,8 +4,7 @@ import type { AllocationId, SocketId } from '../base/ids.ts'
 import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import type { Allocation } from '../core/allocation.ts'
 import type { Command } from '../core/command.ts'
-import type { RelayConfig } from '../core/config.ts'
-import type { CloseReason, Event } from '../core/event.ts'
+import type { Event } from '../core/event.ts'
 import type { Input, Opened, Refused, Unreachable } from '../core/input.ts'
 import type { Relay } from '../core/relay.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
@@ -49,37 +48,29 @@ export class Shard implements Inbox {
     }
   }
 
+  /** Hands one input to the core and does what it commands. */
+  take(input: Input): void {
+    this.#run(this.#relay.handle(input, this.#world.clock.now()))
+  }
+
   opened(opened: Opened): void {
-    this.#take({ kind: 'opened', ...opened })
+    this.take({ kind: 'opened', ...opened })
   }
 
   refused(refused: Refused): void {
-    this.#take({ kind: 'refused', ...refused })
+    this.take({ kind: 'refused', ...refused })
   }
 
   unreachable(error: Unreachable): void {
-    this.#take({ kind: 'unreachable', ...error })
+    this.take({ kind: 'unreachable', ...error })
   }
 
   hungUp(socket: SocketId): void {
-    this.#take({ kind: 'hangup', socket })
-  }
-
-  revoke(allocation: AllocationId, reason: CloseReason): void {
-    this.#take({ kind: 'revoke', allocation, reason })
-  }
-
-  drain(on: boolean): void {
-    this.#take({ kind: 'drain', on })
+    this.take({ kind: 'hangup', socket })
   }
 
   tick(): void {
-    this.#take({ kind: 'tick' })
-  }
-
-  /** Takes a new configuration under live allocations. */
-  configure(config: RelayConfig): void {
-    this.#take({ kind: 'configure', config })
+    this.take({ kind: 'tick' })
   }
 
   allocations(): Iterable<Readonly<Allocation>> {
@@ -101,10 +92,6 @@ export class Shard implements Inbox {
     let sum = allocation.dropped + (this.#dropped.get(allocation.id) ?? 0)
     for (const { route } of allocation.routes.values()) sum += this.#routes.dropped(route.id)
     return sum
-  }
-
-  #take(input: Input): void {
-    this.#run(this.#relay.handle(input, this.#world.clock.now()))
   }
 
   #run(commands: readonly Command[]): void {

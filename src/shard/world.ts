@@ -1,10 +1,10 @@
 import type { Address } from '../base/address.ts'
 import type { Batch } from '../base/batch.ts'
-import type { AllocationId, SocketId } from '../base/ids.ts'
+import type { SocketId } from '../base/ids.ts'
 import type { Clock } from '../base/time.ts'
 import type { Via } from '../base/via.ts'
 import type { Claim } from '../core/command.ts'
-import type { CloseReason, Event } from '../core/event.ts'
+import type { Event } from '../core/event.ts'
 import type { Opened, Refused, Unreachable } from '../core/input.ts'
 
 /** What a shard may do. There is a real one and a simulated one. */
@@ -33,8 +33,6 @@ export interface Inbox {
   refused(refused: Refused): void
   unreachable(error: Unreachable): void
   hungUp(socket: SocketId): void
-  revoke(allocation: AllocationId, reason: CloseReason): void
-  drain(on: boolean): void
   /** Once a second. */
   tick(): void
 }

@@ -1,23 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
 import { formatIp } from '../base/address.ts'
-import type { CounterReader } from '../base/counters.ts'
-import type { AllocationId } from '../base/ids.ts'
 import type { Settings, TlsFiles } from '../config/settings.ts'
 import type { Event, RejectReason } from '../core/event.ts'
 import type { Log } from '../log/log.ts'
 import { ownAddresses, type ResolvedRelayAddress, relayAddresses } from '../net/ports/relay-addresses.ts'
 import { TlsContext } from '../net/stream/tls-context.ts'
 import { Admission } from '../relay/admission.ts'
-import type { Crew } from '../relay/crew.ts'
-import type { Gauges } from '../relay/gauges.ts'
 import { Listeners } from '../relay/listeners.ts'
+import { LocalShard } from '../relay/local-shard.ts'
 import { quotas } from '../relay/relay-config.ts'
-import { Solo } from '../relay/solo.ts'
+import type { Shards } from '../relay/shards.ts'
 import { cannotRelay, StartError } from '../relay/start-error.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import type { Spawn } from './spawn.ts'
 import { thisMachine, workersFor } from './worker-count.ts'
-import { WorkerCrew } from './worker-crew.ts'
+import { WorkerShards } from './worker-shards.ts'
 
 export interface EngineOptions {
   readonly log: Log
@@ -34,23 +31,22 @@ export interface EngineOptions {
 }
 
 /**
- * Everything under the service: those who relay, and what there is once for
- * all of them, which is the machine's addresses, the listeners, the
- * certificate and the book of quotas.
+ * The shards, and what there is once for all of them: the machine's addresses,
+ * the listeners, the certificate and the book of quotas.
  */
 export class Engine {
+  readonly shards: Shards
   readonly admission: Admission
   readonly relays: readonly ResolvedRelayAddress[]
   readonly listeners: Listeners
   readonly workers: number
-  readonly #crew: Crew
   readonly #log: Log
   #tls: TlsContext | undefined
   #settings: Settings
   #own: readonly Uint8Array[]
   #lost: string[] = []
 
-  /** Opens nothing yet that others could see. */
+  /** Opens nothing yet that others could see. Throws a `StartError` where there is no address to relay from. */
   constructor(settings: Settings, options: EngineOptions) {
     const { log, heard, rejected, spawn, inherited = [] } = options
     this.#log = log
@@ -73,10 +69,10 @@ export class Engine {
       inheritsUdp: inherited.some(socket => socket.transport === 'udp'),
     })
     const common = { log, relays: addresses, own: this.#own, heard }
-    this.#crew =
+    this.shards =
       this.workers === 1
-        ? new Solo(settings, { ...common, gate: this.admission })
-        : new WorkerCrew(settings, {
+        ? new LocalShard(settings, { ...common, gate: this.admission })
+        : new WorkerShards(settings, {
             ...common,
             size: this.workers,
             admission: this.admission,
@@ -84,34 +80,13 @@ export class Engine {
             ...(spawn && { spawn }),
           })
     if (settings.tls) this.#useTls(settings.tls)
-    this.listeners = new Listeners(settings.listen, this.#crew.listen, options.lenient, inherited)
+    this.listeners = new Listeners(settings.listen, this.shards.listen, options.lenient, inherited)
   }
 
-  get udp(): Crew['udp'] {
-    return this.#crew.udp
-  }
-
-  /** Why UDP is not native although it might have been. */
-  get fellBack(): string | undefined {
-    return this.#crew.fellBack
-  }
-
-  get counters(): CounterReader {
-    return this.#crew.counters
-  }
-
-  get gauges(): Gauges {
-    return this.#crew.gauges
-  }
-
-  /** Workers that have broken and are not back yet. */
-  get missing(): number {
-    return this.#crew.missing
-  }
-
+  /** Relay ports in use, and those that there are. */
   get ports(): { readonly used: number; readonly total: number } {
     const { from, to } = this.#settings.relay.ports
-    return { used: this.gauges.ports, total: this.relays.length * (to - from + 1) }
+    return { used: this.shards.gauges.ports, total: this.relays.length * (to - from + 1) }
   }
 
   /** Milliseconds since the epoch; undefined without a certificate. */
@@ -119,15 +94,20 @@ export class Engine {
     return this.#tls?.material.validTo.getTime()
   }
 
+  /** Relay addresses that the machine had and has lost. */
+  get lost(): readonly string[] {
+    return this.#lost
+  }
+
   /** Binds the listeners, or throws a `StartError` and leaves nothing bound. */
   async listen(): Promise<void> {
     try {
       for (const relay of this.relays) await this.#tryRelay(relay.local)
-      await this.#crew.assemble()
+      await this.shards.start()
       await this.listeners.open(this.#own)
       for (const warning of this.listeners.warnings) this.#log.warn(warning)
     } catch (error) {
-      this.closeSockets()
+      this.close()
       throw error
     }
   }
@@ -138,12 +118,7 @@ export class Engine {
     else this.#tls?.reload()
     this.#settings = settings
     this.admission.configure(quotas(settings))
-    this.#crew.configure(settings, this.#own)
-  }
-
-  /** Once a second. */
-  tick(): void {
-    this.#crew.tick()
+    this.shards.configure(settings, this.#own)
   }
 
   /** Looks for addresses that the machine has got or lost since, and listens there too. */
@@ -159,45 +134,13 @@ export class Engine {
     this.#lost = this.#lost.filter(name => !names.includes(name))
     this.#own = own
     this.listeners.rescan(own, added)
-    this.#crew.configure(this.#settings, own)
+    this.shards.configure(this.#settings, own)
   }
 
-  /** Relay addresses that the machine had and has lost. */
-  get lost(): string[] {
-    return this.#lost
-  }
-
-  drain(): void {
-    this.#crew.drain()
-  }
-
-  allocations(): number {
-    return this.#crew.allocations()
-  }
-
-  /** What all allocations have carried so far; see `readings.ts`. */
-  read(): Promise<readonly Float64Array[]> {
-    return this.#crew.read()
-  }
-
-  /** Ends one allocation, by its number. */
-  revoke(allocation: AllocationId): void {
-    this.#crew.revoke(allocation)
-  }
-
-  /** Ends every allocation; each is told as closed with the reason `stopped`, before `closed` at the latest. */
-  closeAllocations(): void {
-    this.#crew.closeAllocations()
-  }
-
-  closeSockets(): void {
+  /** Closes every socket and no longer follows the certificate's files. May be called again. */
+  close(): void {
     this.#tls?.close()
-    this.#crew.closeSockets()
-  }
-
-  /** Calls `done` when everything is closed after `closeSockets`. */
-  closed(done: () => void): void {
-    this.#crew.closed(done)
+    this.shards.closeSockets()
   }
 
   /** Serves this certificate, and the next one whenever the files change. */
@@ -205,7 +148,7 @@ export class Engine {
     const log = this.#log
     const next = new TlsContext(files, {
       changed: material => {
-        this.#crew.setTls(material.options)
+        this.shards.setTls(material.options)
         log.info('certificate loaded', { file: files.certificate, expires: material.validTo.toISOString() })
         for (const warning of material.warnings) log.warn(warning)
       },
@@ -213,12 +156,12 @@ export class Engine {
     })
     this.#tls?.close()
     this.#tls = next
-    this.#crew.setTls(next.material.options)
+    this.shards.setTls(next.material.options)
   }
 
   #tryRelay(local: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#crew.tryRelay(local, error => {
+      this.shards.tryRelay(local, error => {
         if (error) reject(cannotRelay(local, error))
         else resolve()
       })

@@ -27,7 +27,7 @@ export type ToWorker =
       readonly meters: readonly OwnerMeters[]
     }
   | { readonly kind: 'certificate'; readonly options: SecureContextOptions }
-  | { readonly kind: 'drain' }
+  | { readonly kind: 'drain'; readonly on: boolean }
   /** Wants what its allocations have carried. */
   | { readonly kind: 'read' }
   | { readonly kind: 'revoke'; readonly allocation: AllocationId }

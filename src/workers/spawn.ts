@@ -4,20 +4,20 @@ import { SEMI_SPACE } from '../base/heap.ts'
 import type { FromWorker, Start, ToWorker } from './protocol.ts'
 
 /** A worker as the main thread handles it. */
-export interface Hand {
+export interface WorkerHandle {
   post(messages: readonly ToWorker[]): void
   /** Ends it at once, whatever it is doing. */
   terminate(): void
 }
 
 /** What the main thread hears of a worker. */
-export interface Hears {
+export interface WorkerEvents {
   messages(messages: readonly FromWorker[]): void
   /** It has gone, and so has everything it had open; `error` says why, if it did not mean to. */
   gone(error: Error | undefined): void
 }
 
-export type Spawn = (start: Start, hears: Hears) => Hand
+export type Spawn = (start: Start, hears: WorkerEvents) => WorkerHandle
 
 /** What every worker runs. The sources are TypeScript, what is shipped is not. */
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
@@ -29,7 +29,7 @@ const YOUNG_GENERATION = 3 * SEMI_SPACE
 export const spawnThread: Spawn = (start, hears) => spawnFile(WORKER, start, hears)
 
 /** The same with a program around `worker.ts` instead of it. */
-export function spawnFile(file: URL, start: Start, hears: Hears): Hand {
+export function spawnFile(file: URL, start: Start, hears: WorkerEvents): WorkerHandle {
   const worker = new Worker(file, {
     workerData: start,
     name: `shard ${start.index + 1}`,

@@ -10,14 +10,14 @@ import { SharedCrowd } from '../net/stream/shared-crowd.ts'
 import { duplicate } from '../net/udp/native-group.ts'
 import { writeGauges } from '../relay/gauges.ts'
 import type { FaultLog } from '../relay/guarded-inbox.ts'
-import { Station } from '../relay/station.ts'
+import { LocalShard } from '../relay/local-shard.ts'
 import { alignedClock } from '../system/clock.ts'
 import { Outbox } from './outbox.ts'
 import type { Listening, Start, ToWorker } from './protocol.ts'
 import { RemoteGate } from './remote-gate.ts'
 
 /*
- * A worker: one station, and the thread around it. Everything it has to decide
+ * A worker: one shard, and the thread around it. Everything it has to decide
  * with others it asks of the main thread; everything it shares with them is in
  * memory that all see. A fault that nothing catches ends it, and another takes
  * its place.
@@ -33,7 +33,7 @@ const gate = new RemoteGate(message => outbox.push(message))
 const clock = alignedClock(start.clock)
 let { settings } = start
 
-const station = new Station(settings, {
+const shard = new LocalShard(settings, {
   log: faultLog(),
   clock,
   counters: new Counters(new Float64Array(memory.counters)),
@@ -61,13 +61,13 @@ const station = new Station(settings, {
   },
 })
 
-if (start.certificate) station.setTls(start.certificate)
+if (start.certificate) shard.setTls(start.certificate)
 for (const on of start.listening) listen(on)
-if (start.draining) station.drain()
+if (start.draining) shard.drain(true)
 const heart = new Int32Array(memory.heart)
 setInterval(() => {
   Atomics.add(heart, 0, 1)
-  station.tick()
+  shard.tick()
   gauge()
 }, 1000).unref()
 port.on('message', (messages: readonly ToWorker[]) => {
@@ -91,26 +91,26 @@ function take(message: ToWorker): void {
     case 'configure':
       settings = message.settings
       gate.setMeters(message.meters)
-      station.configure(settings, message.own)
+      shard.configure(settings, message.own)
       return
     case 'certificate':
-      station.setTls(message.options)
+      shard.setTls(message.options)
       return
     case 'read':
-      outbox.push({ kind: 'readings', values: station.read() })
+      void shard.read().then(([values]) => outbox.push({ kind: 'readings', values }))
       return
     case 'revoke':
-      station.revoke(message.allocation)
+      shard.revoke(message.allocation)
       return
     case 'drain':
-      station.drain()
+      shard.drain(message.on)
       return
     case 'stop':
-      station.closeAllocations()
-      station.closeSockets()
+      shard.closeAllocations()
+      shard.closeSockets()
       gauge()
       outbox.flush()
-      station.closed(() => {
+      shard.closed(() => {
         gauge()
         port.close()
         setImmediate(() => process.exit(0))
@@ -124,11 +124,11 @@ function listen({ listener, fd }: Listening): void {
   const taken = (error: Error | null) => {
     if (error) throw error
   }
-  station.listen(listener, taken, duplicate(fd))
+  shard.listen(listener, taken, duplicate(fd))
 }
 
 function gauge(): void {
-  writeGauges(memory.gauges, station.gauges)
+  writeGauges(memory.gauges, shard.gauges)
 }
 
 /** Tells the main thread of faults, the first few in a while. The gauge counts them all. */

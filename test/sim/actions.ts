@@ -290,7 +290,9 @@ export class Stage {
       case 'revoke': {
         const { address } = this.clients[action.client]!
         for (const allocation of [...sim.relay.allocations()]) {
-          if (allocation.client.address.key === address.key) sim.shard.revoke(allocation.id, 'revoked')
+          if (allocation.client.address.key === address.key) {
+            sim.shard.take({ kind: 'revoke', allocation: allocation.id, reason: 'revoked' })
+          }
         }
         sim.settle()
         break

@@ -190,7 +190,7 @@ export class Sim {
   }
 
   drain(on: boolean): void {
-    this.shard.drain(on)
+    this.shard.take({ kind: 'drain', on })
     this.settle()
   }
 
@@ -201,7 +201,7 @@ export class Sim {
   ): void {
     if (decide.reach) this.#reach = decide.reach
     this.#authenticate = decide.authenticate ?? (request => this.#lookUp(request))
-    this.shard.configure({ ...this.config, ...change })
+    this.shard.take({ kind: 'configure', config: { ...this.config, ...change } })
   }
 
   /** The facts of one kind, first to last. */

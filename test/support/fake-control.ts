@@ -77,6 +77,11 @@ export class FakeControl implements Control {
     this.asked.push('drain')
   }
 
+  cancelDrain(): boolean {
+    this.asked.push('cancel drain')
+    return true
+  }
+
   reload(): Reloaded {
     this.asked.push('reload')
     return { ok: true, problems: [], warnings: [], restart: ['listen'] }

@@ -84,6 +84,11 @@ export function scriptedControl(count = 14): ScriptedControl {
           .map(({ id, user }) => [id, { user, client: `192.0.2.${id.slice(1)}:40000` }]),
       ),
     }),
+    cancelDrain: () => {
+      done.push('cancel drain')
+      control.over = { ...control.over, state: 'serving', notReady: [] }
+      return true
+    },
     drain: () => {
       done.push('drain')
       control.over = { ...control.over, state: 'draining', notReady: ['draining'] }

@@ -4,7 +4,13 @@ import { load } from '../../src/config/load.ts'
 import { Log } from '../../src/log/log.ts'
 import { Service } from '../../src/process/service.ts'
 import { loadAddon } from '../../src/system/native-addon.ts'
-import { type Hand, type Hears, type Spawn, spawnFile, spawnThread } from '../../src/workers/spawn.ts'
+import {
+  type Spawn,
+  spawnFile,
+  spawnThread,
+  type WorkerEvents,
+  type WorkerHandle,
+} from '../../src/workers/spawn.ts'
 import { callClient } from './call-client.ts'
 import { selfSigned } from './certificate.ts'
 import { freePort } from './ports.ts'
@@ -51,12 +57,12 @@ export async function startTwoWorkers(t: Test, config: Readonly<Record<string, u
   }
   const again = () => load({ path: file, env: {}, cwd: folder })
   const log = new Log({ level: 'info', format: 'json', sink })
-  const hands: Hand[] = []
+  const hands: WorkerHandle[] = []
   const shards = new Map<Address['key'], number>()
   const held = new Map<number, number>()
   const spawn: Spawn = (start, told) => {
     held.set(start.index, 0)
-    const hears: Hears = {
+    const hears: WorkerEvents = {
       ...told,
       messages: messages => {
         for (const message of messages) {
@@ -75,7 +81,7 @@ export async function startTwoWorkers(t: Test, config: Readonly<Record<string, u
   }
   const service = new Service(again(), { version: '0.0.0', log, load: again, spawn })
   t.teardown(async () => {
-    service.force()
+    service.shutdown.force()
     await service.finished
   })
   await service.start()
@@ -120,7 +126,7 @@ export async function startTwoWorkers(t: Test, config: Readonly<Record<string, u
     rewrite: (changes: Readonly<Record<string, unknown>>) => rewriteConfig(file, { ...own, ...changes }),
     reload: () => {
       const done = logged(/configuration reloaded/)
-      service.reload()
+      service.reload.request()
       return done
     },
     /** The shard that a relayed address belongs to. */

@@ -52,7 +52,6 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'system',
         'workers',
       ],
-      types: ['core'],
     },
     doctor: { values: ['auth', 'base', 'client', 'config', 'homeserver', 'net', 'policy', 'system', 'wire'] },
     cli: {

@@ -1,8 +1,12 @@
 import t from 'tap'
-import { merge, Reload } from '../../../src/process/reload.ts'
+import { merge, Reload } from '../../../src/operate/reload.ts'
+import { NO_SERVICE_MANAGER } from '../../../src/operate/service-manager.ts'
+import type { Shutdown } from '../../../src/operate/shutdown.ts'
 import { loaded, SECRET } from '../../support/settings.ts'
 
 const running = loaded().settings
+
+const DONE = { ok: true, problems: [], warnings: [], restart: [] }
 
 t.test('secrets, users, policy, limits and log level are taken on', async t => {
   const next = loaded({
@@ -61,10 +65,12 @@ t.test('the same settings again ask for no restart', async t => {
 t.test('a storm of requests is one reload, and the next request another', async t => {
   const later: (() => void)[] = []
   let runs = 0
-  const reload = new Reload(
-    () => runs++,
-    run => later.push(run),
-  )
+  const reload = new Reload({
+    settings: { reload: () => ({ ...DONE, ok: ++runs > 0 }), lastReload: { ok: true, at: 0, problems: [] } },
+    shutdown: { state: 'none', status: 'serving' },
+    serviceManager: NO_SERVICE_MANAGER,
+    later: run => later.push(run),
+  })
 
   for (let i = 0; i < 100; i++) reload.request()
   t.equal(later.length, 1)
@@ -74,6 +80,30 @@ t.test('a storm of requests is one reload, and the next request another', async 
   reload.request()
   later.shift()!()
   t.equal(runs, 2)
+})
+
+t.test('U-19: a relay that drains or stops reads nothing, and says which of the two it is', async t => {
+  const shutdown: { state: Shutdown['state']; status: string } = { state: 'none', status: 'serving' }
+  const said: string[] = []
+  const reload = new Reload({
+    settings: { reload: () => DONE, lastReload: { ok: false, at: 0, problems: ['x'] } },
+    shutdown,
+    serviceManager: {
+      ...NO_SERVICE_MANAGER,
+      reloading: () => said.push('reloading'),
+      ready: status => said.push(status),
+    },
+  })
+
+  for (const state of ['draining', 'stopping'] as const) {
+    shutdown.state = state
+    t.same(reload.now(), { ok: false, refused: state, problems: [], warnings: [], restart: [] })
+  }
+  t.same(said, [])
+
+  shutdown.state = 'none'
+  t.same(reload.now(), DONE)
+  t.same(said, ['reloading', 'serving; the last reload failed, so the configuration is the one before'])
 })
 
 t.test('how credentials are handed out changes under way, but not where', async t => {

@@ -19,15 +19,15 @@ const OTHER_SECRET = `Zx8${SECRET}`
 t.test('readiness tells the truth from before the bind to after the stop [OPS-20]', async t => {
   const relay = await prepare(t)
 
-  t.match(relay.service.notReady(), ['listeners are not bound'])
+  t.match(relay.service.readiness.reasons(), ['listeners are not bound'])
   t.equal(await relay.page('/readyz'), undefined, 'there is not even a page yet')
   await relay.service.start()
   t.equal(await relay.page('/readyz'), '200 {"ready":true,"reasons":[]}\n')
   t.ok(mappedPort((await ask(relay.port, bindingRequest(), 5000))!))
 
-  relay.service.stop('test')
+  relay.service.shutdown.stop('test')
   t.equal(await relay.service.finished, 0)
-  t.match(relay.service.notReady(), ['listeners are not bound', 'draining'])
+  t.match(relay.service.readiness.reasons(), ['listeners are not bound', 'draining'])
   t.equal(await relay.page('/readyz'), undefined)
 })
 
@@ -50,7 +50,7 @@ t.test(
     const bob = relay.client(t, SECRET, '@bob:example.org')
     t.match(await alice.allocate(), { kind: 'allocated' })
 
-    relay.service.drain()
+    relay.service.shutdown.drain()
 
     t.equal(await relay.page('/readyz'), '503 {"ready":false,"reasons":["draining"]}\n')
     t.match(await bob.allocate(), { kind: 'rejected', code: 508 })
@@ -65,7 +65,7 @@ t.test('a stop ends live allocations, and each is told with its reason', async t
   await relay.service.start()
   await relay.client(t, SECRET, '@alice:example.org').allocate()
 
-  relay.service.stop('test')
+  relay.service.shutdown.stop('test')
 
   t.equal(await relay.service.finished, 0)
   const said = relay.lines().map(line => line.msg)
@@ -80,7 +80,7 @@ t.test('a broken file changes nothing, and the log says where it is broken', asy
   await alice.allocate()
   writeFileSync(relay.file, '{\n  "realm": "turn.example.org",\n  "listen": [ "udp://nowhere" ]\n}\n')
 
-  relay.service.reload()
+  relay.service.reload.request()
   const line = await relay.logged(/in use stays: .*nowhere/)
 
   t.match(line.msg, `${relay.file}:3:`)
@@ -96,7 +96,7 @@ t.test('a secret can be changed under live allocations', async t => {
   await alice.allocate()
   relay.rewrite({ homeservers: [{ name: 'example.org', secrets: [OTHER_SECRET] }] })
 
-  relay.service.reload()
+  relay.service.reload.request()
   await relay.logged(/configuration reloaded/)
 
   t.match(await alice.refresh(600), { kind: 'refreshed' }, 'a call that runs is not cut')
@@ -116,7 +116,7 @@ t.test('limits and log level apply at once, what needs a restart is named', asyn
     log: { level: 'warn' },
   })
 
-  relay.service.reload()
+  relay.service.reload.request()
   const line = await relay.logged(/need a restart/)
 
   t.same(line.keys, ['relay.ports'])
@@ -129,8 +129,8 @@ t.test('forced, it exits with 1 and closes everything all the same', async t => 
   await relay.service.start()
   await relay.client(t, SECRET, '@alice:example.org').allocate()
 
-  relay.service.stop('test')
-  relay.service.force()
+  relay.service.shutdown.stop('test')
+  relay.service.shutdown.force()
 
   t.equal(await relay.service.finished, 1)
   t.equal(await ask(relay.port, bindingRequest(), 50), undefined)
@@ -155,7 +155,7 @@ async function prepare(t: Test, config: Readonly<Record<string, unknown>> = {}) 
   const loaded = again()
   const log = new Log({ level: loaded.settings.log.level, format: 'json', sink })
   const service = new Service(loaded, { version: '0.0.0', log, load: again })
-  t.teardown(() => service.force())
+  t.teardown(() => service.shutdown.force())
   return {
     service,
     port,

@@ -139,7 +139,7 @@ t.test('a revoked allocation ends at once and says why', t => {
   alice.bind(0x4001, bob)
   const [allocation] = [...sim.shard.allocations()]
 
-  sim.shard.revoke(allocation!.id, 'revoked')
+  sim.shard.take({ kind: 'revoke', allocation: allocation!.id, reason: 'revoked' })
   alice.send(0x4001, 'late')
 
   t.same(bob.inbox, [])
@@ -156,8 +156,8 @@ t.test('an allocation that is revoked twice while its port is being bound leaves
   sim.settle()
   const [opening] = [...sim.shard.allocations()]
 
-  sim.shard.revoke(opening!.id, 'revoked')
-  sim.shard.revoke(opening!.id, 'revoked')
+  sim.shard.take({ kind: 'revoke', allocation: opening!.id, reason: 'revoked' })
+  sim.shard.take({ kind: 'revoke', allocation: opening!.id, reason: 'revoked' })
   sim.advance(150)
 
   t.equal(sim.allocations, 0)
@@ -169,7 +169,7 @@ t.test('an allocation that is revoked twice while its port is being bound leaves
 t.test('revoking what is not there does nothing', t => {
   const { sim } = scene()
 
-  sim.shard.revoke(4711 as never, 'revoked')
+  sim.shard.take({ kind: 'revoke', allocation: 4711 as never, reason: 'revoked' })
 
   t.equal(sim.allocations, 1)
   t.end()

@@ -1,6 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Address } from '../base/address.ts'
 import type { Settings } from '../config/settings.ts'
+import type { Reloaded } from '../control/view.ts'
+import type { LiveSettings } from './live-settings.ts'
+import type { ServiceManager } from './service-manager.ts'
+import type { Shutdown } from './shutdown.ts'
 
 /** Keys that sockets, threads and folders were made from. A restart is needed to change them. */
 const FIXED = ['realm', 'listen', 'metrics', 'control', 'workers', 'udp', 'state'] as const
@@ -56,29 +60,54 @@ function listenOf(console: Settings['console']): Address | undefined {
 /** Milliseconds in which requests to reload become one. */
 const GATHER = 250
 
+export interface ReloadParts {
+  readonly settings: Pick<LiveSettings, 'reload' | 'lastReload'>
+  readonly shutdown: Pick<Shutdown, 'state' | 'status'>
+  readonly serviceManager: ServiceManager
+  readonly later?: (run: () => void) => void
+}
+
 /**
  * Reloads on request, one at a time: a storm of signals becomes one reload,
  * which sees the last state of the files.
  */
 export class Reload {
-  readonly #run: () => void
+  readonly #parts: ReloadParts
   readonly #later: (run: () => void) => void
   #pending = false
 
-  constructor(
-    run: () => void,
-    later: (run: () => void) => void = run => void setTimeout(run, GATHER).unref(),
-  ) {
-    this.#run = run
-    this.#later = later
+  constructor(parts: ReloadParts) {
+    this.#parts = parts
+    this.#later = parts.later ?? (run => void setTimeout(run, GATHER).unref())
   }
 
+  /** Reloads in a moment. */
   request(): void {
     if (this.#pending) return
     this.#pending = true
     this.#later(() => {
       this.#pending = false
-      this.#run()
+      this.now()
     })
+  }
+
+  /** Reloads at once. A relay that drains or stops does not: the answer says so. */
+  now(): Reloaded {
+    const { settings, shutdown, serviceManager } = this.#parts
+    const { state } = shutdown
+    if (state !== 'none') return { ok: false, refused: state, problems: [], warnings: [], restart: [] }
+    serviceManager.reloading()
+    const reloaded = settings.reload()
+    serviceManager.ready(this.status)
+    return reloaded
+  }
+
+  /** For `systemctl status`. */
+  get status(): string {
+    const { settings, shutdown } = this.#parts
+    const old = settings.lastReload.ok
+      ? ''
+      : '; the last reload failed, so the configuration is the one before'
+    return `${shutdown.status}${old}`
   }
 }

@@ -1,6 +1,6 @@
 import type { SecureContextOptions } from 'node:tls'
 import { type Address, address } from '../base/address.ts'
-import { Counter, type Counters } from '../base/counters.ts'
+import { Counter, Counters } from '../base/counters.ts'
 import type { AllocationId } from '../base/ids.ts'
 import { Meters } from '../base/meters.ts'
 import type { Clock } from '../base/time.ts'
@@ -20,27 +20,30 @@ import { AllSockets } from '../net/sockets.ts'
 import type { Gathering } from '../net/stream/crowd.ts'
 import { StreamTransport } from '../net/stream/stream-transport.ts'
 import { Shard } from '../shard/shard.ts'
-import { wallTime } from '../system/clock.ts'
+import { monotonicClock, wallTime } from '../system/clock.ts'
 import type { Gate } from './admission.ts'
 import type { Gauges } from './gauges.ts'
 import { type FaultLog, GuardedInbox } from './guarded-inbox.ts'
-import { endpointsOf } from './listeners.ts'
+import { endpointsOf, type ListenerPlan } from './listeners.ts'
 import { writeReadings } from './readings.ts'
 import { authenticator, peerReach, type RelaySurroundings, random, relayConfig } from './relay-config.ts'
+import type { Shards } from './shards.ts'
 import { type OpenedUdp, openUdp } from './udp.ts'
 import { RealWorld } from './world.ts'
 
-export interface StationParts {
+export interface LocalShardParts {
   readonly log: FaultLog
-  readonly clock: Clock
-  readonly counters: Counters
+  /** The clock of the whole relay; this process's own by default. */
+  readonly clock?: Clock
+  /** Where this shard counts; memory of its own by default. */
+  readonly counters?: Counters
   readonly relays: readonly ResolvedRelayAddress[]
   /** IP addresses of this machine's interfaces. */
   readonly own: readonly Uint8Array[]
   readonly gate: Gate
   /** Is told what the relay tells. */
   readonly heard: (event: Event) => void
-  /** What this station has in common with others of this server. */
+  /** What this shard has in common with the others of this relay. */
   readonly shared?: SharedParts
 }
 
@@ -55,11 +58,13 @@ export interface SharedParts {
 }
 
 /**
- * One shard and the transports under it, in whichever thread: the core, the
- * route table and the sockets, put together from the settings.
+ * One shard and the transports under it, in the thread that makes it: the
+ * core, the route table and the sockets, put together from the settings.
  */
-export class Station {
-  readonly #parts: StationParts
+export class LocalShard implements Shards {
+  readonly missing = 0
+  readonly counters: Counters
+  readonly #parts: LocalShardParts
   readonly #ids = new SocketIds()
   readonly #inbox: GuardedInbox
   readonly #udp: OpenedUdp
@@ -72,8 +77,9 @@ export class Station {
   #reach!: Environment['reach']
 
   /** Opens the transports; nothing is bound yet. */
-  constructor(settings: Settings, parts: StationParts) {
-    const { clock, counters, relays, shared } = parts
+  constructor(settings: Settings, parts: LocalShardParts) {
+    const { clock = monotonicClock, counters = new Counters(), relays, shared } = parts
+    this.counters = counters
     this.#parts = parts
     this.#settings = settings
     this.#own = parts.own
@@ -141,12 +147,10 @@ export class Station {
     }
   }
 
-  /** Binds a listener, or adopts `fd`. */
-  listen(
-    { transport, address }: Listener,
-    done: (error: NodeJS.ErrnoException | null, local?: Address) => void,
-    fd?: number,
-  ): void {
+  /** Nothing is left to start: the transports were opened when this was made. */
+  async start(): Promise<void> {}
+
+  readonly listen: ListenerPlan = ({ transport, address }, done, fd) => {
     const adopted = fd === undefined ? {} : { fd }
     if (transport === 'udp') {
       const bind = { address, purpose: 'listener', ...adopted } as const
@@ -175,7 +179,7 @@ export class Station {
     this.#own = own
     this.#streams.setLimits(settings.limits)
     this.#decide()
-    this.#shard.configure(relayConfig(settings, this.#surroundings()))
+    this.#shard.take({ kind: 'configure', config: relayConfig(settings, this.#surroundings()) })
   }
 
   /** Once a second. */
@@ -183,8 +187,8 @@ export class Station {
     this.#inbox.tick()
   }
 
-  drain(): void {
-    this.#shard.drain(true)
+  drain(on: boolean): void {
+    this.#shard.take({ kind: 'drain', on })
   }
 
   allocations(): number {
@@ -193,10 +197,9 @@ export class Station {
     return count
   }
 
-  /** What every allocation has carried so far; see `readings.ts`. */
-  read(): Float64Array {
+  async read(): Promise<readonly [Float64Array]> {
     const open = [...this.#shard.allocations()].filter(({ state }) => state === 'open')
-    return writeReadings(
+    const values = writeReadings(
       open.map(allocation => ({
         allocation: allocation.id,
         expires: Math.max(...allocation.halves.map(half => half.expires)),
@@ -206,17 +209,17 @@ export class Station {
         dropped: this.#shard.dropped(allocation) + this.#streams.dropped(allocation.client.socket),
       })),
     )
+    return [values]
   }
 
-  /** Ends an allocation because the operator wants it to. */
   revoke(allocation: AllocationId): void {
-    this.#inbox.guard('revoke', () => this.#shard.revoke(allocation, 'revoked'))
+    this.#inbox.guard('revoke', () => this.#shard.take({ kind: 'revoke', allocation, reason: 'revoked' }))
   }
 
   /** Ends every allocation; each is told as closed with the reason `stopped`. */
   closeAllocations(): void {
     for (const { id } of [...this.#shard.allocations()]) {
-      this.#inbox.guard('stop', () => this.#shard.revoke(id, 'stopped'))
+      this.#inbox.guard('stop', () => this.#shard.take({ kind: 'revoke', allocation: id, reason: 'stopped' }))
     }
   }
 
@@ -233,7 +236,7 @@ export class Station {
   #heard(event: Event): void {
     if (event.kind === 'opened' || event.kind === 'closed') {
       const opened = event.kind === 'opened'
-      this.#parts.counters.add(opened ? Counter.allocationOpened : Counter.allocationClosed)
+      this.counters.add(opened ? Counter.allocationOpened : Counter.allocationClosed)
       // A connection with an allocation may be silent for as long as that lives.
       if (isStream(event.via)) this.#streams.keepClient(event.client, opened)
     }

@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
-import { type Health, Manager, type Send } from '../../../src/process/systemd.ts'
+import { type Health, type Send, Systemd } from '../../../src/process/systemd.ts'
 
 t.test('nobody is told anything where no manager is', async t => {
   const said: string[] = []
-  const manager = new Manager({ env: { WATCHDOG_USEC: '1000' }, send: record(said) })
+  const manager = new Systemd({ env: { WATCHDOG_USEC: '1000' }, send: record(said) })
 
   manager.ready('serving')
   manager.watch(() => well)
@@ -15,7 +15,7 @@ t.test('nobody is told anything where no manager is', async t => {
 
 t.test('what is said has the form of sd_notify(3)', t => {
   const said: string[] = []
-  const manager = new Manager({ env: { NOTIFY_SOCKET: '/run/notify' }, send: record(said) })
+  const manager = new Systemd({ env: { NOTIFY_SOCKET: '/run/notify' }, send: record(said) })
 
   manager.ready('serving, 0 allocations')
   manager.reloading()
@@ -33,7 +33,7 @@ t.test('what is said has the form of sd_notify(3)', t => {
 
 t.test('a line break in a status does not end it', t => {
   const said: string[] = []
-  const manager = new Manager({ env: { NOTIFY_SOCKET: '@notify' }, send: record(said) })
+  const manager = new Systemd({ env: { NOTIFY_SOCKET: '@notify' }, send: record(said) })
 
   manager.status('one\nREADY=1')
 
@@ -48,7 +48,7 @@ t.test('a message waits until the one before has left', t => {
     said.push(message)
     waiting.push(done)
   }
-  const manager = new Manager({ env: { NOTIFY_SOCKET: '@notify' }, send })
+  const manager = new Systemd({ env: { NOTIFY_SOCKET: '@notify' }, send })
 
   manager.reloading()
   manager.ready()
@@ -61,7 +61,7 @@ t.test('a message waits until the one before has left', t => {
 
 t.test('a manager that cannot be reached is told of', t => {
   const reasons: string[] = []
-  const manager = new Manager({
+  const manager = new Systemd({
     env: { NOTIFY_SOCKET: '@notify' },
     send: (_socket, _message, done) => done('ECONNREFUSED'),
     unreachable: why => reasons.push(why),
@@ -78,7 +78,7 @@ t.test('signs of life end when somebody has been missing for too long [OPS-11]',
   let now = 0
   let health: Health = well
   const tick = withTimers(t)
-  const manager = new Manager({
+  const manager = new Systemd({
     env: { NOTIFY_SOCKET: '@notify', WATCHDOG_USEC: '30000000', WATCHDOG_PID: '77' },
     pid: 77,
     send: record(said),
@@ -108,7 +108,7 @@ t.test('the watchdog of another process is not ours', t => {
   const said: string[] = []
   const tick = withTimers(t)
   const env = { NOTIFY_SOCKET: '@notify', WATCHDOG_USEC: '30000000', WATCHDOG_PID: '1' }
-  new Manager({ env, pid: 77, send: record(said) }).watch(() => well)
+  new Systemd({ env, pid: 77, send: record(said) }).watch(() => well)
 
   tick()
 

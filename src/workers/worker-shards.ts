@@ -12,16 +12,16 @@ import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import { CROWD_SEED, SharedCrowd } from '../net/stream/shared-crowd.ts'
 import { inheritedGroup, type ListenerGroup, openGroup } from '../net/udp/native-group.ts'
 import type { Admission } from '../relay/admission.ts'
-import type { Crew } from '../relay/crew.ts'
 import { GAUGES_OCTETS, type Gauges, readGauges, sumGauges } from '../relay/gauges.ts'
 import type { ListenerPlan } from '../relay/listeners.ts'
 import { random } from '../relay/relay-config.ts'
+import type { Shards } from '../relay/shards.ts'
 import { StartError } from '../relay/start-error.ts'
 import { monotonicClock, readClock } from '../system/clock.ts'
 import type { Start } from './protocol.ts'
 import { ShardBook } from './shard-book.ts'
 import { type Spawn, spawnThread } from './spawn.ts'
-import { WorkerPlace } from './worker-place.ts'
+import { WorkerSlot } from './worker-slot.ts'
 
 /** Token buckets that there can be: users with a bit rate who call at one moment, homeservers, and the total. */
 const BUCKETS = 1 << 17
@@ -30,7 +30,7 @@ const TICKET_KEYS = 48
 /** Milliseconds that workers have to stop. */
 const PATIENCE = 3000
 
-export interface WorkerCrewParts {
+export interface WorkerShardsParts {
   readonly size: number
   readonly log: Log
   readonly relays: readonly ResolvedRelayAddress[]
@@ -46,7 +46,7 @@ export interface WorkerCrewParts {
 type Group = Pick<ListenerGroup, 'local' | 'at' | 'close'>
 
 /**
- * Several stations, each in a worker thread with sockets, table and core of
+ * Several shards, each in a worker thread with sockets, table and core of
  * its own. This thread owns the listening sockets, of which every worker reads
  * its own (SO_REUSEPORT), and the books; it relays nothing.
  *
@@ -54,13 +54,13 @@ type Group = Pick<ListenerGroup, 'local' | 'at' | 'close'>
  * calls are lost and what they held is given back; to those of the other
  * workers nothing happens, as the kernel sends each client where it always did.
  */
-export class WorkerCrew implements Crew {
+export class WorkerShards implements Shards {
   readonly udp = 'native'
   readonly fellBack = undefined
   readonly counters: CounterReader
   readonly listen: ListenerPlan
-  readonly #parts: WorkerCrewParts
-  readonly #places: readonly WorkerPlace[]
+  readonly #parts: WorkerShardsParts
+  readonly #slots: readonly WorkerSlot[]
   readonly #groups: { readonly listener: Listener; readonly group: Group }[] = []
   readonly #book: ShardBook
   #settings: Settings
@@ -71,7 +71,7 @@ export class WorkerCrew implements Crew {
   #closing = false
   #closed: (() => void) | undefined
 
-  constructor(settings: Settings, parts: WorkerCrewParts) {
+  constructor(settings: Settings, parts: WorkerShardsParts) {
     const { size, log, relays, heard, rejected } = parts
     this.#parts = parts
     this.#settings = settings
@@ -88,7 +88,7 @@ export class WorkerCrew implements Crew {
     random(this.#ticketKeys)
     this.#book = new ShardBook(settings, { ...parts, shards: size, meters, clock: monotonicClock })
 
-    this.#places = Array.from({ length: size }, (_, index) => {
+    this.#slots = Array.from({ length: size }, (_, index) => {
       const memory = {
         counters: new SharedArrayBuffer(COUNTERS_LENGTH * 8),
         gauges: new SharedArrayBuffer(GAUGES_OCTETS),
@@ -100,7 +100,7 @@ export class WorkerCrew implements Crew {
         crowdSeed: Uint8Array.from(crowdSeed),
         debts,
       }
-      return new WorkerPlace(index, {
+      return new WorkerSlot(index, {
         log,
         memory,
         spawn: parts.spawn ?? spawnThread,
@@ -126,20 +126,20 @@ export class WorkerCrew implements Crew {
       })
     })
     this.counters = new CounterSum(
-      this.#places.map(place => new Counters(new Float64Array(place.memory.counters))),
+      this.#slots.map(slot => new Counters(new Float64Array(slot.memory.counters))),
     )
   }
 
   get gauges(): Gauges {
-    return sumGauges(this.#places.map(place => readGauges(place.memory.gauges)))
+    return sumGauges(this.#slots.map(slot => readGauges(slot.memory.gauges)))
   }
 
   get missing(): number {
-    return this.#places.filter(place => !place.ready).length
+    return this.#slots.filter(slot => !slot.ready).length
   }
 
-  async assemble(): Promise<void> {
-    await Promise.all(this.#places.map(place => place.open()))
+  async start(): Promise<void> {
+    await Promise.all(this.#slots.map(slot => slot.open()))
   }
 
   tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void {
@@ -154,26 +154,26 @@ export class WorkerCrew implements Crew {
   /** A client that comes back may meet another worker, so all have one key for session tickets. */
   setTls(options: SecureContextOptions): void {
     this.#certificate = { ...options, ticketKeys: this.#ticketKeys }
-    for (const place of this.#places) place.post({ kind: 'certificate', options: this.#certificate })
+    for (const slot of this.#slots) slot.post({ kind: 'certificate', options: this.#certificate })
   }
 
   configure(settings: Settings, own: readonly Uint8Array[]): void {
     this.#settings = settings
     this.#own = own
     const meters = this.#book.configure(settings)
-    for (const [index, place] of this.#places.entries()) {
-      place.post({ kind: 'configure', settings, own, meters: meters[index]! })
+    for (const [index, slot] of this.#slots.entries()) {
+      slot.post({ kind: 'configure', settings, own, meters: meters[index]! })
     }
   }
 
   /** Workers have clocks of their own; here it is looked whether they still follow them. */
   tick(): void {
-    for (const place of this.#places) place.tick()
+    for (const slot of this.#slots) slot.tick()
   }
 
-  drain(): void {
-    this.#draining = true
-    for (const place of this.#places) place.post({ kind: 'drain' })
+  drain(on: boolean): void {
+    this.#draining = on
+    for (const slot of this.#slots) slot.post({ kind: 'drain', on })
   }
 
   allocations(): number {
@@ -181,13 +181,13 @@ export class WorkerCrew implements Crew {
   }
 
   read(): Promise<readonly Float64Array[]> {
-    return Promise.all(this.#places.map(place => place.read()))
+    return Promise.all(this.#slots.map(slot => slot.read()))
   }
 
   revoke(number: AllocationId): void {
     const found = this.#book.locate(number)
     if (!found) return
-    this.#places[found.shard]?.post({ kind: 'revoke', allocation: found.allocation })
+    this.#slots[found.shard]?.post({ kind: 'revoke', allocation: found.allocation })
   }
 
   /** Nothing yet: workers end their allocations when they close. */
@@ -196,10 +196,10 @@ export class WorkerCrew implements Crew {
   closeSockets(): void {
     if (this.#closing) return
     this.#closing = true
-    for (const place of this.#places) place.close()
+    for (const slot of this.#slots) slot.close()
     for (const { group } of this.#groups) group.close()
     setTimeout(() => {
-      for (const place of this.#places) place.terminate()
+      for (const slot of this.#slots) slot.terminate()
     }, PATIENCE).unref()
   }
 
@@ -209,7 +209,7 @@ export class WorkerCrew implements Crew {
   }
 
   #left(): void {
-    if (!this.#closed || this.#places.some(place => place.alive)) return
+    if (!this.#closed || this.#slots.some(slot => slot.alive)) return
     const done = this.#closed
     this.#closed = undefined
     done()
@@ -220,15 +220,15 @@ export class WorkerCrew implements Crew {
     try {
       group =
         fd === undefined
-          ? this.#openGroup(listener, this.#places.length)
+          ? this.#openGroup(listener, this.#slots.length)
           : inheritedGroup(listener.address, fd)
     } catch (error) {
       done(error as NodeJS.ErrnoException)
       return
     }
     this.#groups.push({ listener, group })
-    for (const [index, place] of this.#places.entries()) {
-      place.post({ kind: 'listen', on: { listener, fd: group.at(index) } })
+    for (const [index, slot] of this.#slots.entries()) {
+      slot.post({ kind: 'listen', on: { listener, fd: group.at(index) } })
     }
     done(null, group.local)
   }

@@ -6,12 +6,12 @@ import { monotonicClock } from '../system/clock.ts'
 import { BackOff } from './back-off.ts'
 import type { FromWorker, SharedMemory, Start, ToWorker } from './protocol.ts'
 import type { ShardBook } from './shard-book.ts'
-import type { Hand, Spawn } from './spawn.ts'
+import type { Spawn, WorkerHandle } from './spawn.ts'
 
 /** Milliseconds that a worker may take to say what its allocations carry. */
 const READ_PATIENCE = 500
 
-export interface WorkerPlaceParts {
+export interface WorkerSlotParts {
   readonly log: Log
   readonly memory: SharedMemory
   readonly spawn: Spawn
@@ -39,14 +39,14 @@ const SILENCE_AT_START = 60
  * the same counters. When one breaks, or hangs and is ended, what it held in the books is given back,
  * and the next takes the place.
  */
-export class WorkerPlace {
+export class WorkerSlot {
   readonly memory: SharedMemory
   readonly #index: number
-  readonly #parts: WorkerPlaceParts
+  readonly #parts: WorkerSlotParts
   readonly #now: () => number
   readonly #later: (run: () => void, milliseconds: number) => void
   readonly #backOff = new BackOff()
-  #hand: Hand | undefined
+  #worker: WorkerHandle | undefined
   #ready = false
   /** Who waits for the worker's readings. */
   #readers: ((values: Float64Array) => void)[] = []
@@ -59,7 +59,7 @@ export class WorkerPlace {
   #hung = false
   #opening: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
 
-  constructor(index: number, parts: WorkerPlaceParts) {
+  constructor(index: number, parts: WorkerSlotParts) {
     this.#index = index
     this.#parts = parts
     this.memory = parts.memory
@@ -74,7 +74,7 @@ export class WorkerPlace {
   }
 
   get alive(): boolean {
-    return this.#hand !== undefined
+    return this.#worker !== undefined
   }
 
   /** Starts the first worker. Rejects with a `StartError` if that one breaks. */
@@ -87,7 +87,7 @@ export class WorkerPlace {
 
   /** Nothing, where there is no worker: the next one starts with what it has to know. */
   post(message: ToWorker): void {
-    this.#hand?.post([message])
+    this.#worker?.post([message])
   }
 
   /** Asks what the allocations have carried, under their numbers among all; nothing where nobody answers. */
@@ -115,12 +115,12 @@ export class WorkerPlace {
   }
 
   terminate(): void {
-    this.#hand?.terminate()
+    this.#worker?.terminate()
   }
 
   /** Once a second: ends a worker that no longer does anything, so that another can take its place. */
   tick(): void {
-    if (!this.#hand || this.#closing) return
+    if (!this.#worker || this.#closing) return
     const beat = Atomics.load(this.#heart, 0)
     if (beat !== this.#beat) {
       this.#beat = beat
@@ -132,7 +132,7 @@ export class WorkerPlace {
     // Whoever cannot be ended is still no worker to count on.
     this.#ready = false
     this.#hung = true
-    this.#hand.terminate()
+    this.#worker.terminate()
   }
 
   #spawn(): void {
@@ -140,7 +140,7 @@ export class WorkerPlace {
     this.#backOff.started(this.#now())
     this.#silent = 0
     try {
-      this.#hand = this.#parts.spawn(this.#parts.start(), {
+      this.#worker = this.#parts.spawn(this.#parts.start(), {
         messages: messages => this.#take(messages),
         gone: error => this.#gone(error),
       })
@@ -153,7 +153,7 @@ export class WorkerPlace {
   #take(messages: readonly FromWorker[]): void {
     const answers: ToWorker[] = []
     for (const message of messages) this.#takeOne(message, answers)
-    if (answers.length > 0) this.#hand?.post(answers)
+    if (answers.length > 0) this.#worker?.post(answers)
   }
 
   #takeOne(message: FromWorker, answers: ToWorker[]): void {
@@ -195,7 +195,7 @@ export class WorkerPlace {
   #gone(error: Error | undefined): void {
     const { book, heard, gone, log, memory } = this.#parts
     const why = this.#hung ? 'it hung: no sign of life for too long' : (error?.message ?? 'it ended')
-    this.#hand = undefined
+    this.#worker = undefined
     this.#ready = false
     this.#hung = false
     this.#answer(new Float64Array())

@@ -4,7 +4,7 @@ import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import type { SessionView } from '../control/view.ts'
 import { type Reading, readReadings } from '../relay/readings.ts'
 import { rateOf } from './history.ts'
-import type { Roster, RosterEntry } from './roster.ts'
+import type { OpenSessions, SessionEntry } from './open-sessions.ts'
 
 /** Milliseconds that a rate is measured over, about. */
 const WINDOW = 900
@@ -18,8 +18,8 @@ interface Count {
   readonly readings: ReadonlyMap<AllocationId, Reading>
 }
 
-export interface CensusParts {
-  readonly roster: Roster
+export interface SessionReaderParts {
+  readonly sessions: OpenSessions
   /** Asks everybody what their allocations have carried. */
   read(): Promise<readonly Float64Array[]>
   /** Milliseconds of a clock that nobody sets. */
@@ -33,12 +33,12 @@ export interface CensusParts {
  * Who is here and what they carry, counted when somebody asks. A rate needs
  * two counts, so the last few are kept for a few seconds.
  */
-export class Census {
-  readonly #parts: CensusParts
+export class SessionReader {
+  readonly #parts: SessionReaderParts
   #counts: Count[] = []
   #counting: Promise<Count> | undefined
 
-  constructor(parts: CensusParts) {
+  constructor(parts: SessionReaderParts) {
     this.#parts = parts
   }
 
@@ -52,7 +52,7 @@ export class Census {
       before = this.#before(later) ?? now
       now = later
     }
-    return this.#parts.roster
+    return this.#parts.sessions
       .entries()
       .map(entry => viewOf(entry, now, before, this.#parts.date))
       .sort((a, b) => busyness(b) - busyness(a) || b.since - a.since)
@@ -62,7 +62,7 @@ export class Census {
   async carried(): Promise<Map<string, Traffic>> {
     const { readings } = await this.#count()
     const sums = new Map<string, Traffic>()
-    for (const { opened } of this.#parts.roster.entries()) {
+    for (const { opened } of this.#parts.sessions.entries()) {
       const reading = readings.get(opened.allocation) ?? this.#latest(opened.allocation)
       if (!reading) continue
       const sum = sums.get(opened.owner.tenant) ?? noTraffic()
@@ -110,7 +110,7 @@ const UNREAD: Omit<Reading, 'allocation'> = {
 }
 
 function viewOf(
-  { opened, user, client }: RosterEntry,
+  { opened, user, client }: SessionEntry,
   now: Count,
   before: Count | undefined,
   date: (time: number) => number,

@@ -4,9 +4,9 @@ import type { AllocationId } from '../../../src/base/ids.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Event } from '../../../src/core/event.ts'
 import { Pseudonyms } from '../../../src/log/pseudonyms.ts'
-import { Census } from '../../../src/operate/census.ts'
 import { PastTraffic } from '../../../src/operate/history.ts'
-import { Roster } from '../../../src/operate/roster.ts'
+import { OpenSessions } from '../../../src/operate/open-sessions.ts'
+import { SessionReader } from '../../../src/operate/session-reader.ts'
 import { readReadings, renumber, writeReadings } from '../../../src/relay/readings.ts'
 
 const DAY = 86_400_000
@@ -22,64 +22,64 @@ t.test('readings cross from one thread to another as they are', async t => {
 })
 
 t.test('a rate is measured over about a second, and waited for where nobody has looked of late', async t => {
-  const { census, clock, carry } = rig()
+  const { reader, clock, carry } = rig()
   carry(1, 1000)
-  const [first] = await census.sessions(false)
+  const [first] = await reader.sessions(false)
   t.equal(clock.waited, 900, 'one wait')
   t.equal(first!.rate.toPeer.bytes, 0)
 
   carry(1, 3000)
   clock.now += 1000
-  const [second] = await census.sessions(false)
+  const [second] = await reader.sessions(false)
   t.equal(clock.waited, 900, 'and none while somebody looks each second')
   t.equal(second!.rate.toPeer.bytes, 2000)
   t.equal(second!.traffic.toPeer.bytes, 3000)
 
   clock.now += 60_000
-  await census.sessions(false)
+  await reader.sessions(false)
   t.equal(clock.waited, 1800, 'an old reading says nothing of the present')
 })
 
 t.test('who is in a hurry does not wait, and several who ask at once cost one reading', async t => {
-  const { census, clock, carry } = rig()
+  const { reader, clock, carry } = rig()
   carry(1, 1000)
-  await Promise.all([census.sessions(true), census.sessions(true), census.sessions(true)])
+  await Promise.all([reader.sessions(true), reader.sessions(true), reader.sessions(true)])
   t.equal(clock.waited, 0)
   t.equal(clock.read, 1)
 })
 
 t.test('nobody is waited for where nobody is', async t => {
-  const { census, clock } = rig([])
-  t.same(await census.sessions(false), [])
+  const { reader, clock } = rig([])
+  t.same(await reader.sessions(false), [])
   t.equal(clock.waited, 0)
 })
 
 t.test('the busiest come first; a session that nobody could read of is there all the same', async t => {
-  const { census, clock, carry } = rig([1, 2, 3])
+  const { reader, clock, carry } = rig([1, 2, 3])
   carry(1, 0)
   carry(2, 0)
-  await census.sessions(true)
+  await reader.sessions(true)
   carry(1, 10)
   carry(2, 1000)
   clock.now += 1000
   t.same(
-    (await census.sessions(false)).map(({ id }) => id),
+    (await reader.sessions(false)).map(({ id }) => id),
     ['2', '1', '3'],
   )
 })
 
 t.test('sessions are named by pseudonyms that hold for a day', async t => {
   let now = 0
-  const roster = new Roster(new Pseudonyms(() => now, Buffer.alloc), () => now)
-  roster.hear(opened(1))
-  const [before] = roster.entries()
+  const sessions = new OpenSessions(new Pseudonyms(() => now, Buffer.alloc), () => now)
+  sessions.hear(opened(1))
+  const [before] = sessions.entries()
   t.match(before!.user, /^[0-9a-f]{16}$/)
   t.not(before!.user, before!.client)
-  t.equal(roster.find('1')!.user, before!.user)
+  t.equal(sessions.find('1')!.user, before!.user)
   now += DAY
-  t.equal(roster.entries().length, 1)
-  for (const id of ['2', '', 'x', '1.0', '-1']) t.equal(roster.find(id), undefined, id)
-  roster.hear({
+  t.equal(sessions.entries().length, 1)
+  for (const id of ['2', '', 'x', '1.0', '-1']) t.equal(sessions.find(id), undefined, id)
+  sessions.hear({
     ...opened(1),
     kind: 'closed',
     reason: 'revoked',
@@ -87,7 +87,7 @@ t.test('sessions are named by pseudonyms that hold for a day', async t => {
     traffic: traffic(0),
     peers: 0,
   })
-  t.same(roster.entries(), [])
+  t.same(sessions.entries(), [])
 })
 
 t.test('history is kept by the second and by the minute, and no longer than it says', async t => {
@@ -116,10 +116,10 @@ t.test('history is kept by the second and by the minute, and no longer than it s
 function rig(ids: readonly number[] = [1]) {
   const clock = { now: 10_000, waited: 0, read: 0 }
   const carried = new Map<number, number>()
-  const roster = new Roster(new Pseudonyms())
-  for (const id of ids) roster.hear(opened(id))
-  const census = new Census({
-    roster,
+  const sessions = new OpenSessions(new Pseudonyms())
+  for (const id of ids) sessions.hear(opened(id))
+  const reader = new SessionReader({
+    sessions,
     read: async () => {
       clock.read++
       return [writeReadings([...carried].map(([id, bytes]) => reading(id, bytes)))]
@@ -131,7 +131,7 @@ function rig(ids: readonly number[] = [1]) {
     },
     date: time => time,
   })
-  return { census, clock, carry: (id: number, bytes: number) => carried.set(id, bytes) }
+  return { reader, clock, carry: (id: number, bytes: number) => carried.set(id, bytes) }
 }
 
 function reading(allocation: number, bytes: number) {

@@ -7,10 +7,10 @@ import type { ListenerPlan } from './listeners.ts'
 import type { OpenedUdp } from './udp.ts'
 
 /**
- * Those who relay: one station in this thread, or several in workers. What
- * they do is the same; who calls them need not know which it is.
+ * What relays: one shard in this thread (`LocalShard`), or one in each worker
+ * thread (`WorkerShards`). Callers need not know which.
  */
-export interface Crew {
+export interface Shards {
   readonly udp: OpenedUdp['kind']
   /** Why UDP is not native although it might have been. */
   readonly fellBack: string | undefined
@@ -18,25 +18,27 @@ export interface Crew {
   readonly gauges: Gauges
   /** Workers that have broken and are not back yet. */
   readonly missing: number
-  /** Gets everyone to their place. Rejects with a `StartError` when that fails; `close` all the same. */
-  assemble(): Promise<void>
+  /** Resolves when every shard runs. Rejects with a `StartError` otherwise; call `closeSockets` in both cases. */
+  start(): Promise<void>
   readonly listen: ListenerPlan
   /** Binds a relay address once, as a call would. */
   tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void
   setTls(options: SecureContextOptions): void
+  /** Applies settings, and the IP addresses of this machine's interfaces, under live allocations. */
   configure(settings: Settings, own: readonly Uint8Array[]): void
   /** Once a second. */
   tick(): void
-  drain(): void
+  /** Refuses new allocations from now on, or takes them again. */
+  drain(on: boolean): void
   allocations(): number
-  /** Asks everybody what their allocations have carried; who does not answer in a while is left out. */
+  /** What the allocations of each shard have carried (`readings.ts`); a shard that does not answer in time is left out. */
   read(): Promise<readonly Float64Array[]>
-  /** Ends one allocation, by the number that it has among all. */
+  /** Ends one allocation, by its number among all. */
   revoke(allocation: AllocationId): void
   /** Ends every allocation; each is told as closed with the reason `stopped`, before `closed` at the latest. */
   closeAllocations(): void
-  /** Closes every socket. Again is no harm. */
+  /** Closes every socket. May be called again. */
   closeSockets(): void
-  /** Calls `done` when everyone has gone after `closeSockets`. */
+  /** Calls `done` when everything is closed after `closeSockets`. */
   closed(done: () => void): void
 }

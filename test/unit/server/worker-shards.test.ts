@@ -155,7 +155,7 @@ t.test('two workers on the sockets of one service', needWorkers(), async t => {
   })
 
   await t.test('stopped, everything is told and everything closed', async t => {
-    relay.service.stop('test')
+    relay.service.shutdown.stop('test')
     t.equal(await relay.service.finished, 0)
 
     const said = relay.lines.map(line => line.msg)

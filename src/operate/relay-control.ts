@@ -14,38 +14,35 @@ import type {
   SessionView,
   Status,
 } from '../control/view.ts'
-import type { Event } from '../core/event.ts'
-import type { Pseudonyms } from '../log/pseudonyms.ts'
 import type { Tally } from '../metrics/tally.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
 import type { Engine } from '../workers/engine.ts'
-import { Census } from './census.ts'
 import { type Counted, PastTraffic } from './history.ts'
-import { readDescriptors } from './readiness.ts'
-import { Roster } from './roster.ts'
+import type { LiveSettings } from './live-settings.ts'
+import type { OpenSessions } from './open-sessions.ts'
+import { type Readiness, readDescriptors } from './readiness.ts'
+import type { Reload } from './reload.ts'
+import { SessionReader } from './session-reader.ts'
+import type { Shutdown } from './shutdown.ts'
 
 /** Milliseconds for which a count of descriptors is good enough: it is a walk through a folder. */
 const DESCRIPTORS_FOR = 5_000
 
-/** What the overseer asks of the service around it. */
-export interface Overseen {
+export interface RelayControlParts {
   readonly version: string
   readonly engine: Engine
   readonly tally: Tally
-  readonly pseudonyms: Pseudonyms
-  settings(): Settings
-  state(): Status['state']
-  notReady(): string[]
-  reloaded(): Status['reload']
-  reload(): Reloaded
-  drain(): void
+  readonly sessions: OpenSessions
+  readonly settings: LiveSettings
+  readonly readiness: Readiness
+  readonly shutdown: Shutdown
+  readonly reload: Reload
 }
 
-/** What an operator sees of the relay and does to it: put together when somebody asks, and not before. */
-export class Overseer implements Control {
-  readonly #what: Overseen
-  readonly #roster: Roster
-  readonly #census: Census
+/** What an operator sees of the relay and does to it. Nothing is put together before somebody asks. */
+export class RelayControl implements Control {
+  readonly #parts: RelayControlParts
+  readonly #reader: SessionReader
   readonly #past: PastTraffic
   readonly #started = Date.now()
   #cpu = process.cpuUsage()
@@ -53,22 +50,17 @@ export class Overseer implements Control {
   #share = 0
   #descriptors: { readonly at: number; readonly found: ReturnType<typeof readDescriptors> } | undefined
 
-  constructor(what: Overseen) {
-    this.#what = what
-    this.#roster = new Roster(what.pseudonyms)
+  constructor(parts: RelayControlParts) {
+    this.#parts = parts
+    const { engine, sessions } = parts
     this.#past = new PastTraffic(this.#counted())
-    this.#census = new Census({
-      roster: this.#roster,
-      read: () => what.engine.read(),
+    this.#reader = new SessionReader({
+      sessions,
+      read: () => engine.shards.read(),
       now: () => performance.now(),
       wait: milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds)),
       date: time => Math.round(time + wallTime() - monotonicClock.now()),
     })
-  }
-
-  /** Takes note of what the relay tells. */
-  hear(event: Event): void {
-    this.#roster.hear(event)
   }
 
   /** Once a second. */
@@ -82,17 +74,17 @@ export class Overseer implements Control {
   }
 
   async look({ hurry = false }: { readonly hurry?: boolean } = {}): Promise<RelayLook> {
-    const sessions = await this.#census.sessions(hurry)
+    const sessions = await this.#reader.sessions(hurry)
     return { sessions, status: this.#status(sessions) }
   }
 
   async status(): Promise<Status> {
-    return this.#status(await this.#census.sessions(true))
+    return this.#status(await this.#reader.sessions(true))
   }
 
   /** What allocations that live have relayed so far, by homeserver. */
   carried(): Promise<ReadonlyMap<string, Traffic>> {
-    return this.#census.carried()
+    return this.#reader.carried()
   }
 
   history(): HistoryView {
@@ -104,25 +96,25 @@ export class Overseer implements Control {
   }
 
   disconnect(session: string): boolean {
-    const entry = this.#roster.find(session)
-    if (entry) this.#what.engine.revoke(entry.opened.allocation)
+    const entry = this.#parts.sessions.find(session)
+    if (entry) this.#parts.engine.shards.revoke(entry.opened.allocation)
     return entry !== undefined
   }
 
   disconnectUser(user: string): number {
-    const theirs = user === '' ? [] : this.#roster.entries().filter(entry => entry.user === user)
-    for (const { opened } of theirs) this.#what.engine.revoke(opened.allocation)
+    const theirs = user === '' ? [] : this.#parts.sessions.entries().filter(entry => entry.user === user)
+    for (const { opened } of theirs) this.#parts.engine.shards.revoke(opened.allocation)
     return theirs.length
   }
 
   reveal(users: readonly string[], sessions: readonly string[]): NamesView {
     const wanted = new Set(users.filter(user => user !== ''))
-    const found = this.#roster.entries().filter(entry => wanted.has(entry.user))
+    const found = this.#parts.sessions.entries().filter(entry => wanted.has(entry.user))
     return {
       users: Object.fromEntries(found.map(({ user, opened }) => [user, opened.owner.user])),
       sessions: Object.fromEntries(
         sessions.flatMap(id => {
-          const opened = this.#roster.find(id)?.opened
+          const opened = this.#parts.sessions.find(id)?.opened
           return opened ? [[id, { user: opened.owner.user, client: formatAddress(opened.client) }]] : []
         }),
       ),
@@ -130,21 +122,26 @@ export class Overseer implements Control {
   }
 
   drain(): void {
-    this.#what.drain()
+    this.#parts.shutdown.drain()
+  }
+
+  cancelDrain(): boolean {
+    return this.#parts.shutdown.cancelDrain()
   }
 
   reload(): Reloaded {
-    return this.#what.reload()
+    return this.#parts.reload.now()
   }
 
   configuration(): Readonly<Record<string, unknown>> {
-    return effective(this.#what.settings())
+    return effective(this.#parts.settings.current)
   }
 
   #status(sessions: readonly SessionView[]): Status {
-    const { version, engine, tally } = this.#what
-    const { counters, relays, workers, missing, admission, certificateExpires } = engine
-    const settings = this.#what.settings()
+    const { version, engine, tally, readiness } = this.#parts
+    const { shards, relays, workers, admission, certificateExpires } = engine
+    const { udp, counters, missing } = shards
+    const settings = this.#parts.settings.current
     const { traffic } = this.#counted()
     const descriptors = this.#readDescriptors()
     return {
@@ -152,9 +149,9 @@ export class Overseer implements Control {
       realm: settings.realm,
       at: Date.now(),
       started: this.#started,
-      state: this.#what.state(),
-      notReady: this.#what.notReady(),
-      udp: engine.udp,
+      state: readiness.state,
+      notReady: readiness.reasons(),
+      udp,
       workers: { running: workers - missing, missing },
       listening: engine.listeners.bound,
       relays: relays.map(relay => ({ local: formatIp(relay.local), public: formatIp(relay.public) })),
@@ -174,20 +171,20 @@ export class Overseer implements Control {
       closed: { ...tally.closed },
       homeservers: homeserversOf(settings, tally, sessions),
       ...(certificateExpires !== undefined && { certificate: { expires: certificateExpires } }),
-      reload: this.#what.reloaded(),
+      reload: this.#parts.settings.lastReload,
       process: { rss: process.memoryUsage.rss(), cpu: Math.round(this.#share * 1000) / 1000 },
     }
   }
 
   #counted(): Counted {
-    const { engine, tally } = this.#what
+    const { engine, tally } = this.#parts
     const traffic: Traffic = noTraffic()
-    for (const via of VIA) addTraffic(traffic, engine.counters.traffic(via))
+    for (const via of VIA) addTraffic(traffic, engine.shards.counters.traffic(via))
     return {
       at: Date.now(),
       allocations: VIA.reduce((sum, via) => sum + tally.live[via], 0),
       traffic,
-      dropped: DROPS.reduce((sum, name) => sum + engine.counters.read(name), 0),
+      dropped: DROPS.reduce((sum, name) => sum + engine.shards.counters.read(name), 0),
       // How every session begins is no refusal.
       rejected: Object.entries(tally.rejected).reduce(
         (sum, [why, count]) => sum + (why === 'first-401' ? 0 : count),

@@ -12,8 +12,8 @@ import { GAUGES_OCTETS, readGauges, writeGauges } from '../../../src/relay/gauge
 import { quotas, random } from '../../../src/relay/relay-config.ts'
 import type { FromWorker, SharedMemory, Start, ToWorker } from '../../../src/workers/protocol.ts'
 import { ShardBook } from '../../../src/workers/shard-book.ts'
-import type { Hears } from '../../../src/workers/spawn.ts'
-import { WorkerPlace } from '../../../src/workers/worker-place.ts'
+import type { WorkerEvents } from '../../../src/workers/spawn.ts'
+import { WorkerSlot } from '../../../src/workers/worker-slot.ts'
 import { loaded } from '../../support/settings.ts'
 
 const NOW = 1_800_000_000_000 as Time
@@ -171,7 +171,7 @@ t.test('what is posted while nobody is there, the successor is born with', async
   workers[0]!.breaks('once')
   workers[1]!.breaks('twice')
 
-  place.post({ kind: 'drain' })
+  place.post({ kind: 'drain', on: true })
   pass()
 
   t.equal(workers.length, 3)
@@ -228,11 +228,11 @@ function start() {
   let now = 0
   let left = 0
   let refusals = 0
-  const place: WorkerPlace = new WorkerPlace(0, {
+  const place: WorkerSlot = new WorkerSlot(0, {
     log: new Log({ level: 'info', format: 'json', sink }),
     memory,
     book,
-    spawn: (start: Start, hears: Hears) => {
+    spawn: (start: Start, hears: WorkerEvents) => {
       if (refusals > 0) {
         refusals--
         throw new Error('no thread')

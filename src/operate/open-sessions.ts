@@ -6,7 +6,7 @@ import type { Pseudonyms } from '../log/pseudonyms.ts'
 type Opened = Event & { readonly kind: 'opened' }
 
 /** A session that is open, and how it is called without naming anybody. */
-export interface RosterEntry {
+export interface SessionEntry {
   readonly opened: Opened
   /** Pseudonyms of today. */
   readonly user: string
@@ -19,11 +19,11 @@ const DAY = 86_400_000
  * The allocations that are open, as they were told of. What nobody asks for is
  * not computed: pseudonyms are made when somebody looks, once a day for each.
  */
-export class Roster {
+export class OpenSessions {
   readonly #pseudonyms: Pseudonyms
   readonly #now: () => number
   readonly #open = new Map<AllocationId, Opened>()
-  #entries = new Map<AllocationId, RosterEntry>()
+  #entries = new Map<AllocationId, SessionEntry>()
   #day = 0
 
   constructor(pseudonyms: Pseudonyms, now: () => number = Date.now) {
@@ -39,16 +39,16 @@ export class Roster {
   }
 
   /** By id of the session; undefined when it is not open. */
-  find(id: string): RosterEntry | undefined {
+  find(id: string): SessionEntry | undefined {
     const opened = /^[0-9]{1,16}$/.test(id) ? this.#open.get(Number(id) as AllocationId) : undefined
     return opened && this.#entry(opened)
   }
 
-  entries(): RosterEntry[] {
+  entries(): SessionEntry[] {
     return [...this.#open.values()].map(opened => this.#entry(opened))
   }
 
-  #entry(opened: Opened): RosterEntry {
+  #entry(opened: Opened): SessionEntry {
     const day = Math.floor(this.#now() / DAY)
     if (day !== this.#day) {
       this.#day = day

@@ -1,0 +1,107 @@
+import type { Log } from '../log/log.ts'
+import type { Shards } from '../relay/shards.ts'
+import { monotonicClock } from '../system/clock.ts'
+import type { ServiceManager } from './service-manager.ts'
+
+export interface ShutdownParts {
+  readonly shards: Pick<Shards, 'drain' | 'allocations' | 'closeAllocations' | 'closeSockets'>
+  readonly log: Pick<Log, 'info' | 'warn'>
+  readonly serviceManager: ServiceManager
+  /** Seconds that calls get to end after `stop`. */
+  readonly deadline: () => number
+  /** Called once, with the exit code, when allocations and sockets are closed. */
+  readonly ended: (code: number) => void
+  /** Milliseconds of a clock that nobody sets. */
+  readonly now?: () => number
+}
+
+/**
+ * Ends a relay in order: it takes no new allocation, calls get until the
+ * deadline to end by themselves, those that have not are closed, then the
+ * sockets. It has no timer of its own: `tick` once a second moves it along.
+ */
+export class Shutdown {
+  readonly #parts: ShutdownParts
+  readonly #now: () => number
+  /** Moment at which waiting ends: infinite for a drain, undefined while nobody has asked for an end. */
+  #until: number | undefined
+  #over = false
+
+  constructor(parts: ShutdownParts) {
+    this.#parts = parts
+    this.#now = parts.now ?? (() => monotonicClock.now())
+  }
+
+  /** A `draining` relay waits for the last call, however long that lasts, and can be told to serve again. */
+  get state(): 'none' | 'draining' | 'stopping' {
+    if (this.#until === undefined) return 'none'
+    return this.#until === Number.POSITIVE_INFINITY ? 'draining' : 'stopping'
+  }
+
+  /** For `systemctl status`. A drain is not a stop to systemd: it would not wait for the last call. */
+  get status(): string {
+    const count = this.#parts.shards.allocations()
+    const calls = `${count} ${count === 1 ? 'allocation' : 'allocations'}`
+    return `${this.#until === undefined ? 'serving' : 'draining'}, ${calls}`
+  }
+
+  /** Takes no new allocation any more, and ends with the last one. Changes nothing once stopping. */
+  drain(): void {
+    const { log, shards } = this.#parts
+    log.info('draining; the relay stops when the last allocation has ended', {
+      allocations: shards.allocations(),
+    })
+    this.#begin(Number.POSITIVE_INFINITY)
+  }
+
+  /** Takes new allocations again; false where no drain is under way, and once stopping. */
+  cancelDrain(): boolean {
+    if (this.#over || this.state !== 'draining') return false
+    this.#until = undefined
+    this.#parts.shards.drain(false)
+    this.#parts.log.info('serving again; the drain was cancelled')
+    this.#parts.serviceManager.status(this.status)
+    return true
+  }
+
+  /** Ends when the last allocation has ended, at the deadline at the latest. */
+  stop(why: string): void {
+    const { log, shards, deadline, serviceManager } = this.#parts
+    const seconds = deadline()
+    log.info('stopping', { why, allocations: shards.allocations(), seconds })
+    serviceManager.stopping(seconds)
+    this.#begin(this.#now() + seconds * 1000)
+  }
+
+  /** Ends at once, with another exit code. */
+  force(): void {
+    this.#parts.log.warn('stopping at once')
+    this.#finish(1)
+  }
+
+  /** Once a second. */
+  tick(): void {
+    if (this.#until === undefined || this.#over) return
+    if (this.#parts.shards.allocations() === 0 || this.#now() >= this.#until) this.#finish(0)
+  }
+
+  /** A later, earlier end counts; a later one does not. */
+  #begin(until: number): void {
+    if (this.#over) return
+    if (this.#until === undefined) this.#parts.shards.drain(true)
+    this.#until = Math.min(this.#until ?? Number.POSITIVE_INFINITY, until)
+    if (this.state === 'draining') this.#parts.serviceManager.status(this.status)
+    this.tick()
+  }
+
+  #finish(code: number): void {
+    if (this.#over) return
+    this.#over = true
+    const { shards, ended } = this.#parts
+    if (this.#until === undefined) shards.drain(true)
+    this.#until = Math.min(this.#until ?? Number.POSITIVE_INFINITY, this.#now())
+    shards.closeAllocations()
+    shards.closeSockets()
+    ended(code)
+  }
+}

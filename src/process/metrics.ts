@@ -1,0 +1,77 @@
+import type { Server } from 'node:http'
+import { formatAddress, formatIp } from '../base/address.ts'
+import type { Settings } from '../config/settings.ts'
+import { createHttp } from '../http/metrics-server.ts'
+import { createMetrics } from '../metrics/registry.ts'
+import type { Tally } from '../metrics/tally.ts'
+import type { LiveSettings } from '../operate/live-settings.ts'
+import type { Readiness } from '../operate/readiness.ts'
+import type { RelayControl } from '../operate/relay-control.ts'
+import type { Shutdown } from '../operate/shutdown.ts'
+import { cannotServe } from '../relay/start-error.ts'
+import type { Engine } from '../workers/engine.ts'
+
+export interface MetricsParts {
+  readonly version: string
+  readonly engine: Engine
+  readonly tally: Tally
+  readonly settings: LiveSettings
+  readonly readiness: Readiness
+  readonly shutdown: Shutdown
+  readonly operator: RelayControl
+}
+
+/** Makes the HTTP server of metrics and readiness. It is not bound yet. */
+export function metricsServer(parts: MetricsParts): Server {
+  const { version, engine, tally, settings, readiness, shutdown, operator } = parts
+  const { shards, admission } = engine
+  const { realm, metrics } = settings.current
+  const registry = createMetrics(
+    {
+      version,
+      realm,
+      counters: shards.counters,
+      tally,
+      users: () => admission.users,
+      allocationsLimit: () => admission.limit,
+      connectionsLimit: () => settings.current.limits.connections,
+      homeserverLimits: () => limitsOf(settings.current),
+      carried: () => operator.carried(),
+      gauges: () => shards.gauges,
+      ports: () => engine.ports,
+      certificateExpires: () => {
+        const expires = engine.certificateExpires
+        return expires === undefined ? undefined : expires / 1000
+      },
+      reload: () => ({ ok: settings.lastReload.ok, at: settings.lastReload.at / 1000 }),
+      ready: () => readiness.reasons().length === 0,
+      draining: () => shutdown.state !== 'none',
+      workers: () => ({ running: engine.workers - shards.missing, missing: shards.missing }),
+    },
+    { coturnNames: metrics ? metrics.coturnNames : false, process: true },
+  )
+  return createHttp({
+    metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+    notReady: () => readiness.reasons(),
+  })
+}
+
+/** Binds the server, or throws a `StartError`. */
+export function listen(http: Server, at: NonNullable<Settings['metrics'] & object>['listen']): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException) => reject(cannotServe(formatAddress(at), at.port, error))
+    http.once('error', failed)
+    http.listen({ host: formatIp(at.ip), port: at.port }, () => {
+      http.off('error', failed)
+      resolve()
+    })
+  })
+}
+
+function limitsOf({ homeservers }: Settings): Map<string, number> {
+  return new Map(
+    homeservers.flatMap(({ name, limits }) =>
+      limits?.allocations === undefined ? [] : [[name, limits.allocations] as const],
+    ),
+  )
+}

@@ -1,0 +1,186 @@
+import { EventEmitter } from 'node:events'
+import t from 'tap'
+import { NO_SERVICE_MANAGER } from '../../../src/operate/service-manager.ts'
+import { Shutdown } from '../../../src/operate/shutdown.ts'
+import { handleSignals } from '../../../src/process/signals.ts'
+
+t.test('without patience everything is closed at once, in order', async t => {
+  const { shutdown, said } = start({ allocations: 3, deadline: 0 })
+
+  shutdown.stop('test')
+
+  t.same(said, ['drain', 'close allocations', 'close sockets', 'exit 0'])
+})
+
+t.test('calls get until the deadline, and not a second more', async t => {
+  const { shutdown, said, clock } = start({ allocations: 3, deadline: 5 })
+  shutdown.stop('test')
+
+  clock.now = 4999
+  shutdown.tick()
+  t.same(said, ['drain'])
+
+  clock.now = 5000
+  shutdown.tick()
+  t.same(said, ['drain', 'close allocations', 'close sockets', 'exit 0'])
+})
+
+t.test('when the last call ends before the deadline nobody waits for it', async t => {
+  const { shutdown, said, live } = start({ allocations: 1, deadline: 3600 })
+  shutdown.stop('test')
+
+  live.allocations = 0
+  shutdown.tick()
+
+  t.equal(said.at(-1), 'exit 0')
+})
+
+t.test('an idle relay stops at once whatever the deadline', async t => {
+  const { shutdown, said } = start({ allocations: 0, deadline: 3600 })
+
+  shutdown.stop('test')
+
+  t.equal(said.at(-1), 'exit 0')
+})
+
+t.test('draining waits for the last call, and a stop meanwhile shortens the wait', async t => {
+  const { shutdown, said, clock } = start({ allocations: 1, deadline: 0 })
+  shutdown.drain()
+  clock.now = 1e12
+  shutdown.tick()
+  t.equal(shutdown.state, 'draining')
+  t.same(said, ['drain'])
+
+  shutdown.stop('test')
+
+  t.equal(shutdown.state, 'stopping')
+  t.same(said, ['drain', 'close allocations', 'close sockets', 'exit 0'])
+})
+
+t.test('a drain during a stop does not prolong it', async t => {
+  const { shutdown, said, clock } = start({ allocations: 1, deadline: 5 })
+  shutdown.stop('test')
+  shutdown.drain()
+  t.equal(shutdown.state, 'stopping')
+
+  clock.now = 5000
+  shutdown.tick()
+  t.equal(said.at(-1), 'exit 0')
+})
+
+t.test(
+  'U-10: a drain is cancelled: calls are taken again, and the last one does not end the relay',
+  async t => {
+    const { shutdown, said, live } = start({ allocations: 1, deadline: 3600 })
+    t.notOk(shutdown.cancelDrain(), 'nothing to cancel')
+    shutdown.drain()
+
+    t.ok(shutdown.cancelDrain())
+
+    t.equal(shutdown.state, 'none')
+    t.equal(shutdown.status, 'serving, 1 allocation')
+    live.allocations = 0
+    shutdown.tick()
+    t.same(said, ['drain', 'serve'])
+    t.notOk(shutdown.cancelDrain(), 'once')
+
+    shutdown.drain()
+    t.same(said.slice(2), ['drain', 'close allocations', 'close sockets', 'exit 0'], 'it can drain again')
+  },
+)
+
+t.test('U-10: neither a stop nor the end can be cancelled', async t => {
+  const stopping = start({ allocations: 1, deadline: 5 })
+  stopping.shutdown.stop('test')
+  t.notOk(stopping.shutdown.cancelDrain())
+  t.equal(stopping.shutdown.state, 'stopping')
+
+  const over = start({ allocations: 0, deadline: 5 })
+  over.shutdown.drain()
+  t.notOk(over.shutdown.cancelDrain())
+  t.equal(over.said.at(-1), 'exit 0')
+})
+
+t.test('forced, it closes what it can and exits with 1, once', async t => {
+  const { shutdown, said } = start({ allocations: 1, deadline: 3600 })
+  shutdown.stop('test')
+
+  shutdown.force()
+  shutdown.force()
+  shutdown.tick()
+
+  t.same(said, ['drain', 'close allocations', 'close sockets', 'exit 1'])
+})
+
+t.test('SIGTERM stops, the second one does not wait', async t => {
+  const { process, said } = signals()
+
+  process.emit('SIGTERM', 'SIGTERM')
+  process.emit('SIGINT', 'SIGINT')
+
+  t.same(said, ['stop SIGTERM', 'force'])
+})
+
+t.test('SIGHUP reloads and SIGUSR1 drains, as often as they come', async t => {
+  const { process, said } = signals()
+
+  process.emit('SIGHUP', 'SIGHUP')
+  process.emit('SIGHUP', 'SIGHUP')
+  process.emit('SIGUSR1', 'SIGUSR1')
+
+  t.same(said, ['reload', 'reload', 'drain'])
+})
+
+t.test('U-01: on a terminal SIGHUP stops, as the terminal has gone', async t => {
+  const { process, said } = signals(true)
+
+  process.emit('SIGHUP', 'SIGHUP')
+  process.emit('SIGTERM', 'SIGTERM')
+
+  t.same(said, ['stop SIGHUP', 'force'])
+})
+
+t.test('afterwards no signal is listened for', async t => {
+  const { process, unlisten } = signals()
+
+  unlisten()
+
+  t.same(process.eventNames(), [])
+})
+
+function start({ allocations, deadline }: { readonly allocations: number; readonly deadline: number }) {
+  const said: string[] = []
+  const live = { allocations }
+  const clock = { now: 0 }
+  const shutdown = new Shutdown({
+    shards: {
+      drain: on => said.push(on ? 'drain' : 'serve'),
+      allocations: () => live.allocations,
+      closeAllocations: () => said.push('close allocations'),
+      closeSockets: () => said.push('close sockets'),
+    },
+    log: { info: () => {}, warn: () => {} },
+    serviceManager: NO_SERVICE_MANAGER,
+    deadline: () => deadline,
+    ended: code => said.push(`exit ${code}`),
+    now: () => clock.now,
+  })
+  return { shutdown, said, live, clock }
+}
+
+function signals(isTerminal = false) {
+  const said: string[] = []
+  const process = new EventEmitter()
+  const unlisten = handleSignals(
+    {
+      shutdown: {
+        stop: why => said.push(`stop ${why}`),
+        force: () => said.push('force'),
+        drain: () => said.push('drain'),
+      },
+      reload: { request: () => said.push('reload') },
+    },
+    { process, isTerminal },
+  )
+  return { process, said, unlisten }
+}
