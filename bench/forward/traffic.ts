@@ -3,10 +3,10 @@ import { type Address, address, RECORD, writeRecord } from '../../src/base/addre
 import { type Batch, createBatch, HEADROOM } from '../../src/base/batch.ts'
 import { Counters } from '../../src/base/counters.ts'
 import type { ChannelNumber, RouteId, SocketId } from '../../src/base/ids.ts'
-import { Meters } from '../../src/base/meters.ts'
 import type { Route } from '../../src/base/route.ts'
 import type { Random, Time } from '../../src/base/time.ts'
 import { RouteTable } from '../../src/forward/route-table.ts'
+import { Meters } from '../../src/limits/meters.ts'
 
 export interface Scenario {
   /** `local`: from one client to another of the same server. */

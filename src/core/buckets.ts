@@ -1,6 +1,6 @@
 import type { MeterId } from '../base/ids.ts'
-import type { Meters } from '../base/meters.ts'
 import type { Time } from '../base/time.ts'
+import type { Meters } from '../limits/meters.ts'
 import type { RelayConfig } from './config.ts'
 import type { Owner } from './event.ts'
 
@@ -39,7 +39,7 @@ export class Buckets implements BucketSource {
     const ids: MeterId[] = []
     for (const [name, rate] of this.#rates(owner)) {
       let bucket = this.#byName.get(name)
-      if (bucket) this.#meters.setRate(bucket.id, rate)
+      if (bucket) this.#meters.setRate(bucket.id, rate, now)
       else {
         bucket = { name, id: this.#meters.open(rate, now), uses: 0 }
         this.#byName.set(name, bucket)

@@ -1,5 +1,5 @@
 import type { Counters } from '../base/counters.ts'
-import type { Meters } from '../base/meters.ts'
+import type { Meters } from '../limits/meters.ts'
 import type { Book } from './book.ts'
 import type { BucketSource } from './buckets.ts'
 import type { RelayConfig } from './config.ts'

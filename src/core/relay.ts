@@ -1,7 +1,7 @@
 import { type Address, address } from '../base/address.ts'
 import { Counter, type Counters } from '../base/counters.ts'
-import type { Meters } from '../base/meters.ts'
 import type { Time } from '../base/time.ts'
+import type { Meters } from '../limits/meters.ts'
 import { ADDITIONAL_ADDRESS_FAMILY, NONCE } from '../wire/attributes.ts'
 import { demultiplex } from '../wire/channel.ts'
 import { integrityKind } from '../wire/integrity.ts'

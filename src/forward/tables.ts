@@ -1,5 +1,5 @@
 import type { Counters } from '../base/counters.ts'
-import type { Meters } from '../base/meters.ts'
+import type { Meters } from '../limits/meters.ts'
 import type { AddressTable } from './address-table.ts'
 import type { ChannelTable } from './channel-table.ts'
 import type { DataIndicationRows } from './data-indication.ts'

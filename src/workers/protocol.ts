@@ -85,8 +85,6 @@ export interface SharedMemory {
   /** One 32-bit word that the worker counts up once a second, by which it is seen to be alive. */
   readonly heart: SharedArrayBuffer
   readonly meters: SharedArrayBuffer
-  /** Since when the meters count time. */
-  readonly metersEpoch: number
   readonly ports: SharedArrayBuffer
   readonly crowd: SharedArrayBuffer
   readonly crowdSeed: Uint8Array

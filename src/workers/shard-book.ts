@@ -1,11 +1,11 @@
 import type { Address } from '../base/address.ts'
 import type { AllocationId } from '../base/ids.ts'
 import { noTraffic } from '../base/route.ts'
-import type { SharedMeters } from '../base/shared-meters.ts'
 import type { Clock, Time } from '../base/time.ts'
 import type { Settings } from '../config/settings.ts'
 import { Buckets } from '../core/buckets.ts'
 import type { Event, Owner } from '../core/event.ts'
+import type { Meters } from '../limits/meters.ts'
 import type { Admission, AdmissionRequest } from '../relay/admission.ts'
 import { renumber } from '../relay/readings.ts'
 import { relayLimits } from '../relay/relay-config.ts'
@@ -25,7 +25,7 @@ const IDS = 2 ** 31
 export class ShardBook {
   readonly #shards: number
   readonly #admission: Admission
-  readonly #meters: SharedMeters
+  readonly #meters: Meters
   readonly #buckets: Buckets
   readonly #clock: Clock
   readonly #holdings: readonly Holdings[]
@@ -37,7 +37,7 @@ export class ShardBook {
     parts: {
       readonly shards: number
       readonly admission: Admission
-      readonly meters: SharedMeters
+      readonly meters: Meters
       readonly clock: Clock
     },
   ) {

@@ -2,10 +2,10 @@ import type { SecureContextOptions } from 'node:tls'
 import { address } from '../base/address.ts'
 import { COUNTERS_LENGTH, type CounterReader, CounterSum, Counters } from '../base/counters.ts'
 import type { AllocationId } from '../base/ids.ts'
-import { SharedMeters } from '../base/shared-meters.ts'
 import type { Listener, Settings } from '../config/settings.ts'
 import { Debts } from '../core/debts.ts'
 import type { Event, RejectReason } from '../core/event.ts'
+import { Meters } from '../limits/meters.ts'
 import type { Log } from '../log/log.ts'
 import { PortDirectory } from '../net/ports/port-directory.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
@@ -80,7 +80,8 @@ export class WorkerShards implements Shards {
 
     const ports = new PortDirectory(relays, settings.relay.ports)
     const clock = readClock()
-    const meters = new SharedMeters(new SharedArrayBuffer(SharedMeters.octets(BUCKETS)), clock.time)
+    const buckets = new SharedArrayBuffer(Meters.bytes(BUCKETS))
+    const meters = new Meters(buckets)
     const crowd = new SharedArrayBuffer(SharedCrowd.octets(size))
     const crowdSeed = Buffer.alloc(CROWD_SEED)
     random(crowdSeed)
@@ -93,8 +94,7 @@ export class WorkerShards implements Shards {
         counters: new SharedArrayBuffer(COUNTERS_LENGTH * 8),
         gauges: new SharedArrayBuffer(GAUGES_OCTETS),
         heart: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
-        meters: meters.memory,
-        metersEpoch: clock.time,
+        meters: buckets,
         ports: ports.memory,
         crowd,
         crowdSeed: Uint8Array.from(crowdSeed),

@@ -1,9 +1,8 @@
 import assert from 'node:assert'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Counters } from '../base/counters.ts'
-import { SharedMeters } from '../base/shared-meters.ts'
-import type { Time } from '../base/time.ts'
 import { Debts } from '../core/debts.ts'
+import { Meters } from '../limits/meters.ts'
 import { FloodGate } from '../log/flood-gate.ts'
 import { PortDirectory } from '../net/ports/port-directory.ts'
 import { SharedCrowd } from '../net/stream/shared-crowd.ts'
@@ -47,7 +46,7 @@ const shard = new LocalShard(settings, {
   },
   shared: {
     number: index + 1,
-    meters: new SharedMeters(memory.meters, memory.metersEpoch as Time),
+    meters: new Meters(memory.meters),
     buckets: gate,
     debts: new Debts(memory.debts),
     ports: new PortDirectory(start.relays, settings.relay.ports, memory.ports),

@@ -9,11 +9,11 @@ import {
 import { type Batch, createBatch, HEADROOM, PASS, SEND } from '../../src/base/batch.ts'
 import { Counters } from '../../src/base/counters.ts'
 import type { ChannelNumber, MeterId, RouteId, SocketId } from '../../src/base/ids.ts'
-import { Meters } from '../../src/base/meters.ts'
 import type { Route } from '../../src/base/route.ts'
 import { after, type Random, type Time } from '../../src/base/time.ts'
 import type { Via } from '../../src/base/via.ts'
 import { RouteTable } from '../../src/forward/route-table.ts'
+import { Meters } from '../../src/limits/meters.ts'
 import { DATA, XOR_PEER_ADDRESS } from '../../src/wire/attributes.ts'
 import { MessageWriter, Method } from '../../src/wire/message.ts'
 

@@ -1,10 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { SharedMeters } from '../../src/base/shared-meters.ts'
 import type { Time } from '../../src/base/time.ts'
+import { Meters } from '../../src/limits/meters.ts'
 
 /** Takes from a bucket as fast as it can for two seconds of its own time, side by side with another thread. */
 const { memory, id, epoch, gate } = workerData
-const meters = new SharedMeters(memory, epoch)
+const meters = new Meters(memory)
 const started = new Int32Array(gate)
 Atomics.add(started, 0, 1)
 while (Atomics.load(started, 0) < 2);

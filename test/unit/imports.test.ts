@@ -7,10 +7,11 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
   {
     base: { values: [] },
     wire: { values: ['base'] },
-    core: { values: ['base', 'wire'] },
+    limits: { values: ['base'] },
+    core: { values: ['base', 'wire'], types: ['limits'] },
     policy: { values: ['base'], types: ['core'] },
     auth: { values: ['base', 'wire'], types: ['core'] },
-    forward: { values: ['base', 'wire'] },
+    forward: { values: ['base', 'wire'], types: ['limits'] },
     client: { values: ['base', 'wire'] },
     shard: { values: ['base'], types: ['core', 'forward'] },
     system: { values: ['base'] },
@@ -26,10 +27,10 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     control: { values: ['base'], types: ['core'] },
     console: { values: [], types: ['control'] },
     relay: {
-      values: ['auth', 'base', 'core', 'forward', 'net', 'policy', 'shard', 'system'],
+      values: ['auth', 'base', 'core', 'forward', 'limits', 'net', 'policy', 'shard', 'system'],
       types: ['config', 'log'],
     },
-    workers: { values: ['base', 'core', 'log', 'net', 'relay', 'system'], types: ['config'] },
+    workers: { values: ['base', 'core', 'limits', 'log', 'net', 'relay', 'system'], types: ['config'] },
     operate: {
       values: ['base', 'config', 'relay', 'system'],
       types: ['control', 'core', 'log', 'metrics', 'workers'],
@@ -66,7 +67,7 @@ const HOMONYMS = ['Language'] // the console runs in a browser and imports nothi
 const MOST_FILES = 24
 
 /** Folders that have no sockets, no clock and no randomness of their own. */
-const PURE = ['base', 'wire', 'core', 'auth', 'forward', 'shard', 'client']
+const PURE = ['base', 'wire', 'limits', 'core', 'auth', 'forward', 'shard', 'client']
 const PURE_CRYPTO = ['createHash', 'createHmac', 'hash', 'timingSafeEqual']
 
 /** What a pure folder would have to name to reach for the world. */

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { parseAddress } from '../../../src/base/address.ts'
 import type { AllocationId } from '../../../src/base/ids.ts'
-import { SharedMeters } from '../../../src/base/shared-meters.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Event } from '../../../src/core/event.ts'
+import { Meters } from '../../../src/limits/meters.ts'
 import { Admission, type AdmissionRequest } from '../../../src/relay/admission.ts'
 import { quotas } from '../../../src/relay/relay-config.ts'
 import { ShardBook } from '../../../src/workers/shard-book.ts'
@@ -143,7 +143,7 @@ t.test('without a bucket to count by, nobody is let in uncounted', async t => {
 function start(limits: Readonly<Record<string, unknown>>, buckets = 16) {
   const settings = withLimits(limits)
   const admission = new Admission(quotas(settings))
-  const meters = new SharedMeters(new SharedArrayBuffer(SharedMeters.octets(buckets)), NOW)
+  const meters = new Meters(new SharedArrayBuffer(Meters.bytes(buckets)))
   const clock = { now: () => NOW }
   return {
     book: new ShardBook(settings, { shards: 2, admission, meters, clock }),

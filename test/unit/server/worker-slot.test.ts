@@ -2,10 +2,10 @@ import t from 'tap'
 import { parseAddress } from '../../../src/base/address.ts'
 import { COUNTERS_LENGTH } from '../../../src/base/counters.ts'
 import type { AllocationId } from '../../../src/base/ids.ts'
-import { SharedMeters } from '../../../src/base/shared-meters.ts'
 import type { Time } from '../../../src/base/time.ts'
 import { Debts } from '../../../src/core/debts.ts'
 import type { Event } from '../../../src/core/event.ts'
+import { Meters } from '../../../src/limits/meters.ts'
 import { Log } from '../../../src/log/log.ts'
 import { Admission } from '../../../src/relay/admission.ts'
 import { GAUGES_OCTETS, readGauges, writeGauges } from '../../../src/relay/gauges.ts'
@@ -205,14 +205,14 @@ interface FakeWorker {
 function start() {
   const { settings } = loaded({ limits: { allocationsPerUser: 2 } })
   const admission = new Admission(quotas(settings))
-  const meters = new SharedMeters(new SharedArrayBuffer(SharedMeters.octets(8)), NOW)
+  const buckets = new SharedArrayBuffer(Meters.bytes(8))
+  const meters = new Meters(buckets)
   const book = new ShardBook(settings, { shards: 1, admission, meters, clock: { now: () => NOW } })
   const memory: SharedMemory = {
     counters: new SharedArrayBuffer(COUNTERS_LENGTH * 8),
     gauges: new SharedArrayBuffer(GAUGES_OCTETS),
     heart: new SharedArrayBuffer(4),
-    meters: meters.memory,
-    metersEpoch: NOW,
+    meters: buckets,
     ports: new SharedArrayBuffer(0),
     crowd: new SharedArrayBuffer(0),
     crowdSeed: new Uint8Array(0),

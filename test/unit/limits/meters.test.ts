@@ -2,9 +2,8 @@ import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import t from 'tap'
 import type { MeterId } from '../../../src/base/ids.ts'
-import { Meters } from '../../../src/base/meters.ts'
-import { SharedMeters } from '../../../src/base/shared-meters.ts'
 import { after, type Time } from '../../../src/base/time.ts'
+import { Meters } from '../../../src/limits/meters.ts'
 
 const NOW = 1_800_000_000_000 as Time
 const milliseconds = (n: number) => (NOW + n) as Time
@@ -64,11 +63,11 @@ for (const [name, create] of KINDS) {
     const meters = create()
     const id = meters.open(1000, NOW)
 
-    meters.setRate(id, 10)
+    meters.setRate(id, 10, NOW)
     t.notOk(meters.take([id], 11, NOW))
     t.ok(meters.take([id], 10, NOW))
 
-    meters.setRate(id, 1000)
+    meters.setRate(id, 1000, NOW)
     t.notOk(meters.take([id], 501, milliseconds(500)))
     t.ok(meters.take([id], 500, milliseconds(500)))
   })
@@ -116,8 +115,9 @@ for (const [name, create] of KINDS) {
 }
 
 t.test('what one thread takes is gone for the others', async t => {
-  const one = shared(4)
-  const two = new SharedMeters(one.memory, NOW)
+  const memory = memoryFor(4)
+  const one = new Meters(memory)
+  const two = new Meters(memory)
   const id = one.open(1000, NOW)
 
   t.ok(one.take([id], 600, NOW))
@@ -159,9 +159,33 @@ t.test('buckets run out, and come back', async t => {
   t.equal(meters.open(1, NOW), first)
 })
 
+t.test('what a bucket owes can be carried to another relay', async t => {
+  const meters = new Meters()
+  const id = meters.open(1000, NOW)
+  meters.take([id], 700, NOW)
+  t.equal(meters.owed(id, milliseconds(100)), 600)
+
+  const next = new Meters()
+  const same = next.open(1000, milliseconds(100))
+  next.setOwed(same, 600, milliseconds(100))
+
+  t.notOk(next.take([same], 401, milliseconds(100)))
+  t.ok(next.take([same], 400, milliseconds(100)))
+})
+
+t.test('a fast bucket that rested is full, however often 32 bits have wrapped', async t => {
+  const meters = new Meters()
+  const id = meters.open(125_000_000, NOW)
+  for (let rest = 1001; rest < 100_000; rest += 997) {
+    const at = milliseconds(rest * 1000)
+    if (!meters.take([id], 125_000_000, at)) t.fail(`not full after ${rest} s`)
+  }
+  t.pass()
+})
+
 t.test('threads that race for a bucket get its rate between them, not each', async t => {
-  const memory = shared(4).memory
-  const meters = new SharedMeters(memory, NOW)
+  const memory = memoryFor(4)
+  const meters = new Meters(memory)
   const id = meters.open(2_000_000, NOW)
   const data = { memory, id, epoch: NOW, gate: new SharedArrayBuffer(4) }
 
@@ -172,8 +196,12 @@ t.test('threads that race for a bucket get its rate between them, not each', asy
   t.ok(share > 0.95 && share < 1.05, `${share} of what may pass`)
 })
 
-function shared(buckets: number): SharedMeters {
-  return new SharedMeters(new SharedArrayBuffer(SharedMeters.octets(buckets)), NOW)
+function shared(buckets: number): Meters {
+  return new Meters(memoryFor(buckets))
+}
+
+function memoryFor(buckets: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(Meters.bytes(buckets))
 }
 
 function run(workerData: unknown): Promise<number> {
