@@ -114,7 +114,7 @@ function routeOf(scenario: Scenario, i: number): Route {
     relayed: relayed(i),
     relay: relay(i),
     peer: local ? relayed(neighbour) : host(scenario.family, 3, i),
-    expires: (NOW + 300_000) as Time,
+    expires: (NOW + 300_000_000_000) as Time,
     meters: [],
   }
   return local ? { ...route, local: relay(neighbour) } : route

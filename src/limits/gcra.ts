@@ -52,24 +52,25 @@ export class Gcra {
     const words = this.#words
     const at = cell * WORDS
     const virtual = ((now * rate) / 1000) | 0
+    const tick = (now / TICK) | 0
     let end = words[at]!
     for (;;) {
-      const owed = hasRested(words, at, this.#rest, now) ? 0 : Math.max(0, (end - virtual) | 0)
-      if (owed + cost > most) return false
-      const next = (virtual + owed + cost) | 0
-      if (!this.#isShared) {
-        words[at] = next
-        break
-      }
-      const found = Atomics.compareExchange(words, at, end, next)
-      if (found === end) break
-      end = found
+      // Ticks since the last charge; fewer than 0 when the clock of the thread that made it is a little ahead.
+      const rested = (tick - words[at + AT]!) | 0
+      let next = (end - virtual) | 0
+      if (next < 0 || rested > this.#rest || rested < -CLOCKS_APART) next = 0
+      if (next + cost > most) return false
+      next = (virtual + next + cost) | 0
+      if (this.#isShared) {
+        const found = Atomics.compareExchange(words, at, end, next)
+        if (found !== end) {
+          end = found
+          continue
+        }
+      } else words[at] = next
+      if (rested > 0 || rested < -CLOCKS_APART) words[at + AT] = tick
+      return true
     }
-    // Only forwards: the clock of another thread may be a little behind.
-    const tick = (now / TICK) | 0
-    const passed = (tick - words[at + AT]!) | 0
-    if (passed > 0 || passed < -CLOCKS_APART) words[at + AT] = tick
-    return true
   }
 
   /** Takes back a charge that was just made. */
