@@ -1,4 +1,5 @@
 import type { Random, Time } from '../base/time.ts'
+import type { DebtKey } from '../limits/gcra-table.ts'
 
 /** Entries that share a row of the table: a newcomer can displace one of so many. */
 const WAYS = 4
@@ -15,9 +16,6 @@ const PROVED = UNTIL + ENTRIES * 8
 const TAGS = PROVED + ENTRIES * 8
 const SEED = TAGS + ENTRIES * 4
 const OCTETS = SEED + SECRETS * 4
-
-/** Whom something is counted against, as `Debts.key` makes it. */
-export type DebtKey = number
 
 /**
  * What networks, addresses and users have taken of their allowance, in a table

@@ -1,8 +1,9 @@
 import type { Address } from '../base/address.ts'
 import { after, type Time } from '../base/time.ts'
 import { isStream, type Via } from '../base/via.ts'
+import type { DebtKey } from '../limits/gcra-table.ts'
 import type { RelayConfig } from './config.ts'
-import type { DebtKey, Debts } from './debts.ts'
+import type { Debts } from './debts.ts'
 import type { Event } from './event.ts'
 
 type Limits = Pick<RelayConfig['limits'], 'unverifiedAnswers' | 'unverifiedAnswersPerNetwork' | 'backOff'>

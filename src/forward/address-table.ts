@@ -1,14 +1,6 @@
+import { scattered, wordProduct } from '../base/multiply-shift.ts'
 import type { Random } from '../base/time.ts'
-import {
-  emptyEntry,
-  emptyTable,
-  HASH,
-  home,
-  releaseEntry,
-  scattered,
-  VALUE,
-  withRoom,
-} from './open-addressing.ts'
+import { emptyEntry, emptyTable, HASH, home, releaseEntry, VALUE, withRoom } from './open-addressing.ts'
 import { RECORD_WORDS } from './record-words.ts'
 
 /** Eight words an entry, half a cache line: value, hash, space, record. */
@@ -73,18 +65,14 @@ export class AddressTable {
 }
 
 function hashOf(secret: Int32Array, space: number, words: Int32Array, at: number): number {
-  let sum = product(secret, 0, space)
-  sum = (sum + product(secret, 2, words[at]!)) | 0
-  sum = (sum + product(secret, 4, words[at + 1]!)) | 0
+  let sum = wordProduct(secret, 0, space)
+  sum = (sum + wordProduct(secret, 2, words[at]!)) | 0
+  sum = (sum + wordProduct(secret, 4, words[at + 1]!)) | 0
   // Zero in every IPv4 record, so that their products add nothing.
   if ((words[at + 2]! | words[at + 3]! | words[at + 4]!) === 0) return scattered(sum)
-  sum = (sum + product(secret, 6, words[at + 2]!)) | 0
-  sum = (sum + product(secret, 8, words[at + 3]!)) | 0
-  return scattered((sum + product(secret, 10, words[at + 4]!)) | 0)
-}
-
-function product(secret: Int32Array, at: number, word: number): number {
-  return (Math.imul(secret[at]!, word & 0xffff) + Math.imul(secret[at + 1]!, word >>> 16)) | 0
+  sum = (sum + wordProduct(secret, 6, words[at + 2]!)) | 0
+  sum = (sum + wordProduct(secret, 8, words[at + 3]!)) | 0
+  return scattered((sum + wordProduct(secret, 10, words[at + 4]!)) | 0)
 }
 
 /** The entry of a key, or the empty one where the search for it ends. */

@@ -1,14 +1,6 @@
+import { pieceProduct, scattered, wordProduct } from '../base/multiply-shift.ts'
 import type { Random } from '../base/time.ts'
-import {
-  emptyEntry,
-  emptyTable,
-  HASH,
-  home,
-  releaseEntry,
-  scattered,
-  VALUE,
-  withRoom,
-} from './open-addressing.ts'
+import { emptyEntry, emptyTable, HASH, home, releaseEntry, VALUE, withRoom } from './open-addressing.ts'
 
 /** Four words an entry: value, hash, client, channel. */
 const SHIFT = 2
@@ -67,8 +59,7 @@ export class ChannelTable {
 }
 
 function hashOf(secret: Int32Array, client: number, channel: number): number {
-  const clients = Math.imul(secret[0]!, client & 0xffff) + Math.imul(secret[1]!, client >>> 16)
-  return scattered((clients + Math.imul(secret[2]!, channel)) | 0)
+  return scattered((wordProduct(secret, 0, client) + pieceProduct(secret, 2, channel)) | 0)
 }
 
 /** The entry of a key, or the empty one where the search for it ends. */

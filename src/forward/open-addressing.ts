@@ -6,11 +6,8 @@
  * `home`, entry by entry, until one is empty. Functions over arrays and not a
  * class, for a look-up must cost next to nothing.
  *
- * Hashes are sums of products of 16-bit pieces of the key with secret random
- * words (multiply-shift, Dietzfelbinger 1996): whoever does not know the words
- * cannot choose addresses that collide, for any two have the same hash with a
- * probability of 2^-17 at most. `scattered` then parts neighbours, such as the
- * ports of one host, which otherwise lie in a row when the words are unlucky.
+ * Hashes are those of `base/multiply-shift.ts`: any two keys have the same one
+ * with a probability of 2^-17 at most.
  */
 
 /** Word of an entry that holds its value; 0 in an empty entry. */
@@ -19,11 +16,6 @@ export const VALUE = 0
 export const HASH = 1
 
 const FIRST_CAPACITY = 64
-
-/** Mixes a sum of products, of which the high bits are the good ones, into a hash. */
-export function scattered(sum: number): number {
-  return Math.imul(sum ^ (sum >>> 16), 0x7feb352d)
-}
 
 export function emptyTable(shift: number): Int32Array {
   return new Int32Array(FIRST_CAPACITY << shift)
