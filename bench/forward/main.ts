@@ -101,7 +101,7 @@ function forward(traffic: Traffic, datagrams: number): void {
   for (let left = datagrams; left > 0; left -= traffic.batch.count) {
     traffic.fill()
     // Time passes, or the fastest bucket there is would run empty.
-    passed += traffic.table.forward(traffic.batch, now++ as Time)
+    passed += traffic.batch.count - traffic.table.forward(traffic.batch, now++ as Time)
   }
   if (passed > 0) throw new Error(`${passed} datagrams were passed up`)
 }

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 import { type Address, address, RECORD, writeRecord } from '../../src/base/address.ts'
-import { type Batch, createBatch, HEADROOM } from '../../src/base/batch.ts'
+import { type Batch, createBatch, HEADROOM, PASS } from '../../src/base/batch.ts'
 import { Counters } from '../../src/base/counters.ts'
 import type { ChannelNumber, RouteId, SocketId } from '../../src/base/ids.ts'
 import type { Route } from '../../src/base/route.ts'
@@ -94,6 +94,7 @@ export class Traffic {
       batch.start[i] = start
       batch.length[i] = this.#length[from]!
       batch.socket[i] = this.#socket[from]!
+      batch.verdict[i] = PASS
       this.#next = from + 1 === this.#length.length ? 0 : from + 1
     }
   }

@@ -47,6 +47,21 @@ export interface Traffic {
   toClient: { packets: number; bytes: number }
 }
 
+/** What routes have carried, and how many datagrams their token buckets have dropped. */
+export interface Carried {
+  readonly traffic: Traffic
+  dropped: number
+}
+
+export function nothingCarried(): Carried {
+  return { traffic: noTraffic(), dropped: 0 }
+}
+
+export function addCarried(sum: Carried, more: Readonly<Carried>): void {
+  addTraffic(sum.traffic, more.traffic)
+  sum.dropped += more.dropped
+}
+
 export function noTraffic(): Traffic {
   return { toPeer: { packets: 0, bytes: 0 }, toClient: { packets: 0, bytes: 0 } }
 }

@@ -66,9 +66,9 @@ export interface Allocation {
   readonly routes: Map<number | string, RouteEntry>
   /** How often a permission was installed for an IP address that had none. */
   peers: number
-  /** Datagrams that the core dropped for its token buckets; forwarders count their own. */
+  /** Datagrams that its token buckets have dropped, but for those of routes that forwarders still have. */
   dropped: number
-  /** What the core carried itself; forwarders count their own. */
+  /** What it has carried, but for what routes have that forwarders still have. */
   readonly traffic: Traffic
 }
 

@@ -34,6 +34,6 @@ export type Command =
   /** Closes a relay socket, or hangs up on a stream client. */
   | { readonly kind: 'close'; readonly socket: SocketId }
   /** Adds a route, or replaces the one with the same id. */
-  | { readonly kind: 'route'; readonly route: Route }
+  | { readonly kind: 'route'; readonly allocation: AllocationId; readonly route: Route }
   | { readonly kind: 'unroute'; readonly allocation: AllocationId; readonly route: RouteId }
   | { readonly kind: 'tell'; readonly event: Event }

@@ -1,5 +1,6 @@
 import type { Address, Family } from '../base/address.ts'
 import type { AllocationId, SocketId } from '../base/ids.ts'
+import type { Carried } from '../base/route.ts'
 import type { Via } from '../base/via.ts'
 import type { RelayConfig } from './config.ts'
 import type { CloseReason } from './event.ts'
@@ -48,6 +49,12 @@ export interface Unreachable {
   readonly data: number
 }
 
+/** What routes of an allocation have carried that are gone. Not told of an allocation that has ended. */
+export interface RoutesEnded {
+  readonly allocation: AllocationId
+  readonly carried: Readonly<Carried>
+}
+
 /** Everything that can happen to the relay. The state is a fold over these. */
 export type Input =
   | {
@@ -60,6 +67,7 @@ export type Input =
   | ({ readonly kind: 'opened' } & Opened)
   | ({ readonly kind: 'refused' } & Refused)
   | ({ readonly kind: 'unreachable' } & Unreachable)
+  | ({ readonly kind: 'routes-ended' } & RoutesEnded)
   | { readonly kind: 'hangup'; readonly socket: SocketId }
   | { readonly kind: 'revoke'; readonly allocation: AllocationId; readonly reason: CloseReason }
   | { readonly kind: 'drain'; readonly on: boolean }

@@ -29,7 +29,7 @@ import { createPermission } from './requests/create-permission.ts'
 import { refresh } from './requests/refresh.ts'
 import type { Request } from './requests/request.ts'
 import { send } from './requests/send.ts'
-import { reroute, rerouteAll, unroute } from './routes.ts'
+import { reroute, rerouteAll, routesEnded, unroute } from './routes.ts'
 import { Scans } from './scans.ts'
 import { Strangers } from './strangers.ts'
 
@@ -96,6 +96,8 @@ export class Relay {
         return refused(context, input)
       case 'unreachable':
         return unreachable(context, input, now)
+      case 'routes-ended':
+        return routesEnded(context, input)
       case 'hangup':
         return [...context.book.on(input.socket)].flatMap(allocation =>
           close(context, allocation, 'hangup', now),

@@ -1,9 +1,10 @@
 import { type Address, ipKey } from '../base/address.ts'
-import type { Route } from '../base/route.ts'
+import { addTraffic, type Route } from '../base/route.ts'
 import type { Time } from '../base/time.ts'
 import { type Allocation, channelTo, halfFor, permissionFor, type RouteEntry } from './allocation.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
+import type { RoutesEnded } from './input.ts'
 import { reachOf } from './reach.ts'
 
 /**
@@ -43,7 +44,7 @@ export function reroute(context: Context, allocation: Allocation, peer: Address,
     allocation.routes.set(peer.key, added)
     link?.linked.add(added)
   }
-  return [{ kind: 'route', route }]
+  return [{ kind: 'route', allocation: allocation.id, route }]
 }
 
 /** Renews every route of the allocation; of one peer IP address only, when given. */
@@ -64,6 +65,16 @@ export function unroute(context: Context, entry: RouteEntry): Command[] {
   allocation.routes.delete(route.peer.key)
   context.book.freeRoute(route.id)
   return [{ kind: 'unroute', allocation: allocation.id, route: route.id }]
+}
+
+/** Puts what routes have carried that are gone to the account of their allocation. */
+export function routesEnded({ book }: Context, { allocation, carried }: RoutesEnded): Command[] {
+  const account = book.byId.get(allocation)
+  if (account) {
+    addTraffic(account.traffic, carried.traffic)
+    account.dropped += carried.dropped
+  }
+  return []
 }
 
 /** The route that may stand now, or undefined while either direction may not flow. */

@@ -1,6 +1,6 @@
 import { writeRecord } from '../base/address.ts'
 import type { MeterId } from '../base/ids.ts'
-import type { Route, Traffic } from '../base/route.ts'
+import type { Carried, Route } from '../base/route.ts'
 import type { Time } from '../base/time.ts'
 import { viaNumber } from '../base/via.ts'
 import { RECORD_WORDS } from './record-words.ts'
@@ -78,13 +78,14 @@ export class RouteRows {
     this.#meters[row] = NO_METERS
   }
 
-  traffic(row: number): Traffic {
+  carried(row: number): Carried {
     const at = (row * ROW) >> 1
     const doubles = this.#doubles
-    return {
+    const traffic = {
       toPeer: { packets: doubles[at + TO_PEER_PACKETS]!, bytes: doubles[at + TO_PEER_BYTES]! },
       toClient: { packets: doubles[at + TO_CLIENT_PACKETS]!, bytes: doubles[at + TO_CLIENT_BYTES]! },
     }
+    return { traffic, dropped: this.words[row * ROW + DROPPED]! >>> 0 }
   }
 
   countToPeer(row: number, bytes: number): void {
@@ -99,10 +100,6 @@ export class RouteRows {
     const doubles = this.#doubles
     doubles[at + TO_CLIENT_PACKETS] = doubles[at + TO_CLIENT_PACKETS]! + 1
     doubles[at + TO_CLIENT_BYTES] = doubles[at + TO_CLIENT_BYTES]! + bytes
-  }
-
-  dropped(row: number): number {
-    return this.words[row * ROW + DROPPED]! >>> 0
   }
 
   countDropped(row: number): void {

@@ -1,7 +1,7 @@
 import { type Batch, PASS } from '../base/batch.ts'
 import type { Counters } from '../base/counters.ts'
 import type { RouteId } from '../base/ids.ts'
-import { noTraffic, type Route, type Traffic } from '../base/route.ts'
+import { type Carried, nothingCarried, type Route } from '../base/route.ts'
 import type { Random, Time } from '../base/time.ts'
 import type { Meters } from '../limits/meters.ts'
 import { AddressTable } from './address-table.ts'
@@ -57,42 +57,38 @@ export class RouteTable implements Forwarder {
     return true
   }
 
-  remove(route: RouteId): Traffic {
+  remove(route: RouteId): Carried {
     const { rows } = this.#tables
-    if (!rows.has(route)) return noTraffic()
-    const traffic = rows.traffic(route)
+    if (!rows.has(route)) return nothingCarried()
+    const carried = rows.carried(route)
     this.#unlink(route)
     rows.clear(route)
-    return traffic
+    return carried
   }
 
-  read(route: RouteId): Readonly<Traffic> {
+  read(route: RouteId): Readonly<Carried> {
     const { rows } = this.#tables
-    return rows.has(route) ? rows.traffic(route) : noTraffic()
-  }
-
-  dropped(route: RouteId): number {
-    const { rows } = this.#tables
-    return rows.has(route) ? rows.dropped(route) : 0
+    return rows.has(route) ? rows.carried(route) : nothingCarried()
   }
 
   /**
-   * Gives every slot of the batch its verdict: SEND and rewritten, PASS and as
+   * Gives every slot that is PASS its verdict: SEND and rewritten, PASS and as
    * it was received, or DROP, which only a token bucket says. Returns how many
-   * are PASS.
+   * are SEND or DROP now.
    */
   forward(batch: Batch, now: Time): number {
     const tables = this.#tables
-    let passed = 0
+    let settled = 0
     for (let i = 0; i < batch.count; i++) {
+      if (batch.verdict[i] !== PASS) continue
       const from = tables.arrivals.find(batch.socket[i]!, batch.remoteWords, i * RECORD_WORDS)
       let verdict = PASS
       if (from > 0) verdict = fromClient(tables, batch, i, from - 1, now)
       else if (from < 0) verdict = forwardFromPeer(tables, batch, i, -from - 1, now)
       batch.verdict[i] = verdict
-      if (verdict === PASS) passed++
+      if (verdict !== PASS) settled++
     }
-    return passed
+    return settled
   }
 
   #link(route: Route): void {

@@ -112,7 +112,7 @@ export class LocalShard implements Shards {
       buckets: shared?.buckets,
       debts: shared?.debts,
     })
-    this.#shard = new Shard(relay, new RouteTable(counters, meters, random), inbox => {
+    this.#shard = new Shard(relay, [new RouteTable(counters, meters, random)], inbox => {
       const world: RealWorld = new RealWorld({
         clock,
         sockets: new AllSockets(this.#ids, [this.#udp.transport, this.#streams], socket => {
@@ -200,14 +200,17 @@ export class LocalShard implements Shards {
   async read(): Promise<readonly [Float64Array]> {
     const open = [...this.#shard.allocations()].filter(({ state }) => state === 'open')
     const values = writeReadings(
-      open.map(allocation => ({
-        allocation: allocation.id,
-        expires: Math.max(...allocation.halves.map(half => half.expires)),
-        permissions: allocation.permissions.size,
-        channels: allocation.channels.size,
-        traffic: this.#shard.traffic(allocation),
-        dropped: this.#shard.dropped(allocation) + this.#streams.dropped(allocation.client.socket),
-      })),
+      open.map(allocation => {
+        const { traffic, dropped } = this.#shard.carried(allocation)
+        return {
+          allocation: allocation.id,
+          expires: Math.max(...allocation.halves.map(half => half.expires)),
+          permissions: allocation.permissions.size,
+          channels: allocation.channels.size,
+          traffic,
+          dropped: dropped + this.#streams.dropped(allocation.client.socket),
+        }
+      }),
     )
     return [values]
   }
@@ -221,6 +224,7 @@ export class LocalShard implements Shards {
     for (const { id } of [...this.#shard.allocations()]) {
       this.#inbox.guard('stop', () => this.#shard.take({ kind: 'revoke', allocation: id, reason: 'stopped' }))
     }
+    this.#inbox.guard('stop', () => this.#shard.finish())
   }
 
   closeSockets(): void {

@@ -1,5 +1,5 @@
 import type { Address } from '../base/address.ts'
-import type { SocketId } from '../base/ids.ts'
+import type { AllocationId, SocketId } from '../base/ids.ts'
 import type { Clock } from '../base/time.ts'
 import type { Claim } from '../core/command.ts'
 import type { Event, Owner } from '../core/event.ts'
@@ -65,12 +65,13 @@ export class RealWorld implements World {
     })
   }
 
+  ended(allocation: AllocationId): void {
+    this.#parts.admission.release(allocation)
+  }
+
   tell(event: Event): void {
-    if (event.kind === 'closed') {
-      this.#parts.admission.release(event.allocation)
-      // The client left while its sockets were being bound: nobody heard that it opened.
-      if (event.relayed.length === 0) return
-    }
+    // The client left while its sockets were being bound: nobody heard that it opened.
+    if (event.kind === 'closed' && event.relayed.length === 0) return
     this.#parts.heard(event)
   }
 

@@ -1,39 +1,39 @@
 import { RECORD, readRecord } from '../base/address.ts'
 import { type Batch, PASS } from '../base/batch.ts'
-import type { AllocationId, SocketId } from '../base/ids.ts'
-import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
+import type { RouteId, SocketId } from '../base/ids.ts'
+import { addCarried, type Carried, nothingCarried } from '../base/route.ts'
+import type { Time } from '../base/time.ts'
 import type { Allocation } from '../core/allocation.ts'
 import type { Command } from '../core/command.ts'
 import type { Event } from '../core/event.ts'
 import type { Input, Opened, Refused, Unreachable } from '../core/input.ts'
 import type { Relay } from '../core/relay.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
-import type { RouteTable } from '../forward/route-table.ts'
+import { Accounts } from './accounts.ts'
+import { Forwarders } from './forwarders.ts'
 import type { Inbox, World } from './world.ts'
 
 /**
- * One core, one route table, and the wires between them. Lives in a process, a
+ * One core, its forwarders, and the wires between them. Lives in a process, a
  * worker, or a test. Time is read once for each batch and each call, here and
  * nowhere else.
  */
 export class Shard implements Inbox {
   readonly #relay: Relay
-  readonly #routes: RouteTable | NoTable
+  readonly #forwarders: Forwarders
   readonly #world: World
-  /** What routes carried that are gone while their allocation lives. */
-  readonly #carried = new Map<AllocationId, Traffic>()
-  /** What those have dropped. */
-  readonly #dropped = new Map<AllocationId, number>()
+  readonly #accounts = new Accounts()
 
-  constructor(relay: Relay, routes: RouteTable | NoTable, openWorld: (inbox: Inbox) => World) {
+  /** `forwarders`: the preferred one first; with none the core relays every datagram itself. */
+  constructor(relay: Relay, forwarders: readonly Forwarder[], openWorld: (inbox: Inbox) => World) {
     this.#relay = relay
-    this.#routes = routes
+    this.#forwarders = new Forwarders(forwarders)
     this.#world = openWorld(this)
   }
 
   received(batch: Batch): void {
     const now = this.#world.clock.now()
-    const passed = this.#routes.forward(batch, now)
+    const passed = this.#forwarders.forward(batch, now)
     // First what is on its way: a request behind it in the batch may close the socket it leaves by.
     this.#world.sockets.send(batch)
     if (passed === 0) return
@@ -44,13 +44,14 @@ export class Shard implements Inbox {
       const bytes = batch.bytes.subarray(start, start + batch.length[i]!)
       const via = this.#world.sockets.via(socket)
       const from = readRecord(batch.remote, i * RECORD)
-      this.#run(this.#relay.handle({ kind: 'datagram', via, socket, from, bytes }, now))
+      this.#run(this.#relay.handle({ kind: 'datagram', via, socket, from, bytes }, now), now)
     }
   }
 
   /** Hands one input to the core and does what it commands. */
   take(input: Input): void {
-    this.#run(this.#relay.handle(input, this.#world.clock.now()))
+    const now = this.#world.clock.now()
+    this.#run(this.#relay.handle(input, now), now)
   }
 
   opened(opened: Opened): void {
@@ -69,32 +70,36 @@ export class Shard implements Inbox {
     this.take({ kind: 'hangup', socket })
   }
 
+  settled(by: Forwarder, route: RouteId, carried: Readonly<Carried>): void {
+    const now = this.#world.clock.now()
+    const event = this.#accounts.settled(by, route, carried)
+    if (event) this.#world.tell(event)
+    this.#enter(now)
+  }
+
   tick(): void {
+    for (const event of this.#accounts.overdue(this.#world.clock.now())) this.#world.tell(event)
     this.take({ kind: 'tick' })
+  }
+
+  /** Tells of the ends of allocations that wait for figures of a forwarder, as nothing will be told afterwards. */
+  finish(): void {
+    for (const event of this.#accounts.overdue()) this.#world.tell(event)
   }
 
   allocations(): Iterable<Readonly<Allocation>> {
     return this.#relay.allocations()
   }
 
-  /** What an allocation has carried so far, by the core and by its routes, past and present. */
-  traffic(allocation: Readonly<Allocation>): Traffic {
-    const sum = noTraffic()
-    addTraffic(sum, allocation.traffic)
-    const past = this.#carried.get(allocation.id)
-    if (past) addTraffic(sum, past)
-    for (const { route } of allocation.routes.values()) addTraffic(sum, this.#routes.read(route.id))
+  /** What an allocation has carried so far, and its token buckets have dropped, by the core and by its routes. */
+  carried(allocation: Readonly<Allocation>): Carried {
+    const sum = nothingCarried()
+    addCarried(sum, allocation)
+    for (const { route } of allocation.routes.values()) addCarried(sum, this.#forwarders.read(route.id))
     return sum
   }
 
-  /** Datagrams of an allocation that its token buckets have dropped so far. */
-  dropped(allocation: Readonly<Allocation>): number {
-    let sum = allocation.dropped + (this.#dropped.get(allocation.id) ?? 0)
-    for (const { route } of allocation.routes.values()) sum += this.#routes.dropped(route.id)
-    return sum
-  }
-
-  #run(commands: readonly Command[]): void {
+  #run(commands: readonly Command[], now: Time): void {
     for (const command of commands) {
       switch (command.kind) {
         case 'send':
@@ -106,44 +111,31 @@ export class Shard implements Inbox {
         case 'close':
           this.#world.sockets.close(command.socket)
           break
-        case 'route':
-          this.#routes.add(command.route)
+        case 'route': {
+          const { allocation, route } = command
+          const before = this.#forwarders.add(route)
+          if (before) this.#accounts.take(allocation, route.id, before)
           break
+        }
         case 'unroute':
-          this.#settleDropped(command.allocation, this.#routes.dropped(command.route))
-          this.#settle(command.allocation, this.#routes.remove(command.route))
+          this.#accounts.take(command.allocation, command.route, this.#forwarders.remove(command.route))
           break
         case 'tell':
-          this.#world.tell(this.#complete(command.event))
+          this.#tell(command.event, now)
           break
       }
     }
+    this.#enter(now)
   }
 
-  #settle(allocation: AllocationId, carried: Traffic): void {
-    if (carried.toPeer.packets + carried.toClient.packets === 0) return
-    const sum = this.#carried.get(allocation) ?? noTraffic()
-    addTraffic(sum, carried)
-    this.#carried.set(allocation, sum)
+  #tell(event: Event, now: Time): void {
+    if (event.kind === 'closed') this.#world.ended(event.allocation, event.owner)
+    const told = event.kind === 'closed' ? this.#accounts.complete(event, now) : event
+    if (told) this.#world.tell(told)
   }
 
-  #settleDropped(allocation: AllocationId, dropped: number): void {
-    if (dropped > 0) this.#dropped.set(allocation, (this.#dropped.get(allocation) ?? 0) + dropped)
+  /** Enters what routes have carried that are gone while their allocation lives. */
+  #enter(now: Time): void {
+    for (const ended of this.#accounts.ended()) this.#relay.handle({ kind: 'routes-ended', ...ended }, now)
   }
-
-  /** Adds to the end of an allocation what its routes carried; they are all gone by then. */
-  #complete(event: Event): Event {
-    if (event.kind !== 'closed') return event
-    this.#dropped.delete(event.allocation)
-    const carried = this.#carried.get(event.allocation)
-    if (!carried) return event
-    this.#carried.delete(event.allocation)
-    addTraffic(carried, event.traffic)
-    return { ...event, traffic: carried }
-  }
-}
-
-/** A forwarder that leaves everything to the core. */
-export interface NoTable extends Forwarder {
-  forward(batch: Batch, now: number): number
 }

@@ -1,11 +1,13 @@
 import type { Address } from '../base/address.ts'
 import type { Batch } from '../base/batch.ts'
-import type { SocketId } from '../base/ids.ts'
+import type { AllocationId, RouteId, SocketId } from '../base/ids.ts'
+import type { Carried } from '../base/route.ts'
 import type { Clock } from '../base/time.ts'
 import type { Via } from '../base/via.ts'
 import type { Claim } from '../core/command.ts'
-import type { Event } from '../core/event.ts'
+import type { Event, Owner } from '../core/event.ts'
 import type { Opened, Refused, Unreachable } from '../core/input.ts'
+import type { Forwarder } from '../forward/forwarder.ts'
 
 /** What a shard may do. There is a real one and a simulated one. */
 export interface World {
@@ -13,6 +15,11 @@ export interface World {
   readonly sockets: Sockets
   /** Checks quota, binds relay sockets, then answers Inbox.opened or Inbox.refused, now or later. */
   open(claim: Claim): void
+  /**
+   * An allocation has ended: what it held of quotas is free. The event that
+   * tells of its end comes at once too, or later, when its figures are known.
+   */
+  ended(allocation: AllocationId, owner: Owner): void
   tell(event: Event): void
 }
 
@@ -33,6 +40,8 @@ export interface Inbox {
   refused(refused: Refused): void
   unreachable(error: Unreachable): void
   hungUp(socket: SocketId): void
+  /** Figures that a forwarder owed for a route that it had to give up. */
+  settled(by: Forwarder, route: RouteId, carried: Readonly<Carried>): void
   /** Once a second. */
   tick(): void
 }

@@ -163,9 +163,12 @@ export class SimWorld implements World {
     }
   }
 
+  ended(_allocation: AllocationId, owner: Owner): void {
+    this.#hold(owner, -1)
+  }
+
   tell(event: Event): void {
     this.events.push(event)
-    if (event.kind === 'closed') this.#hold(event.owner, -1)
   }
 
   #settle(claim: Claim): void {

@@ -1,5 +1,4 @@
 import { type Address, type Family, parseAddress } from '../../src/base/address.ts'
-import { type Batch, PASS } from '../../src/base/batch.ts'
 import { Counters } from '../../src/base/counters.ts'
 import type { MeterId } from '../../src/base/ids.ts'
 import type { Seconds, Time } from '../../src/base/time.ts'
@@ -9,10 +8,12 @@ import type { RelayConfig } from '../../src/core/config.ts'
 import type { Environment, Reach } from '../../src/core/environment.ts'
 import type { Event, Owner } from '../../src/core/event.ts'
 import { Relay } from '../../src/core/relay.ts'
+import type { Forwarder } from '../../src/forward/forwarder.ts'
 import { RouteTable } from '../../src/forward/route-table.ts'
 import { Meters } from '../../src/limits/meters.ts'
 import { Shard } from '../../src/shard/shard.ts'
 import { longTermKey, userhash } from '../../src/wire/integrity.ts'
+import { PickyForwarder } from './picky-forwarder.ts'
 import { dice, octets, seedOf } from './random.ts'
 import { SimClient, type SimClientOptions } from './sim-client.ts'
 import { SimNet } from './sim-net.ts'
@@ -27,8 +28,8 @@ export interface SimOptions extends Partial<SimWorldOptions> {
   readonly jitter?: number
   readonly loss?: number
   readonly duplication?: number
-  /** `none`: the core relays every datagram itself. */
-  readonly forwarder?: 'table' | 'none'
+  /** Which forwarders there are, the preferred one first. `none`: the core relays every datagram itself. */
+  readonly forwarder?: keyof typeof FORWARDERS
   /** Replaces parts of the relay's configuration. */
   readonly config?: Partial<RelayConfig>
   readonly limits?: Partial<RelayConfig['limits']>
@@ -39,6 +40,14 @@ export interface SimOptions extends Partial<SimWorldOptions> {
   /** Replaces parts of what the relay asks. */
   readonly environment?: Partial<Environment>
 }
+
+const FORWARDERS = {
+  none: [],
+  table: ['table'],
+  picky: ['picky'],
+  'picky, then table': ['picky', 'table'],
+  'picky twice, then table': ['picky', 'picky', 'table'],
+} as const
 
 /** 2027-01-15 08:00:00 UTC. */
 export const START = 1_800_000_000_000 as Time
@@ -69,7 +78,7 @@ export class Sim {
   readonly world: SimWorld
   readonly relay: Relay
   readonly shard: Shard
-  readonly routes: RouteTable
+  readonly forwarders: readonly Forwarder[]
   readonly counters = new Counters()
   readonly buckets: CountedBuckets
   readonly config: RelayConfig
@@ -112,11 +121,15 @@ export class Sim {
     this.buckets = new CountedBuckets(meters, this.config.limits)
     const { config, counters, buckets } = this
     this.relay = new Relay({ config, environment, counters, meters, buckets })
-    const Table = options.forwarder === 'none' ? NoTable : RouteTable
-    this.routes = new Table(this.counters, meters, octets(dice(seedOf(seed, 'routes'))))
+    const table = (name: string) => new RouteTable(this.counters, meters, octets(dice(seedOf(seed, name))))
+    const picky = (at: number) =>
+      new PickyForwarder(table(`routes ${at}`), this.timeline, settled => this.shard.settled(...settled))
+    this.forwarders = FORWARDERS[options.forwarder ?? 'table'].map((kind, at) =>
+      kind === 'table' ? table('routes') : picky(at),
+    )
     let world: SimWorld | undefined
     const roll = dice(seedOf(seed, 'ports'))
-    this.shard = new Shard(this.relay, this.routes, inbox => {
+    this.shard = new Shard(this.relay, this.forwarders, inbox => {
       world = new SimWorld(inbox, this.net, this.timeline, roll, worldOptions)
       return world
     })
@@ -236,14 +249,6 @@ export class Sim {
       expired: false,
       paused: false,
     }))
-  }
-}
-
-/** A table that knows nothing: every datagram goes to the core. */
-class NoTable extends RouteTable {
-  override forward(batch: Batch): number {
-    for (let slot = 0; slot < batch.count; slot++) batch.verdict[slot] = PASS
-    return batch.count
   }
 }
 

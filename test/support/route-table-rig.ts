@@ -98,11 +98,11 @@ export class Rig {
   }
 
   remove(id: number) {
-    return this.table.remove(id as RouteId)
+    return this.table.remove(id as RouteId).traffic
   }
 
   read(id: number) {
-    return this.table.read(id as RouteId)
+    return this.table.read(id as RouteId).traffic
   }
 
   /**
@@ -121,6 +121,7 @@ export class Rig {
       batch.start[i] = i * batch.stride + HEADROOM
       batch.length[i] = 0
       batch.socket[i] = 0xffff
+      batch.verdict[i] = PASS
       writeRecord(addressOf('127.0.0.1:9'), batch.remote, i * RECORD)
     }
     const at = this.#slot
@@ -133,7 +134,7 @@ export class Rig {
     const octets = Buffer.from(batch.bytes)
     const fields = fieldsOf(batch)
 
-    const passed = this.table.forward(batch, now)
+    const passed = batch.count - this.table.forward(batch, now)
 
     const verdict = batch.verdict[at]!
     if (passed !== (verdict === PASS ? 3 : 2)) throw new Error(`${passed} were said to be passed up`)

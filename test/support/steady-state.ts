@@ -52,7 +52,7 @@ function forward(traffic: Traffic, datagrams: number): void {
   let passed = 0
   for (let left = datagrams; left > 0; left -= traffic.batch.count) {
     traffic.fill()
-    passed += traffic.table.forward(traffic.batch, NOW)
+    passed += traffic.batch.count - traffic.table.forward(traffic.batch, NOW)
     if (litter) for (let i = 0; i < traffic.batch.count; i++) kept = { n: i }
   }
   if (passed > 0) throw new Error(`${passed} datagrams were passed up`)

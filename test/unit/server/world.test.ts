@@ -19,7 +19,7 @@ t.test('a claim is answered with its sockets, and its unit is held until it clos
   t.equal(opened.length, 1)
   t.equal(admission.total, 1)
 
-  world.tell(closed(1, opened[0]!.relays))
+  end(world, closed(1, opened[0]!.relays))
   t.equal(admission.total, 0)
 })
 
@@ -43,7 +43,7 @@ t.test(
     t.ok(refused.every(refusal => refusal.code === 508))
     for (const { allocation, relays } of opened.splice(0)) {
       for (const { socket } of relays) world.sockets.close(socket)
-      world.tell(closed(allocation, relays))
+      end(world, closed(allocation, relays))
     }
 
     t.equal(admission.total, 0)
@@ -75,7 +75,7 @@ t.test('a token that is used takes its unit along [TURN-RES-08]', async t => {
 
   world.sockets.close(relay.socket)
   t.equal(admission.total, 2, 'the socket belongs to the allocation now')
-  world.tell(closed(2, [relay]))
+  end(world, closed(2, [relay]))
   t.equal(admission.total, 1)
 })
 
@@ -99,11 +99,17 @@ t.test('a client that left before its sockets were there is not heard of', async
   const { world, admission, heard } = start({ perUser: 2, ports: 8 })
   world.open(claim(1))
 
-  world.tell(closed(1, []))
+  end(world, closed(1, []))
 
   t.equal(admission.total, 0)
   t.equal(heard.length, 0)
 })
+
+/** Tells the end of an allocation as a shard does. */
+function end(world: RealWorld, event: Event & { kind: 'closed' }): void {
+  world.ended(event.allocation)
+  world.tell(event)
+}
 
 function start(limits: { perUser: number; ports: number }) {
   const opened: Opened[] = []
@@ -150,7 +156,7 @@ function claim(id: number): Claim {
   return { allocation: id as AllocationId, owner: alice, client, families: [4], port: 'any' }
 }
 
-function closed(id: number, relays: readonly RelaySocket[]): Event {
+function closed(id: number, relays: readonly RelaySocket[]): Event & { kind: 'closed' } {
   return {
     kind: 'closed',
     at: 0 as Time,

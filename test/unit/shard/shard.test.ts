@@ -1,13 +1,15 @@
 import t from 'tap'
 import type { Seconds } from '../../../src/base/time.ts'
+import type { RouteTable } from '../../../src/forward/route-table.ts'
 import { CHANNEL_NUMBER, LIFETIME, XOR_PEER_ADDRESS } from '../../../src/wire/attributes.ts'
 import { writeChannelData } from '../../../src/wire/channel.ts'
 import { Method } from '../../../src/wire/message.ts'
+import type { PickyForwarder } from '../../sim/picky-forwarder.ts'
 import { minutes, Sim, type SimOptions, seconds } from '../../sim/sim.ts'
 import type { SimClient } from '../../sim/sim-client.ts'
 import type { SimPeer } from '../../sim/sim-peer.ts'
 
-for (const forwarder of ['table', 'none'] as const) {
+for (const forwarder of ['table', 'none', 'picky', 'picky, then table'] as const) {
   t.test(`data that came before a release in one batch is still relayed (${forwarder})`, t => {
     const { sim, alice, bob } = scene({ forwarder })
     alice.bind(0x4001, bob)
@@ -43,9 +45,10 @@ for (const forwarder of ['table', 'none'] as const) {
 
       const expected = { toPeer: { packets: 40, bytes: 140 }, toClient: { packets: 40, bytes: 80 } }
       const [allocation] = [...sim.shard.allocations()]
-      t.same(sim.shard.traffic(allocation!), expected)
+      t.same(sim.shard.carried(allocation!), { traffic: expected, dropped: 0 })
       t.same(sim.counters.traffic('udp'), expected)
       alice.release()
+      sim.advance(seconds(1))
       t.match(sim.told('closed'), [{ traffic: expected }])
       t.end()
     },
@@ -81,8 +84,12 @@ for (const forwarder of ['table', 'none'] as const) {
     sim.settle()
 
     const all = Array.from({ length: 40 }, (_, i) => `${i}`)
-    t.same(bob.inbox, all)
-    t.same(alice.inbox, all)
+    // What a forwarder leaves to the core leaves after what it has taken itself.
+    const order = forwarder.startsWith('picky')
+      ? (texts: string[]) => texts.sort((a, b) => +a - +b)
+      : (texts: string[]) => texts
+    t.same(order(bob.inbox), all)
+    t.same(order(alice.inbox), all)
     t.equal(alice.raw.length - before, 44)
     t.end()
   })
@@ -125,6 +132,7 @@ for (const forwarder of ['table', 'none'] as const) {
     alice.send(0x4001, 'hello')
     bob.send(alice.relayed, 'hello')
     alice.release()
+    sim.advance(seconds(1))
 
     t.same([bob.inbox, alice.inbox], [['hello'], ['hello']])
     t.match(sim.told('closed'), [{ owner: { user: '@alice:example.org' }, client: alice.address }])
@@ -133,6 +141,99 @@ for (const forwarder of ['table', 'none'] as const) {
     t.end()
   })
 }
+
+t.test('a route that a forwarder declines goes to the next, and comes back when it is taken', t => {
+  const { sim, alice, bob } = scene({ forwarder: 'picky, then table' })
+  const [picky, table] = sim.forwarders as [PickyForwarder, RouteTable]
+  const id = () => [...[...sim.relay.allocations()][0]!.routes.values()][0]!.route.id
+  alice.permit(bob)
+  for (let i = 0; i < 3; i++) alice.send(bob, 'by indication')
+  t.same([picky.did.relayed, table.read(id()).traffic.toPeer.packets], [0, 2])
+
+  alice.bind(0x4001, bob)
+  for (let i = 0; i < 4; i++) alice.send(0x4001, 'by channel')
+
+  t.ok(picky.did.relayed >= 3, 'all but those that it leaves to others')
+  t.equal(table.read(id()).traffic.toPeer.packets, 0, 'the table has given it up')
+  sim.advance(seconds(2))
+  t.equal(sim.shard.carried([...sim.shard.allocations()][0]!).traffic.toPeer.packets, 7)
+  t.end()
+})
+
+t.test('the end of an allocation waits for figures that a forwarder owes, and its port does not', t => {
+  const { sim, alice, bob } = scene({ forwarder: 'picky, then table' })
+  alice.bind(0x4001, bob)
+  for (let i = 0; i < 4; i++) alice.send(0x4001, 'hello')
+
+  alice.release()
+
+  t.same([sim.allocations, sim.world.relaySockets()], [0, []])
+  t.same(sim.told('closed'), [])
+  sim.advance(seconds(1))
+  t.match(sim.told('closed'), [{ traffic: { toPeer: { packets: 4, bytes: 20 } } }])
+  t.end()
+})
+
+t.test('it does not wait for ever, and figures that come too late are nobody’s', t => {
+  const { sim, alice, bob } = scene({ forwarder: 'picky, then table' })
+  const [picky] = sim.forwarders as [PickyForwarder]
+  picky.late = seconds(60)
+  alice.bind(0x4001, bob)
+  for (let i = 0; i < 4; i++) alice.send(0x4001, 'hello')
+  const byCore = [...sim.relay.allocations()][0]!.traffic.toPeer.packets
+  alice.release()
+  sim.advance(seconds(4))
+  t.same(sim.told('closed'), [])
+
+  sim.advance(seconds(2))
+  t.match(sim.told('closed'), [{ reason: 'released', traffic: { toPeer: { packets: byCore } } }])
+  t.ok(byCore < 4)
+  sim.advance(seconds(60))
+
+  t.equal(sim.told('closed').length, 1)
+  t.end()
+})
+
+t.test('when the relay stops, no end is left untold', t => {
+  const { sim, alice, bob } = scene({ forwarder: 'picky, then table' })
+  alice.bind(0x4001, bob)
+  alice.send(0x4001, 'hello')
+  const [allocation] = [...sim.shard.allocations()]
+  sim.shard.take({ kind: 'revoke', allocation: allocation!.id, reason: 'stopped' })
+  t.same(sim.told('closed'), [])
+
+  sim.shard.finish()
+
+  t.match(sim.told('closed'), [{ reason: 'stopped' }])
+  t.end()
+})
+
+t.test('a forwarder that still owes figures of a route does not get another by the same number', t => {
+  const { sim, alice, bob } = scene({ forwarder: 'picky, then table' })
+  const [picky] = sim.forwarders as [PickyForwarder]
+  alice.bind(0x4001, bob)
+  for (let i = 0; i < 4; i++) alice.send(0x4001, 'first')
+  alice.release()
+  const carol = sim.client('192.0.2.11:50000')
+  carol.allocate()
+  carol.bind(0x4001, bob)
+  t.equal([...[...sim.relay.allocations()][0]!.routes.values()][0]!.route.id, 0, 'the number is used again')
+  const before = picky.did.relayed
+  for (let i = 0; i < 4; i++) carol.send(0x4001, 'other')
+  sim.advance(seconds(1))
+  carol.release()
+  sim.advance(seconds(1))
+
+  t.equal(picky.did.relayed, before)
+  t.same(
+    sim.told('closed').map(({ traffic }) => traffic.toPeer),
+    [
+      { packets: 4, bytes: 20 },
+      { packets: 4, bytes: 20 },
+    ],
+  )
+  t.end()
+})
 
 t.test('a revoked allocation ends at once and says why', t => {
   const { sim, alice, bob } = scene()
@@ -185,7 +286,7 @@ t.test(
     alice.post(bind)
     alice.post(writeChannelData(0x4001 as never, Buffer.from('same batch')))
     sim.settle()
-    const passed = sim.shard.traffic([...sim.shard.allocations()][0]!).toPeer.packets
+    const passed = sim.shard.carried([...sim.shard.allocations()][0]!).traffic.toPeer.packets
     const byCore = [...sim.relay.allocations()][0]!.traffic.toPeer.packets
     alice.send(0x4001, 'by the table')
 

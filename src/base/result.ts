@@ -1,0 +1,12 @@
+/** A value, or the reason why there is none: what a function returns that may fail for reasons its caller must handle. */
+export type Result<T, E> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: E }
+
+export function succeeded<T>(value: T): Result<T, never> {
+  return { ok: true, value }
+}
+
+export function failed<E>(error: E): Result<never, E> {
+  return { ok: false, error }
+}
