@@ -1,65 +1,101 @@
 import { addTraffic, noTraffic, type Traffic } from './route.ts'
 import { VIA, type Via, viaNumber } from './via.ts'
 
+/** Requests by what they ask for. */
+export const REQUEST_COUNTERS = {
+  binding: 'Binding',
+  allocateRequest: 'Allocate',
+  refreshRequest: 'Refresh',
+  createPermissionRequest: 'CreatePermission',
+  channelBindRequest: 'ChannelBind',
+} as const
+
+/** Requests without a credential that is good, by the reason as metrics name it. */
+export const AUTH_COUNTERS = {
+  unauthenticated: 'first-401',
+  authExpired: 'expired',
+  authWrongSecret: 'wrong-secret',
+  authUnknownUser: 'unknown-user',
+  authStaleNonce: 'stale-nonce',
+  authBadRequest: 'bad-request',
+  authGuessing: 'guessing',
+} as const
+
+/** Error answers by their code. */
+export const ERROR_COUNTERS = {
+  300: 'error300',
+  400: 'error400',
+  401: 'error401',
+  403: 'error403',
+  420: 'error420',
+  437: 'error437',
+  438: 'error438',
+  440: 'error440',
+  441: 'error441',
+  442: 'error442',
+  443: 'error443',
+  486: 'error486',
+  500: 'error500',
+  508: 'error508',
+} as const
+/** The codes that are counted, which are all that are sent. */
+export type CountedCode = keyof typeof ERROR_COUNTERS
+
+/** Datagrams that were dropped, by the reason. */
+export const DROP_COUNTERS = {
+  dropMalformed: 'malformed',
+  dropNotStun: 'not-stun',
+  dropUnknownMethod: 'unknown-method',
+  dropNoAllocation: 'no-allocation',
+  dropNoPermission: 'no-permission',
+  dropNoChannel: 'no-channel',
+  dropDeniedPeer: 'denied-peer',
+  dropFamily: 'family',
+  dropRate: 'rate',
+  dropUnverified: 'unverified',
+  dropScan: 'scan',
+  dropUnknownAttribute: 'unknown-attribute',
+  dropExpired: 'expired',
+  dropTooLong: 'too-long',
+  dropSendQueue: 'send-queue',
+  dropSlowStream: 'slow-stream',
+} as const
+
+/** Other things that happen, as metrics name them. */
+export const EVENT_COUNTERS = {
+  passed: 'passed',
+  peerError: 'peer_error',
+  deniedPermission: 'denied_permission',
+  streamOpened: 'stream_opened',
+  streamClosed: 'stream_closed',
+  streamRefused: 'stream_refused',
+  tlsFailed: 'tls_failed',
+} as const
+
+/** What has a metric of its own. */
+const SINGLE_COUNTERS = ['allocationOpened', 'allocationClosed'] as const
+
+export type CounterName =
+  | keyof typeof REQUEST_COUNTERS
+  | keyof typeof AUTH_COUNTERS
+  | (typeof ERROR_COUNTERS)[CountedCode]
+  | keyof typeof DROP_COUNTERS
+  | keyof typeof EVENT_COUNTERS
+  | (typeof SINGLE_COUNTERS)[number]
+
 /**
  * Everything that is counted, by position in one array of doubles. Core and
  * forwarders add to it; metrics read it, from another thread if need be, and
  * no message is sent and no lock taken for that.
  */
-export const COUNTER_NAMES = [
-  'binding',
-  'allocateRequest',
-  'refreshRequest',
-  'createPermissionRequest',
-  'channelBindRequest',
-  'allocationOpened',
-  'allocationClosed',
-  'passed',
-  'unauthenticated',
-  'authExpired',
-  'authWrongSecret',
-  'authUnknownUser',
-  'authStaleNonce',
-  'authBadRequest',
-  'authGuessing',
-  'error300',
-  'error400',
-  'error401',
-  'error403',
-  'error420',
-  'error437',
-  'error438',
-  'error440',
-  'error441',
-  'error442',
-  'error443',
-  'error486',
-  'error500',
-  'error508',
-  'dropMalformed',
-  'dropNotStun',
-  'dropUnknownMethod',
-  'dropNoAllocation',
-  'dropNoPermission',
-  'dropNoChannel',
-  'dropDeniedPeer',
-  'dropFamily',
-  'dropRate',
-  'dropUnverified',
-  'dropScan',
-  'dropUnknownAttribute',
-  'dropExpired',
-  'dropTooLong',
-  'dropSendQueue',
-  'dropSlowStream',
-  'peerError',
-  'deniedPermission',
-  'streamOpened',
-  'streamClosed',
-  'streamRefused',
-  'tlsFailed',
-] as const
-export type CounterName = (typeof COUNTER_NAMES)[number]
+export const COUNTER_NAMES: readonly CounterName[] = [
+  ...namesOf(REQUEST_COUNTERS),
+  ...namesOf(AUTH_COUNTERS),
+  ...Object.values(ERROR_COUNTERS),
+  ...namesOf(DROP_COUNTERS),
+  ...namesOf(EVENT_COUNTERS),
+  ...SINGLE_COUNTERS,
+]
 
 const index = {} as Record<CounterName, number>
 for (const [i, name] of COUNTER_NAMES.entries()) index[name] = i
@@ -137,3 +173,12 @@ export class CounterSum implements CounterReader {
 
 /** Doubles that hold all counters of a shard. */
 export const COUNTERS_LENGTH = TRAFFIC + VIA.length * 4
+
+/** The entries of a group, in order. */
+export function entriesOf<K extends string, V extends string>(group: Readonly<Record<K, V>>): [K, V][] {
+  return Object.entries(group) as [K, V][]
+}
+
+function namesOf<K extends string>(group: Readonly<Record<K, string>>): K[] {
+  return Object.keys(group) as K[]
+}

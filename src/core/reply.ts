@@ -1,5 +1,5 @@
 import type { Address } from '../base/address.ts'
-import { Counter, type CounterName, type Counters } from '../base/counters.ts'
+import { type CountedCode, Counter, type Counters, ERROR_COUNTERS } from '../base/counters.ts'
 import type { SocketId } from '../base/ids.ts'
 import type { Time } from '../base/time.ts'
 import type { Via } from '../base/via.ts'
@@ -61,7 +61,7 @@ export function answer(reply: ReplyTo, writer: MessageWriter): Command & { kind:
 
 /** Why a request is refused: the code, the operator's word for it, and the detail for a log line. */
 export interface RefusalReason {
-  readonly code: number
+  readonly code: CountedCode
   readonly why: RejectReason
   readonly detail: string
   readonly unknown?: readonly number[]
@@ -81,8 +81,7 @@ export function reject(
 
 /** Counts a refusal and tells of it. */
 export function rejected(reply: ReplyTo, refusal: RefusalReason, counters: Counters): Command {
-  const counter = Counter[`error${refusal.code}` as CounterName]
-  if (counter !== undefined) counters.add(counter)
+  counters.add(Counter[ERROR_COUNTERS[refusal.code]])
   const event = {
     kind: 'rejected' as const,
     at: reply.at,

@@ -1,11 +1,11 @@
-import { COUNTER_NAMES } from '../base/counters.ts'
+import { DROP_COUNTERS, entriesOf } from '../base/counters.ts'
 import { VIA, type Via } from '../base/via.ts'
 import { type Figures, only, type Page, type Sample } from './page.ts'
 
 /** coturn's names for the transports of clients. */
 const TYPES: Readonly<Partial<Record<Via, string>>> = { udp: 'UDP', tcp: 'TCP', tls: 'TLS/TCP', dtls: 'DTLS' }
 
-const DROPS = COUNTER_NAMES.filter(name => name.startsWith('drop'))
+const DROPS = entriesOf(DROP_COUNTERS)
 
 /**
  * Adds the figures under the names that coturn 4.17 uses, so that dashboards
@@ -38,7 +38,7 @@ export function addCoturnMetrics(page: Page, figures: Figures): void {
     only(sum('toPeer', 'packets') + sum('toClient', 'packets') + counters.read('passed')),
   )
   page.counter('turn_packet_dropped', 'Packets dropped without an answer.', [], () =>
-    only(DROPS.reduce((total, name) => total + counters.read(name), 0)),
+    only(DROPS.reduce((total, [name]) => total + counters.read(name), 0)),
   )
 }
 

@@ -1,5 +1,12 @@
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
-import { COUNTER_NAMES, type CounterName } from '../base/counters.ts'
+import {
+  AUTH_COUNTERS,
+  DROP_COUNTERS,
+  ERROR_COUNTERS,
+  EVENT_COUNTERS,
+  entriesOf,
+  REQUEST_COUNTERS,
+} from '../base/counters.ts'
 import { VIA, type Via } from '../base/via.ts'
 import type { CloseReason, RejectReason, ThrottleReason } from '../core/event.ts'
 import { addCoturnMetrics } from './coturn-names.ts'
@@ -102,7 +109,7 @@ function addState(page: Page, figures: Figures): void {
 function addProtocol(page: Page, figures: Figures): void {
   const { counters, tally } = figures
   page.counter('taciturn_requests_total', 'Requests received, by method.', ['method'], () =>
-    REQUESTS.map(([name, method]) => [{ method }, counters.read(name)]),
+    entriesOf(REQUEST_COUNTERS).map(([name, method]) => [{ method }, counters.read(name)]),
   )
   page.counter('taciturn_allocations_opened_total', 'Allocations opened.', [], () =>
     only(counters.read('allocationOpened')),
@@ -114,16 +121,19 @@ function addProtocol(page: Page, figures: Figures): void {
     'taciturn_auth_failures_total',
     'Requests that were not let in. first-401 is how every session begins and no fault.',
     ['reason'],
-    () => AUTH.map(([name, reason]) => [{ reason }, counters.read(name)]),
+    () => entriesOf(AUTH_COUNTERS).map(([name, reason]) => [{ reason }, counters.read(name)]),
   )
   page.counter('taciturn_rejected_total', 'Requests answered with an error, by reason.', ['reason'], () =>
     Object.entries({ ...REJECTED, ...tally.rejected }).map(([reason, count]) => [{ reason }, count]),
   )
   page.counter('taciturn_errors_total', 'Error answers sent, by STUN error code.', ['code'], () =>
-    ERRORS.map(name => [{ code: name.slice('error'.length) }, counters.read(name)]),
+    Object.entries(ERROR_COUNTERS).map(([code, name]) => [{ code }, counters.read(name)]),
   )
   page.counter('taciturn_drops_total', 'Packets dropped without an answer, by reason.', ['reason'], () =>
-    DROPS.map(name => [{ reason: snake(name.slice('drop'.length)) }, counters.read(name)]),
+    entriesOf(DROP_COUNTERS).map(([name, reason]) => [
+      { reason: reason.replaceAll('-', '_') },
+      counters.read(name),
+    ]),
   )
   page.counter(
     'taciturn_throttled_total',
@@ -135,7 +145,7 @@ function addProtocol(page: Page, figures: Figures): void {
     only(figures.gauges().faults),
   )
   page.counter('taciturn_events_total', 'Other things that happened, by kind.', ['event'], () =>
-    OTHERS.map(name => [{ event: snake(name) }, counters.read(name)]),
+    entriesOf(EVENT_COUNTERS).map(([name, event]) => [{ event }, counters.read(name)]),
   )
 }
 
@@ -267,35 +277,3 @@ const REJECTED: Readonly<Record<RejectReason, 0>> = {
 const THROTTLED: Readonly<Record<ThrottleReason, 0>> = { unverified: 0, guessing: 0, scan: 0 }
 
 const CLIENT_VIA: readonly Via[] = VIA.filter(via => via !== 'relay')
-
-const REQUESTS: readonly (readonly [CounterName, string])[] = [
-  ['binding', 'Binding'],
-  ['allocateRequest', 'Allocate'],
-  ['refreshRequest', 'Refresh'],
-  ['createPermissionRequest', 'CreatePermission'],
-  ['channelBindRequest', 'ChannelBind'],
-]
-
-const AUTH = COUNTER_NAMES.filter(name => name === 'unauthenticated' || name.startsWith('auth')).map(
-  name => [name, name === 'unauthenticated' ? 'first-401' : kebab(name.slice('auth'.length))] as const,
-)
-const ERRORS = COUNTER_NAMES.filter(name => /^error[0-9]/.test(name))
-const DROPS = COUNTER_NAMES.filter(name => name.startsWith('drop'))
-/** What has no metric of its own yet; a counter that is added shows up here by itself. */
-const OTHERS = COUNTER_NAMES.filter(
-  name =>
-    !REQUESTS.some(([request]) => request === name) &&
-    !AUTH.some(([auth]) => auth === name) &&
-    !ERRORS.includes(name) &&
-    !DROPS.includes(name) &&
-    name !== 'allocationOpened' &&
-    name !== 'allocationClosed',
-)
-
-function kebab(camel: string): string {
-  return camel.replace(/(?!^)[A-Z]/g, '-$&').toLowerCase()
-}
-
-function snake(camel: string): string {
-  return camel.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase()
-}

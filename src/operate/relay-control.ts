@@ -1,5 +1,5 @@
 import { formatAddress, formatIp } from '../base/address.ts'
-import { COUNTER_NAMES, type CounterReader } from '../base/counters.ts'
+import { type CounterReader, DROP_COUNTERS, entriesOf } from '../base/counters.ts'
 import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import { VIA } from '../base/via.ts'
 import { effective } from '../config/effective.ts'
@@ -184,7 +184,7 @@ export class RelayControl implements Control {
       at: Date.now(),
       allocations: VIA.reduce((sum, via) => sum + tally.live[via], 0),
       traffic,
-      dropped: DROPS.reduce((sum, name) => sum + engine.shards.counters.read(name), 0),
+      dropped: DROPS.reduce((sum, [name]) => sum + engine.shards.counters.read(name), 0),
       // How every session begins is no refusal.
       rejected: Object.entries(tally.rejected).reduce(
         (sum, [why, count]) => sum + (why === 'first-401' ? 0 : count),
@@ -202,20 +202,16 @@ export class RelayControl implements Control {
   }
 }
 
-const DROPS = COUNTER_NAMES.filter(name => name.startsWith('drop'))
+const DROPS = entriesOf(DROP_COUNTERS)
 
 /** By reason, those that have happened. */
 function dropsOf(counters: CounterReader): Record<string, number> {
   return Object.fromEntries(
-    DROPS.flatMap(name => {
+    DROPS.flatMap(([name, reason]) => {
       const count = counters.read(name)
-      return count > 0 ? [[kebab(name.slice('drop'.length)), count]] : []
+      return count > 0 ? [[reason, count]] : []
     }),
   )
-}
-
-function kebab(camel: string): string {
-  return camel.replace(/(?!^)[A-Z]/g, '-$&').toLowerCase()
 }
 
 /** The tally has what ended allocations carried; to it comes what those carry that live. */

@@ -1,4 +1,4 @@
-import type { Time } from '../../base/time.ts'
+import type { CountedCode } from '../../base/counters.ts'
 import type { Message, MessageWriter } from '../../wire/message.ts'
 import type { Allocation } from '../allocation.ts'
 import type { Identity } from '../authenticate.ts'
@@ -11,8 +11,8 @@ import { answer, type ReplyTo, reject } from '../reply.ts'
 export interface Request {
   readonly message: Message
   readonly identity: Identity
+  /** `at` is when the request came. */
   readonly reply: ReplyTo
-  readonly now: Time
 }
 
 /** Why a handler refuses, or undefined where it does not. */
@@ -22,7 +22,7 @@ export type RequestCheck = Command[] | undefined
 export function refuse(
   context: Context,
   request: Request,
-  code: number,
+  code: CountedCode,
   why: RejectReason,
   detail: string,
 ): Command[] {
