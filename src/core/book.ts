@@ -1,6 +1,6 @@
 import type { Address } from '../base/address.ts'
 import type { AllocationId, MeterId, RouteId, SocketId } from '../base/ids.ts'
-import { after, type Time } from '../base/time.ts'
+import { after, type Random, type Time } from '../base/time.ts'
 import type { Allocation, Half } from './allocation.ts'
 import type { Owner } from './event.ts'
 import type { RelaySocket } from './input.ts'
@@ -24,6 +24,21 @@ const MEMORY = 40
 /** Answers remembered at most; above it the oldest go, and a repeated release is told 437, which means the same. */
 const REMEMBERED = 1024
 
+/** Ids have 16 digits and fit the 53 bits of a number. */
+const FIRST_ID = 2 ** 52
+const LAST_ID = 2 ** 53 - 1
+
+/**
+ * A place between the ids to count from. It is drawn at every start, so two
+ * processes, workers or starts give out the same id once in many millions of years,
+ * and a log line of last week names one allocation.
+ */
+export function drawId(random: Random): number {
+  const octets = Buffer.alloc(8)
+  random(octets)
+  return FIRST_ID + Number(octets.readBigUInt64BE() & 0xf_ffff_ffff_ffffn)
+}
+
 /** Everything the relay knows, and the ways to find it. */
 export class Book {
   readonly byId = new Map<AllocationId, Allocation>()
@@ -40,8 +55,8 @@ export class Book {
   #routes = 0
   #lastId: number
 
-  /** `lastId` is the id that was given out last, as after years. */
-  constructor(lastId = 1) {
+  /** `lastId` is the id that was given out last, see `drawId`. */
+  constructor(lastId: number) {
     this.#lastId = lastId
   }
 
@@ -55,9 +70,9 @@ export class Book {
     return this.#byClient.get(socket)?.values() ?? []
   }
 
-  /** An id that no live allocation has. */
+  /** The next id. Those that live are passed over. */
   newId(): AllocationId {
-    do this.#lastId = (this.#lastId + 1) % 0x7fff_ffff
+    do this.#lastId = this.#lastId < LAST_ID ? this.#lastId + 1 : FIRST_ID
     while (this.byId.has(this.#lastId as AllocationId))
     return this.#lastId as AllocationId
   }

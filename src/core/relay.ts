@@ -9,7 +9,7 @@ import { get, type Message, Method, parse } from '../wire/message.ts'
 import { peekNonce } from '../wire/peek.ts'
 import { type Allocation, nextDue, unbind } from './allocation.ts'
 import { authenticate } from './authenticate.ts'
-import { Book } from './book.ts'
+import { Book, drawId } from './book.ts'
 import { type BucketSource, Buckets } from './buckets.ts'
 import { close, closeHalf } from './close.ts'
 import type { Command } from './command.ts'
@@ -32,6 +32,7 @@ import { send } from './requests/send.ts'
 import { reroute, rerouteAll, routesEnded, unroute } from './routes.ts'
 import { Scans } from './scans.ts'
 import { Strangers } from './strangers.ts'
+import { UNDERSTOOD } from './understood.ts'
 
 /** What a relay is made of. */
 export interface RelayParts {
@@ -73,7 +74,7 @@ export class Relay {
       config,
       environment,
       nonces: new Nonces(random, config.nonceLifetime),
-      book: new Book(),
+      book: new Book(drawId(random)),
       meters,
       buckets: buckets ?? new Buckets(meters, config.limits),
       counters,
@@ -190,7 +191,7 @@ export class Relay {
     const { strangers, nonces, book } = context
     const standing = book.of(reply.socket, reply.to)
     if (message.method === Method.Binding) {
-      if (!standing && !strangers.mayAnswer(reply.to, reply.via, reply.at)) {
+      if (!standing && !strangers.chargeAnswer(reply.to, reply.via, reply.at)) {
         return this.#drop(Counter.dropUnverified)
       }
       counters.add(Counter.binding)
@@ -201,7 +202,7 @@ export class Relay {
     const isFresh = nonces.isFresh(get(message, NONCE) ?? '', reply.to, reply.at)
     const isSigned = integrityKind(message) !== undefined
     const isReturning = isFresh && isSigned
-    if (!standing && !isReturning && !strangers.mayAnswer(reply.to, reply.via, reply.at, isSigned)) {
+    if (!standing && !isReturning && !strangers.chargeAnswer(reply.to, reply.via, reply.at, isSigned)) {
       return this.#drop(Counter.dropUnverified)
     }
     const { counter, handle } = handler!
@@ -211,11 +212,11 @@ export class Relay {
     if (proof.kind === 'refused') {
       // What was let through for the sake of a call, or of its nonce, has not proved itself after all.
       const isUnpaid = proof.wrong && (standing || isReturning)
-      if (isUnpaid && !strangers.mayAnswer(reply.to, reply.via, reply.at))
+      if (isUnpaid && !strangers.chargeAnswer(reply.to, reply.via, reply.at))
         return this.#drop(Counter.dropUnverified)
       return proof.commands
     }
-    const request: Request = { message, identity: proof.identity, reply: proof.reply, now: reply.at }
+    const request: Request = { message, identity: proof.identity, reply: proof.reply }
     const refusal = checkAttributes(context, message, proof.reply)
     if (refusal) return refusal
     // What has lapsed since the last sweep must not be refreshed back to life.
@@ -313,7 +314,7 @@ function checkAttributes(context: Context, message: Message, reply: ReplyTo): Co
   const unknown = unknownAttributes(message)
   if (unknown.length > 0) {
     const detail = `attributes ${unknown.map(type => `0x${type.toString(16).padStart(4, '0')}`).join(', ')}`
-    const refusal = { code: 420, why: 'unknown-attribute' as const, detail, unknown }
+    const refusal = { code: 420 as const, why: 'unknown-attribute' as const, detail, unknown }
     return reject(reply, refusal, context.config, context.counters)
   }
   const broken = message.malformed.find(type => type < 0x8000 || type === ADDITIONAL_ADDRESS_FAMILY.type)
@@ -329,17 +330,6 @@ function unknownAttributes(message: Message): number[] {
   for (const type of message.malformed) if (type < 0x8000 && !UNDERSTOOD.has(type)) unknown.add(type)
   return [...unknown]
 }
-
-/**
- * The comprehension-required attributes of RFC 8489 and RFC 8656, and the two
- * that ICE puts into Binding requests (RFC 8445 §16.1). Not those of extensions
- * that are not offered: CHANGE-REQUEST, PADDING, RESPONSE-PORT (RFC 5780),
- * ACCESS-TOKEN (RFC 7635), CONNECTION-ID (RFC 6062).
- */
-const UNDERSTOOD = new Set([
-  0x0001, 0x0006, 0x0008, 0x0009, 0x000a, 0x000c, 0x000d, 0x0012, 0x0013, 0x0014, 0x0015, 0x0016, 0x0017,
-  0x0018, 0x0019, 0x001a, 0x001c, 0x001d, 0x001e, 0x0020, 0x0022, 0x0024, 0x0025,
-])
 
 const HANDLERS: ReadonlyMap<
   number,

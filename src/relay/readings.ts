@@ -53,12 +53,3 @@ export function readReadings(values: Float64Array): Reading[] {
     }
   })
 }
-
-/** Gives allocations other numbers, in place. */
-export function renumber(
-  values: Float64Array,
-  number: (allocation: AllocationId) => AllocationId,
-): Float64Array {
-  for (let i = 0; i < values.length; i += ROW) values[i] = number(values[i] as AllocationId)
-  return values
-}

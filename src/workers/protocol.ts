@@ -10,7 +10,7 @@ import type { ClockReading } from '../system/clock.ts'
 /**
  * What the main thread and a worker tell each other. Messages travel as lists,
  * one list for all that came up in one turn of the event loop, and are taken
- * in order. Ids of allocations are the worker's own.
+ * in order.
  */
 export type ToWorker =
   | { readonly kind: 'listen'; readonly on: Listening }

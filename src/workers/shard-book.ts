@@ -7,20 +7,16 @@ import { Buckets } from '../core/buckets.ts'
 import type { Event, Owner } from '../core/event.ts'
 import type { Meters } from '../limits/meters.ts'
 import type { Admission, AdmissionRequest } from '../relay/admission.ts'
-import { renumber } from '../relay/readings.ts'
 import { relayLimits } from '../relay/relay-config.ts'
 import { Holdings } from './holdings.ts'
 import type { OwnerMeters, ToWorker } from './protocol.ts'
 
 /** Token buckets that one claim can need: the user's, the homeserver's, the total. */
 const MOST_BUCKETS = 3
-/** More than any id that a worker gives an allocation. */
-const IDS = 2 ** 31
 
 /**
  * The books that the main thread keeps for all workers: who may have what, who
- * has it, and what is told of it. Each worker numbers its allocations by
- * itself; here and in the log they are numbered so that no two are alike.
+ * has it, and what is told of it.
  */
 export class ShardBook {
   readonly #shards: number
@@ -29,8 +25,6 @@ export class ShardBook {
   readonly #buckets: Buckets
   readonly #clock: Clock
   readonly #holdings: readonly Holdings[]
-  /** Workers that each place has lost. */
-  readonly #generations: number[]
 
   constructor(
     settings: Settings,
@@ -47,7 +41,6 @@ export class ShardBook {
     this.#clock = parts.clock
     this.#buckets = new Buckets(parts.meters, relayLimits(settings))
     this.#holdings = Array.from({ length: parts.shards }, () => new Holdings())
-    this.#generations = this.#holdings.map(() => 0)
   }
 
   /** Allocations that workers hold or are about to. */
@@ -61,7 +54,7 @@ export class ShardBook {
     const refusal =
       this.#meters.left < MOST_BUCKETS
         ? ({ code: 508, why: 'no token bucket is left' } as const)
-        : this.#admission.reserve({ ...ask, allocation: this.#number(shard, allocation) })
+        : this.#admission.reserve(ask)
     if (refusal) return { kind: 'refused', allocation, ...refusal }
     const holdings = this.#holdings[shard]!
     if (reserved) holdings.unreserve(reserved.owner, reserved.client)
@@ -74,7 +67,7 @@ export class ShardBook {
     const holdings = this.#holdings[shard]!
     const holding = holdings.allocations.get(allocation)
     if (!holding) return
-    this.#admission.confirm(this.#number(shard, allocation))
+    this.#admission.confirm(allocation)
     if (holding.ask.port === 'pair') holdings.reserve(holding.ask.owner, holding.ask.client)
   }
 
@@ -83,7 +76,7 @@ export class ShardBook {
     const holding = allocations.get(allocation)
     if (!holding) return
     allocations.delete(allocation)
-    this.#admission.release(this.#number(shard, allocation))
+    this.#admission.release(allocation)
     this.#buckets.give(holding.meters)
   }
 
@@ -92,13 +85,11 @@ export class ShardBook {
     this.#admission.unreserve(owner, client)
   }
 
-  /** Takes note of what a worker tells, and returns it with the allocation's number among all. */
-  told(shard: number, event: Event): Event {
-    if (event.kind === 'opened') {
-      const holding = this.#holdings[shard]!.allocations.get(event.allocation)
-      if (holding) holding.opened = event
-    }
-    return 'allocation' in event ? { ...event, allocation: this.#number(shard, event.allocation) } : event
+  /** Takes note of what a worker tells. */
+  told(shard: number, event: Event): void {
+    if (event.kind !== 'opened') return
+    const holding = this.#holdings[shard]!.allocations.get(event.allocation)
+    if (holding) holding.opened = event
   }
 
   /** Gives back everything that a worker held. Returns what has to be told of it, as it cannot. */
@@ -107,10 +98,9 @@ export class ShardBook {
     const lost: Event[] = []
     for (const [allocation, { opened }] of [...allocations]) {
       this.release(shard, allocation)
-      if (opened) lost.push(this.told(shard, lostEvent(opened, at as Time)))
+      if (opened) lost.push(lostEvent(opened, at as Time))
     }
     for (const { owner, client } of [...spare]) this.unreserve(shard, owner, client)
-    this.#generations[shard] = this.#generations[shard]! + 1
     return lost
   }
 
@@ -127,23 +117,10 @@ export class ShardBook {
     )
   }
 
-  /** The number that a worker's allocation has among all. The next worker in the place counts anew, and its numbers are others. */
-  #number(shard: number, allocation: AllocationId): AllocationId {
-    const own = this.#generations[shard]! * IDS + allocation
-    return (own * this.#shards + shard) as AllocationId
-  }
-
-  /** Whose allocation has this number; undefined where its worker has gone. */
-  locate(number: AllocationId): { readonly shard: number; readonly allocation: AllocationId } | undefined {
-    const shard = number % this.#shards
-    const own = (number - shard) / this.#shards
-    if (Math.floor(own / IDS) !== this.#generations[shard]) return undefined
-    return { shard, allocation: (own % IDS) as AllocationId }
-  }
-
-  /** Puts the numbers among all in the place of a worker's own. */
-  number(shard: number, readings: Float64Array): Float64Array {
-    return renumber(readings, allocation => this.#number(shard, allocation))
+  /** The shard whose allocation this is; undefined where nobody has it. */
+  shardOf(allocation: AllocationId): number | undefined {
+    const shard = this.#holdings.findIndex(({ allocations }) => allocations.has(allocation))
+    return shard < 0 ? undefined : shard
   }
 }
 

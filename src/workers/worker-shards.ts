@@ -184,10 +184,9 @@ export class WorkerShards implements Shards {
     return Promise.all(this.#slots.map(slot => slot.read()))
   }
 
-  revoke(number: AllocationId): void {
-    const found = this.#book.locate(number)
-    if (!found) return
-    this.#slots[found.shard]?.post({ kind: 'revoke', allocation: found.allocation })
+  revoke(allocation: AllocationId): void {
+    const shard = this.#book.shardOf(allocation)
+    if (shard !== undefined) this.#slots[shard]?.post({ kind: 'revoke', allocation })
   }
 
   /** Nothing yet: workers end their allocations when they close. */

@@ -178,10 +178,11 @@ export class WorkerSlot {
         book.unreserve(index, message.owner, message.client)
         return
       case 'told':
-        heard(book.told(index, message.event))
+        book.told(index, message.event)
+        heard(message.event)
         return
       case 'readings':
-        this.#answer(book.number(index, message.values))
+        this.#answer(message.values)
         return
       case 'rejected':
         rejected(message.why, message.count)

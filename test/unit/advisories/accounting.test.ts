@@ -1,9 +1,10 @@
 import t from 'tap'
 import type { AllocationId } from '../../../src/base/ids.ts'
 import type { Allocation } from '../../../src/core/allocation.ts'
-import { Book } from '../../../src/core/book.ts'
+import { Book, drawId } from '../../../src/core/book.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
 import type { Transport } from '../../../src/net/transport.ts'
+import { random } from '../../../src/relay/relay-config.ts'
 import { minutes, Sim } from '../../sim/sim.ts'
 
 const CYCLES = 10_000
@@ -41,21 +42,29 @@ t.test(
   },
 )
 
-t.test('ids of allocations begin anew after two thousand million, and pass over those in use [SEC-32]', t => {
-  const book = new Book(0x7fff_fffd)
-  const inUse = [0, 1, 2].map(id => id as AllocationId)
-  for (const id of inUse) book.byId.set(id, {} as Allocation)
-  t.strictSame(
-    [book.newId(), book.newId(), book.newId()],
-    [0x7fff_fffe, 3, 4],
-    'the next after the greatest is the first that is free',
-  )
+t.test('ids of allocations begin anew after the last, and pass over those in use [SEC-32]', t => {
+  const first = 2 ** 52
+  const last = 2 ** 53 - 1
+  const book = new Book(last - 1)
+  for (const id of [first, first + 1]) book.byId.set(id as AllocationId, {} as Allocation)
+  t.strictSame([book.newId(), book.newId(), book.newId()], [last, first + 2, first + 3])
+  t.end()
+})
+
+t.test('two relays number their allocations from different places, with 16 digits each', t => {
+  const ids = new Set<number>()
+  for (let start = 0; start < 1000; start++) {
+    const book = new Book(drawId(random))
+    for (let i = 0; i < 100; i++) ids.add(book.newId())
+  }
+  t.equal(ids.size, 100_000)
+  t.ok([...ids].every(id => Number.isSafeInteger(id) && String(id).length === 16))
   t.end()
 })
 
 t.test('ids of sockets and routes stay small however often they are used [SEC-32]', t => {
   const ids = new SocketIds()
-  const book = new Book()
+  const book = new Book(2 ** 52)
   let greatest = 0
   for (let i = 0; i < 1_000_000; i++) {
     const id = ids.take({} as Transport, 'relay')

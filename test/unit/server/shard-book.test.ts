@@ -19,11 +19,11 @@ t.test('a user has one quota, whichever shards the claims come from', async t =>
   const { book, admission } = start({ allocationsPerUser: 2 })
 
   t.match(book.claim(0, ask(5)), { kind: 'admitted', allocation: 5 })
-  t.match(book.claim(1, ask(5)), { kind: 'admitted', allocation: 5 })
-  t.match(book.claim(1, ask(6)), { kind: 'refused', allocation: 6, code: 486 })
+  t.match(book.claim(1, ask(6)), { kind: 'admitted', allocation: 6 })
+  t.match(book.claim(1, ask(7)), { kind: 'refused', allocation: 7, code: 486 })
   book.release(0, id(5))
 
-  t.match(book.claim(1, ask(6)), { kind: 'admitted' })
+  t.match(book.claim(1, ask(8)), { kind: 'admitted' })
   t.equal(admission.total, 2)
   t.equal(book.allocations, 2)
 })
@@ -31,7 +31,7 @@ t.test('a user has one quota, whichever shards the claims come from', async t =>
 t.test('what a shard releases twice, or never had, changes nothing', async t => {
   const { book, admission } = start({})
   book.claim(0, ask(5))
-  book.claim(1, ask(5))
+  book.claim(1, ask(6))
 
   book.release(0, id(5))
   book.release(0, id(5))
@@ -41,34 +41,17 @@ t.test('what a shard releases twice, or never had, changes nothing', async t => 
   t.equal(admission.total, 1)
 })
 
-t.test('allocations have numbers of their own among all shards', async t => {
+t.test('an allocation is found with the worker that has it, and nowhere once that is gone', async t => {
   const { book } = start({})
-  book.claim(0, ask(5))
+  book.claim(0, ask(4))
   book.claim(1, ask(5))
+  book.told(1, opened(5))
 
-  const events = [book.told(0, opened(5)), book.told(1, opened(5))]
-
-  t.not(
-    (events[0] as Event & { allocation: number }).allocation,
-    (events[1] as (typeof events)[0] & { allocation: number }).allocation,
-  )
-})
-
-t.test('the next worker of a place counts anew, and its allocations have numbers of their own', async t => {
-  const { book } = start({})
-  const numberOf = (event: Event) => (event as Event & { allocation: AllocationId }).allocation
-  book.claim(1, ask(5))
-  const before = numberOf(book.told(1, opened(5)))
-  t.same(book.locate(before), { shard: 1, allocation: 5 })
-  const lost = book.lose(1, NOW)
-  t.same(lost.map(numberOf), [before], 'what was lost is told under the number it had')
-
-  book.claim(1, ask(5))
-  const after = numberOf(book.told(1, opened(5)))
-  t.not(after, before)
-  t.ok(Number.isSafeInteger(after))
-  t.same(book.locate(after), { shard: 1, allocation: 5 })
-  t.equal(book.locate(before), undefined, 'and nobody is disconnected for another')
+  t.equal(book.shardOf(id(4)), 0)
+  t.equal(book.shardOf(id(5)), 1)
+  t.equal(book.shardOf(id(6)), undefined)
+  t.match(book.lose(1, NOW), [{ kind: 'closed', allocation: 5, reason: 'lost' }])
+  t.equal(book.shardOf(id(5)), undefined, 'and nobody is disconnected for another')
 })
 
 t.test('a shard that is lost gives back everything, and what had opened is told as closed', async t => {
@@ -80,7 +63,7 @@ t.test('a shard that is lost gives back everything, and what had opened is told 
   book.claim(0, { ...ask(3), port: 'pair' })
   book.confirm(0, id(3))
   book.told(0, opened(3))
-  book.claim(1, { ...ask(1), owner: bob })
+  book.claim(1, { ...ask(4), owner: bob })
   t.equal(admission.total, 5)
 
   const lost = book.lose(0, NOW + 1000)
