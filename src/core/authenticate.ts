@@ -79,7 +79,7 @@ export interface Authority {
   readonly environment: Pick<Environment, 'authenticate' | 'wall'>
   readonly nonces: Nonces
   readonly counters: Counters
-  readonly strangers: Pick<Strangers, 'mayTry' | 'failed' | 'proved'>
+  readonly strangers: Pick<Strangers, 'holdBack' | 'failed' | 'proved'>
 }
 
 /** The algorithms offered, best first (RFC 8489 §9.2.4). */
@@ -137,7 +137,7 @@ export function authenticate(
   const now = authority.environment.wall(reply.at)
   const name = username ?? hash!.toString('hex')
   const isOwn = known !== undefined && known.username === username
-  if (!isOwn && !strangers.mayTry(reply.to, name, !isFresh, reply.at)) {
+  if (!isOwn && strangers.holdBack(reply.to, name, !isFresh, reply.at)) {
     counters.add(Counter.authGuessing)
     return wrong({ why: 'guessing', detail: 'not tried: too many wrong passwords came before it' })
   }

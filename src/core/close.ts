@@ -14,6 +14,12 @@ export function close(context: Context, allocation: Allocation, reason: CloseRea
     book.leave(allocation)
     return []
   }
+  return end(context, allocation, reason, now)
+}
+
+/** The same once the world has answered: for an allocation that is open, or that was given up while it opened. */
+export function end(context: Context, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
+  const { book } = context
   const relayed = allocation.halves.map(half => half.relay.address)
   const commands = allocation.halves.flatMap(half => closeHalf(context, allocation, half))
   allocation.halves = []

@@ -52,7 +52,7 @@ export function toPeer(
     return drop(context, Counter.dropDeniedPeer)
   }
   if (!allocation.routes.has(peer.key) && !allocation.channelByPeer.has(peer.key)) {
-    const stopped = stopScan(context, allocation, [peer], now)
+    const stopped = chargePeers(context, allocation, [peer], now)
     if (stopped) return [...drop(context, Counter.dropScan), ...stopped]
   }
   if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length, now)) {
@@ -71,16 +71,16 @@ export function toPeer(
 }
 
 /**
- * Counts peers that the user has not tried in this minute. Where they are too
- * many, returns what there is to tell of it, which may be nothing.
+ * Charges the user for peers not tried before in this minute. Where they are
+ * too many, returns what there is to tell of it, which may be nothing.
  */
-export function stopScan(
+export function chargePeers(
   { scans, config }: Context,
   { identity: { owner }, client }: Allocation,
   peers: readonly Address[],
   now: Time,
 ): Command[] | undefined {
-  if (scans.mayTry(owner, peers, config.limits.peersPerUserPerMinute, now)) return undefined
+  if (scans.charge(owner, peers, config.limits.peersPerUserPerMinute, now)) return undefined
   return scans.stopped(owner, client.address, now).map(event => ({ kind: 'tell', event }))
 }
 

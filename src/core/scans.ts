@@ -27,8 +27,8 @@ export class Scans {
     return this.#users.size
   }
 
-  /** Counts these peers, or returns false and counts none when that would be too many for this minute. */
-  mayTry(owner: Owner, peers: readonly Address[], most: number | undefined, now: Time): boolean {
+  /** Charges the user for these peers. False, and none charged, where that would be too many for this minute. */
+  charge(owner: Owner, peers: readonly Address[], most: number | undefined, now: Time): boolean {
     if (most === undefined || peers.length === 0) return true
     const key = ownerKey(owner)
     let window = this.#users.get(key)

@@ -87,10 +87,13 @@ export class Strangers {
     this.#limits = limits
   }
 
-  /** True if this source may be answered although it has proved nothing; the answer is then paid for, dearer where it is signed. */
-  mayAnswer(from: Address, via: Via, now: Time, isSigned = false): boolean {
+  /** Charges this source for an answer, dearer where its request is signed. False, and nothing charged, where it may have none. */
+  chargeAnswer(from: Address, via: Via, now: Time, isSigned = false): boolean {
     const keys = this.#keys(from, via)
-    if (this.#isSpent(keys, now)) return this.#hold('unverified', from)
+    if (this.#isSpent(keys, now)) {
+      this.#hold('unverified', from)
+      return false
+    }
     const { unverifiedAnswersPerNetwork: perNetwork, unverifiedAnswers: inAll } = this.#limits
     if (perNetwork !== undefined) {
       this.#debts.charge(keys.network, 1000 / perNetwork, now)
@@ -111,15 +114,17 @@ export class Strangers {
     this.#hold('unverified', from)
   }
 
-  /** True if an integrity for this name may be verified; `blind` without a fresh nonce. */
-  mayTry(from: Address, username: string, blind: boolean, now: Time): boolean {
-    if (!this.#limits.backOff) return true
+  /** Holds back an integrity for this name where too many were wrong before it, and counts that; `blind` without a fresh nonce. */
+  holdBack(from: Address, username: string, blind: boolean, now: Time): boolean {
+    if (!this.#limits.backOff) return false
     const name = this.#nameKey(from, username, blind)
     const network = keyOf(this.#debts, GUESSES_FROM_NETWORK, from, 'network')
     const isNameSpent = this.#debts.owed(name, now) > GUESS.limit
     // Who has been let in from there before shall not wait for what others do there.
     const isNetworkSpent = this.#debts.owed(network, now) > GUESSES.limit && !this.#debts.isProved(name, now)
-    return isNameSpent || isNetworkSpent ? this.#hold('guessing', from) : true
+    if (!isNameSpent && !isNetworkSpent) return false
+    this.#hold('guessing', from)
+    return true
   }
 
   /** Somebody's integrity did not verify. */
@@ -183,11 +188,10 @@ export class Strangers {
   }
 
   /** Takes note of what is dropped. */
-  #hold(why: 'unverified' | 'guessing', from: Address): false {
+  #hold(why: 'unverified' | 'guessing', from: Address): void {
     const held = this.#held[why]
     held.count++
     held.from = from
-    return false
   }
 }
 

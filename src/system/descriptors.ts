@@ -33,8 +33,8 @@ export class Descriptors {
     this.#open = open
   }
 
-  /** True while a client may have another one. */
-  get areLeft(): boolean {
+  /** Takes one for a client; false where it may not have another. Looks at the system only once in a while. */
+  takeOne(): boolean {
     if (this.limit === Number.POSITIVE_INFINITY) return true
     if (this.#unseen-- > 0) return true
     try {

@@ -21,7 +21,7 @@ import { reasonPhrase } from '../../wire/error-codes.ts'
 import { get, has } from '../../wire/message.ts'
 import { type Allocation, nextDue } from '../allocation.ts'
 import type { Reservation } from '../book.ts'
-import { close } from '../close.ts'
+import { end } from '../close.ts'
 import type { Claim, Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import type { FailedFamily, Opened, Refused } from '../input.ts'
@@ -43,7 +43,8 @@ const RESERVATION_LIFETIME = 30
  */
 export function allocate(context: Context, request: Request): Command[] {
   const { book, config } = context
-  const { message, reply, now } = request
+  const { message, reply } = request
+  const now = reply.at
   const bad = (detail: string) => refuse(context, request, 400, 'bad-request', detail)
 
   const existing = book.of(reply.socket, reply.to)
@@ -57,7 +58,12 @@ export function allocate(context: Context, request: Request): Command[] {
 
   if (has(message, DONT_FRAGMENT) && !config.dontFragment) {
     const detail = 'DONT-FRAGMENT cannot be honoured here'
-    const refusal = { code: 420, why: 'unknown-attribute' as const, detail, unknown: [DONT_FRAGMENT.type] }
+    const refusal = {
+      code: 420 as const,
+      why: 'unknown-attribute' as const,
+      detail,
+      unknown: [DONT_FRAGMENT.type],
+    }
     return reject(reply, refusal, config, context.counters)
   }
 
@@ -114,8 +120,7 @@ export function opened(context: Context, input: Opened, now: Time): Command[] {
   const orphans = input.reserved ? [...input.relays, input.reserved] : input.relays
   if (allocation.state !== 'opening') {
     const closed = orphans.map(relay => ({ kind: 'close' as const, socket: relay.socket }))
-    allocation.state = 'open'
-    return [...closed, ...close(context, allocation, 'hangup', now)]
+    return [...closed, ...end(context, allocation, 'hangup', now)]
   }
 
   const expires = after(now, allocation.lifetime)
@@ -178,12 +183,12 @@ function primaryFamily(context: Context, request: Request, family: number | unde
 
 /** An allocation without relay sockets, which already holds its 5-tuple. */
 function begin(context: Context, request: Request, lacking: FailedFamily | undefined): Allocation {
-  const { reply, identity, message, now } = request
+  const { reply, identity, message } = request
   const allocation: Allocation = {
     id: context.book.newId(),
     client: { socket: reply.socket, address: reply.to, via: reply.via },
     identity,
-    since: now,
+    since: reply.at,
     state: 'opening',
     lifetime: grant(context, get(message, LIFETIME)) as Seconds,
     asked: reply,

@@ -10,7 +10,7 @@ import type { Context } from '../context.ts'
 import { reachOf } from '../reach.ts'
 import { success } from '../reply.ts'
 import { reroute } from '../routes.ts'
-import { mayPermit, permit, refuseScan } from './create-permission.ts'
+import { permit, refuseUnlessCharged, refuseUnlessPermitted } from './create-permission.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
 
 const FIRST = 0x4000
@@ -23,7 +23,8 @@ export function channelBind(context: Context, request: Request): Command[] {
   const allocation = allocationOf(context, request)
   if (Array.isArray(allocation)) return allocation
   const { config, counters } = context
-  const { message, now } = request
+  const { message, reply } = request
+  const now = reply.at
   const bad = (detail: string) => refuse(context, request, 400, 'bad-request', detail)
 
   const number = get(message, CHANNEL_NUMBER)
@@ -42,7 +43,7 @@ export function channelBind(context: Context, request: Request): Command[] {
   if (!bound && allocation.channelByPeer.has(peer.key))
     return bad('the peer is bound to another channel number')
 
-  const refusal = mayPermit(context, request, allocation, [peer])
+  const refusal = refuseUnlessPermitted(context, request, allocation, [peer])
   if (refusal) return refusal
   if (reachOf(context, allocation, peer) === 'no') {
     counters.add(Counter.deniedPermission)
@@ -52,7 +53,7 @@ export function channelBind(context: Context, request: Request): Command[] {
     return refuse(context, request, 508, 'capacity', 'too many channels on one allocation')
   }
 
-  const stopped = bound ? undefined : refuseScan(context, request, allocation, [peer])
+  const stopped = bound ? undefined : refuseUnlessCharged(context, request, allocation, [peer])
   if (stopped) return stopped
 
   const expires = after(now, CHANNEL_LIFETIME)
@@ -72,7 +73,7 @@ export function channelBind(context: Context, request: Request): Command[] {
   return [
     ...permit(context, allocation, [peer], now),
     ...reroute(context, allocation, peer, now),
-    ...succeed(request, success(request.reply)),
+    ...succeed(request, success(reply)),
     { kind: 'tell', event },
   ]
 }

@@ -6,7 +6,7 @@ import { all } from '../../wire/message.ts'
 import { type Allocation, halfFor, PERMISSION_LIFETIME, permissionFor } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
-import { stopScan } from '../data.ts'
+import { chargePeers } from '../data.ts'
 import { reachOf } from '../reach.ts'
 import { success } from '../reply.ts'
 import { rerouteAll } from '../routes.ts'
@@ -19,16 +19,16 @@ const PEERS_PER_REQUEST = 32
 export function createPermission(context: Context, request: Request): Command[] {
   const allocation = allocationOf(context, request)
   if (Array.isArray(allocation)) return allocation
-  const { now } = request
+  const now = request.reply.at
   const peers = all(request.message, XOR_PEER_ADDRESS)
   if (peers.length === 0) return refuse(context, request, 400, 'bad-request', 'no XOR-PEER-ADDRESS')
   if (peers.length > PEERS_PER_REQUEST)
     return refuse(context, request, 400, 'bad-request', 'too many peers at once')
 
-  const refusal = mayPermit(context, request, allocation, peers)
+  const refusal = refuseUnlessPermitted(context, request, allocation, peers)
   if (refusal) return refusal
   const fresh = peers.filter(peer => !permissionFor(allocation, peer, now))
-  const stopped = refuseScan(
+  const stopped = refuseUnlessCharged(
     context,
     request,
     allocation,
@@ -41,14 +41,14 @@ export function createPermission(context: Context, request: Request): Command[] 
 }
 
 /** Refuses what a permission cannot be installed for: another family 443, a denied peer 403, no room 508. */
-export function mayPermit(
+export function refuseUnlessPermitted(
   context: Context,
   request: Request,
   allocation: Allocation,
   peers: readonly Address[],
 ): Command[] | undefined {
   const { config, counters } = context
-  if (peers.some(peer => !halfFor(allocation, peer, request.now))) {
+  if (peers.some(peer => !halfFor(allocation, peer, request.reply.at))) {
     return refuse(context, request, 443, 'mismatch', 'the peer is of another address family')
   }
   // A permission is for an IP address; which of its ports may be reached is asked for each datagram.
@@ -64,13 +64,13 @@ export function mayPermit(
 }
 
 /** Refuses peers that would be too many different ones for one user in a minute. */
-export function refuseScan(
+export function refuseUnlessCharged(
   context: Context,
   request: Request,
   allocation: Allocation,
   peers: readonly Address[],
 ): Command[] | undefined {
-  const stopped = stopScan(context, allocation, peers, request.now)
+  const stopped = chargePeers(context, allocation, peers, request.reply.at)
   if (!stopped) return undefined
   const refusal = refuse(context, request, 508, 'scan', 'too many different peers in a minute')
   return [...refusal, ...stopped]

@@ -14,7 +14,8 @@ import { allocationOf, grant, type Request, refuse } from './request.ts'
  * REQUESTED-ADDRESS-FAMILY it acts on that family of a dual allocation only.
  */
 export function refresh(context: Context, request: Request): Command[] {
-  const { message, reply, now } = request
+  const { message, reply } = request
+  const now = reply.at
   const repeated = context.book.remembered(reply.socket, reply.to, reply.transaction, now)
   if (repeated) return [{ kind: 'send', socket: reply.socket, to: reply.to, bytes: repeated }]
 

@@ -51,7 +51,7 @@ export class RelayPorts {
       answer({ allocation: claim.allocation, relays: [claim.reserved.relay] })
       return
     }
-    if (!descriptors.areLeft) {
+    if (!descriptors.takeOne()) {
       answer(undefined, { allocation: claim.allocation, code: 508, why: 'too few file descriptors are left' })
       return
     }

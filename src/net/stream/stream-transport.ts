@@ -201,7 +201,7 @@ export class StreamTransport implements Transport {
       return
     }
     const remote = address(ip, raw.remotePort)
-    if (!descriptors.areLeft || !this.#crowd.enter(remote.ip)) {
+    if (!descriptors.takeOne() || !this.#crowd.enter(remote.ip)) {
       this.#counters.add(Counter.streamRefused)
       raw.destroy()
       return

@@ -11,9 +11,9 @@ t.test('clients may have all descriptors but a few [OPS-08]', async t => {
     let next = 0
     const some = new Descriptors(limit, () => next)
     next = limit - kept - 1
-    t.ok(some.areLeft, `${next} of ${limit} are in use`)
+    t.ok(some.takeOne(), `${next} of ${limit} are in use`)
     next = limit - kept
-    t.notOk(some.areLeft, `${next} of ${limit} are in use`)
+    t.notOk(some.takeOne(), `${next} of ${limit} are in use`)
   }
 })
 
@@ -26,7 +26,7 @@ t.test('while plenty are left it looks now and then, and near the end each time 
   })
   const asked = 900
   for (let i = 0; i < asked; i++) {
-    t.ok(some.areLeft, `${open} are in use`)
+    t.ok(some.takeOne(), `${open} are in use`)
     open++
   }
   t.ok(looks < asked / 3, `${looks} looks`)
@@ -34,9 +34,9 @@ t.test('while plenty are left it looks now and then, and near the end each time 
   // All threads together have taken what was left; this one has let in a handful since its last look.
   open = 1024 - 51
   let more = 0
-  while (some.areLeft) more++
+  while (some.takeOne()) more++
   t.ok(more <= 1, `${more} more`)
-  t.notOk(some.areLeft)
+  t.notOk(some.takeOne())
 })
 
 for (const [code, left] of [
@@ -49,12 +49,12 @@ for (const [code, left] of [
     const open = () => {
       throw Object.assign(new Error(code), { code })
     }
-    t.equal(new Descriptors(256, open).areLeft, left)
+    t.equal(new Descriptors(256, open).takeOne(), left)
   })
 }
 
 t.test('this process has some left', async t => {
   t.ok(descriptors.limit > 0)
-  t.ok(descriptors.areLeft)
-  t.ok(new Descriptors(Number.POSITIVE_INFINITY, () => t.fail('looked') as never).areLeft)
+  t.ok(descriptors.takeOne())
+  t.ok(new Descriptors(Number.POSITIVE_INFINITY, () => t.fail('looked') as never).takeOne())
 })
