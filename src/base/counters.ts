@@ -175,7 +175,7 @@ export class CounterSum implements CounterReader {
 export const COUNTERS_LENGTH = TRAFFIC + VIA.length * 4
 
 /** The entries of a group, in order. */
-export function entriesOf<K extends string, V extends string>(group: Readonly<Record<K, V>>): [K, V][] {
+export function counterEntries<K extends string, V extends string>(group: Readonly<Record<K, V>>): [K, V][] {
   return Object.entries(group) as [K, V][]
 }
 

@@ -1,11 +1,11 @@
-import { DROP_COUNTERS, entriesOf } from '../base/counters.ts'
+import { counterEntries, DROP_COUNTERS } from '../base/counters.ts'
 import { VIA, type Via } from '../base/via.ts'
 import { type Figures, only, type Page, type Sample } from './page.ts'
 
 /** coturn's names for the transports of clients. */
 const TYPES: Readonly<Partial<Record<Via, string>>> = { udp: 'UDP', tcp: 'TCP', tls: 'TLS/TCP', dtls: 'DTLS' }
 
-const DROPS = entriesOf(DROP_COUNTERS)
+const DROPS = counterEntries(DROP_COUNTERS)
 
 /**
  * Adds the figures under the names that coturn 4.17 uses, so that dashboards

@@ -1,10 +1,10 @@
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import {
   AUTH_COUNTERS,
+  counterEntries,
   DROP_COUNTERS,
   ERROR_COUNTERS,
   EVENT_COUNTERS,
-  entriesOf,
   REQUEST_COUNTERS,
 } from '../base/counters.ts'
 import { VIA, type Via } from '../base/via.ts'
@@ -109,7 +109,7 @@ function addState(page: Page, figures: Figures): void {
 function addProtocol(page: Page, figures: Figures): void {
   const { counters, tally } = figures
   page.counter('taciturn_requests_total', 'Requests received, by method.', ['method'], () =>
-    entriesOf(REQUEST_COUNTERS).map(([name, method]) => [{ method }, counters.read(name)]),
+    counterEntries(REQUEST_COUNTERS).map(([name, method]) => [{ method }, counters.read(name)]),
   )
   page.counter('taciturn_allocations_opened_total', 'Allocations opened.', [], () =>
     only(counters.read('allocationOpened')),
@@ -121,7 +121,7 @@ function addProtocol(page: Page, figures: Figures): void {
     'taciturn_auth_failures_total',
     'Requests that were not let in. first-401 is how every session begins and no fault.',
     ['reason'],
-    () => entriesOf(AUTH_COUNTERS).map(([name, reason]) => [{ reason }, counters.read(name)]),
+    () => counterEntries(AUTH_COUNTERS).map(([name, reason]) => [{ reason }, counters.read(name)]),
   )
   page.counter('taciturn_rejected_total', 'Requests answered with an error, by reason.', ['reason'], () =>
     Object.entries({ ...REJECTED, ...tally.rejected }).map(([reason, count]) => [{ reason }, count]),
@@ -130,7 +130,7 @@ function addProtocol(page: Page, figures: Figures): void {
     Object.entries(ERROR_COUNTERS).map(([code, name]) => [{ code }, counters.read(name)]),
   )
   page.counter('taciturn_drops_total', 'Packets dropped without an answer, by reason.', ['reason'], () =>
-    entriesOf(DROP_COUNTERS).map(([name, reason]) => [
+    counterEntries(DROP_COUNTERS).map(([name, reason]) => [
       { reason: reason.replaceAll('-', '_') },
       counters.read(name),
     ]),
@@ -145,7 +145,7 @@ function addProtocol(page: Page, figures: Figures): void {
     only(figures.gauges().faults),
   )
   page.counter('taciturn_events_total', 'Other things that happened, by kind.', ['event'], () =>
-    entriesOf(EVENT_COUNTERS).map(([name, event]) => [{ event }, counters.read(name)]),
+    counterEntries(EVENT_COUNTERS).map(([name, event]) => [{ event }, counters.read(name)]),
   )
 }
 

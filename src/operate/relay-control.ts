@@ -1,5 +1,5 @@
 import { formatAddress, formatIp } from '../base/address.ts'
-import { type CounterReader, DROP_COUNTERS, entriesOf } from '../base/counters.ts'
+import { type CounterReader, counterEntries, DROP_COUNTERS } from '../base/counters.ts'
 import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import { VIA } from '../base/via.ts'
 import { effective } from '../config/effective.ts'
@@ -202,7 +202,7 @@ export class RelayControl implements Control {
   }
 }
 
-const DROPS = entriesOf(DROP_COUNTERS)
+const DROPS = counterEntries(DROP_COUNTERS)
 
 /** By reason, those that have happened. */
 function dropsOf(counters: CounterReader): Record<string, number> {
