@@ -4,7 +4,6 @@ import type { CliContext } from './context.ts'
 import { controlCommands } from './control-options.ts'
 import { doctorOptions } from './doctor-options.ts'
 import { UsageError } from './io.ts'
-import { IMPORT_TEXTS } from './texts/import-texts.ts'
 
 /**
  * Runs the command that `argv` names and resolves with its exit code; throws
@@ -35,130 +34,149 @@ function commandLine(
   version: string,
   outcome: { code: number },
 ): Argv {
-  const { texts, language, io } = context
-  const { options: text, examples } = texts
-  const imports = IMPORT_TEXTS[language]
+  const { words, language, io } = context
   const runs =
     <T>(run: (options: T) => Promise<number>) =>
     async (options: T): Promise<void> => {
       outcome.code = await run(options)
     }
-  const config = { describe: text.config, type: 'string', requiresArg: true } as const
-  const json = { describe: text.json, type: 'boolean', default: false } as const
-  const homeserver = { describe: text.homeserver, type: 'string', requiresArg: true } as const
-  const host = { describe: text.host, type: 'string', requiresArg: true } as const
+  const config = { describe: words.say('options.config'), type: 'string', requiresArg: true } as const
+  const json = { describe: words.say('options.json'), type: 'boolean', default: false } as const
+  const homeserver = { describe: words.say('options.homeserver'), type: 'string', requiresArg: true } as const
+  const host = { describe: words.say('options.host'), type: 'string', requiresArg: true } as const
 
   const program = yargs([...argv])
     .scriptName('taciturn')
     .locale(language)
-    .usage(texts.program)
+    .usage(words.say('program'))
     .command(
       'serve',
-      texts.commands.serve,
+      words.say('commands.serve'),
       command => command.options({ config }),
       runs(async options => (await import('./commands/serve.ts')).serve(options, context, version)),
     )
     .command(
       'init',
-      texts.commands.init,
+      words.say('commands.init'),
       command =>
         command
           .options({
-            realm: { describe: text.realm, type: 'string', requiresArg: true },
-            homeserver: { ...homeserver, describe: text.initHomeserver },
-            output: { describe: text.output, type: 'string', requiresArg: true, default: 'turnserver.json' },
-            force: { describe: text.force, type: 'boolean', default: false },
-          })
-          .example('$0 init --realm turn.example.org --homeserver example.org', examples.init),
-      runs(async options => (await import('./commands/init.ts')).init(options, context)),
-    )
-    .command(
-      'validate',
-      texts.commands.validate,
-      command =>
-        command
-          .options({ config, effective: { describe: text.effective, type: 'boolean', default: false }, json })
-          .example('$0 validate --effective', examples.validate),
-      runs(async options => (await import('./commands/validate.ts')).validate(options, context)),
-    )
-    .command(
-      'credentials',
-      texts.commands.credentials,
-      command =>
-        command
-          .options({
-            config,
-            user: { describe: text.user, type: 'string', requiresArg: true, demandOption: true },
-            ttl: { describe: text.ttl, type: 'string', requiresArg: true, default: '1h' },
-            homeserver,
-            host,
-            json,
-          })
-          .example('$0 credentials --user @alice:example.org --ttl 1h', examples.credentials),
-      runs(async options => (await import('./commands/credentials.ts')).credentials(options, context)),
-    )
-    .command(
-      'snippet [name]',
-      texts.commands.snippet,
-      command =>
-        command
-          .positional('name', { describe: text.snippetName, type: 'string' })
-          .options({
-            config,
-            homeserver,
-            host,
-            'secret-file': { describe: text.secretFile, type: 'string', requiresArg: true },
-          })
-          .example('$0 snippet synapse', examples.snippet)
-          .example('$0 snippet synapse --secret-file /etc/synapse/turn-secret', examples.secretFile),
-      runs(async options => (await import('./commands/snippet.ts')).snippet(options, context)),
-    )
-    .command(
-      'bench',
-      texts.commands.bench,
-      command => benchOptions(command, language, text.json),
-      runs(async options => (await import('./commands/bench.ts')).bench(options, context, version)),
-    )
-    .command(
-      'doctor',
-      texts.commands.doctor,
-      command => doctorOptions(command, language, text.json),
-      runs(async options => (await import('./commands/doctor.ts')).doctor(options, context)),
-    )
-    .command(
-      'import <file>',
-      imports.command,
-      command =>
-        command
-          .positional('file', { describe: imports.options.file, type: 'string', demandOption: true })
-          .options({
-            from: {
-              describe: imports.options.from,
-              choices: ['coturn', 'eturnal'] as const,
-              requiresArg: true,
-            },
-            out: {
-              describe: imports.options.out,
+            realm: { describe: words.say('options.realm'), type: 'string', requiresArg: true },
+            homeserver: { ...homeserver, describe: words.say('options.initHomeserver') },
+            output: {
+              describe: words.say('options.output'),
               type: 'string',
               requiresArg: true,
               default: 'turnserver.json',
             },
-            homeserver: { ...homeserver, describe: imports.options.homeserver },
-            force: { describe: text.force, type: 'boolean', default: false },
+            force: { describe: words.say('options.force'), type: 'boolean', default: false },
+          })
+          .example('$0 init --realm turn.example.org --homeserver example.org', words.say('examples.init')),
+      runs(async options => (await import('./commands/init.ts')).init(options, context)),
+    )
+    .command(
+      'validate',
+      words.say('commands.validate'),
+      command =>
+        command
+          .options({
+            config,
+            effective: { describe: words.say('options.effective'), type: 'boolean', default: false },
             json,
           })
-          .example('$0 import /etc/turnserver.conf', imports.examples.coturn)
-          .example('$0 import /etc/eturnal.yml --json', imports.examples.eturnal),
+          .example('$0 validate --effective', words.say('examples.validate')),
+      runs(async options => (await import('./commands/validate.ts')).validate(options, context)),
+    )
+    .command(
+      'credentials',
+      words.say('commands.credentials'),
+      command =>
+        command
+          .options({
+            config,
+            user: {
+              describe: words.say('options.user'),
+              type: 'string',
+              requiresArg: true,
+              demandOption: true,
+            },
+            ttl: { describe: words.say('options.ttl'), type: 'string', requiresArg: true, default: '1h' },
+            homeserver,
+            host,
+            json,
+          })
+          .example('$0 credentials --user @alice:example.org --ttl 1h', words.say('examples.credentials')),
+      runs(async options => (await import('./commands/credentials.ts')).credentials(options, context)),
+    )
+    .command(
+      'snippet [name]',
+      words.say('commands.snippet'),
+      command =>
+        command
+          .positional('name', { describe: words.say('options.snippetName'), type: 'string' })
+          .options({
+            config,
+            homeserver,
+            host,
+            'secret-file': { describe: words.say('options.secretFile'), type: 'string', requiresArg: true },
+          })
+          .example('$0 snippet synapse', words.say('examples.snippet'))
+          .example(
+            '$0 snippet synapse --secret-file /etc/synapse/turn-secret',
+            words.say('examples.secretFile'),
+          ),
+      runs(async options => (await import('./commands/snippet.ts')).snippet(options, context)),
+    )
+    .command(
+      'bench',
+      words.say('commands.bench'),
+      command => benchOptions(command, words, words.say('options.json')),
+      runs(async options => (await import('./commands/bench.ts')).bench(options, context, version)),
+    )
+    .command(
+      'doctor',
+      words.say('commands.doctor'),
+      command => doctorOptions(command, words, words.say('options.json')),
+      runs(async options => (await import('./commands/doctor.ts')).doctor(options, context)),
+    )
+    .command(
+      'import <file>',
+      words.say('import.command'),
+      command =>
+        command
+          .positional('file', {
+            describe: words.say('import.options.file'),
+            type: 'string',
+            demandOption: true,
+          })
+          .options({
+            from: {
+              describe: words.say('import.options.from'),
+              choices: ['coturn', 'eturnal'] as const,
+              requiresArg: true,
+            },
+            out: {
+              describe: words.say('import.options.out'),
+              type: 'string',
+              requiresArg: true,
+              default: 'turnserver.json',
+            },
+            homeserver: { ...homeserver, describe: words.say('import.options.homeserver') },
+            force: { describe: words.say('options.force'), type: 'boolean', default: false },
+            json,
+          })
+          .example('$0 import /etc/turnserver.conf', words.say('import.examples.coturn'))
+          .example('$0 import /etc/eturnal.yml --json', words.say('import.examples.eturnal')),
       runs(async options => (await import('./commands/import.ts')).importConfig(options, context)),
     )
 
   return controlCommands(program, context, runs)
-    .completion('completion', texts.commands.completion)
-    .option('lang', { describe: text.lang, choices: ['en', 'de'], requiresArg: true })
-    .help('help', text.help)
-    .version('version', text.version, version)
-    .epilogue(texts.epilogue)
-    .demandCommand(1, texts.noCommand)
+    .completion('completion', words.say('commands.completion'))
+    .option('lang', { describe: words.say('options.lang'), choices: ['en', 'de'], requiresArg: true })
+    .help('help', words.say('options.help'))
+    .version('version', words.say('options.version'), version)
+    .epilogue(words.say('epilogue'))
+    .demandCommand(1, words.say('noCommand'))
     .parserConfiguration({
       'duplicate-arguments-array': false,
       'parse-numbers': false,

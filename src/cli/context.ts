@@ -1,14 +1,14 @@
 import { resolve } from 'node:path'
 import type { Loaded } from '../config/load.ts'
-import type { Language } from '../config/messages/messages.ts'
+import type { Language } from '../texts/language.ts'
 import { type Io, painter } from './io.ts'
-import type { Texts } from './texts/texts.ts'
+import type { CliWords } from './words.ts'
 
 /** What every command is handed. */
 export interface CliContext {
   readonly io: Io
   readonly language: Language
-  readonly texts: Texts
+  readonly words: CliWords
 }
 
 /** Options that several commands have. */
@@ -21,7 +21,7 @@ export interface ConfigOption {
  */
 export async function loadFor(
   { config }: ConfigOption,
-  { io, language, texts }: CliContext,
+  { io, language, words }: CliContext,
   options: { mayWrite: boolean; warn: boolean },
 ): Promise<Loaded> {
   const { load } = await import('../config/load.ts')
@@ -35,7 +35,7 @@ export async function loadFor(
   const paint = painter(io.stderr, io.env)
   if (options.warn) {
     for (const warning of loaded.warnings)
-      io.stderr.write(`${paint('yellow', `${texts.warning}:`)} ${warning}\n`)
+      io.stderr.write(`${paint('yellow', `${words.say('warning')}:`)} ${warning}\n`)
   }
   return loaded
 }

@@ -4,7 +4,6 @@ import { controlPaths } from '../config/values/control-paths.ts'
 import type { ApiError } from '../control/view.ts'
 import { absolute, type CliContext } from './context.ts'
 import { CommandError, Exit } from './io.ts'
-import { CONTROL_TEXTS } from './texts/control-texts.ts'
 
 /** Where to find the relay that is meant. */
 export interface SocketOptions {
@@ -23,10 +22,10 @@ export class ControlClient {
   /** Throws a `CommandError` when there is no socket to be found. */
   constructor({ config, socket }: SocketOptions, context: CliContext) {
     this.#context = context
-    const { io, language } = context
+    const { io, words } = context
     const paths = socket === undefined ? controlPaths(config, io.env, io.cwd) : [absolute(socket, io)]
     const [first] = paths
-    if (first === undefined) throw new CommandError(CONTROL_TEXTS[language].switchedOff, Exit.unreachable)
+    if (first === undefined) throw new CommandError(words.say('control.switchedOff'), Exit.unreachable)
     this.#path = paths.find(isThere) ?? first
   }
 
@@ -76,11 +75,11 @@ export class ControlClient {
   }
 
   #unreachable({ code = '?' }: NodeJS.ErrnoException): CommandError {
-    const texts = CONTROL_TEXTS[this.#context.language]
+    const { words } = this.#context
     if (code === 'EACCES' || code === 'EPERM') {
-      return new CommandError(texts.notAllowed(this.#path), Exit.refused)
+      return new CommandError(words.say('control.notAllowed', { path: this.#path }), Exit.refused)
     }
-    return new CommandError(texts.unreachable(this.#path, code), Exit.unreachable)
+    return new CommandError(words.say('control.unreachable', { path: this.#path, code }), Exit.unreachable)
   }
 }
 

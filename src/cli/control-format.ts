@@ -1,57 +1,84 @@
-import type { Language } from '../config/messages/messages.ts'
 import type { SessionView, Status, TrafficView } from '../control/view.ts'
+import type { Language } from '../texts/language.ts'
 import type { Paint } from './io.ts'
-import { CONTROL_TEXTS } from './texts/control-texts.ts'
+import type { CliWords } from './words.ts'
 
 const DAY = 86_400_000
 
 /** Writes how the relay is, one fact a line. */
-export function statusLines(status: Status, language: Language, paint: Paint): string[] {
-  const texts = CONTROL_TEXTS[language]
-  const { rows } = texts
-  const number = (value: number) => value.toLocaleString(language)
-  const state = paint(status.state === 'serving' ? 'green' : 'yellow', texts.states[status.state])
-  const lines: [string, string][] = [[rows.state, state]]
-  for (const why of status.notReady) lines.push([rows.notReady, paint('yellow', why)])
+export function statusLines(status: Status, words: CliWords, paint: Paint): string[] {
+  const { format, language } = words
+  const number = (value: number) => format.integer(value)
+  const state = paint(
+    status.state === 'serving' ? 'green' : 'yellow',
+    words.say(`control.states.${status.state}`),
+  )
+  const lines: [string, string][] = [[words.say('control.rows.state'), state]]
+  for (const why of status.notReady) lines.push([words.say('control.rows.notReady'), paint('yellow', why)])
   lines.push(
-    [rows.version, status.version],
-    [rows.running, age(status.at - status.started)],
-    ...status.listening.map((at, i): [string, string] => [i === 0 ? rows.listening : '', at]),
+    [words.say('control.rows.version'), status.version],
+    [words.say('control.rows.running'), age(status.at - status.started)],
+    ...status.listening.map((at, i): [string, string] => [
+      i === 0 ? words.say('control.rows.listening') : '',
+      at,
+    ]),
     ...status.relays.map(({ local, public: seen }, i): [string, string] => [
-      i === 0 ? rows.relays : '',
+      i === 0 ? words.say('control.rows.relays') : '',
       local === seen ? seen : `${seen} (${local})`,
     ]),
-    [rows.udp, texts.workers(status.udp, status.workers.running, status.workers.missing)],
-    [rows.allocations, texts.of(number(status.allocations.live), number(status.allocations.limit))],
-    [rows.users, number(status.users)],
-    [rows.ports, texts.of(number(status.ports.used), number(status.ports.total))],
+    [words.say('control.rows.udp'), workersText(status, words)],
     [
-      rows.rate,
-      texts.flows(bits(status.rate.toPeer.bytes, language), bits(status.rate.toClient.bytes, language)),
+      words.say('control.rows.allocations'),
+      words.say('control.of', {
+        used: number(status.allocations.live),
+        total: number(status.allocations.limit),
+      }),
+    ],
+    [words.say('control.rows.users'), number(status.users)],
+    [
+      words.say('control.rows.ports'),
+      words.say('control.of', { used: number(status.ports.used), total: number(status.ports.total) }),
     ],
     [
-      rows.traffic,
-      texts.flows(
-        bytesText(status.traffic.toPeer.bytes, language),
-        bytesText(status.traffic.toClient.bytes, language),
-      ),
+      words.say('control.rows.rate'),
+      words.say('control.flows', {
+        toPeer: bits(status.rate.toPeer.bytes, language),
+        toClient: bits(status.rate.toClient.bytes, language),
+      }),
     ],
-    [rows.dropped, reasons(status.dropped, language)],
-    [rows.rejected, reasons(withoutFirst(status.rejected), language)],
+    [
+      words.say('control.rows.traffic'),
+      words.say('control.flows', {
+        toPeer: bytesText(status.traffic.toPeer.bytes, language),
+        toClient: bytesText(status.traffic.toClient.bytes, language),
+      }),
+    ],
+    [words.say('control.rows.dropped'), reasons(status.dropped, language)],
+    [words.say('control.rows.rejected'), reasons(withoutFirst(status.rejected), language)],
   )
   if (status.certificate) {
     const days = Math.floor((status.certificate.expires - status.at) / DAY)
-    const text = texts.validFor(days, day(status.certificate.expires, language))
-    lines.push([rows.certificate, days < 14 ? paint('red', text) : text])
+    const date = new Date(status.certificate.expires)
+    const text =
+      days >= 0 ? words.count('control.validFor', days, { date }) : words.say('control.expired', { date })
+    lines.push([words.say('control.rows.certificate'), days < 14 ? paint('red', text) : text])
   }
   const { reload, process } = status
   lines.push(
     [
-      rows.configuration,
-      reload.ok ? texts.configurationOk(day(reload.at, language)) : paint('red', texts.configurationBroken),
+      words.say('control.rows.configuration'),
+      reload.ok
+        ? words.say('control.configurationOk', { date: new Date(reload.at) })
+        : paint('red', words.say('control.configurationBroken')),
     ],
     ...reload.problems.map((problem): [string, string] => ['', problem]),
-    [rows.process, texts.cpu(`${Math.round(process.cpu * 100)} %`, bytesText(process.rss, language))],
+    [
+      words.say('control.rows.process'),
+      words.say('control.cpu', {
+        share: `${Math.round(process.cpu * 100)} %`,
+        memory: bytesText(process.rss, language),
+      }),
+    ],
   )
   const width = Math.max(...lines.map(([name]) => name.length))
   return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`)
@@ -67,22 +94,22 @@ export interface ShownAs {
 export function sessionLines(
   sessions: readonly (SessionView & { readonly shown?: ShownAs })[],
   at: number,
-  language: Language,
+  words: CliWords,
   paint: Paint,
   width: number,
 ): string[] {
-  const { columns } = CONTROL_TEXTS[language]
+  const { language } = words
   const head = [
-    columns.id,
-    columns.age,
-    columns.transport,
-    columns.toPeer,
-    columns.toClient,
-    columns.dropped,
-    columns.homeserver,
-    columns.user,
-    columns.client,
-    columns.relayed,
+    words.say('control.columns.id'),
+    words.say('control.columns.age'),
+    words.say('control.columns.transport'),
+    words.say('control.columns.toPeer'),
+    words.say('control.columns.toClient'),
+    words.say('control.columns.dropped'),
+    words.say('control.columns.homeserver'),
+    words.say('control.columns.user'),
+    words.say('control.columns.client'),
+    words.say('control.columns.relayed'),
   ]
   const rows = sessions.map(session => [
     session.id,
@@ -109,7 +136,7 @@ export function sessionLines(
 /** Columns of figures: age, rates and drops. */
 const RIGHT: ReadonlySet<number> = new Set([1, 3, 4, 5])
 
-/** Writes octets a second as bits a second. */
+/** Writes bytes per second as bits per second. */
 export function bits(bytesPerSecond: number, language: Language): string {
   return scaled(bytesPerSecond * 8, 'bit/s', language)
 }
@@ -158,6 +185,8 @@ export function age(milliseconds: number): string {
   return `${Math.floor(hours / 24)}d ${two(hours % 24)}h`
 }
 
-function day(at: number, language: Language): string {
-  return new Date(at).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' })
+function workersText({ udp, workers }: Status, words: CliWords): string {
+  const running = words.count('control.workers', workers.running, { kind: udp })
+  const { missing } = workers
+  return missing > 0 ? `${running}${words.say('control.workersMissing', { missing })}` : running
 }

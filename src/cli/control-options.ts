@@ -1,95 +1,109 @@
 import type { Argv } from 'yargs'
-import type { Language } from '../config/messages/messages.ts'
 import type { CliContext } from './context.ts'
-import { CONTROL_TEXTS } from './texts/control-texts.ts'
 
 type Runs = <T>(run: (options: T) => Promise<number>) => (options: T) => Promise<void>
 
 /** Adds the commands that talk to a running relay. */
 export function controlCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
-  const language: Language = context.language
-  const { commands, options: text } = CONTROL_TEXTS[language]
-  const { config: configText, json: jsonText } = context.texts.options
+  const { words } = context
   const one = { type: 'string', requiresArg: true } as const
   const flag = { type: 'boolean', default: false } as const
   const where = {
-    config: { ...one, describe: configText },
-    socket: { ...one, describe: text.socket },
-    json: { ...flag, describe: jsonText },
+    config: { ...one, describe: words.say('options.config') },
+    socket: { ...one, describe: words.say('control.options.socket') },
+    json: { ...flag, describe: words.say('options.json') },
   } as const
-  const watch = { ...flag, describe: text.watch }
+  const watch = { ...flag, describe: words.say('control.options.watch') }
   const control = () => import('./commands/control.ts')
   return program
     .command(
       'status',
-      commands.status,
+      words.say('control.commands.status'),
       command => command.options({ ...where, watch }),
       runs(async options => (await control()).status(options, context)),
     )
     .command(
       'sessions',
-      commands.sessions,
+      words.say('control.commands.sessions'),
       command =>
         command.options({
           ...where,
           watch,
-          names: { ...flag, describe: text.names },
-          homeserver: { ...one, describe: text.homeserver },
-          user: { ...one, describe: text.user },
-          transport: { ...one, describe: text.transport, choices: ['udp', 'tcp', 'tls'] },
-          limit: { ...one, describe: text.limit },
+          names: { ...flag, describe: words.say('control.options.names') },
+          homeserver: { ...one, describe: words.say('control.options.homeserver') },
+          user: { ...one, describe: words.say('control.options.user') },
+          transport: {
+            ...one,
+            describe: words.say('control.options.transport'),
+            choices: ['udp', 'tcp', 'tls'],
+          },
+          limit: { ...one, describe: words.say('control.options.limit') },
         }),
       runs(async options => (await control()).sessions(options, context)),
     )
     .command(
       'disconnect [id]',
-      commands.disconnect,
+      words.say('control.commands.disconnect'),
       command =>
         command
-          .positional('id', { describe: text.session, type: 'string' })
-          .options({ ...where, user: { ...one, describe: text.pseudonym } }),
+          .positional('id', { describe: words.say('control.options.session'), type: 'string' })
+          .options({ ...where, user: { ...one, describe: words.say('control.options.pseudonym') } }),
       runs(async options => (await control()).disconnect(options, context)),
     )
     .command(
       'drain',
-      commands.drain,
+      words.say('control.commands.drain'),
       command => command.options(where),
       runs(async options => (await control()).drain(options, context)),
     )
     .command(
       'reload',
-      commands.reload,
+      words.say('control.commands.reload'),
       command => command.options(where),
       runs(async options => (await control()).reload(options, context)),
     )
     .command(
       'console',
-      commands.console,
+      words.say('control.commands.console'),
       command =>
         command.options({
           ...where,
-          rights: { ...one, describe: text.rights, choices: ['read', 'act'], default: 'act' },
-          ttl: { ...one, describe: text.ttl, default: '1h' },
+          rights: {
+            ...one,
+            describe: words.say('control.options.rights'),
+            choices: ['read', 'act'],
+            default: 'act',
+          },
+          ttl: { ...one, describe: words.say('control.options.ttl'), default: '1h' },
         }),
       runs(async options => (await control()).consoleLink(options, context)),
     )
     .command(
       'test-link',
-      commands.testLink,
+      words.say('control.commands.testLink'),
       command =>
         command.options({
           ...where,
-          ttl: { ...one, describe: text.testTtl, default: '30m' },
-          uses: { type: 'number', requiresArg: true, describe: text.uses, default: 1 },
+          ttl: { ...one, describe: words.say('control.options.testTtl'), default: '30m' },
+          uses: {
+            type: 'number',
+            requiresArg: true,
+            describe: words.say('control.options.uses'),
+            default: 1,
+          },
         }),
       runs(async options => (await control()).testLink(options, context)),
     )
     .command(
       'test-result <code>',
-      commands.testResult,
+      words.say('control.commands.testResult'),
       command =>
         command
-          .positional('code', { describe: text.code, type: 'string', demandOption: true })
+          .positional('code', {
+            describe: words.say('control.options.code'),
+            type: 'string',
+            demandOption: true,
+          })
           .options(where),
       runs(async options => (await control()).testResult(options, context)),
     )

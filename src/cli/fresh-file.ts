@@ -2,7 +2,7 @@ import { chmodSync, chownSync, existsSync, renameSync, rmSync, statSync, writeFi
 import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CommandError, Exit } from './io.ts'
-import type { Texts } from './texts/texts.ts'
+import type { CliWords } from './words.ts'
 
 /** A file that is to be written: where, and what the operator calls it. */
 export interface FreshFile {
@@ -12,12 +12,12 @@ export interface FreshFile {
 }
 
 /** Throws `CommandError` where the file is there already and may not be replaced. */
-export function refuseExisting({ file, shownAs, force }: FreshFile, texts: Texts): void {
-  if (!force && existsSync(file)) throw new CommandError(texts.exists(shownAs), Exit.refused)
+export function refuseExisting({ file, shownAs, force }: FreshFile, words: CliWords): void {
+  if (!force && existsSync(file)) throw new CommandError(words.say('exists', { file: shownAs }), Exit.refused)
 }
 
 /** Writes a configuration for its owner's eyes only: it holds secrets. */
-export function writeFresh({ file, shownAs, force }: FreshFile, text: string, texts: Texts): void {
+export function writeFresh({ file, shownAs, force }: FreshFile, text: string, words: CliWords): void {
   // A file beside it, renamed at the end: nobody ever reads half a configuration, or one with wider rights.
   const fresh = force ? `${file}.${process.pid}.new` : file
   try {
@@ -29,8 +29,8 @@ export function writeFresh({ file, shownAs, force }: FreshFile, text: string, te
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (force) rmSync(fresh, { force: true })
-    if (code === 'EEXIST') throw new CommandError(texts.exists(shownAs), Exit.refused)
-    throw new CommandError(texts.cannotWrite(shownAs, code ?? '?'), Exit.failed)
+    if (code === 'EEXIST') throw new CommandError(words.say('exists', { file: shownAs }), Exit.refused)
+    throw new CommandError(words.say('cannotWrite', { file: shownAs, code: code ?? '?' }), Exit.failed)
   }
 }
 

@@ -1,28 +1,50 @@
+import type { PlainProblem } from '../config/problem.ts'
 import type { Fate } from '../import/line.ts'
-import type { ImportOutcome } from './commands/import.ts'
 import { type Io, type Paint, painter } from './io.ts'
-import type { ImportTexts } from './texts/import-texts.ts'
+import type { CliWords } from './words.ts'
 
 const FATES: readonly Fate[] = ['unsupported', 'unknown', 'taken', 'unneeded']
 const COLOUR = { taken: 'green', unneeded: 'dim', unsupported: 'yellow', unknown: 'red' } as const
 const INDENT = 8
 
+/** What became of a file; secrets are in no part of it. */
+export interface ImportOutcome {
+  readonly from: 'coturn' | 'eturnal'
+  readonly file: string
+  readonly out: string
+  readonly valid: boolean
+  /** Every setting of the file, in its order. */
+  readonly settings: readonly {
+    readonly key: string
+    readonly line: number
+    readonly fate: Fate
+    readonly into?: string
+    readonly why?: string
+  }[]
+  readonly remarks: readonly string[]
+  /** What has to be filled in by hand. */
+  readonly todo: readonly string[]
+  /** Why the new configuration is not valid yet. */
+  readonly problems: readonly PlainProblem[]
+  readonly warnings: readonly string[]
+}
+
 /** Writes what became of every setting, the ones that want attention first. */
 export function importReport(
   outcome: ImportOutcome,
-  texts: ImportTexts,
+  words: CliWords,
   { stdout, env }: Pick<Io, 'stdout' | 'env'>,
 ): string {
   const paint = painter(stdout, env)
   const width = Math.max(40, Math.min(110, stdout.columns ?? 100))
   const lines: string[] = []
-  if (outcome.settings.length === 0) lines.push(texts.nothing(outcome.file), '')
+  if (outcome.settings.length === 0) lines.push(words.say('import.nothing', { file: outcome.file }), '')
   for (const fate of FATES) {
     const rows = rowsOf(outcome, fate)
     if (rows.length === 0) continue
     const count = rows.reduce((sum, row) => sum + row.lines.length, 0)
-    lines.push(paint('bold', `${texts.fates[fate]} (${count})`))
-    for (const row of rows) lines.push(...formatRow(row, fate, texts, paint, width))
+    lines.push(paint('bold', `${words.say(`import.fates.${fate}`)} (${count})`))
+    for (const row of rows) lines.push(...formatRow(row, fate, words, paint, width))
     lines.push('')
   }
   const todo = [
@@ -30,9 +52,9 @@ export function importReport(
     ...outcome.problems.map(({ path, what, mend }) => `${path === '' ? '' : `${path}: `}${what}; ${mend}`),
   ]
   const lists: readonly (readonly [string, readonly string[]])[] = [
-    [texts.remarks, outcome.remarks],
-    [texts.warnings, outcome.warnings],
-    [texts.todo, todo],
+    [words.say('import.remarks'), outcome.remarks],
+    [words.say('import.warnings'), outcome.warnings],
+    [words.say('import.todo'), todo],
   ]
   for (const [title, items] of lists) {
     if (items.length === 0) continue
@@ -62,10 +84,10 @@ function rowsOf({ settings }: ImportOutcome, fate: Fate): Row[] {
   return [...rows.values()]
 }
 
-function formatRow(row: Row, fate: Fate, texts: ImportTexts, paint: Paint, width: number): string[] {
+function formatRow(row: Row, fate: Fate, words: CliWords, paint: Paint, width: number): string[] {
   const number = String(row.lines[0]).padStart(INDENT - 2)
   const into = row.into === undefined ? '' : ` → ${row.into}`
-  const more = row.lines.length > 1 ? ` (${texts.lines(row.lines.length)})` : ''
+  const more = row.lines.length > 1 ? ` (${words.count('import.lines', row.lines.length)})` : ''
   const head = `${paint('dim', number)}  ${paint(COLOUR[fate], row.key)}${into}${more}`
   const indent = ' '.repeat(INDENT + 2)
   return row.why === undefined ? [head] : [head, ...wrapped(row.why, width, indent, indent)]

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { ConfigError, withExcerpt } from '../config/problem.ts'
+import { LANGUAGES } from '../texts/language.ts'
 import type { CliContext } from './context.ts'
 import { CommandError, Exit, type Io, painter, UsageError } from './io.ts'
-import { languageOf } from './texts/language.ts'
-import { CLI_TEXTS } from './texts/texts.ts'
+import { cliWords, languageOf } from './words.ts'
 
 /** Runs the command that `argv` names (without node and script) and resolves with its exit code. Never rejects. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const language = languageOf(argv, io.env)
-  const context: CliContext = { io, language, texts: CLI_TEXTS[language] }
+  const context: CliContext = { io, language, words: cliWords(language) }
   try {
     const plain = plainServe(argv)
     if (plain) return await (await import('./commands/serve.ts')).serve(plain, context, version())
@@ -30,7 +30,7 @@ function plainServe(argv: readonly string[]): { readonly config?: string } | und
       args: argv.slice(1),
       options: { config: { type: 'string' }, lang: { type: 'string' } },
     })
-    const isKnown = values.lang === undefined || Object.hasOwn(CLI_TEXTS, values.lang)
+    const isKnown = values.lang === undefined || LANGUAGES.some(language => language === values.lang)
     if (!isKnown) return undefined
     return values.config === undefined ? {} : { config: values.config }
   } catch {
@@ -38,7 +38,7 @@ function plainServe(argv: readonly string[]): { readonly config?: string } | und
   }
 }
 
-function explain(error: unknown, argv: readonly string[], { io, language, texts }: CliContext): number {
+function explain(error: unknown, argv: readonly string[], { io, language, words }: CliContext): number {
   const paint = painter(io.stderr, io.env)
   const say = (text: string) => void io.stderr.write(`${text}\n`)
   if (error instanceof ConfigError) {
@@ -46,7 +46,7 @@ function explain(error: unknown, argv: readonly string[], { io, language, texts 
     for (const problem of error.problems) {
       say(withExcerpt(problem, language, (part, text) => paint(colours[part], text)))
     }
-    say(paint('red', texts.problems(error.problems.length)))
+    say(paint('red', words.count('problems', error.problems.length)))
     return Exit.config
   }
   const message = error instanceof Error ? error.message : String(error)
@@ -57,7 +57,7 @@ function explain(error: unknown, argv: readonly string[], { io, language, texts 
   if (error instanceof UsageError) {
     const command = argv.find(argument => COMMANDS.includes(argument)) ?? ''
     say(`${paint('red', 'taciturn:')} ${message}`)
-    say(texts.seeHelp(command))
+    say(words.say('seeHelp', { command: `taciturn ${command}`.trimEnd() }))
     return Exit.usage
   }
   // Errors that know their exit code have said all there is to say.
@@ -65,7 +65,7 @@ function explain(error: unknown, argv: readonly string[], { io, language, texts 
     say(`${paint('red', 'taciturn:')} ${message}`)
     return error.exitCode
   }
-  say(`${paint('red', 'taciturn:')} ${texts.unexpected(message)}`)
+  say(`${paint('red', 'taciturn:')} ${words.say('unexpected', { message })}`)
   if (io.env.DEBUG && error instanceof Error) say(error.stack ?? '')
   return Exit.failed
 }

@@ -1,5 +1,6 @@
+import type { Language } from '../texts/language.ts'
 import type { ConfigFault } from './fault.ts'
-import { fill, type Language } from './messages/messages.ts'
+import { fill } from './messages/messages.ts'
 import type { Path, Spot } from './source.ts'
 
 /** Something the operator should know: what is wrong, where, and how to mend it. */

@@ -1,5 +1,5 @@
+import type { Language } from '../texts/language.ts'
 import { App } from './app.ts'
-import type { Language } from './language.ts'
 import { showSignIn } from './sign-in.ts'
 import { readToken, writeToken } from './storage.ts'
 import { wordsOf } from './words.ts'

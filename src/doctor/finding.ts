@@ -1,17 +1,13 @@
-import type { TextId } from './texts/all.ts'
-
-export type Severity = 'ok' | 'info' | 'warn' | 'error'
-
-/** Where a check looks: the five groups, in the order in which they are run. */
-export type Group = 'machine' | 'network' | 'homeserver' | 'turn' | 'modern'
+import type { FindingId } from './kinds.ts'
+import type { Severity } from './severity.ts'
 
 export type FindingValues = Readonly<Record<string, string | number>>
 
 /** What a check has found. The words are looked up when it is shown, in the reader's language. */
 export interface Finding {
-  readonly id: TextId
+  readonly id: FindingId
   readonly values: FindingValues
-  /** Replaces the severity that the text table has for it. */
+  /** Replaces the severity of its kind. */
   readonly severity?: Severity
   /** What it was found at: URIs and addresses. */
   readonly at: readonly string[]
@@ -19,7 +15,7 @@ export interface Finding {
 
 /** Makes a finding; `at` names the URI or address that it is about. */
 export function finding(
-  id: TextId,
+  id: FindingId,
   values: FindingValues = {},
   more: { readonly severity?: Severity; readonly at?: string } = {},
 ): Finding {

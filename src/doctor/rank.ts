@@ -1,5 +1,6 @@
-import type { Finding, Severity } from './finding.ts'
-import { FINDING_TEXTS } from './texts/all.ts'
+import type { Finding } from './finding.ts'
+import { KINDS } from './kinds.ts'
+import type { Severity } from './severity.ts'
 
 const ORDER: readonly Severity[] = ['error', 'warn', 'info', 'ok']
 
@@ -18,11 +19,10 @@ export function ranked(findings: readonly Finding[]): Finding[] {
   // Sorting is stable, so that equals stay in the order of the checks.
   return [...merged.values()].sort(
     (a, b) =>
-      ORDER.indexOf(severityOf(a)) - ORDER.indexOf(severityOf(b)) ||
-      FINDING_TEXTS[a.id].rank - FINDING_TEXTS[b.id].rank,
+      ORDER.indexOf(severityOf(a)) - ORDER.indexOf(severityOf(b)) || KINDS[a.id].rank - KINDS[b.id].rank,
   )
 }
 
 export function severityOf({ id, severity }: Finding): Severity {
-  return severity ?? FINDING_TEXTS[id].severity
+  return severity ?? KINDS[id].severity
 }

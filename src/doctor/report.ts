@@ -1,18 +1,16 @@
-import type { Language } from '../config/messages/messages.ts'
-import type { Finding, Group, Severity } from './finding.ts'
+import type { Language } from '../texts/language.ts'
+import type { Finding } from './finding.ts'
+import { KINDS } from './kinds.ts'
 import { severityOf } from './rank.ts'
-import { FINDING_TEXTS, words } from './texts/all.ts'
+import type { Group, Severity } from './severity.ts'
+import { type FindingText, findingText } from './words.ts'
 
 /** A finding as `--json` prints it, and as it is shown. Empty texts are left out. */
-export interface ReportOptions {
+export interface ShownFinding extends FindingText {
   readonly id: string
   readonly check: string
   readonly group: Group | 'doctor'
   readonly severity: Severity
-  readonly title: string
-  readonly problem?: string
-  readonly effect?: string
-  readonly fix?: string
   readonly at: readonly string[]
 }
 
@@ -25,18 +23,14 @@ const GROUPS: Readonly<Record<string, Group>> = {
 }
 
 /** Puts a finding into words. */
-export function show(finding: Finding, language: Language): ReportOptions {
-  const { check } = FINDING_TEXTS[finding.id]
-  const [title, problem, effect, fix] = words(finding.id, finding.values, language)
+export function show(finding: Finding, language: Language): ShownFinding {
+  const { check } = KINDS[finding.id]
   return {
     id: finding.id,
     check,
     group: GROUPS[check[0] ?? ''] ?? 'doctor',
     severity: severityOf(finding),
-    title,
-    ...(problem !== '' && { problem }),
-    ...(effect !== '' && { effect }),
-    ...(fix !== '' && { fix }),
+    ...findingText(finding.id, finding.values, language),
     at: finding.at,
   }
 }

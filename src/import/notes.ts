@@ -1,20 +1,15 @@
-import type { Language } from '../config/messages/messages.ts'
-import { NOTES_DE } from './notes-de.ts'
-import { NOTES_EN, type NoteKey } from './notes-en.ts'
+import de from '../texts/catalogues/import.de.json' with { type: 'json' }
+import en from '../texts/catalogues/import.en.json' with { type: 'json' }
+import type { Language } from '../texts/language.ts'
+import { type Words, wordsFrom } from '../texts/words.ts'
 
-export type { NoteKey }
+/** Why a setting was converted, is not needed or is not supported, and what to do instead. */
+export type NoteKey = keyof typeof en
 
 /** What fills the placeholders of a note. Never a secret: these are printed. */
 export type NoteValues = Readonly<Record<string, string | number>>
 
-const NOTES = { en: NOTES_EN, de: NOTES_DE } as const
-
-/** Writes a note with its placeholders filled in. */
-export function say(
-  note: { readonly key: NoteKey; readonly values: NoteValues },
-  language: Language,
-): string {
-  return NOTES[language][note.key].replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-    String(note.values[name] ?? '').replaceAll(/\p{Cc}/gu, '?'),
-  )
+/** The notes of an import in one language. */
+export function noteWords(language: Language): Words<NoteKey> {
+  return wordsFrom<NoteKey>({ en, de }, language)
 }

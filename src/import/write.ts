@@ -3,24 +3,23 @@ import { formatListener } from '../config/values/listener.ts'
 import { type Draft, homeserverOf } from './draft.ts'
 
 /** The comments of the file that is written, by section. */
-export type Comments = Readonly<
-  Record<
-    | 'head'
-    | 'realm'
-    | 'listen'
-    | 'tls'
-    | 'relay'
-    | 'homeservers'
-    | 'users'
-    | 'peers'
-    | 'limits'
-    | 'credentials'
-    | 'protocol'
-    | 'metrics'
-    | 'log',
-    string
-  >
->
+export type Comments = Readonly<Record<(typeof SECTIONS)[number], string>>
+
+export const SECTIONS = [
+  'head',
+  'realm',
+  'listen',
+  'tls',
+  'relay',
+  'homeservers',
+  'users',
+  'peers',
+  'limits',
+  'credentials',
+  'protocol',
+  'metrics',
+  'log',
+] as const
 
 export interface WriteOptions {
   readonly comments: Comments

@@ -1,7 +1,8 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseIp } from '../../src/base/address.ts'
-import { IMPORT_TEXTS } from '../../src/cli/texts/import-texts.ts'
+import { importComments } from '../../src/cli/commands/import.ts'
+import { cliWords } from '../../src/cli/words.ts'
 import { type Loaded, load } from '../../src/config/load.ts'
 import { ConfigError } from '../../src/config/problem.ts'
 import { type Imported, importCoturn } from '../../src/import/coturn.ts'
@@ -30,7 +31,7 @@ export function importText(text: string, name = 'turnserver.conf', folder = '/et
 /** Writes what was made of it, and reads it as the relay does: the settings, or what is wrong with them. */
 export function written({ draft }: Imported, folder: string): Loaded | ConfigError {
   const file = join(folder, 'turnserver.json')
-  writeFileSync(file, writeDraft(draft, { comments: IMPORT_TEXTS.en.comments, schema: undefined }), {
+  writeFileSync(file, writeDraft(draft, { comments: importComments(cliWords('en')), schema: undefined }), {
     mode: 0o600,
   })
   try {

@@ -4,7 +4,7 @@ import type { Homeserver, Secret } from '../../config/settings.ts'
 import { turnUris, uriHost } from '../../homeserver/synapse-lines.ts'
 import type { CliContext } from '../context.ts'
 import { CommandError, Exit } from '../io.ts'
-import type { Texts } from '../texts/texts.ts'
+import type { CliWords } from '../words.ts'
 
 /** What somebody needs who is to use the relay. */
 export interface AccessArguments {
@@ -23,15 +23,16 @@ export interface AccessOptions {
 }
 
 /** Finds the homeserver, its secret and the URIs; throws `CommandError` where the choice is not clear. */
-export function accessOf(loaded: Loaded, options: AccessOptions, { io, texts }: CliContext): AccessArguments {
+export function accessOf(loaded: Loaded, options: AccessOptions, { io, words }: CliContext): AccessArguments {
   const { settings, defaults } = loaded
-  const homeserver = chosen(settings.homeservers, options.homeserver, texts)
+  const homeserver = chosen(settings.homeservers, options.homeserver, words)
   const secret = homeserver.secrets[0]
-  if (!secret) throw new CommandError(texts.noSecret(homeserver.name), Exit.failed)
-  if (homeserver.paused) io.stderr.write(`${texts.warning}: ${texts.paused(homeserver.name)}\n`)
-  const host = hostFor(options.host ?? settings.realm, texts)
+  if (!secret) throw new CommandError(words.say('noSecret', { name: homeserver.name }), Exit.failed)
+  if (homeserver.paused)
+    io.stderr.write(`${words.say('warning')}: ${words.say('paused', { name: homeserver.name })}\n`)
+  const host = hostFor(options.host ?? settings.realm, words)
   const isGuess = options.host === undefined && defaults.realm && !homeserver.uris
-  if (isGuess) io.stderr.write(`${texts.guessedHost(host)}\n`)
+  if (isGuess) io.stderr.write(`${words.say('guessedHost', { host })}\n`)
   const uris =
     options.host === undefined && homeserver.uris ? homeserver.uris : turnUris(host, settings.listen)
   const portOf = (transport: 'udp' | 'tcp' | 'tls') =>
@@ -45,23 +46,23 @@ export function accessOf(loaded: Loaded, options: AccessOptions, { io, texts }: 
   return { homeserver, secret, host, uris, ports }
 }
 
-function chosen(homeservers: readonly Homeserver[], name: string | undefined, texts: Texts): Homeserver {
+function chosen(homeservers: readonly Homeserver[], name: string | undefined, words: CliWords): Homeserver {
   const names = homeservers.map(homeserver => homeserver.name).join(', ')
   const [first] = homeservers
-  if (!first) throw new CommandError(texts.noHomeserver, Exit.usage)
+  if (!first) throw new CommandError(words.say('noHomeserver'), Exit.usage)
   if (name === undefined) {
-    if (homeservers.length > 1) throw new CommandError(texts.whichHomeserver(names), Exit.usage)
+    if (homeservers.length > 1) throw new CommandError(words.say('whichHomeserver', { names }), Exit.usage)
     return first
   }
   const found = homeservers.find(homeserver => homeserver.name === name)
-  if (!found) throw new CommandError(texts.unknownHomeserver(name, names), Exit.usage)
+  if (!found) throw new CommandError(words.say('unknownHomeserver', { given: name, names }), Exit.usage)
   return found
 }
 
-function hostFor(given: string, texts: Texts): string {
+function hostFor(given: string, words: CliWords): string {
   const ip = parseIp(given.replace(/^\[(.*)\]$/, '$1'))
   if (ip) return uriHost({ ip })
   if (!/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$/.test(given))
-    throw new CommandError(texts.badHost(given), Exit.usage)
+    throw new CommandError(words.say('badHost', { given }), Exit.usage)
   return given
 }

@@ -15,10 +15,11 @@ import { html } from '../../load/report/html.ts'
 import { type BenchReport, readReport, type Scenario, type ServerReport } from '../../load/report/report.ts'
 import { table } from '../../load/report/table.ts'
 import { type Contestant, coturn, ownRelay, type RemoteOptions, remote } from '../../load/servers.ts'
+import { faultText, stepText } from '../bench-words.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { CommandError, Exit, type Io, painter } from '../io.ts'
 import { ProgressLine } from '../progress.ts'
-import { BENCH_TEXTS, type BenchTexts } from '../texts/bench-texts.ts'
+import type { CliWords } from '../words.ts'
 
 export interface BenchArguments {
   readonly profile: Profile
@@ -60,21 +61,21 @@ const INTERRUPTED = 130
 
 /** Loads a relay, or two in turns, and prints what each carried. */
 export async function bench(options: BenchArguments, context: CliContext, version: string): Promise<number> {
-  const { io, language } = context
-  const texts = BENCH_TEXTS[language]
-  const where = options.server === undefined ? undefined : readServer(options, texts)
+  const { io, language, words } = context
+  const where = options.server === undefined ? undefined : readServer(options, words)
   const scenario = readScenario(options, where?.transport ?? options.transport ?? 'udp', context)
-  const earlier = (options.compare ?? []).flatMap(file => readEarlier(file, io, texts))
+  const earlier = (options.compare ?? []).flatMap(file => readEarlier(file, io, words))
   const peerIp = options['peer-address']
-  if (peerIp !== undefined && !parseIp(peerIp)) throw new CommandError(texts.badAddress(peerIp), Exit.usage)
+  if (peerIp !== undefined && !parseIp(peerIp))
+    throw new CommandError(words.say('bench.badAddress', { given: peerIp }), Exit.usage)
   const contestants = where
-    ? [remote({ ...where, credentials: readCredentials(options, io, texts) })]
-    : startable(options, scenario, version, texts)
+    ? [remote({ ...where, credentials: readCredentials(options, io, words) })]
+    : startable(options, scenario, version, words)
   // Better to hear of it now than when everything has been measured.
-  if (options.html !== undefined) checkWritable(options.html, io, texts)
-  const rounds = whole('rounds', options.rounds ?? (options.against === undefined ? 1 : 3), 1, 99, texts)
+  if (options.html !== undefined) checkWritable(options.html, io, words)
+  const rounds = whole('rounds', options.rounds ?? (options.against === undefined ? 1 : 3), 1, 99, words)
 
-  const report = await whileInterruptible(texts, signal => {
+  const report = await whileInterruptible(words, signal => {
     const perRound = expectedSeconds(scenario)
     const progress = new ProgressLine(io, perRound * rounds * contestants.length)
     const plays = rounds * contestants.length
@@ -89,7 +90,8 @@ export async function bench(options: BenchArguments, context: CliContext, versio
       signal,
       tell: (server, round, step) => {
         const turn = round * contestants.length + contestants.findIndex(({ name }) => name === server)
-        progress.tell(`${texts.round(server, round + 1, rounds)}: ${texts.step(step)}`, turn / plays)
+        const which = rounds === 1 ? server : words.say('bench.round', { server, round: round + 1, rounds })
+        progress.tell(`${which}: ${stepText(step, words)}`, turn / plays)
       },
     }).finally(() => progress.stop())
   })
@@ -97,12 +99,12 @@ export async function bench(options: BenchArguments, context: CliContext, versio
   const servers = [...report.servers, ...earlier]
   if (options.json) io.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
   else io.stdout.write(table(report, servers, language, painter(io.stdout, io.env)))
-  if (options.html !== undefined) writeHtml(options.html, html(report, servers, language), io, texts)
+  if (options.html !== undefined) writeHtml(options.html, html(report, servers, language), io, words)
   return report.warnings.some(warning => warning.kind === 'errors') ? Exit.failed : Exit.ok
 }
 
 function readScenario(options: BenchArguments, transport: ClientTransport, context: CliContext): Scenario {
-  const texts = BENCH_TEXTS[context.language]
+  const { words } = context
   const { profile, direction, rate, offload } = options
   const isOurs = options.server === undefined
   // Whoever says how much, or points at a relay that may have other users, wants no more than that.
@@ -112,15 +114,15 @@ function readScenario(options: BenchArguments, transport: ClientTransport, conte
     const [what] = fill(seconds.key, seconds.values, context.language)
     throw new CommandError(`--duration: ${what}`, Exit.usage)
   }
-  const burst = whole('burst', options.burst, 1, 64, texts)
-  const allocations = whole('allocations', options.allocations ?? DEFAULT_ALLOCATIONS, 1, 100_000, texts)
+  const burst = whole('burst', options.burst, 1, 64, words)
+  const allocations = whole('allocations', options.allocations ?? DEFAULT_ALLOCATIONS, 1, 100_000, words)
   const cores = availableParallelism()
   const generators = whole(
     'generators',
     options.generators ?? Math.max(1, Math.min(4, Math.floor(cores / 2), allocations)),
     1,
     64,
-    texts,
+    words,
   )
   return {
     profile,
@@ -128,13 +130,13 @@ function readScenario(options: BenchArguments, transport: ClientTransport, conte
     method: options.indications ? 'indications' : 'channels',
     direction,
     allocations,
-    rate: rate === undefined ? null : whole('rate', rate, 1, 100_000_000, texts),
+    rate: rate === undefined ? null : whole('rate', rate, 1, 100_000_000, words),
     search: options.search ?? isOpenEnded,
     seconds,
-    octets: whole('size', options.size ?? (burst > 1 ? 1100 : 172), PAYLOAD_HEADER, LONGEST_PAYLOAD, texts),
+    octets: whole('size', options.size ?? (burst > 1 ? 1100 : 172), PAYLOAD_HEADER, LONGEST_PAYLOAD, words),
     burst,
-    open: whole('open', options.open ?? (isOurs ? DEFAULT_OPEN : 0), 0, 100_000, texts),
-    workers: options.workers === undefined ? 'auto' : whole('workers', options.workers, 1, 1024, texts),
+    open: whole('open', options.open ?? (isOurs ? DEFAULT_OPEN : 0), 0, 100_000, words),
+    workers: options.workers === undefined ? 'auto' : whole('workers', options.workers, 1, 1024, words),
     generators,
     offload,
   }
@@ -144,95 +146,103 @@ function startable(
   { against, udp }: BenchArguments,
   { transport, workers }: Scenario,
   version: string,
-  texts: BenchTexts,
+  words: CliWords,
 ): Contestant[] {
   const own = ownRelay({ version, transport, udp, workers })
   if (against === undefined) return [own]
   const asked = spawnSync('turnserver', ['--version'], { encoding: 'utf8' })
   if (asked.error)
-    throw new CommandError(texts.fault({ kind: 'missing', program: 'turnserver' }), Exit.failed)
+    throw new CommandError(faultText({ kind: 'missing', program: 'turnserver' }, words), Exit.failed)
   const found = /\d+\.\d+\.\d+\S*/.exec(asked.stdout + asked.stderr)?.[0] ?? ''
   return [own, coturn({ version: found, transport, workers })]
 }
 
 /** Reads a TURN URI (RFC 7065). */
-function readServer(options: BenchArguments, texts: BenchTexts): Omit<RemoteOptions, 'credentials'> {
+function readServer(options: BenchArguments, words: CliWords): Omit<RemoteOptions, 'credentials'> {
   const given = options.server!
   const match = /^(turns?):(\[[0-9a-fA-F:.]+\]|[^:?/@\s]+)(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?$/i.exec(
     given,
   )
-  if (!match) throw new CommandError(texts.badServer(given), Exit.usage)
+  if (!match) throw new CommandError(words.say('bench.badServer', { given }), Exit.usage)
   const [, scheme, host, port, named] = match
   const isTls = scheme!.toLowerCase() === 'turns'
-  if (isTls && named?.toLowerCase() === 'udp') throw new CommandError(texts.badServer(given), Exit.usage)
+  if (isTls && named?.toLowerCase() === 'udp')
+    throw new CommandError(words.say('bench.badServer', { given }), Exit.usage)
   const transport = isTls
     ? 'tls'
     : ((named?.toLowerCase() as 'udp' | 'tcp' | undefined) ?? options.transport ?? 'udp')
   if (options.transport !== undefined && options.transport !== transport) {
-    throw new CommandError(texts.transportTwice, Exit.usage)
+    throw new CommandError(words.say('bench.transportTwice'), Exit.usage)
   }
   const number = port === undefined ? (transport === 'tls' ? 5349 : 3478) : Number(port)
-  if (number < 1 || number > 65_535) throw new CommandError(texts.badServer(given), Exit.usage)
-  const pid = options.pid === undefined ? undefined : whole('pid', options.pid, 1, 2 ** 22, texts)
+  if (number < 1 || number > 65_535)
+    throw new CommandError(words.say('bench.badServer', { given }), Exit.usage)
+  const pid = options.pid === undefined ? undefined : whole('pid', options.pid, 1, 2 ** 22, words)
   return { host: host!.replace(/^\[(.*)\]$/, '$1'), port: number, transport, insecure: options.insecure, pid }
 }
 
-function readCredentials(options: BenchArguments, io: Io, texts: BenchTexts): Credentials {
+function readCredentials(options: BenchArguments, io: Io, words: CliWords): Credentials {
   const { user } = options
   const passwordFile = options['password-file']
   const secretFile = options['secret-file']
   if (user !== undefined) {
     const password =
-      passwordFile === undefined ? io.env.TACITURN_BENCH_PASSWORD : readSecret(passwordFile, io, texts)
-    if (!password) throw new CommandError(texts.noCredentials, Exit.usage)
+      passwordFile === undefined ? io.env.TACITURN_BENCH_PASSWORD : readSecret(passwordFile, io, words)
+    if (!password) throw new CommandError(words.say('bench.noCredentials'), Exit.usage)
     return { kind: 'user', username: user, password }
   }
-  const secret = secretFile === undefined ? io.env.TACITURN_BENCH_SECRET : readSecret(secretFile, io, texts)
-  if (!secret) throw new CommandError(texts.noCredentials, Exit.usage)
+  const secret = secretFile === undefined ? io.env.TACITURN_BENCH_SECRET : readSecret(secretFile, io, words)
+  if (!secret) throw new CommandError(words.say('bench.noCredentials'), Exit.usage)
   return { kind: 'secret', secret }
 }
 
-function readSecret(file: string, io: Io, texts: BenchTexts): string {
-  return readText(file, io, texts).replace(/\r?\n$/, '')
+function readSecret(file: string, io: Io, words: CliWords): string {
+  return readText(file, io, words).replace(/\r?\n$/, '')
 }
 
 /** The servers of an earlier report, under names that tell them from those of this one. */
-function readEarlier(file: string, io: Io, texts: BenchTexts): ServerReport[] {
-  const report: BenchReport | undefined = readReport(readText(file, io, texts))
-  if (!report) throw new CommandError(texts.notReport(file), Exit.usage)
+function readEarlier(file: string, io: Io, words: CliWords): ServerReport[] {
+  const report: BenchReport | undefined = readReport(readText(file, io, words))
+  if (!report) throw new CommandError(words.say('bench.notReport', { file }), Exit.usage)
   return report.servers.map(server => ({ ...server, name: `${server.name} (${basename(file, '.json')})` }))
 }
 
-function readText(file: string, io: Io, texts: BenchTexts): string {
+function readText(file: string, io: Io, words: CliWords): string {
   try {
     return readFileSync(absolute(file, io), 'utf8')
   } catch (error) {
-    throw new CommandError(texts.cannotRead(file, (error as NodeJS.ErrnoException).code ?? ''), Exit.failed)
+    throw new CommandError(
+      words.say('bench.cannotRead', { file, code: (error as NodeJS.ErrnoException).code ?? '' }),
+      Exit.failed,
+    )
   }
 }
 
-function checkWritable(file: string, io: Io, texts: BenchTexts): void {
+function checkWritable(file: string, io: Io, words: CliWords): void {
   try {
     accessSync(dirname(absolute(file, io)), constants.W_OK)
   } catch (error) {
-    throw new CommandError(texts.cannotWrite(file, (error as NodeJS.ErrnoException).code ?? ''), Exit.failed)
+    throw new CommandError(
+      words.say('bench.cannotWrite', { file, code: (error as NodeJS.ErrnoException).code ?? '' }),
+      Exit.failed,
+    )
   }
 }
 
-function writeHtml(file: string, page: string, io: Io, texts: BenchTexts): void {
+function writeHtml(file: string, page: string, io: Io, words: CliWords): void {
   try {
     writeFileSync(absolute(file, io), page)
-    io.stderr.write(`${texts.written(file)}\n`)
+    io.stderr.write(`${words.say('bench.written', { file })}\n`)
   } catch (error) {
-    throw new CommandError(texts.cannotWrite(file, (error as NodeJS.ErrnoException).code ?? ''), Exit.failed)
+    throw new CommandError(
+      words.say('bench.cannotWrite', { file, code: (error as NodeJS.ErrnoException).code ?? '' }),
+      Exit.failed,
+    )
   }
 }
 
 /** Runs `work` so that an interruption ends what it has started; explains its faults. */
-async function whileInterruptible<T>(
-  texts: BenchTexts,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
+async function whileInterruptible<T>(words: CliWords, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController()
   const stop = () => abort.abort()
   process.on('SIGINT', stop)
@@ -247,7 +257,7 @@ async function whileInterruptible<T>(
         ? error.fault
         : undefined
     if (!fault) throw error
-    throw new CommandError(texts.fault(fault), exitOf(fault))
+    throw new CommandError(faultText(fault, words), exitOf(fault))
   } finally {
     process.off('SIGINT', stop)
     process.off('SIGTERM', stop)
@@ -275,7 +285,7 @@ function expectedSeconds({ search, seconds }: Scenario): number {
   return EXPECTED.start + runs * (seconds + EXPECTED.around) + (search ? EXPECTED.search : 0)
 }
 
-function whole(option: string, given: number, least: number, most: number, texts: BenchTexts): number {
+function whole(option: string, given: number, least: number, most: number, words: CliWords): number {
   if (Number.isInteger(given) && given >= least && given <= most) return given
-  throw new CommandError(texts.badNumber(option, least, most), Exit.usage)
+  throw new CommandError(words.say('bench.badNumber', { option, least, most }), Exit.usage)
 }

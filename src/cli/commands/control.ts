@@ -15,7 +15,6 @@ import type { CliContext } from '../context.ts'
 import { ControlClient, type SocketOptions } from '../control-client.ts'
 import { reasons, type ShownAs, sessionLines, statusLines } from '../control-format.ts'
 import { CommandError, Exit, painter } from '../io.ts'
-import { CONTROL_TEXTS } from '../texts/control-texts.ts'
 
 /** Names that are asked for at a time. */
 const NAMES_AT_ONCE = 400
@@ -27,12 +26,12 @@ export interface StatusOptions extends SocketOptions {
 
 /** Says how the relay is. */
 export async function status(options: StatusOptions, context: CliContext): Promise<number> {
-  const { io, language } = context
+  const { io, words } = context
   const client = new ControlClient(options, context)
   const paint = painter(io.stdout, io.env)
   return repeatedly(options, context, async () => {
     const answer = await client.get<Status>('/status')
-    return options.json ? [JSON.stringify(answer)] : statusLines(answer, language, paint)
+    return options.json ? [JSON.stringify(answer)] : statusLines(answer, words, paint)
   })
 }
 
@@ -48,8 +47,7 @@ export interface SessionsOptions extends SocketOptions {
 
 /** Lists the allocations. */
 export async function sessions(options: SessionsOptions, context: CliContext): Promise<number> {
-  const { io, language } = context
-  const texts = CONTROL_TEXTS[language]
+  const { io, words } = context
   const client = new ControlClient(options, context)
   const paint = painter(io.stdout, io.env)
   const query = new URLSearchParams()
@@ -71,10 +69,10 @@ export async function sessions(options: SessionsOptions, context: CliContext): P
       )
       return [JSON.stringify({ sessions: plain, more })]
     }
-    if (sessions.length === 0) return [texts.noSessions]
+    if (sessions.length === 0) return [words.say('control.noSessions')]
     const width = io.stdout.columns ?? (io.stdout.isTTY ? 100 : 400)
-    const lines = sessionLines(named, Date.now(), language, paint, width)
-    return more > 0 ? [...lines, texts.more(more)] : lines
+    const lines = sessionLines(named, Date.now(), words, paint, width)
+    return more > 0 ? [...lines, words.say('control.more', { count: words.format.integer(more) })] : lines
   })
 }
 
@@ -99,16 +97,16 @@ export interface DisconnectOptions extends SocketOptions {
 
 /** Ends an allocation, or all of a user. */
 export async function disconnect(options: DisconnectOptions, context: CliContext): Promise<number> {
-  const texts = CONTROL_TEXTS[context.language]
   const { id, user } = options
-  if ((id === undefined) === (user === undefined)) throw new CommandError(texts.whom, Exit.usage)
+  if ((id === undefined) === (user === undefined))
+    throw new CommandError(context.words.say('control.whom'), Exit.usage)
   const client = new ControlClient(options, context)
   const path =
     id === undefined
       ? `/users/${encodeURIComponent(user!)}/disconnect`
       : `/sessions/${encodeURIComponent(id)}/disconnect`
   const answer = await client.post<{ readonly ended: number }>(path)
-  return say(options, context, answer, texts.ended(answer.ended))
+  return say(options, context, answer, context.words.count('control.ended', answer.ended))
 }
 
 export interface PlainOptions extends SocketOptions {
@@ -118,23 +116,27 @@ export interface PlainOptions extends SocketOptions {
 export async function drain(options: PlainOptions, context: CliContext): Promise<number> {
   const client = new ControlClient(options, context)
   const answer = await client.post<{ readonly allocations: number }>('/drain')
-  return say(options, context, answer, CONTROL_TEXTS[context.language].draining(answer.allocations))
+  const { allocations } = answer
+  const text =
+    allocations === 0
+      ? context.words.say('control.drainingEmpty')
+      : context.words.count('control.draining', allocations)
+  return say(options, context, answer, text)
 }
 
 /** Has the configuration read again; a broken one is exit code 3, with what is wrong. */
 export async function reload(options: PlainOptions, context: CliContext): Promise<number> {
-  const { io, language } = context
-  const texts = CONTROL_TEXTS[language]
+  const { io, words } = context
   const answer = await new ControlClient(options, context).post<Reloaded>('/reload')
   const paint = painter(io.stderr, io.env)
   const { ok, problems, warnings, restart } = answer
   const complain = (text: string) => void io.stderr.write(`${text}\n`)
   if (options.json) io.stdout.write(`${JSON.stringify(answer)}\n`)
   for (const problem of problems) complain(problem)
-  for (const warning of warnings) complain(`${paint('yellow', `${context.texts.warning}:`)} ${warning}`)
-  if (restart.length > 0) complain(texts.restart(restart.join(', ')))
-  if (!ok) complain(paint('red', texts.broken))
-  else if (!options.json) io.stdout.write(`${texts.reloaded}\n`)
+  for (const warning of warnings) complain(`${paint('yellow', `${words.say('warning')}:`)} ${warning}`)
+  if (restart.length > 0) complain(words.say('control.restart', { keys: restart.join(', ') }))
+  if (!ok) complain(paint('red', words.say('control.broken')))
+  else if (!options.json) io.stdout.write(`${words.say('control.reloaded')}\n`)
   return ok ? Exit.ok : Exit.config
 }
 
@@ -169,29 +171,29 @@ export interface TestResultOptions extends SocketOptions {
 
 /** Shows what a test came to. */
 export async function testResult(options: TestResultOptions, context: CliContext): Promise<number> {
-  const { io, language } = context
-  const texts = CONTROL_TEXTS[language]
+  const { io, words } = context
   const client = new ControlClient(options, context)
   const result = await client.get<TestResult>(`/test-results/${encodeURIComponent(options.code)}`)
   if (options.json) return say(options, context, result, '')
   const paint = painter(io.stdout, io.env)
   const { ways, client: browser } = result.server
   const lines = ways.map(way =>
-    texts.way(
-      `${way.transport}, IPv${way.family}, ${way.client}`,
-      way.challenged,
-      way.opened,
-      Object.keys(way.refused).length === 0 ? '' : reasons(way.refused, language),
-    ),
+    [
+      `${way.transport}, IPv${way.family}, ${way.client}: ${words.count('control.asked', way.challenged)}`,
+      `, ${words.count('control.opened', way.opened)}`,
+      Object.keys(way.refused).length === 0
+        ? ''
+        : words.say('control.wayRejected', { what: reasons(way.refused, words.language) }),
+    ].join(''),
   )
   io.stdout.write(
     [
-      `${paint('bold', result.code)}  ${new Date(result.at).toISOString()}  ${browser}`,
+      `${paint('bold', result.code)}  ${words.format.dateTime(result.at)}  ${browser}`,
       '',
-      paint('bold', texts.seen),
-      ...(lines.length > 0 ? lines : [texts.seenNothing]),
+      paint('bold', words.say('control.seen')),
+      ...(lines.length > 0 ? lines : [words.say('control.seenNothing')]),
       '',
-      paint('bold', texts.measured),
+      paint('bold', words.say('control.measured')),
       JSON.stringify(result.measured, undefined, 2),
       '',
     ].join('\n'),
@@ -204,20 +206,19 @@ async function printLink(
   asked: unknown,
   context: CliContext,
 ): Promise<number> {
-  const { io, language } = context
+  const { io, words } = context
   const link = await new ControlClient(options, context).post<LinkView>('/links', asked)
   if (options.json) return say(options, context, link, '')
   io.stdout.write(`${link.url}\n`)
-  const until = new Date(link.expires).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' })
-  io.stderr.write(`${CONTROL_TEXTS[language].linkUntil(until)}\n`)
+  io.stderr.write(`${words.say('control.linkUntil', { time: new Date(link.expires) })}\n`)
   return Exit.ok
 }
 
-function secondsOf(ttl: string, max: number, { language }: CliContext): number {
+function secondsOf(ttl: string, max: number, { language, words }: CliContext): number {
   const seconds = parseDuration(ttl, { min: 10, max })
   if (!(seconds instanceof ConfigFault)) return seconds
   const why = fill(seconds.key, seconds.values, language).join('; ')
-  throw new CommandError(CONTROL_TEXTS[language].badTtl(why), Exit.usage)
+  throw new CommandError(words.say('control.badTtl', { why }), Exit.usage)
 }
 
 function say(

@@ -26,10 +26,10 @@ export async function credentials(
   context: CliContext,
   now: number = Date.now(),
 ): Promise<number> {
-  const { io, texts, language } = context
-  if (options.user === '') throw new CommandError(texts.emptyUser, Exit.usage)
+  const { io, words, language } = context
+  if (options.user === '') throw new CommandError(words.say('emptyUser'), Exit.usage)
   if (/\p{Cc}/u.test(options.user) || Buffer.byteLength(options.user) > LONGEST_USER) {
-    throw new CommandError(texts.userControl, Exit.usage)
+    throw new CommandError(words.say('userControl'), Exit.usage)
   }
   const ttl = parseDuration(options.ttl, { min: 1, max: 3650 * 86_400 })
   if (ttl instanceof ConfigFault) {
@@ -38,7 +38,7 @@ export async function credentials(
   const loaded = await loadFor(options, context, { mayWrite: false, warn: false })
   const { maxLifetime } = loaded.settings.credentials
   if (maxLifetime !== undefined && ttl > maxLifetime) {
-    throw new CommandError(texts.ttlTooLong(formatDuration(maxLifetime)), Exit.usage)
+    throw new CommandError(words.say('ttlTooLong', { max: formatDuration(maxLifetime) }), Exit.usage)
   }
   const { secret, uris } = accessOf(loaded, options, context)
   const expiry = Math.floor(now / 1000) + ttl
@@ -60,6 +60,6 @@ export async function credentials(
     ...issued.uris.map(uri => ['uri', uri]),
   ]
   for (const [name, value] of rows) io.stdout.write(`${name!.padEnd(9)} ${value}\n`)
-  io.stderr.write(`${texts.validUntil(new Date(expiry * 1000).toISOString())}\n`)
+  io.stderr.write(`${words.say('validUntil', { time: new Date(expiry * 1000) })}\n`)
   return Exit.ok
 }

@@ -5,12 +5,12 @@ import type { Loaded } from '../../config/load.ts'
 import { ConfigError, plain } from '../../config/problem.ts'
 import { type Examination, examine } from '../../doctor/examine.ts'
 import type { Login, Subject } from '../../doctor/facts.ts'
-import { type Mark, reportText, show } from '../../doctor/report.ts'
+import { type Mark, type ReportLabels, reportText, show } from '../../doctor/report.ts'
 import { readTurnUri } from '../../homeserver/turn-uri.ts'
 import { absolute, type CliContext, loadFor } from '../context.ts'
 import { CommandError, Exit, type Io, painter, type TextStyle } from '../io.ts'
-import { DOCTOR_TEXTS, type DoctorTexts } from '../texts/doctor-texts.ts'
 import { Ticker } from '../ticker.ts'
+import type { CliWords } from '../words.ts'
 
 export interface DoctorOptions {
   readonly config?: string | undefined
@@ -29,11 +29,10 @@ export interface DoctorOptions {
 
 /** Tests a whole installation, from the homeserver to a relayed packet, and says what is wrong with it. */
 export async function doctor(options: DoctorOptions, context: CliContext): Promise<number> {
-  const { io, language } = context
-  const texts = DOCTOR_TEXTS[language]
+  const { io, language, words } = context
   const config = await configOf(options, context)
   if (config === 'invalid') return Exit.config
-  const subject = await subjectOf(options, config, texts, io)
+  const subject = await subjectOf(options, config, words, io)
   const ticker = new Ticker(io.stderr, io.env)
   let examination: Examination
   try {
@@ -48,9 +47,24 @@ export async function doctor(options: DoctorOptions, context: CliContext): Promi
   } else {
     const paint = painter(io.stdout, io.env)
     const mark: Mark = (part, text) => (STYLES[part] ? paint(STYLES[part], text) : text)
-    io.stdout.write(reportText(examination.findings, texts.report, language, mark))
+    io.stdout.write(reportText(examination.findings, reportLabels(words), language, mark))
   }
   return code
+}
+
+/** The headings of a report. */
+export function reportLabels({ say, count, format }: CliWords): ReportLabels {
+  return {
+    effect: say('doctor.effect'),
+    summary: (errors, warnings, passed) =>
+      errors + warnings === 0
+        ? count('doctor.allWell', passed)
+        : say('doctor.summary', {
+            errors: count('doctor.errors', errors),
+            warnings: count('doctor.warnings', warnings),
+            passed: format.integer(passed),
+          }),
+  }
 }
 
 const CODES = {
@@ -108,20 +122,22 @@ async function configOf(
 async function subjectOf(
   options: DoctorOptions,
   config: Loaded | undefined,
-  texts: DoctorTexts,
+  words: CliWords,
   io: Io,
 ): Promise<Subject> {
   const uris = list(options['turn-uri'])
   for (const uri of uris) {
     const read = readTurnUri(uri)
-    if (typeof read === 'string') throw new CommandError(texts.badUri(uri, read), Exit.usage)
+    if (typeof read === 'string')
+      throw new CommandError(words.say('doctor.badUri', { uri, fault: read }), Exit.usage)
   }
-  const homeserver = options.homeserver === undefined ? undefined : homeserverUrl(options.homeserver, texts)
-  if (homeserver && uris.length > 0) throw new CommandError(texts.oneOf, Exit.usage)
-  const secret = homeserver || uris.length > 0 ? secretOf(options, texts, io) : undefined
-  const login = homeserver && (await loginOf(options, texts, io))
-  const user = uris.length > 0 && !secret ? await turnUser(options, texts, io) : undefined
-  if (uris.length > 0 && !secret && !user && !config) throw new CommandError(texts.noCredential, Exit.usage)
+  const homeserver = options.homeserver === undefined ? undefined : homeserverUrl(options.homeserver, words)
+  if (homeserver && uris.length > 0) throw new CommandError(words.say('doctor.oneOf'), Exit.usage)
+  const secret = homeserver || uris.length > 0 ? secretOf(options, words, io) : undefined
+  const login = homeserver && (await loginOf(options, words, io))
+  const user = uris.length > 0 && !secret ? await turnUser(options, words, io) : undefined
+  if (uris.length > 0 && !secret && !user && !config)
+    throw new CommandError(words.say('doctor.noCredential'), Exit.usage)
   const livekit = options.livekit
   return {
     ...(config && { config }),
@@ -130,14 +146,14 @@ async function subjectOf(
     ...(secret && { secret }),
     ...(user && { user }),
     fromOutside: options['from-outside'],
-    resolve: resolveOf(list(options.resolve), texts),
-    ...(options.stun !== undefined && { stun: stunOf(options.stun, texts) }),
-    ...(livekit !== undefined && { livekit: { file: livekit, text: read(livekit, texts, io) } }),
+    resolve: resolveOf(list(options.resolve), words),
+    ...(options.stun !== undefined && { stun: stunOf(options.stun, words) }),
+    ...(livekit !== undefined && { livekit: { file: livekit, text: read(livekit, words, io) } }),
   }
 }
 
 /** A URL, or the name of a homeserver. No token is sent over plain HTTP to another machine. */
-function homeserverUrl(given: string, texts: DoctorTexts): URL {
+function homeserverUrl(given: string, words: CliWords): URL {
   const text = given.includes('://') ? given : `https://${given}`
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (
@@ -146,75 +162,82 @@ function homeserverUrl(given: string, texts: DoctorTexts): URL {
     url.username !== '' ||
     url.password !== ''
   ) {
-    throw new CommandError(texts.badHomeserver(given), Exit.usage)
+    throw new CommandError(words.say('doctor.badHomeserver', { given }), Exit.usage)
   }
   const isHere = /^(localhost|127\.[0-9.]+|\[::1\])$/.test(url.hostname)
-  if (url.protocol === 'http:' && !isHere) throw new CommandError(texts.plainHomeserver(given), Exit.usage)
+  if (url.protocol === 'http:' && !isHere)
+    throw new CommandError(words.say('doctor.plainHomeserver', { given }), Exit.usage)
   return url
 }
 
-async function loginOf(options: DoctorOptions, texts: DoctorTexts, io: Io): Promise<Login | undefined> {
+async function loginOf(options: DoctorOptions, words: CliWords, io: Io): Promise<Login | undefined> {
   const file = options['token-file']
-  const token = file !== undefined ? read(file, texts, io).trim() : io.env.TACITURN_DOCTOR_TOKEN
+  const token = file !== undefined ? read(file, words, io).trim() : io.env.TACITURN_DOCTOR_TOKEN
   if (token) return { token }
   if (options.user !== undefined) {
-    const password = await passwordOf(options, texts, io)
-    if (password === undefined) throw new CommandError(texts.noPassword, Exit.usage)
+    const password = await passwordOf(options, words, io)
+    if (password === undefined) throw new CommandError(words.say('doctor.noPassword'), Exit.usage)
     return { user: options.user, password }
   }
-  const asked = (await io.askSecret?.(texts.askToken))?.trim()
+  const asked = (await io.askSecret?.(words.say('doctor.askToken')))?.trim()
   return asked ? { token: asked } : undefined
 }
 
 async function turnUser(
   options: DoctorOptions,
-  texts: DoctorTexts,
+  words: CliWords,
   io: Io,
 ): Promise<{ username: string; password: string } | undefined> {
   if (options.user === undefined) return undefined
-  const password = await passwordOf(options, texts, io)
-  if (password === undefined) throw new CommandError(texts.noPassword, Exit.usage)
+  const password = await passwordOf(options, words, io)
+  if (password === undefined) throw new CommandError(words.say('doctor.noPassword'), Exit.usage)
   return { username: options.user, password }
 }
 
-async function passwordOf(options: DoctorOptions, texts: DoctorTexts, io: Io): Promise<string | undefined> {
+async function passwordOf(options: DoctorOptions, words: CliWords, io: Io): Promise<string | undefined> {
   const file = options['password-file']
-  if (file !== undefined) return read(file, texts, io).trim()
-  return io.env.TACITURN_DOCTOR_PASSWORD ?? (await io.askSecret?.(texts.askPassword(options.user ?? '')))
+  if (file !== undefined) return read(file, words, io).trim()
+  return (
+    io.env.TACITURN_DOCTOR_PASSWORD ??
+    (await io.askSecret?.(words.say('doctor.askPassword', { user: options.user ?? '' })))
+  )
 }
 
-function secretOf(options: DoctorOptions, texts: DoctorTexts, io: Io): Subject['secret'] {
+function secretOf(options: DoctorOptions, words: CliWords, io: Io): Subject['secret'] {
   const file = options['secret-file']
-  const raw = file !== undefined ? read(file, texts, io) : io.env.TACITURN_DOCTOR_SECRET
+  const raw = file !== undefined ? read(file, words, io) : io.env.TACITURN_DOCTOR_SECRET
   if (raw === undefined) return undefined
   const value = raw.trim()
-  if (value === '') throw new CommandError(texts.emptySecret, Exit.usage)
+  if (value === '') throw new CommandError(words.say('doctor.emptySecret'), Exit.usage)
   return { value, raw }
 }
 
 /** Reads `--resolve HOST=IP`. */
-function resolveOf(given: readonly string[], texts: DoctorTexts): Subject['resolve'] {
+function resolveOf(given: readonly string[], words: CliWords): Subject['resolve'] {
   const addresses = new Map<string, Uint8Array[]>()
   for (const one of given) {
     const [host = '', text = ''] = one.split('=')
     const ip = parseIp(text.replace(/^\[(.*)\]$/, '$1'))
-    if (host === '' || !ip) throw new CommandError(texts.badResolve(one), Exit.usage)
+    if (host === '' || !ip) throw new CommandError(words.say('doctor.badResolve', { given: one }), Exit.usage)
     addresses.set(host.toLowerCase(), [...(addresses.get(host.toLowerCase()) ?? []), ip])
   }
   return addresses
 }
 
-function stunOf(given: string, texts: DoctorTexts): { host: string; port: number } {
+function stunOf(given: string, words: CliWords): { host: string; port: number } {
   const uri = readTurnUri(`turn:${given.replace(/^stun:/, '')}`)
-  if (typeof uri === 'string') throw new CommandError(texts.badStun(given), Exit.usage)
+  if (typeof uri === 'string') throw new CommandError(words.say('doctor.badStun', { given }), Exit.usage)
   return { host: uri.host, port: uri.port }
 }
 
-function read(file: string, texts: DoctorTexts, io: Io): string {
+function read(file: string, words: CliWords, io: Io): string {
   try {
     return readFileSync(absolute(file, io), 'utf8')
   } catch (error) {
-    throw new CommandError(texts.cannotRead(file, (error as NodeJS.ErrnoException).code ?? '?'), Exit.usage)
+    throw new CommandError(
+      words.say('doctor.cannotRead', { file, code: (error as NodeJS.ErrnoException).code ?? '?' }),
+      Exit.usage,
+    )
   }
 }
 

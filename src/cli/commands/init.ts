@@ -8,7 +8,7 @@ import { parseHomeserverName, parseRealm } from '../../config/values/text.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
 import { CommandError, Exit } from '../io.ts'
-import type { Texts } from '../texts/texts.ts'
+import type { CliWords } from '../words.ts'
 
 export interface InitOptions {
   readonly realm?: string | undefined
@@ -19,20 +19,28 @@ export interface InitOptions {
 
 /** Writes a configuration to start from, with a fresh secret, for its owner's eyes only. */
 export async function init(options: InitOptions, context: CliContext): Promise<number> {
-  const { io, texts } = context
+  const { io, words } = context
   const file = absolute(options.output, io)
   const fresh = { file, shownAs: options.output, force: options.force }
-  refuseExisting(fresh, texts)
-  const realm = await value(options.realm, proposedRealm(), texts.askRealm, parseRealm, context)
+  refuseExisting(fresh, words)
+  const realm = await value(
+    options.realm,
+    proposedRealm(),
+    proposal => words.say('askRealm', { proposal }),
+    parseRealm,
+    context,
+  )
   const name = await value(
     options.homeserver,
     realm.replace(/^(turn|stun)[0-9]*\.(?=.*\.)/, ''),
-    texts.askHomeserver,
+    proposal => words.say('askHomeserver', { proposal }),
     parseHomeserverName,
     context,
   )
-  writeFresh(fresh, template({ realm, name, secret: freshSecret(), schema: schemaFor(file) }, texts), texts)
-  io.stderr.write(`${texts.written(options.output)}\n${texts.next(quoted(options.output))}\n`)
+  writeFresh(fresh, template({ realm, name, secret: freshSecret(), schema: schemaFor(file) }, words), words)
+  io.stderr.write(
+    `${words.say('written', { file: options.output })}\n${words.say('next', { file: quoted(options.output) })}\n`,
+  )
   return Exit.ok
 }
 
@@ -62,34 +70,34 @@ interface Parts {
   readonly schema: string | undefined
 }
 
-function template({ realm, name, secret, schema }: Parts, { template: texts }: Texts): string {
+function template({ realm, name, secret, schema }: Parts, { say }: CliWords): string {
   const comment = (text: string) => text.replaceAll(/^/gm, '  // ')
   const live = join('/etc/letsencrypt/live', realm)
   return `{
-${comment(texts.head)}
+${comment(say('template.head'))}
 ${schema === undefined ? '' : `  "$schema": ${JSON.stringify(schema)},\n`}
-${comment(texts.realm)}
+${comment(say('template.realm'))}
   "realm": ${JSON.stringify(realm)},
 
-${comment(texts.listen)}
+${comment(say('template.listen'))}
   // "listen": ["udp://0.0.0.0:3478", "udp://[::]:3478", "tcp://0.0.0.0:3478", "tcp://[::]:3478"],
 
-${comment(texts.tls)}
+${comment(say('template.tls'))}
   // "tls": { "certificate": ${JSON.stringify(`${live}/fullchain.pem`)}, "key": ${JSON.stringify(`${live}/privkey.pem`)} },
 
-${comment(texts.relay)}
+${comment(say('template.relay'))}
   "relay": { "addresses": ["auto"], "ports": "49152-65535" },
 
-${comment(texts.homeservers)}
+${comment(say('template.homeservers'))}
   "homeservers": [{ "name": ${JSON.stringify(name)}, "secrets": ["${secret}"] }],
 
-${comment(texts.peers)}
+${comment(say('template.peers'))}
   "peers": { "deny": ["recommended"], "allow": [] },
 
-${comment(texts.metrics)}
+${comment(say('template.metrics'))}
   "metrics": "http://127.0.0.1:9641",
 
-${comment(texts.log)}
+${comment(say('template.log'))}
   "log": { "level": "info", "privacy": "pseudonym" }
 }
 `

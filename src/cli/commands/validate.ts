@@ -10,7 +10,7 @@ export interface ValidateOptions extends ConfigOption {
 
 /** Checks the configuration without starting anything. An invalid one is thrown on, or printed where JSON is asked for. */
 export async function validate(options: ValidateOptions, context: CliContext): Promise<number> {
-  const { io, texts } = context
+  const { io, words } = context
   try {
     const loaded = await loadFor(options, context, { mayWrite: false, warn: !options.json })
     const inForce = options.effective ? await effectiveOf(loaded) : {}
@@ -21,7 +21,9 @@ export async function validate(options: ValidateOptions, context: CliContext): P
     }
     if (options.effective) io.stdout.write(`${json(inForce)}\n`)
     const verdict =
-      loaded.source === null ? texts.validDefaults : texts.valid(options.config ?? loaded.source)
+      loaded.source === null
+        ? words.say('validDefaults')
+        : words.say('valid', { file: options.config ?? loaded.source })
     // The verdict is what was asked for, unless the settings were.
     const output = options.effective ? io.stderr : io.stdout
     output.write(`${painter(output, io.env)('green', verdict)}\n`)

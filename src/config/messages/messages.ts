@@ -1,28 +1,24 @@
-import { MESSAGES_DE } from './messages-de.ts'
-import { MESSAGES_EN, type MessageKey } from './messages-en.ts'
+import de from '../../texts/catalogues/config.de.json' with { type: 'json' }
+import en from '../../texts/catalogues/config.en.json' with { type: 'json' }
+import type { Language } from '../../texts/language.ts'
+import { type Values, type Words, wordsFrom } from '../../texts/words.ts'
 
-export type { MessageKey }
-export type Language = 'en' | 'de'
+type ConfigKey = keyof typeof en
 
-const MESSAGES = { en: MESSAGES_EN, de: MESSAGES_DE } as const
+/** What can be wrong with a configuration: `KEY.what` in the catalogue says it, `KEY.fix` what to do. */
+export type MessageKey = ConfigKey extends infer K ? (K extends `${infer Name}.what` ? Name : never) : never
 
-/** What is wrong and how to mend it, with the placeholders filled in. */
-export function fill(
-  key: MessageKey,
-  values: Readonly<Record<string, string | number>>,
-  language: Language,
-): [what: string, mend: string] {
-  const [what, mend] = MESSAGES[language][key]
-  const insert = (text: string) =>
-    text.replaceAll(/\{(\w+)\}/g, (_, name: string) => printable(String(values[name] ?? '')))
-  return [insert(what), insert(mend)]
+/** What is wrong and how to fix it, with the placeholders filled in. */
+export function fill(key: MessageKey, values: Values, language: Language): [what: string, fix: string] {
+  const { say } = WORDS[language]
+  return [say(`${key}.what`, values), say(`${key}.fix`, values)]
 }
 
 export function isMessageKey(text: string): text is MessageKey {
-  return Object.hasOwn(MESSAGES_EN, text)
+  return Object.hasOwn(en, `${text}.what`)
 }
 
-/** Values come out of a file; what they hold must not move the cursor of a terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '?')
+const WORDS: Readonly<Record<Language, Words<ConfigKey>>> = {
+  en: wordsFrom<ConfigKey>({ en, de }, 'en'),
+  de: wordsFrom<ConfigKey>({ en, de }, 'de'),
 }

@@ -1,4 +1,4 @@
-import type { Language } from '../language.ts'
+import type { Language } from '../../texts/language.ts'
 import { read, remember } from '../storage.ts'
 import { h, newId } from './dom.ts'
 

@@ -1,9 +1,7 @@
+import type { Language } from '../../texts/language.ts'
 import { Api } from '../api.ts'
-import type { Language } from '../language.ts'
-import { wordsFrom } from '../words.ts'
 import { type TestOutcome, TestPage } from './page.ts'
-import { TEST_DE } from './texts-de.ts'
-import { TEST_EN } from './texts-en.ts'
+import { testWords } from './words.ts'
 
 const root = document.getElementById('app')!
 const api = new Api('')
@@ -14,7 +12,7 @@ window.addEventListener('hashchange', show)
 
 function show(): void {
   // early.ts has chosen the language.
-  const words = wordsFrom({ en: TEST_EN, de: TEST_DE }, document.documentElement.lang as Language)
+  const words = testWords(document.documentElement.lang as Language)
   const onLanguage = () => {
     show()
     root.querySelector<HTMLElement>('[data-picker=language]')?.focus()

@@ -5,9 +5,10 @@ import { pickers } from '../parts/pickers.ts'
 import { foldBelow } from '../parts/table.ts'
 import { type CallStep, tryWay } from './call.ts'
 import { type Finished, report } from './report.ts'
-import { browserSide, measured, relaySide, sentence, type TestWords } from './say.ts'
+import { browserSide, measured, relaySide, sentence } from './say.ts'
 import { readTestUri, type TestUri } from './uri.ts'
 import { gradeOf, judge, type WayVerdict } from './verdict.ts'
+import type { TestWords } from './words.ts'
 
 export interface TestPageOptions {
   readonly words: TestWords

@@ -1,6 +1,7 @@
 import type { TestView } from '../../control/view.ts'
-import { browserSide, measured, relaySide, sentence, type TestWords } from './say.ts'
+import { browserSide, measured, relaySide, sentence } from './say.ts'
 import type { Verdict, WayVerdict } from './verdict.ts'
+import type { TestWords } from './words.ts'
 
 export interface Finished {
   readonly ways: readonly WayVerdict[]

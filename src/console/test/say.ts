@@ -1,11 +1,8 @@
 import type { TestView } from '../../control/view.ts'
-import type { ConsoleWords } from '../words.ts'
 import { lossOf } from './measure.ts'
-import type { TestKey } from './texts-en.ts'
 import type { TestTransport } from './uri.ts'
 import type { Remark, WayVerdict } from './verdict.ts'
-
-export type TestWords = ConsoleWords<TestKey>
+import type { TestWords } from './words.ts'
 
 /** A remark as a sentence. */
 export function sentence(remark: Remark, words: TestWords): string {

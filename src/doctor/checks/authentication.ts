@@ -17,7 +17,6 @@ const LONG_AGO = 2 * 86_400
 /** Nobody gets an allocation without a credential, with a wrong one, or with one whose time is over. */
 export const strangers: EndpointCheck = {
   id: 'D24',
-  group: 'turn',
   async run(facts, endpoint) {
     if (!endpoint.state.reached) return []
     const at = { at: endpoint.label }
@@ -48,7 +47,6 @@ export const strangers: EndpointCheck = {
 /** The credential opens an allocation, twice, and its address is one that peers can reach. */
 export const allocation: EndpointCheck = {
   id: 'D25',
-  group: 'turn',
   async run(facts, endpoint) {
     const { state, label } = endpoint
     const { credential } = facts

@@ -13,7 +13,6 @@ const RELEASED = Date.UTC(2026, 0, 1)
 /** The configuration is sound, and somebody may use the relay. */
 export const configuration: DoctorCheck = {
   id: 'A1',
-  group: 'machine',
   run({ subject: { config } }) {
     if (!config) return []
     const { settings, source, warnings } = config
@@ -41,7 +40,6 @@ export const configuration: DoctorCheck = {
 /** The user that the relay runs as can read its files, also when they are read again. */
 export const files: DoctorCheck = {
   id: 'A2',
-  group: 'machine',
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
@@ -57,7 +55,6 @@ export const files: DoctorCheck = {
 /** The clock is plausible, and kept right: an expiry is a time of day. */
 export const clock: DoctorCheck = {
   id: 'A3',
-  group: 'machine',
   async run(facts) {
     if (!facts.isOnRelay) return []
     if (Date.now() < RELEASED) return [finding('clock-implausible', { date: new Date().toISOString() })]

@@ -8,7 +8,6 @@ import { codeOf } from './relaying.ts'
 /** People on IPv4 and on IPv6 can call each other: the relay has an address of both families, or says which it has not. */
 export const families: DoctorCheck = {
   id: 'D26',
-  group: 'turn',
   async run(facts) {
     const endpoint =
       facts.endpoints.find(({ state }) => state.allocated) ??

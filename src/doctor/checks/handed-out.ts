@@ -20,7 +20,6 @@ const SKEW = 30_000
 /** The URIs are ones that browsers can read, and lead to this relay. */
 export const uris: DoctorCheck = {
   id: 'C20',
-  group: 'homeserver',
   run(facts) {
     const texts = handedOut(facts)
     if (!texts) return []
@@ -40,7 +39,6 @@ export const uris: DoctorCheck = {
 /** The password was made with a secret that the relay takes; where not, why not. */
 export const secret: DoctorCheck = {
   id: 'C21',
-  group: 'homeserver',
   run(facts) {
     const { credential, issuer, secrets, kind, subject } = facts
     if (!credential || issuer !== 'homeserver') return []
@@ -65,7 +63,6 @@ export const secret: DoctorCheck = {
 /** Credentials live long enough for clients that keep them, and not for ever. */
 export const lifetime: DoctorCheck = {
   id: 'C22',
-  group: 'homeserver',
   run(facts) {
     const { ttl, credential, kind, clockAhead } = facts
     if (ttl === undefined || facts.issuer !== 'homeserver') return []
@@ -88,7 +85,6 @@ export const lifetime: DoctorCheck = {
 /** The clock that an expiry is made with and the one that it is judged by agree. */
 export const clocks: DoctorCheck = {
   id: 'C23',
-  group: 'homeserver',
   run(facts) {
     const { clockAhead, credential, issuer } = facts
     if (issuer !== 'homeserver' || !credential) return []

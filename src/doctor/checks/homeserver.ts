@@ -7,7 +7,6 @@ import { ask, type HttpAnswer, type HttpFailure } from '../http.ts'
 /** Where the client API is: what `.well-known` says, or where we were sent. */
 export const discovery: DoctorCheck = {
   id: 'C17',
-  group: 'homeserver',
   async run(facts) {
     const { homeserver } = facts.subject
     if (!homeserver) return []
@@ -33,7 +32,6 @@ export const discovery: DoctorCheck = {
 /** Credentials are for users only. Also tells a reverse proxy that swallows the path. */
 export const unauthenticated: DoctorCheck = {
   id: 'C18',
-  group: 'homeserver',
   async run(facts) {
     if (!facts.base) return []
     const answer = await ask(turnServerUrl(facts.base))
@@ -51,7 +49,6 @@ export const unauthenticated: DoctorCheck = {
 /** Whoever logs in gets a credential. */
 export const turnServer: DoctorCheck = {
   id: 'C19',
-  group: 'homeserver',
   async run(facts) {
     const { base, subject, kind } = facts
     if (!base) return []

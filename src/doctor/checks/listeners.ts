@@ -10,7 +10,6 @@ import { TurnSession } from '../turn-session.ts'
 /** The relay answers where its configuration says that it listens. */
 export const listeners: DoctorCheck = {
   id: 'A4',
-  group: 'machine',
   async run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
@@ -39,7 +38,6 @@ export const listeners: DoctorCheck = {
 /** There are ports and files enough for the calls that the limits allow. */
 export const room: DoctorCheck = {
   id: 'A5',
-  group: 'machine',
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []

@@ -7,7 +7,6 @@ import { isObject } from './homeserver.ts'
 /** Element X and Element Call do not use the homeserver's TURN list at all; says so, and what they use. */
 export const matrixRtc: DoctorCheck = {
   id: 'E33',
-  group: 'modern',
   async run({ base, wellKnown, subject }) {
     if (!base) return []
     const foci = wellKnown?.['org.matrix.msc4143.rtc_foci']
@@ -27,7 +26,6 @@ export const matrixRtc: DoctorCheck = {
 /** LiveKit's own configuration names this relay, with a secret that it takes, and leaves it its ports. */
 export const livekit: DoctorCheck = {
   id: 'E34',
-  group: 'modern',
   run(facts) {
     const { livekit: given, config } = facts.subject
     if (!given) return []
@@ -61,7 +59,6 @@ export const livekit: DoctorCheck = {
 /** Whoever wants to know whom an OpenID token belongs to can ask the homeserver. */
 export const openId: DoctorCheck = {
   id: 'E35',
-  group: 'modern',
   async run({ base }) {
     if (!base) return []
     const answer = await ask(new URL('/_matrix/federation/v1/openid/userinfo', base))

@@ -18,7 +18,6 @@ const PATIENCE = 5000
 /** The names in the URIs stand for addresses that clients can use. Makes the endpoints that everything else tests. */
 export const names: DoctorCheck = {
   id: 'B10',
-  group: 'network',
   async run(facts) {
     if (facts.uris.length === 0) facts.uris = configured(facts)
     const uris = facts.uris.slice(0, MOST_URIS)

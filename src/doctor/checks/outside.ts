@@ -21,7 +21,6 @@ const INTERVAL = 250
  */
 export const inbound: DoctorCheck = {
   id: 'B16',
-  group: 'network',
   async run(facts) {
     const endpoint = facts.endpoints.find(({ state, transport }) => state.allocated && transport === 'udp')
     if (!endpoint) return []
@@ -58,7 +57,6 @@ export const inbound: DoctorCheck = {
 /** A STUN server elsewhere sees the relay at the relayed address, when it is asked through the relay. */
 export const seenFromOutside: DoctorCheck = {
   id: 'D32',
-  group: 'turn',
   async run(facts) {
     const { stun } = facts.subject
     const endpoint = facts.endpoints.find(({ state }) => state.allocated)

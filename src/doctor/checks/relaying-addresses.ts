@@ -19,7 +19,6 @@ import { audienceOf, reaches } from '../scope.ts'
 /** What peers are told to send to can be reached by everybody whom the relay is for. */
 export const relayedAddresses: DoctorCheck = {
   id: 'A6',
-  group: 'machine',
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
@@ -51,7 +50,6 @@ export function unreachableFinding(shown: Uint8Array): Finding {
 /** The relayed address is one that the relay's name stands for. */
 export const sameRelayAddress: DoctorCheck = {
   id: 'A7',
-  group: 'machine',
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
@@ -73,7 +71,6 @@ export const sameRelayAddress: DoctorCheck = {
 /** The peer policy keeps what is private out of reach, and lets both ends of a call be relayed. */
 export const peerPolicy: DoctorCheck = {
   id: 'A8',
-  group: 'machine',
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
@@ -112,7 +109,6 @@ export const peerPolicy: DoctorCheck = {
 /** Nothing around the process cuts calls: a container's network, the kernel's table of connections. */
 export const surroundings: DoctorCheck = {
   id: 'A9',
-  group: 'machine',
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []

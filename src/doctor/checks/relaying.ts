@@ -18,7 +18,6 @@ const LOSS_WARN = 2
  */
 export const relaying: EndpointCheck = {
   id: 'D25',
-  group: 'turn',
   async run(facts, { state, label }) {
     if (!state.pair) return []
     const at = { at: label }
@@ -51,7 +50,6 @@ export const relaying: EndpointCheck = {
 /** Allocations end when they are given back, and a stale nonce is told apart from a wrong password. */
 export const ending: EndpointCheck = {
   id: 'D30',
-  group: 'turn',
   async run(_facts, { state, label }) {
     if (!state.pair) return []
     const [a, b] = state.pair

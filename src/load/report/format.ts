@@ -1,4 +1,4 @@
-import type { Language } from './figure-texts.ts'
+import type { Language } from '../../texts/language.ts'
 import type { FigureKey } from './report.ts'
 
 /** Writes a figure as people do, with its unit. */

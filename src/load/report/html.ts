@@ -1,3 +1,4 @@
+import type { Language } from '../../texts/language.ts'
 import { middleOf } from '../measure/statistics.ts'
 import {
   type Axes,
@@ -9,7 +10,6 @@ import {
   type Point,
   powerTicks,
 } from './charts.ts'
-import { type Language, REPORT_TEXTS, type ReportTexts } from './figure-texts.ts'
 import { formatFigure, formatMicros, formatRatio, formatShort } from './format.ts'
 import { STYLE } from './html-style.ts'
 import {
@@ -24,6 +24,7 @@ import {
   summarise,
 } from './report.ts'
 import { energyNote, GROUPS } from './table.ts'
+import { foundText, type ReportWords, reportWords, scenarioText, warningText } from './words.ts'
 
 /** A server with the colour it has in all charts. */
 interface Series extends ServerReport {
@@ -38,25 +39,32 @@ const COLOURS = 6
  * nothing from the network. `servers` are its own and those it is compared with.
  */
 export function html(report: BenchReport, servers: readonly ServerReport[], language: Language): string {
-  const texts = REPORT_TEXTS[language]
+  const words = reportWords(language)
   const series = servers.map((server, i) => ({ ...server, number: i % COLOURS }))
   const sections = [
-    header(report, language, texts),
-    cards(series, language, texts),
-    notes(report, texts),
-    latency(series, language, texts),
-    bars(series, ['serverCpu', 'halfServerCpu'], texts.html.cpu, texts.html.cpuHelp, language, texts),
-    search(series, language, texts),
+    header(report, language, words),
+    cards(series, language, words),
+    notes(report, words),
+    latency(series, language, words),
+    bars(
+      series,
+      ['serverCpu', 'halfServerCpu'],
+      words.say('html.cpu'),
+      words.say('html.cpuHelp'),
+      language,
+      words,
+    ),
+    search(series, language, words),
     bars(
       series,
       ['openCpuWarm', 'openCpu', 'openMemory'],
-      texts.html.opening,
-      texts.html.openingHelp,
+      words.say('html.opening'),
+      words.say('html.openingHelp'),
       language,
-      texts,
+      words,
     ),
-    figures(series, language, texts),
-    footer(report, language, texts),
+    figures(series, language, words),
+    footer(report, language, words),
   ]
   return `<!doctype html>
 <html lang="${language}">
@@ -64,7 +72,7 @@ export function html(report: BenchReport, servers: readonly ServerReport[], lang
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${escaped(`${texts.title}: ${servers.map(({ name }) => name).join(', ')}`)}</title>
+<title>${escaped(`${words.say('title')}: ${servers.map(({ name }) => name).join(', ')}`)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
@@ -76,18 +84,18 @@ ${sections.filter(section => section !== '').join('\n')}
 `
 }
 
-function header({ scenario, when, servers }: BenchReport, language: Language, texts: ReportTexts): string {
+function header({ scenario, when, servers }: BenchReport, language: Language, words: ReportWords): string {
   const date = new Date(when).toLocaleString(language, {
     dateStyle: 'long',
     timeStyle: 'short',
     timeZone: 'UTC',
   })
   const rounds = Math.max(...servers.map(server => server.rounds.length))
-  return `<header><h1>${escaped(texts.title)}</h1><p>${escaped(texts.load(scenario))}; ${escaped(texts.rounds(rounds))}</p><p class="quiet">${escaped(date)} UTC</p></header>`
+  return `<header><h1>${escaped(words.say('title'))}</h1><p>${escaped(scenarioText(scenario, words))}; ${escaped(words.count('rounds', rounds))}</p><p class="quiet">${escaped(date)} UTC</p></header>`
 }
 
 /** The figures most asked for, large. */
-function cards(series: readonly Series[], language: Language, texts: ReportTexts): string {
+function cards(series: readonly Series[], language: Language, words: ReportWords): string {
   const chosen: readonly FigureKey[] = series.some(({ rounds }) =>
     rounds.some(round => round.search !== null),
   )
@@ -96,30 +104,34 @@ function cards(series: readonly Series[], language: Language, texts: ReportTexts
   const list = chosen.flatMap(key => {
     const shown = summaries(series, key)
     if (shown.length === 0) return []
-    const where = key === 'halfP99' ? ` <small>${escaped(texts.html.half)}</small>` : ''
+    const where = key === 'halfP99' ? ` <small>${escaped(words.say('html.half'))}</small>` : ''
     const values = shown.map(
       ({ one, summary }) =>
         `<div class="big"><i class="dot s${one.number}"></i><b>${escaped(formatFigure(key, summary.median, language))}</b> <span>${escaped(one.name)}</span></div>`,
     )
-    return [`<div class="card"><h3>${escaped(texts.figures[key])}${where}</h3>${values.join('')}</div>`]
+    return [
+      `<div class="card"><h3>${escaped(words.say(`figures.${key}`))}${where}</h3>${values.join('')}</div>`,
+    ]
   })
   return `<section class="cards">${list.join('')}</section>`
 }
 
-function notes(report: BenchReport, texts: ReportTexts): string {
+function notes(report: BenchReport, words: ReportWords): string {
   const found = report.servers.flatMap(server => {
     const middle = middleSearch(server)
-    const said = middle && texts.found(middle, report.scenario.profile)
+    const said = middle && foundText(middle, report.scenario.profile, words)
     return said ? [`<p><b>${escaped(server.name)}:</b> ${escaped(said)}</p>`] : []
   })
-  const items = report.warnings.map(warning => `<li>${escaped(texts.warning(warning))}</li>`)
+  const items = report.warnings.map(warning => `<li>${escaped(warningText(warning, words))}</li>`)
   const said =
-    items.length > 0 ? `<ul>${items.join('')}</ul>` : `<p class="quiet">${escaped(texts.html.none)}</p>`
-  return `<section class="note${items.length > 0 ? ' warn' : ''}"><h2>${escaped(texts.html.warnings)}</h2>${said}${found.join('')}</section>`
+    items.length > 0
+      ? `<ul>${items.join('')}</ul>`
+      : `<p class="quiet">${escaped(words.say('html.none'))}</p>`
+  return `<section class="note${items.length > 0 ? ' warn' : ''}"><h2>${escaped(words.say('html.warnings'))}</h2>${said}${found.join('')}</section>`
 }
 
 /** Latency by rarity: each nine more of the share is as wide as the one before. */
-function latency(series: readonly Series[], language: Language, texts: ReportTexts): string {
+function latency(series: readonly Series[], language: Language, words: ReportWords): string {
   const charts = (['half', 'full'] as const).flatMap(load => {
     const lines = series.flatMap(one => {
       const run = middleRun(one, load)
@@ -129,7 +141,7 @@ function latency(series: readonly Series[], language: Language, texts: ReportTex
     const all = lines.flatMap(line => line.points.map(point => point.y))
     const yTicks = powerTicks(Math.min(...all), Math.max(...all), value => formatMicros(value, language))
     const axes: Axes = {
-      xLabel: texts.html.share,
+      xLabel: words.say('html.share'),
       yLabel: '',
       xTicks: [0.5, 0.9, 0.99, 0.999, 0.9999].map(share => ({
         at: rarity(share),
@@ -140,11 +152,13 @@ function latency(series: readonly Series[], language: Language, texts: ReportTex
       y: [yTicks[0]!.at, yTicks.at(-1)!.at],
       isLogarithmic: true,
     }
-    return [`<figure><figcaption>${escaped(texts.html[load])}</figcaption>${lineChart(lines, axes)}</figure>`]
+    return [
+      `<figure><figcaption>${escaped(words.say(`html.${load}`))}</figcaption>${lineChart(lines, axes)}</figure>`,
+    ]
   })
   return section(
-    texts.html.latency,
-    texts.html.latencyHelp,
+    words.say('html.latency'),
+    words.say('html.latencyHelp'),
     `${legend(series)}<div class="pair">${charts.join('')}</div>`,
   )
 }
@@ -169,9 +183,9 @@ function rarity(share: number): number {
 }
 
 /** What was tried, against what arrived and what was lost. */
-function search(series: readonly Series[], language: Language, texts: ReportTexts): string {
+function search(series: readonly Series[], language: Language, words: ReportWords): string {
   const charts = (['delivered', 'lost'] as const).flatMap(what => {
-    const lines = series.flatMap(one => trialsOf(one, what, language, texts))
+    const lines = series.flatMap(one => trialsOf(one, what, language, words))
     if (lines.length === 0) return []
     const most = (pick: (point: Point) => number) => Math.max(...lines.flatMap(line => line.points.map(pick)))
     const xTicks = evenTicks(
@@ -183,7 +197,7 @@ function search(series: readonly Series[], language: Language, texts: ReportText
       value => (what === 'lost' ? formatFigure('loss', value, language) : formatShort(value, language)),
     )
     const axes: Axes = {
-      xLabel: `${texts.html.offered}: ${unitOf(series, texts)}`,
+      xLabel: `${words.say('html.offered')}: ${unitOf(series, words)}`,
       yLabel: '',
       xTicks,
       yTicks,
@@ -191,18 +205,20 @@ function search(series: readonly Series[], language: Language, texts: ReportText
       y: [0, yTicks.at(-1)!.at],
       isLogarithmic: false,
     }
-    return [`<figure><figcaption>${escaped(texts.html[what])}</figcaption>${lineChart(lines, axes)}</figure>`]
+    return [
+      `<figure><figcaption>${escaped(words.say(`html.${what}`))}</figcaption>${lineChart(lines, axes)}</figure>`,
+    ]
   })
   if (charts.length === 0) return ''
   const content = `${legend(series)}<div class="pair">${charts.join('')}</div>`
-  return section(texts.html.search, texts.html.searchHelp, content)
+  return section(words.say('html.search'), words.say('html.searchHelp'), content)
 }
 
 function trialsOf(
   one: Series,
   what: 'delivered' | 'lost',
   language: Language,
-  texts: ReportTexts,
+  words: ReportWords,
 ): ChartLine[] {
   const middle = middleSearch(one)
   if (!middle) return []
@@ -212,14 +228,14 @@ function trialsOf(
       x: trial.tried,
       y: what === 'lost' ? trial.loss : trial.packetsPerSecond,
       isHollow: !trial.passed,
-      title: `${trial.tried.toLocaleString(language)}: ${formatFigure('packetsPerSecond', trial.packetsPerSecond, language)}/s, ${formatFigure('loss', trial.loss, language)}, ${trial.passed ? texts.html.passed : texts.html.failed}`,
+      title: `${trial.tried.toLocaleString(language)}: ${formatFigure('packetsPerSecond', trial.packetsPerSecond, language)}/s, ${formatFigure('loss', trial.loss, language)}, ${trial.passed ? words.say('html.passed') : words.say('html.failed')}`,
     }))
   return [{ label: one.name, series: one.number, points }]
 }
 
-function unitOf(series: readonly Series[], texts: ReportTexts): string {
+function unitOf(series: readonly Series[], words: ReportWords): string {
   const isCounted = series.some(one => middleSearch(one)?.unit === 'allocations')
-  return isCounted ? texts.html.allocations : texts.figures.packetsPerSecond
+  return isCounted ? words.say('html.allocations') : words.say('figures.packetsPerSecond')
 }
 
 function bars(
@@ -228,7 +244,7 @@ function bars(
   title: string,
   help: string,
   language: Language,
-  texts: ReportTexts,
+  words: ReportWords,
 ): string {
   const charts = keys.flatMap(key => {
     const shown = summaries(series, key).map(({ one, summary }) => ({
@@ -241,18 +257,18 @@ function bars(
     }))
     if (shown.length === 0 || shown.every(bar => bar.value <= 0)) return []
     const half = key.startsWith('half')
-      ? texts.html.half
+      ? words.say('html.half')
       : keys.length > 1 && key === 'serverCpu'
-        ? texts.html.full
+        ? words.say('html.full')
         : undefined
-    const caption = half ?? texts.figures[key]
+    const caption = half ?? words.say(`figures.${key}`)
     return [`<figure><figcaption>${escaped(caption)}</figcaption>${barChart(shown)}</figure>`]
   })
   return charts.length === 0 ? '' : section(title, help, `<div class="pair">${charts.join('')}</div>`)
 }
 
 /** Everything in numbers: the medians, and what lies between least and most. */
-function figures(series: readonly Series[], language: Language, texts: ReportTexts): string {
+function figures(series: readonly Series[], language: Language, words: ReportWords): string {
   const [first, second] = series
   const rows = GROUPS.flatMap(({ name, keys }) => {
     const shown = keys.flatMap(key => {
@@ -260,27 +276,29 @@ function figures(series: readonly Series[], language: Language, texts: ReportTex
       const cells = series.map(one => summarise(figure, one.rounds))
       if (cells.every(cell => cell === undefined) && key !== 'joules') return []
       const factor = first && second ? ratio(figure, first, second) : undefined
-      const estimate = key === 'callsPerCore' ? ` <small>(${escaped(texts.estimate)})</small>` : ''
+      const estimate = key === 'callsPerCore' ? ` <small>(${escaped(words.say('estimate'))})</small>` : ''
       const values = cells.map(
-        cell => `<td>${cell ? value(key, cell, language) : escaped(texts.unknown)}</td>`,
+        cell => `<td>${cell ? value(key, cell, language) : escaped(words.say('unknown'))}</td>`,
       )
       const last = second ? `<td>${factor === undefined ? '' : formatRatio(factor, language)}</td>` : ''
       return [
-        `<tr><th scope="row">${escaped(texts.figures[key])}${estimate}</th>${values.join('')}${last}</tr>`,
+        `<tr><th scope="row">${escaped(words.say(`figures.${key}`))}${estimate}</th>${values.join('')}${last}</tr>`,
       ]
     })
-    const heading = `<tr class="group"><th colspan="${series.length + (second ? 2 : 1)}">${escaped(texts.groups[name])}</th></tr>`
+    const heading = `<tr class="group"><th colspan="${series.length + (second ? 2 : 1)}">${escaped(words.say(`groups.${name}`))}</th></tr>`
     return shown.length === 0 ? [] : [heading, ...shown]
   })
   const heads = series.map(
     one =>
       `<th scope="col"><i class="dot s${one.number}"></i>${escaped(one.name)}<small>${escaped(one.detail)}</small></th>`,
   )
-  const last = second ? `<th scope="col">${escaped(texts.ratio(first!.name, second.name))}</th>` : ''
+  const last = second
+    ? `<th scope="col">${escaped(words.say('ratio', { first: first!.name, second: second.name }))}</th>`
+    : ''
   return section(
-    texts.html.all,
+    words.say('html.all'),
     '',
-    `<div class="scroll"><table><thead><tr><th>${escaped(texts.html.figure)}</th>${heads.join('')}${last}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`,
+    `<div class="scroll"><table><thead><tr><th>${escaped(words.say('html.figure'))}</th>${heads.join('')}${last}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`,
   )
 }
 
@@ -290,7 +308,7 @@ function value(key: FigureKey, { median, least, most }: Summary, language: Langu
   return `${text}<small>${escaped(`${formatFigure(key, least, language)} – ${formatFigure(key, most, language)}`)}</small>`
 }
 
-function footer(report: BenchReport, language: Language, texts: ReportTexts): string {
+function footer(report: BenchReport, language: Language, words: ReportWords): string {
   const { machine, program, generator, scenario } = report
   const memory = `${(machine.memoryOctets / 2 ** 30).toLocaleString(language, { maximumFractionDigits: 1 })} GiB`
   const about = [machine.model, machine.processor, `${machine.cores} × CPU`, memory, machine.architecture]
@@ -301,7 +319,7 @@ function footer(report: BenchReport, language: Language, texts: ReportTexts): st
   const energy = energyNote(report, language)
     .filter(text => text !== '')
     .map(text => `<p>${escaped(text)}</p>`)
-  return `<footer><p><b>${escaped(texts.html.machine)}:</b> ${escaped(about)}; ${escaped(software)}</p><p><b>${escaped(texts.html.how)}:</b> ${escaped(load)}</p>${energy.join('')}<p>${escaped(texts.html.made)} taciturn ${escaped(program)}</p></footer>`
+  return `<footer><p><b>${escaped(words.say('html.machine'))}:</b> ${escaped(about)}; ${escaped(software)}</p><p><b>${escaped(words.say('html.how'))}:</b> ${escaped(load)}</p>${energy.join('')}<p>${escaped(words.say('html.made'))} taciturn ${escaped(program)}</p></footer>`
 }
 
 function section(title: string, help: string, content: string): string {

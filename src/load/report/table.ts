@@ -1,4 +1,4 @@
-import { type Language, REPORT_TEXTS } from './figure-texts.ts'
+import type { Language } from '../../texts/language.ts'
 import { formatFigure, formatRatio } from './format.ts'
 import {
   type BenchReport,
@@ -10,6 +10,7 @@ import {
   type ServerReport,
   summarise,
 } from './report.ts'
+import { foundText, reportWords, scenarioText, warningText } from './words.ts'
 
 /** How a table is coloured; texts stay as they are where there are no colours. */
 export type TablePaint = (style: 'bold' | 'dim' | 'green' | 'red' | 'yellow', text: string) => string
@@ -38,7 +39,7 @@ export function table(
   language: Language,
   paint: TablePaint,
 ): string {
-  const texts = REPORT_TEXTS[language]
+  const words = reportWords(language)
   const { machine, scenario } = report
   const [first, second] = servers
   const rows: string[][] = []
@@ -52,9 +53,13 @@ export function table(
       .filter(cells => cells !== undefined)
     if (shown.length === 0) continue
     isHeading.add(rows.length)
-    rows.push([texts.groups[name], ...servers.map(() => ''), ''], ...shown)
+    rows.push([words.say(`groups.${name}`), ...servers.map(() => ''), ''], ...shown)
   }
-  const heads = ['', ...servers.map(({ name }) => name), second ? texts.ratio(first!.name, second.name) : '']
+  const heads = [
+    '',
+    ...servers.map(({ name }) => name),
+    second ? words.say('ratio', { first: first!.name, second: second.name }) : '',
+  ]
   const widths = heads.map((head, i) => Math.max(...[head, ...rows.map(cells => cells[i]!)].map(width)))
   const line = (cells: readonly string[]) =>
     cells
@@ -64,16 +69,16 @@ export function table(
       .join('   ')
       .trimEnd()
   const about = [
-    `${texts.load(scenario)}; ${texts.rounds(Math.max(...servers.map(({ rounds }) => rounds.length)))}`,
+    `${scenarioText(scenario, words)}; ${words.count('rounds', Math.max(...servers.map(({ rounds }) => rounds.length)))}`,
     `${[machine.model, machine.processor].filter(text => text !== null).join(', ')}, ${machine.cores} × CPU, Linux ${machine.kernel}, Node.js ${machine.node}`,
     ...servers.filter(({ detail }) => detail !== '').map(({ name, detail }) => `${name} ${detail}`),
   ]
   const found = servers.flatMap(server => {
     const middle = middleSearch(server)
-    return middle ? [`${paint('bold', `${server.name}:`)} ${texts.found(middle, scenario.profile)}`] : []
+    return middle ? [`${paint('bold', `${server.name}:`)} ${foundText(middle, scenario.profile, words)}`] : []
   })
   return [
-    paint('bold', texts.title),
+    paint('bold', words.say('title')),
     ...about.map(text => paint('dim', text)),
     '',
     paint('bold', line(heads)),
@@ -81,7 +86,7 @@ export function table(
     ...(found.length > 0 ? ['', ...found] : []),
     ...energyNote(report, language),
     ...(report.warnings.length > 0
-      ? ['', ...report.warnings.map(one => `${paint('yellow', '!')} ${texts.warning(one)}`)]
+      ? ['', ...report.warnings.map(one => `${paint('yellow', '!')} ${warningText(one, words)}`)]
       : []),
     '',
   ].join('\n')
@@ -93,12 +98,13 @@ function row(
   language: Language,
   paint: TablePaint,
 ): string[] | undefined {
-  const texts = REPORT_TEXTS[language]
+  const words = reportWords(language)
   const summaries = servers.map(({ rounds }) => summarise(figure, rounds))
   if (summaries.every(summary => summary === undefined) && figure.key !== 'joules') return undefined
-  const label = texts.figures[figure.key] + (figure.key === 'callsPerCore' ? ` (${texts.estimate})` : '')
+  const label =
+    words.say(`figures.${figure.key}`) + (figure.key === 'callsPerCore' ? ` (${words.say('estimate')})` : '')
   const cells = summaries.map(summary => {
-    if (!summary) return texts.unknown
+    if (!summary) return words.say('unknown')
     return formatFigure(figure.key, summary.median, language)
   })
   const [first, second] = servers
@@ -112,12 +118,14 @@ function row(
 
 /** Says where the energy comes from, or why there is none to show. */
 export function energyNote({ servers }: BenchReport, language: Language): string[] {
-  const texts = REPORT_TEXTS[language]
+  const words = reportWords(language)
   const energy = servers[0]?.rounds[0]?.full.energy
   if (!energy) return []
   const why =
-    energy.kind === 'measured' ? texts.energyMeasured[energy.source] : texts.energyUnknown[energy.why]
-  return ['', `${texts.figures.joules}: ${why}`]
+    energy.kind === 'measured'
+      ? words.say(`energyMeasured.${energy.source}`)
+      : words.say(`energyUnknown.${energy.why}`)
+  return ['', `${words.say('figures.joules')}: ${why}`]
 }
 
 /** Columns that a text takes up; colours take none. */

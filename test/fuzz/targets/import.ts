@@ -2,11 +2,13 @@ import { ConfigError } from '../../../src/config/problem.ts'
 import { COTURN_OPTIONS } from '../../../src/import/coturn-options.ts'
 import { UnreadableFile } from '../../../src/import/eturnal-file.ts'
 import { ETURNAL_OPTIONS } from '../../../src/import/eturnal-options.ts'
-import { say } from '../../../src/import/notes.ts'
+import { noteWords } from '../../../src/import/notes.ts'
 import type { Dice } from '../../sim/random.ts'
 import { importText, written } from '../../support/imported.ts'
 import { havoc, insert, oneOf, upTo } from '../mutate.ts'
 import { folderOf, must, type Target } from '../target.ts'
+
+const [EN, DE] = [noteWords('en'), noteWords('de')]
 
 /** Configurations of other servers: the first octet says which. Any text is read, and every line of it accounted for. */
 export const imported: Target = {
@@ -25,7 +27,10 @@ export const imported: Target = {
     }
     for (const { note, line } of read.entries) {
       must(line > 0, 'an entry of no line')
-      must(!note || (say(note, 'en') !== '' && say(note, 'de') !== ''), 'a note without words')
+      must(
+        !note || (EN.say(note.key, note.values) !== '' && DE.say(note.key, note.values) !== ''),
+        'a note without words',
+      )
     }
     const loaded = written(read, folderOf('import'))
     must(!(loaded instanceof ConfigError) || loaded.problems.length > 0, 'refused without a reason')

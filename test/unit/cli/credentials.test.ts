@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { password } from '../../../src/auth/shared-secret.ts'
 import { credentials } from '../../../src/cli/commands/credentials.ts'
-import { CLI_TEXTS } from '../../../src/cli/texts/texts.ts'
+import { cliWords } from '../../../src/cli/words.ts'
 import { run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER, SECRET } from '../../support/loading.ts'
 
@@ -50,7 +50,7 @@ t.test('the expiry is the ttl from now', async t => {
     cwd: folder,
   }
   const options = { user: '@alice:example.org', ttl: '1h', json: true }
-  await credentials(options, { io, language: 'en', texts: CLI_TEXTS.en }, 1_893_452_400_999)
+  await credentials(options, { io, language: 'en', words: cliWords('en') }, 1_893_452_400_999)
 
   t.equal(JSON.parse(stdout).username, '1893456000:@alice:example.org')
 })
@@ -66,7 +66,7 @@ t.test('without --json there is a line for each part, and the rest goes to stder
   const { stdout, stderr } = await run(folder, ['credentials', '--user', '@alice:example.org'])
 
   t.match(stdout, /^username {2}[0-9]{10}:@alice:example\.org\npassword {2}\S{28}\nttl {7}3600\nuri {7}turn:/)
-  t.match(stderr, /^valid until 20/)
+  t.match(stderr, /^valid until \d+ \w+ 20\d\d, [\d:]+ \S+\n$/)
   t.notMatch(stdout + stderr, SECRET)
 })
 

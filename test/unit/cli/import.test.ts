@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { ImportOutcome } from '../../../src/cli/commands/import.ts'
+import type { ImportOutcome } from '../../../src/cli/import-report.ts'
 import { load } from '../../../src/config/load.ts'
 import { run } from '../../support/captured.ts'
 import { placeFixture } from '../../support/imported.ts'

@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { painter } from '../../../src/cli/io.ts'
-import { languageOf } from '../../../src/cli/texts/language.ts'
-import { CLI_TEXTS } from '../../../src/cli/texts/texts.ts'
+import { languageOf } from '../../../src/cli/words.ts'
 import { run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER } from '../../support/loading.ts'
 
@@ -115,25 +114,6 @@ t.test('German help is German', async t => {
 
   t.match(stdout, /einen befristeten Zugang ausstellen/)
   t.match(stdout, /Optionen:/)
-})
-
-t.test('every text is there in both languages, and none is the same', async t => {
-  const same = new Set(['version'])
-  const walk = (en: unknown, de: unknown, path: string) => {
-    t.equal(typeof de, typeof en, path)
-    if (typeof en === 'function' && typeof de === 'function') {
-      t.equal(de.length, en.length, path)
-      t.not(de('A', 'B'), '', path)
-    } else if (typeof en === 'string') {
-      t.ok(en !== '' && de !== '' && (en !== de || same.has(path)), path)
-    } else {
-      t.same(Object.keys(de as object), Object.keys(en as object), path)
-      for (const [key, value] of Object.entries(en as object)) {
-        walk(value, (de as Record<string, unknown>)[key], path === '' ? key : `${path}.${key}`)
-      }
-    }
-  }
-  walk(CLI_TEXTS.en, CLI_TEXTS.de, '')
 })
 
 t.test('colours are for terminals, and never under NO_COLOR', async t => {

@@ -6,8 +6,6 @@ import { effective } from '../../../src/config/effective.ts'
 import { jsonSchema } from '../../../src/config/json-schema.ts'
 import { load } from '../../../src/config/load.ts'
 import { fill } from '../../../src/config/messages/messages.ts'
-import { MESSAGES_DE } from '../../../src/config/messages/messages-de.ts'
-import { MESSAGES_EN } from '../../../src/config/messages/messages-en.ts'
 import { schema } from '../../../src/config/schema.ts'
 import { errorOf, folderWith, HOMESERVER, loadText, SECRET } from '../../support/loading.ts'
 
@@ -102,19 +100,6 @@ t.test('effective settings hold no secret, and can be read again [REST-08]', asy
   t.match(written, /"8 Mbit\/s"/)
   const known = new Set([...keys(JSON.parse(jsonSchema()))].map(([path]) => path))
   for (const path of keysOf(effective(settings))) t.ok(known.has(path), path)
-})
-
-t.test('every message is there in both languages, with the same placeholders', async t => {
-  const placeholders = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!).toSorted()
-  t.same(Object.keys(MESSAGES_DE).toSorted(), Object.keys(MESSAGES_EN).toSorted())
-  for (const [key, [what, mend]] of Object.entries(MESSAGES_EN)) {
-    const german = MESSAGES_DE[key as keyof typeof MESSAGES_EN]
-    t.same(placeholders(german.join(' ')), placeholders(`${what} ${mend}`), key)
-    t.ok(
-      [what, mend, ...german].every(text => text.length > 0),
-      key,
-    )
-  }
 })
 
 t.test('a message is filled with its values', async t => {

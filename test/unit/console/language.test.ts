@@ -1,15 +1,6 @@
 import t from 'tap'
 import { backOff } from '../../../src/console/back-off.ts'
 import { entriesOf } from '../../../src/console/configuration.ts'
-import { chooseLanguage } from '../../../src/console/language.ts'
-
-t.test('the address goes before the stored choice, and that before the browser', t => {
-  t.equal(chooseLanguage('de', 'en', ['en']), 'de')
-  t.equal(chooseLanguage(null, 'de', ['en']), 'de')
-  t.equal(chooseLanguage(null, null, ['fr-FR', 'de-AT', 'en']), 'de')
-  t.equal(chooseLanguage('fr', null, ['fr']), 'en')
-  t.end()
-})
 
 t.test('each attempt waits twice as long as the one before, up to half a minute', t => {
   t.same(

@@ -3,37 +3,11 @@ import { join } from 'node:path'
 import t from 'tap'
 import { COUNTER_NAMES } from '../../../src/base/counters.ts'
 import { explainReason, type ReasonTable, reasonName } from '../../../src/console/reasons.ts'
-import { TEST_DE } from '../../../src/console/test/texts-de.ts'
-import { TEST_EN } from '../../../src/console/test/texts-en.ts'
-import { CONSOLE_DE } from '../../../src/console/texts-de.ts'
-import { CONSOLE_EN } from '../../../src/console/texts-en.ts'
 import { type TextKey, wordsOf } from '../../../src/console/words.ts'
+import consoleTexts from '../../../src/texts/catalogues/console.en.json' with { type: 'json' }
+import testTexts from '../../../src/texts/catalogues/test.en.json' with { type: 'json' }
 
-const CATALOGUES = [
-  ['console', CONSOLE_EN, CONSOLE_DE],
-  ['test page', TEST_EN, TEST_DE],
-] as const
 const SOURCE = join(import.meta.dirname, '../../../src')
-
-for (const [name, en, de] of CATALOGUES) {
-  t.test(`${name}: German says all that English says, with the same placeholders`, t => {
-    t.same(Object.keys(de).sort(), Object.keys(en).sort())
-    const slots = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort()
-    for (const [key, text] of Object.entries(en)) {
-      const german = (de as Record<string, string>)[key] ?? ''
-      t.same(slots(german), slots(text), key)
-      t.not(german.trim(), '', key)
-    }
-    t.end()
-  })
-
-  t.test(`${name}: what depends on a number comes as two`, t => {
-    const keys = Object.keys(en)
-    for (const key of keys.filter(key => key.endsWith('.one')))
-      t.ok(keys.includes(key.replace(/one$/, 'other')), key)
-    t.end()
-  })
-}
 
 t.test('every reason of the relay has a title, a meaning and a kind, in both languages', t => {
   const types = readFileSync(join(SOURCE, 'core/event.ts'), 'utf8')
@@ -73,7 +47,7 @@ t.test('a reason that the console does not know is shown as the relay says it', 
 t.test('every text is used', t => {
   const folder = join(SOURCE, 'console')
   const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter(path => path.endsWith('.ts') && !path.includes('texts-'))
+    .filter(path => path.endsWith('.ts'))
     .map(path => readFileSync(join(folder, path), 'utf8'))
     .join('\n')
   // Some keys are made of a fixed beginning and a word of the relay.
@@ -87,7 +61,7 @@ t.test('every text is used', t => {
       sources.includes(`'${key}'`)
     )
   }
-  for (const [, en] of CATALOGUES)
+  for (const en of [consoleTexts, testTexts])
     t.same(
       Object.keys(en).filter(key => !isUsed(key)),
       [],

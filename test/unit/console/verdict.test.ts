@@ -2,14 +2,12 @@ import t from 'tap'
 import { type Quality, qualityOf } from '../../../src/console/test/measure.ts'
 import { report } from '../../../src/console/test/report.ts'
 import { sentence } from '../../../src/console/test/say.ts'
-import { TEST_DE } from '../../../src/console/test/texts-de.ts'
-import { TEST_EN } from '../../../src/console/test/texts-en.ts'
 import { readTestUri, type TestTransport } from '../../../src/console/test/uri.ts'
 import { judge, type WayVerdict } from '../../../src/console/test/verdict.ts'
-import { wordsFrom } from '../../../src/console/words.ts'
+import { testWords } from '../../../src/console/test/words.ts'
 import type { TestView, TestWay } from '../../../src/control/view.ts'
 
-const words = wordsFrom({ en: TEST_EN, de: TEST_DE }, 'en', 'UTC')
+const words = testWords('en', 'UTC')
 const GOOD: Quality = { sent: 100, lost: 0, delay: 30, jitter: 2, throughput: 120_000 }
 const PORTS = { udp: 3478, tcp: 3478, tls: 5349 }
 

@@ -1,44 +1,42 @@
 import t from 'tap'
-import { DOCTOR_TEXTS } from '../../../src/cli/texts/doctor-texts.ts'
+import { reportLabels } from '../../../src/cli/commands/doctor.ts'
+import { cliWords } from '../../../src/cli/words.ts'
 import { finding } from '../../../src/doctor/finding.ts'
+import { type FindingId, KINDS } from '../../../src/doctor/kinds.ts'
 import { reportText, show } from '../../../src/doctor/report.ts'
 import { mangled, type SecretForm } from '../../../src/doctor/secret-forms.ts'
-import { FINDING_TEXTS, type TextId, words } from '../../../src/doctor/texts/all.ts'
-import { FORMS } from '../../../src/doctor/texts/forms.ts'
+import { findingText } from '../../../src/doctor/words.ts'
+import doctorTexts from '../../../src/texts/catalogues/doctor.en.json' with { type: 'json' }
+import { LANGUAGES } from '../../../src/texts/language.ts'
 
-const IDS = Object.keys(FINDING_TEXTS) as TextId[]
+const IDS = Object.keys(KINDS) as FindingId[]
+const LABELS = { en: reportLabels(cliWords('en')), de: reportLabels(cliWords('de')) }
 
-t.test('every error and warning says what is wrong, what one notices and what mends it', async t => {
+t.test('every error and warning says what is wrong, what users notice and how to fix it', async t => {
   for (const id of IDS) {
-    const { severity, en, de } = FINDING_TEXTS[id]
-    for (const [title, wrong, notice, mend] of [en, de]) {
+    const { severity } = KINDS[id]
+    for (const language of LANGUAGES) {
+      const { title, problem, effect, fix } = findingText(id, {}, language)
       t.ok(title, id)
-      if (severity === 'error' || severity === 'warn') t.ok(wrong && notice && mend, id)
+      if (severity === 'error' || severity === 'warn') t.ok(problem && effect && fix, id)
     }
   }
 })
 
-t.test('both languages fill in the same places', async t => {
-  for (const id of IDS) {
-    const { en, de } = FINDING_TEXTS[id]
-    for (const part of [1, 2, 3] as const) t.same(places(de[part]), places(en[part]), `${id} ${part}`)
-    t.same(places(de[0]), places(en[0]), id)
-  }
-})
-
-t.test('German is not English', async t => {
-  for (const id of IDS) {
-    const { en, de } = FINDING_TEXTS[id]
-    t.ok(en[0] !== de[0], id)
-    if (en[1] !== '' && en[1] !== '{text}') t.not(de[1], en[1], id)
-  }
+t.test('every text of the catalogue belongs to a kind of finding or a mangled secret', async t => {
+  const ids = new Set(Object.keys(doctorTexts).map(key => key.replace(/\.(title|problem|effect|fix)$/, '')))
+  t.same(
+    [...ids].filter(id => !(id in KINDS) && !id.startsWith('form.')),
+    [],
+  )
 })
 
 t.test('every way to mangle a secret has its words', async t => {
   const forms = mangled({ value: 'AbCdEf00 #"$x', file: '/etc/secret' }).map(([form]) => form)
   const all = new Set<SecretForm>([...forms, 'hex-decoded', 'base64-decoded'])
-  t.same([...all].toSorted(), Object.keys(FORMS).toSorted())
-  const [title, problem, , fix] = words('secret-form-here', { form: 'newline' }, 'de')
+  const named = Object.keys(doctorTexts).flatMap(key => /^form\.(.*)\.fix$/.exec(key)?.[1] ?? [])
+  t.same([...all].toSorted(), named.toSorted())
+  const { title, problem, fix } = findingText('secret-form-here', { form: 'newline' }, 'de')
   t.match(title, /newline/)
   t.match(problem, /Zeilenende/)
   t.match(fix, /printf/)
@@ -51,7 +49,10 @@ t.test('what comes from strangers cannot move the cursor of a terminal', async t
 })
 
 t.test('a brace in a text is a brace', async t => {
-  t.match(words('openid-missing', { url: 'u' }, 'en')[3], /\[\{names: \[client, federation, openid\]\}\]/)
+  t.match(
+    findingText('openid-missing', { url: 'u' }, 'en').fix,
+    /\[\{names: \[client, federation, openid\]\}\]/,
+  )
 })
 
 t.test('the report has the cause first, and what passed last', async t => {
@@ -59,29 +60,20 @@ t.test('the report has the cause first, and what passed last', async t => {
     finding('secret-wrong', { name: 'synapse', secret: 's', file: 'f', restart: 'r' }),
     finding('reached', {}, { at: 'turn:x' }),
   ]
-  const text = reportText(findings, DOCTOR_TEXTS.en.report, 'en', (_, part) => part)
+  const text = reportText(findings, LABELS.en, 'en', (_, part) => part)
   t.match(
     text,
-    /^✗ the secrets differ\n {4}the homeserver signs.*\n {4}you would notice: .*\n {4}→ taciturn snippet synapse/,
+    /^✗ the secrets differ\n {4}the homeserver signs.*\n {4}what users notice: .*\n {4}→ taciturn snippet synapse/,
   )
   t.match(text, /✓ the relay answers STUN \[turn:x\]/)
   t.match(text, /1 error, 0 warnings, 1 passed/)
   t.match(
-    reportText([finding('reached')], DOCTOR_TEXTS.de.report, 'de', (_, part) => part),
+    reportText([finding('reached')], LABELS.de, 'de', (_, part) => part),
     /Alles in Ordnung: 1/,
   )
 })
 
 t.test('colours are where they are asked for', async t => {
-  const marked = reportText(
-    [finding('reached')],
-    DOCTOR_TEXTS.en.report,
-    'en',
-    (part, text) => `<${part}>${text}`,
-  )
+  const marked = reportText([finding('reached')], LABELS.en, 'en', (part, text) => `<${part}>${text}`)
   t.match(marked, /<ok>✓ <ok>the relay answers STUN/)
 })
-
-function places(text: string): string[] {
-  return [...new Set([...text.matchAll(/(?<!\{)\{(\w+)\}/g)].map(([, name]) => name!))].toSorted()
-}

@@ -4,8 +4,10 @@ import { ConfigError } from '../../../src/config/problem.ts'
 import { COTURN_OPTIONS } from '../../../src/import/coturn-options.ts'
 import { UnreadableFile } from '../../../src/import/eturnal-file.ts'
 import { ETURNAL_OPTIONS } from '../../../src/import/eturnal-options.ts'
-import { say } from '../../../src/import/notes.ts'
+import { noteWords } from '../../../src/import/notes.ts'
 import { importText, written } from '../../support/imported.ts'
+
+const [EN, DE] = [noteWords('en'), noteWords('de')]
 
 const folder = t.testdir({})
 
@@ -49,7 +51,8 @@ t.test(
         )
         const reported = imported.entries.map(({ line }) => line)
         for (const { note } of imported.entries) {
-          if (note && (say(note, 'en') === '' || say(note, 'de') === '')) return false
+          if (note && (EN.say(note.key, note.values) === '' || DE.say(note.key, note.values) === ''))
+            return false
         }
         return JSON.stringify(reported) === JSON.stringify(numbers) && usable(imported)
       }),

@@ -15,6 +15,7 @@ export class Format {
   readonly #minute: Intl.DateTimeFormat
   readonly #date: Intl.DateTimeFormat
   readonly #dateTime: Intl.DateTimeFormat
+  readonly #plain: Intl.NumberFormat
 
   constructor(language: Language, timeZone?: string) {
     this.#language = language
@@ -34,11 +35,17 @@ export class Format {
     })
     this.#date = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', ...zone })
     this.#dateTime = new Intl.DateTimeFormat(locale, {
-      dateStyle: 'medium',
-      timeStyle: 'medium',
+      day: 'numeric',
+      month: 'short',
+      year: 'numeric',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
       hour12: false,
+      timeZoneName: 'short',
       ...zone,
     })
+    this.#plain = new Intl.NumberFormat(locale, { useGrouping: false, maximumFractionDigits: 20 })
   }
 
   get language(): Language {
@@ -49,6 +56,16 @@ export class Format {
     return this.#integer.format(value)
   }
 
+  /** A number as it is, such as a port: no thousands separator, the decimal mark of the language. */
+  plain(value: number): string {
+    return this.#plain.format(value)
+  }
+
+  /** A number with at most `digits` decimals. */
+  upTo(value: number, digits: number): string {
+    return this.#plain.format(Number(value.toFixed(digits)))
+  }
+
   /** A share of one; between zero and one per cent it says so instead of 0. */
   percent(share: number): string {
     const value = share * 100
@@ -56,22 +73,22 @@ export class Format {
     return `${this.#integer.format(value)}${SPACE}%`
   }
 
-  /** A fixed number of digits behind the point: 0, 1 or 2. */
+  /** A fixed number of decimals: 0, 1 or 2. */
   decimal(value: number, digits: 0 | 1 | 2): string {
     return this.#fraction[digits]!.format(value)
   }
 
-  /** Octets a second as bits a second, the unit of lines and calls. */
+  /** Bytes per second as bits per second, the unit of lines and calls. */
   bitrate(bytesPerSecond: number): string {
     return this.#scaled(bytesPerSecond * 8, ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s', 'Tbit/s'])
   }
 
-  /** An amount in octets, in powers of ten. */
+  /** An amount of bytes, in powers of ten. */
   bytes(bytes: number): string {
     return this.#scaled(bytes, ['B', 'kB', 'MB', 'GB', 'TB', 'PB'])
   }
 
-  /** A count a second; small ones that are no whole number with one digit more. */
+  /** A count per second, with one decimal where it is small and not a whole number. */
   perSecond(count: number): string {
     const digits = Number.isInteger(count) || count >= 10 ? 0 : 1
     return `${this.#fraction[digits]!.format(count)}/s`
@@ -104,11 +121,12 @@ export class Format {
     return this.#date.format(at)
   }
 
+  /** Date, time and time zone. */
   dateTime(at: number): string {
     return this.#dateTime.format(at)
   }
 
-  /** Three digits that count, so that a moving figure keeps its width. */
+  /** Three significant digits, so that a moving figure keeps its width. */
   #scaled(value: number, units: readonly string[]): string {
     let unit = 0
     let scaled = value
