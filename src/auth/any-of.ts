@@ -1,4 +1,4 @@
-import type { Authenticate } from '../core/authenticate.ts'
+import type { Authenticate } from '../core/candidate.ts'
 
 /** Everybody that any of the sources knows by this name: homeservers' users beside long-term ones. */
 export function anyOf(...sources: readonly Authenticate[]): Authenticate {

@@ -1,5 +1,5 @@
 import { after, type Seconds, type Time } from '../base/time.ts'
-import type { Authenticate } from '../core/authenticate.ts'
+import type { Authenticate } from '../core/candidate.ts'
 import { longTermKey } from '../wire/integrity.ts'
 import { hmac } from '../wire/mac.ts'
 

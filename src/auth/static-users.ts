@@ -1,4 +1,4 @@
-import type { Authenticate } from '../core/authenticate.ts'
+import type { Authenticate } from '../core/candidate.ts'
 import { longTermKey, PasswordAlgorithm, userhash } from '../wire/integrity.ts'
 
 /** A long-term user, by password or by the keys derived from it. */

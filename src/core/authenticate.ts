@@ -12,6 +12,7 @@ import {
 import { integrityKind, PasswordAlgorithm, verify } from '../wire/integrity.ts'
 import { get, type Message, type MessageWriter, Method } from '../wire/message.ts'
 import { readNonceCookie, SecurityFeature } from '../wire/nonce-cookie.ts'
+import type { Candidate } from './candidate.ts'
 import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
 import type { Environment } from './environment.ts'
@@ -19,44 +20,6 @@ import type { Owner } from './event.ts'
 import type { Nonces } from './nonce.ts'
 import { answer, errorReply, type RefusalReason, type ReplyTo, reject, rejected } from './reply.ts'
 import type { Strangers } from './strangers.ts'
-
-/** Who is asked for. Exactly one of `username` and `userhash` is there. */
-export interface AuthRequest {
-  readonly username?: string
-  /** SHA-256 of username and realm (RFC 8489 §14.4). */
-  readonly userhash?: Buffer
-  readonly realm: string
-  /** One of `PasswordAlgorithm`: how the key is to be derived. */
-  readonly algorithm: number
-  /** By the wall clock. */
-  readonly now: Time
-}
-
-/** Somebody who may have signed the request, if `key` verifies. */
-export interface Candidate {
-  /** Name of the homeserver, or '' for a long-term user. */
-  readonly tenant: string
-  /** Whom quotas count: the user name without the timestamp. */
-  readonly user: string
-  readonly username: string
-  /** Long-term key (RFC 8489 §9.2.2); signs both directions. */
-  readonly key: Buffer
-  /** By the wall clock. */
-  readonly expires?: Time
-  readonly expired: boolean
-  /** The expiry lies further ahead than the operator allows. */
-  readonly tooLong?: boolean
-  /** The operator has paused this homeserver or user: no new allocations. */
-  readonly paused: boolean
-}
-
-/**
- * Looks a user name up: one candidate per secret or list entry that may stand
- * behind it, none when the name cannot be anybody's. Pure and synchronous; the
- * core verifies the integrity against each. A look-up that throws is answered
- * 500: the client may try again (RFC 8489 §14.8).
- */
-export type Authenticate = (request: AuthRequest) => readonly Candidate[]
 
 /** Who signed a request, after the signature verified. */
 export interface Identity {

@@ -1,6 +1,6 @@
 import type { Address } from '../base/address.ts'
 import type { Random, Time } from '../base/time.ts'
-import type { Authenticate } from './authenticate.ts'
+import type { Authenticate } from './candidate.ts'
 
 /** How a peer may be reached. `local`: only as a live relayed address of this server, inside the process. */
 export type Reach = 'yes' | 'local' | 'no'

@@ -3,7 +3,7 @@ import { ConfigError } from '../config/problem.ts'
 import type { Settings, Testing } from '../config/settings.ts'
 import type { Reloaded, Status } from '../control/view.ts'
 import type { Log } from '../log/log.ts'
-import { merge } from './reload.ts'
+import { merge } from './merge.ts'
 
 /** A part of the relay that takes new settings while it runs. */
 export interface Follower {

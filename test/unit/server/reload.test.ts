@@ -1,5 +1,6 @@
 import t from 'tap'
-import { merge, Reload } from '../../../src/operate/reload.ts'
+import { merge } from '../../../src/operate/merge.ts'
+import { Reload } from '../../../src/operate/reload.ts'
 import { NO_SERVICE_MANAGER } from '../../../src/operate/service-manager.ts'
 import type { Shutdown } from '../../../src/operate/shutdown.ts'
 import { loaded, SECRET } from '../../support/settings.ts'
