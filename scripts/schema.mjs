@@ -1,5 +1,9 @@
-// Writes turnserver.schema.json, which editors complete and check turnserver.json with. Run after a build.
+// Writes turnserver.schema.json, which editors complete and check turnserver.json with, and turnserver.example.json.
+// Run after a build.
 import { writeFileSync } from 'node:fs'
-import { jsonSchema } from '../dist/config/json-schema.js'
+import { exampleFile } from '../dist/config/schema/example.js'
+import { jsonSchema } from '../dist/config/schema/json-schema.js'
 
-writeFileSync(new URL('../turnserver.schema.json', import.meta.url), jsonSchema())
+const root = new URL('../', import.meta.url)
+writeFileSync(new URL('turnserver.schema.json', root), jsonSchema())
+writeFileSync(new URL('turnserver.example.json', root), exampleFile())

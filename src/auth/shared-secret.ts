@@ -15,8 +15,8 @@ export interface SharedSecret {
 export interface SharedSecretOptions {
   /** Seconds past its expiry that a credential is still taken; homeservers' clocks and caches are not exact. */
   readonly grace: Seconds
-  /** The furthest ahead that an expiry may lie; a leaked credential that never ends is refused. */
-  readonly maxLifetime?: Seconds
+  /** The furthest ahead that an expiry may lie; Infinity, as without it, also takes a leaked credential that never ends. */
+  readonly maxLifetime?: number
 }
 
 /**
@@ -29,8 +29,8 @@ export function sharedSecrets(secrets: readonly SharedSecret[], options: SharedS
     const parts = username === undefined ? undefined : splitUsername(username)
     if (username === undefined || !parts) return []
     const expired = after(parts.expires, options.grace) <= now
-    const { maxLifetime } = options
-    const tooLong = maxLifetime !== undefined && parts.expires > after(now, maxLifetime + options.grace)
+    const tooLong =
+      parts.expires > after(now, (options.maxLifetime ?? Number.POSITIVE_INFINITY) + options.grace)
     return secrets.map(({ tenant, secret, algorithm: hmac, paused }) => ({
       tenant,
       user: parts.user,

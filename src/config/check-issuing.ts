@@ -1,11 +1,11 @@
 import { timingSafeEqual } from 'node:crypto'
 import { parseIp } from '../base/address.ts'
 import type { ConfigReport } from './messages/report.ts'
-import type { Homeserver, Listener, Settings } from './settings.ts'
+import type { Homeserver, Settings } from './settings.ts'
 import type { Path } from './source.ts'
 import { formatDuration } from './values/duration.ts'
 import { formatHttpAddress } from './values/host-port.ts'
-import { formatListener, isLoopback, overlap } from './values/listener.ts'
+import { formatListener, isLoopback, type Listener, overlap } from './values/listener.ts'
 
 /** Checks who is issued for against how it is done. */
 export function checkIssuing(settings: Settings, report: ConfigReport): void {
@@ -24,7 +24,7 @@ export function checkIssuing(settings: Settings, report: ConfigReport): void {
   if (served.length === 0) report.warn(['issue'], 'issue-unused')
   checkListener(settings, issue.listen, report)
   const { maxLifetime } = settings.credentials
-  if (maxLifetime !== undefined && issue.lifetime > maxLifetime) {
+  if (issue.lifetime > maxLifetime) {
     const values = { given: formatDuration(issue.lifetime), max: formatDuration(maxLifetime) }
     report.error(['issue', 'lifetime'], 'issue-lifetime-long', values)
   }

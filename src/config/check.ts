@@ -3,9 +3,9 @@ import { formatRange, type Range } from '../base/range.ts'
 import { checkIssuing } from './check-issuing.ts'
 import { checkConsole } from './control.ts'
 import type { ConfigReport } from './messages/report.ts'
-import type { Listener, RelayAddress, Settings } from './settings.ts'
-import { formatListener, isLoopback, overlap } from './values/listener.ts'
-import { relayKey } from './values/relay-address.ts'
+import type { Settings } from './settings.ts'
+import { formatListener, isLoopback, type Listener, overlap } from './values/listener.ts'
+import { type RelayAddress, relayKey } from './values/relay-address.ts'
 
 /** How many ports are so few that the next call may find none. */
 const FEW_PORTS = 32
@@ -91,9 +91,9 @@ function checkPeers({ deny, allow, only }: Settings['peers'], report: ConfigRepo
 }
 
 /** ALTERNATE-SERVER must be of the family that the client came by (RFC 8489 §14.15), so one each is of use. */
-function checkAlternate({ addresses }: NonNullable<Settings['alternate']>, report: ConfigReport): void {
+function checkAlternate({ servers }: NonNullable<Settings['alternate']>, report: ConfigReport): void {
   const families = new Set<number>()
-  for (const [i, { family }] of addresses.entries()) {
+  for (const [i, { family }] of servers.entries()) {
     if (families.has(family))
       report.warn(['alternate', 'servers', i], 'alternate-family', { family: `IPv${family}` })
     families.add(family)

@@ -1,16 +1,13 @@
 import { join } from 'node:path'
-import { address, parseIp } from '../base/address.ts'
 import { ConfigFault } from './fault.ts'
 import { type Env, expandPath } from './find.ts'
 import { type Place, readSecretOrFile } from './issuers.ts'
 import type { ConfigReport } from './messages/report.ts'
-import type { Written } from './schema.ts'
-import type { Console, ConsoleToken, Listener, Settings } from './settings.ts'
+import type { Written } from './schema/schema.ts'
+import { consoleKeys } from './schema/serving.ts'
+import type { Console, ConsoleToken, Settings } from './settings.ts'
 import { formatHttpAddress } from './values/host-port.ts'
-import { formatListener, isLoopback, overlap } from './values/listener.ts'
-
-/** Where the console is served when nobody says otherwise. */
-const CONSOLE_PORT = 9642
+import { formatListener, isLoopback, type Listener, overlap } from './values/listener.ts'
 
 /** Where the control socket is: systemd's folder for such things, else the state folder. */
 export function readControl(
@@ -38,22 +35,11 @@ export function readConsole(
   report: ConfigReport,
 ): false | Console {
   if (written === false) return false
-  if (written === undefined) {
-    const listen = address(parseIp('127.0.0.1')!, CONSOLE_PORT)
-    return { listen, lenient: true, tokens: [], origins: [] }
-  }
-  if (!('tokens' in written)) return { listen: written, lenient: false, tokens: [], origins: [] }
-  const { listen, publicUrl, origins } = written
-  return {
-    listen,
-    lenient: false,
-    tokens: readTokens(written.tokens, place, report),
-    origins,
-    ...(publicUrl !== undefined && { publicUrl }),
-  }
+  const keys = written ?? consoleKeys.parse({})
+  return { ...keys, lenient: written === undefined, tokens: readTokens(keys.tokens, place, report) }
 }
 
-type WrittenTokens = Extract<Written['console'], { tokens: unknown }>['tokens']
+type WrittenTokens = Exclude<NonNullable<Written['console']>, false>['tokens']
 
 function readTokens(written: WrittenTokens, place: Place, report: ConfigReport): ConsoleToken[] {
   const tokens: ConsoleToken[] = []

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { ConfigFault } from './fault.ts'
 import { type Env, expandPath } from './find.ts'
 import type { ConfigReport } from './messages/report.ts'
-import type { Written } from './schema.ts'
+import type { Written } from './schema/schema.ts'
 import { keptSecret, keptSecretFile, readSecretFile, secretFault, secretInMemory } from './secrets.ts'
 import type { Backend, Homeserver, Secret, User } from './settings.ts'
 import type { Path } from './source.ts'
@@ -185,24 +185,14 @@ function assemble(
   secretFile: string | undefined,
   place: Place,
 ): Homeserver {
-  const { name, paused, uris, limits, standIn, openid } = written
+  const { standIn, secretFile: _, ...rest } = written
   const file = secretFile === undefined ? undefined : expandPath(secretFile, place.folder, place.env)
-  const { allocations, bitrate } = limits ?? {}
   return {
-    name,
+    ...rest,
     secrets,
-    paused,
     backends,
-    openid,
     ...(typeof file === 'string' && { secretFile: file }),
-    ...(uris && { uris }),
-    ...(standIn && { standIn: { ...standIn, hosts: standIn.hosts ?? hostsOf(name, standIn.url) } }),
-    ...(limits && {
-      limits: {
-        ...(allocations !== undefined && { allocations }),
-        ...(bitrate !== undefined && Number.isFinite(bitrate) && { bytesPerSecond: bitrate }),
-      },
-    }),
+    ...(standIn && { standIn: { ...standIn, hosts: standIn.hosts ?? hostsOf(rest.name, standIn.url) } }),
   }
 }
 

@@ -10,12 +10,13 @@ import { type Place, readHomeservers, readUsers } from './issuers.ts'
 import { explainIssue } from './messages/explain.ts'
 import { ConfigReport } from './messages/report.ts'
 import { inOneLine } from './problem.ts'
-import { schema, type Written } from './schema.ts'
+import { isSecret } from './schema/description.ts'
+import { schema, type Written } from './schema/schema.ts'
 import { keptSecret, keptSecretFile } from './secrets.ts'
-import type { Homeserver, Limits, Listener, Settings, TlsFiles } from './settings.ts'
+import type { Homeserver, Settings, TlsFiles } from './settings.ts'
 import { SourceText } from './source.ts'
 import { checkTls } from './values/certificate.ts'
-import { nearest } from './values/nearest.ts'
+import type { Listener } from './values/listener.ts'
 import { parseRealm } from './values/text.ts'
 
 export interface LoadOptions {
@@ -69,26 +70,16 @@ export function load(options: LoadOptions = {}): Loaded {
     source || state instanceof ConfigFault
       ? readHomeservers(written.homeservers, place, report)
       : ownHomeserver(state, place, report)
+  const { $schema: _, ...keys } = written
   const settings: Settings = {
+    ...keys,
     realm: written.realm ?? machineRealm(),
     listen: written.listen ?? everywhere(tls !== undefined),
     ...(tls && { tls }),
-    relay: written.relay,
     homeservers,
     users: readUsers(written.users, report),
-    peers: written.peers,
-    limits: readLimits(written.limits),
-    credentials: readCredentials(written.credentials),
-    protocol: written.protocol,
-    ...(written.alternate && { alternate: readAlternate(written.alternate) }),
-    ...(written.issue && { issue: written.issue }),
-    metrics: readMetrics(written.metrics),
     control: readControl(written.control, place, report),
     console: readConsole(written.console, place, report),
-    workers: written.workers,
-    udp: written.udp,
-    log: written.log,
-    stop: written.stop,
     state: place.state,
   }
   checkTogether(settings, report, broken)
@@ -129,38 +120,22 @@ function readSource(path: string, shownAs: string): Reading {
   return { report, ...readSections(source.value(), report) }
 }
 
-/** Reads section by section, so that a mistake in one does not hide those in the others. */
+/** Reads every section, so that a mistake in one does not hide those in the others. */
 function readSections(value: unknown, report: ConfigReport): Omit<Reading, 'report'> {
-  const written = schema.parse({}) as Record<string, unknown>
-  const broken = new Set<string>()
+  const result = schema.safeParse(value)
+  if (result.success) return { written: result.data, broken: new Set() }
   const isObject = value !== null && typeof value === 'object' && !Array.isArray(value)
-  if (!isObject) report.error([], 'want-object', { found: Array.isArray(value) ? '[…]' : String(value) })
-  const sections: Readonly<Record<string, (typeof schema.shape)[keyof typeof schema.shape]>> = schema.shape
-  for (const [key, given] of Object.entries(isObject ? (value as object) : {})) {
-    const section = Object.hasOwn(sections, key) ? sections[key] : undefined
-    if (!section) {
-      const guess = nearest(key, Object.keys(sections))
-      report.fault(
-        [key],
-        guess
-          ? new ConfigFault('unknown-key-guess', { key, guess })
-          : new ConfigFault('unknown-key', { key }),
-        'key',
-      )
-      continue
-    }
-    const result = section.safeParse(given)
-    if (result.success) {
-      written[key] = result.data
-      continue
-    }
-    broken.add(key)
-    for (const issue of result.error.issues) {
-      for (const { path, fault, at } of explainIssue(issue, given, section, [key]))
-        report.fault(path, fault, at)
-    }
+  if (!isObject) {
+    report.error([], 'want-object', { found: Array.isArray(value) ? '[…]' : String(value) })
+    return { written: schema.parse({}), broken: new Set(Object.keys(schema.shape)) }
   }
-  return { written: written as Written, broken: isObject ? broken : new Set(Object.keys(sections)) }
+  const broken = new Set<string>()
+  for (const { path, fault, at } of result.error.issues.flatMap(issue => explainIssue(issue, value))) {
+    broken.add(String(path[0]))
+    report.fault(path, fault, at)
+  }
+  const understood = Object.entries(value).filter(([key]) => !broken.has(key))
+  return { written: schema.parse(Object.fromEntries(understood)), broken }
 }
 
 /** The homeserver of a relay without a configuration: whoever knows the secret in the state folder. */
@@ -203,53 +178,13 @@ function everywhere(withTls: boolean): Listener[] {
   return [...at('udp', 3478), ...at('tcp', 3478), ...(withTls ? at('tls', 5349) : [])]
 }
 
-function readLimits({
-  bitrate,
-  bitratePerUser,
-  allocationsPerUserPerMinute,
-  peersPerUserPerMinute,
-  unverifiedAnswersPerNetwork,
-  unverifiedAnswers,
-  ...counts
-}: Written['limits']): Limits {
-  return {
-    ...counts,
-    ...(allocationsPerUserPerMinute !== 'unlimited' && { allocationsPerUserPerMinute }),
-    ...(peersPerUserPerMinute !== 'unlimited' && { peersPerUserPerMinute }),
-    ...(unverifiedAnswersPerNetwork !== 'unlimited' && { unverifiedAnswersPerNetwork }),
-    ...(unverifiedAnswers !== 'unlimited' && { unverifiedAnswers }),
-    ...(Number.isFinite(bitratePerUser) && { bytesPerSecondPerUser: bitratePerUser }),
-    ...(Number.isFinite(bitrate) && { bytesPerSecond: bitrate }),
-  }
-}
-
-function readCredentials({ maxLifetime, ...rest }: Written['credentials']): Settings['credentials'] {
-  return { ...rest, ...(maxLifetime !== 'unlimited' && { maxLifetime }) }
-}
-
-function readAlternate({
-  servers,
-  domain,
-}: NonNullable<Written['alternate']>): NonNullable<Settings['alternate']> {
-  return { addresses: servers, ...(domain !== undefined && { domain }) }
-}
-
-function readMetrics(written: Written['metrics']): Settings['metrics'] {
-  if (written === false) return false
-  return 'coturnNames' in written ? written : { listen: written, coturnNames: false }
-}
-
 /** Everybody on the machine could make credentials from a file that holds secrets and is open to all. */
-function checkFileMode(file: string, { homeservers, users, console }: Written, report: ConfigReport): void {
-  const holdsSecrets =
-    users.length > 0 ||
-    (typeof console === 'object' &&
-      'tokens' in console &&
-      console.tokens.some(({ token }) => token !== undefined)) ||
-    homeservers.some(
-      ({ secrets, backends }) =>
-        secrets?.some(secret => typeof secret === 'string' || secret.value !== undefined) ||
-        backends.some(({ apiKey }) => apiKey !== undefined),
-    )
-  if (holdsSecrets && isWorldReadable(file)) report.warn([], 'config-world', { file: quoted(file) })
+function checkFileMode(file: string, written: Written, report: ConfigReport): void {
+  if (holdsSecret(written) && isWorldReadable(file)) report.warn([], 'config-world', { file: quoted(file) })
+}
+
+function holdsSecret(value: unknown, path: readonly string[] = []): boolean {
+  if (Array.isArray(value)) return value.some(one => holdsSecret(one, path))
+  if (value === null || typeof value !== 'object') return typeof value === 'string' && isSecret(path)
+  return Object.entries(value).some(([key, inner]) => holdsSecret(inner, [...path, key]))
 }

@@ -6,6 +6,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
+import { harmlessNames, isSecret, secretNames } from './schema/description.ts'
 
 export type Path = readonly (string | number)[]
 
@@ -126,19 +127,6 @@ interface Span {
   readonly shown: string
 }
 
-/** Keys whose values may be shown in an error. The value of any other key, known or not, may be a secret. */
-const SHOWN = new Set(
-  (
-    '$schema realm listen tls certificate key relay addresses ports defaultFamily homeservers name secretFile file ' +
-    'algorithm paused uris limits allocations bitrate users peers deny allow only allocationsPerUser ' +
-    'allocationsPerAddress bitratePerUser lifetime permissionsPerAllocation channelsPerAllocation connections ' +
-    'connectionsPerAddress credentials grace strictExpiry maxLifetime protocol software reasonPhrases ' +
-    'mappedAddress classicStun legacyChannelNumbers alternate servers domain metrics coturnNames workers udp log ' +
-    'level format privacy stop deadline state issue standIn hosts guests backends apiKeyFile openid relays uris ' +
-    'weight relaysPerUser trustedProxies origins requestsPerMinute reachable'
-  ).split(' '),
-)
-
 /**
  * Finds what must not be shown: texts under keys that are not known to be
  * harmless, and comments. Works on tokens, so that it holds for a text that is
@@ -149,6 +137,7 @@ function hidden(text: string, isBroken: boolean): Span[] {
   const spans: Span[] = []
   const scanner = createScanner(text, false)
   const outer: string[] = []
+  const harmless = isBroken ? harmlessNames() : undefined
   let key = ''
   for (let kind: number = scanner.scan(); kind !== Token.EOF; kind = scanner.scan()) {
     const from = scanner.getTokenOffset()
@@ -159,11 +148,19 @@ function hidden(text: string, isBroken: boolean): Span[] {
     else if (kind === Token.CloseBraceToken) key = outer.pop() ?? ''
     else if (kind === Token.StringLiteral && isKey(text, to)) key = scanner.getTokenValue()
     else if (kind === Token.StringLiteral || kind === Token.Unknown) {
-      const isSecret = !SHOWN.has(key) || (isBroken && followsSecret(text, from))
-      if (isSecret) spans.push({ from, to, shown: '"…"' })
+      // In a text that is not JSON, the place of a key cannot be told: its name must do.
+      const hide = harmless
+        ? !harmless.has(key) || followsSecret(text, from)
+        : isSecret([...outer.slice(1), key])
+      if (hide || holdsPassword(scanner.getTokenValue())) spans.push({ from, to, shown: '"…"' })
     }
   }
   return spans
+}
+
+/** True for a URL with a password in it. */
+export function holdsPassword(text: string): boolean {
+  return /:\/\/[^/]*@/.test(text)
 }
 
 function isKey(text: string, end: number): boolean {
@@ -173,7 +170,7 @@ function isKey(text: string, end: number): boolean {
 function followsSecret(text: string, at: number): boolean {
   const from = text.lastIndexOf('\n', at - 1) + 1
   const line = text.slice(from, at + 1)
-  return /secret(?!File)|apiKey(?!File)|passw|value|md5|sha256/i.test(line)
+  return new RegExp(`(?:secret|passw|${[...secretNames()].join('|')})(?!File)`, 'i').test(line)
 }
 
 function printable(character: string): string {

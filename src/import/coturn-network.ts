@@ -1,8 +1,8 @@
 import { isAbsolute, resolve } from 'node:path'
 import { address, formatIp, ipKey, parseAddress, parseIp } from '../base/address.ts'
 import { ConfigFault } from '../config/fault.ts'
-import type { Listener } from '../config/settings.ts'
-import { overlap } from '../config/values/listener.ts'
+
+import { type Listener, overlap } from '../config/values/listener.ts'
 import { parsePorts } from '../config/values/port-range.ts'
 import { parseRelayAddress } from '../config/values/relay-address.ts'
 import { firstWord, leadingNumber } from './coturn-file.ts'

@@ -1,5 +1,6 @@
 import type { Range } from '../base/range.ts'
-import type { Listener, TlsFiles } from '../config/settings.ts'
+import type { TlsFiles } from '../config/settings.ts'
+import type { Listener } from '../config/values/listener.ts'
 import type { ImportNote } from './line.ts'
 
 /** A user with a fixed password, or with the key made from it, as turnserver.json has them. */

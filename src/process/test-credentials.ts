@@ -15,7 +15,7 @@ export function freshTesting(): Testing {
     tenant: 'test page',
     secret: randomBytes(32).toString('hex'),
     allocations: ALLOCATIONS,
-    bytesPerSecond: BYTES_PER_SECOND,
+    bitrate: BYTES_PER_SECOND,
   }
 }
 
@@ -29,8 +29,8 @@ export function testParts(settings: { readonly current: Settings }, { secret }: 
       return homeservers.find(({ uris }) => uris)?.uris ?? turnUris(realm, listen)
     },
     credential: (user, seconds) => {
-      const { maxLifetime = seconds } = settings.current.credentials
-      const expiry = Math.floor(wallTime() / 1000) + Math.min(seconds, maxLifetime)
+      const expiry =
+        Math.floor(wallTime() / 1000) + Math.min(seconds, settings.current.credentials.maxLifetime)
       const username = `${expiry}:${user}`
       return { username, password: password(Buffer.from(secret, 'utf8'), username) }
     },

@@ -1,5 +1,5 @@
 import { type Address, formatAddress, sameAddress } from '../base/address.ts'
-import type { Listener } from '../config/settings.ts'
+import type { Listener } from '../config/values/listener.ts'
 import { expandWildcards } from '../net/ports/relay-addresses.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import { cannotListen, StartError } from './start-error.ts'

@@ -49,7 +49,9 @@ export function relayConfig(settings: Settings, around: RelaySurroundings): Rela
     dontFragment: around.dontFragment,
     strictExpiry: credentials.strictExpiry,
     limits: relayLimits(settings),
-    ...(settings.alternate && { alternate: settings.alternate }),
+    ...(settings.alternate && {
+      alternate: { ...settings.alternate, addresses: settings.alternate.servers },
+    }),
     ...(settings.testing && { confined: { tenant: settings.testing.tenant, ips: around.relayed } }),
   }
 }
@@ -70,22 +72,18 @@ export function peerReach({ peers }: Settings, around: RelaySurroundings): Envir
 /** What an allocation may have, and the bit rates of everybody. */
 export function relayLimits(settings: Settings): RelayConfig['limits'] {
   const { limits } = settings
-  const perTenant = homeserverLimits(settings, 'bytesPerSecond')
+  const perTenant = homeserverLimits(settings, 'bitrate')
   return {
     permissionsPerAllocation: limits.permissionsPerAllocation,
     channelsPerAllocation: limits.channelsPerAllocation,
     backOff: settings.credentials.backOff,
-    ...(limits.peersPerUserPerMinute !== undefined && {
+    ...bounded({
       peersPerUserPerMinute: limits.peersPerUserPerMinute,
-    }),
-    ...(limits.unverifiedAnswersPerNetwork !== undefined && {
       unverifiedAnswersPerNetwork: limits.unverifiedAnswersPerNetwork,
+      unverifiedAnswers: limits.unverifiedAnswers,
+      bytesPerSecondPerUser: limits.bitratePerUser,
+      bytesPerSecond: limits.bitrate,
     }),
-    ...(limits.unverifiedAnswers !== undefined && { unverifiedAnswers: limits.unverifiedAnswers }),
-    ...(limits.bytesPerSecondPerUser !== undefined && {
-      bytesPerSecondPerUser: limits.bytesPerSecondPerUser,
-    }),
-    ...(limits.bytesPerSecond !== undefined && { bytesPerSecond: limits.bytesPerSecond }),
     ...(perTenant.size > 0 && { bytesPerSecondPerTenant: perTenant }),
   }
 }
@@ -110,9 +108,8 @@ export function authenticator(settings: Settings): Authenticate {
     const secret = Buffer.from(testing.secret, 'utf8')
     secrets.push({ tenant: testing.tenant, secret, algorithm: 'sha1', paused: false })
   }
-  const { grace, maxLifetime } = settings.credentials
   return anyOf(
-    sharedSecrets(secrets, { grace, ...(maxLifetime !== undefined && { maxLifetime }) }),
+    sharedSecrets(secrets, settings.credentials),
     staticUsers(settings.users.map(staticUser), settings.realm),
   )
 }
@@ -123,20 +120,21 @@ export function quotas(settings: Settings): Quotas {
     perAddress: settings.limits.allocationsPerAddress,
     perTenant: homeserverLimits(settings, 'allocations'),
     total: settings.limits.allocations,
-    ...(settings.limits.allocationsPerUserPerMinute !== undefined && {
-      perUserPerMinute: settings.limits.allocationsPerUserPerMinute,
-    }),
+    ...bounded({ perUserPerMinute: settings.limits.allocationsPerUserPerMinute }),
   }
 }
 
-function homeserverLimits(
-  settings: Settings,
-  limit: 'allocations' | 'bytesPerSecond',
-): ReadonlyMap<string, number> {
+/** Only the limits that are not unlimited. */
+function bounded<T extends Readonly<Record<string, number>>>(limits: T): Partial<T> {
+  const finite = Object.entries(limits).filter(([, limit]) => Number.isFinite(limit))
+  return Object.fromEntries(finite) as Partial<T>
+}
+
+function homeserverLimits(settings: Settings, limit: 'allocations' | 'bitrate'): ReadonlyMap<string, number> {
   const limits = new Map<string, number>()
   for (const { name, limits: own } of settings.homeservers) {
     const value = own?.[limit]
-    if (value !== undefined) limits.set(name, value)
+    if (value !== undefined && Number.isFinite(value)) limits.set(name, value)
   }
   if (settings.testing) limits.set(settings.testing.tenant, settings.testing[limit])
   return limits

@@ -1,5 +1,5 @@
 import { formatAddress, formatIp } from '../base/address.ts'
-import type { Listener } from '../config/settings.ts'
+import type { Listener } from '../config/values/listener.ts'
 
 /** The relay cannot start: in a sentence, with what mends it. Nothing is bound any more when it is thrown. */
 export class StartError extends Error {

@@ -1,6 +1,7 @@
 import type { SecureContextOptions } from 'node:tls'
 import type { AllocationId, MeterId } from '../base/ids.ts'
-import type { Listener, Settings } from '../config/settings.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Listener } from '../config/values/listener.ts'
 import type { Event, Owner, RejectReason } from '../core/event.ts'
 import type { LogFields, WritingLevel } from '../log/log.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'

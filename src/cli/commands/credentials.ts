@@ -37,7 +37,7 @@ export async function credentials(
   }
   const loaded = await loadFor(options, context, { mayWrite: false, warn: false })
   const { maxLifetime } = loaded.settings.credentials
-  if (maxLifetime !== undefined && ttl > maxLifetime) {
+  if (ttl > maxLifetime) {
     throw new CommandError(words.say('ttlTooLong', { max: formatDuration(maxLifetime) }), Exit.usage)
   }
   const { secret, uris } = accessOf(loaded, options, context)

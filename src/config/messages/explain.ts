@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { ConfigFault } from '../fault.ts'
-import type { Path } from '../source.ts'
+import { describedAt, isSecret, namesAt } from '../schema/description.ts'
+import { holdsPassword, type Path } from '../source.ts'
 import { nearest } from '../values/nearest.ts'
 import { isMessageKey } from './messages.ts'
 
@@ -13,47 +14,44 @@ export interface Explained {
   readonly fault: ConfigFault
 }
 
-/** Says in our words what zod found wrong with `value`, which stands at `base` in the file. */
-export function explainIssue(issue: Issue, value: unknown, schema: z.core.$ZodType, base: Path): Explained[] {
-  const path = issue.path as Path
-  const here = (fault: ConfigFault): Explained[] => [{ path: [...base, ...path], at: 'value', fault }]
+/** Says in our words what zod found wrong with `value`, which is the whole file. */
+export function explainIssue(issue: Issue, value: unknown): Explained[] {
+  const path = inFile(issue.path as Path, value)
+  const keys = path.filter(part => typeof part === 'string')
+  const here = (fault: ConfigFault): Explained[] => [{ path, at: 'value', fault }]
   const given = valueAt(value, path)
+  const found = kindOf(given, isSecret(keys))
   switch (issue.code) {
     case 'custom':
       return here(issue.params as ConfigFault)
     case 'unrecognized_keys':
       return issue.keys.map(key => {
-        const guess = nearest(key, keysAt(schema, path))
+        const guess = nearest(key, namesAt(keys))
         const fault = guess
           ? new ConfigFault('unknown-key-guess', { key, guess })
           : new ConfigFault('unknown-key', { key })
-        return { path: [...base, ...path, key], at: 'key', fault }
+        return { path: [...path, key], at: 'key', fault }
       })
     case 'invalid_union': {
       const branch = closest(issue.errors)
       if (!branch)
-        return here(new ConfigFault(isMessageKey(issue.message) ? issue.message : 'wrong-type', found(given)))
-      return branch.flatMap(inner =>
-        explainIssue({ ...inner, path: [...path, ...inner.path] }, value, schema, base),
-      )
+        return here(new ConfigFault(isMessageKey(issue.message) ? issue.message : 'wrong-type', found))
+      return branch.flatMap(inner => explainIssue({ ...inner, path: [...path, ...inner.path] }, value))
     }
     case 'invalid_type':
       if (given === undefined) {
-        return here(new ConfigFault('missing-key', { key: String([...base, ...path].at(-1) ?? '') }))
+        return [
+          {
+            path: issue.path as Path,
+            at: 'value',
+            fault: new ConfigFault('missing-key', { key: String(issue.path.at(-1) ?? '') }),
+          },
+        ]
       }
-      if (isMessageKey(issue.message)) return here(new ConfigFault(issue.message, found(given)))
-      return here(new ConfigFault(`want-${KINDS[issue.expected] ?? 'object'}`, found(given)))
-    case 'invalid_value': {
-      const choices = issue.values.map(String)
-      const guess = typeof given === 'string' ? nearest(given, choices) : undefined
-      return here(
-        new ConfigFault('not-one-of', {
-          given: shown(given),
-          choices: choices.join(', '),
-          guess: guess ?? choices[0]!,
-        }),
-      )
-    }
+      if (isMessageKey(issue.message)) return here(new ConfigFault(issue.message, found))
+      return here(new ConfigFault(`want-${KINDS[issue.expected] ?? 'object'}`, found))
+    case 'invalid_value':
+      return here(notOneOf(given, issue.values.map(String), keys))
     case 'too_small':
       if (issue.origin === 'array') return here(new ConfigFault('empty-list'))
       if (issue.origin === 'string') return here(new ConfigFault('empty-text'))
@@ -62,7 +60,7 @@ export function explainIssue(issue: Issue, value: unknown, schema: z.core.$ZodTy
       if (issue.origin === 'string') return here(new ConfigFault('long-text', { max: Number(issue.maximum) }))
       return here(new ConfigFault('too-big', { given: shown(given), max: Number(issue.maximum) }))
     default:
-      return here(new ConfigFault(isMessageKey(issue.message) ? issue.message : 'want-text', found(given)))
+      return here(new ConfigFault(isMessageKey(issue.message) ? issue.message : 'want-text', found))
   }
 }
 
@@ -75,15 +73,32 @@ const KINDS: Readonly<Record<string, 'text' | 'number' | 'boolean' | 'list' | 'o
   object: 'object',
 }
 
-/** What kind of value was given. Numbers and truth values are named; a text might be a secret. */
-function found(given: unknown): { found: string } {
+/** The value that was given, or only its kind where it is long or a secret. */
+function kindOf(given: unknown, isSecret: boolean): { found: string } {
   if (Array.isArray(given)) return { found: '[…]' }
-  if (typeof given === 'string') return { found: '"…"' }
+  if (typeof given === 'string') {
+    return { found: isSecret || holdsPassword(given) || given.length > SHORT ? '"…"' : `"${given}"` }
+  }
   return { found: given !== null && typeof given === 'object' ? '{…}' : String(given) }
 }
 
+/** Characters of a text that an error repeats. */
+const SHORT = 60
+
+/** Suggests the word that was probably meant, or else the default. */
+function notOneOf(given: unknown, choices: readonly string[], keys: readonly string[]): ConfigFault {
+  const described = describedAt(keys)
+  const text = typeof given === 'string' ? given.toLowerCase() : ''
+  const alias = described
+    .flatMap(({ aliases }) => Object.entries(aliases ?? {}))
+    .find(([word]) => word === text)
+  const otherwise = described.find(key => key.default !== undefined)?.default ?? choices[0]
+  const guess = alias?.[1] ?? nearest(text, choices) ?? String(otherwise)
+  return new ConfigFault('not-one-of', { given: shown(given), choices: choices.join(', '), guess })
+}
+
 function shown(given: unknown): string {
-  return typeof given === 'string' ? `"${given}"` : found(given).found
+  return kindOf(given, false).found
 }
 
 /** The alternatives of a union that at least are of the right kind, and of them the one with the fewest faults. */
@@ -97,20 +112,11 @@ function valueAt(value: unknown, path: Path): unknown {
   return path.reduce<unknown>((at, key) => (at as Record<string | number, unknown> | undefined)?.[key], value)
 }
 
-/** The keys that the schema knows at `path`. */
-function keysAt(schema: z.core.$ZodType, path: Path): string[] {
-  const def = schema._zod.def as {
-    innerType?: z.core.$ZodType
-    in?: z.core.$ZodType
-    element?: z.core.$ZodType
-    shape?: Readonly<Record<string, z.core.$ZodType>>
-    options?: readonly z.core.$ZodType[]
-  }
-  if (def.options) return def.options.flatMap(option => keysAt(option, path))
-  const inner = def.innerType ?? def.in
-  if (inner) return keysAt(inner, path)
-  const [first, ...rest] = path
-  if (first === undefined) return Object.keys(def.shape ?? {})
-  const next = typeof first === 'number' ? def.element : def.shape?.[first]
-  return next ? keysAt(next, rest) : []
+/** The part of `path` that the file has: a section may be given as a text, which zod reads as a section. */
+function inFile(path: Path, value: unknown): Path {
+  const end = path.findIndex((_, i) => {
+    const above = valueAt(value, path.slice(0, i))
+    return above === null || typeof above !== 'object'
+  })
+  return end < 0 ? path : path.slice(0, end)
 }

@@ -1,10 +1,14 @@
 import { type Address, formatAddress, formatIp } from '../../base/address.ts'
 import { ConfigFault } from '../fault.ts'
-import type { Listener } from '../settings.ts'
 import { parseHostPort } from './host-port.ts'
 
 /** RFC 8656 §4: 3478 for TURN over UDP and TCP, 5349 over TLS. */
 const PORT = { udp: 3478, tcp: 3478, tls: 5349 } as const
+
+export interface Listener {
+  readonly transport: 'udp' | 'tcp' | 'tls'
+  readonly address: Address
+}
 
 /** Reads `udp://0.0.0.0:3478` or `tls://[::]:5349`. Port 0 means any free one. */
 export function parseListener(text: string): Listener | ConfigFault {

@@ -18,3 +18,7 @@ export function parsePorts(text: string): PortRange | ConfigFault {
   if (to === from) return new ConfigFault('ports-few', { given: text })
   return { from, to }
 }
+
+export function formatPorts({ from, to }: PortRange): string {
+  return `${from}-${to}`
+}

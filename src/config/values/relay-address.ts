@@ -1,6 +1,12 @@
 import { formatIp, ipKey, parseIp } from '../../base/address.ts'
 import { ConfigFault } from '../fault.ts'
-import type { RelayAddress } from '../settings.ts'
+
+/** An address to relay from, and how peers see it where 1:1 NAT lies in between. */
+export interface RelayAddress {
+  /** 4 or 16 octets, as in `Address`. */
+  readonly local: Uint8Array
+  readonly public?: Uint8Array
+}
 
 /** Reads `auto`, `203.0.113.7`, or `10.0.0.5=203.0.113.7` for local and public address behind 1:1 NAT. */
 export function parseRelayAddress(text: string): 'auto' | RelayAddress | ConfigFault {

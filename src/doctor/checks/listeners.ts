@@ -1,5 +1,5 @@
 import { type Address, address, formatAddress, parseIp } from '../../base/address.ts'
-import type { Listener } from '../../config/settings.ts'
+import type { Listener } from '../../config/values/listener.ts'
 import { isBrowserPort } from '../../homeserver/turn-uri.ts'
 import type { DoctorCheck } from '../check.ts'
 import { finding } from '../finding.ts'

@@ -42,13 +42,20 @@ t.test('a file with a homeserver gets the documented defaults [TURN-GEN-13, TURN
     peersPerUserPerMinute: 600,
     unverifiedAnswersPerNetwork: 100,
     unverifiedAnswers: 10_000,
+    bitratePerUser: Number.POSITIVE_INFINITY,
+    bitrate: Number.POSITIVE_INFINITY,
     lifetime: 3600,
     permissionsPerAllocation: 256,
     channelsPerAllocation: 256,
     connections: 4096,
     connectionsPerAddress: 256,
   })
-  t.same(settings.credentials, { grace: 60, strictExpiry: false, backOff: true })
+  t.same(settings.credentials, {
+    grace: 60,
+    strictExpiry: false,
+    backOff: true,
+    maxLifetime: Number.POSITIVE_INFINITY,
+  })
   t.same(settings.peers, { deny: ['recommended'], allow: [], only: [] })
   t.match(settings.metrics, { listen: { port: 9641 }, coturnNames: false })
   t.same(settings.log, { level: 'info', format: 'auto', privacy: 'pseudonym' })
@@ -108,13 +115,13 @@ t.test('every key is read as it is written', async t => {
         secrets: [{ algorithm: 'sha1' }, { value: 'another secret of good length', algorithm: 'sha256' }],
         paused: true,
         uris: ['turn:turn.example.org:3478?transport=udp'],
-        limits: { allocations: 100, bytesPerSecond: 1_000_000 },
+        limits: { allocations: 100, bitrate: 1_000_000 },
       },
     ],
     users: [{ name: 'guest' }, { name: 'camera', keys: { md5: '0f'.repeat(16), sha256: '0f'.repeat(32) } }],
     limits: {
-      bytesPerSecondPerUser: 250_000,
-      bytesPerSecond: 125_000_000,
+      bitratePerUser: 250_000,
+      bitrate: 125_000_000,
       lifetime: 600,
       connections: 6,
       allocationsPerUserPerMinute: 8,
@@ -123,7 +130,7 @@ t.test('every key is read as it is written', async t => {
     },
     credentials: { grace: 300, strictExpiry: true, backOff: false, maxLifetime: 604_800 },
     protocol: { sha256: false, software: 'relay', classicStun: true, legacyChannelNumbers: true },
-    alternate: { addresses: [{ family: 4, port: 3478 }], domain: 'turn2.example.org' },
+    alternate: { servers: [{ family: 4, port: 3478 }], domain: 'turn2.example.org' },
     metrics: { listen: { family: 6, port: 9000 }, coturnNames: true },
     workers: 2,
     udp: 'native',

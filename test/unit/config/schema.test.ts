@@ -3,17 +3,18 @@ import { join } from 'node:path'
 import { parse } from 'jsonc-parser'
 import t from 'tap'
 import { effective } from '../../../src/config/effective.ts'
-import { jsonSchema } from '../../../src/config/json-schema.ts'
 import { load } from '../../../src/config/load.ts'
 import { fill } from '../../../src/config/messages/messages.ts'
-import { schema } from '../../../src/config/schema.ts'
+import { exampleFile } from '../../../src/config/schema/example.ts'
+import { jsonSchema } from '../../../src/config/schema/json-schema.ts'
+import { schema } from '../../../src/config/schema/schema.ts'
 import { errorOf, folderWith, HOMESERVER, loadText, SECRET } from '../../support/loading.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 const EXAMPLE = readFileSync(join(ROOT, 'turnserver.example.json'), 'utf8')
 const PLACEHOLDER = 'replace-with-the-output-of-openssl-rand-hex-32'
 /** The example with every key that it only shows switched on. */
-const FULL = EXAMPLE.replaceAll(/^(\s*)\/\/(?=["{}])/gm, '$1')
+const FULL = EXAMPLE.replaceAll(/^(\s*)\/\/(?=["{}\]])/gm, '$1')
 
 interface Described {
   readonly properties?: Readonly<Record<string, Described>>
@@ -47,6 +48,10 @@ function* keysOf(value: unknown, path = ''): Generator<string> {
 
 t.test('turnserver.schema.json is what the schema says now', async t => {
   t.equal(readFileSync(join(ROOT, 'turnserver.schema.json'), 'utf8'), jsonSchema(), 'run: npm run schema')
+})
+
+t.test('turnserver.example.json is what the schema says now', async t => {
+  t.equal(EXAMPLE, exampleFile(), 'run: npm run schema')
 })
 
 t.test('every key has a text for editors to show', async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { type Address, formatAddress, parseAddress, parseIp } from '../../../src/base/address.ts'
-import type { Listener } from '../../../src/config/settings.ts'
+import type { Listener } from '../../../src/config/values/listener.ts'
 import { endpointsOf, Listeners } from '../../../src/relay/listeners.ts'
 import { cannotRelay, cannotServe, StartError } from '../../../src/relay/start-error.ts'
 

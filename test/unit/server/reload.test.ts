@@ -45,13 +45,13 @@ t.test('what sockets were made from stays, and is named', async t => {
   t.same(restart, [
     'realm',
     'listen',
+    'relay.addresses',
+    'relay.ports',
     'metrics',
     'workers',
     'udp',
-    'state',
-    'relay.addresses',
-    'relay.ports',
     'log.format',
+    'state',
   ])
   t.same(settings, { ...running, relay: { ...running.relay, defaultFamily: 'listener' } })
 })

@@ -3,7 +3,15 @@ import { schema } from './schema.ts'
 
 /** Writes the description of turnserver.json for editors (JSON Schema, draft 7). */
 export function jsonSchema(): string {
-  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', target: 'draft-7' })
+  const { $schema, ...rest } = z.toJSONSchema(schema, {
+    io: 'input',
+    target: 'draft-7',
+    override: ({ jsonSchema: key }) => {
+      if (key.restart === true) key.description = `${key.description} A change needs a restart.`
+      // Words of ours, which editors do not know.
+      for (const word of ['restart', 'live', 'aliases']) delete key[word]
+    },
+  })
   const titled = {
     $schema,
     title: 'turnserver.json',

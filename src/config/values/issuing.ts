@@ -1,6 +1,6 @@
-import type { Seconds } from '../base/time.ts'
-import { ConfigFault } from './fault.ts'
-import { parseDuration } from './values/duration.ts'
+import type { Seconds } from '../../base/time.ts'
+import { ConfigFault } from '../fault.ts'
+import { parseDuration } from './duration.ts'
 
 /**
  * Clients look every ten minutes and renew what has ten minutes left, so what

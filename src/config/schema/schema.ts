@@ -1,0 +1,143 @@
+import { z } from 'zod'
+import { formatListener, parseListener } from '../values/listener.ts'
+import { parseRealm } from '../values/text.ts'
+import { homeserversSection, usersSection } from './access.ts'
+import { count, DAY, duration, path, textField } from './fields.ts'
+import {
+  alternateSection,
+  credentialsSection,
+  limitsSection,
+  peersSection,
+  protocolSection,
+  relaySection,
+} from './relaying.ts'
+import { consoleSection, issueSection, metricsSection } from './serving.ts'
+
+/*
+ * The one description of turnserver.json. Types, defaults, the check itself,
+ * what may be shown, what needs a restart, the settings in force, the example
+ * file and the editors' schema all come from it. Every `describe` is what an
+ * editor shows at the key and what the example says above it.
+ */
+
+export const schema = z.strictObject({
+  $schema: z
+    .string()
+    .exactOptional()
+    .meta({ examples: ['./turnserver.schema.json'], live: true })
+    .describe('Where editors find the description of this file.'),
+  realm: textField(parseRealm, { examples: ['turn.example.org'] })
+    .exactOptional()
+    .meta({ restart: true, live: true })
+    .describe(
+      'The realm that clients authenticate in: the DNS name of this server. It is repeated in many answers, so a short one saves traffic. Default: the name of the machine.',
+    ),
+  listen: z
+    .array(
+      textField(parseListener, {
+        format: formatListener,
+        examples: ['udp://0.0.0.0:3478', 'udp://[::]:3478', 'tcp://0.0.0.0:3478', 'tcp://[::]:3478'],
+      }),
+    )
+    .min(1)
+    .exactOptional()
+    .meta({ restart: true, live: true })
+    .describe(
+      'Where clients connect: udp://, tcp:// or tls:// and an IP address. Names are not looked up, so that a broken DNS cannot change where the relay listens. Browsers use no port below 1024 but 53, 80 and 443. Default: UDP and TCP 3478 on all addresses, and where "tls" is set also tls://0.0.0.0:5349 and tls://[::]:5349.',
+    ),
+  tls: z
+    .strictObject({
+      certificate: path('/etc/letsencrypt/live/turn.example.org/fullchain.pem').describe(
+        'The certificate, PEM, with its chain (fullchain.pem). Without the chain some clients refuse the connection.',
+      ),
+      key: path('/etc/letsencrypt/live/turn.example.org/privkey.pem').describe(
+        'Its private key, PEM, without passphrase, readable for the relay but not for everybody.',
+      ),
+    })
+    .exactOptional()
+    .meta({ restart: 'presence' })
+    .describe(
+      'The certificate for tls:// listeners. The files are read again when they change, so a renewal needs no restart.',
+    ),
+  relay: relaySection,
+  homeservers: homeserversSection,
+  users: usersSection,
+  peers: peersSection,
+  limits: limitsSection,
+  credentials: credentialsSection,
+  protocol: protocolSection,
+  alternate: alternateSection,
+  issue: issueSection,
+  metrics: metricsSection,
+  control: z
+    .union([z.literal(false), path('/run/taciturn/control.sock')], { error: () => 'want-control' })
+    .default('auto')
+    .meta({ restart: true })
+    .describe(
+      'The Unix socket by which `taciturn status`, `sessions`, `disconnect`, `drain` and `reload` talk to the running relay. "auto" is control.sock in $RUNTIME_DIRECTORY (systemd), else in the state folder; false for none. Whoever may open the file (mode 0660: its user and its group) may do everything.',
+    ),
+  console: consoleSection,
+  workers: z
+    .union([z.literal('auto'), count(1, 64)], { error: () => 'want-workers' })
+    .default('auto')
+    .meta({ restart: true })
+    .describe(
+      'Threads that relay: "auto" or a number. One thread carries hundreds of calls; "auto" takes more where there are six cores and memory to spare. Each takes about 15 MB, and more than one need the native UDP transport.',
+    ),
+  udp: z
+    .enum(['auto', 'native', 'dgram'])
+    .default('auto')
+    .meta({ restart: true })
+    .describe(
+      'The UDP transport: "native" is fast and needs the compiled addon, "dgram" is that of Node.js; "auto" takes the better one that loads. With one of them named, the relay refuses to start without it.',
+    ),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error'])
+        .default('info')
+        .meta({
+          aliases: {
+            verbose: 'debug',
+            notice: 'info',
+            warning: 'warn',
+            critical: 'error',
+            fatal: 'error',
+            silent: 'error',
+          },
+        })
+        .describe('The least important lines that are written: "trace", "debug", "info", "warn" or "error".'),
+      format: z
+        .enum(['auto', 'json', 'text'])
+        .default('auto')
+        .meta({ restart: true })
+        .describe('"json", "text", or "auto": text on a terminal, otherwise JSON.'),
+      privacy: z
+        .enum(['pseudonym', 'truncated', 'full', 'none'])
+        .default('pseudonym')
+        .describe(
+          'How users and addresses appear: "pseudonym" (the same person has the same one until midnight UTC or the next start), "truncated" (the network, the homeserver), "full", or "none".',
+        ),
+    })
+    .prefault({})
+    .describe('What is logged.'),
+  stop: z
+    .strictObject({
+      deadline: duration({ min: 0, max: DAY }, ['0s', '5m'])
+        .prefault('0s')
+        .describe(
+          'How long live allocations may continue after SIGTERM. "0s" ends them at once; clients then find another way within seconds. systemd waits for TimeoutStopSec at most.',
+        ),
+    })
+    .prefault({})
+    .describe('How the relay ends.'),
+  state: path('/var/lib/taciturn')
+    .default('auto')
+    .meta({ restart: true })
+    .describe(
+      'The folder for what is kept, such as the secret of a relay without a configuration. "auto": $STATE_DIRECTORY (systemd), /var/lib/taciturn, or ~/.local/state/taciturn.',
+    ),
+})
+
+/** The file with its texts read and its defaults filled in, before other files are looked at. */
+export type Written = z.output<typeof schema>
