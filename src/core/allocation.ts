@@ -3,9 +3,9 @@ import type { AllocationId, ChannelNumber, SocketId } from '../base/ids.ts'
 import type { Route, Traffic } from '../base/route.ts'
 import type { Seconds, Time } from '../base/time.ts'
 import type { Via } from '../base/via.ts'
-import type { Identity } from './authenticate.ts'
 import type { FailedFamily, RelaySocket } from './input.ts'
 import type { ReplyTo } from './reply.ts'
+import type { Identity } from './signer.ts'
 
 /** Seconds that a permission lasts (RFC 8656 §9). */
 export const PERMISSION_LIFETIME = 300

@@ -1,6 +1,5 @@
 import type { Address } from '../base/address.ts'
 import { Counter, type Counters } from '../base/counters.ts'
-import type { Time } from '../base/time.ts'
 import {
   NONCE,
   PASSWORD_ALGORITHM,
@@ -9,27 +8,14 @@ import {
   USERHASH,
   USERNAME,
 } from '../wire/attributes.ts'
-import { integrityKind, PasswordAlgorithm, verify } from '../wire/integrity.ts'
+import { integrityKind, PasswordAlgorithm } from '../wire/integrity.ts'
 import { get, type Message, type MessageWriter, Method } from '../wire/message.ts'
 import { readNonceCookie, SecurityFeature } from '../wire/nonce-cookie.ts'
-import type { Candidate } from './candidate.ts'
 import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
-import type { Environment } from './environment.ts'
-import type { Owner } from './event.ts'
-import type { Nonces } from './nonce.ts'
+import type { Decisions } from './decisions.ts'
 import { answer, errorReply, type RefusalReason, type ReplyTo, reject, rejected } from './reply.ts'
-import type { Strangers } from './strangers.ts'
-
-/** Who signed a request, after the signature verified. */
-export interface Identity {
-  readonly owner: Owner
-  /** USERNAME as sent, e.g. "1789000000:@alice:example.org". */
-  readonly username: string
-  readonly key: Buffer
-  readonly algorithm: number
-  readonly expires: Time | undefined
-}
+import type { Identity } from './signer.ts'
 
 export type Authenticated =
   | { readonly kind: 'identified'; readonly identity: Identity; readonly reply: ReplyTo }
@@ -37,12 +23,9 @@ export type Authenticated =
   | { readonly kind: 'refused'; readonly commands: Command[]; readonly wrong: boolean }
 
 /** What the checks stand on. */
-export interface Authority {
+export type Authority = Pick<Decisions, 'environment' | 'findSigner' | 'nonces' | 'strangers'> & {
   readonly config: RelayConfig
-  readonly environment: Pick<Environment, 'authenticate' | 'wall'>
-  readonly nonces: Nonces
   readonly counters: Counters
-  readonly strangers: Pick<Strangers, 'holdBack' | 'failed' | 'proved'>
 }
 
 /** The algorithms offered, best first (RFC 8489 §9.2.4). */
@@ -104,7 +87,7 @@ export function authenticate(
     counters.add(Counter.authGuessing)
     return wrong({ why: 'guessing', detail: 'not tried: too many wrong passwords came before it' })
   }
-  const signed = signer(authority, message, kind, algorithm, { username, hash, known, now })
+  const signed = authority.findSigner({ message, kind, algorithm, realm, username, hash, known, now })
   if (!isOwn && (signed === 'unknown-user' || signed === 'wrong-secret')) {
     strangers.failed(reply.to, name, !isFresh, reply.at)
   }
@@ -164,51 +147,6 @@ export function features(config: RelayConfig): number {
     (config.sha256 ? SecurityFeature.passwordAlgorithms : 0) |
     (config.userhash ? SecurityFeature.usernameAnonymity : 0)
   )
-}
-
-type Signer = Omit<Candidate, 'expires'> & { readonly expires?: Time; readonly known?: Identity }
-
-/** Finds the candidate whose key verifies the message. All are tried, so that the time tells nothing of which did. */
-function signer(
-  authority: Authority,
-  message: Message,
-  kind: 'sha1' | 'sha256',
-  algorithm: number,
-  who: {
-    readonly username: string | undefined
-    readonly hash: Buffer | undefined
-    readonly known: Identity | undefined
-    readonly now: Time
-  },
-): Signer | 'unknown-user' | 'wrong-secret' | 'unavailable' {
-  const { known, now } = who
-  if (
-    known &&
-    known.username === who.username &&
-    known.algorithm === algorithm &&
-    verify(message, kind, known.key)
-  ) {
-    const expired = known.expires !== undefined && known.expires <= now
-    const { owner, username, key } = known
-    return { tenant: owner.tenant, user: owner.user, username, key, expired, paused: false, known }
-  }
-  const { realm } = authority.config
-  let candidates: readonly Candidate[]
-  try {
-    candidates = authority.environment.authenticate(
-      who.username === undefined
-        ? { userhash: who.hash!, realm, algorithm, now }
-        : { username: who.username, realm, algorithm, now },
-    )
-  } catch {
-    return 'unavailable'
-  }
-  if (candidates.length === 0) return 'unknown-user'
-  let found: Candidate | undefined
-  for (const candidate of candidates) {
-    if (verify(message, kind, candidate.key)) found ??= candidate
-  }
-  return found ?? 'wrong-secret'
 }
 
 /** An error answer that tells the client how to authenticate (RFC 8489 §9.2.4). */

@@ -17,6 +17,7 @@ import type { RelayConfig } from './config.ts'
 import type { Context } from './context.ts'
 import { channelData, fromPeer, unreachable } from './data.ts'
 import { Debts } from './debts.ts'
+import type { Decisions, Witness } from './decisions.ts'
 import type { Environment } from './environment.ts'
 import type { Input } from './input.ts'
 import { Nonces } from './nonce.ts'
@@ -31,6 +32,7 @@ import type { Request } from './requests/request.ts'
 import { send } from './requests/send.ts'
 import { reroute, rerouteAll, routesEnded, unroute } from './routes.ts'
 import { Scans } from './scans.ts'
+import { signerFinder } from './signer.ts'
 import { Strangers } from './strangers.ts'
 import { UNDERSTOOD } from './understood.ts'
 
@@ -44,6 +46,9 @@ export interface RelayParts {
   readonly buckets?: BucketSource | undefined
   /** Its own unless several shards share them. */
   readonly debts?: Debts | undefined
+  /** The id of an allocation to count on from; drawn where it is absent. */
+  readonly lastId?: number | undefined
+  readonly witness?: Witness | undefined
 }
 
 /**
@@ -68,17 +73,26 @@ export interface RelayParts {
 export class Relay {
   readonly #context: Context
 
-  constructor({ config, environment, counters, meters, buckets, debts }: RelayParts) {
+  readonly #witness: Witness | undefined
+
+  constructor(parts: RelayParts) {
+    const { config, environment, counters, meters, buckets, debts, witness } = parts
     const { random } = environment
-    this.#context = {
-      config,
+    const own: Decisions = {
       environment,
+      findSigner: signerFinder(environment.authenticate),
       nonces: new Nonces(random, config.nonceLifetime),
-      book: new Book(drawId(random)),
+      strangers: new Strangers(debts ?? new Debts(Debts.memory(random)), config.limits),
       meters,
+    }
+    const lastId = parts.lastId ?? drawId(random)
+    this.#witness = witness
+    this.#context = {
+      ...(witness?.began(own, config, lastId) ?? own),
+      config,
+      book: new Book(lastId),
       buckets: buckets ?? new Buckets(meters, config.limits),
       counters,
-      strangers: new Strangers(debts ?? new Debts(Debts.memory(random)), config.limits),
       scans: new Scans(),
       draining: false,
     }
@@ -86,6 +100,12 @@ export class Relay {
 
   /** Takes one input; returns what must now be done, in order. Never throws on network input. */
   handle(input: Input, now: Time): Command[] {
+    const commands = this.#handle(input, now)
+    this.#witness?.handled(input, now, commands)
+    return commands
+  }
+
+  #handle(input: Input, now: Time): Command[] {
     const context = this.#context
     switch (input.kind) {
       case 'datagram':

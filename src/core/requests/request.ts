@@ -1,11 +1,11 @@
 import type { CountedCode } from '../../base/counters.ts'
 import type { Message, MessageWriter } from '../../wire/message.ts'
 import type { Allocation } from '../allocation.ts'
-import type { Identity } from '../authenticate.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import type { RejectReason } from '../event.ts'
 import { answer, type ReplyTo, reject } from '../reply.ts'
+import type { Identity } from '../signer.ts'
 
 /** A request whose signature has verified. */
 export interface Request {
