@@ -104,24 +104,8 @@ export function authenticate(
     return wrong({ why: 'wrong-secret', detail: 'no secret or password verifies the request' })
   }
 
-  const asksForMore = message.method === Method.Allocate || config.strictExpiry
-  if (signed.expired && asksForMore) {
-    counters.add(Counter.authExpired)
-    return unauthorised({ why: 'expired', detail: 'the credential was right but its time is over' })
-  }
-  if (signed.tooLong && message.method === Method.Allocate) {
-    counters.add(Counter.authExpired)
-    return unauthorised({ why: 'expired', detail: 'the credential is valid for longer than is allowed here' })
-  }
-  if (!isFresh) {
-    counters.add(Counter.authStaleNonce)
-    const stale = {
-      code: 438,
-      why: 'stale-nonce',
-      detail: 'the nonce is old or another address got it',
-    } as const
-    return refused(challenge(authority, named, stale))
-  }
+  const outdated = findOutdated(authority, message, signed, isFresh)
+  if (outdated) return refused(challenge(authority, named, outdated))
 
   strangers.proved(reply.to, reply.via, name, reply.at)
   const both = has8489Algorithms(message)
@@ -139,6 +123,29 @@ export function authenticate(
     expires: signed.expires,
   }
   return { kind: 'identified', identity, reply: proved }
+}
+
+/** Why a request that verifies is challenged again: its credential or its nonce is too old. */
+function findOutdated(
+  { config, counters }: Authority,
+  message: Message,
+  signed: Signer,
+  isFresh: boolean,
+): RefusalReason | undefined {
+  const asksForMore = message.method === Method.Allocate || config.strictExpiry
+  if (signed.expired && asksForMore) {
+    counters.add(Counter.authExpired)
+    const detail = 'the credential was right but its time is over'
+    return { code: 401, why: 'expired', detail }
+  }
+  if (signed.tooLong && message.method === Method.Allocate) {
+    counters.add(Counter.authExpired)
+    const detail = 'the credential is valid for longer than is allowed here'
+    return { code: 401, why: 'expired', detail }
+  }
+  if (isFresh) return undefined
+  counters.add(Counter.authStaleNonce)
+  return { code: 438, why: 'stale-nonce', detail: 'the nonce is old or another address got it' }
 }
 
 /** The nonce's feature bits that this configuration offers. */
