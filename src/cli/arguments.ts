@@ -4,6 +4,7 @@ import type { CliContext } from './context.ts'
 import { controlCommands } from './control-options.ts'
 import { doctorOptions } from './doctor-options.ts'
 import { UsageError } from './io.ts'
+import { meantCommand } from './meant.ts'
 
 /**
  * Runs the command that `argv` names and resolves with its exit code; throws
@@ -15,6 +16,8 @@ export async function runCommand(
   context: CliContext,
   version: string,
 ): Promise<number> {
+  const meant = meantCommand(argv)
+  if (meant) throw new UsageError(context.words.say('meant', meant))
   const outcome = { code: 0 }
   let said = ''
   await commandLine(argv, context, version, outcome).parseAsync(
@@ -28,6 +31,8 @@ export async function runCommand(
   return outcome.code
 }
 
+type Runs = <T>(run: (options: T) => Promise<number>) => (options: T) => Promise<void>
+
 function commandLine(
   argv: readonly string[],
   context: CliContext,
@@ -35,20 +40,51 @@ function commandLine(
   outcome: { code: number },
 ): Argv {
   const { words, language, io } = context
-  const runs =
-    <T>(run: (options: T) => Promise<number>) =>
-    async (options: T): Promise<void> => {
-      outcome.code = await run(options)
-    }
-  const config = { describe: words.say('options.config'), type: 'string', requiresArg: true } as const
-  const json = { describe: words.say('options.json'), type: 'boolean', default: false } as const
-  const homeserver = { describe: words.say('options.homeserver'), type: 'string', requiresArg: true } as const
-  const host = { describe: words.say('options.host'), type: 'string', requiresArg: true } as const
-
-  const program = yargs([...argv])
+  const runs: Runs = run => async options => {
+    outcome.code = await run(options)
+  }
+  const start = yargs([...argv])
     .scriptName('taciturn')
     .locale(language)
     .usage(words.say('program'))
+  const setUp = setUpCommands(start, context, runs, version)
+  const measuring = measuringCommands(setUp, context, runs, version)
+  return controlCommands(importCommand(measuring, context, runs), context, runs)
+    .completion('completion', words.say('commands.completion'))
+    .option('lang', { describe: words.say('options.lang'), choices: ['en', 'de'], requiresArg: true })
+    .help('help', words.say('options.help'))
+    .version('version', words.say('options.version'), version)
+    .epilogue(words.say('epilogue'))
+    .demandCommand(1, words.say('noCommand'))
+    .parserConfiguration({
+      'duplicate-arguments-array': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+    })
+    .recommendCommands()
+    .strict()
+    .wrap(Math.min(110, io.stdout.columns ?? 100))
+    .exitProcess(false)
+    .fail(refuseUsage)
+}
+
+/** Options that several commands have. */
+function commonOptions({ words }: CliContext) {
+  const one = { type: 'string', requiresArg: true } as const
+  return {
+    config: { ...one, describe: words.say('options.config') },
+    json: { describe: words.say('options.json'), type: 'boolean', default: false },
+    homeserver: { ...one, describe: words.say('options.homeserver') },
+    host: { ...one, describe: words.say('options.host') },
+    force: { describe: words.say('options.force'), type: 'boolean', default: false },
+  } as const
+}
+
+/** The commands that run the relay and set it up. */
+function setUpCommands(program: Argv, context: CliContext, runs: Runs, version: string): Argv {
+  const { words } = context
+  const { config, json, homeserver, host, force } = commonOptions(context)
+  return program
     .command(
       'serve',
       words.say('commands.serve'),
@@ -69,7 +105,7 @@ function commandLine(
               requiresArg: true,
               default: 'turnserver.json',
             },
-            force: { describe: words.say('options.force'), type: 'boolean', default: false },
+            force,
           })
           .example('$0 init --realm turn.example.org --homeserver example.org', words.say('examples.init')),
       runs(async options => (await import('./commands/init.ts')).init(options, context)),
@@ -127,66 +163,56 @@ function commandLine(
           ),
       runs(async options => (await import('./commands/snippet.ts')).snippet(options, context)),
     )
+}
+
+/** The commands that try a relay out. */
+function measuringCommands(program: Argv, context: CliContext, runs: Runs, version: string): Argv {
+  const { words } = context
+  const json = words.say('options.json')
+  return program
     .command(
       'bench',
       words.say('commands.bench'),
-      command => benchOptions(command, words, words.say('options.json')),
+      command => benchOptions(command, words, json),
       runs(async options => (await import('./commands/bench.ts')).bench(options, context, version)),
     )
     .command(
       'doctor',
       words.say('commands.doctor'),
-      command => doctorOptions(command, words, words.say('options.json')),
+      command => doctorOptions(command, words, json),
       runs(async options => (await import('./commands/doctor.ts')).doctor(options, context)),
     )
-    .command(
-      'import <file>',
-      words.say('import.command'),
-      command =>
-        command
-          .positional('file', {
-            describe: words.say('import.options.file'),
-            type: 'string',
-            demandOption: true,
-          })
-          .options({
-            from: {
-              describe: words.say('import.options.from'),
-              choices: ['coturn', 'eturnal'] as const,
-              requiresArg: true,
-            },
-            out: {
-              describe: words.say('import.options.out'),
-              type: 'string',
-              requiresArg: true,
-              default: 'turnserver.json',
-            },
-            homeserver: { ...homeserver, describe: words.say('import.options.homeserver') },
-            force: { describe: words.say('options.force'), type: 'boolean', default: false },
-            json,
-          })
-          .example('$0 import /etc/turnserver.conf', words.say('import.examples.coturn'))
-          .example('$0 import /etc/eturnal.yml --json', words.say('import.examples.eturnal')),
-      runs(async options => (await import('./commands/import.ts')).importConfig(options, context)),
-    )
+}
 
-  return controlCommands(program, context, runs)
-    .completion('completion', words.say('commands.completion'))
-    .option('lang', { describe: words.say('options.lang'), choices: ['en', 'de'], requiresArg: true })
-    .help('help', words.say('options.help'))
-    .version('version', words.say('options.version'), version)
-    .epilogue(words.say('epilogue'))
-    .demandCommand(1, words.say('noCommand'))
-    .parserConfiguration({
-      'duplicate-arguments-array': false,
-      'parse-numbers': false,
-      'parse-positional-numbers': false,
-    })
-    .recommendCommands()
-    .strict()
-    .wrap(Math.min(110, io.stdout.columns ?? 100))
-    .exitProcess(false)
-    .fail(refuseUsage)
+function importCommand(program: Argv, context: CliContext, runs: Runs): Argv {
+  const { words } = context
+  const { homeserver, force, json } = commonOptions(context)
+  const one = { type: 'string', requiresArg: true } as const
+  return program.command(
+    'import <file>',
+    words.say('import.command'),
+    command =>
+      command
+        .positional('file', {
+          describe: words.say('import.options.file'),
+          type: 'string',
+          demandOption: true,
+        })
+        .options({
+          from: {
+            describe: words.say('import.options.from'),
+            choices: ['coturn', 'eturnal'] as const,
+            requiresArg: true,
+          },
+          out: { ...one, describe: words.say('import.options.out'), default: 'turnserver.json' },
+          homeserver: { ...homeserver, describe: words.say('import.options.homeserver') },
+          force,
+          json,
+        })
+        .example('$0 import /etc/turnserver.conf', words.say('import.examples.coturn'))
+        .example('$0 import /etc/eturnal.yml --json', words.say('import.examples.eturnal')),
+    runs(async options => (await import('./commands/import.ts')).importConfig(options, context)),
+  )
 }
 
 /** Tells what yargs complains of from what a command threw. */

@@ -5,7 +5,11 @@ type Runs = <T>(run: (options: T) => Promise<number>) => (options: T) => Promise
 
 /** Adds the commands that talk to a running relay. */
 export function controlCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
-  const { words } = context
+  return linkCommands(operatingCommands(program, context, runs), context, runs)
+}
+
+/** What the commands have in common: how the relay is found, and the form of the answer. */
+function optionParts({ words }: CliContext) {
   const one = { type: 'string', requiresArg: true } as const
   const flag = { type: 'boolean', default: false } as const
   const where = {
@@ -13,6 +17,12 @@ export function controlCommands<T>(program: Argv<T>, context: CliContext, runs: 
     socket: { ...one, describe: words.say('control.options.socket') },
     json: { ...flag, describe: words.say('options.json') },
   } as const
+  return { one, flag, where } as const
+}
+
+function operatingCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
+  const { words } = context
+  const { one, flag, where } = optionParts(context)
   const watch = { ...flag, describe: words.say('control.options.watch') }
   const control = () => import('./commands/control.ts')
   return program
@@ -53,7 +63,11 @@ export function controlCommands<T>(program: Argv<T>, context: CliContext, runs: 
     .command(
       'drain',
       words.say('control.commands.drain'),
-      command => command.options(where),
+      command =>
+        command.options({
+          ...where,
+          cancel: { ...flag, describe: words.say('control.options.cancelDrain') },
+        }),
       runs(async options => (await control()).drain(options, context)),
     )
     .command(
@@ -62,6 +76,14 @@ export function controlCommands<T>(program: Argv<T>, context: CliContext, runs: 
       command => command.options(where),
       runs(async options => (await control()).reload(options, context)),
     )
+}
+
+/** The commands that make links, and read what came of them. */
+function linkCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
+  const { words } = context
+  const { one, where } = optionParts(context)
+  const control = () => import('./commands/control.ts')
+  return program
     .command(
       'console',
       words.say('control.commands.console'),

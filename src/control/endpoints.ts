@@ -3,6 +3,7 @@ import { fault, okAnswer } from './answer.ts'
 import { type ApiEndpoint, type Call, type Desk, isAnswer, note, readAs } from './call.ts'
 import {
   accessShape,
+  cancelledShape,
   configurationShape,
   drainingShape,
   endedShape,
@@ -169,10 +170,25 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
   },
   {
     method: 'POST',
+    path: '/drain/cancel',
+    needs: 'act',
+    act: 'cancel-drain',
+    summary:
+      'Takes new allocations again. `cancelled` is false where the relay is not draining; a relay that stops cannot be kept.',
+    answers: cancelledShape,
+    answer: ({ visitor }, desk) => {
+      const cancelled = desk.control.cancelDrain()
+      note(desk, visitor, 'cancel-drain', cancelled ? 'done' : 'failed')
+      return okAnswer({ cancelled })
+    },
+  },
+  {
+    method: 'POST',
     path: '/reload',
     needs: 'act',
     act: 'reload',
-    summary: 'Reads the configuration again. A broken one changes nothing, and the answer says why.',
+    summary:
+      'Reads the configuration again. A broken one changes nothing, and the answer says why; a relay that drains or stops reads nothing (`refused`).',
     answers: reloadedShape,
     answer: ({ visitor }, desk) => {
       const reloaded = desk.control.reload()

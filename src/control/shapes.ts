@@ -105,6 +105,7 @@ export const namesShape = z.strictObject({
 
 export const reloadedShape = z.strictObject({
   ok: z.boolean(),
+  refused: z.enum(['draining', 'stopping']).optional(),
   problems: z.array(z.string()),
   warnings: z.array(z.string()),
   restart: z.array(z.string()),
@@ -113,5 +114,6 @@ export const reloadedShape = z.strictObject({
 export const linkShape = z.strictObject({ url: z.string(), expires: count })
 export const endedShape = z.strictObject({ ended: count })
 export const drainingShape = z.strictObject({ draining: z.literal(true), allocations: count })
+export const cancelledShape = z.strictObject({ cancelled: z.boolean() })
 export const configurationShape = z.record(z.string(), z.unknown())
 export const errorShape = z.strictObject({ error: z.string(), hint: z.string() })

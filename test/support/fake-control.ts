@@ -32,6 +32,8 @@ export class FakeControl implements Control {
   readonly asked: string[] = []
   sessions: SessionView[] = [session('1'), session('2')]
   looks = 0
+  draining = true
+  refused: Reloaded['refused']
   /** Makes every look different. */
   #second = 0
 
@@ -79,11 +81,12 @@ export class FakeControl implements Control {
 
   cancelDrain(): boolean {
     this.asked.push('cancel drain')
-    return true
+    return this.draining
   }
 
   reload(): Reloaded {
     this.asked.push('reload')
+    if (this.refused) return { ok: false, refused: this.refused, problems: [], warnings: [], restart: [] }
     return { ok: true, problems: [], warnings: [], restart: ['listen'] }
   }
 

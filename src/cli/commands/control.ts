@@ -113,8 +113,14 @@ export interface PlainOptions extends SocketOptions {
   readonly json: boolean
 }
 
-export async function drain(options: PlainOptions, context: CliContext): Promise<number> {
+export interface DrainOptions extends PlainOptions {
+  readonly cancel: boolean
+}
+
+/** Begins a drain, or takes it back; exit code 1 where there is none to take back. */
+export async function drain(options: DrainOptions, context: CliContext): Promise<number> {
   const client = new ControlClient(options, context)
+  if (options.cancel) return cancelDrain(client, options, context)
   const answer = await client.post<{ readonly allocations: number }>('/drain')
   const { allocations } = answer
   const text =
@@ -124,19 +130,35 @@ export async function drain(options: PlainOptions, context: CliContext): Promise
   return say(options, context, answer, text)
 }
 
-/** Has the configuration read again; a broken one is exit code 3, with what is wrong. */
+async function cancelDrain(
+  client: ControlClient,
+  options: PlainOptions,
+  context: CliContext,
+): Promise<number> {
+  const { words } = context
+  const answer = await client.post<{ readonly cancelled: boolean }>('/drain/cancel')
+  if (!answer.cancelled && !options.json) {
+    throw new CommandError(words.say('control.notDraining'), Exit.failed)
+  }
+  say(options, context, answer, words.say('control.servingAgain'))
+  return answer.cancelled ? Exit.ok : Exit.failed
+}
+
+/** Has the configuration read again; a broken one is exit code 3, with what is wrong, and one that nobody read 1. */
 export async function reload(options: PlainOptions, context: CliContext): Promise<number> {
   const { io, words } = context
   const answer = await new ControlClient(options, context).post<Reloaded>('/reload')
   const paint = painter(io.stderr, io.env)
-  const { ok, problems, warnings, restart } = answer
+  const { ok, refused, problems, warnings, restart } = answer
   const complain = (text: string) => void io.stderr.write(`${text}\n`)
   if (options.json) io.stdout.write(`${JSON.stringify(answer)}\n`)
   for (const problem of problems) complain(problem)
   for (const warning of warnings) complain(`${paint('yellow', `${words.say('warning')}:`)} ${warning}`)
   if (restart.length > 0) complain(words.say('control.restart', { keys: restart.join(', ') }))
-  if (!ok) complain(paint('red', words.say('control.broken')))
+  if (refused) complain(paint('red', words.say(`control.reloadRefused.${refused}`)))
+  else if (!ok) complain(paint('red', words.say('control.broken')))
   else if (!options.json) io.stdout.write(`${words.say('control.reloaded')}\n`)
+  if (refused) return Exit.failed
   return ok ? Exit.ok : Exit.config
 }
 

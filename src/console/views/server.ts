@@ -14,6 +14,8 @@ export class Server implements View {
   readonly #facts = h('dl', { class: 'facts' })
   readonly #values = new Map<string, HTMLElement>()
   readonly #configuration: Table<ConfigurationEntry>
+  #drain!: HTMLElement
+  #cancelDrain!: HTMLElement
   readonly #configurationState = h('p', { class: 'quiet', role: 'status' })
 
   constructor(context: ConsoleContext) {
@@ -59,6 +61,8 @@ export class Server implements View {
   update(): void {
     const { status } = this.#context.store
     if (!status) return
+    this.#drain.hidden = status.state === 'draining'
+    this.#cancelDrain.hidden = status.state !== 'draining'
     this.#drawLimits(status)
     this.#drawFacts(status)
   }
@@ -80,17 +84,35 @@ export class Server implements View {
         'drain',
         () => say('drain.done'),
       )
+    const cancelDrain = () =>
+      act(
+        this.#context,
+        {
+          title: say('cancel-drain.title'),
+          text: say('cancel-drain.text'),
+          act: say('act.cancel-drain'),
+        },
+        'drain/cancel',
+        answer =>
+          (answer as { readonly cancelled: boolean }).cancelled
+            ? say('cancel-drain.done')
+            : { bad: say('cancel-drain.failed') },
+      )
+    this.#drain = actButton(this.#context, say('act.drain'), () => void drain(), true)
+    this.#cancelDrain = actButton(this.#context, say('act.cancel-drain'), () => void cancelDrain())
     return h(
       'p',
       { class: 'acts' },
       actButton(this.#context, say('act.reload'), () => void reload()),
-      actButton(this.#context, say('act.drain'), () => void drain(), true),
+      this.#drain,
+      this.#cancelDrain,
     )
   }
 
   #reloaded(answer: Reloaded): ActOutcome {
     const { say } = this.#context.words
     void this.#loadConfiguration()
+    if (answer.refused) return { bad: say(`reload.${answer.refused}`) }
     if (!answer.ok) return { bad: say('reload.failed', { why: answer.problems.join(' ') }) }
     if (answer.restart.length > 0) return say('reload.restart', { keys: answer.restart.join(', ') })
     return say('reload.done')

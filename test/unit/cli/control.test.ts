@@ -34,6 +34,7 @@ t.test('acts are carried out, and say what they did', async t => {
   t.match(await say('disconnect', '--user', 'user2'), { code: 0, stdout: 'ended 1 session\n' })
   t.match(await say('disconnect', '../drain'), { code: 1, stderr: /nothing here/ })
   t.match(await say('drain'), { code: 0, stdout: /the last of 2 sessions/ })
+  t.match(await say('drain', '--cancel'), { code: 0, stdout: /takes new sessions again/ })
   t.match(await say('reload'), { code: 0, stderr: /need a restart: listen/ })
   t.match(await say('console', '--ttl', '10m', '--rights', 'read'), {
     code: 0,
@@ -43,7 +44,18 @@ t.test('acts are carried out, and say what they did', async t => {
   t.match(await say('test-link', '--uses', '3'), { code: 0, stdout: /\/test#/ })
   t.match(await say('test-link', '--uses', '0'), { code: 1, stderr: /uses/ })
   t.match(await say('test-result', 'KIWI-1234'), { code: 1, stderr: /kept for a day/ })
-  t.same(control.asked, ['disconnect 1', 'disconnect user user2', 'drain', 'reload'])
+  control.draining = false
+  t.match(await say('drain', '--cancel'), { code: 1, stderr: /not draining, so there is nothing/ }, 'U-10')
+  control.refused = 'draining'
+  t.match(await say('reload'), { code: 1, stderr: /draining and does not reload/ }, 'U-19')
+  t.notMatch(await say('reload'), { stderr: /broken/ }, 'U-19')
+  t.same(control.asked.slice(0, 5), [
+    'disconnect 1',
+    'disconnect user user2',
+    'drain',
+    'cancel drain',
+    'reload',
+  ])
 })
 
 t.test('a broken configuration is exit code 3, with what is wrong', async t => {

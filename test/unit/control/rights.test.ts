@@ -8,6 +8,7 @@ const ACTS = [
   { path: '/users/user2/disconnect', what: 'disconnect', on: 'user user2', subject: 'user2' },
   { path: '/names', what: 'names', on: 'session 1', body: { sessions: ['1'] } },
   { path: '/drain', what: 'drain' },
+  { path: '/drain/cancel', what: 'cancel-drain' },
   { path: '/reload', what: 'reload' },
   { path: '/links', what: 'link', on: 'test, 1', body: { kind: 'test' } },
 ] as const
