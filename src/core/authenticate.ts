@@ -15,7 +15,7 @@ import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
 import type { Decisions } from './decisions.ts'
 import { answer, errorReply, type RefusalReason, type ReplyTo, reject, rejected } from './reply.ts'
-import type { Identity } from './signer.ts'
+import type { Identity, Signer } from './signer.ts'
 
 export type Authenticated =
   | { readonly kind: 'identified'; readonly identity: Identity; readonly reply: ReplyTo }
