@@ -107,7 +107,7 @@ export function authenticate(
   const outdated = findOutdated(authority, message, signed, isFresh)
   if (outdated) return refused(challenge(authority, named, outdated))
 
-  strangers.proved(reply.to, reply.via, name, reply.at)
+  strangers.proved(reply.to, reply.via, name, { tenant: signed.tenant, user: signed.user }, reply.at)
   const both = has8489Algorithms(message)
   const signature = { kind: both ? ('sha256' as const) : ('sha1' as const), key: signed.key }
   const proved: ReplyTo = { ...named, signature }

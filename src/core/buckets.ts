@@ -3,6 +3,7 @@ import type { Time } from '../base/time.ts'
 import type { Meters } from '../limits/meters.ts'
 import type { RelayConfig } from './config.ts'
 import type { Owner } from './event.ts'
+import { ownerKey } from './owner-key.ts'
 
 type Limits = RelayConfig['limits']
 
@@ -76,9 +77,4 @@ interface Bucket {
   readonly name: string
   readonly id: MeterId
   uses: number
-}
-
-/** Equal for equal owners; a space cannot stand in a homeserver's name. */
-export function ownerKey(owner: Owner): string {
-  return `${owner.tenant} ${owner.user}`
 }

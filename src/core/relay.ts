@@ -1,6 +1,7 @@
 import { type Address, address } from '../base/address.ts'
 import { Counter, type Counters } from '../base/counters.ts'
 import type { Time } from '../base/time.ts'
+import { GcraTable } from '../limits/gcra-table.ts'
 import type { Meters } from '../limits/meters.ts'
 import { ADDITIONAL_ADDRESS_FAMILY, NONCE } from '../wire/attributes.ts'
 import { demultiplex } from '../wire/channel.ts'
@@ -16,11 +17,11 @@ import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
 import type { Context } from './context.ts'
 import { channelData, fromPeer, unreachable } from './data.ts'
-import { Debts } from './debts.ts'
 import type { Decisions, Witness } from './decisions.ts'
 import type { Environment } from './environment.ts'
 import type { Input } from './input.ts'
 import { Nonces } from './nonce.ts'
+import { Proofs } from './proofs.ts'
 import { reachOf } from './reach.ts'
 import { type ReplyTo, reject, replyTo } from './reply.ts'
 import { allocate, opened, refused } from './requests/allocate.ts'
@@ -45,7 +46,9 @@ export interface RelayParts {
   /** Those of `meters`; its own unless several shards share them. */
   readonly buckets?: BucketSource | undefined
   /** Its own unless several shards share them. */
-  readonly debts?: Debts | undefined
+  readonly debts?: GcraTable | undefined
+  /** Who has proved themselves, by keys of `debts`. */
+  readonly proofs?: Proofs | undefined
   /** The id of an allocation to count on from; drawn where it is absent. */
   readonly lastId?: number | undefined
   readonly witness?: Witness | undefined
@@ -76,13 +79,17 @@ export class Relay {
   readonly #witness: Witness | undefined
 
   constructor(parts: RelayParts) {
-    const { config, environment, counters, meters, buckets, debts, witness } = parts
+    const { config, environment, counters, meters, buckets, debts, proofs, witness } = parts
     const { random } = environment
     const own: Decisions = {
       environment,
       findSigner: signerFinder(environment.authenticate),
       nonces: new Nonces(random, config.nonceLifetime),
-      strangers: new Strangers(debts ?? new Debts(Debts.memory(random)), config.limits),
+      strangers: new Strangers(
+        debts ?? new GcraTable(GcraTable.memory(random)),
+        proofs ?? new Proofs(),
+        config.limits,
+      ),
       meters,
     }
     const lastId = parts.lastId ?? drawId(random)

@@ -1,7 +1,7 @@
 import type { Address } from '../base/address.ts'
 import { after, type Time } from '../base/time.ts'
-import { ownerKey } from './buckets.ts'
 import type { Event, Owner } from './event.ts'
+import { ownerKey } from './owner-key.ts'
 
 /** Seconds over which peers are counted. */
 const WINDOW = 60

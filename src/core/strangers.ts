@@ -1,10 +1,12 @@
-import type { Address } from '../base/address.ts'
+import type { Address, Family } from '../base/address.ts'
 import { after, type Time } from '../base/time.ts'
 import { isStream, type Via } from '../base/via.ts'
-import type { DebtKey } from '../limits/gcra-table.ts'
+import { CUSTOMERS_OF_NETWORK, SPAN_OCTETS, type Span } from '../limits/customer.ts'
+import type { DebtKey, GcraTable } from '../limits/gcra-table.ts'
 import type { RelayConfig } from './config.ts'
-import type { Debts } from './debts.ts'
-import type { Event } from './event.ts'
+import type { Event, Owner } from './event.ts'
+import { ownerKey } from './owner-key.ts'
+import type { Proofs } from './proofs.ts'
 
 type Limits = Pick<RelayConfig['limits'], 'unverifiedAnswers' | 'unverifiedAnswersPerNetwork' | 'backOff'>
 
@@ -12,9 +14,22 @@ type Limits = Pick<RelayConfig['limits'], 'unverifiedAnswers' | 'unverifiedAnswe
 const BURST = 10_000
 /** The same for all together. */
 const BURST_IN_ALL = 1000
-/** What one address, and one socket of it, may have of what its network has. */
-const OF_ADDRESS = 2
-const OF_SOCKET = 10
+/** What an answer costs each of those whom its receiver belongs to, in times of what it costs a network. */
+const SHARES: Readonly<Record<Family, readonly (readonly [Span | 'socket', number])[]>> = {
+  4: [
+    ['network', 1],
+    ['customer', 2],
+    ['socket', 10],
+  ],
+  6: [
+    ['network', 1 / CUSTOMERS_OF_NETWORK],
+    ['customer', 1],
+    ['host', 2],
+    ['socket', 10],
+  ],
+}
+/** What counts as a network that somebody may be known in. */
+const KNOWN_SPAN: Readonly<Record<Family, Span>> = { 4: 'network', 6: 'customer' }
 /** What a request that has to be verified costs of what there is for all, as it costs that much more work. */
 const VERIFYING = 8
 /** Seconds for which a network counts as known after somebody in it has proved themselves. */
@@ -25,15 +40,16 @@ const GUESS = { cost: 2000, growth: 1 / 4, limit: 120_000 } as const
 /** The same for everybody in a network, where many may be wrong at once because a homeserver is. */
 const GUESSES = { cost: 50, growth: 1 / 250, limit: 50_000 } as const
 
-/** What is counted, so that a network, an address and a socket never share a debt. */
-const ANSWERS_TO_NETWORK = 1
-const ANSWERS_TO_ADDRESS = 2
-const ANSWERS_TO_SOCKET = 3
+/** What is counted, so that no two things share a debt. */
+const ANSWERS: Readonly<Record<Span | 'socket', number>> = { network: 1, customer: 2, host: 3, socket: 4 }
 /** Added for TCP and TLS. */
-const BY_STREAM = 3
-const GUESSES_FROM_NETWORK = 7
-const GUESSES_AT_NAME = 8
-const BLIND_GUESSES_AT_NAME = 9
+const BY_STREAM = 4
+const GUESSES_FROM_NETWORK = 9
+const GUESSES_FROM_SOCKET = 10
+const GUESSES_AT_NAME = 11
+const BLIND_GUESSES_AT_NAME = 12
+/** Who has proved something; never a debtor. */
+const USER = 13
 
 /** Seconds that one report of what was held back stands for. */
 const WINDOW = 10
@@ -43,11 +59,12 @@ const WINDOW = 10
  *
  * **Answers.** Whoever forges a source has our answer sent to somebody else,
  * so answers to unproved sources are few: a rate for each network (IPv4 /24,
- * IPv6 /56), of which one address may have half and one socket a tenth. So a
- * client that has gone wild starves itself, a host starves half of its
- * network's newcomers, and only who forges a whole network's addresses starves
- * all of its newcomers, and of them only those who come by UDP: TCP and TLS
- * have allowances of their own, because nobody forges a handshake. A rate
+ * IPv6 /56), of which one host (IPv4 address, IPv6 /64) may have half and one
+ * socket a tenth; an IPv6 /48 may have four times the rate. So a client that
+ * has gone wild starves itself, a host starves half of its network's newcomers,
+ * and only an attacker forging an entire network's addresses can starve all its
+ * newcomers, and only over UDP: TCP and TLS have allowances of their own,
+ * because a handshake cannot be forged. A rate
  * for everybody together bounds what a flood from everywhere costs and reflects;
  * networks in which somebody has proved themselves within a day are
  * answered beyond it.
@@ -64,22 +81,31 @@ const WINDOW = 10
  * Before that, while its sender's allowance is used up, a datagram without such
  * a nonce is not even parsed.
  *
- * **Guesses.** A wrong integrity costs its user name at that address, and its
- * network, the more the more they owe. A dozen mistakes are free, then it is a
- * guess each half minute, and two and a half minutes later all is forgotten.
- * While it lasts nothing is verified for that name from there, and the answer
- * is the same as to a wrong password; from other addresses, and under other names, everything is as ever. Who forges a source
- * has no fresh nonce for it, so guesses without one are counted apart and
- * lock out nobody who has one. The live allocation's own name is always let in.
+ * **Guesses.** A wrong integrity costs its user name at that host, its socket
+ * and its network, the more the more they owe. A dozen mistakes are free, then
+ * it is a guess each half minute, and two and a half minutes later all is
+ * forgotten. While it lasts nothing is verified for that name from there, and
+ * the answer is the same as to a wrong password; other hosts and other names
+ * are unaffected. An attacker with a forged source has no fresh nonce for it,
+ * so guesses without one are counted apart and lock out nobody who has one.
+ *
+ * Behind one NAT many people share an address, and the names of fixed users
+ * may be known. So a name that was let in from there within a day is tried
+ * from a socket that made no mistake itself, whatever others owe there; and so
+ * is every name while it is only the network that owes. That is as many guesses
+ * as there are sockets with a nonce, whose number the allowance of answers
+ * bounds. The live allocation's own name is always let in.
  */
 export class Strangers {
-  readonly #debts: Debts
+  readonly #debts: GcraTable
+  readonly #proofs: Proofs
   #limits: Limits
   readonly #held = { unverified: { count: 0, from: NOBODY }, guessing: { count: 0, from: NOBODY } }
   #reported = 0 as Time
 
-  constructor(debts: Debts, limits: Limits) {
+  constructor(debts: GcraTable, proofs: Proofs, limits: Limits) {
     this.#debts = debts
+    this.#proofs = proofs
     this.#limits = limits
   }
 
@@ -89,16 +115,15 @@ export class Strangers {
 
   /** Charges this source for an answer, dearer where its request is signed. False, and nothing charged, where it may have none. */
   chargeAnswer(from: Address, via: Via, now: Time, isSigned = false): boolean {
-    const keys = this.#keys(from, via)
-    if (this.#isSpent(keys, now)) {
+    if (this.isSpent(from, via, now)) {
       this.#hold('unverified', from)
       return false
     }
     const { unverifiedAnswersPerNetwork: perNetwork, unverifiedAnswers: inAll } = this.#limits
     if (perNetwork !== undefined) {
-      this.#debts.charge(keys.network, 1000 / perNetwork, now)
-      this.#debts.charge(keys.address, (1000 * OF_ADDRESS) / perNetwork, now)
-      this.#debts.charge(keys.socket, (1000 * OF_SOCKET) / perNetwork, now)
+      for (const [span, share] of SHARES[from.family]) {
+        this.#debts.charge(this.#answersKey(from, via, span), (1000 * share) / perNetwork, now)
+      }
     }
     if (inAll !== undefined) this.#debts.chargeAll(((isSigned ? VERIFYING : 1) * 1000) / inAll, now)
     return true
@@ -106,7 +131,16 @@ export class Strangers {
 
   /** True while this source would not be answered. */
   isSpent(from: Address, via: Via, now: Time): boolean {
-    return this.#isSpent(this.#keys(from, via), now)
+    const { unverifiedAnswersPerNetwork: perNetwork, unverifiedAnswers: inAll } = this.#limits
+    const debts = this.#debts
+    if (perNetwork !== undefined) {
+      for (const [span, share] of SHARES[from.family]) {
+        const owed = debts.owed(this.#answersKey(from, via, span), now)
+        if (owed + (1000 * share) / perNetwork > BURST) return true
+      }
+    }
+    if (inAll === undefined || debts.owedInAll(now) + 1000 / inAll <= BURST_IN_ALL) return false
+    return !this.#proofs.isProved(this.#answersKey(from, via, KNOWN_SPAN[from.family]), now)
   }
 
   /** Takes note of a datagram that was dropped because its source `isSpent`. */
@@ -117,34 +151,38 @@ export class Strangers {
   /** Holds back an integrity for this name where too many were wrong before it, and counts that; `blind` without a fresh nonce. */
   holdBack(from: Address, username: string, blind: boolean, now: Time): boolean {
     if (!this.#limits.backOff) return false
+    const debts = this.#debts
     const name = this.#nameKey(from, username, blind)
-    const network = keyOf(this.#debts, GUESSES_FROM_NETWORK, from, 'network')
-    const isNameSpent = this.#debts.owed(name, now) > GUESS.limit
-    // Who has been let in from there before shall not wait for what others do there.
-    const isNetworkSpent = this.#debts.owed(network, now) > GUESSES.limit && !this.#debts.isProved(name, now)
-    if (!isNameSpent && !isNetworkSpent) return false
-    this.#hold('guessing', from)
-    return true
+    const socketOwes = blind ? 0 : debts.owed(this.#socketKey(from), now)
+    const isSocketClean = !blind && socketOwes === 0
+    const isNameSpent = debts.owed(name, now) > GUESS.limit
+    const isNetworkSpent = debts.owed(this.#networkKey(from), now) > GUESSES.limit
+    const isHeld =
+      socketOwes > GUESS.limit ||
+      (isNameSpent && !(isSocketClean && this.#proofs.isProved(name, now))) ||
+      (isNetworkSpent && !isSocketClean && !this.#proofs.isProved(name, now))
+    if (isHeld) this.#hold('guessing', from)
+    return isHeld
   }
 
   /** Somebody's integrity did not verify. */
   failed(from: Address, username: string, blind: boolean, now: Time): void {
     if (!this.#limits.backOff) return
-    const name = this.#nameKey(from, username, blind)
-    this.#debts.charge(name, GUESS.cost + this.#debts.owed(name, now) * GUESS.growth, now)
-    // A source that may be forged must not be able to speak for its network.
+    this.#wrong(this.#nameKey(from, username, blind), GUESS, now)
+    // A source that may be forged must not be able to speak for its socket and network.
     if (blind) return
-    const network = keyOf(this.#debts, GUESSES_FROM_NETWORK, from, 'network')
-    this.#debts.charge(network, GUESSES.cost + this.#debts.owed(network, now) * GUESSES.growth, now)
+    this.#wrong(this.#socketKey(from), GUESS, now)
+    this.#wrong(this.#networkKey(from), GUESSES, now)
   }
 
   /** Somebody's integrity verified, with a fresh nonce: the source is theirs. */
-  proved(from: Address, via: Via, username: string, now: Time): void {
+  proved(from: Address, via: Via, username: string, owner: Owner, now: Time): void {
     const until = after(now, KNOWN)
+    const user = this.#debts.key(USER, { text: ownerKey(owner) })
     if (this.#limits.unverifiedAnswers !== undefined) {
-      this.#debts.prove(keyOf(this.#debts, answersTo(via, ANSWERS_TO_NETWORK), from, 'network'), until, now)
+      this.#proofs.prove(user, this.#answersKey(from, via, KNOWN_SPAN[from.family]), until, now)
     }
-    if (this.#limits.backOff) this.#debts.prove(this.#nameKey(from, username, false), until, now)
+    if (this.#limits.backOff) this.#proofs.prove(user, this.#nameKey(from, username, false), until, now)
   }
 
   /** What was held back since the last report; one fact for each kind in a while. To be called once a second. */
@@ -161,30 +199,34 @@ export class Strangers {
     return events
   }
 
-  #isSpent({ network, address, socket }: Keys, now: Time): boolean {
-    const { unverifiedAnswersPerNetwork: perNetwork, unverifiedAnswers: inAll } = this.#limits
-    const debts = this.#debts
-    if (perNetwork !== undefined) {
-      const each = 1000 / perNetwork
-      if (debts.owed(socket, now) + each * OF_SOCKET > BURST) return true
-      if (debts.owed(address, now) + each * OF_ADDRESS > BURST) return true
-      if (debts.owed(network, now) + each > BURST) return true
-    }
-    if (inAll === undefined || debts.owedInAll(now) + 1000 / inAll <= BURST_IN_ALL) return false
-    return !debts.isProved(network, now)
+  /** A wrong guess costs more the more is owed. */
+  #wrong(
+    key: DebtKey,
+    { cost, growth }: { readonly cost: number; readonly growth: number },
+    now: Time,
+  ): void {
+    this.#debts.charge(key, cost + this.#debts.owed(key, now) * growth, now)
   }
 
-  #keys(from: Address, via: Via): Keys {
-    return {
-      network: keyOf(this.#debts, answersTo(via, ANSWERS_TO_NETWORK), from, 'network'),
-      address: keyOf(this.#debts, answersTo(via, ANSWERS_TO_ADDRESS), from, 'address'),
-      socket: keyOf(this.#debts, answersTo(via, ANSWERS_TO_SOCKET), from, 'socket'),
-    }
+  #answersKey(from: Address, via: Via, span: Span | 'socket'): DebtKey {
+    const kind = ANSWERS[span] + (isStream(via) ? BY_STREAM : 0)
+    return span === 'socket'
+      ? this.#debts.key(kind, { ip: from.ip, number: from.port })
+      : this.#debts.key(kind, { ip: from.ip, octets: SPAN_OCTETS[span][from.family] })
+  }
+
+  #networkKey(from: Address): DebtKey {
+    const octets = SPAN_OCTETS[KNOWN_SPAN[from.family]][from.family]
+    return this.#debts.key(GUESSES_FROM_NETWORK, { ip: from.ip, octets })
+  }
+
+  #socketKey(from: Address): DebtKey {
+    return this.#debts.key(GUESSES_FROM_SOCKET, { ip: from.ip, number: from.port })
   }
 
   #nameKey(from: Address, username: string, blind: boolean): DebtKey {
     const kind = blind ? BLIND_GUESSES_AT_NAME : GUESSES_AT_NAME
-    return this.#debts.key(kind, from.ip, OCTETS.address[from.family], hashOf(username))
+    return this.#debts.key(kind, { ip: from.ip, octets: SPAN_OCTETS.host[from.family], text: username })
   }
 
   /** Takes note of what is dropped. */
@@ -195,32 +237,4 @@ export class Strangers {
   }
 }
 
-interface Keys {
-  readonly network: DebtKey
-  readonly address: DebtKey
-  readonly socket: DebtKey
-}
-
-/** Octets that stand for a network and for one customer's address. An IPv6 customer has a /64 at the least. */
-const OCTETS = {
-  network: { 4: 3, 6: 7 },
-  address: { 4: 4, 6: 8 },
-  socket: { 4: 4, 6: 16 },
-} as const
-
 const NOBODY: Address = { family: 4, ip: new Uint8Array(4), port: 0, key: 0 }
-
-function keyOf(debts: Debts, kind: number, from: Address, part: keyof typeof OCTETS): DebtKey {
-  return debts.key(kind, from.ip, OCTETS[part][from.family], part === 'socket' ? from.port : 0)
-}
-
-function answersTo(via: Via, kind: number): number {
-  return isStream(via) ? kind + BY_STREAM : kind
-}
-
-/** FNV-1a. Names that meet are slowed down together, from one address; to aim at that is to aim at oneself. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return hash >>> 0
-}

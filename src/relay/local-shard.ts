@@ -7,11 +7,12 @@ import { isStream } from '../base/via.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { BucketSource } from '../core/buckets.ts'
-import type { Debts } from '../core/debts.ts'
 import type { Environment } from '../core/environment.ts'
 import type { Event } from '../core/event.ts'
+import type { Proofs } from '../core/proofs.ts'
 import { Relay } from '../core/relay.ts'
 import { RouteTable } from '../forward/route-table.ts'
+import type { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
 import type { PortDirectory } from '../net/ports/port-directory.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
@@ -53,7 +54,8 @@ export interface SharedParts {
   readonly number: number
   readonly meters: Meters
   readonly buckets: BucketSource
-  readonly debts: Debts
+  readonly debts: GcraTable
+  readonly proofs: Proofs
   readonly ports: PortDirectory
   readonly crowd: Gathering
 }
@@ -112,6 +114,7 @@ export class LocalShard implements Shards {
       meters,
       buckets: shared?.buckets,
       debts: shared?.debts,
+      proofs: shared?.proofs,
     })
     this.#shard = new Shard(relay, [new RouteTable(counters, meters, random)], inbox => {
       const world: RealWorld = new RealWorld({

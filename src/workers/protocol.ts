@@ -90,4 +90,5 @@ export interface SharedMemory {
   readonly crowd: SharedArrayBuffer
   readonly crowdSeed: Uint8Array
   readonly debts: SharedArrayBuffer
+  readonly proofs: SharedArrayBuffer
 }

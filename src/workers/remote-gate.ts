@@ -1,8 +1,9 @@
 import type { Address } from '../base/address.ts'
 import type { AllocationId, MeterId } from '../base/ids.ts'
-import { type BucketSource, ownerKey } from '../core/buckets.ts'
+import type { BucketSource } from '../core/buckets.ts'
 import type { Claim } from '../core/command.ts'
 import type { Owner } from '../core/event.ts'
+import { ownerKey } from '../core/owner-key.ts'
 import type { AdmissionRefusal, Gate } from '../relay/admission.ts'
 import type { FromWorker, OwnerMeters } from './protocol.ts'
 

@@ -4,8 +4,9 @@ import { COUNTERS_LENGTH, type CounterReader, CounterSum, Counters } from '../ba
 import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
-import { Debts } from '../core/debts.ts'
 import type { Event, RejectReason } from '../core/event.ts'
+import { Proofs } from '../core/proofs.ts'
+import { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
 import type { Log } from '../log/log.ts'
 import { PortDirectory } from '../net/ports/port-directory.ts'
@@ -86,7 +87,8 @@ export class WorkerShards implements Shards {
     const crowd = new SharedArrayBuffer(SharedCrowd.octets(size))
     const crowdSeed = Buffer.alloc(CROWD_SEED)
     random(crowdSeed)
-    const debts = Debts.memory(random)
+    const debts = GcraTable.memory(random)
+    const proofs = Proofs.memory()
     random(this.#ticketKeys)
     this.#book = new ShardBook(settings, { ...parts, shards: size, meters, clock: monotonicClock })
 
@@ -100,6 +102,7 @@ export class WorkerShards implements Shards {
         crowd,
         crowdSeed: Uint8Array.from(crowdSeed),
         debts,
+        proofs,
       }
       return new WorkerSlot(index, {
         log,

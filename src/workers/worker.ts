@@ -1,7 +1,8 @@
 import assert from 'node:assert'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Counters } from '../base/counters.ts'
-import { Debts } from '../core/debts.ts'
+import { Proofs } from '../core/proofs.ts'
+import { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
 import { FloodGate } from '../log/flood-gate.ts'
 import { PortDirectory } from '../net/ports/port-directory.ts'
@@ -48,7 +49,8 @@ const shard = new LocalShard(settings, {
     number: index + 1,
     meters: new Meters(memory.meters),
     buckets: gate,
-    debts: new Debts(memory.debts),
+    debts: new GcraTable(memory.debts),
+    proofs: new Proofs(memory.proofs),
     ports: new PortDirectory(start.relays, settings.relay.ports, memory.ports),
     crowd: new SharedCrowd(
       memory.crowd,

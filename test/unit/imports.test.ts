@@ -8,7 +8,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     base: { values: [] },
     wire: { values: ['base'] },
     limits: { values: ['base'] },
-    core: { values: ['base', 'wire'], types: ['limits'] },
+    core: { values: ['base', 'limits', 'wire'] },
     policy: { values: ['base'], types: ['core'] },
     auth: { values: ['base', 'wire'], types: ['core'] },
     forward: { values: ['base', 'wire'], types: ['limits'] },

@@ -1,10 +1,17 @@
 import t from 'tap'
+import { address, parseAddress } from '../../../src/base/address.ts'
+import type { Time } from '../../../src/base/time.ts'
+import { Proofs } from '../../../src/core/proofs.ts'
+import { Strangers } from '../../../src/core/strangers.ts'
+import { GcraTable } from '../../../src/limits/gcra-table.ts'
 import { REQUESTED_TRANSPORT, XOR_MAPPED_ADDRESS } from '../../../src/wire/attributes.ts'
 import { get, type MessageWriter, Method } from '../../../src/wire/message.ts'
 import { challenge } from '../../sim/craft.ts'
+import { dice, octets } from '../../sim/random.ts'
 import { minutes, Sim, type SimOptions, seconds } from '../../sim/sim.ts'
 import type { SimClient } from '../../sim/sim-client.ts'
 
+const NOW = 1_800_000_000_000 as Time
 /** What an operator gets who sets nothing. */
 const DEFAULTS = { unverifiedAnswersPerNetwork: 100, unverifiedAnswers: 10_000, backOff: true } as const
 
@@ -277,6 +284,114 @@ t.test('guesses without a fresh nonce are slowed down too', t => {
   t.end()
 })
 
+t.test('S-13: a neighbour behind the same NAT who guesses at a known name does not lock its user out', t => {
+  const sim = guarded()
+  const user = '@alice:example.org'
+  const before = sim.client('192.0.2.66:5000', { user })
+  t.equal(before.allocate().kind, 'allocated')
+  before.refresh(0)
+  let ports = 10_000
+  const guess = () => {
+    const mallory = sim.client(`192.0.2.66:${ports++}`)
+    const { nonce } = challenge(mallory)
+    mallory.ask(Method.Allocate, { nonce, username: user, password: 'wrong', fields: udp })
+  }
+  for (let minute = 0; minute < 60; minute++) {
+    for (let i = 0; i < 20; i++) guess()
+    sim.advance(seconds(60))
+  }
+  for (let i = 0; i < 20; i++) guess()
+
+  t.equal(sim.client('192.0.2.66:6000', { user }).allocate().kind, 'allocated')
+  t.end()
+})
+
+t.test('S-13: a network full of guesses does not lock out those in it who have made none', t => {
+  const sim = guarded()
+  let ports = 10_000
+  for (let i = 0; i < 3000; i++) {
+    if (i % 50 === 0) sim.advance(seconds(1))
+    const mallory = sim.client(`192.0.2.${60 + (i % 3)}:${ports++}`)
+    const { nonce } = challenge(mallory)
+    const username = `@user${i}:example.org`
+    mallory.ask(Method.Allocate, { nonce, username, password: 'wrong', fields: udp })
+  }
+  sim.advance(seconds(1))
+
+  t.equal(sim.client('192.0.2.60:6000', { user: '@bob:example.org' }).allocate().kind, 'allocated')
+  t.equal(sim.client('192.0.2.99:6000', { user: '@eve:example.org' }).allocate().kind, 'allocated')
+  t.end()
+})
+
+t.test('S-13: one socket has a dozen guesses, whatever the names', t => {
+  const sim = guarded()
+  const mallory = sim.client('192.0.2.66:1000')
+  const { nonce } = challenge(mallory)
+  for (let i = 0; i < 90; i++) {
+    const username = `@user${i}:example.org`
+    sim.register(username, 'right')
+    mallory.ask(Method.Allocate, { nonce, username, password: 'wrong', fields: udp })
+  }
+
+  const tried = sim.counters.read('authWrongSecret')
+  t.ok(tried >= 10 && tried <= 15, `${tried} were tried`)
+  t.end()
+})
+
+t.test('S-05: logins from a whole /48 leave the networks of others known', t => {
+  const strangers = new Strangers(table(), new Proofs(), DEFAULTS)
+  const home = parseAddress('[2a00:5:0:101::1]:50000')!
+  const alice1 = { tenant: 'example.org', user: '@alice:example.org' }
+  const evil = { tenant: 'example.org', user: '@evil:example.org' }
+  strangers.proved(home, 'udp', '1:@alice:example.org', alice1, NOW)
+  for (let i = 0; i < 70_000; i++) {
+    const from = parseAddress(`[2a00:1:2:${(i & 0xffff).toString(16)}::${1 + (i >> 16)}]:5000`)!
+    strangers.proved(from, 'udp', `${i}:@evil:example.org`, evil, NOW)
+  }
+  let others = 0
+  for (let i = 0; i < 20_000; i++) {
+    const from = parseAddress(`[2a01:${(i >> 8).toString(16)}:${(i & 255).toString(16)}::1]:5000`)!
+    if (strangers.chargeAnswer(from, 'udp', NOW)) others++
+  }
+
+  t.ok(others < 20_000, `${others} answers for all together`)
+  t.notOk(strangers.chargeAnswer(parseAddress('[2a00:99::1]:9')!, 'udp', NOW), 'an unknown network waits')
+  t.ok(strangers.chargeAnswer(parseAddress('[2a00:5:0:102::9]:9')!, 'udp', NOW), 'a known one does not')
+  t.end()
+})
+
+t.test('S-05: no more is reflected to a network for all the logins of one user', t => {
+  const strangers = new Strangers(table(), new Proofs(), DEFAULTS)
+  const roll = dice(7)
+  for (let i = 0; i < 65_536; i++) {
+    const evil = { tenant: 'example.org', user: '@a:example.org' }
+    strangers.proved(parseAddress('198.51.100.7:5000')!, 'udp', `${i}:@a:example.org`, evil, NOW)
+  }
+  let answers = 0
+  for (let i = 0; i < 600_000; i++) {
+    const now = (NOW + Math.floor(i / 60)) as Time
+    const isVictim = i % 6 === 0
+    const ip = isVictim
+      ? Uint8Array.of(203, 0, 113, (i / 6) & 255)
+      : Uint8Array.from({ length: 4 }, () => Math.floor(roll() * 256))
+    if (strangers.chargeAnswer(address(ip, 1024 + (i % 60)), 'udp', now) && isVictim) answers++
+  }
+
+  t.ok(answers <= 2000, `${answers} answers in ten seconds`)
+  t.end()
+})
+
+t.test('S-05: an IPv6 /48 has four times what a /56 of it has', t => {
+  const strangers = new Strangers(table(), new Proofs(), { unverifiedAnswersPerNetwork: 100, backOff: true })
+  let answers = 0
+  for (let i = 0; i < 65_536; i++) {
+    if (strangers.chargeAnswer(parseAddress(`[2a00:1:2:${i.toString(16)}::1]:5000`)!, 'udp', NOW)) answers++
+  }
+
+  t.equal(answers, 4000)
+  t.end()
+})
+
 t.test('a wrong password on the 5-tuple of a call does not touch the call', t => {
   const sim = guarded()
   const alice = sim.client('192.0.2.10:50000')
@@ -296,4 +411,8 @@ t.test('without limits there are none', t => {
 
 function udp(writer: MessageWriter): void {
   writer.set(REQUESTED_TRANSPORT, 17)
+}
+
+function table(): GcraTable {
+  return new GcraTable(GcraTable.memory(octets(dice(5))))
 }

@@ -3,8 +3,9 @@ import { parseAddress } from '../../../src/base/address.ts'
 import { COUNTERS_LENGTH } from '../../../src/base/counters.ts'
 import type { AllocationId } from '../../../src/base/ids.ts'
 import type { Time } from '../../../src/base/time.ts'
-import { Debts } from '../../../src/core/debts.ts'
 import type { Event } from '../../../src/core/event.ts'
+import { Proofs } from '../../../src/core/proofs.ts'
+import { GcraTable } from '../../../src/limits/gcra-table.ts'
 import { Meters } from '../../../src/limits/meters.ts'
 import { Log } from '../../../src/log/log.ts'
 import { Admission } from '../../../src/relay/admission.ts'
@@ -216,7 +217,8 @@ function start() {
     ports: new SharedArrayBuffer(0),
     crowd: new SharedArrayBuffer(0),
     crowdSeed: new Uint8Array(0),
-    debts: Debts.memory(random),
+    debts: GcraTable.memory(random),
+    proofs: Proofs.memory(),
   }
   const lines: Record<string, unknown>[] = []
   const sink = { write: (text: string) => void lines.push(JSON.parse(text)) }

@@ -1,0 +1,65 @@
+import t from 'tap'
+import type { Time } from '../../../src/base/time.ts'
+import { Proofs } from '../../../src/core/proofs.ts'
+import { GcraTable } from '../../../src/limits/gcra-table.ts'
+import { dice, octets } from '../../sim/random.ts'
+
+const NOW = 1_800_000_000_000 as Time
+const DAY = 86_400_000
+const later = (milliseconds: number) => (NOW + milliseconds) as Time
+const names = new GcraTable(GcraTable.memory(octets(dice(1))))
+const user = (n: number) => names.key(1, { text: `@user${n}:example.org` })
+const network = (n: number) => names.key(2, { number: n })
+
+t.test('a proof is good until its end, to the minute', async t => {
+  const proofs = new Proofs()
+  t.notOk(proofs.isProved(network(1), NOW))
+  proofs.prove(user(1), network(1), later(DAY), NOW)
+
+  t.ok(proofs.isProved(network(1), later(DAY - 1)))
+  t.notOk(proofs.isProved(network(1), later(DAY + 60_000)))
+  t.notOk(proofs.isProved(network(2), NOW))
+})
+
+t.test('S-05: one user has eight proofs, and wipes out only their own', async t => {
+  const proofs = new Proofs()
+  proofs.prove(user(1), network(1), later(DAY), NOW)
+  for (let i = 100; i < 70_100; i++) proofs.prove(user(2), network(i), later(DAY + i), later(i))
+
+  t.ok(proofs.isProved(network(1), later(100_000)))
+  let known = 0
+  for (let i = 100; i < 70_100; i++) if (proofs.isProved(network(i), later(100_000))) known++
+  t.equal(known, 8)
+})
+
+t.test('S-05: a user who also proved what another had proved cannot make it forgotten', async t => {
+  const proofs = new Proofs()
+  proofs.prove(user(1), network(1), later(DAY), NOW)
+  proofs.prove(user(2), network(1), later(DAY), NOW)
+  for (let i = 100; i < 200; i++) proofs.prove(user(2), network(i), later(DAY + i * 60_000), later(i))
+
+  t.ok(proofs.isProved(network(1), later(1000)))
+})
+
+t.test('more users than places make room for each other, with what they had proved', async t => {
+  const proofs = new Proofs()
+  const before = proofs.memory.byteLength
+  for (let i = 0; i < 50_000; i++) proofs.prove(user(i), network(i), later(DAY), later(i * 60_000))
+  let known = 0
+  for (let i = 0; i < 50_000; i++) if (proofs.isProved(network(i), later(0))) known++
+
+  t.equal(proofs.memory.byteLength, before)
+  t.ok(before < 2_000_000, `${before} bytes`)
+  t.ok(known > 4000 && known <= 8192, `${known} are known`)
+  t.ok(proofs.isProved(network(49_999), later(0)))
+})
+
+t.test('a table is carried to another process as octets, and nothing else is taken for one', async t => {
+  const one = new Proofs()
+  one.prove(user(1), network(1), later(DAY), NOW)
+  const other = new Proofs()
+  other.restore(one.snapshot())
+
+  t.ok(other.isProved(network(1), NOW))
+  t.throws(() => other.restore(new Uint8Array(3)), RangeError)
+})
