@@ -2,8 +2,7 @@ import type { MeterId } from '../base/ids.ts'
 import type { Time } from '../base/time.ts'
 import type { Meters } from '../limits/meters.ts'
 import type { RelayConfig } from './config.ts'
-import type { Owner } from './event.ts'
-import { ownerKey } from './owner-key.ts'
+import { type Owner, ownerKey } from './event.ts'
 
 type Limits = RelayConfig['limits']
 

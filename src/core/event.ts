@@ -48,6 +48,11 @@ export interface Owner {
   readonly user: string
 }
 
+/** Equal for equal owners only: neither a homeserver's name nor a user name can hold a NUL, and the first one parts them. */
+export function ownerKey(owner: Owner): string {
+  return `${owner.tenant}\0${owner.user}`
+}
+
 /** A fact, told once, in the past tense. Read by the log and the metrics. */
 export type Event = { readonly at: Time } & (
   | {

@@ -4,8 +4,7 @@ import { isStream, type Via } from '../base/via.ts'
 import { CUSTOMERS_OF_NETWORK, SPAN_OCTETS, type Span } from '../limits/customer.ts'
 import type { DebtKey, GcraTable } from '../limits/gcra-table.ts'
 import type { RelayConfig } from './config.ts'
-import type { Event, Owner } from './event.ts'
-import { ownerKey } from './owner-key.ts'
+import { type Event, type Owner, ownerKey } from './event.ts'
 import type { Proofs } from './proofs.ts'
 
 type Limits = Pick<RelayConfig['limits'], 'unverifiedAnswers' | 'unverifiedAnswersPerNetwork' | 'backOff'>
