@@ -26,8 +26,8 @@ export async function allocate(generator: Generator, port: number, count: number
   const server = parseAddress(`127.0.0.1:${port}`)!
   const flows: Flow[] = []
   for (let i = 0; i < count; i++) {
-    const client = generator.bind()
-    const peer = generator.bind()
+    const client = await generator.bind()
+    const peer = await generator.bind()
     const channel = (0x4000 + i) as ChannelNumber
     const turn = new TurnClient({
       username: USER,

@@ -61,26 +61,20 @@ export class Generator {
       unreachable() {},
     }
     const transport = openNative(new SocketIds(), inbox, this.#counters, { gso })
-    if (typeof transport === 'string') throw new Error(transport)
-    this.transport = transport
+    if (!transport.ok) throw new Error(transport.error)
+    this.transport = transport.value
     for (let i = 0; i < SLOTS; i++) this.#batch.verdict[i] = DROP
   }
 
-  bind(): BoundSocket {
-    let result: BoundSocket | undefined
-    this.transport.bind(
-      {
-        address: parseAddress('127.0.0.1:0')!,
-        purpose: 'listener',
-        receiveBuffer: 2 << 20,
-        sendBuffer: 2 << 20,
-      },
-      (error, bound) => {
-        if (!bound) throw error
-        result = bound
-      },
-    )
-    return result!
+  async bind(): Promise<BoundSocket> {
+    const bound = await this.transport.bind({
+      address: parseAddress('127.0.0.1:0')!,
+      purpose: 'listener',
+      receiveBuffer: 2 << 20,
+      sendBuffer: 2 << 20,
+    })
+    if (!bound.ok) throw bound.error
+    return bound.value
   }
 
   /** Sends at an even rate, or as fast as what arrives allows, and then waits until nothing more comes. */

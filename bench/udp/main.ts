@@ -130,15 +130,16 @@ async function bare(generator: Generator, args: readonly string[]): Promise<Rela
   const script = fileURLToPath(new URL('relay.js', import.meta.url))
   const child = fork(script, [args[0]!, options.allocations, args[1] ?? '{}'])
   const bound = await hear(child, 'bound')
-  const flows = bound.relays.map(
-    (port, i): Flow => ({
-      client: generator.bind(),
-      peer: generator.bind(),
+  const flows: Flow[] = []
+  for (const [i, port] of bound.relays.entries()) {
+    flows.push({
+      client: await generator.bind(),
+      peer: await generator.bind(),
       server: parseAddress(`127.0.0.1:${bound.listener}`)!,
       relayed: parseAddress(`127.0.0.1:${port}`)!,
       channel: 0x4000 + i,
-    }),
-  )
+    })
+  }
   say(child, {
     kind: 'routes',
     flows: flows.map(flow => ({

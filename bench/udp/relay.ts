@@ -56,16 +56,14 @@ answer({ kind: 'bound', listener: listener.local.port, relays: relays.map(relay 
 function open(): UdpTransport {
   if (kind === 'dgram') return new DgramTransport(ids, inbox, counters)
   const native = openNative(ids, inbox, counters, JSON.parse(options))
-  if (typeof native === 'string') throw new Error(native)
-  return native
+  if (!native.ok) throw new Error(native.error)
+  return native.value
 }
 
-function bind(purpose: 'listener' | 'relay'): Promise<BoundSocket> {
-  return new Promise((resolve, reject) => {
-    transport.bind({ address: parse('127.0.0.1:0'), purpose }, (error, bound) =>
-      bound ? resolve(bound) : reject(error),
-    )
-  })
+async function bind(purpose: 'listener' | 'relay'): Promise<BoundSocket> {
+  const bound = await transport.bind({ address: parse('127.0.0.1:0'), purpose })
+  if (!bound.ok) throw bound.error
+  return bound.value
 }
 
 function addRoute(i: number, client: Address, peer: Address): void {

@@ -1,5 +1,6 @@
 import { Counters } from '../base/counters.ts'
 import type { SocketId } from '../base/ids.ts'
+import { failed } from '../base/result.ts'
 import { SocketIds } from '../net/socket-ids.ts'
 import type { NetInbox, UdpTransport } from '../net/transport.ts'
 import { DgramTransport } from '../net/udp/dgram.ts'
@@ -65,11 +66,11 @@ export class Generator {
     const counters = new Counters()
     const native =
       setup.udp === 'dgram'
-        ? 'dgram was asked for'
+        ? failed('dgram was asked for')
         : openNative(ids, inbox, counters, { gso: setup.offload, gro: setup.offload })
-    this.udpKind = typeof native === 'string' ? 'dgram' : 'native'
-    this.fellBack = typeof native === 'string' && setup.udp === 'auto' ? native : undefined
-    this.#udp = typeof native === 'string' ? new DgramTransport(ids, inbox, counters) : native
+    this.udpKind = native.ok ? 'native' : 'dgram'
+    this.fellBack = !native.ok && setup.udp === 'auto' ? native.error : undefined
+    this.#udp = native.ok ? native.value : new DgramTransport(ids, inbox, counters)
     this.#receiver = new Receiver(this.#flows, (flow, bytes) => {
       this.#flows.all[flow]!.dialogue.take(Buffer.from(bytes), monotonicClock.now())
     })

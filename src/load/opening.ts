@@ -130,17 +130,12 @@ export class Opener {
   }
 
   /** Binds a socket on a free port; throws a `LoadError`. */
-  bind(ip: string): Promise<BoundSocket> {
-    return new Promise((resolve, reject) => {
-      const local = toAddress(parseIp(ip)!, 0)
-      this.#udp.bind(
-        { address: local, purpose: 'listener', receiveBuffer: BUFFER, sendBuffer: BUFFER },
-        (error, bound) => {
-          if (bound) resolve(bound)
-          else reject(new LoadError({ kind: 'sockets', code: error?.code ?? '', opened: 0 }))
-        },
-      )
-    })
+  async bind(ip: string): Promise<BoundSocket> {
+    const local = toAddress(parseIp(ip)!, 0)
+    const sizes = { receiveBuffer: BUFFER, sendBuffer: BUFFER }
+    const bound = await this.#udp.bind({ address: local, purpose: 'listener', ...sizes })
+    if (bound.ok) return bound.value
+    throw new LoadError({ kind: 'sockets', code: bound.error.code ?? '', opened: 0 })
   }
 
   /** Binds a socket on a port that no client has had, as far as there are such. */

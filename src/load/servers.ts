@@ -63,7 +63,7 @@ const START = 20_000
 
 /** This relay, with a configuration of its own, on loopback. */
 export function ownRelay({ version, transport, udp, workers }: OwnOptions): Contestant {
-  const kind = udp === 'dgram' || typeof loadAddon() === 'string' ? 'dgram' : 'native'
+  const kind = udp === 'dgram' || !loadAddon().ok ? 'dgram' : 'native'
   return {
     name: 'taciturn',
     detail: `${version}, ${kind}`,

@@ -1,6 +1,7 @@
 import type { Address } from '../base/address.ts'
 import type { Batch } from '../base/batch.ts'
 import type { SocketId } from '../base/ids.ts'
+import type { Result } from '../base/result.ts'
 import type { Inbox } from '../shard/world.ts'
 
 /**
@@ -18,7 +19,8 @@ export interface Transport {
 
 /** A transport for UDP listeners and relay sockets alike. */
 export interface UdpTransport extends Transport {
-  bind(options: Bind, done: (error: NodeJS.ErrnoException | null, bound?: BoundSocket) => void): void
+  /** Binds a socket, or says why not; then nothing stays open. The answer never comes before `bind` returns. */
+  bind(options: Bind): Promise<Result<BoundSocket, NodeJS.ErrnoException>>
   /** Whether sockets can set DF on what they send. */
   readonly dontFragment: boolean
   /** Closes every socket and frees everything; nothing is received afterwards. */

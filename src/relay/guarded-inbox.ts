@@ -1,6 +1,8 @@
 import type { Batch } from '../base/batch.ts'
-import type { SocketId } from '../base/ids.ts'
-import type { Unreachable } from '../core/input.ts'
+import type { RouteId, SocketId } from '../base/ids.ts'
+import type { Carried } from '../base/route.ts'
+import type { Opened, Refused, Unreachable } from '../core/input.ts'
+import type { Forwarder } from '../forward/forwarder.ts'
 import type { Log } from '../log/log.ts'
 import type { Inbox } from '../shard/world.ts'
 
@@ -12,7 +14,7 @@ export type FaultLog = Pick<Log, 'limited'>
  * the shard throw; should it happen all the same, that batch is lost and the
  * calls of everybody else go on.
  */
-export class GuardedInbox implements Pick<Inbox, 'received' | 'hungUp' | 'unreachable' | 'tick'> {
+export class GuardedInbox implements Inbox {
   readonly #log: FaultLog
   #inbox: Inbox | undefined
   #faults = 0
@@ -37,6 +39,18 @@ export class GuardedInbox implements Pick<Inbox, 'received' | 'hungUp' | 'unreac
     } catch (error) {
       this.#caught('received', error)
     }
+  }
+
+  opened(opened: Opened): void {
+    this.guard('opened', () => this.#inbox?.opened(opened))
+  }
+
+  refused(refused: Refused): void {
+    this.guard('refused', () => this.#inbox?.refused(refused))
+  }
+
+  settled(by: Forwarder, route: RouteId, carried: Readonly<Carried>): void {
+    this.guard('settled', () => this.#inbox?.settled(by, route, carried))
   }
 
   hungUp(socket: SocketId): void {

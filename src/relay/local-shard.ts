@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls'
 import { type Address, address } from '../base/address.ts'
 import { Counter, Counters } from '../base/counters.ts'
 import type { AllocationId } from '../base/ids.ts'
+import { type Result, succeeded } from '../base/result.ts'
 import type { Clock } from '../base/time.ts'
 import { isStream } from '../base/via.ts'
 import type { Settings } from '../config/settings.ts'
@@ -21,6 +22,7 @@ import { SocketIds } from '../net/socket-ids.ts'
 import { AllSockets } from '../net/sockets.ts'
 import type { Gathering } from '../net/stream/crowd.ts'
 import { StreamTransport } from '../net/stream/stream-transport.ts'
+import type { BoundSocket } from '../net/transport.ts'
 import { Shard } from '../shard/shard.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
 import type { Gate } from './admission.ts'
@@ -116,7 +118,7 @@ export class LocalShard implements Shards {
       debts: shared?.debts,
       proofs: shared?.proofs,
     })
-    this.#shard = new Shard(relay, [new RouteTable(counters, meters, random)], inbox => {
+    this.#shard = new Shard(relay, [new RouteTable(counters, meters, random)], () => {
       const world: RealWorld = new RealWorld({
         clock,
         sockets: new AllSockets(this.#ids, [this.#udp.transport, this.#streams], socket => {
@@ -125,7 +127,7 @@ export class LocalShard implements Shards {
         }),
         ports: this.#ports,
         admission: parts.gate,
-        inbox,
+        inbox: this.#inbox,
         heard: event => this.#heard(event),
       })
       return world
@@ -156,19 +158,19 @@ export class LocalShard implements Shards {
 
   readonly listen: ListenerPlan = ({ transport, address }, done, fd) => {
     const adopted = fd === undefined ? {} : { fd }
-    if (transport === 'udp') {
-      const bind = { address, purpose: 'listener', ...adopted } as const
-      this.#udp.transport.bind(bind, (error, bound) => done(error, bound?.local))
-    } else {
-      this.#streams.listen({ address, transport, ...adopted }, done)
-    }
+    const local =
+      transport === 'udp'
+        ? this.#udp.transport.bind({ address, purpose: 'listener', ...adopted }).then(localOf)
+        : this.#streams.listen({ address, transport, ...adopted })
+    void local.then(result => (result.ok ? done(null, result.value) : done(result.error)))
   }
 
   /** Binds a relay address once, as a call would: better to learn now than then that it is not there. */
   tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void {
-    this.#udp.transport.bind({ address: address(local, 0), purpose: 'relay' }, (error, bound) => {
-      if (bound) this.#udp.transport.close(bound.socket)
-      done(error)
+    const { transport } = this.#udp
+    void transport.bind({ address: address(local, 0), purpose: 'relay' }).then(result => {
+      if (result.ok) transport.close(result.value.socket)
+      done(result.ok ? null : result.error)
     })
   }
 
@@ -272,6 +274,10 @@ export class LocalShard implements Shards {
       endpoints: [...endpointsOf([...listen, ...pages], this.#own), ...seenFromOutside(listen, relays)],
     }
   }
+}
+
+function localOf<E>(result: Result<BoundSocket, E>): Result<Address, E> {
+  return result.ok ? succeeded(result.value.local) : result
 }
 
 /** Our listeners as the other side of a 1:1 NAT sees them. */

@@ -26,9 +26,10 @@ export function openUdp(
   const dgram = () => new DgramTransport(ids, inbox, counters)
   if (wish === 'dgram') return { transport: dgram(), kind: 'dgram' }
   const native = openNative(ids, inbox, counters, { longestWait: LONGEST_WAIT })
-  if (typeof native !== 'string') return { transport: native, kind: 'native' }
-  if (wish === 'native') throw new StartError(`udp is "native", but ${native}; set it to "auto" or "dgram"`)
-  return { transport: dgram(), kind: 'dgram', fellBack: native }
+  if (native.ok) return { transport: native.value, kind: 'native' }
+  if (wish === 'native')
+    throw new StartError(`udp is "native", but ${native.error}; set it to "auto" or "dgram"`)
+  return { transport: dgram(), kind: 'dgram', fellBack: native.error }
 }
 
 /** Microseconds that a datagram may wait, so that several are relayed with one wake. */

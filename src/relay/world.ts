@@ -1,5 +1,6 @@
 import type { Address } from '../base/address.ts'
 import type { AllocationId, SocketId } from '../base/ids.ts'
+import type { Result } from '../base/result.ts'
 import type { Clock } from '../base/time.ts'
 import type { Claim } from '../core/command.ts'
 import type { Event, Owner } from '../core/event.ts'
@@ -9,7 +10,7 @@ import type { Gate } from './admission.ts'
 
 /** Opens relay sockets for a claim; `RelayPorts` is the real one. */
 export interface Ports {
-  open(claim: Claim, answer: (opened: Opened | undefined, refused?: Refused) => void): void
+  open(claim: Claim): Promise<Result<Opened, Refused>>
 }
 
 /** What the world is made of. */
@@ -18,6 +19,7 @@ export interface Parts {
   readonly sockets: Sockets
   readonly ports: Ports
   readonly admission: Gate
+  /** Answers come from outside a batch, so what it throws must end with it. */
   readonly inbox: Pick<Inbox, 'opened' | 'refused'>
   /** WorkerEvents of everything that was told, but of claims that were given up before they opened. */
   readonly heard: (event: Event) => void
@@ -43,7 +45,7 @@ export class RealWorld implements World {
 
   open(claim: Claim): void {
     const { admission, ports, inbox } = this.#parts
-    const { allocation, owner, client } = claim
+    const { allocation } = claim
     admission.admit(claim, refusal => {
       if (refusal) {
         // The token is used up by the attempt, so the port behind it is free again.
@@ -51,17 +53,7 @@ export class RealWorld implements World {
         inbox.refused({ allocation, ...refusal })
         return
       }
-      ports.open(claim, (opened, refused) => {
-        if (!opened) {
-          admission.release(allocation)
-          inbox.refused(refused ?? { allocation, code: 508, why: 'no relay socket' })
-          return
-        }
-        admission.confirm(allocation)
-        if (claim.reserved) this.#reserved.delete(claim.reserved.relay.socket)
-        if (opened.reserved) this.#reserved.set(opened.reserved.socket, { owner, client })
-        inbox.opened(opened)
-      })
+      void ports.open(claim).then(result => this.#answer(claim, result))
     })
   }
 
@@ -81,5 +73,20 @@ export class RealWorld implements World {
     if (!reserved) return
     this.#reserved.delete(socket)
     this.#parts.admission.unreserve(reserved.owner, reserved.client)
+  }
+
+  #answer(claim: Claim, result: Result<Opened, Refused>): void {
+    const { admission, inbox } = this.#parts
+    const { allocation, owner, client } = claim
+    if (!result.ok) {
+      admission.release(allocation)
+      inbox.refused(result.error)
+      return
+    }
+    const opened = result.value
+    admission.confirm(allocation)
+    if (claim.reserved) this.#reserved.delete(claim.reserved.relay.socket)
+    if (opened.reserved) this.#reserved.set(opened.reserved.socket, { owner, client })
+    inbox.opened(opened)
   }
 }

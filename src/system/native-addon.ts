@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { failed, type Result, succeeded } from '../base/result.ts'
 
 /** What the addon exports. Numbers below 0 are a negated errno. */
 export interface NativeAddon {
@@ -89,24 +90,25 @@ export const State = {
   period: 11,
 } as const
 
-let loaded: NativeAddon | string | undefined
+let loaded: Result<NativeAddon, string> | undefined
 
-/** Loads the addon built for this machine, once. Returns why not if that fails. */
-export function loadAddon(): NativeAddon | string {
+/** Loads the addon built for this machine, once, or says in a clause why not. */
+export function loadAddon(): Result<NativeAddon, string> {
   loaded ??= load()
   return loaded
 }
 
-function load(): NativeAddon | string {
-  if (process.platform !== 'linux') return `the native transport is for Linux, not ${process.platform}`
+function load(): Result<NativeAddon, string> {
+  if (process.platform !== 'linux')
+    return failed(`the native transport is for Linux, not ${process.platform}`)
   const path = find(`prebuilds/linux-${process.arch}/taciturn.node`)
-  if (!path) return `no native transport was built for linux-${process.arch}`
+  if (!path) return failed(`no native transport was built for linux-${process.arch}`)
   try {
     const addon = createRequire(import.meta.url)(path) as NativeAddon
-    if (addon.stateWords !== Object.keys(State).length) return `${path} belongs to another version`
-    return addon
+    if (addon.stateWords !== Object.keys(State).length) return failed(`${path} belongs to another version`)
+    return succeeded(addon)
   } catch (error) {
-    return `${path} cannot be loaded: ${(error as Error).message}`
+    return failed(`${path} cannot be loaded: ${(error as Error).message}`)
   }
 }
 

@@ -7,7 +7,7 @@ import { loadAddon } from './native-addon.ts'
  */
 export function notifyManager(socket: string, message: string): string | undefined {
   const addon = loadAddon()
-  if (typeof addon === 'string') return addon
-  const result = addon.notify(socket, message)
+  if (!addon.ok) return addon.error
+  const result = addon.value.notify(socket, message)
   return result < 0 ? getSystemErrorName(result) : undefined
 }

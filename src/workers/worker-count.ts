@@ -62,6 +62,6 @@ export function thisMachine(): MachineCores {
   return {
     cores: availableParallelism(),
     memory: Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem()),
-    lacksNative: typeof addon === 'string' ? addon : undefined,
+    lacksNative: addon.ok ? undefined : addon.error,
   }
 }

@@ -239,7 +239,7 @@ export class WorkerShards implements Shards {
   #openGroup({ transport, address }: Listener, size: number): ListenerGroup {
     const open = this.#parts.openGroup ?? openGroup
     const group = open(address, size, transport === 'udp' ? 'udp' : 'tcp')
-    if (typeof group === 'string') throw new StartError(group)
-    return group
+    if (!group.ok) throw new StartError(group.error)
+    return group.value
   }
 }

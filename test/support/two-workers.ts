@@ -23,7 +23,7 @@ export const PLENTY = 64
 /** Skips a test where several workers cannot be had; not where everything must be tested. */
 export function needWorkers(): { readonly skip: string | false } {
   const addon = loadAddon()
-  return { skip: typeof addon === 'string' && process.env.CI === undefined ? addon : false }
+  return { skip: !addon.ok && process.env.CI === undefined ? addon.error : false }
 }
 
 /** A service with two workers on free loopback ports. */

@@ -1,17 +1,19 @@
 import { randomInt } from 'node:crypto'
 import { constants } from 'node:os'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { address, formatIp } from '../../base/address.ts'
+import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Claim } from '../../core/command.ts'
 import { systemError } from '../../system/system-error.ts'
 import type { BoundSocket, UdpTransport } from '../transport.ts'
 import type { PortPool } from './port-pool.ts'
 
-/** The socket found, with its odd sibling where a pair was wanted; or the reason there is none. */
-export type PortSearchDone = (
-  bound: BoundSocket | undefined,
-  sibling: BoundSocket | undefined,
-  why: string,
-) => void
+/** What a search has found. */
+export interface FoundPort {
+  readonly bound: BoundSocket
+  /** The odd sibling, where a pair was wanted. */
+  readonly sibling?: BoundSocket
+}
 
 /**
  * One search for a port, or a pair of them, on one relay address.
@@ -24,7 +26,6 @@ export class PortSearch {
   #udp: UdpTransport
   #pool: PortPool
   #pair: boolean
-  #done: PortSearchDone
   /** Candidates are `step` apart from `first` on. */
   #first: number
   #step: number
@@ -32,45 +33,28 @@ export class PortSearch {
   #guesses = 0
   #start = 0
   #walked = 0
-  #misses = 0
 
-  constructor(udp: UdpTransport, pool: PortPool, shape: Claim['port'], done: PortSearchDone) {
+  constructor(udp: UdpTransport, pool: PortPool, shape: Claim['port']) {
     this.#udp = udp
     this.#pool = pool
     this.#pair = shape === 'pair'
-    this.#done = done
     this.#step = shape === 'any' ? 1 : 2
     this.#first = shape === 'any' ? pool.from : pool.from + (pool.from & 1)
     const last = this.#pair ? pool.to - 1 : pool.to
     this.#candidates = Math.max(0, Math.floor((last - this.#first) / this.#step) + 1)
   }
 
-  run(): void {
+  /** Tries candidates until one holds; else says in a clause why none does. */
+  async run(): Promise<Result<FoundPort, string>> {
     if (this.#candidates > 0) this.#start = randomInt(this.#candidates)
-    this.#advance()
-  }
-
-  /** Tries candidates until one holds: in a loop while binding answers at once, else when it does. */
-  #advance(): void {
-    let answered = true
-    while (answered) {
+    for (let misses = 1; ; misses++) {
       const port = this.#next()
-      if (port === undefined) {
-        this.#done(undefined, undefined, `all relay ports of ${this.#local} are in use`)
-        return
-      }
-      answered = false
-      let inLoop = true
-      this.#try(port, () => {
-        if (inLoop) answered = true
-        else this.#advance()
-      })
-      inLoop = false
+      if (port === undefined) return failed(`all relay ports of ${this.#local} are in use`)
+      const found = await this.#try(port)
+      if (found.ok) return found
+      if (found.error.code !== 'EADDRINUSE') return failed(this.#explain(found.error))
       // Ports of other programs are learnt one bind at a time; traffic must not wait for all of them.
-      if (answered && ++this.#misses % MISSES_AT_ONCE === 0) {
-        setImmediate(() => this.#advance())
-        return
-      }
+      if (misses % MISSES_AT_ONCE === 0) await nextTurn()
     }
   }
 
@@ -92,56 +76,36 @@ export class PortSearch {
     return !this.#pool.has(port) && !(this.#pair && this.#pool.has(port + 1))
   }
 
-  /** Binds `port`, and for a pair the one after it. Calls `taken` when another program has either. */
-  #try(port: number, taken: () => void): void {
-    this.#bind(port, (bound, error) => {
-      if (!bound) this.#missed(error, taken)
-      else if (!this.#pair) this.#done(bound, undefined, '')
-      else {
-        this.#bind(port + 1, (sibling, siblingError) => {
-          if (sibling) {
-            this.#done(bound, sibling, '')
-            return
-          }
-          this.#udp.close(bound.socket)
-          this.#pool.free(port)
-          this.#missed(siblingError, taken)
-        })
-      }
-    })
+  /** Binds `port`, and for a pair the one after it; both or neither. */
+  async #try(port: number): Promise<Result<FoundPort, NodeJS.ErrnoException>> {
+    const bound = await this.#bind(port)
+    if (!bound.ok) return bound
+    if (!this.#pair) return succeeded({ bound: bound.value })
+    const sibling = await this.#bind(port + 1)
+    if (sibling.ok) return succeeded({ bound: bound.value, sibling: sibling.value })
+    this.#udp.close(bound.value.socket)
+    this.#pool.free(port)
+    return sibling
   }
 
-  #bind(
-    port: number,
-    done: (bound: BoundSocket | undefined, error: NodeJS.ErrnoException | null) => void,
-  ): void {
+  async #bind(port: number): Promise<Result<BoundSocket, NodeJS.ErrnoException>> {
     // Ours from the asking on: another search may run before the answer.
-    if (!this.#pool.take(port)) {
-      done(undefined, systemError(-constants.errno.EADDRINUSE, 'bind'))
-      return
-    }
-    const local = address(this.#pool.relay.local, port)
-    this.#udp.bind({ address: local, purpose: 'relay' }, (error, bound) => {
-      if (!bound) this.#pool.free(port)
-      done(bound, error)
-    })
-  }
-
-  #missed(error: NodeJS.ErrnoException | null, taken: () => void): void {
-    if (error?.code === 'EADDRINUSE') taken()
-    else this.#done(undefined, undefined, this.#explain(error))
+    if (!this.#pool.take(port)) return failed(systemError(-constants.errno.EADDRINUSE, 'bind'))
+    const result = await this.#udp.bind({ address: address(this.#pool.relay.local, port), purpose: 'relay' })
+    if (!result.ok) this.#pool.free(port)
+    return result
   }
 
   /** Says what can be done about an error that another port would not mend. */
-  #explain(error: NodeJS.ErrnoException | null): string {
-    switch (error?.code) {
+  #explain(error: NodeJS.ErrnoException): string {
+    switch (error.code) {
       case 'EMFILE':
       case 'ENFILE':
         return 'no file descriptor left for a relay socket; raise the limit of open files'
       case 'EADDRNOTAVAIL':
         return `this machine does not have the relay address ${this.#local}`
       default:
-        return `cannot bind a relay socket on ${this.#local}: ${error?.code ?? error?.message ?? 'no reason given'}`
+        return `cannot bind a relay socket on ${this.#local}: ${error.code ?? error.message}`
     }
   }
 

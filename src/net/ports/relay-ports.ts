@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { address, type Family } from '../../base/address.ts'
 import type { SocketId } from '../../base/ids.ts'
+import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Claim } from '../../core/command.ts'
 import type { FailedFamily, Opened, Refused, RelaySocket } from '../../core/input.ts'
 import { descriptors } from '../../system/descriptors.ts'
@@ -8,9 +9,6 @@ import type { BoundSocket, UdpTransport } from '../transport.ts'
 import { type PortMarks, PortPool, type PortSpan } from './port-pool.ts'
 import { PortSearch } from './port-search.ts'
 import type { ResolvedRelayAddress } from './relay-addresses.ts'
-
-/** Relay sockets for one claim, or why there are none. */
-export type OpenAnswer = (opened: Opened | undefined, refused?: Refused) => void
 
 /**
  * Opens relay sockets on unpredictable ports (RFC 8656 §7.2, RFC 6056).
@@ -42,49 +40,37 @@ export class RelayPorts {
   }
 
   /**
-   * Binds what the claim asks for and answers once, at once or later. Of two
+   * Binds what the claim asks for, or says why it cannot be had. Of two
    * families one may fail, and the answer names it (RFC 8656 §7.2 step 9): 440
    * if there is no address of it, 508 if there is no port.
    */
-  open(claim: Claim, answer: OpenAnswer): void {
-    if (claim.reserved) {
-      answer({ allocation: claim.allocation, relays: [claim.reserved.relay] })
-      return
-    }
+  async open(claim: Claim): Promise<Result<Opened, Refused>> {
+    const { allocation } = claim
+    if (claim.reserved) return succeeded({ allocation, relays: [claim.reserved.relay] })
     if (!descriptors.takeOne()) {
-      answer(undefined, { allocation: claim.allocation, code: 508, why: 'too few file descriptors are left' })
-      return
+      return failed({ allocation, code: 508, why: 'too few file descriptors are left' })
     }
-    const families = [...claim.families].sort()
     const relays: RelaySocket[] = []
-    let failed: FailedFamily | undefined
+    let lacking: FailedFamily | undefined
     let why = ''
     let reserved: RelaySocket | undefined
-    const next = (): void => {
-      const family = families.shift()
-      if (family !== undefined) {
-        this.#openFamily(family, claim.port, (found, reason) => {
-          if (found) {
-            relays.push(found.relay)
-            reserved = found.reserved
-          } else {
-            why = reason
-            failed = { family, code: this.#poolsOf(family).length > 0 ? 508 : 440 }
-          }
-          next()
-        })
-      } else if (relays.length === 0) {
-        answer(undefined, { allocation: claim.allocation, code: 508, why })
+    for (const family of [...claim.families].sort()) {
+      const found = await this.#openFamily(family, claim.port)
+      if (found.ok) {
+        relays.push(found.value.relay)
+        reserved = found.value.reserved
       } else {
-        answer({
-          allocation: claim.allocation,
-          relays,
-          ...(failed && { failed }),
-          ...(reserved && { reserved }),
-        })
+        why = found.error
+        lacking = { family, code: this.#poolsOf(family).length > 0 ? 508 : 440 }
       }
     }
-    next()
+    if (relays.length === 0) return failed({ allocation, code: 508, why })
+    return succeeded({
+      allocation,
+      relays,
+      ...(lacking && { failed: lacking }),
+      ...(reserved && { reserved }),
+    })
   }
 
   /** Takes note that a socket of `open` is closed. Others are not known here and do no harm. */
@@ -110,27 +96,21 @@ export class RelayPorts {
   }
 
   /** Tries the addresses of a family one after the other, from a random one on. */
-  #openFamily(
-    family: Family,
-    shape: Claim['port'],
-    done: (found: Found | undefined, why: string) => void,
-  ): void {
+  async #openFamily(family: Family, shape: Claim['port']): Promise<Result<Found, string>> {
     const pools = this.#poolsOf(family)
     const first = pools.length > 0 ? randomInt(pools.length) : 0
-    let tried = 0
-    const next = (why: string): void => {
-      if (tried === pools.length) {
-        done(undefined, why)
-        return
+    let why = `no IPv${family} relay address`
+    for (let tried = 0; tried < pools.length; tried++) {
+      const pool = pools[(first + tried) % pools.length]!
+      const found = await new PortSearch(this.#udp, pool, shape).run()
+      if (found.ok) {
+        const { bound, sibling } = found.value
+        const relay = this.#hold(pool, bound)
+        return succeeded(sibling ? { relay, reserved: this.#hold(pool, sibling) } : { relay })
       }
-      const pool = pools[(first + tried++) % pools.length]!
-      new PortSearch(this.#udp, pool, shape, (bound, sibling, reason) => {
-        if (!bound) next(reason)
-        else if (!sibling) done({ relay: this.#hold(pool, bound) }, '')
-        else done({ relay: this.#hold(pool, bound), reserved: this.#hold(pool, sibling) }, '')
-      }).run()
+      why = found.error
     }
-    next(`no IPv${family} relay address`)
+    return failed(why)
   }
 
   #hold(pool: PortPool, bound: BoundSocket): RelaySocket {

@@ -4,6 +4,7 @@ import { type Address, address, formatIp, parseIp } from '../../base/address.ts'
 import { type Batch, SEND } from '../../base/batch.ts'
 import { Counter, type Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
+import { failed, type Result, succeeded } from '../../base/result.ts'
 import { after, type Clock } from '../../base/time.ts'
 import { descriptors } from '../../system/descriptors.ts'
 import { demultiplex } from '../../wire/channel.ts'
@@ -82,27 +83,9 @@ export class StreamTransport implements Transport {
     this.#crowd.limit(limits.connections, limits.connectionsPerAddress)
   }
 
-  /** Listens; answers `done` exactly once, with an error when the address cannot be had. */
-  listen(
-    listen: StreamListenOptions,
-    done: (error: NodeJS.ErrnoException | null, local?: Address) => void,
-  ): void {
-    const server = createServer({ noDelay: true }, raw => this.#accept(raw, listen.transport === 'tls'))
-    let listening = false
-    server.on('error', error => {
-      // Later errors are about a connection that could not be accepted.
-      if (listening) this.#counters.add(Counter.streamRefused)
-      else done(error)
-    })
-    server.once('listening', () => {
-      listening = true
-      this.#servers.add(server)
-      const local = server.address() as { address: string; port: number }
-      done(null, address(parseIp(local.address)!, local.port))
-    })
-    const { ip, port, family } = listen.address
-    if (listen.fd !== undefined) server.listen({ fd: listen.fd, exclusive: true })
-    else server.listen({ host: formatIp(ip), port, ipv6Only: family === 6, exclusive: true })
+  /** Listens, or says why the address cannot be had. */
+  listen(listen: StreamListenOptions): Promise<Result<Address, NodeJS.ErrnoException>> {
+    return new Promise(resolve => this.#listen(listen, resolve))
   }
 
   /**
@@ -191,6 +174,25 @@ export class StreamTransport implements Transport {
     for (const connection of this.#connections) {
       if (!connection.kept && now >= connection.deadline) connection.raw.destroy()
     }
+  }
+
+  #listen(listen: StreamListenOptions, done: (result: Result<Address, NodeJS.ErrnoException>) => void): void {
+    const server = createServer({ noDelay: true }, raw => this.#accept(raw, listen.transport === 'tls'))
+    let listening = false
+    server.on('error', error => {
+      // Later errors are about a connection that could not be accepted.
+      if (listening) this.#counters.add(Counter.streamRefused)
+      else done(failed(error))
+    })
+    server.once('listening', () => {
+      listening = true
+      this.#servers.add(server)
+      const local = server.address() as { address: string; port: number }
+      done(succeeded(address(parseIp(local.address)!, local.port)))
+    })
+    const { ip, port, family } = listen.address
+    if (listen.fd !== undefined) server.listen({ fd: listen.fd, exclusive: true })
+    else server.listen({ host: formatIp(ip), port, ipv6Only: family === 6, exclusive: true })
   }
 
   #accept(raw: Socket, tlsOnly: boolean): void {

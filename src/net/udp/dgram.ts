@@ -3,6 +3,7 @@ import { type Address, address, formatIp, parseIp, RECORD, writeRecord } from '.
 import { type Batch, createBatch, HEADROOM, PASS, SEND } from '../../base/batch.ts'
 import { Counter, type Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
+import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { SocketIds } from '../socket-ids.ts'
 import type { Bind, BoundSocket, NetInbox, UdpTransport } from '../transport.ts'
 import { Hosts } from './peer-records.ts'
@@ -40,38 +41,8 @@ export class DgramTransport implements UdpTransport {
     this.#counters = counters
   }
 
-  /** Answers `done` at once or later, exactly once; with an error nothing stays open. */
-  bind(options: Bind, done: (error: NodeJS.ErrnoException | null, bound?: BoundSocket) => void): void {
-    const handle = dgram.createSocket({
-      type: options.address.family === 4 ? 'udp4' : 'udp6',
-      ipv6Only: options.address.family === 6,
-      lookup,
-    })
-    let bound = false
-    const fail = (error: NodeJS.ErrnoException): void => {
-      // Once bound, errors are the network's opinion of one datagram (TURN-ICMP-05).
-      if (bound) {
-        this.#counters.add(Counter.peerError)
-      } else {
-        handle.close()
-        done(error)
-      }
-    }
-    handle.on('error', fail)
-    handle.once('listening', () => {
-      bound = true
-      done(null, this.#adopt(handle, options))
-    })
-    try {
-      if (options.fd === undefined) {
-        handle.bind({ address: formatIp(options.address.ip), port: options.address.port, exclusive: true })
-      } else {
-        handle.bind({ fd: options.fd, exclusive: true })
-      }
-    } catch (error) {
-      if (bound) throw error
-      fail(error as NodeJS.ErrnoException)
-    }
+  bind(options: Bind): Promise<Result<BoundSocket, NodeJS.ErrnoException>> {
+    return new Promise(resolve => this.#bind(options, resolve))
   }
 
   owns(socket: SocketId): boolean {
@@ -119,6 +90,39 @@ export class DgramTransport implements UdpTransport {
 
   stop(): void {
     for (const socket of this.#sockets) if (socket) this.close(socket.id)
+  }
+
+  #bind(options: Bind, done: (result: Result<BoundSocket, NodeJS.ErrnoException>) => void): void {
+    const handle = dgram.createSocket({
+      type: options.address.family === 4 ? 'udp4' : 'udp6',
+      ipv6Only: options.address.family === 6,
+      lookup,
+    })
+    let bound = false
+    const fail = (error: NodeJS.ErrnoException): void => {
+      // Once bound, errors are the network's opinion of one datagram (TURN-ICMP-05).
+      if (bound) {
+        this.#counters.add(Counter.peerError)
+      } else {
+        handle.close()
+        done(failed(error))
+      }
+    }
+    handle.on('error', fail)
+    handle.once('listening', () => {
+      bound = true
+      done(succeeded(this.#adopt(handle, options)))
+    })
+    try {
+      if (options.fd === undefined) {
+        handle.bind({ address: formatIp(options.address.ip), port: options.address.port, exclusive: true })
+      } else {
+        handle.bind({ fd: options.fd, exclusive: true })
+      }
+    } catch (error) {
+      if (bound) throw error
+      fail(error as NodeJS.ErrnoException)
+    }
   }
 
   #adopt(handle: dgram.Socket, options: Bind): BoundSocket {

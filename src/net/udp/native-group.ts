@@ -1,4 +1,5 @@
 import { type Address, RECORD, readRecord, writeRecord } from '../../base/address.ts'
+import { type Result, succeeded } from '../../base/result.ts'
 import { BindFlag, loadAddon, type NativeAddon } from '../../system/native-addon.ts'
 import { systemError } from '../../system/system-error.ts'
 
@@ -8,16 +9,16 @@ import { systemError } from '../../system/system-error.ts'
  * (SO_REUSEPORT). Those for TCP listen. With port 0 the kernel chooses one for
  * all.
  *
- * Returns the reason if the addon does not load. Throws what the kernel says
+ * Fails with the reason if the addon does not load. Throws what the kernel says
  * when the address cannot be had.
  */
 export function openGroup(
   at: Address,
   size: number,
   transport: 'udp' | 'tcp' = 'udp',
-): ListenerGroup | string {
+): Result<ListenerGroup, string> {
   const addon = loadAddon()
-  return typeof addon === 'string' ? addon : new ListenerGroup(addon, at, size, transport)
+  return addon.ok ? succeeded(new ListenerGroup(addon.value, at, size, transport)) : addon
 }
 
 /**
@@ -31,7 +32,7 @@ export function inheritedGroup(local: Address, fd: number): Pick<ListenerGroup, 
     at: () => fd,
     close: () => {
       const addon = loadAddon()
-      if (typeof addon !== 'string') addon.release(fd)
+      if (addon.ok) addon.value.release(fd)
     },
   }
 }
@@ -90,8 +91,8 @@ export class ListenerGroup {
 /** A duplicate of another thread's descriptor, for whoever adopts it to close. Throws what the kernel says. */
 export function duplicate(fd: number): number {
   const addon = loadAddon()
-  if (typeof addon === 'string') throw new Error(addon)
-  const copy = addon.duplicate(fd)
+  if (!addon.ok) throw new Error(addon.error)
+  const copy = addon.value.duplicate(fd)
   if (copy < 0) throw systemError(copy, 'dup')
   return copy
 }

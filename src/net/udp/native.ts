@@ -3,6 +3,7 @@ import { type Address, RECORD, readRecord, writeRecord } from '../../base/addres
 import { type Batch, createBatch, SEND } from '../../base/batch.ts'
 import { Counter, type Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
+import { failed, type Result, succeeded } from '../../base/result.ts'
 import {
   BindFlag,
   ERROR_WORDS,
@@ -44,19 +45,19 @@ export interface NativeTally {
   readonly period: number
 }
 
-/** Opens the native transport; returns the reason if this machine has none. */
+/** Opens the native transport, or says in a clause why this machine has none. */
 export function openNative(
   ids: SocketIds,
   inbox: NetInbox,
   counters: Counters,
   options: NativeOptions = {},
-): NativeTransport | string {
+): Result<NativeTransport, string> {
   const addon = loadAddon()
-  if (typeof addon === 'string') return addon
+  if (!addon.ok) return addon
   try {
-    return new NativeTransport(addon, ids, inbox, counters, options)
+    return succeeded(new NativeTransport(addon.value, ids, inbox, counters, options))
   } catch (error) {
-    return `the native transport cannot be opened: ${(error as Error).message}`
+    return failed(`the native transport cannot be opened: ${(error as Error).message}`)
   }
 }
 
@@ -117,8 +118,8 @@ export class NativeTransport implements UdpTransport {
     this.#native = addon.open(this.#layout, this.#wake, options.longestWait ?? 0)
   }
 
-  /** Answers `done` before it returns, exactly once; with an error nothing stays open. */
-  bind(options: Bind, done: (error: NodeJS.ErrnoException | null, bound?: BoundSocket) => void): void {
+  /** The socket exists when this returns: what arrives there may be received before the answer. */
+  async bind(options: Bind): Promise<Result<BoundSocket, NodeJS.ErrnoException>> {
     const relay = options.purpose === 'relay'
     const buffer = relay ? RELAY_BUFFER : LISTENER_BUFFER
     const { scratch } = this.#layout
@@ -134,11 +135,10 @@ export class NativeTransport implements UdpTransport {
     )
     if (result < 0) {
       this.#ids.release(id)
-      done(systemError(result, 'bind'))
-      return
+      return failed(systemError(result, 'bind'))
     }
     this.#own(id)
-    done(null, {
+    return succeeded({
       socket: id,
       local: readRecord(scratch, 0),
       receiveBuffer: this.#state[State.buffer]!,

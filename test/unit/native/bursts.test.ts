@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { SEND } from '../../../src/base/batch.ts'
 import type { BoundSocket } from '../../../src/net/transport.ts'
 import type { NativeTransport } from '../../../src/net/udp/native.ts'
-import { loadAddon, type NativeAddon, NativeFeature } from '../../../src/system/native-addon.ts'
+import { loadAddon, NativeFeature } from '../../../src/system/native-addon.ts'
 import { batchOf, bind, needAddon, type Opened, openNativeTransport } from './probe.ts'
 
 /** Datagrams that one send carries at most. */
@@ -208,6 +208,6 @@ function needGro(): { skip: string | false } {
 function needFeature(bits: number, why: string): { skip: string | false } {
   const { skip } = needAddon()
   if (skip) return { skip }
-  const addon = loadAddon() as NativeAddon
-  return { skip: typeof addon !== 'string' && (addon.features() & bits) !== bits && why }
+  const addon = loadAddon()
+  return { skip: addon.ok && (addon.value.features() & bits) !== bits && why }
 }

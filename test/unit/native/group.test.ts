@@ -62,7 +62,7 @@ t.test('an address that is taken is no place for a group, and nothing stays open
 
 function open(t: { teardown(done: () => void): void }, at: string, size: number): ListenerGroup {
   const group = openGroup(parseAddress(at)!, size)
-  if (typeof group === 'string') throw new Error(group)
-  t.teardown(() => group.close())
-  return group
+  if (!group.ok) throw new Error(group.error)
+  t.teardown(() => group.value.close())
+  return group.value
 }

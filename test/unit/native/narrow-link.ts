@@ -13,16 +13,16 @@ import { batchOf } from './probe.ts'
 const inbox = new Recorder()
 const counters = new Counters()
 const opened = openNative(new SocketIds(), inbox, counters)
-if (typeof opened === 'string') throw new Error(opened)
-const udp = opened
+if (!opened.ok) throw new Error(opened.error)
+const udp = opened.value
 
 const result: Record<string, unknown> = {}
 for (const [family, at] of [
   ['IPv4', '127.0.0.1:0'],
   ['IPv6', '[::1]:0'],
 ] as const) {
-  const relay = bind(at, 'relay')
-  const peer = bind(at, 'listener')
+  const relay = await bind(at, 'relay')
+  const peer = await bind(at, 'listener')
   const fits = family === 'IPv4' ? 1472 : 1452
 
   udp.sendOne(relay.socket, peer.local, Buffer.alloc(fits, 1), true)
@@ -49,8 +49,8 @@ for (const [family, at] of [
 }
 
 // Forty fragments do not fit into so small a send buffer: the kernel says ENOBUFS, or EAGAIN.
-const small = bind('127.0.0.1:0', 'relay', 1)
-const sink = bind('127.0.0.1:0', 'listener')
+const small = await bind('127.0.0.1:0', 'relay', 1)
+const sink = await bind('127.0.0.1:0', 'listener')
 for (let i = 0; i < 3; i++) {
   udp.send(batchOf([{ socket: small.socket, to: sink.local, bytes: Buffer.alloc(60_000) }]))
 }
@@ -59,11 +59,8 @@ result.dropSendQueue = counters.read('dropSendQueue')
 udp.stop()
 console.log(JSON.stringify(result))
 
-function bind(at: string, purpose: 'listener' | 'relay', sendBuffer?: number): BoundSocket {
-  let result: BoundSocket | undefined
-  udp.bind({ address: parseAddress(at)!, purpose, ...(sendBuffer && { sendBuffer }) }, (error, bound) => {
-    if (!bound) throw error
-    result = bound
-  })
-  return result!
+async function bind(at: string, purpose: 'listener' | 'relay', sendBuffer?: number): Promise<BoundSocket> {
+  const bound = await udp.bind({ address: parseAddress(at)!, purpose, ...(sendBuffer && { sendBuffer }) })
+  if (!bound.ok) throw bound.error
+  return bound.value
 }

@@ -15,18 +15,13 @@ import { AllSockets } from '../../../src/net/sockets.ts'
 import type { Bind, BoundSocket, UdpTransport } from '../../../src/net/transport.ts'
 import { DgramTransport } from '../../../src/net/udp/dgram.ts'
 import { type NativeOptions, type NativeTransport, openNative } from '../../../src/net/udp/native.ts'
-import {
-  ERROR_WORDS,
-  loadAddon,
-  type NativeAddon,
-  type NativeSockets,
-} from '../../../src/system/native-addon.ts'
+import { ERROR_WORDS, loadAddon, type NativeSockets } from '../../../src/system/native-addon.ts'
 import { Recorder } from '../net/recorder.ts'
 
 /** Options for a test of the addon: skipped where none was built, except in CI. */
 export function needAddon(): { skip: string | false } {
   const addon = loadAddon()
-  return { skip: typeof addon === 'string' && !process.env.CI && addon }
+  return { skip: !addon.ok && !process.env.CI && addon.error }
 }
 
 export interface Opened<T extends UdpTransport = UdpTransport> {
@@ -44,22 +39,20 @@ export function openDgramTransport(t: Test): Opened {
 export function openNativeTransport(t: Test, options: NativeOptions = {}): Opened<NativeTransport> {
   return open(t, (ids, inbox, counters) => {
     const native = openNative(ids, inbox, counters, options)
-    if (typeof native === 'string') throw new Error(native)
-    return native
+    if (!native.ok) throw new Error(native.error)
+    return native.value
   })
 }
 
-export function bind(
+export async function bind(
   udp: UdpTransport,
   at: string,
   purpose: Bind['purpose'] = 'listener',
   more: Partial<Bind> = {},
 ): Promise<BoundSocket> {
-  return new Promise((resolve, reject) => {
-    udp.bind({ address: parseAddress(at)!, purpose, ...more }, (error, bound) =>
-      bound ? resolve(bound) : reject(error),
-    )
-  })
+  const result = await udp.bind({ address: parseAddress(at)!, purpose, ...more })
+  if (!result.ok) throw result.error
+  return result.value
 }
 
 /** A batch of these datagrams, all marked SEND. */
@@ -105,7 +98,9 @@ export class Probe {
   #waiting: (() => void)[] = []
 
   constructor(t: Test) {
-    const addon = loadAddon() as NativeAddon
+    const loaded = loadAddon()
+    if (!loaded.ok) throw new Error(loaded.error)
+    const addon = loaded.value
     const state = new Uint32Array(addon.stateWords)
     this.#native = addon.open({ ...this.#layout, state }, () => this.#receive(), 0)
     t.teardown(() => this.#native.stop())

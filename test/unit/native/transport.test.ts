@@ -140,15 +140,13 @@ function conformance(name: string, options: { skip: string | false }, open: (t: 
     const a = await bind(udp, '127.0.0.1:0')
     const b = await bind(udp, '127.0.0.1:0')
     const c = await bind(udp, '127.0.0.1:0')
-    let rebound: unknown
+    let rebound: Promise<unknown> | undefined
     inbox.answer = batch => {
       if (rebound) return
       echo(batch)
       sockets.close(b.socket)
       sockets.close(c.socket)
-      udp.bind({ address: b.local, purpose: 'relay' }, (error, bound) => {
-        rebound = error ?? bound
-      })
+      rebound = udp.bind({ address: b.local, purpose: 'relay' })
       sockets.send(batch)
     }
 

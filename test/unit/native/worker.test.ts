@@ -9,7 +9,7 @@ t.test(
   'each worker thread has an addon of its own, and may be terminated in the midst',
   needAddon(),
   async t => {
-    const group = openGroup(parseAddress('127.0.0.1:0')!, 2) as ListenerGroup
+    const group = open(2)
     t.teardown(() => group.close())
     const workers = await Promise.all([start(group, 0), start(group, 1)])
     const { udp, inbox, sockets } = openNativeTransport(t)
@@ -36,7 +36,7 @@ t.test(
 )
 
 t.test('what is thrown from a batch ends the worker, loudly', needAddon(), async t => {
-  const group = openGroup(parseAddress('127.0.0.1:0')!, 1) as ListenerGroup
+  const group = open(1)
   t.teardown(() => group.close())
   const worker = await start(group, 0)
   const { udp, sockets } = openNativeTransport(t)
@@ -53,4 +53,10 @@ async function start(group: ListenerGroup, index: number): Promise<Worker> {
   const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: { fd: group.take(index) } })
   await once(worker, 'message')
   return worker
+}
+
+function open(size: number): ListenerGroup {
+  const group = openGroup(parseAddress('127.0.0.1:0')!, size)
+  if (!group.ok) throw new Error(group.error)
+  return group.value
 }

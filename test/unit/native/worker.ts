@@ -17,9 +17,9 @@ const inbox = {
   unreachable() {},
 }
 const opened = openNative(new SocketIds(), inbox, new Counters())
-if (typeof opened === 'string') throw new Error(opened)
-const transport = opened
-transport.bind({ address: parseAddress('127.0.0.1:0')!, purpose: 'listener', fd: workerData.fd }, error => {
-  if (error) throw error
-  parentPort!.postMessage('ready')
-})
+if (!opened.ok) throw new Error(opened.error)
+const transport = opened.value
+const at = { address: parseAddress('127.0.0.1:0')!, purpose: 'listener', fd: workerData.fd } as const
+const bound = await transport.bind(at)
+if (!bound.ok) throw bound.error
+parentPort!.postMessage('ready')

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { type Family, formatAddress, formatIp, parseAddress, parseIp } from '../../../src/base/address.ts'
 import { Counters } from '../../../src/base/counters.ts'
 import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
+import { failed, succeeded } from '../../../src/base/result.ts'
 import type { Claim } from '../../../src/core/command.ts'
 import type { Opened, Refused, RelaySocket } from '../../../src/core/input.ts'
 import type { ResolvedRelayAddress } from '../../../src/net/ports/relay-addresses.ts'
@@ -101,9 +102,9 @@ t.test(
     let turns = 0
     const udp: UdpTransport = {
       ...pretending(),
-      bind: (_options, done) => {
+      bind: async () => {
         binds++
-        done(Object.assign(new Error('in use'), { code: 'EADDRINUSE' }))
+        return failed(Object.assign(new Error('in use'), { code: 'EADDRINUSE' }))
       },
     }
     const { ports } = open(t, { from: 40_000, to: 41_999 }, [relayOn('127.0.0.1')], udp)
@@ -311,19 +312,18 @@ function open(
         return ports.inUse
       },
       close: socket => sockets.close(socket),
-      open: ({ reserved, ...claim } = {}) =>
-        new Promise(resolve => {
-          const whole: Claim = {
-            allocation: 1 as AllocationId,
-            owner,
-            client,
-            families: [4],
-            port: 'any',
-            ...claim,
-            ...(reserved && { reserved: { relay: reserved, owner, client } }),
-          }
-          ports.open(whole, (opened, refused) => resolve((opened ?? refused)!))
-        }),
+      open: async ({ reserved, ...claim } = {}) => {
+        const result = await ports.open({
+          allocation: 1 as AllocationId,
+          owner,
+          client,
+          families: [4],
+          port: 'any',
+          ...claim,
+          ...(reserved && { reserved: { relay: reserved, owner, client } }),
+        })
+        return result.ok ? result.value : result.error
+      },
     },
   }
 }
@@ -335,19 +335,13 @@ function pretending(when: 'now' | 'late' = 'now'): UdpTransport & { [ids]: Socke
   const udp: UdpTransport & { [ids]: SocketIds } = {
     [ids]: own,
     dontFragment: false,
-    bind: ({ address }, done) => {
-      const answer = (): void => {
-        const key = formatAddress(address)
-        if (bound.has(key)) {
-          done(Object.assign(new Error('in use'), { code: 'EADDRINUSE' }))
-          return
-        }
-        const socket = own.take(udp, 'relay')
-        bound.set(key, socket)
-        done(null, { socket, local: address })
-      }
-      if (when === 'now') answer()
-      else setImmediate(answer)
+    bind: async ({ address }) => {
+      if (when === 'late') await new Promise(resolve => setImmediate(resolve))
+      const key = formatAddress(address)
+      if (bound.has(key)) return failed(Object.assign(new Error('in use'), { code: 'EADDRINUSE' }))
+      const socket = own.take(udp, 'relay')
+      bound.set(key, socket)
+      return succeeded({ socket, local: address })
     },
     close: socket => {
       for (const [key, other] of bound) if (other === socket) bound.delete(key)

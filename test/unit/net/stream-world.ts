@@ -31,12 +31,10 @@ export class StreamWorld {
     t.teardown(() => this.streams.stop())
   }
 
-  listen(transport: StreamListenOptions['transport'] = 'tcp', at = '127.0.0.1:0'): Promise<Address> {
-    return new Promise((resolve, reject) => {
-      this.streams.listen({ address: parseAddress(at)!, transport }, (error, local) =>
-        local ? resolve(local) : reject(error),
-      )
-    })
+  async listen(transport: StreamListenOptions['transport'] = 'tcp', at = '127.0.0.1:0'): Promise<Address> {
+    const local = await this.streams.listen({ address: parseAddress(at)!, transport })
+    if (!local.ok) throw local.error
+    return local.value
   }
 
   /** Lets seconds pass, as far as the transport can tell. */

@@ -286,17 +286,15 @@ function open(t: Test): Opened {
   return { udp, inbox, sockets: new AllSockets(ids, [udp]), ids, counters }
 }
 
-function bind(
+async function bind(
   udp: DgramTransport,
   at: string,
   purpose: Bind['purpose'] = 'listener',
   more: Partial<Bind> = {},
 ): Promise<BoundSocket> {
-  return new Promise((resolve, reject) => {
-    udp.bind({ address: parseAddress(at)!, purpose, ...more }, (error, bound) =>
-      bound ? resolve(bound) : reject(error),
-    )
-  })
+  const bound = await udp.bind({ address: parseAddress(at)!, purpose, ...more })
+  if (!bound.ok) throw bound.error
+  return bound.value
 }
 
 async function peer(t: Test, host: string): Promise<dgram.Socket> {

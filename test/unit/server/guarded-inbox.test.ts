@@ -1,6 +1,8 @@
 import t from 'tap'
 import { createBatch } from '../../../src/base/batch.ts'
-import type { SocketId } from '../../../src/base/ids.ts'
+import type { AllocationId, RouteId, SocketId } from '../../../src/base/ids.ts'
+import { nothingCarried } from '../../../src/base/route.ts'
+import type { Forwarder } from '../../../src/forward/forwarder.ts'
 import { Log } from '../../../src/log/log.ts'
 import { GuardedInbox } from '../../../src/relay/guarded-inbox.ts'
 import type { Inbox } from '../../../src/shard/world.ts'
@@ -25,6 +27,17 @@ t.test('ticks, hang-ups and errors of the network are guarded too [NODE-01]', as
   inbox.tick()
   inbox.hungUp(1 as SocketId)
   inbox.unreachable({ socket: 1 as SocketId, peer: {} as never, type: 3, code: 3, data: 0 })
+
+  t.equal(inbox.faults, 3)
+})
+
+t.test('C-11: answers, which come later than what asked for them, are guarded too [NODE-01]', async t => {
+  const { inbox, shard } = start()
+  shard.broken = true
+
+  inbox.opened({ allocation: 1 as AllocationId, relays: [] })
+  inbox.refused({ allocation: 1 as AllocationId, code: 508, why: 'no port' })
+  inbox.settled({} as Forwarder, 1 as RouteId, nothingCarried())
 
   t.equal(inbox.faults, 3)
 })
@@ -64,6 +77,9 @@ function start() {
     hungUp: take('hungUp'),
     unreachable: take('unreachable'),
     tick: take('tick'),
+    opened: take('opened'),
+    refused: take('refused'),
+    settled: take('settled'),
   } as Partial<Inbox> as Inbox)
   return {
     inbox,

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { parseAddress } from '../../../src/base/address.ts'
 import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
+import { failed, succeeded } from '../../../src/base/result.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Claim } from '../../../src/core/command.ts'
 import type { Event } from '../../../src/core/event.ts'
@@ -16,6 +17,7 @@ t.test('a claim is answered with its sockets, and its unit is held until it clos
   const { world, admission, opened } = start({ perUser: 1, ports: 8 })
 
   world.open(claim(1))
+  await answers()
   t.equal(opened.length, 1)
   t.equal(admission.total, 1)
 
@@ -26,8 +28,10 @@ t.test('a claim is answered with its sockets, and its unit is held until it clos
 t.test('a claim over the quota is refused before any socket is opened', async t => {
   const { world, refused, pool } = start({ perUser: 1, ports: 8 })
   world.open(claim(1))
+  await answers()
 
   world.open(claim(2))
+  await answers()
 
   t.match(refused, [{ allocation: 2, code: 486 }])
   t.equal(pool.size, 1)
@@ -38,7 +42,10 @@ t.test(
   async t => {
     const { world, admission, opened, refused } = start({ perUser: 4, ports: 2 })
 
-    for (let id = 1; id <= 100; id++) world.open(claim(id))
+    for (let id = 1; id <= 100; id++) {
+      world.open(claim(id))
+      await answers()
+    }
     t.equal(opened.length, 2)
     t.ok(refused.every(refusal => refusal.code === 508))
     for (const { allocation, relays } of opened.splice(0)) {
@@ -49,6 +56,7 @@ t.test(
     t.equal(admission.total, 0)
     world.open(claim(101))
     world.open(claim(102))
+    await answers()
     t.equal(opened.length, 2, 'quota and ports are usable again')
   },
 )
@@ -56,6 +64,7 @@ t.test(
 t.test('a reserved port holds a unit until its socket closes [TURN-RES-08]', async t => {
   const { world, admission, opened } = start({ perUser: 2, ports: 8 })
   world.open({ ...claim(1), port: 'pair' })
+  await answers()
   t.equal(admission.total, 2)
 
   world.sockets.close(opened[0]!.reserved!.socket)
@@ -67,9 +76,11 @@ t.test('a reserved port holds a unit until its socket closes [TURN-RES-08]', asy
 t.test('a token that is used takes its unit along [TURN-RES-08]', async t => {
   const { world, admission, opened } = start({ perUser: 2, ports: 8 })
   world.open({ ...claim(1), port: 'pair' })
+  await answers()
   const relay = opened[0]!.reserved!
 
   world.open({ ...claim(2), reserved: { relay, owner: alice, client } })
+  await answers()
   t.same(opened[1]!.relays, [relay])
   t.equal(admission.total, 2)
 
@@ -85,9 +96,11 @@ t.test('a token that a quota stands against is used up, and its port is free aga
   world.open({ ...claim(1), owner: bob })
   world.open({ ...claim(2), owner: bob })
   world.open({ ...claim(3), port: 'pair' })
+  await answers()
   const relay = opened[2]!.reserved!
 
   world.open({ ...claim(4), owner: bob, reserved: { relay, owner: alice, client } })
+  await answers()
 
   t.match(refused, [{ allocation: 4, code: 486 }])
   t.notOk(pool.has(relay.socket))
@@ -98,12 +111,18 @@ t.test('a token that a quota stands against is used up, and its port is free aga
 t.test('a client that left before its sockets were there is not heard of', async t => {
   const { world, admission, heard } = start({ perUser: 2, ports: 8 })
   world.open(claim(1))
+  await answers()
 
   end(world, closed(1, []))
 
   t.equal(admission.total, 0)
   t.equal(heard.length, 0)
 })
+
+/** Lets what was asked be answered. */
+function answers(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}
 
 /** Tells the end of an allocation as a shard does. */
 function end(world: RealWorld, event: Event & { kind: 'closed' }): void {
@@ -137,12 +156,12 @@ function start(limits: { perUser: number; ports: number }) {
       },
     } as Sockets,
     ports: {
-      open: (claim, answer) => {
+      open: async claim => {
         const { allocation, reserved } = claim
-        if (reserved) return answer({ allocation, relays: [reserved.relay] })
-        if (pool.size >= limits.ports) return answer(undefined, { allocation, code: 508, why: 'no port' })
+        if (reserved) return succeeded({ allocation, relays: [reserved.relay] })
+        if (pool.size >= limits.ports) return failed({ allocation, code: 508, why: 'no port' })
         const relays = [take()]
-        answer({ allocation, relays, ...(claim.port === 'pair' && { reserved: take() }) })
+        return succeeded({ allocation, relays, ...(claim.port === 'pair' && { reserved: take() }) })
       },
     },
     admission,
