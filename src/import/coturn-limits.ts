@@ -65,8 +65,11 @@ function rate(reading: CoturnReading, name: string, into: string, note: 'rate-us
     return
   }
   const rate = octets === undefined ? '' : formatRate(octets * 2)
-  if (parseRate(rate) instanceof ConfigFault) {
-    reading.ledger.unsupported(line, 'bad-value')
+  const fault = parseRate(rate)
+  if (fault instanceof ConfigFault) {
+    if (fault.key === 'rate-small' && octets !== undefined) {
+      reading.ledger.unsupported(line, 'rate-below', { ...fault.values, rate, into: `limits.${into}` })
+    } else reading.ledger.unsupported(line, 'bad-value')
     return
   }
   reading.draft.limits[into] = rate

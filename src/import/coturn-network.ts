@@ -9,7 +9,8 @@ import { firstWord, leadingNumber } from './coturn-file.ts'
 import type { CoturnReading } from './coturn-reading.ts'
 import type { ImportedLine } from './line.ts'
 import { isSpecial } from './peers.ts'
-import { ANYWHERE, mapPublic, sameIp, unique } from './relay-address.ts'
+import { settlePlaceholder } from './placeholder.ts'
+import { ANYWHERE, localFor, mapPublic, sameIp, unique } from './relay-address.ts'
 
 export function readTls(reading: CoturnReading): void {
   const certificate = reading.last('cert')
@@ -39,7 +40,8 @@ export function readListeners(reading: CoturnReading): void {
   const ips = reading.all('listening-ip').flatMap(line => {
     const ip = parseIp(firstWord(line.value))
     if (ip) reading.ledger.taken(line, 'listen')
-    else reading.ledger.unsupported(line, 'bad-address')
+    else if (!settlePlaceholder(reading.draft, reading.ledger, line, 'listen'))
+      reading.ledger.unsupported(line, 'bad-address')
     return ip ? [ip] : []
   })
   const hosts = ips.length > 0 ? ips : ANYWHERE
@@ -62,6 +64,7 @@ export function readListeners(reading: CoturnReading): void {
       reading.ledger.taken(line, 'listen')
     }
   }
+  readAlternatives(reading, plain, ips)
   if (reading.draft.listen.length === 0) reading.draft.todo.push({ key: 'todo-listen', values: {} })
 }
 
@@ -100,7 +103,10 @@ export function readRelay(reading: CoturnReading): void {
   const locals = reading.all('relay-ip').flatMap(line => {
     const ip = parseIp(firstWord(line.value))
     const isUsable = ip && !(parseRelayAddress(formatIp(ip)) instanceof ConfigFault)
-    if (isUsable) reading.ledger.taken(line, 'relay.addresses')
+    const isAny = ip?.every(octet => octet === 0)
+    if (isAny) reading.ledger.unneeded(line, 'is-default')
+    else if (settlePlaceholder(reading.draft, reading.ledger, line, 'relay.addresses')) return []
+    else if (isUsable) reading.ledger.taken(line, 'relay.addresses')
     else reading.ledger.unsupported(line, 'bad-address')
     return isUsable ? [ip] : []
   })
@@ -122,13 +128,21 @@ function readExternal(
   locals: readonly Uint8Array[],
   mapped: Map<number | string, string>,
 ): void {
+  if (settlePlaceholder(reading.draft, reading.ledger, line, 'relay.addresses')) return
   const [outsideText = '', localText, ...more] = firstWord(line.value).split('/')
   const outside = parseIp(outsideText)
   const local = localText === undefined ? undefined : parseIp(localText)
-  if (!outside || more.length > 0 || (localText !== undefined && !local)) {
-    reading.ledger.unsupported(line, 'bad-address')
+  if (!outside && HOST_NAME.test(outsideText) && more.length === 0) {
+    readNamed(reading, line, outsideText, local, named, mapped)
     return
   }
+  if (!outside || more.length > 0 || (localText !== undefined && !local)) {
+    reading.ledger.unsupported(line, 'bad-address')
+    reading.draft.todo.push({ key: 'todo-public', values: {} })
+    return
+  }
+  if (local && !reading.around.own.some(ip => sameIp(ip, local)) && reading.around.own.length > 0)
+    reading.draft.remarks.push({ key: 'local-not-here', values: { local: formatIp(local) } })
   const mapping = local
     ? {
         entry: sameIp(local, outside) ? formatIp(local) : `${formatIp(local)}=${formatIp(outside)}`,
@@ -160,6 +174,58 @@ function readExternal(
   })
 }
 
+/**
+ * `external-ip=NAME`: coturn looked the name up at its start. Here the name itself is written, and is looked up
+ * again when the address behind it changes.
+ */
+function readNamed(
+  reading: CoturnReading,
+  line: ImportedLine,
+  name: string,
+  given: Uint8Array | undefined,
+  named: readonly Uint8Array[],
+  mapped: Map<number | string, string>,
+): void {
+  const local = given ?? localFor(4, named, reading.around)
+  const entry = `${local ? formatIp(local) : 'auto'}=${name}`
+  if (parseRelayAddress(entry) instanceof ConfigFault) {
+    reading.ledger.unsupported(line, 'bad-address')
+    reading.draft.todo.push({ key: 'todo-public', values: {} })
+    return
+  }
+  mapped.set(local ? ipKey(local) : 'auto', entry)
+  reading.ledger.taken(line, 'relay.addresses', 'by-name', { entry })
+}
+
+/**
+ * coturn serves TURN on its alternative ports too, as soon as it has two addresses of a family (127.0.0.1 counts),
+ * and people use them as further ports.
+ */
+function readAlternatives(
+  reading: CoturnReading,
+  plain: readonly ('udp' | 'tcp')[],
+  ips: readonly Uint8Array[],
+): void {
+  const hasTwo = ips.length === 0 || [4, 16].some(size => ips.filter(ip => ip.length === size).length > 1)
+  const hosts = ips.length > 0 ? ips : ANYWHERE
+  for (const [name, transports] of [
+    ['alt-listening-port', plain],
+    ['alt-tls-listening-port', reading.draft.tls ? (['tls'] as const) : []],
+  ] as const) {
+    const line = reading.last(name)
+    if (!line) continue
+    const port = leadingNumber(line.value)
+    if (port === 0) reading.ledger.unneeded(line, 'is-default')
+    else if (port === undefined || port > 65535) reading.ledger.unsupported(line, 'bad-value')
+    else if (!hasTwo) reading.ledger.unneeded(line, 'alternative-port')
+    else if (transports.length === 0) reading.ledger.unneeded(line, 'port-unused')
+    else {
+      for (const transport of transports) for (const ip of hosts) listen(reading, transport, ip, port)
+      reading.ledger.taken(line, 'listen', 'alternative-taken')
+    }
+  }
+}
+
 function remarkOtherFamily(reading: CoturnReading): void {
   const entries = reading.draft.relayAddresses
   const hasFamily = (length: number) =>
@@ -187,3 +253,6 @@ function readRelayPorts(reading: CoturnReading): void {
     else reading.ledger.unsupported(line, 'bad-ports')
   }
 }
+
+/** A name in the DNS: at least two labels, the last with a letter in it. */
+const HOST_NAME = /^(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z][A-Za-z0-9-]*\.?$/

@@ -2,10 +2,11 @@ import { ConfigFault } from '../config/fault.ts'
 import { parseRealm, parseUserName } from '../config/values/text.ts'
 import { firstWord } from './coturn-file.ts'
 import type { CoturnReading } from './coturn-reading.ts'
+import { settlePlaceholder } from './placeholder.ts'
 
 export function readRealm(reading: CoturnReading): void {
   const line = reading.last('realm')
-  if (!line) return
+  if (!line || settlePlaceholder(reading.draft, reading.ledger, line, 'realm')) return
   const realm = parseRealm(firstWord(line.value))
   if (realm instanceof ConfigFault) {
     reading.ledger.unsupported(line, 'bad-value')
@@ -19,10 +20,12 @@ export function readIssuers(reading: CoturnReading): void {
   const draft = reading.draft
   for (const line of reading.all('static-auth-secret')) {
     if (line.value === '') reading.ledger.unsupported(line, 'bad-value')
+    else if (settlePlaceholder(draft, reading.ledger, line, 'homeservers[0].secrets')) continue
     else if (draft.secrets.includes(line.value)) reading.ledger.unneeded(line, 'twice')
     else {
       draft.secrets.push(line.value)
-      reading.ledger.taken(line, 'homeservers[0].secrets')
+      const isOdd = /\s[#;]|["';]/.test(line.value)
+      reading.ledger.taken(line, 'homeservers[0].secrets', isOdd ? 'secret-whole-line' : undefined)
     }
   }
   const wantsSecret = reading.flag('use-auth-secret')
@@ -36,7 +39,12 @@ export function readIssuers(reading: CoturnReading): void {
     else reading.ledger.unsupported(separator, 'separator')
   }
   if (draft.secrets.length > 0 || draft.users.length > 0) return
-  draft.todo.push({ key: wantsSecret ? 'todo-secret' : 'todo-issuer', values: {} })
+  // Placeholders that were settled above are open points already.
+  if (draft.todo.some(({ values }) => values.into === 'homeservers[0].secrets' || values.into === 'users'))
+    return
+  const usersElsewhere = reading.flag('lt-cred-mech') ?? reading.lines.find(({ key }) => DATABASES.has(key))
+  const key = wantsSecret ? 'todo-secret' : usersElsewhere ? 'todo-users-database' : 'todo-issuer'
+  draft.todo.push({ key, values: {} })
 }
 
 function readUsers(reading: CoturnReading, besideSecret: boolean): void {
@@ -46,7 +54,9 @@ function readUsers(reading: CoturnReading, besideSecret: boolean): void {
     const password = line.value.slice(colon + 1)
     if (colon < 1 || name instanceof ConfigFault || password === '')
       reading.ledger.unsupported(line, 'bad-user')
-    else if (besideSecret) reading.ledger.unneeded(line, 'user-beside-secret')
+    else if (settlePlaceholder(reading.draft, reading.ledger, { ...line, value: password }, 'users')) {
+      reading.ledger.unsupported(line, 'placeholder')
+    } else if (besideSecret) reading.ledger.unneeded(line, 'user-beside-secret')
     else if (reading.draft.users.some(user => user.name === name)) reading.ledger.unneeded(line, 'twice')
     else if (!/^0x/i.test(password)) {
       reading.draft.users.push({ name, password })
@@ -57,3 +67,14 @@ function readUsers(reading: CoturnReading, besideSecret: boolean): void {
     } else reading.ledger.unsupported(line, 'user-key-form')
   }
 }
+
+/** Options that name a database of users. Without any of them coturn looks into an SQLite file of its own. */
+const DATABASES = new Set([
+  'userdb',
+  'db',
+  'psql-userdb',
+  'sql-userdb',
+  'mysql-userdb',
+  'mongo-userdb',
+  'redis-userdb',
+])

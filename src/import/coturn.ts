@@ -8,7 +8,7 @@ import { readPeers } from './coturn-peers.ts'
 import { CoturnReading } from './coturn-reading.ts'
 import { readIssuers, readRealm } from './coturn-users.ts'
 import type { Draft, ImportSurroundings } from './draft.ts'
-import type { ImportedEntry } from './line.ts'
+import type { ImportedEntry, ImportedLine } from './line.ts'
 
 /** What is made of another server's configuration, and what became of each of its settings. */
 export interface Imported {
@@ -18,7 +18,12 @@ export interface Imported {
 
 /** Reads a turnserver.conf of coturn. Takes any text; every line of it is in the entries once. */
 export function importCoturn(text: string, around: ImportSurroundings): Imported {
-  const reading = new CoturnReading(readCoturnLines(text), around)
+  return importCoturnLines(readCoturnLines(text), around)
+}
+
+/** The same for options that stood elsewhere, such as on a command line. */
+export function importCoturnLines(lines: readonly ImportedLine[], around: ImportSurroundings): Imported {
+  const reading = new CoturnReading(lines, around)
   settleFixed(reading)
   readRealm(reading)
   readTls(reading)
@@ -34,8 +39,13 @@ export function importCoturn(text: string, around: ImportSurroundings): Imported
 }
 
 /** Settles what is unknown, switched off, or has one fate whatever its value. */
-function settleFixed({ lines, ledger }: CoturnReading): void {
+function settleFixed({ lines, ledger, draft }: CoturnReading): void {
   for (const line of lines) {
+    if (line.key === '-c') {
+      ledger.unsupported(line, 'config-file')
+      draft.todo.push({ key: 'todo-config-file', values: { file: line.value } })
+      continue
+    }
     const option = Object.hasOwn(COTURN_OPTIONS, line.key) ? COTURN_OPTIONS[line.key] : undefined
     if (option === undefined) ledger.unknown(line, nearest(line.key, Object.keys(COTURN_OPTIONS)))
     else if (COTURN_FLAGS.has(line.key) && !isOn(line.value)) ledger.unneeded(line, 'switched-off')

@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import type { ImportedLine } from './line.ts'
 
 /** Why a file is not what it was taken for. */
@@ -25,7 +25,10 @@ export function leaves(text: string): Leaf[] {
   const broken = document.errors[0]
   if (broken) throw new UnreadableFile(broken.linePos?.[0].line ?? 1)
   const found: Leaf[] = []
-  const visit = (node: unknown, path: readonly (string | number)[], line: number): void => {
+  const visit = (given: unknown, path: readonly (string | number)[], line: number): void => {
+    // An alias that leads to itself would never end.
+    if (path.length > DEEPEST || found.length > MOST_LEAVES) return
+    const node = isAlias(given) ? given.resolve(document) : given
     if (isMap(node) && node.items.length > 0) {
       for (const { key, value } of node.items) {
         const name = String(isScalar(key) ? key.value : key)
@@ -59,3 +62,7 @@ function nameOf(path: readonly (string | number)[]): string {
     '',
   )
 }
+
+/** No file of eturnal is deeper or longer; aliases could make one without end. */
+const DEEPEST = 16
+const MOST_LEAVES = 10_000

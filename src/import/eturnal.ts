@@ -1,6 +1,5 @@
 import { isAbsolute, resolve } from 'node:path'
 import { address, formatIp, parseIp } from '../base/address.ts'
-import { parseRange, type Range } from '../base/range.ts'
 import { ConfigFault } from '../config/fault.ts'
 
 import { type Listener, overlap } from '../config/values/listener.ts'
@@ -12,8 +11,9 @@ import type { Imported } from './coturn.ts'
 import { type Draft, emptyDraft, type ImportSurroundings } from './draft.ts'
 import { type Leaf, leaves } from './eturnal-file.ts'
 import { ETURNAL_MODULES, ETURNAL_OPTIONS } from './eturnal-options.ts'
+import { readEturnalPeers } from './eturnal-peers.ts'
 import { type ImportedEntry, Ledger } from './line.ts'
-import { isRecommended, overlaps, touchesRecommended, without } from './peers.ts'
+import { settlePlaceholder } from './placeholder.ts'
 import { ANYWHERE, mapPublic, unique } from './relay-address.ts'
 
 /**
@@ -21,7 +21,12 @@ import { ANYWHERE, mapPublic, unique } from './relay-address.ts'
  * path below `eturnal`. Throws `UnreadableFile` where it is no YAML.
  */
 export function importEturnal(text: string, around: ImportSurroundings): Imported {
-  const reader = new EturnalReader(leaves(text), around)
+  return importEturnalLeaves(leaves(text), around)
+}
+
+/** The same for values that stood elsewhere, such as in environment variables. */
+export function importEturnalLeaves(found: readonly Leaf[], around: ImportSurroundings): Imported {
+  const reader = new EturnalReader(found, around)
   return { draft: reader.read(), entries: reader.entries() }
 }
 
@@ -74,6 +79,7 @@ class EturnalReader {
 
   #readRealm(): void {
     for (const leaf of this.#all('realm')) {
+      if (settlePlaceholder(this.#draft, this.#ledger, leaf, 'realm')) continue
       const realm = parseRealm(leaf.value)
       if (realm instanceof ConfigFault) {
         this.#ledger.unsupported(leaf, 'bad-value')
@@ -122,7 +128,10 @@ class EturnalReader {
       }
     }
     const usesTls = this.#draft.listen.some(({ transport }) => transport === 'tls')
-    if (this.#draft.tls && !usesTls) {
+    // `auto` is TCP and TLS on one port, and so is a tcp:// listener once there is a certificate.
+    const takesTls =
+      usesTls || this.#all('listen').some(leaf => leaf.path[3] === 'transport' && leaf.value === 'auto')
+    if (this.#draft.tls && !takesTls) {
       delete this.#draft.tls
       for (const name of ['tls_crt_file', 'tls_key_file'])
         for (const leaf of this.#all(name)) this.#ledger.unneeded(leaf, 'certificate-unused')
@@ -179,9 +188,15 @@ class EturnalReader {
   #readRelay(): void {
     for (const name of ['relay_ipv4_addr', 'relay_ipv6_addr']) {
       for (const leaf of this.#all(name)) {
+        if (settlePlaceholder(this.#draft, this.#ledger, leaf, 'relay.addresses')) continue
+        if (leaf.value === 'none') {
+          this.#readNone(leaf, name === 'relay_ipv4_addr' ? 4 : 16)
+          continue
+        }
         const ip = parseIp(leaf.value)
         if (!ip || ip.every(octet => octet === 0)) {
           this.#ledger.unsupported(leaf, 'bad-address')
+          this.#draft.todo.push({ key: 'todo-public', values: {} })
           continue
         }
         const listening = this.#draft.listen
@@ -211,10 +226,24 @@ class EturnalReader {
     }
   }
 
+  /** No relaying over one family: the addresses of the other are written out, since `auto` would take both. */
+  #readNone(leaf: Leaf, octets: 4 | 16): void {
+    const others = ['relay_ipv4_addr', 'relay_ipv6_addr'].filter(
+      name => (name === 'relay_ipv4_addr') !== (octets === 4),
+    )
+    const isNamed = others.some(name => this.#all(name).some(({ value }) => parseIp(value) !== undefined))
+    const own = this.#around.own.filter(ip => ip.length !== octets)
+    if (!isNamed && own.length > 0) this.#draft.relayAddresses.push(...own.map(formatIp))
+    this.#ledger.taken(leaf, 'relay.addresses', isNamed ? undefined : 'family-off', {
+      addresses: own.map(formatIp).join(', '),
+    })
+  }
+
   #readIssuers(): void {
     const draft = this.#draft
     for (const leaf of this.#all('secret')) {
       if (leaf.value === '') this.#ledger.unsupported(leaf, 'bad-value')
+      else if (settlePlaceholder(draft, this.#ledger, leaf, 'homeservers[0].secrets')) continue
       else if (draft.secrets.includes(leaf.value)) this.#ledger.unneeded(leaf, 'twice')
       else {
         draft.secrets.push(leaf.value)
@@ -223,6 +252,11 @@ class EturnalReader {
     }
     for (const leaf of this.#all('credentials')) {
       const [, , given, ...more] = leaf.path
+      if (given === undefined && leaf.value === '') {
+        this.#ledger.unneeded(leaf, 'is-default')
+        continue
+      }
+      if (settlePlaceholder(draft, this.#ledger, leaf, 'users')) continue
       const name = parseUserName(String(given ?? ''))
       if (given === undefined || more.length > 0 || name instanceof ConfigFault || leaf.value === '')
         this.#ledger.unsupported(leaf, 'bad-user')
@@ -232,40 +266,17 @@ class EturnalReader {
         this.#ledger.taken(leaf, 'users')
       }
     }
-    if (draft.secrets.length === 0 && draft.users.length === 0)
+    const isOpen = draft.todo.some(
+      ({ values }) => values.into === 'homeservers[0].secrets' || values.into === 'users',
+    )
+    if (draft.secrets.length === 0 && draft.users.length === 0 && !isOpen)
       draft.todo.push({ key: 'todo-eturnal-secret', values: {} })
   }
 
   #readPeers(): void {
-    const ranges = (...names: string[]) =>
-      names.flatMap(name => this.#all(name)).map(leaf => ({ leaf, range: parseRange(leaf.value) }))
-    const allow = ranges('whitelist', 'whitelist_peers')
-    const holes = allow.flatMap(({ range }) => (typeof range === 'string' ? [] : [range]))
-    const denied: Range[] = []
-    for (const { leaf, range } of ranges('blacklist', 'blacklist_peers')) {
-      if (leaf.value === 'recommended') this.#ledger.taken(leaf, 'peers.deny')
-      else if (typeof range === 'string') this.#ledger.unsupported(leaf, 'bad-range')
-      else if (isRecommended(range)) this.#ledger.unneeded(leaf, 'recommended')
-      else {
-        denied.push(range)
-        this.#draft.deny.push(...without(range, holes))
-        this.#ledger.taken(
-          leaf,
-          'peers.deny',
-          holes.some(hole => overlaps(hole, range)) ? 'deny-carved' : undefined,
-        )
-      }
-    }
-    for (const { leaf, range } of allow) {
-      if (typeof range === 'string') this.#ledger.unsupported(leaf, 'bad-range')
-      else if (touchesRecommended(range)) {
-        this.#draft.allow.push(range)
-        this.#ledger.taken(leaf, 'peers.allow')
-      } else if (denied.some(other => overlaps(other, range)))
-        this.#ledger.taken(leaf, 'peers.deny', 'allow-carved')
-      else this.#ledger.unneeded(leaf, 'allowed-anyway')
-    }
-    if (this.#all('blacklist').length > 0) this.#draft.remarks.push({ key: 'client-lists', values: {} })
+    readEturnalPeers({ draft: this.#draft, ledger: this.#ledger, around: this.#around }, name =>
+      this.#all(name),
+    )
   }
 
   #readLimits(): void {
@@ -283,8 +294,16 @@ class EturnalReader {
       const octets = Number(leaf.value)
       const rate = Number.isFinite(octets) ? formatRate(octets * 2) : ''
       if (leaf.value === 'unlimited' || leaf.value === 'none') this.#ledger.unneeded(leaf, 'is-default')
-      else if (parseRate(rate) instanceof ConfigFault) this.#ledger.unsupported(leaf, 'bad-value')
-      else {
+      else if (parseRate(rate) instanceof ConfigFault) {
+        const fault = parseRate(rate) as ConfigFault
+        if (fault.key === 'rate-small')
+          this.#ledger.unsupported(leaf, 'rate-below', {
+            ...fault.values,
+            rate,
+            into: 'limits.bitratePerUser',
+          })
+        else this.#ledger.unsupported(leaf, 'bad-value')
+      } else {
         this.#draft.limits.bitratePerUser = rate
         this.#ledger.taken(leaf, 'limits.bitratePerUser', 'rate-user', { octets, rate })
       }

@@ -84,3 +84,19 @@ function joined(family: 4 | 6): Span[] {
 }
 
 const RECOMMENDED_SPANS = { 4: joined(4), 6: joined(6) } as const
+
+/** What neither coturn nor eturnal opens by an exception: loopback, the zero network, and multicast. */
+export const NEVER_OPEN: readonly Range[] = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '224.0.0.0/4',
+  '255.255.255.255',
+  '::',
+  '::1',
+  'ff00::/8',
+].map(text => parseRange(text) as Range)
+
+/** Private IPv4 networks. */
+export const PRIVATE: readonly Range[] = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].map(
+  text => parseRange(text) as Range,
+)

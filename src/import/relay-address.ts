@@ -24,6 +24,17 @@ export function mapPublic(
   return { missing: { key: 'todo-local', values: { public: formatIp(outside) } } }
 }
 
+/** The one local address of a family that the file or, failing that, the machine has; undefined where there are several. */
+export function localFor(
+  family: 4 | 6,
+  named: readonly Uint8Array[],
+  { own }: ImportSurroundings,
+): Uint8Array | undefined {
+  const ofFamily = (list: readonly Uint8Array[]) => list.filter(ip => ip.length === (family === 4 ? 4 : 16))
+  const candidates = ofFamily(named).length > 0 ? ofFamily(named) : ofFamily(own)
+  return candidates.length === 1 ? candidates[0] : undefined
+}
+
 /** All addresses of the machine, in both families. */
 export const ANYWHERE: readonly Uint8Array[] = [parseIp('0.0.0.0')!, parseIp('::')!]
 

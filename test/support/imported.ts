@@ -5,9 +5,9 @@ import { importComments } from '../../src/cli/commands/import.ts'
 import { cliWords } from '../../src/cli/words.ts'
 import { type Loaded, load } from '../../src/config/load.ts'
 import { ConfigError } from '../../src/config/problem.ts'
-import { type Imported, importCoturn } from '../../src/import/coturn.ts'
+import type { Imported } from '../../src/import/coturn.ts'
 import type { ImportSurroundings } from '../../src/import/draft.ts'
-import { importEturnal } from '../../src/import/eturnal.ts'
+import { importFile } from '../../src/import/import-file.ts'
 import { writeDraft } from '../../src/import/write.ts'
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'import')
@@ -25,7 +25,7 @@ export function fixture(name: string): string {
 
 export function importText(text: string, name = 'turnserver.conf', folder = '/etc'): Imported {
   const around = { ...AROUND, folder }
-  return name.endsWith('.yml') ? importEturnal(text, around) : importCoturn(text, around)
+  return importFile({ text, name }, around)
 }
 
 /** Writes what was made of it, and reads it as the relay does: the settings, or what is wrong with them. */

@@ -5,10 +5,9 @@ import { parseIp } from '../../base/address.ts'
 import { quoted } from '../../config/find.ts'
 import { load } from '../../config/load.ts'
 import { ConfigError, plain } from '../../config/problem.ts'
-import { type Imported, importCoturn } from '../../import/coturn.ts'
 import type { ImportSurroundings } from '../../import/draft.ts'
-import { importEturnal } from '../../import/eturnal.ts'
 import { UnreadableFile } from '../../import/eturnal-file.ts'
+import { ForeignFile, importFile, type Origin } from '../../import/import-file.ts'
 import type { ImportedEntry } from '../../import/line.ts'
 import { type NoteKey, noteWords } from '../../import/notes.ts'
 import { type Comments, SECTIONS, writeDraft } from '../../import/write.ts'
@@ -21,7 +20,7 @@ import type { CliWords } from '../words.ts'
 
 export interface ImportOptions {
   readonly file: string
-  readonly from?: 'coturn' | 'eturnal' | undefined
+  readonly from?: Origin | undefined
   readonly out: string
   readonly homeserver?: string | undefined
   readonly force: boolean
@@ -38,10 +37,7 @@ export async function importConfig(options: ImportOptions, context: CliContext):
   const out = absolute(options.out, io)
   const fresh = { file: out, shownAs: options.out, force: options.force }
   refuseExisting(fresh, words)
-  const source = absolute(options.file, io)
-  const text = read(source, options.file, context)
-  const from = options.from ?? originOf(options.file, text)
-  const { draft, entries } = imported(from, text, source, options.file, context)
+  const { from, draft, entries } = imported(options, context)
   const { homeserver } = options
   writeFresh(
     fresh,
@@ -79,33 +75,28 @@ export function importComments({ say }: CliWords): Comments {
   return Object.fromEntries(texts)
 }
 
-function read(file: string, shownAs: string, { words }: CliContext): string {
+/** `-` is the standard input. */
+function read(file: string, { io, words }: CliContext): string {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(file === '-' ? 0 : absolute(file, io), 'utf8')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new CommandError(words.say('import.cannotRead', { file: shownAs, code: code ?? '?' }), Exit.failed)
+    throw new CommandError(words.say('import.cannotRead', { file, code: code ?? '?' }), Exit.failed)
   }
 }
 
-/** Whose file it is: eturnal's is YAML with `eturnal:` at the top. */
-function originOf(file: string, text: string): 'coturn' | 'eturnal' {
-  return /\.ya?ml$/i.test(file) || /^["']?eturnal["']?\s*:/m.test(text) ? 'eturnal' : 'coturn'
-}
-
-function imported(
-  from: 'coturn' | 'eturnal',
-  text: string,
-  source: string,
-  shownAs: string,
-  { words }: CliContext,
-): Imported {
-  const around: ImportSurroundings = { folder: dirname(source), own: ownAddresses() }
+function imported({ file, from }: ImportOptions, context: CliContext): ReturnType<typeof importFile> {
+  const { words, io } = context
+  const text = read(file, context)
+  const folder = file === '-' ? io.cwd : dirname(absolute(file, io))
+  const around: ImportSurroundings = { folder, own: ownAddresses() }
   try {
-    return from === 'coturn' ? importCoturn(text, around) : importEturnal(text, around)
+    return importFile({ text, name: file, from }, around)
   } catch (error) {
-    if (!(error instanceof UnreadableFile)) throw error
-    throw new CommandError(words.say('import.notYaml', { file: shownAs, line: error.line }), Exit.config)
+    if (error instanceof UnreadableFile)
+      throw new CommandError(words.say('import.notYaml', { file, line: error.line }), Exit.config)
+    if (error instanceof ForeignFile) throw new CommandError(words.say('import.foreign', { file }), Exit.config)
+    throw error
   }
 }
 

@@ -28,7 +28,7 @@ const WORDS = new Set([
 /** Why anybody could guess the secret, or undefined when nothing speaks against it. */
 export function weakness(secret: string): 'short' | 'example' | 'repetitive' | undefined {
   const lower = secret.toLowerCase()
-  if (isExampleWord(lower) || KNOWN.has(lower) || isPlaceholder(lower)) return 'example'
+  if (isExampleWord(lower) || KNOWN.has(lower) || isTemplate(secret)) return 'example'
   if (secret.length < SECRET_LENGTH) return 'short'
   return new Set(secret).size < 6 ? 'repetitive' : undefined
 }
@@ -38,9 +38,20 @@ export function isExampleWord(text: string): boolean {
   return WORDS.has(text.toLowerCase())
 }
 
-/** `replace-with-…`, `YOUR_SHARED_SECRET`, `<secret>`, `[your secret key here]`. */
+/**
+ * True for what a template or a script was to fill in: `{{ secret }}`, `${SECRET}`, `$(command)`, `<secret>`,
+ * `<%= secret %>`, `%SECRET%`, `@SECRET@`, `__SECRET__`, `#{secret}`, `[your secret]`.
+ */
+export function isTemplate(text: string): boolean {
+  return TEMPLATE.test(text) || isPlaceholder(text.toLowerCase())
+}
+
+const TEMPLATE =
+  /\{\{.*\}\}|\{%.*%\}|<%.*%>|[$#]\{[^}]*\}|\$\(.*\)|`.+`|^\$[A-Za-z_]\w*$|^<[^<>]+>$|^%[A-Za-z_]\w*%$|^@@?[A-Za-z_]\w*@@?$|^__[A-Za-z]\w*__$|^\[[A-Za-z][\w -]*\]$|^\{[A-Za-z][\w .-]*\}$|^x{4,}$/i
+
+/** `replace-with-…`, `YOUR_SHARED_SECRET`, `<secret>`, `[your secret key here]`, `CHANGE-ME`. */
 function isPlaceholder(lower: string): boolean {
-  return /^[<[{]?(replace|change|insert|your|put)[-_ ]?(me|this|with|your|shared|secret|turn|here|it)\b/.test(
+  return /^[<[{]?(replace|change|insert|your|put|enter|add|fill|set)[-_ ]?(me|this|with|your|shared|secret|turn|here|it|in|own|public|external|server|domain|realm|ip|password|key)\b/.test(
     lower.replaceAll('_', ' '),
   )
 }

@@ -164,7 +164,7 @@ t.test('rates: octets in each direction become bits in both', async t => {
   t.equal(draftOf('max-bps=125000').limits.bitratePerUser, '2 Mbit/s')
   t.equal(draftOf('bps-capacity=12500000').limits.bitrate, '200 Mbit/s')
   t.same(draftOf('max-bps=0\nbps-capacity=0').limits, {})
-  t.match(fateOf('max-bps=100'), { fate: 'unsupported', note: { key: 'bad-value' } })
+  t.match(fateOf('max-bps=100'), { fate: 'unsupported', note: { key: 'rate-below' } })
 })
 
 t.test('answers, figures and log', async t => {
