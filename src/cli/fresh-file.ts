@@ -16,8 +16,15 @@ export function refuseExisting({ file, shownAs, force }: FreshFile, words: CliWo
   if (!force && existsSync(file)) throw new CommandError(words.say('exists', { file: shownAs }), Exit.refused)
 }
 
-/** Writes a configuration for its owner's eyes only: it holds secrets. */
-export function writeFresh({ file, shownAs, force }: FreshFile, text: string, words: CliWords): void {
+/**
+ * Writes a configuration for its owner's eyes only: it holds secrets. Returns whether a group may read it too, as it
+ * could read the file that is replaced.
+ */
+export function writeFresh(
+  { file, shownAs, force }: FreshFile,
+  text: string,
+  words: CliWords,
+): 'owner' | 'group' {
   // A file beside it, renamed at the end: nobody ever reads half a configuration, or one with wider rights.
   const fresh = force ? `${file}.${process.pid}.new` : file
   try {
@@ -32,6 +39,7 @@ export function writeFresh({ file, shownAs, force }: FreshFile, text: string, wo
     if (code === 'EEXIST') throw new CommandError(words.say('exists', { file: shownAs }), Exit.refused)
     throw new CommandError(words.say('cannotWrite', { file: shownAs, code: code ?? '?' }), Exit.failed)
   }
+  return (statSync(file).mode & 0o040) === 0 ? 'owner' : 'group'
 }
 
 /**

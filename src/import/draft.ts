@@ -50,6 +50,11 @@ export function emptyDraft(): Draft {
   }
 }
 
+/** Whether the old file names nobody who may issue credentials; a placeholder stands in the new one then. */
+export function lacksIssuer({ secrets, users }: Draft): boolean {
+  return secrets.length === 0 && users.length === 0
+}
+
 /** What a reader has to know of the machine and of the file. */
 export interface ImportSurroundings {
   /** The folder that relative paths of the file start in. */

@@ -37,9 +37,13 @@ export async function init(options: InitOptions, context: CliContext): Promise<n
     parseHomeserverName,
     context,
   )
-  writeFresh(fresh, template({ realm, name, secret: freshSecret(), schema: schemaFor(file) }, words), words)
+  const readers = writeFresh(
+    fresh,
+    template({ realm, name, secret: freshSecret(), schema: schemaFor(file) }, words),
+    words,
+  )
   io.stderr.write(
-    `${words.say('written', { file: options.output })}\n${words.say('next', { file: quoted(options.output) })}\n`,
+    `${words.say(`written.${readers}`, { file: options.output })}\n${words.say('next', { file: quoted(options.output) })}\n`,
   )
   return Exit.ok
 }

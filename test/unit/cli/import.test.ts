@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { ImportOutcome } from '../../../src/cli/import-report.ts'
@@ -72,7 +73,7 @@ t.test('what has to be filled in is listed, and makes the exit code 1', async t 
   const { code, stdout, stderr } = await run(folder, ['import', 'turnserver.conf'])
 
   t.equal(code, 1)
-  t.match(stdout, /Still to be filled in \(2\)\n {2}- homeservers: write the secret that the homeserver uses/)
+  t.match(stdout, /Still to be filled in \(1\)\n {2}- homeservers: write the secret that the homeserver uses/)
   t.match(stderr, /it is not valid until/)
 })
 
@@ -112,4 +113,29 @@ t.test('an empty file says so, and what is missing', async t => {
 
   t.equal(code, 1)
   t.match(stdout, /turnserver\.conf has no settings/)
+})
+
+t.test('O-27: - is the standard input', async t => {
+  const main = join(import.meta.dirname, '../../../dist/cli/main.js')
+  const { status, stdout } = spawnSync(process.execPath, [main, 'import', '-', '--json'], {
+    cwd: t.testdir({}),
+    input: CONF,
+    encoding: 'utf8',
+  })
+  t.equal(status, 0)
+  t.match(JSON.parse(stdout), { from: 'coturn', valid: true })
+})
+
+t.test('O-28: the report says who can read the file that was written', async t => {
+  const folder = t.testdir({ 'turnserver.conf': CONF, 'turnserver.json': '{}' })
+  chmodSync(join(folder, 'turnserver.json'), 0o640)
+  const { stderr } = await run(folder, ['import', 'turnserver.conf', '--force'])
+  t.match(stderr, /its owner and group can read it/)
+})
+
+t.test('O-29: the placeholder that the import writes itself is not called an example', async t => {
+  const folder = t.testdir({ 'turnserver.conf': 'use-auth-secret\nrealm=turn.example.org\n' })
+  const { code, stdout } = await run(folder, ['import', 'turnserver.conf', '--json'])
+  t.equal(code, 1)
+  t.match(JSON.parse(stdout), { valid: false, problems: [], todo: [/turnadmin -S/] })
 })
