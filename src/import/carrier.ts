@@ -17,7 +17,7 @@ import type { ImportedLine } from './line.ts'
  * A file that is not a turnserver.conf or eturnal.yml itself, but carries one, or starts a server with
  * options: compose files, Kubernetes manifests, systemd units, environment files, scripts.
  */
-export interface Carried {
+export interface CarriedSettings {
   readonly coturn: ImportedLine[]
   readonly eturnal: Leaf[]
 }
@@ -35,7 +35,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
 const COMMANDS = new Set(['command', 'args', 'entrypoint', 'extraArgs'])
 
 /** Finds what a file carries; undefined where it is not such a file. */
-export function readCarrier(text: string, name: string): Carried | undefined {
+export function readCarrier(text: string, name: string): CarriedSettings | undefined {
   if (/^\s*ExecStart\s*=/m.test(text)) return fromUnit(text)
   if (/\.ya?ml$/i.test(name) || /^(apiVersion|services|version|kind)\s*:/m.test(text)) return fromYaml(text)
   if (/^(export\s+)?ETURNAL_\w+=/m.test(text)) return fromEnvironment(text)
@@ -43,7 +43,7 @@ export function readCarrier(text: string, name: string): Carried | undefined {
 }
 
 /** `ExecStart=` of a systemd unit, and the variables that it sets. */
-function fromUnit(text: string): Carried {
+function fromUnit(text: string): CarriedSettings {
   const carried = empty()
   const joined = text.replaceAll(/\\\n/g, '\\\n')
   for (const match of joined.matchAll(/^[ \t]*ExecStart[ \t]*=((?:.*\\\n)*.*)$/gm)) {
@@ -56,7 +56,7 @@ function fromUnit(text: string): Carried {
   return carried
 }
 
-function fromEnvironment(text: string): Carried {
+function fromEnvironment(text: string): CarriedSettings {
   const carried = empty()
   for (const [i, line] of text.split(/\r?\n/).entries()) {
     const [word] = splitWords(line.replace(/^\s*export\s+/, ''), i + 1)
@@ -66,7 +66,7 @@ function fromEnvironment(text: string): Carried {
 }
 
 /** A script or a copied command line: `turnserver -n --realm=…`, `docker run … coturn/coturn --realm=…`. */
-function fromScript(text: string): Carried | undefined {
+function fromScript(text: string): CarriedSettings | undefined {
   const commented = text.replaceAll(/^\s*#.*$/gm, '')
   const start = /(^|[\s/"'])(turnserver|coturn\/coturn(?::\S+)?)["']?[ \t\\]+\n?\s*-/m.exec(commented)
   if (!start) return undefined
@@ -77,7 +77,7 @@ function fromScript(text: string): Carried | undefined {
   return carried.coturn.length > 0 ? carried : undefined
 }
 
-function fromYaml(text: string): Carried | undefined {
+function fromYaml(text: string): CarriedSettings | undefined {
   const counter = new LineCounter()
   let documents: Document[]
   try {
@@ -98,9 +98,9 @@ function fromYaml(text: string): Carried | undefined {
 class YamlSearch {
   readonly #document: Document
   readonly #counter: LineCounter
-  readonly #carried: Carried
+  readonly #carried: CarriedSettings
 
-  constructor(document: Document, counter: LineCounter, carried: Carried) {
+  constructor(document: Document, counter: LineCounter, carried: CarriedSettings) {
     this.#document = document
     this.#counter = counter
     this.#carried = carried
@@ -167,14 +167,14 @@ class YamlSearch {
   }
 }
 
-function takeCommand(carried: Carried, words: readonly CommandWord[]): void {
+function takeCommand(carried: CarriedSettings, words: readonly CommandWord[]): void {
   const program = words.findIndex(({ text }) => /(^|\/)turnserver$|coturn\/coturn(:|$)/.test(text))
   const own = program < 0 ? words : words.slice(program + 1)
   if (program < 0 && !own.some(({ text }) => isCoturnOption(text))) return
   carried.coturn.push(...readOptions(own))
 }
 
-function takeVariable(carried: Carried, word: string, line: number): void {
+function takeVariable(carried: CarriedSettings, word: string, line: number): void {
   const equals = word.indexOf('=')
   const name = word.slice(0, Math.max(0, equals))
   const key = Object.hasOwn(VARIABLES, name) ? VARIABLES[name] : undefined
@@ -199,7 +199,7 @@ function lineAt(text: string, index: number): number {
   return text.slice(0, index + 1).split('\n').length
 }
 
-function empty(): Carried {
+function empty(): CarriedSettings {
   return { coturn: [], eturnal: [] }
 }
 
