@@ -5,6 +5,7 @@ import type { Seconds, Time } from '../../src/base/time.ts'
 import { Buckets } from '../../src/core/buckets.ts'
 import type { Authenticate } from '../../src/core/candidate.ts'
 import type { RelayConfig } from '../../src/core/config.ts'
+import type { Witness } from '../../src/core/decisions.ts'
 import type { Environment, Reach } from '../../src/core/environment.ts'
 import type { Event, Owner } from '../../src/core/event.ts'
 import { Relay } from '../../src/core/relay.ts'
@@ -37,6 +38,8 @@ export interface SimOptions extends Partial<SimWorldOptions> {
   readonly reach?: (peer: Address) => Reach
   /** Looks users up; unless said otherwise, `user` and `password` of every simulated client. */
   readonly authenticate?: Authenticate
+  /** Watches the relay. */
+  readonly witness?: Witness
   /** Replaces parts of what the relay asks. */
   readonly environment?: Partial<Environment>
 }
@@ -120,7 +123,7 @@ export class Sim {
     const meters = new Meters()
     this.buckets = new CountedBuckets(meters, this.config.limits)
     const { config, counters, buckets } = this
-    this.relay = new Relay({ config, environment, counters, meters, buckets })
+    this.relay = new Relay({ config, environment, counters, meters, buckets, witness: options.witness })
     const table = (name: string) => new RouteTable(this.counters, meters, octets(dice(seedOf(seed, name))))
     const picky = (at: number) =>
       new PickyForwarder(table(`routes ${at}`), this.timeline, settled => this.shard.settled(...settled))

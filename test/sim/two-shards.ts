@@ -1,4 +1,5 @@
 import { type Address, address, parseIp } from '../../src/base/address.ts'
+import type { Witness } from '../../src/core/decisions.ts'
 import type { Siblings } from '../../src/core/environment.ts'
 import { Sim, type SimOptions } from './sim.ts'
 import { isRelayIp, RELAY_IP } from './sim-world.ts'
@@ -17,7 +18,7 @@ export class TwoShards {
   /** Datagrams that went from one shard to the other, by the addresses on the wire. */
   readonly crossed: { readonly from: Address; readonly to: Address }[] = []
 
-  constructor(options: SimOptions = {}) {
+  constructor(options: SimOptions = {}, witnesses: readonly Witness[] = []) {
     const sims: Sim[] = []
     const siblings = (own: number): Siblings => {
       const holds = (relayed: Address) =>
@@ -32,7 +33,14 @@ export class TwoShards {
     }
     for (const own of [0, 1]) {
       const ports = own === 0 ? ([49_152, 50_000] as const) : ([50_001, 51_000] as const)
-      sims.push(new Sim({ ...options, ports, environment: { siblings: siblings(own) } }))
+      sims.push(
+        new Sim({
+          ...options,
+          ports,
+          environment: { siblings: siblings(own) },
+          ...(witnesses[own] && { witness: witnesses[own] }),
+        }),
+      )
     }
     this.shards = [sims[0]!, sims[1]!]
     for (const [own, { from, to }] of [

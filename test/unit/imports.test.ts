@@ -9,6 +9,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     wire: { values: ['base'] },
     limits: { values: ['base'] },
     core: { values: ['base', 'limits', 'wire'] },
+    recording: { values: ['base', 'core', 'limits', 'wire'] },
     policy: { values: ['base'], types: ['core'] },
     auth: { values: ['base', 'wire'], types: ['core'] },
     forward: { values: ['base', 'wire'], types: ['limits'] },

@@ -1,0 +1,111 @@
+import { COUNTER_NAMES, type CounterName, Counters } from '../base/counters.ts'
+import type { Command } from '../core/command.ts'
+import type { Decisions, Witness } from '../core/decisions.ts'
+import { Relay } from '../core/relay.ts'
+import type { Signer } from '../core/signer.ts'
+import { Meters } from '../limits/meters.ts'
+import { outline } from './outline.ts'
+import type { Asked, Beginning, Step } from './step.ts'
+
+/** What a replayed step came to. */
+export interface Played {
+  readonly commands: readonly Command[]
+  /** Counters that moved, and by how much. */
+  readonly counted: ReadonlyMap<CounterName, number>
+  /** What it does in outline where that is not what was recorded. */
+  readonly differs: readonly string[] | undefined
+}
+
+/**
+ * A relay that is fed the steps of a recording. Whatever it asks is answered
+ * as it was then; it has no secrets, no clock and no network.
+ */
+export class Player {
+  readonly relay: Relay
+  readonly #counters = new Counters()
+  #answers: Asked[] = []
+
+  constructor({ config, lastId }: Beginning) {
+    const witness: Witness = { began: () => this.#decisions(), handled: () => {} }
+    this.relay = new Relay({
+      config,
+      environment: {
+        random: into => void into.fill(0),
+        wall: at => at,
+        reach: () => 'no',
+        authenticate: () => [],
+      },
+      counters: this.#counters,
+      meters: new Meters(),
+      lastId,
+      witness,
+    })
+  }
+
+  play(step: Step): Played {
+    this.#answers = [...step.asked]
+    const before = this.#counters.values.slice()
+    const commands = this.relay.handle(step.input, step.at)
+    const counted = new Map<CounterName, number>()
+    for (const [i, name] of COUNTER_NAMES.entries()) {
+      const moved = this.#counters.values[i]! - before[i]!
+      if (moved > 0) counted.set(name, moved)
+    }
+    const did = outline(step.input, commands)
+    return { commands, counted, differs: same(did, step.did) ? undefined : did }
+  }
+
+  /** The next recorded answer to this question; those to others that were not asked again are passed over. */
+  #answer<T>(question: string, otherwise: T): T {
+    const at = this.#answers.findIndex(([name]) => name === question)
+    if (at < 0) return otherwise
+    const [, answer] = this.#answers[at]!
+    this.#answers.splice(0, at + 1)
+    return answer as T
+  }
+
+  #decisions(): Decisions {
+    const answer = <T>(question: string, otherwise: T): T => this.#answer(question, otherwise)
+    return {
+      environment: {
+        random: into => void answer('random', Buffer.alloc(into.length)).copy(into),
+        wall: at => answer('wall', at),
+        reach: () => answer('reach', 'yes'),
+        authenticate: () => [],
+        siblings: {
+          wire: () => answer('wire', undefined),
+          relayed: () => answer('relayed', undefined),
+        },
+      },
+      findSigner: ({ known }) => {
+        const found = answer<'unavailable' | (Omit<Signer, 'known'> & { known?: boolean })>(
+          'signer',
+          'unavailable',
+        )
+        if (typeof found === 'string') return found
+        const { known: isKnown, ...signer } = found
+        return isKnown && known ? { ...signer, known } : signer
+      },
+      nonces: {
+        configure: () => {},
+        make: () => answer('nonce', ''),
+        isFresh: () => answer('fresh', true),
+      },
+      strangers: {
+        configure: () => {},
+        chargeAnswer: () => answer('answer', true),
+        isSpent: () => answer('spent', false),
+        holdBack: () => answer('held back', false),
+        dropped: () => {},
+        failed: () => {},
+        proved: () => {},
+        report: () => answer('report', []),
+      },
+      meters: { take: () => answer('rate', true) },
+    }
+  }
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((one, i) => one === b[i])
+}

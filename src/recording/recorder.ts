@@ -1,0 +1,83 @@
+import type { Time } from '../base/time.ts'
+import type { Command } from '../core/command.ts'
+import type { RelayConfig } from '../core/config.ts'
+import type { Decisions, Witness } from '../core/decisions.ts'
+import type { Input } from '../core/input.ts'
+import { outline } from './outline.ts'
+import type { Asked, RecordingEntry } from './step.ts'
+
+/**
+ * Watches a relay and hands on everything that a replay needs: the
+ * configuration, each input, and what the relay was answered when it asked.
+ * The entries are as they were, secrets included; see `Disguise`.
+ */
+export class Recorder implements Witness {
+  readonly #take: (entry: RecordingEntry) => void
+  readonly #about: { readonly version: string; readonly worker: number }
+  #asked: Asked[] = []
+
+  constructor(
+    about: { readonly version: string; readonly worker: number },
+    take: (entry: RecordingEntry) => void,
+  ) {
+    this.#about = about
+    this.#take = take
+  }
+
+  began(own: Decisions, config: RelayConfig, lastId: number): Decisions {
+    this.#take({ kind: 'beginning', ...this.#about, config, lastId })
+    const { environment, nonces, strangers, meters } = own
+    const { siblings } = environment
+    const note = <T>(question: string, answer: T): T => {
+      this.#asked.push([question, answer])
+      return answer
+    }
+    return {
+      environment: {
+        ...environment,
+        random: into => {
+          environment.random(into)
+          note('random', Buffer.from(into))
+        },
+        wall: at => note('wall', environment.wall(at)),
+        reach: peer => note('reach', environment.reach(peer)),
+        ...(siblings && {
+          siblings: {
+            wire: peer => note('wire', siblings.wire(peer)),
+            relayed: from => note('relayed', siblings.relayed(from)),
+          },
+        }),
+      },
+      findSigner: signed => {
+        const signer = own.findSigner(signed)
+        note('signer', typeof signer === 'string' ? signer : { ...signer, known: signer.known !== undefined })
+        return signer
+      },
+      nonces: {
+        configure: lifetime => nonces.configure(lifetime),
+        make: (client, features, now) => note('nonce', nonces.make(client, features, now)),
+        isFresh: (nonce, client, now) => note('fresh', nonces.isFresh(nonce, client, now)),
+      },
+      strangers: {
+        configure: limits => strangers.configure(limits),
+        chargeAnswer: (from, via, now, isSigned) =>
+          note('answer', strangers.chargeAnswer(from, via, now, isSigned)),
+        isSpent: (from, via, now) => note('spent', strangers.isSpent(from, via, now)),
+        holdBack: (from, username, blind, now) =>
+          note('held back', strangers.holdBack(from, username, blind, now)),
+        dropped: from => strangers.dropped(from),
+        failed: (from, username, blind, now) => strangers.failed(from, username, blind, now),
+        proved: (from, via, username, owner, now) => strangers.proved(from, via, username, owner, now),
+        report: now => note('report', strangers.report(now)),
+      },
+      meters: { take: (ids, bytes, now) => note('rate', meters.take(ids, bytes, now)) },
+    }
+  }
+
+  handled(input: Input, at: Time, commands: readonly Command[]): void {
+    const asked = this.#asked
+    this.#asked = []
+    const kept = input.kind === 'datagram' ? { ...input, bytes: Buffer.from(input.bytes) } : input
+    this.#take({ kind: 'step', at, input: kept, asked, did: outline(input, commands) })
+  }
+}

@@ -1,0 +1,102 @@
+import fc from 'fast-check'
+import t from 'tap'
+import type { Command } from '../../../src/core/command.ts'
+import type { Witness } from '../../../src/core/decisions.ts'
+import { Player } from '../../../src/recording/player.ts'
+import { Recorder } from '../../../src/recording/recorder.ts'
+import type { RecordingEntry, Step } from '../../../src/recording/step.ts'
+import { actions, Stage } from '../../sim/actions.ts'
+import type { SimOptions } from '../../sim/sim.ts'
+import { TwoShards } from '../../sim/two-shards.ts'
+
+const SEED = Number(process.env.MODEL_SEED ?? 20_261_130)
+
+/** A recording in memory, and what the relay commanded at each step. */
+class Tape {
+  readonly entries: RecordingEntry[] = []
+  readonly commands: string[] = []
+  readonly witness: Witness
+
+  constructor() {
+    const recorder = new Recorder({ version: 'test', worker: 0 }, entry => this.entries.push(entry))
+    this.witness = {
+      began: (own, config, lastId) => recorder.began(own, config, lastId),
+      handled: (input, now, commands) => {
+        this.commands.push(text(commands))
+        recorder.handled(input, now, commands)
+      },
+    }
+  }
+
+  get steps(): Step[] {
+    return this.entries.filter(entry => entry.kind === 'step')
+  }
+
+  /** Plays it to a fresh relay; throws at the first step that commands something else. */
+  replay(): Player {
+    const [beginning] = this.entries
+    if (beginning?.kind !== 'beginning') throw new Error('it does not begin')
+    const player = new Player(beginning)
+    for (const [i, step] of this.steps.entries()) {
+      const { commands, differs } = player.play(step)
+      const [was, is] = [this.commands[i]!, text(commands)]
+      if (was !== is) throw new Error(`step ${i}, ${step.input.kind}:\nthen: ${was}\nnow:  ${is}`)
+      if (differs) throw new Error(`step ${i}: the outline differs`)
+    }
+    return player
+  }
+}
+
+for (const [name, options] of [
+  ['a table', { forwarder: 'table' }],
+  ['the core alone', { forwarder: 'none' }],
+  [
+    'limits',
+    {
+      limits: { bytesPerSecondPerUser: 2000, peersPerUserPerMinute: 3, unverifiedAnswers: 5, backOff: true },
+    },
+  ],
+] as const satisfies readonly (readonly [string, SimOptions])[]) {
+  t.test(`C-01: a recorded run replays octet for octet, and to the same state (${name})`, t => {
+    let steps = 0
+    for (const list of fc.sample(actions(4), { numRuns: 60, seed: SEED })) {
+      const tape = new Tape()
+      const stage = new Stage({ ...options, witness: tape.witness })
+      for (const action of list) stage.do(action)
+      const player = tape.replay()
+      steps += tape.steps.length
+      if (JSON.stringify(player.relay.sizes()) !== JSON.stringify(stage.sim.relay.sizes()))
+        t.fail('the state differs')
+    }
+    t.ok(steps > 10_000, `${steps} steps`)
+    t.end()
+  })
+}
+
+t.test('C-01: what another shard held is in the recording, so one shard replays without the other', t => {
+  const tapes = [new Tape(), new Tape()] as const
+  const two = new TwoShards({}, [tapes[0].witness, tapes[1].witness])
+  const alice = two.shards[0].client('192.0.2.10:50000')
+  const bob = two.shards[1].client('192.0.2.11:50000')
+  alice.allocate()
+  bob.allocate()
+  alice.bind(0x4001, bob.relayed)
+  bob.permit(alice.relayed)
+  alice.send(0x4001, 'hello')
+  two.advance(1000)
+  bob.release()
+  two.advance(2000)
+
+  t.same(bob.inbox, ['hello'])
+  for (const tape of tapes) {
+    t.ok(tape.steps.some(({ asked }) => asked.some(([question]) => question === 'wire')))
+    tape.replay()
+  }
+  t.end()
+})
+
+function text(commands: readonly Command[]): string {
+  return JSON.stringify(commands, (_key, value) =>
+    value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
+  )
+}
