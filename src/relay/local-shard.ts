@@ -89,7 +89,7 @@ export class LocalShard implements Shards {
     this.#settings = settings
     this.#own = parts.own
     this.#inbox = new GuardedInbox(parts.log)
-    this.#udp = openUdp(settings.udp, this.#ids, this.#inbox, counters)
+    this.#udp = openUdp(settings, this.#ids, this.#inbox, counters)
     this.#streams = new StreamTransport(
       this.#ids,
       this.#inbox,

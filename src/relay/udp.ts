@@ -18,19 +18,16 @@ export interface OpenedUdp {
  * `StartError` when the operator insists on a native one that does not load.
  */
 export function openUdp(
-  wish: Settings['udp'],
+  { udp: wish, udpWait }: Pick<Settings, 'udp' | 'udpWait'>,
   ids: SocketIds,
   inbox: NetInbox,
   counters: Counters,
 ): OpenedUdp {
   const dgram = () => new DgramTransport(ids, inbox, counters)
   if (wish === 'dgram') return { transport: dgram(), kind: 'dgram' }
-  const native = openNative(ids, inbox, counters, { longestWait: LONGEST_WAIT })
+  const native = openNative(ids, inbox, counters, { longestWait: udpWait })
   if (native.ok) return { transport: native.value, kind: 'native' }
   if (wish === 'native')
     throw new StartError(`udp is "native", but ${native.error}; set it to "auto" or "dgram"`)
   return { transport: dgram(), kind: 'dgram', fellBack: native.error }
 }
-
-/** Microseconds that a datagram may wait, so that several are relayed with one wake. */
-const LONGEST_WAIT = 500

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { formatListener, parseListener } from '../values/listener.ts'
 import { parseRealm } from '../values/text.ts'
+import { formatWait, parseWait } from '../values/wait.ts'
 import { homeserversSection, usersSection } from './access.ts'
 import { count, DAY, duration, path, textField } from './fields.ts'
 import {
@@ -90,6 +91,12 @@ export const schema = z.strictObject({
     .meta({ restart: true })
     .describe(
       'The UDP transport: "native" is fast and needs the compiled addon, "dgram" is that of Node.js; "auto" takes the better one that loads. With one of them named, the relay refuses to start without it.',
+    ),
+  udpWait: textField(parseWait, { format: formatWait, examples: ['0.5 ms', '0'] })
+    .prefault('0.5 ms')
+    .meta({ restart: true })
+    .describe(
+      'How long a datagram may wait at most, so that several are relayed with one wake of the thread. It saves about half of the processor time from some 4,000 packets a second on, and does nothing where few come. "0": never wait. Only the native UDP transport can wait.',
     ),
   log: z
     .strictObject({

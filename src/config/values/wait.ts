@@ -1,0 +1,19 @@
+import { ConfigFault } from '../fault.ts'
+
+/** Longer waits are heard: half of a millisecond is below what a network adds, ten are not. */
+const LONGEST = 5000
+
+/** Reads `0.5 ms`, `200 us` or `0` as microseconds. */
+export function parseWait(text: string): number | ConfigFault {
+  const given = text.trim()
+  if (given === '0') return 0
+  const match = /^([0-9]+(?:\.[0-9]+)?) ?(ms|us|µs)$/.exec(given)
+  if (!match) return new ConfigFault('wait', { given: text })
+  const wait = Math.round(Number(match[1]) * (match[2] === 'ms' ? 1000 : 1))
+  return wait > LONGEST ? new ConfigFault('wait-long', { given: text, max: formatWait(LONGEST) }) : wait
+}
+
+/** Writes microseconds as milliseconds. */
+export function formatWait(microseconds: number): string {
+  return microseconds === 0 ? '0' : `${microseconds / 1000} ms`
+}
