@@ -1,13 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { HttpReply } from '../http/server.ts'
 import type { ApiError } from './view.ts'
 
 /** What is answered to a request of the API. */
-export interface ApiAnswer {
-  readonly status: number
+export interface ApiAnswer extends HttpReply {
   readonly body: unknown
-  readonly headers?: Readonly<Record<string, string>>
-  /** Done once the answer has left, or nobody waits for it any more. */
-  after?(): void
 }
 
 export function okAnswer(body: unknown): ApiAnswer {
@@ -19,7 +15,7 @@ export function fault(
   status: number,
   error: string,
   hint: string,
-  headers?: ApiAnswer['headers'],
+  headers?: HttpReply['headers'],
 ): ApiAnswer {
   const body: ApiError = { error, hint }
   return headers ? { status, body, headers } : { status, body }
@@ -29,24 +25,10 @@ export function fault(
 export const SECURITY = {
   'content-security-policy':
     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
-  'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
 } as const
-
-export function writeAnswer(request: IncomingMessage, response: ServerResponse, answer: ApiAnswer): void {
-  const text = `${JSON.stringify(answer.body)}\n`
-  if (answer.after) response.once('close', () => answer.after?.())
-  response.writeHead(answer.status, {
-    ...SECURITY,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-    'cache-control': 'no-store',
-    ...answer.headers,
-  })
-  response.end(request.method === 'HEAD' ? undefined : text)
-}
 
 /** A body that cannot be taken. */
 export class RefusedAnswer implements ApiAnswer {

@@ -1,3 +1,4 @@
+import { HttpRoutes } from '../http/routes.ts'
 import { type ApiAnswer, fault, okAnswer, RefusedAnswer } from './answer.ts'
 import { type ApiEndpoint, type Desk, note } from './call.ts'
 import { ENDPOINTS } from './endpoints.ts'
@@ -20,27 +21,20 @@ export interface ApiRequest {
   readonly client: string
 }
 
-interface Match {
-  readonly endpoint: ApiEndpoint
-  readonly params: Readonly<Record<string, string>>
-}
-
-const PATTERNS = ENDPOINTS.map(endpoint => ({ endpoint, pattern: patternOf(endpoint.path) }))
+const ROUTES = new HttpRoutes(ENDPOINTS)
 
 /** Answers one request. Who may not is refused before anything is read of what was sent. */
 export async function answerApi(request: ApiRequest, desk: Desk): Promise<ApiAnswer> {
   if (request.path === '/openapi.json' && (request.method === 'GET' || request.method === 'HEAD')) {
     return okAnswer(openApi(ENDPOINTS))
   }
-  const matches = matchesOf(request.path)
-  if (matches.length === 0) return fault(404, 'there is nothing here', 'see GET /api/v1/openapi.json')
-  const method = request.method === 'HEAD' ? 'GET' : request.method
-  const match = matches.find(({ endpoint }) => endpoint.method === method)
-  if (!match) {
-    const allow = matches.map(({ endpoint }) => endpoint.method).join(', ')
+  const found = ROUTES.find(request.method, request.path)
+  if (found.kind === 'nothing') return fault(404, 'there is nothing here', 'see GET /api/v1/openapi.json')
+  if (found.kind === 'method') {
+    const { allow } = found
     return fault(405, `${request.method} is not answered here`, `ask with ${allow}`, { allow })
   }
-  const { endpoint, params } = match
+  const { route: endpoint, params } = found
   const visitor = endpoint.needs === 'nobody' ? request.stranger() : request.visitor(endpoint.act)
   if ('status' in visitor) return visitor
   const refusal = refuse(endpoint, visitor)
@@ -56,16 +50,4 @@ export async function answerApi(request: ApiRequest, desk: Desk): Promise<ApiAns
 function refuse({ needs }: ApiEndpoint, visitor: Visitor): ApiAnswer | undefined {
   if (needs === 'nobody' || may(visitor, needs)) return undefined
   return fault(403, 'this token may look, and not act', 'use a token with the right "act"')
-}
-
-function matchesOf(path: string): Match[] {
-  return PATTERNS.flatMap(({ endpoint, pattern }) => {
-    const match = pattern.exec(path)
-    return match ? [{ endpoint, params: { ...match.groups } }] : []
-  })
-}
-
-/** Ids and pseudonyms are words; nothing that could be a path stands in one. */
-function patternOf(path: string): RegExp {
-  return new RegExp(`^${path.replaceAll(/\{(\w+)\}/g, '(?<$1>[A-Za-z0-9_-]{1,64})')}$`)
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { z } from 'zod'
+import { type ConnectionPlace, Places } from '../http/places.ts'
+import type { Upgrade } from '../http/server.ts'
 import type { Control } from './control.ts'
 import { deltaOf, type ShownRows, shown } from './delta.ts'
 import { FeedClient } from './feed-client.ts'
@@ -33,7 +33,7 @@ interface Patience {
 
 const PATIENCE: Patience = { hello: 5_000, drain: 15_000, tick: 1_000 }
 const MOST_FEEDS = 32
-/** Those that have not said who they are yet. */
+/** Connections that have not said who they are yet. */
 const MOST_STRANGERS = 32
 /** Deltas that are kept for those who come back. */
 const KEPT = 60
@@ -63,7 +63,7 @@ export class Feed {
     maxPayload: LONGEST_MESSAGE,
     perMessageDeflate: false,
   })
-  #strangers = 0
+  readonly #strangers = new Places(MOST_STRANGERS)
   #seq = 0
   #shown: ShownRows | undefined
   #timer: NodeJS.Timeout | undefined
@@ -80,9 +80,12 @@ export class Feed {
   }
 
   /** Takes over a connection; false when there are too many, and it is the caller's still. */
-  take(request: IncomingMessage, socket: Duplex, head: Buffer, client: string): boolean {
-    if (this.#strangers >= MOST_STRANGERS || this.#clients.size >= MOST_FEEDS) return false
-    this.#server.handleUpgrade(request, socket, head, ws => this.#greet(ws, client))
+  take({ message, socket, head }: Upgrade, client: string): boolean {
+    if (this.#clients.size >= MOST_FEEDS) return false
+    const place = this.#strangers.take(client, () => socket.destroy())
+    if (!place) return false
+    socket.once('close', () => place.leave())
+    this.#server.handleUpgrade(message, socket, head, ws => this.#greet(ws, client, place))
     return true
   }
 
@@ -93,12 +96,9 @@ export class Feed {
     this.#clients.clear()
   }
 
-  #greet(ws: WebSocket, client: string): void {
-    this.#strangers++
-    let isStranger = true
+  #greet(ws: WebSocket, client: string, place: ConnectionPlace): void {
     const known = () => {
-      if (isStranger) this.#strangers--
-      isStranger = false
+      place.leave()
       clearTimeout(timer)
     }
     const timer = setTimeout(() => ws.terminate(), this.#patience.hello)

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { extname, join } from 'node:path'
-import { fault, SECURITY, writeAnswer } from './answer.ts'
+import type { HttpRequest } from '../http/request.ts'
+import type { HttpReply } from '../http/server.ts'
+import { fault } from './answer.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -21,57 +22,35 @@ const ENTRANCES: Readonly<Record<string, string>> = { '/': 'index.html', '/test'
 const NAME = /^\/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+$/
 
 /** Serves the console's files, which are few, small and no secret. */
-export async function servePage(
-  request: IncomingMessage,
-  response: ServerResponse,
-  path: string,
-  folder: string,
-): Promise<void> {
-  const isHead = request.method === 'HEAD'
-  if (request.method !== 'GET' && !isHead) {
-    const answer = fault(405, `${request.method} is not answered here`, 'ask with GET', {
-      allow: 'GET, HEAD',
-    })
-    return writeAnswer(request, response, answer)
+export async function servePage(request: HttpRequest, folder: string): Promise<HttpReply> {
+  const { method, path } = request
+  if (method !== 'GET' && method !== 'HEAD') {
+    return fault(405, `${method} is not answered here`, 'ask with GET', { allow: 'GET, HEAD' })
   }
   const name = ENTRANCES[path] ?? (NAME.test(path) ? path.slice(1) : undefined)
   const type = name === undefined ? undefined : TYPES[extname(name)]
   const plain = name === undefined || type === undefined ? undefined : await read(join(folder, name))
   if (name === undefined || type === undefined || !plain) {
-    const isMissing = path in ENTRANCES
-    return writeAnswer(
-      request,
-      response,
-      isMissing
-        ? fault(
-            503,
-            'the console is not part of this build',
-            'run: npm run build, or install a released package',
-          )
-        : fault(404, 'there is nothing here', 'the console is at /, the API at /api/v1'),
-    )
+    return path in ENTRANCES
+      ? fault(
+          503,
+          'the console is not part of this build',
+          'run: npm run build, or install a released package',
+        )
+      : fault(404, 'there is nothing here', 'the console is at /, the API at /api/v1')
   }
   const wantsGzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
   const packed = wantsGzip ? await read(join(folder, `${name}.gz`)) : undefined
   const bytes = packed ?? plain
   const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
-  const headers = {
-    ...SECURITY,
-    'content-type': type,
-    'cache-control': 'no-cache',
-    vary: 'accept-encoding',
-    etag,
+  const headers = { 'cache-control': 'no-cache', vary: 'accept-encoding', etag }
+  if (request.headers['if-none-match'] === etag)
+    return { status: 304, headers: { ...headers, 'content-type': type } }
+  return {
+    status: 200,
+    headers: packed ? { ...headers, 'content-encoding': 'gzip' } : headers,
+    content: { type, bytes },
   }
-  if (request.headers['if-none-match'] === etag) {
-    response.writeHead(304, headers).end()
-    return
-  }
-  response.writeHead(200, {
-    ...headers,
-    'content-length': bytes.length,
-    ...(packed && { 'content-encoding': 'gzip' }),
-  })
-  response.end(isHead ? undefined : bytes)
 }
 
 async function read(file: string): Promise<Buffer | undefined> {

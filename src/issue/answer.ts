@@ -1,7 +1,7 @@
 /** What goes back over HTTP. */
 export interface IssueAnswer {
   readonly status: number
-  readonly body: Readonly<Record<string, unknown>>
+  readonly body?: Readonly<Record<string, unknown>>
   readonly headers?: Readonly<Record<string, string>>
 }
 

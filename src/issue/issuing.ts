@@ -1,6 +1,8 @@
 import type { Server } from 'node:http'
 import type { Time } from '../base/time.ts'
 import type { Homeserver, Issue } from '../config/settings.ts'
+import { HttpRoutes } from '../http/routes.ts'
+import { closeServer } from '../http/server.ts'
 import { byOpenId } from './by-openid.ts'
 import type { NameResolver } from './discovery.ts'
 import { createIssueHttp, type IssueRoute } from './http.ts'
@@ -9,7 +11,7 @@ import type { IssueNote } from './note.ts'
 import { OpenId } from './openid.ts'
 import { RateLimit } from './rate-limit.ts'
 import type { Weighted } from './relay-choice.ts'
-import { standIn, TURN_SERVER } from './stand-in.ts'
+import { standIn, TURN_SERVER_PATHS } from './stand-in.ts'
 import { backendOf, turnRest } from './turn-rest.ts'
 import { Whoami } from './whoami.ts'
 
@@ -41,6 +43,7 @@ export class Issuing {
   readonly #openId: OpenId
   readonly #limit: RateLimit
   #policy: Policy
+  #routes: HttpRoutes<IssueRoute>
 
   constructor(policy: Policy, ports: IssuingPorts) {
     this.#policy = policy
@@ -52,8 +55,9 @@ export class Issuing {
       now: ports.now,
     })
     this.#limit = new RateLimit(policy.issue.requestsPerMinute)
+    this.#routes = this.#routesOf(policy)
     this.server = createIssueHttp({
-      routes: () => this.#routes(),
+      routes: () => this.#routes,
       trustedProxies: () => this.#policy.issue.trustedProxies,
       origins: () => this.#policy.issue.origins,
       limit: this.#limit,
@@ -65,17 +69,16 @@ export class Issuing {
 
   configure(policy: Policy): void {
     this.#policy = policy
+    this.#routes = this.#routesOf(policy)
     this.#limit.configure(policy.issue.requestsPerMinute)
   }
 
   close(): void {
-    this.server.close()
-    this.server.closeAllConnections()
+    closeServer(this.server)
     this.#whoami.close()
   }
 
-  #routes(): IssueRoute[] {
-    const { homeservers } = this.#policy
+  #routesOf({ homeservers }: Policy): HttpRoutes<IssueRoute> {
     const ports = {
       homeservers,
       issue: (homeserver: Homeserver, user: string) => this.#issue(homeserver, user),
@@ -86,30 +89,32 @@ export class Issuing {
     const rest: IssueRoute = {
       way: 'rest',
       method: 'GET',
-      matches: path => path === '/turn',
+      path: '/turn',
       crossOrigin: false,
       isTrusted: question => backendOf(question, homeservers) !== undefined,
       answer: question => turnRest(question, ports),
     }
-    const inPlace: IssueRoute = {
-      way: 'stand-in',
-      method: 'GET',
-      matches: path => TURN_SERVER.test(path),
-      crossOrigin: true,
-      answer: question => standIn(question, ports),
-    }
+    const inPlace = TURN_SERVER_PATHS.map(
+      (path): IssueRoute => ({
+        way: 'stand-in',
+        method: 'GET',
+        path,
+        crossOrigin: true,
+        answer: question => standIn(question, ports),
+      }),
+    )
     const openId: IssueRoute = {
       way: 'openid',
       method: 'POST',
-      matches: path => path === '/credentials',
+      path: '/credentials',
       crossOrigin: true,
       answer: question => byOpenId(question, ports),
     }
-    return [
+    return new HttpRoutes([
       ...(homeservers.some(({ backends }) => backends.length > 0) ? [rest] : []),
-      ...(homeservers.some(homeserver => homeserver.standIn) ? [inPlace] : []),
+      ...(homeservers.some(homeserver => homeserver.standIn) ? inPlace : []),
       ...(homeservers.some(({ openid }) => openid.length > 0) ? [openId] : []),
-    ]
+    ])
   }
 
   #issue(homeserver: Homeserver, user: string): Issued | undefined {

@@ -13,7 +13,10 @@ export interface StandInPorts {
 }
 
 /** Paths that clients of all ages use. */
-export const TURN_SERVER = /^\/_matrix\/client\/(?:v3|r0|api\/v1|unstable)\/voip\/turnServer\/?$/
+export const TURN_SERVER_PATHS = ['v3', 'r0', 'api/v1', 'unstable'].flatMap(version => {
+  const path = `/_matrix/client/${version}/voip/turnServer`
+  return [path, `${path}/`]
+})
 
 /** Answers `/voip/turnServer` in the homeserver's place, to whom the homeserver knows. */
 export async function standIn(question: IssueQuestion, ports: StandInPorts): Promise<IssueAnswer> {

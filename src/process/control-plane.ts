@@ -9,10 +9,11 @@ import type { Control } from '../control/control.ts'
 import { listenAt } from '../control/control-socket.ts'
 import { socketDoor, webDoor } from '../control/door.ts'
 import { Feed } from '../control/feed.ts'
-import type { AllowedHosts } from '../control/origin.ts'
 import type { TestRuns } from '../control/tests/test-runs.ts'
 import { Throttle } from '../control/throttle.ts'
 import { Tokens } from '../control/tokens.ts'
+import type { AllowedHosts } from '../http/origin.ts'
+import { closeServer, listenOn } from '../http/server.ts'
 import type { Log } from '../log/log.ts'
 import { cannotControl, cannotServeConsole } from '../relay/start-error.ts'
 
@@ -88,6 +89,7 @@ export class ControlPlane {
           wrong,
           pages: PAGES,
           names: () => this.#names(),
+          trustedProxies: () => (this.#settings.console ? this.#settings.console.trustedProxies : []),
         })
       : undefined
     this.configure(settings)
@@ -106,10 +108,7 @@ export class ControlPlane {
 
   close(): void {
     this.#feed.close()
-    for (const server of [this.#socket, this.#web]) {
-      server?.close()
-      server?.closeAllConnections()
-    }
+    for (const server of [this.#socket, this.#web]) if (server) closeServer(server)
     this.#desk.log.close()
   }
 
@@ -130,13 +129,7 @@ export class ControlPlane {
     const web = this.#web
     if (!console || !web) return
     try {
-      await new Promise<void>((resolve, reject) => {
-        web.once('error', reject)
-        web.listen({ host: formatIp(console.listen.ip), port: console.listen.port }, () => {
-          web.off('error', reject)
-          resolve()
-        })
-      })
+      await listenOn(web, console.listen)
       this.#isServed = true
       this.#log.info('console', { at: this.#url() })
     } catch (error) {

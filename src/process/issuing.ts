@@ -1,6 +1,7 @@
-import { address, formatAddress, formatIp } from '../base/address.ts'
+import { address, formatAddress } from '../base/address.ts'
 import type { Settings } from '../config/settings.ts'
 import { turnUris } from '../homeserver/synapse-lines.ts'
+import { listenOn } from '../http/server.ts'
 import { dnsNames } from '../issue/dns-names.ts'
 import { Issuing, type Policy } from '../issue/issuing.ts'
 import type { IssueNote } from '../issue/note.ts'
@@ -41,19 +42,16 @@ export class CredentialIssuing {
   }
 
   /** Binds the listener, or throws a `StartError`. */
-  listen(): Promise<void> {
+  async listen(): Promise<void> {
     const server = this.#issuing?.server
-    if (!server || !this.#at) return Promise.resolve()
+    if (!server || !this.#at) return
     const at = this.#at.listen
-    return new Promise((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException) => reject(cannotIssue(formatAddress(at), at.port, error))
-      server.once('error', failed)
-      server.listen({ host: formatIp(at.ip), port: at.port }, () => {
-        server.off('error', failed)
-        this.#log.info('handing out credentials', { at: `http://${formatAddress(at)}` })
-        resolve()
-      })
-    })
+    try {
+      await listenOn(server, at)
+    } catch (error) {
+      throw cannotIssue(formatAddress(at), at.port, error as NodeJS.ErrnoException)
+    }
+    this.#log.info('handing out credentials', { at: `http://${formatAddress(at)}` })
   }
 
   configure(settings: Settings): void {

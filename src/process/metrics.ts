@@ -1,7 +1,8 @@
 import type { Server } from 'node:http'
-import { formatAddress, formatIp } from '../base/address.ts'
+import { formatAddress } from '../base/address.ts'
 import type { Settings } from '../config/settings.ts'
-import { createHttp } from '../http/metrics-server.ts'
+import { listenOn } from '../http/server.ts'
+import { metricsHttp } from '../metrics/metrics-http.ts'
 import { createMetrics } from '../metrics/registry.ts'
 import type { Tally } from '../metrics/tally.ts'
 import type { LiveSettings } from '../operate/live-settings.ts'
@@ -50,22 +51,22 @@ export function metricsServer(parts: MetricsParts): Server {
     },
     { coturnNames: metrics ? metrics.coturnNames : false, process: true },
   )
-  return createHttp({
+  return metricsHttp({
     metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
     notReady: () => readiness.reasons(),
   })
 }
 
 /** Binds the server, or throws a `StartError`. */
-export function listen(http: Server, at: NonNullable<Settings['metrics'] & object>['listen']): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException) => reject(cannotServe(formatAddress(at), at.port, error))
-    http.once('error', failed)
-    http.listen({ host: formatIp(at.ip), port: at.port }, () => {
-      http.off('error', failed)
-      resolve()
-    })
-  })
+export async function listen(
+  http: Server,
+  at: NonNullable<Settings['metrics'] & object>['listen'],
+): Promise<void> {
+  try {
+    await listenOn(http, at)
+  } catch (error) {
+    throw cannotServe(formatAddress(at), at.port, error as NodeJS.ErrnoException)
+  }
 }
 
 function limitsOf({ homeservers }: Settings): Map<string, number> {

@@ -63,6 +63,7 @@ export async function startConsole({ sessions, tick = 250 }: RigOptions = {}): P
   const server = webDoor({
     desk: { control, log, tokens, url, tests },
     names: () => ({ host: '127.0.0.1', origins: [] }),
+    trustedProxies: () => [],
     feed,
     wrong,
     pages,

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
+import type { Range } from '../../src/base/range.ts'
 import { AccessLog } from '../../src/control/access-log.ts'
 import type { Control, RelayLook } from '../../src/control/control.ts'
 import { listenAt } from '../../src/control/control-socket.ts'
 import { socketDoor, webDoor } from '../../src/control/door.ts'
 import { Feed, type FeedParts } from '../../src/control/feed.ts'
-import type { AllowedHosts } from '../../src/control/origin.ts'
 import { TestRuns } from '../../src/control/tests/test-runs.ts'
 import { Throttle } from '../../src/control/throttle.ts'
 import { Tokens } from '../../src/control/tokens.ts'
@@ -23,6 +23,7 @@ import type {
   SessionView,
   Status,
 } from '../../src/control/view.ts'
+import type { AllowedHosts } from '../../src/http/origin.ts'
 
 export const ACT = 'a token that may act, for tests'
 export const READ = 'a token that may read, for tests'
@@ -111,6 +112,7 @@ export async function fakePlane(
   t: Test,
   options: {
     readonly names?: AllowedHosts
+    readonly trustedProxies?: readonly Range[]
     readonly patience?: FeedParts['patience']
     readonly log?: string
     readonly broken?: (error: Error) => void
@@ -142,7 +144,15 @@ export async function fakePlane(
   })
   const desk = { control, log, tokens, tests, url: () => 'http://127.0.0.1:1' }
   const names = options.names ?? { host: '127.0.0.1', origins: ['https://turn.example.org'] }
-  const web = webDoor({ desk, feed, wrong, fault, pages: join(folder, 'none'), names: () => names })
+  const web = webDoor({
+    desk,
+    feed,
+    wrong,
+    fault,
+    pages: join(folder, 'none'),
+    names: () => names,
+    trustedProxies: () => options.trustedProxies ?? [],
+  })
   const unix = socketDoor({ desk, fault })
   const socket = join(folder, 'control.sock')
   await listenAt(unix, socket)

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import t, { type Test } from 'tap'
-import { createHttp, type Pages } from '../../../src/http/metrics-server.ts'
+import { type MetricsPages, metricsHttp } from '../../../src/metrics/metrics-http.ts'
 
 t.test('the three pages are served', async t => {
   const get = await serve(t, {})
@@ -66,8 +66,8 @@ interface Reply {
   text: string
 }
 
-async function serve(t: Test, some: Partial<Pages>) {
-  const server = createHttp({
+async function serve(t: Test, some: Partial<MetricsPages>) {
+  const server = metricsHttp({
     metrics: () => Promise.resolve({ type: 'text/plain; version=0.0.4', text: 'figures 1\n' }),
     notReady: () => [],
     ...some,

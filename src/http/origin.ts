@@ -15,7 +15,9 @@ export interface AllowedHosts {
  */
 export function isOurHost(headers: IncomingHttpHeaders, { host, origins }: AllowedHosts): boolean {
   const given = headers.host?.toLowerCase()
-  if (given === undefined || !URL.canParse(`http://${given}`)) return false
+  // Only what a Host header consists of: a URL may have a user's name before the host, a header may not.
+  if (given === undefined || !/^[a-z0-9.:[\]_-]+$/.test(given) || !URL.canParse(`http://${given}`))
+    return false
   const { hostname, host: hostAndPort } = new URL(`http://${given}`)
   if (LOOPBACK.has(hostname) || /^127(\.[0-9]+){3}$/.test(hostname)) return true
   const isAddress = isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0
