@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     client: { values: ['base', 'wire'] },
     shard: { values: ['base'], types: ['core', 'forward'] },
     system: { values: ['base'] },
-    net: { values: ['base', 'system', 'wire'], types: ['core', 'shard'] },
+    net: { values: ['base', 'limits', 'system', 'wire'], types: ['core', 'shard'] },
     texts: { values: [] },
     load: { values: ['auth', 'base', 'client', 'net', 'system', 'texts', 'wire'] },
     config: { values: ['base', 'texts'] },

@@ -3,6 +3,7 @@ import { type Address, RECORD, writeRecord } from '../../base/address.ts'
 import { Counter, type Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
 import type { Time } from '../../base/time.ts'
+import { customerKey } from '../../limits/customer.ts'
 import { FrameReader, type TakeFrame } from './frame-reader.ts'
 
 /**
@@ -24,8 +25,12 @@ export class StreamConnection {
   id: SocketId | undefined
   /** When it is closed unless something happens. */
   deadline: Time
-  /** An allocation lives on it: it may be silent. */
+  /** An allocation lives on it: it may be silent, and makes no room for newcomers. */
   kept = false
+  /** Whose share of the connections it is counted in, until it is counted no more. */
+  readonly customer: number | string
+  readonly network: number | string
+  counted = true
   /** The two ends of the connection while TLS shakes hands. */
   handshake: string | undefined
   /** A first frame has begun. */
@@ -44,6 +49,8 @@ export class StreamConnection {
   constructor(raw: Socket, remote: Address, deadline: Time, counters: Counters, take: TakeFrame) {
     this.raw = raw
     this.remote = remote
+    this.customer = customerKey(remote.ip)
+    this.network = customerKey(remote.ip, 'network')
     this.deadline = deadline
     this.#counters = counters
     this.reader = new FrameReader(take)

@@ -1,19 +1,23 @@
-import { ipKey } from '../../base/address.ts'
+import { CUSTOMERS_OF_NETWORK, customerKey } from '../../limits/customer.ts'
+
+/** Whose share of the connections is used up, if anybody's. */
+export type Entered = 'in' | 'customer-full' | 'network-full' | 'all-full'
 
 /** How many connections there may be, and who has them. */
 export interface Gathering {
-  /** Lets one in, or returns false. */
-  enter(ip: Uint8Array): boolean
+  /** Counts a connection, unless that would be more than its customer, its network or all together may have. */
+  enter(ip: Uint8Array): Entered
   leave(ip: Uint8Array): void
-  /** Changes the limits. Those who are in stay. */
+  /** Changes the limits. Those who are in stay. A network may have four times what a customer may. */
   limit(most: number, mostEach: number): void
 }
 
-/** Counts connections, in all and by client address; an IPv6 client is its /64, which one host commonly has. */
+/** Counts connections, in all, by customer and by network. */
 export class Crowd implements Gathering {
   #most: number
   #mostEach: number
-  #by = new Map<number | string, number>()
+  readonly #customers = new Map<number | string, number>()
+  readonly #networks = new Map<number | string, number>()
   #all = 0
 
   constructor(most: number, mostEach: number) {
@@ -21,21 +25,24 @@ export class Crowd implements Gathering {
     this.#mostEach = mostEach
   }
 
-  enter(ip: Uint8Array): boolean {
-    const key = keyOf(ip)
-    const already = this.#by.get(key) ?? 0
-    if (this.#all >= this.#most || already >= this.#mostEach) return false
+  enter(ip: Uint8Array): Entered {
+    const customer = customerKey(ip)
+    const network = customerKey(ip, 'network')
+    const ofCustomer = this.#customers.get(customer) ?? 0
+    const ofNetwork = this.#networks.get(network) ?? 0
+    if (ofCustomer >= this.#mostEach) return 'customer-full'
+    if (ofNetwork >= this.#mostEach * CUSTOMERS_OF_NETWORK) return 'network-full'
+    if (this.#all >= this.#most) return 'all-full'
     this.#all++
-    this.#by.set(key, already + 1)
-    return true
+    this.#customers.set(customer, ofCustomer + 1)
+    this.#networks.set(network, ofNetwork + 1)
+    return 'in'
   }
 
   leave(ip: Uint8Array): void {
-    const key = keyOf(ip)
-    const left = (this.#by.get(key) ?? 1) - 1
     this.#all--
-    if (left === 0) this.#by.delete(key)
-    else this.#by.set(key, left)
+    takeOff(this.#customers, customerKey(ip))
+    takeOff(this.#networks, customerKey(ip, 'network'))
   }
 
   limit(most: number, mostEach: number): void {
@@ -44,6 +51,8 @@ export class Crowd implements Gathering {
   }
 }
 
-function keyOf(ip: Uint8Array): number | string {
-  return ipKey(ip.length === 16 ? ip.subarray(0, 8) : ip)
+function takeOff(counts: Map<number | string, number>, key: number | string): void {
+  const left = (counts.get(key) ?? 1) - 1
+  if (left === 0) counts.delete(key)
+  else counts.set(key, left)
 }

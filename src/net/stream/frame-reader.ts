@@ -9,9 +9,12 @@ export type TakeFrame = (bytes: Buffer, start: number, length: number) => boolea
  *
  * Only a frame that is not whole yet is kept, in one buffer that grows with
  * what has arrived rather than to what the header promises: a thousand clients
- * that announce 64 KiB each and send ten octets cost little.
+ * that announce 64 KiB each and send ten octets cost little. What a client
+ * without an allocation may have kept is little, too.
  */
 export class FrameReader {
+  /** Octets of the longest frame that is kept until it is whole; a longer one has to come in one piece. */
+  longest = MAX_STRANGERS_FRAME
   #take: TakeFrame
   #partial: Buffer | undefined
   #have = 0
@@ -25,7 +28,7 @@ export class FrameReader {
     return this.#partial?.length ?? 0
   }
 
-  /** Reads on. False when what came cannot be a frame: nothing after it can be told apart (STUN-TCP). */
+  /** Reads on. False when what came cannot be a frame, after which nothing can be told apart (STUN-TCP), or is too long to be kept. */
   read(chunk: Buffer): boolean {
     let at = 0
     if (this.#partial) {
@@ -37,6 +40,7 @@ export class FrameReader {
       const length = frameLength(chunk, at, available)
       if (length < 0) return false
       if (length === 0 || length > available) {
+        if (length > this.longest) return false
         this.#hold(chunk, at, available)
         return true
       }
@@ -60,7 +64,7 @@ export class FrameReader {
       this.#hold(chunk, at++, 1)
       length = frameLength(this.#partial!, 0, this.#have)
     }
-    if (length < 0) return -1
+    if (length < 0 || length > this.longest) return -1
     const some = Math.min(length - this.#have, chunk.length - at)
     if (some > 0) {
       this.#hold(chunk, at, some)
@@ -88,4 +92,6 @@ export class FrameReader {
 
 /** Octets in the longest frame: a STUN header and the longest length divisible by four. */
 export const MAX_FRAME = 65_552
+/** The same for a client without an allocation: no request that makes one is longer. */
+export const MAX_STRANGERS_FRAME = 2048
 const SMALLEST = 64

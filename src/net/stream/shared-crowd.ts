@@ -1,17 +1,20 @@
-import type { Gathering } from './crowd.ts'
+import { octetsSum } from '../../base/multiply-shift.ts'
+import { CUSTOMERS_OF_NETWORK, SPAN_OCTETS } from '../../limits/customer.ts'
+import type { Entered, Gathering } from './crowd.ts'
 
 /** Places of a row. Two clients share one in each of both rows once in 67 million pairs. */
 const PLACES = 8192
-const ROWS = 2
-/** Words of one member: connections in all, then the rows. */
+/** The first two rows count customers, the others networks. */
+const ROWS = 4
+/** Words of one thread: connections in all, then the rows. */
 const WORDS = 1 + ROWS * PLACES
-/** Secret words: two for each 16 bits of an IPv4 address or an IPv6 network, for each row. */
+/** Secret words of each row: one for each 16 bits of an address, and one that IPv6 begins with. */
 const SECRETS = 8
+const IP6 = 7
 export const CROWD_SEED = ROWS * SECRETS * 4
 
 /**
- * Counts connections that several threads hold, by client address; an IPv6
- * client is its /64.
+ * Counts connections that several threads hold, by customer and by network.
  *
  * There is no table of addresses: each has a place in two rows of counts, and
  * the smaller count is taken for its own. It is too large only if strangers
@@ -39,19 +42,25 @@ export class SharedCrowd implements Gathering {
     this.#mostEach = mostEach
   }
 
-  enter(ip: Uint8Array): boolean {
-    const places = [0, this.#place(ip, 0), this.#place(ip, 1)]
+  enter(ip: Uint8Array): Entered {
+    const places = this.#places(ip)
     for (const place of places) Atomics.add(this.#counts, this.#own + place, 1)
-    const [all, ...each] = places.map(place => this.#sum(place))
-    if (all! <= this.#most && Math.min(...each) <= this.#mostEach) return true
-    this.leave(ip)
-    return false
+    const [all, ...rows] = places.map(place => this.#sum(place))
+    const [ofCustomer, ofNetwork] = [Math.min(rows[0]!, rows[1]!), Math.min(rows[2]!, rows[3]!)]
+    const entered =
+      ofCustomer > this.#mostEach
+        ? 'customer-full'
+        : ofNetwork > this.#mostEach * CUSTOMERS_OF_NETWORK
+          ? 'network-full'
+          : all! > this.#most
+            ? 'all-full'
+            : 'in'
+    if (entered !== 'in') this.leave(ip)
+    return entered
   }
 
   leave(ip: Uint8Array): void {
-    for (const place of [0, this.#place(ip, 0), this.#place(ip, 1)]) {
-      Atomics.sub(this.#counts, this.#own + place, 1)
-    }
+    for (const place of this.#places(ip)) Atomics.sub(this.#counts, this.#own + place, 1)
   }
 
   limit(most: number, mostEach: number): void {
@@ -70,14 +79,16 @@ export class SharedCrowd implements Gathering {
     return sum
   }
 
-  /** Multiply-shift over 16-bit pieces with secret words: addresses that meet cannot be chosen. */
-  #place(ip: Uint8Array, row: number): number {
-    const octets = ip.length === 4 ? 4 : 8
-    let hash = ip.length === 4 ? 0 : this.#seed[row * SECRETS + 4]!
-    for (let i = 0; i < octets; i += 2) {
-      const piece = (ip[i]! << 8) | ip[i + 1]!
-      hash = (hash + Math.imul(this.#seed[row * SECRETS + (i >> 1)]! | 1, piece + 1)) | 0
+  /** Where an address is counted: in all, and once in each row. Collisions cannot be provoked. */
+  #places(ip: Uint8Array): number[] {
+    const family = ip.length === 4 ? 4 : 6
+    const places = [0]
+    for (let row = 0; row < ROWS; row++) {
+      const octets = SPAN_OCTETS[row < 2 ? 'customer' : 'network'][family]
+      const begin = family === 4 ? 0 : this.#seed[row * SECRETS + IP6]!
+      const hash = begin + octetsSum(this.#seed, row * SECRETS, ip, octets)
+      places.push(1 + row * PLACES + (hash >>> 19))
     }
-    return 1 + row * PLACES + (hash >>> 19)
+    return places
   }
 }

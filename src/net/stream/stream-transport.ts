@@ -6,13 +6,15 @@ import { Counter, type Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import { after, type Clock } from '../../base/time.ts'
+import { customerKey } from '../../limits/customer.ts'
 import { descriptors } from '../../system/descriptors.ts'
 import { demultiplex } from '../../wire/channel.ts'
 import type { SocketIds } from '../socket-ids.ts'
 import type { NetInbox, Transport } from '../transport.ts'
 import { StreamConnection } from './connection.ts'
-import { Crowd, type Gathering } from './crowd.ts'
+import { Crowd, type Entered, type Gathering } from './crowd.ts'
 import { FrameBatches } from './frame-batches.ts'
+import { MAX_FRAME, MAX_STRANGERS_FRAME } from './frame-reader.ts'
 import { createTlsAcceptor } from './tls-acceptor.ts'
 
 export interface StreamLimits {
@@ -34,7 +36,9 @@ export interface StreamListenOptions {
  * batch, and the frames of one read come in one batch.
  *
  * Strangers may hold a connection for a while, but not for ever: ten seconds
- * to say something, a minute to allocate. `keepClient` is how the server says that
+ * to say something, a minute to allocate. Where there is no room left, the
+ * oldest of them goes for a newcomer, so nobody is kept out by connections
+ * that only wait. `keepClient` is how the server says that
  * an allocation lives on it.
  */
 export class StreamTransport implements Transport {
@@ -46,6 +50,8 @@ export class StreamTransport implements Transport {
   #tls: TlsServer | undefined
   #servers = new Set<Server>()
   #connections = new Set<StreamConnection>()
+  /** Those without an allocation, the oldest first. */
+  #strangers = new Set<StreamConnection>()
   #byId: (StreamConnection | undefined)[] = []
   /** Connections whose TLS handshake is on its way, by both ends: that is all node tells when it is done. */
   #handshakes = new Map<string, StreamConnection>()
@@ -97,7 +103,11 @@ export class StreamTransport implements Transport {
     for (const connection of this.#connections) {
       if (connection.remote.key !== client.key) continue
       connection.kept = on
-      if (!on) connection.deadline = after(this.#clock.now(), TO_ALLOCATE)
+      connection.reader.longest = on ? MAX_FRAME : MAX_STRANGERS_FRAME
+      this.#strangers.delete(connection)
+      if (on) continue
+      if (connection.counted) this.#strangers.add(connection)
+      connection.deadline = after(this.#clock.now(), TO_ALLOCATE)
     }
   }
 
@@ -125,6 +135,7 @@ export class StreamTransport implements Transport {
     this.#forget(connection)
     connection.deadline = after(this.#clock.now(), LAST_WORDS)
     connection.kept = false
+    if (connection.counted) this.#strangers.add(connection)
     connection.end()
   }
 
@@ -203,7 +214,7 @@ export class StreamTransport implements Transport {
       return
     }
     const remote = address(ip, raw.remotePort)
-    if (!descriptors.takeOne() || !this.#crowd.enter(remote.ip)) {
+    if (!descriptors.takeOne() || !this.#enter(remote)) {
       this.#counters.add(Counter.streamRefused)
       raw.destroy()
       return
@@ -217,9 +228,40 @@ export class StreamTransport implements Transport {
       (bytes, start, length) => this.#frame(connection, bytes, start, length),
     )
     this.#connections.add(connection)
+    this.#strangers.add(connection)
     raw.once('close', () => this.#closed(connection))
     if (tlsOnly) this.#handshake(connection)
     else raw.once('data', chunk => this.#first(connection, chunk))
+  }
+
+  /** Counts a newcomer, for whom the oldest connection without an allocation makes room if need be. */
+  #enter({ ip }: Address): boolean {
+    const entered = this.#crowd.enter(ip)
+    if (entered === 'in') return true
+    const oldest = this.#oldestStranger(entered, ip)
+    if (!oldest) return false
+    oldest.raw.destroy()
+    this.#leaveCrowd(oldest)
+    return this.#crowd.enter(ip) === 'in'
+  }
+
+  /** The oldest connection without an allocation, of those in whose share there is no room. */
+  #oldestStranger(full: Entered, ip: Uint8Array): StreamConnection | undefined {
+    const customer = customerKey(ip)
+    const network = customerKey(ip, 'network')
+    for (const stranger of this.#strangers) {
+      if (full === 'customer-full' && stranger.customer !== customer) continue
+      if (full === 'network-full' && stranger.network !== network) continue
+      return stranger
+    }
+    return undefined
+  }
+
+  #leaveCrowd(connection: StreamConnection): void {
+    this.#strangers.delete(connection)
+    if (!connection.counted) return
+    connection.counted = false
+    this.#crowd.leave(connection.remote.ip)
   }
 
   /** Tells TLS from STUN on a port that takes both. */
@@ -311,7 +353,7 @@ export class StreamTransport implements Transport {
   /** The socket is gone, whoever ended it. */
   #closed(connection: StreamConnection): void {
     this.#connections.delete(connection)
-    this.#crowd.leave(connection.remote.ip)
+    this.#leaveCrowd(connection)
     this.#counters.add(Counter.streamClosed)
     if (connection.handshake !== undefined) {
       this.#counters.add(Counter.tlsFailed)

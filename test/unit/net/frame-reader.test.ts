@@ -1,5 +1,5 @@
 import t from 'tap'
-import { FrameReader } from '../../../src/net/stream/frame-reader.ts'
+import { FrameReader, MAX_FRAME } from '../../../src/net/stream/frame-reader.ts'
 
 const MAGIC = '2112a442'
 const ID = '000102030405060708090a0b'
@@ -105,6 +105,7 @@ function reader(): { one: FrameReader; read: (chunk: Buffer) => boolean; frames:
     frames.push(Buffer.from(bytes.subarray(start, start + length)))
     return true
   })
+  one.longest = MAX_FRAME
   return { one, read: chunk => one.read(chunk), frames }
 }
 

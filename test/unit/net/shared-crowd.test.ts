@@ -9,20 +9,20 @@ const other = parseIp('192.0.2.2')!
 t.test('connections to all threads count together, in all and by address', async t => {
   const [a, b] = start(4, 3)
 
-  t.same([a!.enter(one), b!.enter(one), a!.enter(one)], [true, true, true])
-  t.notOk(b!.enter(one), 'an address has its share')
-  t.ok(b!.enter(other))
-  t.notOk(a!.enter(parseIp('192.0.2.3')!), 'and all have theirs')
+  t.same([a!.enter(one), b!.enter(one), a!.enter(one)], ['in', 'in', 'in'])
+  t.not(b!.enter(one), 'in', 'an address has its share')
+  t.equal(b!.enter(other), 'in')
+  t.not(a!.enter(parseIp('192.0.2.3')!), 'in', 'and all have theirs')
   b!.leave(one)
-  t.ok(a!.enter(one))
+  t.equal(a!.enter(one), 'in')
 })
 
-t.test('an IPv6 client is its /64', async t => {
+t.test('S-04: an IPv6 customer is a /56, whichever thread its connections are with', async t => {
   const [a, b] = start(100, 1)
 
-  t.ok(a!.enter(parseIp('2001:db8::1')!))
-  t.notOk(b!.enter(parseIp('2001:db8::2')!))
-  t.ok(b!.enter(parseIp('2001:db8:0:1::1')!))
+  t.equal(a!.enter(parseIp('2001:db8::1')!), 'in')
+  t.not(b!.enter(parseIp('2001:db8:0:ff::2')!), 'in')
+  t.equal(b!.enter(parseIp('2001:db8:0:100::1')!), 'in')
 })
 
 t.test('who is refused is not counted', async t => {
@@ -32,8 +32,8 @@ t.test('who is refused is not counted', async t => {
 
   a!.leave(one)
 
-  t.ok(a!.enter(one))
-  t.ok(a!.enter(other))
+  t.equal(a!.enter(one), 'in')
+  t.equal(a!.enter(other), 'in')
 })
 
 t.test('what a thread held goes with it', async t => {
@@ -43,8 +43,8 @@ t.test('what a thread held goes with it', async t => {
 
   SharedCrowd.clear(memory, 0)
 
-  t.ok(b!.enter(one))
-  t.notOk(b!.enter(one))
+  t.equal(b!.enter(one), 'in')
+  t.not(b!.enter(one), 'in')
 })
 
 t.test('new limits are for those who come', async t => {
@@ -53,18 +53,32 @@ t.test('new limits are for those who come', async t => {
 
   a!.limit(10, 2)
 
-  t.ok(a!.enter(one))
-  t.notOk(a!.enter(one))
+  t.equal(a!.enter(one), 'in')
+  t.not(a!.enter(one), 'in')
 })
 
 t.test('thousands of strangers get in each other’s way hardly ever', async t => {
   const [a] = start(100_000, 8)
   let refused = 0
   for (let i = 0; i < 5000; i++) {
-    if (!a!.enter(Uint8Array.from([100, 64 + (i >> 16), (i >> 8) & 255, i & 255]))) refused++
+    if (a!.enter(Uint8Array.from([100 + (i & 63), (i >> 6) & 255, i >> 14, 1])) !== 'in') refused++
   }
   t.ok(refused <= 2, `${refused} of 5000`)
 })
+
+t.test(
+  'S-04: a network has four times what a customer has, whichever thread its connections are with',
+  async t => {
+    const [a, b] = start(100, 1)
+    const from = (n: number) => parseIp(`2001:db8:0:${n}00::1`)!
+
+    t.same(
+      [a!.enter(from(1)), b!.enter(from(2)), a!.enter(from(3)), b!.enter(from(4)), a!.enter(from(5))],
+      ['in', 'in', 'in', 'in', 'network-full'],
+    )
+    t.equal(a!.enter(parseIp('2001:db8:1::1')!), 'in')
+  },
+)
 
 function start(most: number, mostEach: number): [SharedCrowd, SharedCrowd, SharedArrayBuffer] {
   const memory = new SharedArrayBuffer(SharedCrowd.octets(2))

@@ -43,8 +43,13 @@ export class StreamWorld {
     this.streams.sweep()
   }
 
-  async client(at: Address): Promise<Client> {
-    const socket = connect({ host: formatIp(at.ip), port: at.port, noDelay: true })
+  async client(at: Address, localAddress?: string): Promise<Client> {
+    const socket = connect({
+      host: formatIp(at.ip),
+      port: at.port,
+      noDelay: true,
+      ...(localAddress !== undefined && { localAddress }),
+    })
     await once(socket, 'connect')
     return new Client(this.#t, socket)
   }

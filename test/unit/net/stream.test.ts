@@ -1,5 +1,5 @@
 import t from 'tap'
-import { formatAddress } from '../../../src/base/address.ts'
+import { type Address, formatAddress } from '../../../src/base/address.ts'
 import type { SocketId } from '../../../src/base/ids.ts'
 import { echo } from './recorder.ts'
 import { type Client, channelFrame, padded, StreamWorld, stunFrame } from './stream-world.ts'
@@ -83,10 +83,12 @@ t.test('a long frame between short ones keeps its place, whatever its length', a
     padded(channelFrame(0x4001, Buffer.alloc(65_535, 4))),
   ]
 
+  client.write(stunFrame(0))
+  world.streams.keepClient((await world.inbox.some(1))[0]!.from, true)
   client.write(Buffer.concat(sent))
-  const got = await world.inbox.some(4)
+  const got = await world.inbox.some(5)
 
-  for (const [i, one] of got.entries()) t.ok(one.bytes.equals(sent[i]!), `frame ${i}`)
+  for (const [i, one] of got.slice(1).entries()) t.ok(one.bytes.equals(sent[i]!), `frame ${i}`)
 })
 
 t.test(
@@ -313,9 +315,7 @@ t.test('answers may wait a little longer than datagrams, then the client is hung
 t.test('more connections than allowed are turned away, and places are free again after them', async t => {
   const world = new StreamWorld(t, { connections: 3, connectionsPerAddress: 2 })
   const at = await world.listen()
-  const clients: Client[] = []
-  for (let i = 0; i < 2; i++) clients.push(await world.client(at))
-  await idle(() => world.streams.open === 2)
+  const clients = [await kept(world, at), await kept(world, at)]
 
   const third = await world.client(at)
   await third.end()
@@ -325,8 +325,69 @@ t.test('more connections than allowed are turned away, and places are free again
   await idle(() => world.streams.open === 1)
   const fourth = await world.client(at)
   fourth.write(stunFrame(4))
-  await world.inbox.some(1)
+  await world.inbox.some(3)
   t.equal(world.counters.read('streamRefused'), 1)
+})
+
+t.test('S-04: when all places are taken, the oldest connection without an allocation goes', async t => {
+  const world = new StreamWorld(t, { connections: 4, connectionsPerAddress: 4 })
+  const at = await world.listen()
+  const call = await kept(world, at)
+  const strangers: Client[] = []
+  for (let i = 0; i < 20; i++) {
+    strangers.push(await world.client(at))
+    await idle(() => world.counters.read('streamOpened') === i + 2)
+  }
+
+  await Promise.all(strangers.slice(0, 17).map(stranger => stranger.end()))
+  t.equal(world.streams.open, 4)
+  t.equal(world.counters.read('streamRefused'), 0)
+  t.notOk(call.closed)
+  t.same(
+    strangers.slice(17).map(stranger => stranger.closed),
+    [false, false, false],
+  )
+})
+
+t.test(
+  'S-04: a customer whose share is used up makes room for itself, not at the cost of others',
+  async t => {
+    const world = new StreamWorld(t, { connections: 10, connectionsPerAddress: 2 })
+    const at = await world.listen()
+    const neighbour = await world.client(at, '127.0.0.2')
+    const many: Client[] = []
+    for (let i = 0; i < 8; i++) many.push(await world.client(at, '127.0.0.3'))
+    await Promise.all(many.slice(0, 6).map(one => one.end()))
+
+    t.equal(world.streams.open, 3)
+    t.notOk(neighbour.closed)
+  },
+)
+
+t.test('S-04: a network has four times the share of a customer, and makes room in itself', async t => {
+  const world = new StreamWorld(t, { connections: 100, connectionsPerAddress: 2 })
+  const at = await world.listen()
+  const other = await world.client(at, '127.0.1.1')
+  const many: Client[] = []
+  for (let i = 0; i < 20; i++) many.push(await world.client(at, `127.0.0.${10 + i}`))
+  await Promise.all(many.slice(0, 12).map(one => one.end()))
+
+  t.equal(world.streams.open, 9)
+  t.notOk(other.closed)
+})
+
+t.test('S-04: a client without an allocation has no more than 2 kB kept for it', async t => {
+  const world = new StreamWorld(t)
+  const at = await world.listen()
+  const stranger = await world.client(at)
+  stranger.write(stunFrame(1, 2028).subarray(0, 60))
+  stranger.write(stunFrame(1, 2028).subarray(60))
+  t.equal((await world.inbox.some(1))[0]!.bytes.length, 2048)
+
+  const greedy = await world.client(at)
+  greedy.write(stunFrame(2, 65_532).subarray(0, 65_000))
+  await greedy.end()
+  t.equal(world.inbox.all.length, 1)
 })
 
 t.test('a port in use is an error for whoever asked', async t => {
@@ -352,6 +413,15 @@ t.test('stopping closes listeners and connections, and tells nobody', async t =>
   t.equal(world.ids.open, 0)
   await t.rejects(world.client(at), { code: 'ECONNREFUSED' })
 })
+
+/** A client with an allocation. */
+async function kept(world: StreamWorld, at: Address): Promise<Client> {
+  const client = await world.client(at)
+  client.write(stunFrame(1))
+  const all = await world.inbox.some(world.inbox.all.length + 1)
+  world.streams.keepClient(all.at(-1)!.from, true)
+  return client
+}
 
 /** Lets the event loop turn until `holds`. */
 async function idle(holds: () => boolean): Promise<void> {
