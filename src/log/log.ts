@@ -1,4 +1,5 @@
-import { destination, type Logger, pino, stdTimeFunctions } from 'pino'
+import { type Logger, pino, stdTimeFunctions } from 'pino'
+import { DescriptorSink, type LogGap } from './descriptor-sink.ts'
 import { FloodGate } from './flood-gate.ts'
 import { formatText } from './log-text.ts'
 import { printable } from './printable.ts'
@@ -34,7 +35,8 @@ export class Log {
   constructor(options: LogOptions) {
     // A wall clock that is set back would hold lines back until it has caught up.
     this.#now = options.now ?? (() => performance.now())
-    const sink = options.sink ?? stderrSink(gap => this.warn('the log could not be written for a while', gap))
+    const sink =
+      options.sink ?? stderrSink(gap => this.warn('the log could not be written for a while', { ...gap }))
     const text = options.format === 'text' || (options.format === 'auto' && isTerminal(options))
     this.#sink = text ? textSink(sink, isTerminal(options) && !process.env.NO_COLOR) : sink
     this.#pino = pino(
@@ -126,57 +128,15 @@ export interface Sink {
   close?(done: () => void): void
 }
 
-/** Octets that may wait for the reader of the log. */
-const LONGEST_QUEUE = 1 << 20
-/** Milliseconds that the last lines get to leave. */
-const LAST_LINES = 1000
-
-/**
- * Writes to stderr without waiting for it: a reader that stalls must not stall
- * the relay, so at most a megabyte waits and what exceeds that is lost. A full
- * disk or a closed pipe is no reason to stop relaying either; `resumed` is told
- * once it is over.
- */
-function stderrSink(resumed: (gap: LogFields) => void): Sink {
-  const sink = destination({ dest: 2, sync: false, minLength: 0, maxLength: LONGEST_QUEUE })
-  let why: string | undefined
-  let lost = 0
-  sink.on('error', (error: NodeJS.ErrnoException) => {
-    why ??= error.code ?? error.message
-  })
-  sink.on('drop', () => {
-    why ??= 'the reader has stalled'
-    lost++
-  })
-  sink.on('drain', () => {
-    if (why === undefined) return
-    const gap = { why, linesLost: lost }
-    why = undefined
-    lost = 0
-    resumed(gap)
-  })
-  return {
-    write: line => sink.write(line),
-    close: done => {
-      const finish = once(done)
-      sink.once('finish', finish)
-      setTimeout(finish, LAST_LINES).unref()
-      sink.end()
-    },
-  }
-}
-
 function textSink(sink: Sink, colour: boolean): Sink {
   return { ...sink, write: line => sink.write(formatText(JSON.parse(line), colour)) }
 }
 
-function once(run: () => void): () => void {
-  let ran = false
-  return () => {
-    if (ran) return
-    ran = true
-    run()
-  }
+/** Standard error, with a last try to write what waits when the process exits by a fault. */
+function stderrSink(resumed: (gap: LogGap) => void): Sink {
+  const sink = new DescriptorSink({ descriptor: 2, resumed })
+  process.once('exit', () => sink.flushSync())
+  return { write: line => sink.write(line), close: done => sink.close(done) }
 }
 
 function isTerminal(options: LogOptions): boolean {

@@ -1,10 +1,10 @@
-import { isatty } from 'node:tty'
 import { formatIp } from '../base/address.ts'
 import { type LoadOptions, load } from '../config/load.ts'
 import { Log } from '../log/log.ts'
 import { StartError } from '../relay/start-error.ts'
 import { inheritedSockets } from '../system/inherited-sockets.ts'
 import { needlessPrivileges, readPrivileges } from '../system/privileges.ts'
+import { forgetLostTerminal, isInTerminal } from '../system/terminal.ts'
 import { banner, linesToPaste } from './banner.ts'
 import { Service } from './service.ts'
 import { handleSignals } from './signals.ts'
@@ -53,6 +53,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
   const again: LoadOptions = { ...options.load, ...(loaded.source !== null && { path: loaded.source }) }
   const service = new Service(loaded, { version, log, load: () => load(again), systemd, inherited })
   const bound = await service.start()
+  attend(service, log)
   log.info('ready', {
     version,
     realm: loaded.settings.realm,
@@ -73,7 +74,6 @@ export async function startService(options: ServeOptions): Promise<Service> {
       stderr.write('\n')
     }
   }
-  attend(service, log)
   return service
 }
 
@@ -82,7 +82,7 @@ function ignore(): void {}
 
 /** Listens for signals, and for faults that nobody caught, until the service has finished. */
 function attend(service: Service, log: Log): void {
-  const unlisten = handleSignals(service, { process, isTerminal: isatty(0) || isatty(2) })
+  const unlisten = handleSignals(service, { process, isTerminal: isInTerminal() })
   const fatal = (error: unknown) => {
     log.error('a fault of the program that nothing caught; please report it', {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
@@ -91,10 +91,12 @@ function attend(service: Service, log: Log): void {
     setTimeout(() => process.exit(1), LAST_RESORT).unref()
     service.shutdown.force()
   }
+  const forget = forgetLostTerminal()
   process.stderr.on('error', ignore)
   process.on('uncaughtException', fatal)
   process.on('unhandledRejection', fatal)
   void service.finished.then(() => {
+    forget()
     unlisten()
     process.stderr.off('error', ignore)
     process.off('uncaughtException', fatal)
