@@ -3,16 +3,19 @@ import type { Range } from '../base/range.ts'
 import { type AllowedHosts, isOurHost, isOurOrigin } from '../http/origin.ts'
 import type { HttpRequest } from '../http/request.ts'
 import { createHttpServer, type HttpOptions, type HttpReply } from '../http/server.ts'
+import { customerKeyOf } from '../limits/customer.ts'
+import { CountingWindow } from '../limits/fixed-window.ts'
 import { type ApiAnswer, fault, RefusedAnswer, SECURITY } from './answer.ts'
 import { type ApiRequest, answerApi } from './api.ts'
 import { type Desk, note } from './call.ts'
 import type { Feed } from './feed.ts'
 import { servePage } from './pages.ts'
-import { Throttle } from './throttle.ts'
 import type { Visitor } from './visitor.ts'
+import type { WrongTokens } from './wrong-tokens.ts'
 
-/** Requests of the test page that one address may make in a minute. */
+/** Requests of the test page that one customer may make in a minute, and customers that are counted at a time. */
 const STRANGERS = 120
+const MOST_STRANGERS = 1024
 const MINUTE = 60_000
 const LONGEST_BODY = 16 << 10
 
@@ -29,8 +32,8 @@ export interface WebParts extends DoorParts {
   /** Reverse proxies, whose X-Forwarded-For is believed. */
   trustedProxies(): readonly Range[]
   readonly feed: Feed
-  /** How often a client may show a wrong token. */
-  readonly wrong: Throttle
+  /** Slows down who guesses tokens. */
+  readonly wrong: WrongTokens
   /** The folder with the console. */
   readonly pages: string
 }
@@ -49,7 +52,7 @@ export function socketDoor(parts: DoorParts): Server {
 /** Creates the server of console and API. */
 export function webDoor(parts: WebParts): Server {
   const { desk, names, feed, pages } = parts
-  const strangers = new Throttle(STRANGERS, MINUTE)
+  const strangers = new CountingWindow<number | string>(STRANGERS, MINUTE, MOST_STRANGERS)
   return create(parts, {
     answer: async request => {
       const refusal = refuseForeign(request, names())
@@ -58,7 +61,7 @@ export function webDoor(parts: WebParts): Server {
       const client = request.client(parts.trustedProxies())
       return answer(request, desk, {
         visitor: act => visitorOf(request, client, act, parts),
-        stranger: () => (strangers.pass(client) ? NOBODY : tooMany()),
+        stranger: () => (strangers.pass(customerKeyOf(client), performance.now()) ? NOBODY : tooMany()),
         client,
       })
     },
@@ -128,10 +131,16 @@ function visitorOf(
   parts: WebParts,
 ): Visitor | ApiAnswer {
   const token = tokenOf(headers.authorization)
-  const found = token === undefined ? undefined : parts.desk.tokens.find(token)
-  if (found) return headers['x-taciturn-client'] === 'console' ? { ...found, from: 'console' } : found
-  if (!parts.wrong.pass(client)) return tooMany()
-  if (token !== undefined || act !== undefined) note(parts.desk, NOBODY, act ?? 'token', 'refused')
+  const { desk, wrong } = parts
+  if (token !== undefined && !wrong.mayTry(client, token)) return tooMany()
+  const found = token === undefined ? undefined : desk.tokens.find(token)
+  if (found) {
+    wrong.right(client, token!)
+    return headers['x-taciturn-client'] === 'console' ? { ...found, from: 'console' } : found
+  }
+  if (!wrong.wrong(client)) return tooMany()
+  if ((token !== undefined || act !== undefined) && wrong.mayWrite())
+    note(desk, NOBODY, act ?? 'token', 'refused')
   const why = token === undefined ? 'a token is needed' : 'this token is not good, or not any more'
   return fault(401, why, 'make a link with: taciturn console', { 'www-authenticate': 'Bearer' })
 }

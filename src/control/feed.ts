@@ -6,15 +6,15 @@ import type { Upgrade } from '../http/server.ts'
 import type { Control } from './control.ts'
 import { deltaOf, type ShownRows, shown } from './delta.ts'
 import { FeedClient } from './feed-client.ts'
-import type { Throttle } from './throttle.ts'
 import type { Tokens } from './tokens.ts'
 import type { FeedMessage } from './view.ts'
 import type { Visitor } from './visitor.ts'
+import type { WrongTokens } from './wrong-tokens.ts'
 
 export interface FeedParts {
   readonly control: Control
   readonly tokens: Tokens
-  readonly wrong: Throttle
+  readonly wrong: WrongTokens
   /** Writes down that somebody came without a right token. */
   refused(who: Visitor): void
   fault(error: unknown): void
@@ -117,10 +117,14 @@ export class Feed {
   #admit(ws: WebSocket, hello: z.output<typeof helloShape>, client: string): void {
     const { tokens, wrong, refused, fault } = this.#parts
     const find = tokens.remember(hello.token)
-    const visitor = find()
+    const mayTry = wrong.mayTry(client, hello.token)
+    const visitor = mayTry ? find() : undefined
+    if (visitor) wrong.right(client, hello.token)
     if (!visitor || this.#clients.size >= MOST_FEEDS) {
-      if (!visitor && wrong.pass(client)) refused({ who: 'nobody', from: 'http', rights: 'read' })
-      const why = visitor ? 'too many consoles are open' : 'this token is not good, or not any more'
+      if (!visitor && mayTry && wrong.wrong(client) && wrong.mayWrite())
+        refused({ who: 'nobody', from: 'http', rights: 'read' })
+      const bad = mayTry ? 'this token is not good, or not any more' : 'too many wrong tokens; wait a minute'
+      const why = visitor ? 'too many consoles are open' : bad
       ws.send(text({ type: 'refused', why }))
       ws.close(visitor ? 1013 : 4401, why)
       return

@@ -10,7 +10,7 @@ import { nothingWhy } from './stand-in.ts'
 
 export interface ByOpenIdPorts {
   readonly homeservers: readonly Homeserver[]
-  verify(server: ServerName, token: string): Promise<Verified>
+  verify(server: ServerName, token: string, listed: string): Promise<Verified>
   issue(homeserver: Homeserver, user: string): Issued | undefined
   note(note: IssueNote): void
 }
@@ -46,7 +46,7 @@ export async function byOpenId(question: IssueQuestion, ports: ByOpenIdPorts): P
     note('nothing', { ...named, why: nothingWhy(homeserver) })
     return NOTHING_TO_GIVE
   }
-  const verified = await ports.verify(server, token)
+  const verified = await ports.verify(server, token, listedAs(server, homeserver))
   if (verified.kind === 'failed') {
     note('failed', { ...named, why: `${server.text} was asked who it is: ${verified.why}` })
     return unavailable(`${server.text} could not be asked whose token this is: ${verified.why}`)
@@ -68,4 +68,9 @@ export async function byOpenId(question: IssueQuestion, ports: ByOpenIdPorts): P
 function homeserverFor(server: ServerName, homeservers: readonly Homeserver[]): Homeserver | undefined {
   const exact = homeservers.find(({ openid }) => openid.includes(server.text))
   return exact ?? homeservers.find(({ openid }) => isListed(server, openid))
+}
+
+/** The entry of the homeserver's list that names the server. */
+function listedAs(server: ServerName, { openid }: Homeserver): string {
+  return openid.find(entry => isListed(server, [entry])) ?? server.text
 }

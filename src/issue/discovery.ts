@@ -1,8 +1,8 @@
 import { address, formatIp, parseIp } from '../base/address.ts'
 import type { Time } from '../base/time.ts'
 import { parseServerName, type ServerName } from '../homeserver/matrix-id.ts'
+import { BoundedMap } from '../limits/bounded-map.ts'
 import { type Exchanged, jsonObject } from './exchange.ts'
-import { Expiring } from './expiring.ts'
 
 /** The domain name system. Empty lists where there is nothing; rejects when nobody answers. */
 export interface NameResolver {
@@ -61,7 +61,7 @@ export class Discovery {
   readonly #mayConnect: (ip: Uint8Array) => boolean
   readonly #now: () => Time
   /** What `.well-known` delegates to; null where it delegates nothing. */
-  readonly #delegations = new Expiring<ServerName | null>(MOST_REMEMBERED)
+  readonly #delegations = new BoundedMap<string, ServerName | null>(MOST_REMEMBERED)
 
   constructor(names: NameResolver, get: Get, mayConnect: (ip: Uint8Array) => boolean, now: () => Time) {
     this.#names = names

@@ -1,18 +1,17 @@
-import { ipKey } from '../base/address.ts'
+import { randomFillSync } from 'node:crypto'
 import type { Time } from '../base/time.ts'
+import { CUSTOMERS_OF_NETWORK, SPAN_OCTETS } from '../limits/customer.ts'
+import { type DebtKey, GcraTable } from '../limits/gcra-table.ts'
 
-interface Bucket {
-  /** Requests that may still come. */
-  left: number
-  at: Time
-}
+/** The table has 4 · 2^12 places for those who owe something. */
+const ROW_BITS = 12
+const MINUTE = 60_000
+const CUSTOMER = 1
+const NETWORK = 2
 
-/** Clients that are counted at a time; the one heard of longest ago makes room. */
-const MOST_CLIENTS = 10_000
-
-/** Counts requests of each client address: a minute's worth at once, then evenly. */
+/** Counts requests of each customer: a minute's worth at once, then evenly. A network has four times as many. */
 export class RateLimit {
-  readonly #buckets = new Map<number | string, Bucket>()
+  readonly #debts = new GcraTable(GcraTable.memory(octets => void randomFillSync(octets), ROW_BITS))
   #perMinute: number
 
   constructor(perMinute: number) {
@@ -25,16 +24,21 @@ export class RateLimit {
 
   /** Seconds until this client may ask; 0 when it may now, which is then counted. */
   wait(ip: Uint8Array, now: Time): number {
-    const key = ip.length === 4 ? ipKey(ip) : String.fromCharCode(...ip.subarray(0, 8))
-    const bucket = this.#buckets.get(key) ?? { left: this.#perMinute, at: now }
-    const earned = ((now - bucket.at) / 60_000) * this.#perMinute
-    bucket.left = Math.min(this.#perMinute, bucket.left + earned)
-    bucket.at = now
-    this.#buckets.delete(key)
-    if (this.#buckets.size >= MOST_CLIENTS) this.#buckets.delete(this.#buckets.keys().next().value!)
-    this.#buckets.set(key, bucket)
-    if (bucket.left < 1) return ((1 - bucket.left) * 60) / this.#perMinute
-    bucket.left--
+    const family = ip.length === 4 ? 4 : 6
+    const cost = MINUTE / this.#perMinute
+    const customer = this.#debts.key(CUSTOMER, { ip, octets: SPAN_OCTETS.customer[family] })
+    const network = this.#debts.key(NETWORK, { ip, octets: SPAN_OCTETS.network[family] })
+    const wait = Math.max(
+      this.#wait(customer, cost, now),
+      this.#wait(network, cost / CUSTOMERS_OF_NETWORK, now),
+    )
+    if (wait > 0) return wait
+    this.#debts.charge(customer, cost, now)
+    this.#debts.charge(network, cost / CUSTOMERS_OF_NETWORK, now)
     return 0
+  }
+
+  #wait(key: DebtKey, cost: number, now: Time): number {
+    return Math.max(0, this.#debts.owed(key, now) + cost - MINUTE) / 1000
   }
 }

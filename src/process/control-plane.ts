@@ -10,8 +10,8 @@ import { listenAt } from '../control/control-socket.ts'
 import { socketDoor, webDoor } from '../control/door.ts'
 import { Feed } from '../control/feed.ts'
 import type { TestRuns } from '../control/tests/test-runs.ts'
-import { Throttle } from '../control/throttle.ts'
 import { Tokens } from '../control/tokens.ts'
+import { WrongTokens } from '../control/wrong-tokens.ts'
 import type { AllowedHosts } from '../http/origin.ts'
 import { closeServer, listenOn } from '../http/server.ts'
 import type { Log } from '../log/log.ts'
@@ -21,7 +21,6 @@ import { cannotControl, cannotServeConsole } from '../relay/start-error.ts'
 const PAGES = fileURLToPath(new URL('../../dist/console/', import.meta.url))
 /** Wrong tokens of one client in a minute that are answered as such. */
 const WRONG_TOKENS = 10
-const MINUTE = 60_000
 
 export interface ControlPlaneParts {
   readonly control: Control
@@ -65,7 +64,7 @@ export class ControlPlane {
           error: error.message,
         }),
     })
-    const wrong = new Throttle(WRONG_TOKENS, MINUTE)
+    const wrong = new WrongTokens(WRONG_TOKENS)
     this.#desk = {
       control,
       log: access,

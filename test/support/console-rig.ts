@@ -8,8 +8,8 @@ import { AccessLog } from '../../src/control/access-log.ts'
 import { webDoor } from '../../src/control/door.ts'
 import { Feed } from '../../src/control/feed.ts'
 import { TestRuns } from '../../src/control/tests/test-runs.ts'
-import { Throttle } from '../../src/control/throttle.ts'
 import { Tokens } from '../../src/control/tokens.ts'
+import { WrongTokens } from '../../src/control/wrong-tokens.ts'
 import { type ScriptedControl, scriptedControl } from './scripted-control.ts'
 
 export const ACT = 'token-that-may-act'
@@ -56,7 +56,7 @@ export async function startConsole({ sessions, tick = 250 }: RigOptions = {}): P
     credential: username => ({ username, password: 'good for nothing' }),
   })
   const log = new AccessLog({ file: join(folder, 'access.log'), broken: fault })
-  const wrong = new Throttle(20, 60_000)
+  const wrong = new WrongTokens(20)
   const feed = new Feed({ control, tokens, wrong, refused: () => undefined, fault, patience: { tick } })
   let port = 0
   const url = () => `http://127.0.0.1:${port}`

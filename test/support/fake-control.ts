@@ -13,7 +13,6 @@ import { listenAt } from '../../src/control/control-socket.ts'
 import { socketDoor, webDoor } from '../../src/control/door.ts'
 import { Feed, type FeedParts } from '../../src/control/feed.ts'
 import { TestRuns } from '../../src/control/tests/test-runs.ts'
-import { Throttle } from '../../src/control/throttle.ts'
 import { Tokens } from '../../src/control/tokens.ts'
 import type {
   AccessEntry,
@@ -23,6 +22,7 @@ import type {
   SessionView,
   Status,
 } from '../../src/control/view.ts'
+import { WrongTokens } from '../../src/control/wrong-tokens.ts'
 import type { AllowedHosts } from '../../src/http/origin.ts'
 
 export const ACT = 'a token that may act, for tests'
@@ -128,7 +128,7 @@ export async function fakePlane(
   const file = options.log ?? join(folder, 'access.log')
   const log = new AccessLog({ file, broken: options.broken ?? (() => undefined) })
   const fault = (error: unknown) => t.fail(String(error))
-  const wrong = new Throttle(10, 60_000)
+  const wrong = new WrongTokens(10)
   const feed = new Feed({
     control,
     tokens,

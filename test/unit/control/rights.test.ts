@@ -103,9 +103,21 @@ t.test(
     t.equal(plane.lines().length, 10)
     t.equal(
       (await ask(plane, 'GET', '/api/v1/status', { token: READ })).status,
-      200,
-      'a right one is let in all the same',
+      429,
+      'S-09: nor is a right one tried',
     )
+  },
+)
+
+t.test(
+  'S-09: guesses of a neighbour do not lock out an operator whose token was right from there',
+  async t => {
+    const plane = await fakePlane(t)
+    t.equal((await ask(plane, 'GET', '/api/v1/status', { token: READ })).status, 200)
+    for (let i = 0; i < 30; i++) await ask(plane, 'GET', '/api/v1/status', { token: `wrong ${i} wrong` })
+
+    t.equal((await ask(plane, 'GET', '/api/v1/status', { token: READ })).status, 200)
+    t.equal((await ask(plane, 'GET', '/api/v1/status', { token: ACT })).status, 429)
   },
 )
 

@@ -5,7 +5,6 @@ import type { Seconds, Time } from '../../../src/base/time.ts'
 import type { Homeserver } from '../../../src/config/settings.ts'
 import { isListed, parseServerName, splitUserId } from '../../../src/homeserver/matrix-id.ts'
 import { clientAddress } from '../../../src/http/client-address.ts'
-import { Expiring } from '../../../src/issue/expiring.ts'
 import { issue, isUser } from '../../../src/issue/issuer.ts'
 import { hostOf, usable } from '../../../src/issue/question.ts'
 import { RateLimit } from '../../../src/issue/rate-limit.ts'
@@ -115,24 +114,17 @@ t.test('a client may ask a minute’s worth at once, and then evenly', async t =
   t.equal(limit.wait(ip, at(11)), 0)
 })
 
-t.test('one /64 of IPv6 is one client', async t => {
-  const limit = new RateLimit(1)
-  t.equal(limit.wait(parseIp('2001:db8::1')!, at(0)), 0)
-  t.ok(limit.wait(parseIp('2001:db8::2')!, at(0)) > 0)
-  t.equal(limit.wait(parseIp('2001:db8:0:1::1')!, at(0)), 0)
-})
-
-t.test('a map of bounded size forgets what was used longest ago, and what is over', async t => {
-  const map = new Expiring<number>(2)
-  map.set('a', 1, at(10))
-  map.set('b', 2, at(10))
-  t.equal(map.get('a', at(0)), 1)
-  map.set('c', 3, at(10))
-  t.equal(map.size, 2)
-  t.equal(map.get('b', at(0)), undefined)
-  t.equal(map.get('a', at(9)), 1)
-  t.equal(map.get('a', at(10)), undefined)
-})
+t.test(
+  'S-04: one customer is one client: a /56 of IPv6; a network has four times as many requests',
+  async t => {
+    const limit = new RateLimit(1)
+    t.equal(limit.wait(parseIp('2001:db8::1')!, at(0)), 0)
+    t.ok(limit.wait(parseIp('2001:db8:0:ff::2')!, at(0)) > 0)
+    for (let i = 1; i < 4; i++) t.equal(limit.wait(parseIp(`2001:db8:0:${i}00::1`)!, at(0)), 0)
+    t.equal(limit.wait(parseIp('2001:db8:0:400::1')!, at(0)), 15)
+    t.equal(limit.wait(parseIp('2001:db8:1::1')!, at(0)), 0)
+  },
+)
 
 t.test('users are shared out by weight, and each keeps its relay', async t => {
   const relays = [
