@@ -1,14 +1,17 @@
-import { type Address, ipKey } from '../base/address.ts'
+import { randomFillSync } from 'node:crypto'
+import type { Address } from '../base/address.ts'
 import type { AllocationId } from '../base/ids.ts'
 import type { Clock } from '../base/time.ts'
 import type { Claim } from '../core/command.ts'
-import type { Owner } from '../core/event.ts'
+import { type Owner, ownerKey } from '../core/event.ts'
+import { customerKey } from '../limits/customer.ts'
+import { GcraTable } from '../limits/gcra-table.ts'
 import { monotonicClock } from '../system/clock.ts'
 
 /** How many allocations and reserved ports may be held at once. */
 export interface Quotas {
   readonly perUser: number
-  /** Per client IPv4 address, or per /64 of an IPv6 one. */
+  /** Per customer: an IPv4 address, or an IPv6 /56. */
   readonly perAddress: number
   /** By homeserver name; those not in it are bounded by `total` alone. */
   readonly perTenant: ReadonlyMap<string, number>
@@ -134,7 +137,7 @@ export class Admission implements Gate {
   }
 
   heldByUser(owner: Owner): number {
-    return this.#byUser.get(userKey(owner)) ?? 0
+    return this.#byUser.get(ownerKey(owner)) ?? 0
   }
 
   heldByTenant(tenant: string): number {
@@ -142,7 +145,7 @@ export class Admission implements Gate {
   }
 
   heldByAddress(client: Address): number {
-    return this.#byAddress.get(networkKey(client)) ?? 0
+    return this.#byAddress.get(customerOf(client)) ?? 0
   }
 
   #refuse(holder: Holder, units: number): AdmissionRefusal | undefined {
@@ -150,7 +153,7 @@ export class Admission implements Gate {
     if ((this.#byUser.get(holder.user) ?? 0) + units > quotas.perUser) {
       return { code: 486, why: 'limits.allocationsPerUser' }
     }
-    if ((this.#byAddress.get(holder.network) ?? 0) + units > quotas.perAddress) {
+    if ((this.#byAddress.get(holder.customer) ?? 0) + units > quotas.perAddress) {
       return { code: 486, why: 'limits.allocationsPerAddress' }
     }
     const share = quotas.perTenant.get(holder.tenant)
@@ -164,7 +167,7 @@ export class Admission implements Gate {
   #count(holder: Holder, units: number): void {
     this.#total += units
     addTo(this.#byUser, holder.user, units)
-    addTo(this.#byAddress, holder.network, units)
+    addTo(this.#byAddress, holder.customer, units)
     addTo(this.#byTenant, holder.tenant, units)
   }
 
@@ -182,17 +185,14 @@ export class Admission implements Gate {
 
 /** Milliseconds that a user's rate is counted over. */
 const MINUTE = 60_000
-/** Users after whom those are forgotten who owe nothing any more. */
-const SWEEP_AT = 1024
+/** The table has 4 · 2^12 places for users who owe something. */
+const ROW_BITS = 12
+const OPENED = 1
 
-/**
- * How fast users open allocations: a minute's worth at once, then evenly. Of a
- * user there is one number, the moment at which all is paid off.
- */
+/** How fast users open allocations: a minute's worth at once, then evenly. */
 class Pace {
   readonly #clock: Clock
-  readonly #paidOff = new Map<string, number>()
-  #sweepAt = SWEEP_AT
+  readonly #debts = new GcraTable(GcraTable.memory(octets => void randomFillSync(octets), ROW_BITS))
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -201,26 +201,16 @@ class Pace {
   /** Counts an allocation of this user, or says why there shall be none. */
   refuse(user: string, perMinute: number | undefined): AdmissionRefusal | undefined {
     if (perMinute === undefined) return undefined
-    const now = this.#clock.now()
-    const paidOff = Math.max(now, this.#paidOff.get(user) ?? 0) + MINUTE / perMinute
-    if (paidOff > now + MINUTE) {
-      return { code: 486, why: 'limits.allocationsPerUserPerMinute', tooFast: true }
-    }
-    this.#paidOff.set(user, paidOff)
-    if (this.#paidOff.size > this.#sweepAt) this.#forget(now)
-    return undefined
-  }
-
-  #forget(now: number): void {
-    for (const [user, paidOff] of this.#paidOff) if (paidOff <= now) this.#paidOff.delete(user)
-    this.#sweepAt = Math.max(SWEEP_AT, 2 * this.#paidOff.size)
+    const key = this.#debts.key(OPENED, { text: user })
+    if (this.#debts.take(key, MINUTE / perMinute, MINUTE, this.#clock.now())) return undefined
+    return { code: 486, why: 'limits.allocationsPerUserPerMinute', tooFast: true }
   }
 }
 
 interface Holder {
   readonly tenant: string
   readonly user: string
-  readonly network: string
+  readonly customer: string
 }
 
 interface Hold {
@@ -231,21 +221,16 @@ interface Hold {
 }
 
 function holderOf(owner: Owner, client: Address): Holder {
-  return { tenant: owner.tenant, user: userKey(owner), network: networkKey(client) }
+  return { tenant: owner.tenant, user: ownerKey(owner), customer: customerOf(client) }
 }
 
-/** A tenant's name cannot hold NUL, so no user of one homeserver can pass for another's. */
-function userKey(owner: Owner): string {
-  return `${owner.tenant}\0${owner.user}`
-}
-
-/** An IPv6 customer holds a /64 at the least and can use every address in it. */
-function networkKey(client: Address): string {
-  return client.family === 4 ? `4${ipKey(client.ip)}` : `6${ipKey(client.ip.subarray(0, 8))}`
+/** Keys of IPv4 are numbers and of IPv6 strings, so no two are the same text. */
+function customerOf(client: Address): string {
+  return `${client.family}${customerKey(client.ip)}`
 }
 
 function spareKey(holder: Holder): string {
-  return `${holder.network.length}:${holder.network}${holder.user}`
+  return `${holder.customer.length}:${holder.customer}${holder.user}`
 }
 
 /** Entries go at zero, so the maps are as large as what is held now. */

@@ -1,6 +1,6 @@
 import type { Address } from '../base/address.ts'
 import type { AllocationId, MeterId } from '../base/ids.ts'
-import type { Event, Owner } from '../core/event.ts'
+import { type Event, type Owner, ownerKey } from '../core/event.ts'
 import type { AdmissionRequest } from '../relay/admission.ts'
 
 /** What a worker holds for one claim. */
@@ -37,10 +37,7 @@ export class Holdings {
   /** A reserved port is one no longer. */
   unreserve(owner: Owner, client: Address): void {
     const at = this.#spare.findIndex(
-      spare =>
-        spare.client.key === client.key &&
-        spare.owner.user === owner.user &&
-        spare.owner.tenant === owner.tenant,
+      spare => spare.client.key === client.key && ownerKey(spare.owner) === ownerKey(owner),
     )
     if (at >= 0) this.#spare.splice(at, 1)
   }

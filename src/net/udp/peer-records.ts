@@ -1,4 +1,8 @@
 import { address, parseIp, RECORD, writeRecord } from '../../base/address.ts'
+import { BoundedMap } from '../../limits/bounded-map.ts'
+
+/** IPv6 addresses that are remembered. */
+const MOST_RECORDS = 4096
 
 /**
  * Turns the address strings of node:dgram into records and back. Both happen
@@ -7,7 +11,7 @@ import { address, parseIp, RECORD, writeRecord } from '../../base/address.ts'
  */
 export class Hosts {
   /** IPv6 only: IPv4 is read faster than it is looked up. An IPv4-mapped address has the record of the IPv4 one. */
-  #records = new Map<string, Uint8Array>()
+  #records = new BoundedMap<string, Uint8Array>(MOST_RECORDS)
   #names: string[] = new Array<string>(NAMES).fill('')
   /** What each name was made from: family and four words of IP. */
   #keys = new Int32Array(NAMES * WORDS)
@@ -27,7 +31,7 @@ export class Hosts {
         return true
       }
     }
-    const record = this.#records.get(host) ?? this.#remember(host)
+    const record = this.#records.peek(host) ?? this.#remember(host)
     if (!record) return false
     bytes.set(record, offset)
     bytes[offset + 2] = port >> 8
@@ -70,7 +74,6 @@ export class Hosts {
     const zone = host.indexOf('%')
     const ip = parseIp(zone < 0 ? host : host.slice(0, zone))
     if (!ip) return undefined
-    if (this.#records.size >= MOST_RECORDS) this.#records.clear()
     const record = new Uint8Array(RECORD)
     writeRecord(address(ip, 0), record, 0)
     this.#records.set(host, record)
@@ -116,7 +119,6 @@ function writeName(family: number, bytes: Uint8Array, offset: number): string {
 }
 
 const WORDS = RECORD / 4
-const MOST_RECORDS = 4096
 /** Names have a place each by a hash of the address: a newcomer displaces one, nothing grows. */
 const NAME_BITS = 12
 const NAMES = 1 << NAME_BITS

@@ -87,12 +87,12 @@ t.test('a client address has a quota of its own, whatever port it comes from', a
   t.equal(admission.reserve(claim(3, bob, '192.0.2.11:50001')), undefined)
 })
 
-t.test('an IPv6 client is counted by its /64', async t => {
+t.test('S-04: an IPv6 customer is counted by the /56', async t => {
   const admission = open({ perAddress: 1 })
   admission.reserve(claim(1, alice, '[2001:db8:0:1::1]:50000'))
 
-  t.equal(admission.reserve(claim(2, bob, '[2001:db8:0:1:ffff::9]:50000'))?.code, 486)
-  t.equal(admission.reserve(claim(3, bob, '[2001:db8:0:2::1]:50000')), undefined)
+  t.equal(admission.reserve(claim(2, bob, '[2001:db8:0:ff:ffff::9]:50000'))?.code, 486)
+  t.equal(admission.reserve(claim(3, bob, '[2001:db8:0:100::1]:50000')), undefined)
 })
 
 t.test('a homeserver can be given a share of its own', async t => {
