@@ -61,6 +61,22 @@ export const DROP_COUNTERS = {
   dropSlowStream: 'slow-stream',
 } as const
 
+/** Connections that ended before a client was served on them, by the reason. */
+export const UNSERVED_COUNTERS = {
+  unservedHttp: 'http',
+  unservedProxyHeader: 'proxy-header',
+  unservedNotStun: 'not-stun',
+  unservedPlainOnTls: 'plain-on-tls',
+  unservedTlsWithoutCertificate: 'tls-without-certificate',
+  unservedTlsUntrusted: 'tls-untrusted',
+  unservedTlsVersion: 'tls-version',
+  unservedTlsCipher: 'tls-cipher',
+  unservedTlsProtocol: 'tls-protocol',
+  unservedTlsBrokenOff: 'tls-broken-off',
+  unservedTlsTimeout: 'tls-timeout',
+  unservedTlsOther: 'tls-other',
+} as const
+
 /** Other things that happen, as metrics name them. */
 export const EVENT_COUNTERS = {
   passed: 'passed',
@@ -80,6 +96,7 @@ export type CounterName =
   | keyof typeof AUTH_COUNTERS
   | (typeof ERROR_COUNTERS)[CountedCode]
   | keyof typeof DROP_COUNTERS
+  | keyof typeof UNSERVED_COUNTERS
   | keyof typeof EVENT_COUNTERS
   | (typeof SINGLE_COUNTERS)[number]
 
@@ -93,6 +110,7 @@ export const COUNTER_NAMES: readonly CounterName[] = [
   ...namesOf(AUTH_COUNTERS),
   ...Object.values(ERROR_COUNTERS),
   ...namesOf(DROP_COUNTERS),
+  ...namesOf(UNSERVED_COUNTERS),
   ...namesOf(EVENT_COUNTERS),
   ...SINGLE_COUNTERS,
 ]

@@ -40,6 +40,24 @@ export type RejectReason =
  */
 export type ThrottleReason = 'unverified' | 'guessing' | 'scan'
 
+/**
+ * Why a connection ended before a client was served on it: what came instead
+ * of STUN, or how the TLS handshake failed.
+ */
+export type UnservedReason =
+  | 'http'
+  | 'proxy-header'
+  | 'not-stun'
+  | 'plain-on-tls'
+  | 'tls-without-certificate'
+  | 'tls-untrusted'
+  | 'tls-version'
+  | 'tls-cipher'
+  | 'tls-protocol'
+  | 'tls-broken-off'
+  | 'tls-timeout'
+  | 'tls-other'
+
 /** Whose allocation it is, as quotas, logs and figures see it. */
 export interface Owner {
   /** Name of the homeserver whose secret verified, or '' for a long-term user. */
@@ -99,6 +117,14 @@ export type Event = { readonly at: Time } & (
       readonly detail: string
       /** USERNAME as sent, unverified; for the log only, and only as a pseudonym. */
       readonly username?: string
+    }
+  | {
+      /** Not by the core, which has never heard of the connection, but by what accepted it. */
+      readonly kind: 'unserved'
+      readonly from: Address
+      readonly why: UnservedReason
+      /** A sentence in our words; nothing that the client chose is in it. */
+      readonly detail: string
     }
   | {
       /** Told once in a while for each reason, and for `scan` once for each user who begins one. */

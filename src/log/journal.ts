@@ -1,5 +1,5 @@
 import { formatAddress } from '../base/address.ts'
-import type { Event, RejectReason, ThrottleReason } from '../core/event.ts'
+import type { Event, RejectReason, ThrottleReason, UnservedReason } from '../core/event.ts'
 import type { Log, LogFields, WritingLevel } from './log.ts'
 import type { Privacy } from './privacy.ts'
 
@@ -73,6 +73,19 @@ export class Journal {
         return
       case 'throttled':
         this.#throttled(event)
+        return
+      case 'unserved':
+        this.#log.limited(
+          `unserved: ${event.why}`,
+          UNSERVED_LEVELS[event.why] ?? 'info',
+          'connection not served',
+          () => ({
+            reason: event.why,
+            client: this.#privacy.address(event.from),
+            detail: event.detail,
+            hint: UNSERVED_HINTS[event.why],
+          }),
+        )
         return
     }
   }
@@ -151,6 +164,31 @@ const LEVELS: Partial<Record<RejectReason, WritingLevel>> = {
   quota: 'info',
   'allocation-rate': 'info',
   capacity: 'warn',
+}
+
+/** What the internet's noise causes all day long. */
+const UNSERVED_LEVELS: Partial<Record<UnservedReason, WritingLevel>> = {
+  http: 'debug',
+  'not-stun': 'debug',
+  'tls-broken-off': 'debug',
+  'tls-timeout': 'debug',
+  'tls-version': 'debug',
+  'tls-cipher': 'debug',
+}
+
+const UNSERVED_HINTS: Partial<Record<UnservedReason, string>> = {
+  http: 'A browser or a health check was pointed at a port of this relay. HTTP is served by the listeners of metrics, console and issue; a health check should open a TCP connection and no more.',
+  'proxy-header':
+    'Something in front of this relay speaks the PROXY protocol, which is not understood here. Turn it off there (proxy_protocol in nginx, send-proxy in HAProxy). All clients then appear with the address of the proxy and share the limits per address, so let clients reach this port directly if you can.',
+  'plain-on-tls':
+    'The client does not use TLS, perhaps since it cannot (libnice, and so GStreamer and Janus). Give it a turn: URI, or write this listener as tcp:// instead of tls://: a tcp:// listener takes both.',
+  'tls-without-certificate':
+    'Clients were given a turns: URI for this port. Name a certificate and its key in tls, or take the URI away from the homeserver.',
+  'tls-untrusted':
+    'Check the name, the expiry and the chain of the certificate: its file must hold the intermediate certificates too (fullchain.pem). taciturn doctor looks at all three. Old devices may not know the authority at all.',
+  'tls-version': 'TLS 1.0 and 1.1 are not served (RFC 8996).',
+  'tls-cipher': 'Only cipher suites with forward secrecy and AEAD are served (RFC 9325).',
+  'tls-protocol': 'The client asks for NAT discovery (RFC 7443), which is not served.',
 }
 
 const THROTTLED: Record<ThrottleReason, string> = {

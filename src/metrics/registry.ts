@@ -6,6 +6,7 @@ import {
   ERROR_COUNTERS,
   EVENT_COUNTERS,
   REQUEST_COUNTERS,
+  UNSERVED_COUNTERS,
 } from '../base/counters.ts'
 import { VIA, type Via } from '../base/via.ts'
 import type { CloseReason, RejectReason, ThrottleReason } from '../core/event.ts'
@@ -134,6 +135,12 @@ function addProtocol(page: Page, figures: Figures): void {
       { reason: reason.replaceAll('-', '_') },
       counters.read(name),
     ]),
+  )
+  page.counter(
+    'taciturn_connections_unserved_total',
+    'Connections that ended before STUN began, by what came or why TLS failed.',
+    ['reason'],
+    () => counterEntries(UNSERVED_COUNTERS).map(([name, reason]) => [{ reason }, counters.read(name)]),
   )
   page.counter(
     'taciturn_throttled_total',

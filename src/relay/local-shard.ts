@@ -97,6 +97,7 @@ export class LocalShard implements Shards {
       clock,
       settings.limits,
       shared?.crowd,
+      event => this.#parts.heard(event),
     )
     this.#ports = new RelayPorts(this.#udp.transport, relays, settings.relay.ports, relay =>
       shared ? { octets: shared.ports.of(relay), own: shared.number } : undefined,

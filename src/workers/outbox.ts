@@ -3,6 +3,8 @@ import type { FromWorker } from './protocol.ts'
 
 /** Rejections of one kind that are told one by one, until the next list goes out. */
 const REJECTIONS_EACH = 10
+/** Connections on which no client was served that are told of until REJECTIONS_WAIT is over. */
+const UNSERVED_EACH = 10
 /** Milliseconds that a rejection may wait to be told. */
 const REJECTIONS_WAIT = 100
 
@@ -24,6 +26,7 @@ export class Outbox {
   #messages: FromWorker[] = []
   #due = false
   #rejectionsDue = false
+  #unservedTold = 0
   readonly #rejections = new Map<RejectReason, number>()
 
   constructor(options: OutboxOptions) {
@@ -43,6 +46,7 @@ export class Outbox {
 
   tell(event: Event): void {
     if (event.kind === 'rejected') this.#reject(event)
+    else if (event.kind === 'unserved') this.#unserved(event)
     else this.push({ kind: 'told', event })
   }
 
@@ -58,6 +62,13 @@ export class Outbox {
     const messages = this.#messages
     this.#messages = []
     this.#options.post(messages)
+  }
+
+  /** Tells of the first few in a while; the counters know of all. */
+  #unserved(event: Event & { kind: 'unserved' }): void {
+    if (this.#unservedTold === 0) this.#options.later(() => (this.#unservedTold = 0), REJECTIONS_WAIT)
+    if (++this.#unservedTold > UNSERVED_EACH) return
+    this.push({ kind: 'told', event })
   }
 
   #reject(event: Event & { kind: 'rejected' }): void {

@@ -5,11 +5,30 @@ import type { SocketId } from '../../base/ids.ts'
 import type { Time } from '../../base/time.ts'
 import { customerKey } from '../../limits/customer.ts'
 import { FrameReader, type TakeFrame } from './frame-reader.ts'
+import type { Unserved } from './unserved.ts'
+
+/**
+ * Where a connection stands. It goes down this list and never back, and may
+ * skip to the end from anywhere. What a connection can become besides a TURN
+ * client's gets a line of its own here.
+ */
+export type ConnectionState =
+  /** Nothing is known of what it will carry. */
+  | { readonly kind: 'accepted' }
+  /** TLS shakes hands. `ends` are both ends of the connection; `fault` is why it fails, once that is known. */
+  | { readonly kind: 'handshaking'; readonly ends: string; readonly fault?: Unserved }
+  /** Frames may come, and none has begun. */
+  | { readonly kind: 'ready'; readonly via: 'tcp' | 'tls' }
+  /** A TURN client's: the shard knows it by this id. */
+  | { readonly kind: 'turn'; readonly via: 'tcp' | 'tls'; readonly id: SocketId }
+  /** Nothing is read any more, and what was sent may still leave. */
+  | { readonly kind: 'ending' }
+  | { readonly kind: 'ended' }
 
 /**
  * One TCP or TLS connection. `raw` is what was accepted and ends it all;
- * `socket` is what frames are written to, once it is known whether that is
- * `raw` itself or TLS on top of it.
+ * frames are written to `raw` itself or to TLS on top of it, once it is known
+ * which.
  *
  * Frames are gathered and leave together once per turn of the event loop: over
  * TCP one system call for many. Over TLS each is a record of its own, since
@@ -21,25 +40,19 @@ export class StreamConnection {
   readonly remote: Address
   readonly record = new Uint8Array(RECORD)
   readonly reader: FrameReader
-  /** Set while the shard knows the connection. */
-  id: SocketId | undefined
-  /** When it is closed unless something happens. */
+  #state: ConnectionState = { kind: 'accepted' }
+  /** When it is closed unless something happens; `NEVER` while an allocation lives on it. */
   deadline: Time
-  /** An allocation lives on it: it may be silent, and makes no room for newcomers. */
-  kept = false
   /** Whose share of the connections it is counted in, until it is counted no more. */
   readonly customer: number | string
   readonly network: number | string
   counted = true
-  /** The two ends of the connection while TLS shakes hands. */
-  handshake: string | undefined
-  /** A first frame has begun. */
-  greeted = false
-  via: 'tcp' | 'tls' = 'tcp'
   /** Frames that were not sent since the client reads too slowly. */
   dropped = 0
   #socket: Socket | undefined
   #counters: Counters
+  /** Each frame is written by itself. */
+  #apart = false
   /** Frames that wait for `flush`: full buffers, and the one being filled. */
   #full: Buffer[] = []
   #filling: Buffer | undefined
@@ -57,12 +70,45 @@ export class StreamConnection {
     writeRecord(remote, this.record, 0)
   }
 
-  /** Takes the socket to write to. */
-  serve(socket: Socket, via: 'tcp' | 'tls'): void {
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  /** TLS begins to shake hands between these ends. */
+  shakeHands(ends: string): void {
+    this.#state = { kind: 'handshaking', ends }
+  }
+
+  /** Takes note of why the handshake fails; the connection is on its way to end. */
+  blame(fault: Unserved): void {
+    if (this.#state.kind === 'handshaking') this.#state = { ...this.#state, fault }
+  }
+
+  /** Frames may come; answers are written to `socket`. */
+  ready(socket: Socket, via: 'tcp' | 'tls', deadline: Time): void {
     this.#socket = socket
-    this.via = via
-    // Without it, node writes one by one what had to wait; with it, all in one record.
-    if (via === 'tls') Object.assign(socket, { _writev: undefined })
+    this.#apart = via === 'tls'
+    if (this.#apart) writeOneByOne(socket)
+    this.#state = { kind: 'ready', via }
+    this.deadline = deadline
+  }
+
+  /** A first frame has begun: the shard knows the connection by this id. */
+  serve(via: 'tcp' | 'tls', id: SocketId, deadline: Time): void {
+    this.#state = { kind: 'turn', via, id }
+    this.deadline = deadline
+  }
+
+  /** Reads no further, and is gone by the deadline. What the client has sent of a frame is forgotten. */
+  ending(deadline: Time): void {
+    this.#state = { kind: 'ending' }
+    this.deadline = deadline
+    this.reader.clear()
+  }
+
+  ended(): void {
+    this.#state = { kind: 'ended' }
+    this.reader.clear()
   }
 
   /**
@@ -127,7 +173,7 @@ export class StreamConnection {
   }
 
   #room(octets: number): Buffer {
-    const alone = this.via === 'tls'
+    const alone = this.#apart
     if (this.#filling && !alone && this.#filling.length - this.#filled >= octets) return this.#filling
     if (this.#filling) this.#full.push(this.#filling.subarray(0, this.#filled))
     // Every octet up to `#filled` is written before it is sent.
@@ -139,11 +185,24 @@ export class StreamConnection {
   }
 }
 
+/**
+ * Takes `_writev` from a socket, by which Node hands all writes that had to wait
+ * to TLS at once, and so into one record. It is the method that
+ * streams document for those who implement one (`writable._writev`); without it
+ * each write goes by itself through `_write`. Should a Node not look it up on
+ * the socket any more, a test of records over TLS fails.
+ */
+function writeOneByOne(socket: Socket): void {
+  Object.assign(socket, { _writev: undefined })
+}
+
 /** True for STUN success and error responses. */
 function isAnswer(bytes: Buffer, start: number): boolean {
   return bytes[start]! < 4 && (bytes[start]! & 1) === 1
 }
 
+/** The deadline of a connection that may be silent. */
+export const NEVER = Number.POSITIVE_INFINITY as Time
 /** Octets that may wait for a client to read them. */
 const MAX_WAITING = 256 << 10
 const MAX_WAITING_ANSWERS = MAX_WAITING + (64 << 10)

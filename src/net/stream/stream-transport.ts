@@ -1,21 +1,32 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import type { SecureContextOptions, TLSSocket, Server as TlsServer } from 'node:tls'
+import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { type Address, address, formatIp, parseIp } from '../../base/address.ts'
 import { type Batch, SEND } from '../../base/batch.ts'
-import { Counter, type Counters } from '../../base/counters.ts'
+import { Counter, type Counters, counterEntries, UNSERVED_COUNTERS } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import { after, type Clock } from '../../base/time.ts'
+import type { Event, UnservedReason } from '../../core/event.ts'
 import { customerKey } from '../../limits/customer.ts'
 import { descriptors } from '../../system/descriptors.ts'
 import { demultiplex } from '../../wire/channel.ts'
 import type { SocketIds } from '../socket-ids.ts'
 import type { NetInbox, Transport } from '../transport.ts'
-import { StreamConnection } from './connection.ts'
+import { NEVER, StreamConnection } from './connection.ts'
 import { Crowd, type Entered, type Gathering } from './crowd.ts'
 import { FrameBatches } from './frame-batches.ts'
 import { MAX_FRAME, MAX_STRANGERS_FRAME } from './frame-reader.ts'
-import { createTlsAcceptor } from './tls-acceptor.ts'
+import { helloLength, TlsAcceptor } from './tls-acceptor.ts'
+import {
+  BROKEN_OFF,
+  explainHandshake,
+  MADE_ROOM,
+  NO_CERTIFICATE,
+  nameForeign,
+  PLAIN_ON_TLS,
+  TOO_SLOW,
+  type Unserved,
+} from './unserved.ts'
 
 export interface StreamLimits {
   readonly connections: number
@@ -47,7 +58,8 @@ export class StreamTransport implements Transport {
   #counters: Counters
   #clock: Clock
   #crowd: Gathering
-  #tls: TlsServer | undefined
+  #tls: TlsAcceptor | undefined
+  #unserved: (event: UnservedEvent) => void
   #servers = new Set<Server>()
   #connections = new Set<StreamConnection>()
   /** Those without an allocation, the oldest first. */
@@ -61,7 +73,10 @@ export class StreamTransport implements Transport {
   #stopping = false
   #left: () => void = () => {}
 
-  /** `crowd` counts connections; a count of its own unless several transports share one. */
+  /**
+   * `crowd` counts connections; a count of its own unless several transports
+   * share one. `unserved` is told of connections that end before STUN begins.
+   */
   constructor(
     ids: SocketIds,
     inbox: NetInbox,
@@ -69,7 +84,9 @@ export class StreamTransport implements Transport {
     clock: Clock,
     limits: StreamLimits,
     crowd: Gathering = new Crowd(limits.connections, limits.connectionsPerAddress),
+    unserved: (event: UnservedEvent) => void = () => {},
   ) {
+    this.#unserved = unserved
     this.#ids = ids
     this.#inbox = inbox
     this.#counters = counters
@@ -82,7 +99,12 @@ export class StreamTransport implements Transport {
   /** Serves TLS with this certificate from now on; connections that are open keep theirs. */
   setTls(options: SecureContextOptions): void {
     if (this.#tls) this.#tls.setSecureContext(options)
-    else this.#tls = createTlsAcceptor(options, socket => this.#secured(socket))
+    else {
+      this.#tls = new TlsAcceptor(options, {
+        done: socket => this.#secured(socket),
+        failed: (error, socket) => this.#handshakes.get(endsOf(socket))?.blame(explainHandshake(error)),
+      })
+    }
   }
 
   setLimits(limits: StreamLimits): void {
@@ -102,12 +124,11 @@ export class StreamTransport implements Transport {
   keepClient(client: Address, on: boolean): void {
     for (const connection of this.#connections) {
       if (connection.remote.key !== client.key) continue
-      connection.kept = on
+      if (connection.state.kind !== 'turn') continue
+      connection.deadline = on ? NEVER : after(this.#clock.now(), TO_ALLOCATE)
       connection.reader.longest = on ? MAX_FRAME : MAX_STRANGERS_FRAME
       this.#strangers.delete(connection)
-      if (on) continue
-      if (connection.counted) this.#strangers.add(connection)
-      connection.deadline = after(this.#clock.now(), TO_ALLOCATE)
+      if (!on && connection.counted) this.#strangers.add(connection)
     }
   }
 
@@ -132,9 +153,8 @@ export class StreamTransport implements Transport {
   close(socket: SocketId): void {
     const connection = this.#byId[socket]
     if (!connection) return
-    this.#forget(connection)
-    connection.deadline = after(this.#clock.now(), LAST_WORDS)
-    connection.kept = false
+    this.#forget(socket)
+    connection.ending(after(this.#clock.now(), LAST_WORDS))
     if (connection.counted) this.#strangers.add(connection)
     connection.end()
   }
@@ -151,10 +171,11 @@ export class StreamTransport implements Transport {
     clearInterval(this.#sweeper)
     for (const server of this.#servers) server.close()
     for (const connection of this.#connections) {
-      const known = connection.id !== undefined
-      this.#forget(connection)
-      if (known) connection.hangUp()
-      else connection.raw.destroy()
+      if (connection.state.kind === 'turn') {
+        this.#forget(connection.state.id)
+        connection.ending(NEVER)
+        connection.hangUp()
+      } else connection.raw.destroy()
     }
     setTimeout(() => {
       for (const { raw } of this.#connections) raw.destroy()
@@ -183,7 +204,9 @@ export class StreamTransport implements Transport {
   sweep(): void {
     const now = this.#clock.now()
     for (const connection of this.#connections) {
-      if (!connection.kept && now >= connection.deadline) connection.raw.destroy()
+      if (now < connection.deadline) continue
+      connection.blame(TOO_SLOW)
+      connection.raw.destroy()
     }
   }
 
@@ -230,8 +253,7 @@ export class StreamTransport implements Transport {
     this.#connections.add(connection)
     this.#strangers.add(connection)
     raw.once('close', () => this.#closed(connection))
-    if (tlsOnly) this.#handshake(connection)
-    else raw.once('data', chunk => this.#first(connection, chunk))
+    raw.once('data', chunk => this.#first(connection, chunk, tlsOnly))
   }
 
   /** Counts a newcomer, for whom the oldest connection without an allocation makes room if need be. */
@@ -240,6 +262,7 @@ export class StreamTransport implements Transport {
     if (entered === 'in') return true
     const oldest = this.#oldestStranger(entered, ip)
     if (!oldest) return false
+    oldest.blame(MADE_ROOM)
     oldest.raw.destroy()
     this.#leaveCrowd(oldest)
     return this.#crowd.enter(ip) === 'in'
@@ -264,77 +287,101 @@ export class StreamTransport implements Transport {
     this.#crowd.leave(connection.remote.ip)
   }
 
-  /** Tells TLS from STUN on a port that takes both. */
-  #first(connection: StreamConnection, chunk: Buffer): void {
-    if (demultiplex(chunk[0]!) !== 'tls') {
-      this.#serve(connection, connection.raw, 'tcp')
-      this.#read(connection, chunk)
-    } else if (this.#tls) {
-      connection.raw.pause()
-      connection.raw.unshift(chunk)
-      this.#handshake(connection)
-    } else {
-      this.#refuse(connection)
+  /** Tells TLS from STUN by the first octet (RFC 7983). */
+  #first(connection: StreamConnection, chunk: Buffer, tlsOnly: boolean): void {
+    switch (demultiplex(chunk[0]!)) {
+      case 'tls':
+        if (!this.#tls) {
+          this.#refuse(connection, NO_CERTIFICATE)
+          return
+        }
+        connection.shakeHands(endsOf(connection.raw))
+        this.#hello(connection, chunk)
+        return
+      case 'stun':
+        if (tlsOnly) {
+          this.#refuse(connection, PLAIN_ON_TLS)
+          return
+        }
+        this.#serve(connection, connection.raw, 'tcp')
+        this.#read(connection, chunk)
+        return
+      default:
+        // ChannelData cannot come first, but HTTP and others would pass for it: "GET " is channel 0x4745.
+        this.#refuse(connection, nameForeign(chunk))
     }
   }
 
-  #handshake(connection: StreamConnection): void {
-    if (!this.#tls) {
-      connection.raw.destroy()
+  /** Waits for the whole of a ClientHello, which may come in pieces, and hands it to TLS. */
+  #hello(connection: StreamConnection, hello: Buffer): void {
+    const { raw } = connection
+    if (hello.length < helloLength(hello)) {
+      raw.once('data', more => this.#hello(connection, Buffer.concat([hello, more])))
       return
     }
-    connection.handshake = endsOf(connection.raw)
-    this.#handshakes.set(connection.handshake, connection)
-    this.#tls.emit('connection', connection.raw)
+    if (connection.state.kind !== 'handshaking') return
+    this.#handshakes.set(connection.state.ends, connection)
+    raw.pause()
+    raw.unshift(hello)
+    this.#tls!.accept(raw, hello)
   }
 
   #secured(socket: TLSSocket): void {
     // Node tells of octets that do not decrypt, and leaves the connection open.
     socket.on('error', () => socket.destroy())
     const connection = this.#handshakes.get(endsOf(socket))
-    if (!connection) {
+    if (connection?.state.kind !== 'handshaking') {
       socket.destroy()
       return
     }
-    this.#handshakes.delete(connection.handshake!)
-    connection.handshake = undefined
-    connection.deadline = after(this.#clock.now(), FIRST_WORDS)
+    this.#handshakes.delete(connection.state.ends)
     this.#serve(connection, socket, 'tls')
   }
 
   #serve(connection: StreamConnection, socket: Socket, via: 'tcp' | 'tls'): void {
-    connection.serve(socket, via)
+    connection.ready(socket, via, after(this.#clock.now(), FIRST_WORDS))
     socket.on('data', chunk => this.#read(connection, chunk))
   }
 
   #read(connection: StreamConnection, chunk: Buffer): void {
-    if (!connection.greeted) {
-      // ChannelData cannot come first, but HTTP and others would pass for it: "GET " is channel 0x4745.
+    if (connection.state.kind === 'ready') {
       if (demultiplex(chunk[0]!) !== 'stun') {
-        this.#refuse(connection)
+        this.#refuse(connection, nameForeign(chunk))
         return
       }
-      connection.greeted = true
-      connection.deadline = after(this.#clock.now(), TO_ALLOCATE)
-      connection.id = this.#ids.take(this, connection.via)
-      this.#byId[connection.id] = connection
+      const { via } = connection.state
+      const id = this.#ids.take(this, via)
+      this.#byId[id] = connection
+      connection.serve(via, id, after(this.#clock.now(), TO_ALLOCATE))
     }
-    if (connection.id === undefined) return
+    if (connection.state.kind !== 'turn') return
     const framed = connection.reader.read(chunk)
     this.#frames.deliver()
-    if (!framed) this.#refuse(connection)
+    if (!framed) {
+      this.#counters.add(Counter.dropNotStun)
+      connection.reader.clear()
+      connection.raw.destroy()
+    }
   }
 
-  #refuse(connection: StreamConnection): void {
+  /** Ends a connection on which no client is served, and tells why. */
+  #refuse(connection: StreamConnection, unserved: Unserved): void {
     this.#counters.add(Counter.dropNotStun)
-    connection.reader.clear()
+    this.#tell(connection, unserved)
+    connection.ending(NEVER)
     connection.raw.destroy()
+  }
+
+  #tell({ remote }: StreamConnection, { why, detail }: Unserved): void {
+    this.#counters.add(UNSERVED[why])
+    this.#unserved({ kind: 'unserved', at: this.#clock.now(), from: remote, why, detail })
   }
 
   /** Takes a frame of a connection; false once the shard has closed it. */
   #frame(connection: StreamConnection, bytes: Buffer, start: number, length: number): boolean {
-    if (connection.id === undefined) return false
-    this.#frames.put(connection.id, connection.record, bytes, start, length)
+    const { state } = connection
+    if (state.kind !== 'turn') return false
+    this.#frames.put(state.id, connection.record, bytes, start, length)
     return true
   }
 
@@ -352,27 +399,27 @@ export class StreamTransport implements Transport {
 
   /** The socket is gone, whoever ended it. */
   #closed(connection: StreamConnection): void {
+    const { state } = connection
     this.#connections.delete(connection)
     this.#leaveCrowd(connection)
     this.#counters.add(Counter.streamClosed)
-    if (connection.handshake !== undefined) {
+    if (state.kind === 'handshaking') {
+      this.#handshakes.delete(state.ends)
       this.#counters.add(Counter.tlsFailed)
-      this.#handshakes.delete(connection.handshake)
+      if (!this.#stopping) this.#tell(connection, state.fault ?? BROKEN_OFF)
     }
-    const { id } = connection
     if (this.#stopping && this.#connections.size === 0) this.closed(this.#left)
-    if (id === undefined) return
-    // Told before the id is free, so that it cannot be taken for the next connection's.
-    this.#inbox.hungUp(id)
-    this.#forget(connection)
+    if (state.kind === 'turn') {
+      // Told before the id is free, so that it cannot be taken for the next connection's.
+      this.#inbox.hungUp(state.id)
+      this.#forget(state.id)
+    }
+    connection.ended()
   }
 
-  #forget(connection: StreamConnection): void {
-    if (connection.id === undefined) return
-    this.#byId[connection.id] = undefined
-    this.#ids.release(connection.id)
-    connection.id = undefined
-    connection.reader.clear()
+  #forget(id: SocketId): void {
+    this.#byId[id] = undefined
+    this.#ids.release(id)
   }
 }
 
@@ -382,6 +429,12 @@ function endsOf(socket: Socket): string {
 }
 
 function ignore(): void {}
+
+type UnservedEvent = Extract<Event, { kind: 'unserved' }>
+
+const UNSERVED = Object.fromEntries(
+  counterEntries(UNSERVED_COUNTERS).map(([name, why]) => [why, Counter[name]]),
+) as Record<UnservedReason, number>
 
 /** Seconds for the handshake, and again for the first octet. */
 const FIRST_WORDS = 10

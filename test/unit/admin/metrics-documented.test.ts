@@ -100,6 +100,8 @@ t.test('every metric of our own is on the dashboard, in an alert, or left out fo
     [
       // The reasons beside it say more.
       'taciturn_errors_total',
+      // For whoever looks into one client's trouble; scanners move it all day.
+      'taciturn_connections_unserved_total',
       // Calls and traffic of a homeserver say more.
       'taciturn_homeserver_allocations_opened_total',
       // Only where credentials are issued over HTTP.

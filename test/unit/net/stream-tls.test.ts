@@ -1,8 +1,12 @@
-import { connect as connectTcp } from 'node:net'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect as connectTcp, type Socket } from 'node:net'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { type Address, formatIp } from '../../../src/base/address.ts'
-import { chooseProtocol, createTlsAcceptor } from '../../../src/net/stream/tls-acceptor.ts'
+import { type CounterName, counterEntries, UNSERVED_COUNTERS } from '../../../src/base/counters.ts'
+import type { UnservedReason } from '../../../src/core/event.ts'
+import { chooseProtocol } from '../../../src/net/stream/tls-acceptor.ts'
 import { loadTls } from '../../../src/net/stream/tls-context.ts'
 import { makeCertificate, type TestCertificate } from './certificate.ts'
 import { echo } from './recorder.ts'
@@ -61,22 +65,12 @@ t.test('a tls port takes nothing but TLS', async t => {
   await client.end()
 
   t.equal(world.inbox.all.length, 0)
-  t.equal(world.counters.read('tlsFailed'), 1)
+  t.equal(world.counters.read('unservedPlainOnTls'), 1)
 })
 
 t.test('a hello that comes octet by octet is recognised all the same [STUN-TCP-09]', async t => {
   const { at } = await open(t, 'tcp')
-  const drip = connectTcp({ host: formatIp(at.ip), port: at.port, noDelay: true })
-  const { write } = drip
-  drip.write = function (this: typeof drip, chunk: Buffer | string, ...rest: unknown[]): boolean {
-    const octets = Buffer.from(chunk as Buffer)
-    for (const octet of octets) Reflect.apply(write, drip, [Buffer.of(octet)])
-    const done = rest.find(one => typeof one === 'function') as (() => void) | undefined
-    if (done) process.nextTick(done)
-    return true
-  } as typeof drip.write
-
-  const client = await shake(t, at, { socket: drip })
+  const client = await shake(t, at, { socket: dripping(at) })
   client.write(stunFrame(1))
 
   t.equal((await client.read(20)).length, 20)
@@ -131,8 +125,7 @@ t.test('nothing is compressed and nothing renegotiated [STUN-TLS-02, ABU-12]', a
 for (const [ids, offered, chosen] of [
   ['ALPN-01', ['stun.turn'], 'stun.turn'],
   ['ALPN-01', ['h2', 'stun.nat-discovery', 'stun.turn'], 'stun.turn'],
-  ['ALPN-04', ['h2', 'http/1.1'], 'h2'],
-  ['ALPN-04', ['stun.nat-discovery', 'h2'], 'h2'],
+  ['S-23, ALPN-04', ['h2', 'http/1.1'], false],
 ] as const) {
   t.test(`of ${offered.join(', ')} the protocol is ${chosen} [${ids}]`, async t => {
     const { at } = await open(t)
@@ -151,7 +144,15 @@ t.test('a client that offers no protocol is served, as browsers are [ALPN-03]', 
   t.equal((client.socket as TLSSocket).alpnProtocol, false)
 })
 
-t.test('who offers NAT discovery alone is told that it is not here [ALPN-04]', async t => {
+t.test('S-23: a hello that comes octet by octet has its protocols read all the same [ALPN-01]', async t => {
+  const { at } = await open(t)
+
+  const client = await shake(t, at, { socket: dripping(at), ALPNProtocols: ['h2', 'stun.turn'] })
+
+  t.equal((client.socket as TLSSocket).alpnProtocol, 'stun.turn')
+})
+
+t.test('who offers NAT discovery and not TURN is told that it is not here [ALPN-04]', async t => {
   const { at } = await open(t)
 
   await t.rejects(shake(t, at, { ALPNProtocols: ['stun.nat-discovery'] }), {
@@ -189,7 +190,7 @@ t.test('a handshake that is not done within ten seconds is ended', async t => {
   const { world, at } = await open(t)
   const client = await world.client(at)
   client.write(Buffer.from('1603010200', 'hex'))
-  while (world.streams.open === 0) await new Promise(resolve => setImmediate(resolve))
+  await turns()
 
   world.advance(9)
   t.equal(world.streams.open, 1)
@@ -261,11 +262,147 @@ t.test('a new certificate is served to new connections, and the old ones live on
   t.equal((await before.read(20)).length, 20)
 })
 
-t.test('the acceptor does not listen by itself', async t => {
-  const server = createTlsAcceptor(material(t, rsa).options, () => {})
+for (const [what, why, detail, options] of [
+  [
+    'offers TLS 1.1',
+    'tls-version',
+    'the client offers no version of TLS from 1.2 on',
+    { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'ALL@SECLEVEL=0' },
+  ],
+  [
+    'offers RSA key exchange',
+    'tls-cipher',
+    'the client offers no cipher suite or curve that is served here',
+    { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' },
+  ],
+  [
+    'offers a strange curve',
+    'tls-cipher',
+    'the client offers no cipher suite or curve that is served here',
+    { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' },
+  ],
+  [
+    'offers NAT discovery',
+    'tls-protocol',
+    'the client offers no protocol (ALPN) that is served here',
+    { ALPNProtocols: ['stun.nat-discovery'] },
+  ],
+] as const) {
+  t.test(`P-05: a handshake fails since the client ${what}, and that is told and counted`, async t => {
+    const { world, at } = await open(t)
 
-  t.equal(server.listening, false)
+    await t.rejects(shake(t, at, options))
+    await world.empty()
+
+    t.match(world.unserved, [{ why, detail: `TLS handshake failed: ${detail}` }])
+    t.equal(world.counters.read('tlsFailed'), 1)
+    t.equal(world.counters.read(counterOf(why)), 1)
+  })
+}
+
+for (const version of ['-tls1_2', '-tls1_3']) {
+  t.test(
+    `P-05: a client that does not trust the certificate is told of with its alert (${version})`,
+    async t => {
+      const { world, at } = await open(t)
+      const connect = ['-connect', `${formatIp(at.ip)}:${at.port}`, '-verify_return_error', version]
+
+      await once(spawn('openssl', ['s_client', ...connect], { stdio: 'ignore' }), 'close')
+      await world.empty()
+
+      const detail =
+        /^TLS handshake failed: the client does not trust the certificate \(alert unknown_ca|bad_certificate\)$/
+      t.match(world.unserved, [{ why: 'tls-untrusted', detail }])
+      t.equal(world.counters.read('unservedTlsUntrusted'), 1)
+    },
+  )
+}
+
+t.test('P-05: a client that breaks off its handshake, or takes too long, is told of as such', async t => {
+  const { world, at } = await open(t)
+  const half = await world.client(at)
+  half.write(Buffer.from('1603010200', 'hex'))
+  await turns()
+  half.socket.destroy()
+  await world.empty()
+  const slow = await world.client(at)
+  slow.write(Buffer.from('1603010200', 'hex'))
+  await turns()
+  world.advance(10)
+  await slow.end()
+
+  t.match(world.unserved, [{ why: 'tls-broken-off' }, { why: 'tls-timeout' }])
 })
+
+for (const port of ['tls', 'tcp'] as const) {
+  for (const [what, why, octets] of [
+    ['an HTTP request', 'http', 'GET / HTTP/1.1\r\n\r\n'],
+    ['the beginning of HTTP/2', 'http', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ['a PROXY header of version 1', 'proxy-header', 'PROXY TCP4 192.0.2.1 192.0.2.2 1000 3478\r\n'],
+    ['a PROXY header of version 2', 'proxy-header', '\r\n\r\n\0\r\nQUIT\n!\x11\0\x0c'],
+    ['ChannelData', 'not-stun', '@\x01\0\0'],
+    ['noise', 'not-stun', '\xff\xfe'],
+  ] as const) {
+    t.test(`P-05, O-23: ${what} on a ${port} port is named`, async t => {
+      const { world, at } = await open(t, port)
+      const client = await world.client(at)
+
+      client.write(Buffer.from(octets, 'latin1'))
+      await client.end()
+
+      t.match(world.unserved, [{ kind: 'unserved', why }])
+      t.equal(world.counters.read(counterOf(why)), 1)
+      t.equal(world.ids.open, 0)
+    })
+  }
+}
+
+t.test('P-12: STUN without TLS is refused on a tls port, named, and served on a tcp port', async t => {
+  const { world, at } = await open(t, 'tls')
+  const refused = await world.client(at)
+  refused.write(stunFrame(1))
+  await refused.end()
+  const { world: both, at: tcp } = await open(t, 'tcp')
+  const served = await both.client(tcp)
+  served.write(stunFrame(1))
+
+  t.equal((await served.read(20)).length, 20)
+  t.match(world.unserved, [{ why: 'plain-on-tls' }])
+  t.same(both.unserved, [])
+})
+
+t.test('P-05: TLS on a port that has no certificate is named', async t => {
+  const world = new StreamWorld(t)
+  const at = await world.listen('tcp')
+
+  await t.rejects(shake(t, at))
+  await world.empty()
+
+  t.match(world.unserved, [{ why: 'tls-without-certificate' }])
+})
+
+/** A connection that sends octet by octet. */
+function dripping(at: Address): Socket {
+  const drip = connectTcp({ host: formatIp(at.ip), port: at.port, noDelay: true })
+  const { write } = drip
+  drip.write = function (this: typeof drip, chunk: Buffer | string, ...rest: unknown[]): boolean {
+    const octets = Buffer.from(chunk as Buffer)
+    for (const octet of octets) Reflect.apply(write, drip, [Buffer.of(octet)])
+    const done = rest.find(one => typeof one === 'function') as (() => void) | undefined
+    if (done) process.nextTick(done)
+    return true
+  } as typeof drip.write
+  return drip
+}
+
+function counterOf(why: UnservedReason): CounterName {
+  return counterEntries(UNSERVED_COUNTERS).find(([, reason]) => reason === why)![0]
+}
+
+/** Lets what is on its way arrive. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 20; i++) await new Promise(resolve => setImmediate(resolve))
+}
 
 async function open(t: Test, port: 'tcp' | 'tls' = 'tls'): Promise<{ world: StreamWorld; at: Address }> {
   const world = new StreamWorld(t)

@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { type Address, formatIp, parseAddress } from '../../../src/base/address.ts'
 import { Counters } from '../../../src/base/counters.ts'
 import type { Time } from '../../../src/base/time.ts'
+import type { Event } from '../../../src/core/event.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
 import { AllSockets } from '../../../src/net/sockets.ts'
 import {
@@ -20,13 +21,17 @@ export class StreamWorld {
   readonly counters = new Counters()
   readonly streams: StreamTransport
   readonly sockets: AllSockets
+  /** Connections that ended before STUN began, as they were told. */
+  readonly unserved: Extract<Event, { kind: 'unserved' }>[] = []
   #now = 1_000_000
   #t: Test
 
   constructor(t: Test, limits: StreamLimits = { connections: 100, connectionsPerAddress: 100 }) {
     this.#t = t
     const clock = { now: () => this.#now as Time }
-    this.streams = new StreamTransport(this.ids, this.inbox, this.counters, clock, limits)
+    this.streams = new StreamTransport(this.ids, this.inbox, this.counters, clock, limits, undefined, event =>
+      this.unserved.push(event),
+    )
     this.sockets = new AllSockets(this.ids, [this.streams])
     t.teardown(() => this.streams.stop())
   }
@@ -41,6 +46,11 @@ export class StreamWorld {
   advance(seconds: number): void {
     this.#now += seconds * 1000
     this.streams.sweep()
+  }
+
+  /** Waits until all connections have gone. */
+  async empty(): Promise<void> {
+    while (this.streams.open > 0) await new Promise(resolve => setImmediate(resolve))
   }
 
   async client(at: Address, localAddress?: string): Promise<Client> {

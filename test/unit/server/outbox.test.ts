@@ -55,6 +55,24 @@ t.test('other news take waiting rejections along, and none is told twice', async
   t.equal(lists.length, 1)
 })
 
+t.test('P-05: of a flood of connections that are not served the first few are told', async t => {
+  const { outbox, lists, turn, wait } = start()
+  const unserved = { kind: 'unserved', at: 0 as Time, why: 'tls-version', detail: '' } as const
+  const from = parseAddress('192.0.2.1:1')!
+
+  for (let i = 0; i < 10_000; i++) {
+    outbox.tell({ ...unserved, from })
+    if (i % 100 === 0) turn()
+  }
+  turn()
+  t.equal(lists.flat().length, 10)
+  wait()
+  outbox.tell({ ...unserved, from })
+  turn()
+
+  t.equal(lists.flat().length, 11)
+})
+
 function start() {
   const lists: (readonly FromWorker[])[] = []
   const soon: (() => void)[] = []
