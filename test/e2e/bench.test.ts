@@ -75,7 +75,7 @@ t.test('two generators, a table and an HTML report, and nothing is left behind',
   const { code, child, folder } = await bench(t, [...LITTLE, '--generators', '2', '--html', 'report.html'])
 
   t.equal(code, 0, child.stderr)
-  t.match(child.stdout, /corrupt, misdelivered, twice +0\n/)
+  t.match(child.stdout, /corrupt, misdelivered, duplicated +0\n/)
   t.match(child.stdout, /server CPU per packet +[\d.]+ µs/)
   t.match(readFileSync(join(folder, 'report.html'), 'utf8'), '<svg')
   t.same(readdirSync(folder), ['report.html'])

@@ -105,7 +105,7 @@ t.test('somebody tests the relay with a link', need('chromium', 'openssl'), asyn
     ])
     // Excellent takes port 443.
     t.equal(await page.$eval('.verdict', verdict => verdict.getAttribute('data-score')), 'good')
-    t.match(await text(page, '.verdict'), /All ways to the relay work/)
+    t.match(await text(page, '.verdict'), /All paths to the relay work/)
     const code = await text(page, '.code')
     t.match(code, /^[A-Z]+-[0-9]{4}$/)
     const result = await get<TestResult>(`test-results/${code}`)

@@ -60,7 +60,7 @@ t.test('secrets that everybody can read are warned of, or refused [OPS-21]', asy
   const inside = write(t, '  "workers": 1')
   chmodSync(inside, 0o644)
   const warned = await run(t.testdirName, ['validate', '--config', inside])
-  t.match(warned.stdout + warned.stderr, /everybody on this machine can read the secrets/)
+  t.match(warned.stdout + warned.stderr, /everyone on this machine can read the secrets/)
 
   const secret = join(t.testdirName, 'secret')
   writeFileSync(secret, SECRET)
@@ -70,7 +70,7 @@ t.test('secrets that everybody can read are warned of, or refused [OPS-21]', asy
   chmodSync(inside, 0o600)
   const refused = await run(t.testdirName, ['validate', '--config', inside])
   t.equal(refused.code, 3)
-  t.match(refused.stderr, /everybody on this machine can read/)
+  t.match(refused.stderr, /everyone on this machine can read/)
 })
 
 t.test('a state folder that cannot be used is a clear error at the start [OPS-15]', async t => {

@@ -78,8 +78,10 @@ export class Table<T> {
     this.#markSort()
   }
 
-  update(items: readonly T[]): void {
+  /** Shows these items; `empty` is said where there are none. */
+  update(items: readonly T[], empty = this.#options.empty): void {
     this.#items = items
+    setText(this.#empty, empty)
     this.#draw(false)
   }
 

@@ -9,7 +9,7 @@ export function sentence(remark: Remark, words: TestWords): string {
   const { say, format } = words
   switch (remark.say) {
     case 'udp-blocked':
-      return say('say.udp-blocked', { others: listOf(remark.others, words) })
+      return words.count('say.udp-blocked', remark.others.length, { others: listOf(remark.others, words) })
     case 'answers-lost':
     case 'no-call':
       return say(`say.${remark.say}`, { way: say(`way.${remark.way}`) })

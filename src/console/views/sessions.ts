@@ -71,7 +71,9 @@ export class Sessions implements View {
     if (store.more > 0) texts.push(words.count('sessions.more', store.more))
     setText(this.#count, texts.join(' · '))
     this.#names.update()
-    this.#table.update(shown)
+    // Somebody may be using the relay, only not somebody who matches.
+    const empty = all.length > 0 ? words.say('sessions.no-match') : words.say('sessions.empty')
+    this.#table.update(shown, empty)
   }
 
   #matches(session: SessionView): boolean {

@@ -39,7 +39,7 @@ t.test('acts are carried out, and say what they did', async t => {
   t.match(await say('console', '--ttl', '10m', '--rights', 'read'), {
     code: 0,
     stdout: /#token=/,
-    stderr: /good until/,
+    stderr: /valid until .*; anyone with this link can use it/,
   })
   t.match(await say('test-link', '--uses', '3'), { code: 0, stdout: /\/test#/ })
   t.match(await say('test-link', '--uses', '0'), { code: 1, stderr: /uses/ })
@@ -63,12 +63,12 @@ t.test('a broken configuration is exit code 3, with what is wrong', async t => {
   control.reload = () => ({ ok: false, problems: ['line 3: oh'], warnings: [], restart: [] as string[] })
   const { code, stderr, stdout } = await run('/', ['reload', '--socket', socket])
   t.same({ code, stdout }, { code: 3, stdout: '' })
-  t.match(stderr, /line 3: oh\n[\s\S]*the one in use stays/)
+  t.match(stderr, /line 3: oh\n[\s\S]*the previous one stays in force/)
 })
 
 t.test('a relay that does not answer is exit code 4, and who says too little is told', async t => {
   t.match(await run('/', ['status', '--socket', '/nowhere/x.sock']), { code: 4, stderr: /is it running/ })
-  t.match(await run('/', ['disconnect']), { code: 2, stderr: /say which/ })
+  t.match(await run('/', ['disconnect']), { code: 2, stderr: /give a session or a user/ })
   t.match(await run('/', ['disconnect', '1', '--user', 'a']), { code: 2 })
   t.match(await run('/', ['console', '--ttl', '5']), { code: 2, stderr: /--ttl/ })
   t.match(await run('/', ['console', '--rights', 'all']), { code: 2 })

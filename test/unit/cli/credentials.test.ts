@@ -104,7 +104,7 @@ t.test('a realm that nobody chose is a guess, and said to be one', async t => {
   const folder = folderWith(t, { 'turnserver.json': `{ ${HOMESERVER} }` })
   const { stderr } = await run(folder, ['credentials', '--user', 'x', '--json'])
 
-  t.match(stderr, /name of this machine; if clients use another, give --host/)
+  t.match(stderr, /name of this machine; if clients use another one, give --host/)
 })
 
 for (const [mistake, argv, says] of [

@@ -26,9 +26,9 @@ t.test('import writes a configuration for its owner only, and reports without a 
   t.equal(statSync(join(folder, 'turnserver.json')).mode & 0o777, 0o600)
   t.equal(settings.homeservers[0]!.secrets[0]!.value, SECRET)
   t.match(stdout, /Not supported, and what to do instead \(1\)\n +6 {2}mobility\n/)
-  t.match(stdout, /was “realm” meant\?/)
+  t.match(stdout, /did you mean "realm"\?/)
   t.match(stdout, /static-auth-secret → homeservers\[0\]\.secrets/)
-  t.match(stderr, /wrote turnserver\.json; it is valid/)
+  t.match(stderr, /wrote turnserver\.json, which is valid/)
   for (const secret of [SECRET, 'hunter2']) t.notMatch(stdout + stderr, secret)
 })
 
@@ -73,8 +73,8 @@ t.test('what has to be filled in is listed, and makes the exit code 1', async t 
   const { code, stdout, stderr } = await run(folder, ['import', 'turnserver.conf'])
 
   t.equal(code, 1)
-  t.match(stdout, /Still to be filled in \(1\)\n {2}- homeservers: write the secret that the homeserver uses/)
-  t.match(stderr, /it is not valid until/)
+  t.match(stdout, /To be filled in \(1\)\n {2}- homeservers: write the secret of the homeserver/)
+  t.match(stderr, /which is not valid until/)
 })
 
 t.test('a file that is there is not replaced unless told to [exit code 5]', async t => {
@@ -93,7 +93,7 @@ t.test('secrets do not go to the standard output [exit code 2]', async t => {
 
   t.equal(code, 2)
   t.equal(stdout, '')
-  t.match(stderr, /name a file with --out/)
+  t.match(stderr, /give a file with --out/)
 })
 
 t.test('a file that cannot be read leaves nothing behind', async t => {

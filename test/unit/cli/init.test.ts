@@ -109,5 +109,5 @@ t.test('the comments are German where German is asked for', async t => {
   const folder = t.testdir({})
   await run(folder, ['init', '--lang', 'de'])
 
-  t.match(readFileSync(join(folder, 'turnserver.json'), 'utf8'), /Wer Zugänge ausstellen darf/)
+  t.match(readFileSync(join(folder, 'turnserver.json'), 'utf8'), /Wer Zugangsdaten ausstellen darf/)
 })

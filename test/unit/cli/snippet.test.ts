@@ -227,7 +227,7 @@ t.test('a homeserver with SHA-256 secrets only has no lines for anybody', async 
   const { code, stderr } = await run(folderWith(t, { 'turnserver.json': text }), ['snippet', 'synapse'])
 
   t.equal(code, 1)
-  t.match(stderr, /only SHA-256 secrets/)
+  t.match(stderr, /only has SHA-256 secrets/)
 })
 
 t.test('ejabberd is told by address; a name deserves a warning', async t => {
@@ -235,6 +235,6 @@ t.test('ejabberd is told by address; a name deserves a warning', async t => {
   const byName = await run(folder, ['snippet', 'ejabberd'])
   const byAddress = await run(folder, ['snippet', 'ejabberd', '--host', '203.0.113.7'])
 
-  t.match(byName.stderr, /wants an IP address/)
-  t.notMatch(byAddress.stderr, /wants an IP address/)
+  t.match(byName.stderr, /needs an IP address/)
+  t.notMatch(byAddress.stderr, /needs an IP address/)
 })

@@ -112,5 +112,5 @@ t.test('errors are German where German is asked for', async t => {
   const folder = folderWith(t, { 'turnserver.json': '{ "peers": { "deny": ["10.0.0.5/8"] } }' })
   const { stderr } = await run(folder, ['validate', '--lang', 'de'])
 
-  t.match(stderr, /"10\.0\.0\.5\/8" hat gesetzte Bits hinter dem Präfix/)
+  t.match(stderr, /„10\.0\.0\.5\/8“ ist nicht der Anfang eines Netzes dieser Größe/)
 })

@@ -111,14 +111,14 @@ t.test('each homeserver without secrets gets one of its own', async t => {
   t.not(a?.secrets[0]?.value, b?.secrets[0]?.value)
 })
 
-t.test('a secret that cannot be kept lasts for the process, and the operator is told', async t => {
+t.test('a secret that cannot be stored lasts for the process, and the operator is told', async t => {
   const text = `{ "homeservers": [{ "name": "memory.example", ${STAND_IN} }], "issue": {} }`
   const folder = folderWith(t, { 'turnserver.json': text, blocked: '' })
   const env = { TACITURN_STATE: join(folder, 'blocked', 'state') }
   const read = () => load({ path: 'turnserver.json', cwd: folder, env })
   // A file where a folder should be is in the way of everybody, root too.
   const first = read()
-  t.match(first.warnings, [/secret of "memory\.example" cannot be kept/])
+  t.match(first.warnings, [/secret of "memory\.example" cannot be stored/])
   t.match(first.settings.homeservers[0]?.secrets, [{ value: /^[0-9a-f]{64}$/ }])
   t.same(read().settings.homeservers[0]?.secrets, first.settings.homeservers[0]?.secrets)
 })
@@ -179,12 +179,12 @@ for (const [what, text, message] of [
   [
     'one server for two homeservers',
     `{ "homeservers": [{ "name": "a", "openid": ["x"] }, { "name": "b", "openid": ["x"] }], "issue": {} }`,
-    /leads to homeservers\[0\] already/,
+    /already belongs to homeservers\[0\]/,
   ],
   [
     'one host for two homeservers',
     `{ "homeservers": [{ "name": "a", ${STAND_IN} }, { "name": "b", ${STAND_IN} }], "issue": {} }`,
-    /"127.0.0.1" leads to homeservers\[0\] already/,
+    /"127.0.0.1" already belongs to homeservers\[0\]/,
   ],
 ] as const) {
   t.test(`refused with the reason: ${what}`, async t => {
@@ -211,7 +211,7 @@ for (const [what, text, message] of [
   [
     'tokens that cross the Internet unencrypted',
     ISSUED('{}', '"standIn": { "url": "http://matrix.example.org" }'),
-    /access tokens go to the homeserver unencrypted/,
+    /access tokens are sent to the homeserver unencrypted/,
   ],
 ] as const) {
   t.test(`warned of: ${what}`, async t => {

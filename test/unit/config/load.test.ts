@@ -177,7 +177,7 @@ const MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, 
     'a duration without unit',
     '"stop": { "deadline": 60 }',
     'stop.deadline',
-    /duration is expected, not 60/,
+    /expected a duration, found 60/,
     /"90s"/,
   ],
   ['a duration of text without unit', '"stop": { "deadline": "60" }', 'stop.deadline', /no unit/, /"60s"/],
@@ -192,7 +192,7 @@ const MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, 
     'a rate without unit',
     '"limits": { "bitrate": 5 }',
     'limits.bitrate',
-    /bit rate is expected/,
+    /expected a bit rate/,
     /"2 Mbit\/s"/,
   ],
   [
@@ -215,7 +215,7 @@ const MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, 
     'a bound that is neither a number nor unlimited',
     '"limits": { "unverifiedAnswers": "none" }',
     'limits.unverifiedAnswers',
-    /a number is expected/,
+    /expected a number/,
     /"unlimited"/,
   ],
   ['a section that is a text', '"limits": "none"', 'limits', /section is expected/, /braces/],
@@ -261,7 +261,7 @@ const MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, 
     'metrics on the port of a listener',
     '"metrics": "http://127.0.0.1:3478"',
     'metrics',
-    /listens there already/,
+    /already listens there/,
     /9641/,
   ],
   ['metrics over https', '"metrics": "https://127.0.0.1"', 'metrics', /metrics page/, /http:\/\//],
@@ -285,7 +285,7 @@ const MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, 
     'ports of the system',
     '"relay": { "ports": "1000-50000" }',
     'relay.ports',
-    /belongs to the system/,
+    /reserved for the system/,
     /1024/,
   ],
   ['one port', '"relay": { "ports": "50000-50000" }', 'relay.ports', /single port/, /at least two/],
@@ -293,7 +293,7 @@ const MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, 
     'host bits',
     '"peers": { "deny": ["10.0.0.5/8"] }',
     'peers.deny[0]',
-    /behind its prefix/,
+    /not the start of a network/,
     /"10\.0\.0\.0\/8" for the network/,
   ],
   ['zero workers', '"workers": 0', 'workers', /too small/, /1 or more/],
@@ -318,7 +318,7 @@ const MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, 
     'a guessable password',
     '"users": [{ "name": "a", "password": "changeme" }]',
     'users[0].password',
-    /first that anybody/,
+    /first that anyone/,
     /openssl/,
   ],
   [
@@ -375,7 +375,7 @@ const HOMESERVER_MISTAKES: readonly (readonly [string, string, path: string, wha
       'an example secret',
       '{ "name": "a", "secrets": ["north"] }',
       'homeservers[0].secrets[0]',
-      /known to everybody/,
+      /which everybody knows/,
       /your own/,
     ],
     [
@@ -389,14 +389,14 @@ const HOMESERVER_MISTAKES: readonly (readonly [string, string, path: string, wha
       'a secret that is a number',
       '{ "name": "a", "secrets": [12345678901234567890] }',
       'homeservers[0].secrets[0]',
-      /secret is expected/,
+      /expected a secret/,
       /quotes/,
     ],
     [
       'a secret with value and file',
       `{ "name": "a", "secrets": [{ "value": "${SECRET}", "file": "x" }] }`,
       'homeservers[0].secrets[0]',
-      /either given or in a file/,
+      /either directly or in a file/,
       /exactly one/,
     ],
     [
@@ -548,8 +548,8 @@ t.test('a malformed entry of a peer list always refuses the start and names itse
 t.test(
   'a configuration that nobody could use is refused, so none is ever open to all [TURN-SEC-01]',
   async t => {
-    t.match(problemsOf(t, '{}'), [{ what: /nobody could use/, mend: /taciturn init/ }])
-    t.match(problemsOf(t, '{ "homeservers": [], "users": [] }'), [{ what: /nobody could use/ }])
+    t.match(problemsOf(t, '{}'), [{ what: /nobody can use/, mend: /taciturn init/ }])
+    t.match(problemsOf(t, '{ "homeservers": [], "users": [] }'), [{ what: /nobody can use/ }])
   },
 )
 
@@ -630,7 +630,7 @@ t.test('a kept secret that everybody can read is refused', async t => {
   const folder = folderWith(t, { secret: `${SECRET}\n` }, { secret: 0o644 })
   const error = errorOf(t, () => load({ cwd: folder, env: { TACITURN_STATE: folder } }))
 
-  t.match(error.message, /everybody on this machine can read .*secret; chmod 600/)
+  t.match(error.message, /everyone on this machine can read .*secret; chmod 600/)
 })
 
 t.test(
@@ -674,7 +674,7 @@ t.test('the state folder is what the environment, systemd or the file says', asy
 t.test('a state folder that begins with a variable is refused', async t => {
   const problems = problemsOf(t, `{ ${HOMESERVER}, "state": "$HOME/x" }`, {}, { TACITURN_STATE: '' })
 
-  t.match(problems, [{ path: 'state', what: /begins with a variable/, mend: /CREDENTIALS_DIRECTORY/ }])
+  t.match(problems, [{ path: 'state', what: /starts with a variable/, mend: /CREDENTIALS_DIRECTORY/ }])
 })
 
 t.test('a secret comes from a file, without the white space around it [REST-08]', async t => {
@@ -708,7 +708,7 @@ t.test('a secret comes from the credential store of systemd [REST-08]', async t 
 })
 
 for (const [mistake, content, mode, what] of [
-  ['is open to everybody', SECRET, 0o604, /everybody on this machine can read .*turn/],
+  ['is open to everybody', SECRET, 0o604, /everyone on this machine can read .*turn/],
   ['is empty', ' \n', 0o600, /is empty/],
   ['has several lines', `${SECRET}\n${SECRET}`, 0o600, /several lines/],
   ['holds a short secret', 'hunter2\n', 0o600, /7 characters/],
@@ -745,7 +745,7 @@ for (const [doubt, text, warning] of [
   [
     'two alternates of a family',
     '"alternate": { "servers": ["192.0.2.1", "192.0.2.2"] }',
-    /several alternates of IPv4/,
+    /several alternate servers for IPv4/,
   ],
 ] as const) {
   t.test(`${doubt} deserve a warning, no more`, async t => {
@@ -760,7 +760,7 @@ t.test('a file with secrets that everybody can read deserves a warning', async t
   const folder = folderWith(t, { 'turnserver.json': `{ ${HOMESERVER} }` }, { 'turnserver.json': 0o644 })
   const { warnings } = load({ cwd: folder, env: {} })
 
-  t.match(warnings, [/everybody on this machine can read the secrets in .*; chmod 600/])
+  t.match(warnings, [/everyone on this machine can read the secrets in .*; chmod 600/])
 })
 
 t.test('a secret that stands twice in one homeserver deserves a warning', async t => {
@@ -769,7 +769,7 @@ t.test('a secret that stands twice in one homeserver deserves a warning', async 
     `{ "homeservers": [{ "name": "a", "secrets": ["${SECRET}", "${SECRET}"] }] }`,
   )
 
-  t.match(warnings, [/secrets\[1\]: this secret stands here twice/])
+  t.match(warnings, [/secrets\[1\]: this secret is given twice/])
 })
 
 t.test('warnings speak the language asked for', async t => {

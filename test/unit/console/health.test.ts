@@ -52,6 +52,6 @@ t.test('what costs calls comes first', async t => {
 
 t.test('a relay that drains says so once', async t => {
   t.match(await found({ state: 'draining', notReady: ['draining'] }), [
-    /^warn: The relay takes no new sessions/,
+    /^warn: The relay accepts no new sessions/,
   ])
 })

@@ -68,7 +68,7 @@ t.test('what the relay saw but the browser heard nothing of has lost its answers
 t.test('nothing anywhere is a failure, and whether packets arrived is told', t => {
   t.match(said([dead('udp'), dead('tls')], server()), [
     'fail',
-    /Nothing of what this browser sent has reached the relay/,
+    /Nothing that this browser sent reached the relay/,
   ])
   t.same(said([dead('udp')], undefined), ['fail'], 'without the view of the relay nothing is claimed of it')
   t.end()
@@ -77,12 +77,12 @@ t.test('nothing anywhere is a failure, and whether packets arrived is told', t =
 t.test('refusals are named', t => {
   const view = server('udp')
   const refusing = { ...view, ways: view.ways.map(one => ({ ...one, refused: { quota: 2 } })) }
-  t.match(said([dead('udp')], refusing), ['fail', /The relay refused \(quota\)/])
+  t.match(said([dead('udp')], refusing), ['fail', /The relay rejected the request \(quota\)/])
   t.match(said([dead('udp', { error: { code: 401, text: 'Unauthorized' } })], undefined), [
     'fail',
-    /The relay refused \(401 Unauthorized\)/,
+    /The relay rejected the request \(401 Unauthorized\)/,
   ])
-  t.match(said([dead('udp', { candidate: true })], server('udp')), ['fail', /no call came about/])
+  t.match(said([dead('udp', { candidate: true })], server('udp')), ['fail', /no call could be connected/])
   t.end()
 })
 
@@ -92,7 +92,7 @@ t.test('loss, delay and jitter are complained of where sound suffers', t => {
     'fair',
     /All ways/,
     /5.% of the packets/,
-    /400.ms there and back/,
+    /A round trip to the relay takes 400.ms/,
     /60.ms/,
   ])
   t.equal(judge([way('udp', { quality: { ...GOOD, lost: 30 } })], server('udp')).score, 'poor')

@@ -55,7 +55,7 @@ t.test('a relay that does not answer is exit code 4, in German too', async t => 
   const argv = ['doctor', '--turn-uri', 'turn:127.0.0.1:1', '--turn-uri', 'turn:127.0.0.1:1?transport=tcp']
   const { code, stdout, stderr } = await run(folder, [...argv, '--secret-file', 'secret', '--lang', 'de'])
   t.equal(code, 4)
-  t.match(stdout, /niemand lauscht auf UDP-Port 1[\s\S]*niemand lauscht auf TCP-Port 1/)
+  t.match(stdout, /nichts lauscht auf UDP-Port 1[\s\S]*nichts lauscht auf TCP-Port 1/)
   t.equal(stderr, '', 'no progress where there is no terminal')
   t.notMatch(stdout, '\u001b')
 })

@@ -13,9 +13,9 @@ const two = [
 t.test('one server has its figures, and no ratio', async t => {
   const text = table(report(), [server('taciturn')], 'en', plain)
 
-  t.match(text, /calls at once +100\n/)
+  t.match(text, /concurrent calls +100\n/)
   t.match(text, /server CPU per packet +4\.00 µs\n/)
-  t.match(text, /100 calls with less than 0\.1 % loss; more was too much for the server/)
+  t.match(text, /100 calls with less than 0\.1 % loss; the server could not handle more/)
   t.notMatch(text, '÷')
 })
 
