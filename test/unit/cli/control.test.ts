@@ -34,7 +34,7 @@ t.test('acts are carried out, and say what they did', async t => {
   t.match(await say('disconnect', '--user', 'user2'), { code: 0, stdout: 'ended 1 session\n' })
   t.match(await say('disconnect', '../drain'), { code: 1, stderr: /nothing here/ })
   t.match(await say('drain'), { code: 0, stdout: /the last of 2 sessions/ })
-  t.match(await say('drain', '--cancel'), { code: 0, stdout: /takes new sessions again/ })
+  t.match(await say('drain', '--cancel'), { code: 0, stdout: /accepts new sessions again/ })
   t.match(await say('reload'), { code: 0, stderr: /need a restart: listen/ })
   t.match(await say('console', '--ttl', '10m', '--rights', 'read'), {
     code: 0,

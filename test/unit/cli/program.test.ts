@@ -53,7 +53,7 @@ for (const [mistake, argv, says] of [
   ['no command', [], /Give a command[\s\S]*taciturn --help/],
   ['an unknown command', ['frobnicate'], /frobnicate/],
   ['a misspelt command', ['snipet'], /Did you mean snippet/],
-  ['U-10: run', ['run'], /no command "run"; you may want: taciturn serve\n/],
+  ['U-10: run', ['run'], /no command "run"; perhaps: taciturn serve\n/],
   ['U-10: stop', ['stop'], /systemctl stop taciturn/],
   ['U-10: users', ['users'], /taciturn sessions/],
   ['U-10: version', ['version'], /taciturn --version/],

@@ -178,7 +178,7 @@ turn_user_lifetime: 24h
 turn_allow_guests: false
 `,
   )
-  t.match(stderr, /for Synapse, into homeserver\.yaml/)
+  t.match(stderr, /for Synapse: paste into homeserver\.yaml/)
   t.notMatch(stderr, SECRET)
 })
 

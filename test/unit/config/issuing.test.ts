@@ -140,7 +140,7 @@ for (const [what, text, message] of [
   [
     'a lifetime that the relay itself refuses',
     `{ ${ISSUED('{}').slice(1, -1)}, "credentials": { "maxLifetime": "1h" } }`,
-    /maxLifetime refuses/,
+    /maxLifetime rejects/,
   ],
   [
     'a homeserver to issue for without a listener',
@@ -154,10 +154,18 @@ for (const [what, text, message] of [
   ],
   ['the port of the metrics', ISSUED('{ "listen": "http://127.0.0.1:9641" }'), /listens there/],
   ['TLS, which we leave to the proxy', ISSUED('{ "listen": "https://127.0.0.1" }'), /reverse proxy adds TLS/],
-  ['an OpenID list for everybody', ISSUED('{}', '"openid": ["*"]'), /let in everybody/],
+  ['an OpenID list for everybody', ISSUED('{}', '"openid": ["*"]'), /let everyone in/],
   ['a name that is no server', ISSUED('{}', '"openid": ["https://example.org"]'), /not the name of a Matrix/],
-  ['a URL that goes too far', ISSUED('{}', '"standIn": { "url": "http://a/_matrix" }'), /goes too far/],
-  ['a URL that is none', ISSUED('{}', '"standIn": { "url": "matrix.example.org" }'), /base of a client API/],
+  [
+    'a URL that goes too far',
+    ISSUED('{}', '"standIn": { "url": "http://a/_matrix" }'),
+    /too long; leave out \/_matrix/,
+  ],
+  [
+    'a URL that is none',
+    ISSUED('{}', '"standIn": { "url": "matrix.example.org" }'),
+    /base URL of a client API/,
+  ],
   [
     'a host with its port',
     ISSUED('{}', '"standIn": { "url": "http://a", "hosts": ["a:1"] }'),
@@ -207,7 +215,11 @@ t.test('no error shows an API key or a password in a URL', async t => {
 
 for (const [what, text, message] of [
   ['an issuer that nobody uses', `{ ${HOMESERVER}, "issue": {} }`, /nobody to issue credentials for/],
-  ['a listener that is not on loopback', ISSUED('{ "listen": "http://0.0.0.0:8088" }'), /unencrypted at/],
+  [
+    'a listener that is not on loopback',
+    ISSUED('{ "listen": "http://0.0.0.0:8088" }'),
+    /gets credentials, unencrypted/,
+  ],
   [
     'tokens that cross the Internet unencrypted',
     ISSUED('{}', '"standIn": { "url": "http://matrix.example.org" }'),

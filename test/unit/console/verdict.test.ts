@@ -46,7 +46,7 @@ function said(ways: readonly WayVerdict[], view?: TestView): string[] {
 
 t.test('all ways good is good, and with TLS on 443 excellent', t => {
   const view = server('udp', 'tcp', 'tls')
-  t.same(said([way('udp'), way('tcp'), way('tls')], view), ['good', 'All ways to the relay work.'])
+  t.same(said([way('udp'), way('tcp'), way('tls')], view), ['good', 'All paths to the relay work.'])
   t.equal(judge([way('udp'), way('tcp'), way('tls', { port: 443 })], view).score, 'excellent')
   t.end()
 })
@@ -90,7 +90,7 @@ t.test('loss, delay and jitter are complained of where sound suffers', t => {
   const bad = { ...GOOD, lost: 5, delay: 400, jitter: 60 }
   t.match(said([way('udp', { quality: bad })], server('udp')), [
     'fair',
-    /All ways/,
+    /All paths/,
     /5.% of the packets/,
     /A round trip to the relay takes 400.ms/,
     /60.ms/,
@@ -98,7 +98,7 @@ t.test('loss, delay and jitter are complained of where sound suffers', t => {
   t.equal(judge([way('udp', { quality: { ...GOOD, lost: 30 } })], server('udp')).score, 'poor')
   t.same(said([way('udp', { quality: { ...GOOD, lost: 2, delay: 299, jitter: 49 } })], server('udp')), [
     'good',
-    'All ways to the relay work.',
+    'All paths to the relay work.',
   ])
   t.end()
 })
@@ -145,7 +145,7 @@ t.test('the report has both views and no secret of the link', t => {
     words,
   )
   t.match(text, /Your browser: Connected in 200.ms/)
-  t.match(text, /The relay: Opened a relayed address for you. Carried 1.80.kB/)
+  t.match(text, /The relay: Opened a relayed address for you. Relayed 1.80.kB/)
   t.match(text, /The relay: Saw nothing from you/)
   t.match(text, /Browser: A browser/)
   t.end()

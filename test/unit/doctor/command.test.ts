@@ -71,7 +71,7 @@ t.test('what is missing is asked for at a terminal, and progress is shown there'
     },
   })
   t.equal(code, 4)
-  t.same(asked, ['Password of alice: '])
+  t.same(asked, ['Password for alice: '])
   t.match(shown, /\d+\/\d+ {2}turn:127\.0\.0\.1:1/)
   t.ok(shown.endsWith('\r\u001b[K'), 'and is taken away again')
   t.notMatch(shown, 'the password')

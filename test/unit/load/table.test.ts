@@ -90,7 +90,7 @@ t.test('every warning is told, in either language', async t => {
   for (const part of [
     '97 %',
     '50 %',
-    '1 core:',
+    '1 core, so',
     'powersave',
     '208 KiB',
     'riscv64',
