@@ -37,3 +37,5 @@ export type Command =
   | { readonly kind: 'route'; readonly allocation: AllocationId; readonly route: Route }
   | { readonly kind: 'unroute'; readonly allocation: AllocationId; readonly route: RouteId }
   | { readonly kind: 'tell'; readonly event: Event }
+  /** There is more to do for the last input than fits one turn: hand in `continue` once others have had theirs. */
+  | { readonly kind: 'continue' }

@@ -1,4 +1,5 @@
 import type { Counters } from '../base/counters.ts'
+import type { AllocationId } from '../base/ids.ts'
 import type { Book } from './book.ts'
 import type { BucketSource } from './buckets.ts'
 import type { RelayConfig } from './config.ts'
@@ -13,4 +14,6 @@ export interface Context extends Decisions {
   readonly counters: Counters
   readonly scans: Scans
   draining: boolean
+  /** Allocations that a new configuration has not been applied to yet. */
+  unconfigured: Set<AllocationId>
 }

@@ -77,3 +77,5 @@ export type Input =
    */
   | { readonly kind: 'configure'; readonly config: RelayConfig }
   | { readonly kind: 'tick' }
+  /** Answers the command of the same name. */
+  | { readonly kind: 'continue' }

@@ -102,6 +102,7 @@ export class Relay {
       counters,
       scans: new Scans(),
       draining: false,
+      unconfigured: new Set(),
     }
   }
 
@@ -138,9 +139,12 @@ export class Relay {
         context.draining = input.on
         return []
       case 'configure':
-        return configure(context, input.config, now)
+        configure(context, input.config)
+        return proceed(context, now)
       case 'tick':
         return sweep(context, now)
+      case 'continue':
+        return proceed(context, now)
     }
   }
 
@@ -260,27 +264,27 @@ export class Relay {
 /** Octets of the shortest request that is signed: header, a name of one octet, realm, nonce, integrity. */
 const SHORTEST_SIGNED = 20 + 8 + 8 + 36 + 24
 
-/** See `Input`. */
-function configure(context: Context, config: RelayConfig, now: Time): Command[] {
+/** See `Input`. What allocations hold is judged by the new configuration in turns, see `proceed`. */
+function configure(context: Context, config: RelayConfig): void {
   context.config = config
   context.nonces.configure(config.nonceLifetime)
   context.buckets.configure(config.limits)
   context.strangers.configure(config.limits)
-  const commands: Command[] = []
-  for (const allocation of context.book.byId.values()) {
-    if (allocation.state !== 'open') continue
-    for (const [key, { ip }] of allocation.permissions) {
-      if (reachOf(context, allocation, address(ip, 0)) === 'no') allocation.permissions.delete(key)
-    }
-    for (const channel of allocation.channels.values()) {
-      if (reachOf(context, allocation, channel.peer) === 'no') unbind(allocation, channel)
-    }
-    const meters = context.book.meters.get(allocation.id) ?? []
-    context.book.meters.set(allocation.id, context.buckets.take(allocation.identity.owner, now))
-    context.buckets.give(meters)
-    commands.push(...rerouteAll(context, allocation, now))
+  context.unconfigured = new Set(context.book.byId.keys())
+}
+
+/** Judges what one allocation holds by the configuration in force. */
+function reconfigure(context: Context, allocation: Allocation, now: Time): Command[] {
+  for (const [key, { ip }] of allocation.permissions) {
+    if (reachOf(context, allocation, address(ip, 0)) === 'no') allocation.permissions.delete(key)
   }
-  return commands
+  for (const channel of allocation.channels.values()) {
+    if (reachOf(context, allocation, channel.peer) === 'no') unbind(allocation, channel)
+  }
+  const meters = context.book.meters.get(allocation.id) ?? []
+  context.book.meters.set(allocation.id, context.buckets.take(allocation.identity.owner, now))
+  context.buckets.give(meters)
+  return rerouteAll(context, allocation, now)
 }
 
 /** Clears away what has lapsed; exactness does not hang on it. */
@@ -295,11 +299,45 @@ function sweep(context: Context, now: Time): Command[] {
     commands.push({ kind: 'close', socket: relay.socket })
     commands.push({ kind: 'tell', event: { kind: 'unreserved', at: now, owner, client } })
   }
-  for (const allocation of book.byId.values()) {
-    if (context.environment.siblings) commands.push(...unrouteStrays(context, allocation, now))
-    if (allocation.due <= now) commands.push(...lapse(context, allocation, now))
+  if (context.environment.siblings) {
+    for (const allocation of book.byId.values()) commands.push(...unrouteStrays(context, allocation, now))
   }
+  commands.push(...proceed(context, now))
   return commands
+}
+
+/** What one turn may cost, in things that are looked at or withdrawn. Closing a socket counts as several. */
+const TURN = 256
+const CLOSING = 8
+
+/**
+ * Does as much as fits one turn, about a millisecond, of what there is to do
+ * for many allocations: a new configuration, and what has lapsed.
+ */
+function proceed(context: Context, now: Time): Command[] {
+  const { book, unconfigured } = context
+  const commands: Command[] = []
+  let left = TURN
+  for (const id of unconfigured) {
+    if (left <= 0) break
+    unconfigured.delete(id)
+    const allocation = book.byId.get(id)
+    if (allocation?.state !== 'open') continue
+    left -= costOf(allocation)
+    commands.push(...reconfigure(context, allocation, now))
+  }
+  for (const allocation of book.byId.values()) {
+    if (left <= 0) break
+    if (allocation.due > now) continue
+    left -= costOf(allocation)
+    commands.push(...lapse(context, allocation, now))
+  }
+  if (left <= 0) commands.push({ kind: 'continue' })
+  return commands
+}
+
+function costOf({ permissions, channels, routes }: Allocation): number {
+  return CLOSING + permissions.size + channels.size + routes.size
 }
 
 function hasEnded(allocation: Allocation, now: Time): boolean {

@@ -21,6 +21,7 @@ function commandOutline(input: Input, command: Command): string {
       return `close ${command.socket}`
     case 'route':
     case 'unroute':
+    case 'continue':
       return command.kind
     case 'tell':
       return command.event.kind === 'rejected'

@@ -65,6 +65,10 @@ export class GuardedInbox implements Inbox {
     this.guard('tick', () => this.#inbox?.tick())
   }
 
+  continue(): void {
+    this.guard('continue', () => this.#inbox?.continue())
+  }
+
   /** Runs something that must not end the relay. */
   guard(where: string, run: () => void): void {
     try {

@@ -20,8 +20,8 @@ export interface Parts {
   readonly ports: Ports
   readonly admission: Gate
   /** Answers come from outside a batch, so what it throws must end with it. */
-  readonly inbox: Pick<Inbox, 'opened' | 'refused'>
-  /** WorkerEvents of everything that was told, but of claims that were given up before they opened. */
+  readonly inbox: Pick<Inbox, 'opened' | 'refused' | 'continue'>
+  /** Is told everything, but claims that were given up before they opened. */
   readonly heard: (event: Event) => void
 }
 
@@ -34,6 +34,7 @@ export class RealWorld implements World {
   readonly clock: Clock
   readonly sockets: Sockets
   readonly #parts: Parts
+  #isContinuing = false
   /** Reserved ports that no token has claimed, by socket. */
   readonly #reserved = new Map<SocketId, { readonly owner: Owner; readonly client: Address }>()
 
@@ -54,6 +55,16 @@ export class RealWorld implements World {
         return
       }
       void ports.open(claim).then(result => this.#answer(claim, result))
+    })
+  }
+
+  /** After whatever has arrived meanwhile. */
+  continue(): void {
+    if (this.#isContinuing) return
+    this.#isContinuing = true
+    setImmediate(() => {
+      this.#isContinuing = false
+      this.#parts.inbox.continue()
     })
   }
 

@@ -82,6 +82,10 @@ export class Shard implements Inbox {
     this.take({ kind: 'tick' })
   }
 
+  continue(): void {
+    this.take({ kind: 'continue' })
+  }
+
   /** Tells of the ends of allocations that wait for figures of a forwarder, as nothing will be told afterwards. */
   finish(): void {
     for (const event of this.#accounts.overdue()) this.#world.tell(event)
@@ -122,6 +126,9 @@ export class Shard implements Inbox {
           break
         case 'tell':
           this.#tell(command.event, now)
+          break
+        case 'continue':
+          this.#world.continue()
           break
       }
     }

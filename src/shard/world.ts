@@ -21,6 +21,8 @@ export interface World {
    */
   ended(allocation: AllocationId, owner: Owner): void
   tell(event: Event): void
+  /** The core has more to do: `Inbox.continue` once others have had their turn. */
+  continue(): void
 }
 
 /** Open sockets, by id. */
@@ -44,4 +46,6 @@ export interface Inbox {
   settled(by: Forwarder, route: RouteId, carried: Readonly<Carried>): void
   /** Once a second. */
   tick(): void
+  /** Answers `World.continue`. */
+  continue(): void
 }

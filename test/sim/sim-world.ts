@@ -163,6 +163,10 @@ export class SimWorld implements World {
     }
   }
 
+  continue(): void {
+    this.#timeline.at(this.clock.now(), () => this.#inbox.continue())
+  }
+
   ended(_allocation: AllocationId, owner: Owner): void {
     this.#hold(owner, -1)
   }

@@ -119,6 +119,18 @@ t.test('a client that left before its sockets were there is not heard of', async
   t.equal(heard.length, 0)
 })
 
+t.test('S-14: what is left to do waits for its turn, and for one turn only', async t => {
+  const { world, continued } = start({ perUser: 1, ports: 1 })
+  world.continue()
+  world.continue()
+  t.same(continued, [])
+  await new Promise(setImmediate)
+  t.same(continued, [0])
+  world.continue()
+  await new Promise(setImmediate)
+  t.same(continued, [0, 1])
+})
+
 /** Lets what was asked be answered. */
 function answers(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
@@ -133,6 +145,7 @@ function end(world: RealWorld, event: Event & { kind: 'closed' }): void {
 function start(limits: { perUser: number; ports: number }) {
   const opened: Opened[] = []
   const refused: Refused[] = []
+  const continued: number[] = []
   const heard: Event[] = []
   const pool = new Set<SocketId>()
   const take = (): RelaySocket => {
@@ -165,10 +178,14 @@ function start(limits: { perUser: number; ports: number }) {
       },
     },
     admission,
-    inbox: { opened: answer => opened.push(answer), refused: answer => refused.push(answer) },
+    inbox: {
+      opened: answer => opened.push(answer),
+      refused: answer => refused.push(answer),
+      continue: () => continued.push(continued.length),
+    },
     heard: event => heard.push(event),
   })
-  return { world, admission, opened, refused, heard, pool }
+  return { world, admission, opened, refused, heard, pool, continued }
 }
 
 function claim(id: number): Claim {
