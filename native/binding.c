@@ -7,6 +7,7 @@
  *   release(fd)
  *   notify(path, text) -> 0
  *   features() -> bits
+ *   routes(wake) -> watcher, see watcher.h
  *
  * There is no state outside a transport, so every worker thread may load this.
  */
@@ -20,6 +21,7 @@
 #include "notify.h"
 #include "socket.h"
 #include "transport.h"
+#include "watcher.h"
 
 #define FEATURE_GRO 1
 #define FEATURE_GSO 2
@@ -88,6 +90,7 @@ NAPI_MODULE_INIT()
   value_add_function(env, exports, "release", release, 0);
   value_add_function(env, exports, "notify", notify_manager, 0);
   value_add_function(env, exports, "features", features, 0);
+  value_add_function(env, exports, "routes", watcher_open, 0);
   export_number(env, exports, "largest", LARGEST);
   export_number(env, exports, "stateWords", STATE_WORDS);
   return exports;

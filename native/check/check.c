@@ -4,7 +4,7 @@
  * runs it under both; by hand:
  *
  *   cc -std=c11 -D_GNU_SOURCE -g -fsanitize=address,undefined -I.. check.c \
- *      ../address.c ../errqueue.c ../notify.c ../pace.c ../receive.c ../send.c ../socket.c -o check \
+ *      ../address.c ../errqueue.c ../notify.c ../pace.c ../receive.c ../routes.c ../send.c ../socket.c -o check \
  *      -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc && ./check
  *
  * Ends with 0, or says which line did not hold.
@@ -21,6 +21,7 @@
 #include "notify.h"
 #include "pace.h"
 #include "receive.h"
+#include "routes.h"
 #include "send.h"
 
 #define CAPACITY 128
@@ -352,6 +353,25 @@ static void check_pace(void)
   hold(paced(&p, &clock, 1, 50000, 1) == 0); /* nobody wants to wait */
 }
 
+static void check_routes(void)
+{
+  static const uint8_t LOOPBACK[RECORD] = {4, 0, 0, 0, 127, 8, 8, 8};
+  static const uint8_t LOOPBACK6[RECORD] = {6, [19] = 1};
+  static const uint8_t NOBODY[RECORD] = {4, 0, 0, 0, 240, 0, 0, 1};
+  int ask = routes_open(), news = routes_watch();
+
+  hold(ask >= 0 && news >= 0);
+  for (int i = 0; i < ROUNDS; i++) {
+    hold(routes_deliver_here(ask, LOOPBACK) == 1);
+    hold(routes_deliver_here(ask, LOOPBACK6) == 1);
+    hold(routes_deliver_here(ask, NOBODY) == 0);
+    hold(routes_have_changed(news) >= 0);
+  }
+  close(ask);
+  close(news);
+  hold(routes_deliver_here(ask, LOOPBACK) == -EBADF);
+}
+
 int main(void)
 {
   struct batch own = make_batch();
@@ -371,6 +391,7 @@ int main(void)
   check_leftovers(&outgoing);
   check_errors(&outgoing);
   check_one();
+  check_routes();
   started = 0;
   check_refusals();
   check_notify();

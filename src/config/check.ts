@@ -4,8 +4,8 @@ import { checkIssuing } from './check-issuing.ts'
 import { checkConsole } from './control.ts'
 import type { ConfigReport } from './messages/report.ts'
 import type { Settings } from './settings.ts'
-import { formatListener, isLoopback, type Listener, overlap } from './values/listener.ts'
-import { type RelayAddress, relayKey } from './values/relay-address.ts'
+import { formatListener, isAny, isLoopback, type Listener, overlap } from './values/listener.ts'
+import { formatRelayAddress, publicKey, publicName, relayKey } from './values/relay-address.ts'
 
 /** How many ports are so few that the next call may find none. */
 const FEW_PORTS = 32
@@ -40,8 +40,24 @@ function checkListeners(
       report.error(['listen', i], 'listener-overlap', names)
     }
   }
+  checkFamilies(listen, report)
   if (tls && !listen.some(listener => listener.transport === 'tls')) report.warn(['tls'], 'tls-unused')
   if (metrics) checkMetrics(metrics.listen, listen, report)
+}
+
+/** Other relays take IPv4 at `[::]` too. */
+function checkFamilies(listen: readonly Listener[], report: ConfigReport): void {
+  for (const [i, listener] of listen.entries()) {
+    const { transport, address } = listener
+    if (address.family !== 6 || !isAny(listener)) continue
+    if (listen.some(other => other.transport === transport && other.address.family === 4)) continue
+    const fix = `${transport}://0.0.0.0:${address.port}`
+    report.warn(['listen', i], 'listener-six-alone', {
+      given: formatListener(listener),
+      transport,
+      mend: fix,
+    })
+  }
 }
 
 function checkMetrics(at: Listener['address'], listen: readonly Listener[], report: ConfigReport): void {
@@ -53,18 +69,23 @@ function checkMetrics(at: Listener['address'], listen: readonly Listener[], repo
 
 function checkRelay({ relay }: Settings, report: ConfigReport): void {
   const seen = new Set<number | string>()
+  const publics = new Set<number | string>()
   for (const [i, address] of relay.addresses.entries()) {
     const key = relayKey(address)
-    if (seen.has(key))
-      report.error(['relay', 'addresses', i], 'relay-address-twice', { given: named(address) })
+    const isTwice = seen.has(key)
+    if (isTwice) {
+      const given = formatRelayAddress(address).replace(/=.*/, '')
+      report.error(['relay', 'addresses', i], 'relay-address-twice', { given })
+    }
     seen.add(key)
+    const shown = publicKey(address)
+    if (shown !== undefined && publics.has(shown) && !isTwice) {
+      report.error(['relay', 'addresses', i], 'relay-public-twice', { given: publicName(address) })
+    }
+    if (shown !== undefined) publics.add(shown)
   }
   const ports = relay.ports.to - relay.ports.from + 1
   if (ports < FEW_PORTS) report.warn(['relay', 'ports'], 'ports-scarce', { ports })
-}
-
-function named(address: 'auto' | RelayAddress): string {
-  return address === 'auto' ? 'auto' : formatIp(address.local)
 }
 
 /** Without anybody who may issue credentials, the relay serves nobody; it is never open to all. */

@@ -1,7 +1,7 @@
 import type { Address } from '../base/address.ts'
 import type { AllocationId, MeterId, RouteId, SocketId } from '../base/ids.ts'
 import { after, type Random, type Time } from '../base/time.ts'
-import type { Allocation, Half } from './allocation.ts'
+import type { Allocation, Half, RouteEntry } from './allocation.ts'
 import type { Owner } from './event.ts'
 import type { RelaySocket } from './input.ts'
 
@@ -46,6 +46,8 @@ export class Book {
   readonly bySocket = new Map<SocketId, Relayed>()
   /** By relayed address as peers see it. */
   readonly byRelayed = new Map<number | string, Relayed>()
+  /** Routes to ports at our own relay addresses, by peer address. */
+  readonly toHost = new Map<number | string, Set<RouteEntry>>()
   /** By token, in latin1. */
   readonly reservations = new Map<string, Reservation>()
   readonly meters = new Map<AllocationId, readonly MeterId[]>()
@@ -139,6 +141,7 @@ export class Book {
       clients: this.#byClient.size,
       sockets: this.bySocket.size,
       relayed: this.byRelayed.size,
+      toHost: this.toHost.size,
       reservations: this.reservations.size,
       meters: this.meters.size,
       routes: this.#routes - this.#freeRoutes.length,

@@ -1,5 +1,6 @@
 import type { Counters } from '../base/counters.ts'
 import type { AllocationId } from '../base/ids.ts'
+import type { Time } from '../base/time.ts'
 import type { Book } from './book.ts'
 import type { BucketSource } from './buckets.ts'
 import type { RelayConfig } from './config.ts'
@@ -16,4 +17,6 @@ export interface Context extends Decisions {
   draining: boolean
   /** Allocations that a new configuration has not been applied to yet. */
   unconfigured: Set<AllocationId>
+  /** Before this moment no `withheld` is told again. */
+  withheldUntil: Time
 }

@@ -11,7 +11,7 @@ import type { Relayed } from './book.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
 import type { Unreachable } from './input.ts'
-import { reachOf } from './reach.ts'
+import { reachOf, withheld } from './reach.ts'
 import { reroute } from './routes.ts'
 
 /** The most that fits a Data indication: its length field has 16 bits (RFC 8489 §5). */
@@ -49,7 +49,7 @@ export function toPeer(
   const relayed = book.byRelayed.get(peer.key)
   const wire = relayed ? undefined : environment.siblings?.wire(peer)
   if (peer.port === 0 || reach === 'no' || (reach === 'local' && !relayed && !wire)) {
-    return drop(context, Counter.dropDeniedPeer)
+    return [...drop(context, Counter.dropDeniedPeer), ...withheld(context, allocation, peer, now)]
   }
   if (!allocation.routes.has(peer.key) && !allocation.channelByPeer.has(peer.key)) {
     const stopped = chargePeers(context, allocation, [peer], now)
@@ -65,7 +65,8 @@ export function toPeer(
   allocation.traffic.toPeer.bytes += payload.length
   const commands = reroute(context, allocation, peer, now)
   if (relayed) return [...commands, ...toClient(context, relayed, half.relay.address, payload, now)]
-  const send = { kind: 'send' as const, socket: half.relay.socket, to: wire ?? peer, bytes: payload }
+  const to = wire ?? environment.host?.wire(peer) ?? peer
+  const send = { kind: 'send' as const, socket: half.relay.socket, to, bytes: payload }
   commands.push(dontFragment ? { ...send, dontFragment } : send)
   return commands
 }
@@ -94,9 +95,18 @@ export function fromPeer(
 ): Command[] {
   const sibling = context.environment.siblings?.relayed(from)
   if (sibling) return toClient(context, relayed, sibling, payload, now)
-  // What claims to come from one of our own addresses came neither through the process nor from a peer.
-  if (reachOf(context, relayed.allocation, from) !== 'yes') return drop(context, Counter.dropDeniedPeer)
-  return toClient(context, relayed, from, payload, now)
+  const peer = nameOf(context, relayed.allocation, from, now)
+  // What claims to come from one of our own relayed addresses came neither through the process nor from a peer.
+  if (reachOf(context, relayed.allocation, peer) !== 'yes' || context.book.byRelayed.has(peer.key))
+    return drop(context, Counter.dropDeniedPeer)
+  return toClient(context, relayed, peer, payload, now)
+}
+
+/** Who a datagram is from, to the client: the public address of a program beside us, unless only the local one is permitted. */
+function nameOf({ environment }: Context, allocation: Allocation, from: Address, now: Time): Address {
+  const outside = environment.host?.peer(from)
+  if (!outside) return from
+  return permissionFor(allocation, from, now) && !permissionFor(allocation, outside, now) ? from : outside
 }
 
 /** Hands a peer's payload to the client: ChannelData where a channel is bound, else a Data indication. */
@@ -132,7 +142,8 @@ function toClient(context: Context, relayed: Relayed, from: Address, payload: Bu
 export function unreachable(context: Context, error: Unreachable, now: Time): Command[] {
   const relayed = context.book.bySocket.get(error.socket)
   if (!relayed || relayed.half.expires <= now) return drop(context, Counter.dropNoAllocation)
-  const { type, code, peer } = error
+  const { type, code } = error
+  const peer = nameOf(context, relayed.allocation, error.peer, now)
   const relevant = relayed.half.relay.family === 4 ? [3, 11] : [1, 2, 3]
   if (!relevant.includes(type)) return drop(context, Counter.peerError)
   if (!permissionFor(relayed.allocation, peer, now)) return drop(context, Counter.dropNoPermission)

@@ -23,6 +23,8 @@ export interface Environment {
   readonly authenticate: Authenticate
   /** What other shards of this server hold; absent where there is only one. */
   readonly siblings?: Siblings
+  /** How to reach programs of this machine; absent where nobody asks. */
+  readonly host?: Host
 }
 
 /**
@@ -35,4 +37,23 @@ export interface Siblings {
   wire(peer: Address): Address | undefined
   /** The relayed address whose socket is bound here, if another shard holds it just now. */
   relayed(from: Address): Address | undefined
+}
+
+/** `sameHost` is a list of ports at addresses that are relayed from, `allow` one of addresses. */
+export type HostKey = 'sameHost' | 'allow'
+
+/**
+ * Programs of this machine at its relay addresses, such as a media server.
+ * Clients know them by the public address; sockets are bound to the local one,
+ * which behind 1:1 NAT is another.
+ */
+export interface Host {
+  /** Where to send for a peer at a public relay address, if that is elsewhere. */
+  wire(peer: Address): Address | undefined
+  /** How clients know what comes from a local relay address, if by another. */
+  peer(from: Address): Address | undefined
+  /** Whether an IP address is one that this server relays from, as peers see it. */
+  isRelayed(ip: Uint8Array): boolean
+  /** The key under `peers` that would open a closed port of this machine; undefined for other machines, and for our own listeners. */
+  keyFor(peer: Address): HostKey | undefined
 }

@@ -3,6 +3,7 @@ import type { AllocationId, ChannelNumber } from '../base/ids.ts'
 import type { Traffic } from '../base/route.ts'
 import type { Time } from '../base/time.ts'
 import type { Via } from '../base/via.ts'
+import type { HostKey } from './environment.ts'
 
 /** `lost`: the shard that held it broke. Told for it, since it cannot say so itself. */
 export type CloseReason = 'expired' | 'released' | 'hangup' | 'revoked' | 'stopped' | 'lost'
@@ -107,6 +108,15 @@ export type Event = { readonly at: Time } & (
     }
   /** A reserved port went back without being used; its quota unit with it. */
   | { readonly kind: 'unreserved'; readonly owner: Owner; readonly client: Address }
+  /** A client wanted to reach a port of this machine that the peer policy keeps closed. Told once in a while. */
+  | {
+      readonly kind: 'withheld'
+      readonly allocation: AllocationId
+      readonly owner: Owner
+      readonly peer: Address
+      /** What in `peers` would open it. */
+      readonly key: HostKey
+    }
   | {
       readonly kind: 'rejected'
       readonly from: Address

@@ -1,7 +1,12 @@
-import { type Address, ipKey } from '../base/address.ts'
+import { type Address, address, ipKey } from '../base/address.ts'
+import { after, type Time } from '../base/time.ts'
 import type { Allocation } from './allocation.ts'
+import type { Command } from './command.ts'
 import type { Context } from './context.ts'
 import type { Reach } from './environment.ts'
+
+/** Seconds between two events of the kind `withheld`. */
+const WITHHELD_EVERY = 60
 
 /** Decides whether an allocation may exchange datagrams with a peer: by the peer policy, and by whose it is. */
 export function reachOf(
@@ -13,4 +18,25 @@ export function reachOf(
   if (verdict === 'no' || confined?.tenant !== identity.owner.tenant) return verdict
   const key = ipKey(peer.ip)
   return confined.ips.some(ip => ipKey(ip) === key) ? 'local' : 'no'
+}
+
+/**
+ * Tells that a client wanted to reach a program of this machine and may not.
+ * Clients see silence, or an error that browsers do not show, so it is the
+ * operator who has to learn of it. Nothing where the peer is somewhere else.
+ */
+export function withheld(
+  context: Context,
+  { id, identity }: Allocation,
+  peer: Address,
+  now: Time,
+): Command[] {
+  if (now < context.withheldUntil) return []
+  const key = context.environment.host?.keyFor(peer)
+  if (!key) return []
+  context.withheldUntil = after(now, WITHHELD_EVERY)
+  const { owner } = identity
+  // The address may be a view into the batch, and the event outlives that.
+  const copy = address(Uint8Array.from(peer.ip), peer.port)
+  return [{ kind: 'tell', event: { kind: 'withheld', at: now, allocation: id, owner, peer: copy, key } }]
 }

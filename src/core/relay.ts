@@ -103,6 +103,7 @@ export class Relay {
       scans: new Scans(),
       draining: false,
       unconfigured: new Set(),
+      withheldUntil: 0 as Time,
     }
   }
 

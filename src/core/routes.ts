@@ -39,10 +39,12 @@ export function reroute(context: Context, allocation: Allocation, peer: Address,
     entry.route = route
     entry.link = link
     link?.linked.add(entry)
+    note(context, entry)
   } else {
     const added: RouteEntry = { allocation, route, link }
     allocation.routes.set(peer.key, added)
     link?.linked.add(added)
+    note(context, added)
   }
   return [{ kind: 'route', allocation: allocation.id, route }]
 }
@@ -58,10 +60,26 @@ export function rerouteAll(context: Context, allocation: Allocation, now: Time, 
   return commands
 }
 
+/** Notes a route to a port of this machine, which may become a relayed address. */
+function note({ environment, book }: Context, entry: RouteEntry): void {
+  const { peer } = entry.route
+  if (!environment.host?.isRelayed(peer.ip)) return
+  const noted = book.toHost.get(peer.key)
+  if (noted) noted.add(entry)
+  else book.toHost.set(peer.key, new Set([entry]))
+}
+
+/** Withdraws routes to an address that has just become one of ours: it is reached inside the process from now on. */
+export function unrouteHost(context: Context, relayed: Address): Command[] {
+  return [...(context.book.toHost.get(relayed.key) ?? [])].flatMap(entry => unroute(context, entry))
+}
+
 /** Withdraws a route. */
 export function unroute(context: Context, entry: RouteEntry): Command[] {
   const { allocation, route } = entry
   entry.link?.linked.delete(entry)
+  const noted = context.book.toHost.get(route.peer.key)
+  if (noted?.delete(entry) && noted.size === 0) context.book.toHost.delete(route.peer.key)
   allocation.routes.delete(route.peer.key)
   context.book.freeRoute(route.id)
   return [{ kind: 'unroute', allocation: allocation.id, route: route.id }]
@@ -88,14 +106,18 @@ function routeFor(
   const permission = permissionFor(allocation, peer, now)
   if (!half || !permission || peer.port === 0) return undefined
 
-  const { siblings } = context.environment
+  const { siblings, host } = context.environment
   // What another shard's socket sends is taken for its relayed address, so by this name no route answers.
   const other = siblings?.relayed(peer)
   if (other && other.key !== peer.key) return undefined
+  // The same goes for a program beside us that the client knows by both of its addresses.
+  const outside = host?.peer(peer)
+  if (outside && permissionFor(allocation, outside, now)) return undefined
   const reach = reachOf(context, allocation, peer)
   const relayed = context.book.byRelayed.get(peer.key)
-  const wire = relayed ? undefined : siblings?.wire(peer)
-  if (reach === 'no' || (reach === 'local' && !relayed && !wire)) return undefined
+  const sibling = relayed ? undefined : siblings?.wire(peer)
+  if (reach === 'no' || (reach === 'local' && !relayed && !sibling)) return undefined
+  const wire = relayed ? undefined : (sibling ?? host?.wire(peer))
 
   const channel = channelTo(allocation, peer, now)
   const expires = Math.min(

@@ -155,7 +155,7 @@ function readExternal(
     return
   }
   const parsed = parseRelayAddress(mapping.entry)
-  if (parsed instanceof ConfigFault || parsed === 'auto') {
+  if (parsed instanceof ConfigFault || parsed === 'auto' || parsed.local === 'auto') {
     reading.ledger.unsupported(line, 'bad-address')
     return
   }

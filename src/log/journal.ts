@@ -1,4 +1,4 @@
-import { formatAddress } from '../base/address.ts'
+import { formatAddress, formatIp } from '../base/address.ts'
 import type { Event, RejectReason, ThrottleReason, UnservedReason } from '../core/event.ts'
 import type { Log, LogFields, WritingLevel } from './log.ts'
 import type { Privacy } from './privacy.ts'
@@ -68,6 +68,9 @@ export class Journal {
       case 'unreserved':
         this.#log.debug('unreserved', { homeserver: event.owner.tenant || undefined })
         return
+      case 'withheld':
+        this.#withheld(event)
+        return
       case 'rejected':
         this.#rejected(event)
         return
@@ -120,6 +123,20 @@ export class Journal {
       hint: HINTS['denied-peer'],
     })
     this.#denied = 0
+  }
+
+  /** An address of our own is nobody's secret here, and the hint is of no use without it. */
+  #withheld({ allocation, owner, peer, key }: Extract<Event, { kind: 'withheld' }>): void {
+    this.#log.limited('withheld', 'warn', 'this machine is kept from a client', () => ({
+      allocation,
+      homeserver: owner.tenant || undefined,
+      user: this.#privacy.user(owner.user),
+      peer: formatAddress(peer),
+      hint:
+        key === 'sameHost'
+          ? `If a program of this machine, such as a media server, is to be reached there, open its UDP ports: "peers": {"sameHost": ["${peer.port}"]}. The list replaces the default, which is 1024-65535 without the ports of well-known services.`
+          : `If a program of this machine, such as a media server, is to be reached there, name the address: "peers": {"allow": ["${formatIp(peer.ip)}"]}. That opens all of its UDP ports but those of this relay.`,
+    }))
   }
 
   #throttled(event: Throttled): void {

@@ -1,20 +1,23 @@
 import { type Address, address, ipKey } from '../base/address.ts'
-import { parseRange, type Range } from '../base/range.ts'
+import { compare, contains, parseRange, type Range } from '../base/range.ts'
 import type { Reach } from '../core/environment.ts'
 import { RangeSet } from './range-set.ts'
+import { opensPort, type RelayedAt } from './same-host.ts'
 
 /** Whom clients may reach through the relay. What is denied explicitly beats what is allowed. */
 export interface PeerPolicy {
   readonly deny: readonly Range[]
+  /** An own address is allowed by an entry for it alone, never by a network that it lies in. */
   readonly allow: readonly Range[]
   /** Not empty: nobody else may be reached. */
   readonly only: readonly Range[]
   /** Denies `RECOMMENDED` and this machine's own addresses. */
   readonly recommended: boolean
-  /** IP addresses of this machine's interfaces. */
-  readonly own: readonly Uint8Array[]
-  /** Relayed IP addresses as peers see them. */
-  readonly relayed: readonly Uint8Array[]
+  /** Whether this machine itself takes what is sent to an IP address. */
+  readonly isOwn: (ip: Uint8Array) => boolean
+  readonly relays: readonly RelayedAt[]
+  /** UDP ports of programs on this machine that are reached at its public relay addresses; absent: see `opensPort`. */
+  readonly sameHost?: Parameters<typeof opensPort>[0]
   /** Where this server itself listens: never a peer, whatever else is allowed. */
   readonly endpoints: readonly Address[]
 }
@@ -62,36 +65,63 @@ export const RECOMMENDED: readonly string[] = [
  *
  * An IPv6 address that carries an IPv4 address is judged as both, so no other
  * spelling of a denied address gets through. One of our own relayed addresses
- * is reached inside the process only, unless it is allowed by name.
+ * is reached inside the process, and at the ports of `sameHost` for the sake of
+ * media servers beside us; no other address of this machine is, unless it is
+ * allowed by name.
  */
 export function compilePeers(policy: PeerPolicy): (peer: Address) => Reach {
+  const { isOwn, relays, recommended: isCautious } = policy
+  const allows = [...policy.allow, ...policy.only]
   const denied = new RangeSet(policy.deny)
-  const allowed = new RangeSet([...policy.allow, ...policy.only])
+  const allowed = new RangeSet(allows)
+  const named = new RangeSet(allows.filter(range => isOneHost(range) || isLoopback(range)))
   const only = policy.only.length > 0
-  const recommended = new RangeSet(
-    policy.recommended ? RECOMMENDED.map(text => parseRange(text) as Range) : [],
-  )
-  const own = new Set(policy.own.map(ipKey))
-  const relayed = new Set(policy.relayed.map(ipKey))
+  const recommended = new RangeSet(isCautious ? RECOMMENDED.map(text => parseRange(text) as Range) : [])
+  const relayed = new Map(relays.map(relay => [ipKey(relay.public), relay]))
   const endpoints = new Set(policy.endpoints.map(endpoint => endpoint.key))
+  const served = new Set(policy.endpoints.map(endpoint => endpoint.port).filter(port => port !== 0))
+  const opens = opensPort(policy.sameHost)
 
-  const judge = (ip: Uint8Array): Reach => {
+  const judgeRelayed = ({ local, public: shown }: RelayedAt, port: number): Reach => {
+    if (port === 0 || !opens(port) || LOOPBACK.has(local)) return 'local'
+    return policy.sameHost === undefined && recommended.has(shown) ? 'local' : 'yes'
+  }
+  const judge = ({ ip, port }: Pick<Address, 'ip' | 'port'>): Reach => {
     if (denied.has(ip)) return 'no'
-    if (allowed.has(ip)) return 'yes'
+    const relay = relayed.get(ipKey(ip))
+    if (!relay && !isOwn(ip)) {
+      if (allowed.has(ip)) return 'yes'
+      return only || recommended.has(ip) ? 'no' : 'yes'
+    }
+    if (served.has(port)) return 'no'
+    if (named.has(ip)) return 'yes'
     if (only) return 'no'
-    if (relayed.has(ipKey(ip))) return 'local'
-    if (policy.recommended && own.has(ipKey(ip))) return 'no'
-    return recommended.has(ip) ? 'no' : 'yes'
+    if (relay) return judgeRelayed(relay, port)
+    return isCautious ? 'no' : 'yes'
   }
   return peer => {
     if (endpoints.has(peer.key)) return 'no'
-    const verdict = judge(peer.ip)
+    const verdict = judge(peer)
     if (verdict === 'no' || peer.family === 4) return verdict
     const embedded = embeddedIp4(peer.ip)
     if (!embedded) return verdict
-    return judge(embedded) !== 'yes' || endpoints.has(address(embedded, peer.port).key) ? 'no' : verdict
+    const isOurs = relayed.has(ipKey(embedded))
+    if (isOurs || endpoints.has(address(embedded, peer.port).key)) return 'no'
+    return judge({ ip: embedded, port: peer.port }) === 'yes' ? verdict : 'no'
   }
 }
+
+function isOneHost({ from, to }: Range): boolean {
+  return compare(from, to) === 0
+}
+
+/** A range of loopback addresses names this machine and nothing else. */
+function isLoopback({ from, to }: Range): boolean {
+  return contains(LOOPBACK4, from) && contains(LOOPBACK4, to)
+}
+
+const LOOPBACK4 = parseRange('127.0.0.0/8') as Range
+const LOOPBACK = new RangeSet([LOOPBACK4, parseRange('::1') as Range])
 
 /**
  * The IPv4 address inside an IPv6 one: IPv4-compatible `::a.b.c.d`,

@@ -92,8 +92,8 @@ function policyOf(settings: Settings): Policy | undefined {
     allow: issue.reachable,
     only: [],
     recommended: true,
-    own: [],
-    relayed: [],
+    isOwn: () => false,
+    relays: [],
     endpoints: [],
   })
   return {

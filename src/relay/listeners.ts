@@ -130,14 +130,6 @@ export class Listeners {
   }
 }
 
-/** Where clients can reach these listeners: wildcards as all addresses of their family. */
-export function endpointsOf(listen: readonly Listener[], own: readonly Uint8Array[]): Address[] {
-  return expandWildcards(
-    listen.map(listener => listener.address),
-    own,
-  )
-}
-
 function spelledOut(listener: Listener, own: readonly Uint8Array[]): Address[] {
   return listener.transport === 'udp' ? expandWildcards([listener.address], own) : [listener.address]
 }

@@ -15,6 +15,8 @@ import { Relay } from '../core/relay.ts'
 import { RouteTable } from '../forward/route-table.ts'
 import type { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
+import type { OwnAddresses } from '../net/kernel/machine.ts'
+import { openOwnAddresses } from '../net/kernel/own-addresses.ts'
 import type { PortDirectory } from '../net/ports/port-directory.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import { RelayPorts } from '../net/ports/relay-ports.ts'
@@ -23,17 +25,21 @@ import { AllSockets } from '../net/sockets.ts'
 import type { Gathering } from '../net/stream/crowd.ts'
 import { StreamTransport } from '../net/stream/stream-transport.ts'
 import type { BoundSocket } from '../net/transport.ts'
+import { type HostNames, hostNames } from '../policy/same-host.ts'
 import { Shard } from '../shard/shard.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
 import type { Gate } from './admission.ts'
 import type { Gauges } from './gauges.ts'
 import { type FaultLog, GuardedInbox } from './guarded-inbox.ts'
-import { endpointsOf, type ListenerPlan } from './listeners.ts'
+import type { ListenerPlan } from './listeners.ts'
 import { writeReadings } from './readings.ts'
 import { authenticator, peerReach, type RelaySurroundings, random, relayConfig } from './relay-config.ts'
 import type { Shards } from './shards.ts'
 import { type OpenedUdp, openUdp } from './udp.ts'
 import { RealWorld } from './world.ts'
+
+/** The share of the time that may be spent on judging peers anew because routes change. */
+const JUDGING = 0.05
 
 export interface LocalShardParts {
   readonly log: FaultLog
@@ -42,8 +48,6 @@ export interface LocalShardParts {
   /** Where this shard counts; memory of its own by default. */
   readonly counters?: Counters
   readonly relays: readonly ResolvedRelayAddress[]
-  /** IP addresses of this machine's interfaces. */
-  readonly own: readonly Uint8Array[]
   readonly gate: Gate
   /** Is told what the relay tells. */
   readonly heard: (event: Event) => void
@@ -76,10 +80,14 @@ export class LocalShard implements Shards {
   readonly #streams: StreamTransport
   readonly #ports: RelayPorts
   readonly #shard: Shard
+  readonly #own: OwnAddresses
   #settings: Settings
-  #own: readonly Uint8Array[]
   #authenticate!: Environment['authenticate']
   #reach!: Environment['reach']
+  #host!: HostNames
+  /** Whether the kernel's routes have changed since the peers were judged, and from when on they may be judged again. */
+  #isStale = false
+  #judgeAgain = 0
 
   /** Opens the transports; nothing is bound yet. */
   constructor(settings: Settings, parts: LocalShardParts) {
@@ -87,7 +95,10 @@ export class LocalShard implements Shards {
     this.counters = counters
     this.#parts = parts
     this.#settings = settings
-    this.#own = parts.own
+    this.#own = openOwnAddresses(() => {
+      this.#isStale = true
+      this.#rejudge()
+    })
     this.#inbox = new GuardedInbox(parts.log)
     this.#udp = openUdp(settings, this.#ids, this.#inbox, counters)
     this.#streams = new StreamTransport(
@@ -111,6 +122,12 @@ export class LocalShard implements Shards {
         wall: wallTime,
         reach: peer => this.#reach(peer),
         authenticate: request => this.#authenticate(request),
+        host: {
+          wire: peer => this.#host.wire(peer),
+          peer: from => this.#host.peer(from),
+          isRelayed: ip => this.#host.isRelayed(ip),
+          keyFor: peer => this.#host.keyFor(peer),
+        },
         ...(shared && { siblings: shared.ports.siblings(shared.number) }),
       },
       counters,
@@ -180,10 +197,9 @@ export class LocalShard implements Shards {
     this.#streams.setTls(options)
   }
 
-  /** Applies settings, and the machine's addresses, under live allocations. */
-  configure(settings: Settings, own: readonly Uint8Array[]): void {
+  /** Applies settings under live allocations. */
+  configure(settings: Settings): void {
     this.#settings = settings
-    this.#own = own
     this.#streams.setLimits(settings.limits)
     this.#decide()
     this.#shard.take({ kind: 'configure', config: relayConfig(settings, this.#surroundings()) })
@@ -191,6 +207,7 @@ export class LocalShard implements Shards {
 
   /** Once a second. */
   tick(): void {
+    this.#rejudge()
     this.#inbox.tick()
   }
 
@@ -235,6 +252,7 @@ export class LocalShard implements Shards {
   }
 
   closeSockets(): void {
+    this.#own.stop()
     this.#streams.stop()
     this.#udp.transport.stop()
   }
@@ -242,6 +260,22 @@ export class LocalShard implements Shards {
   /** Calls `done` when every connection has ended after `closeSockets`. */
   closed(done: () => void): void {
     this.#streams.closed(done)
+  }
+
+  /**
+   * Ends what leads to addresses that have become this machine's own. The more
+   * there is to judge, the longer until it is judged again, however often the
+   * kernel's routes change.
+   */
+  #rejudge(): void {
+    const began = performance.now()
+    if (!this.#isStale || began < this.#judgeAgain) return
+    this.#isStale = false
+    this.#inbox.guard('routes', () =>
+      this.#shard.take({ kind: 'configure', config: relayConfig(this.#settings, this.#surroundings()) }),
+    )
+    const ended = performance.now()
+    this.#judgeAgain = ended + (ended - began) / JUDGING
   }
 
   #heard(event: Event): void {
@@ -258,6 +292,8 @@ export class LocalShard implements Shards {
   #decide(): void {
     this.#authenticate = authenticator(this.#settings)
     this.#reach = peerReach(this.#settings, this.#surroundings())
+    const { relays, isOwn, endpoints } = this.#surroundings()
+    this.#host = hostNames(relays, isOwn, endpoints)
   }
 
   #surroundings(): RelaySurroundings {
@@ -270,18 +306,13 @@ export class LocalShard implements Shards {
     )
     return {
       dontFragment: this.#udp.transport.dontFragment,
-      own: this.#own,
-      relayed: relays.map(relay => relay.public),
-      endpoints: [...endpointsOf([...listen, ...pages], this.#own), ...seenFromOutside(listen, relays)],
+      isOwn: ip => this.#own.has(ip),
+      relays,
+      endpoints: [...listen, ...pages].map(listener => listener.address),
     }
   }
 }
 
 function localOf<E>(result: Result<BoundSocket, E>): Result<Address, E> {
   return result.ok ? succeeded(result.value.local) : result
-}
-
-/** Our listeners as the other side of a 1:1 NAT sees them. */
-function seenFromOutside(listen: Settings['listen'], relays: readonly ResolvedRelayAddress[]): Address[] {
-  return listen.flatMap(listener => relays.map(relay => address(relay.public, listener.address.port)))
 }

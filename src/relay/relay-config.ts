@@ -10,6 +10,7 @@ import type { Authenticate } from '../core/candidate.ts'
 import type { RelayConfig } from '../core/config.ts'
 import type { Environment } from '../core/environment.ts'
 import { compilePeers } from '../policy/peer-policy.ts'
+import type { RelayedAt } from '../policy/same-host.ts'
 import type { Quotas } from './admission.ts'
 
 /** What an allocation gets that asks for no lifetime (RFC 8656 §3.2). */
@@ -21,10 +22,9 @@ const NONCE_LIFETIME = 3600
 export interface RelaySurroundings {
   /** True where sockets can set DF. */
   readonly dontFragment: boolean
-  /** IP addresses of this machine's interfaces. */
-  readonly own: readonly Uint8Array[]
-  /** Relayed IP addresses as peers see them. */
-  readonly relayed: readonly Uint8Array[]
+  /** Whether this machine itself takes what is sent to an IP address. */
+  readonly isOwn: (ip: Uint8Array) => boolean
+  readonly relays: readonly RelayedAt[]
   /** Where this server can be reached itself, wildcards spelled out. */
   readonly endpoints: readonly Address[]
 }
@@ -32,6 +32,7 @@ export interface RelaySurroundings {
 /** Makes the relay's configuration from the operator's. */
 export function relayConfig(settings: Settings, around: RelaySurroundings): RelayConfig {
   const { protocol, limits, credentials } = settings
+  const relayed = around.relays.map(relay => relay.public)
   return {
     realm: settings.realm,
     ...(protocol.software !== false && { software: protocol.software }),
@@ -44,7 +45,7 @@ export function relayConfig(settings: Settings, around: RelaySurroundings): Rela
     userhash: settings.homeservers.length === 0 && settings.users.length > 0,
     lifetime: { default: Math.min(DEFAULT_LIFETIME, limits.lifetime) as Seconds, max: limits.lifetime },
     nonceLifetime: NONCE_LIFETIME as Seconds,
-    families: families(around.relayed),
+    families: families(relayed),
     defaultFamily: settings.relay.defaultFamily,
     dontFragment: around.dontFragment,
     strictExpiry: credentials.strictExpiry,
@@ -52,7 +53,7 @@ export function relayConfig(settings: Settings, around: RelaySurroundings): Rela
     ...(settings.alternate && {
       alternate: { ...settings.alternate, addresses: settings.alternate.servers },
     }),
-    ...(settings.testing && { confined: { tenant: settings.testing.tenant, ips: around.relayed } }),
+    ...(settings.testing && { confined: { tenant: settings.testing.tenant, ips: relayed } }),
   }
 }
 
@@ -63,8 +64,9 @@ export function peerReach({ peers }: Settings, around: RelaySurroundings): Envir
     allow: peers.allow,
     only: peers.only,
     recommended: peers.deny.includes('recommended'),
-    own: around.own,
-    relayed: around.relayed,
+    isOwn: around.isOwn,
+    relays: around.relays,
+    ...(peers.sameHost && { sameHost: peers.sameHost }),
     endpoints: around.endpoints,
   })
 }

@@ -24,8 +24,8 @@ export interface Shards {
   /** Binds a relay address once, as a call would. */
   tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void
   setTls(options: SecureContextOptions): void
-  /** Applies settings, and the IP addresses of this machine's interfaces, under live allocations. */
-  configure(settings: Settings, own: readonly Uint8Array[]): void
+  /** Applies settings under live allocations. */
+  configure(settings: Settings): void
   /** Once a second. */
   tick(): void
   /** Refuses new allocations from now on, or takes them again. */

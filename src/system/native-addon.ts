@@ -17,9 +17,19 @@ export interface NativeAddon {
   notify(path: string, text: string): number
   /** Bits: 1 for UDP_GRO that can be trusted, 2 for UDP_SEGMENT. */
   features(): number
+  /** Opens the kernel's routing tables; a negated errno where it will not. `wake` is called when they may have changed. */
+  routes(wake: () => void): NativeRoutes | number
   /** Octets that a slot's payload must have room for. */
   readonly largest: number
   readonly stateWords: number
+}
+
+export interface NativeRoutes {
+  /** Whether this machine itself takes what is sent to the address in the record: 1 or 0. */
+  deliversHere(record: Uint8Array): number
+  /** Whether anything has changed since the last call: 1 or 0. */
+  changed(): number
+  stop(): void
 }
 
 /** Typed arrays that both sides see. A batch, and what goes with it. */

@@ -3,7 +3,8 @@ import { formatIp } from '../base/address.ts'
 import type { Settings, TlsFiles } from '../config/settings.ts'
 import type { Event, RejectReason } from '../core/event.ts'
 import type { Log } from '../log/log.ts'
-import { ownAddresses, type ResolvedRelayAddress, relayAddresses } from '../net/ports/relay-addresses.ts'
+import { ownAddresses } from '../net/kernel/machine.ts'
+import { type ResolvedRelayAddress, relayAddresses } from '../net/ports/relay-addresses.ts'
 import { TlsContext } from '../net/stream/tls-context.ts'
 import { Admission } from '../relay/admission.ts'
 import { Listeners } from '../relay/listeners.ts'
@@ -53,13 +54,7 @@ export class Engine {
     this.#settings = settings
     this.#own = ownAddresses()
     this.admission = new Admission(quotas(settings))
-    const { addresses, warnings } = relayAddresses(
-      settings.relay.addresses.map(entry =>
-        entry === 'auto'
-          ? entry
-          : { local: formatIp(entry.local), ...(entry.public && { public: formatIp(entry.public) }) },
-      ),
-    )
+    const { addresses, warnings } = relayAddresses(settings.relay.addresses)
     this.relays = addresses
     for (const warning of warnings) log.warn(warning)
     if (addresses.length === 0) throw new StartError('there is no address to relay from; set relay.addresses')
@@ -68,7 +63,7 @@ export class Engine {
       ...thisMachine(),
       inheritsUdp: inherited.some(socket => socket.transport === 'udp'),
     })
-    const common = { log, relays: addresses, own: this.#own, heard }
+    const common = { log, relays: addresses, heard }
     this.shards =
       this.workers === 1
         ? new LocalShard(settings, { ...common, gate: this.admission })
@@ -118,7 +113,7 @@ export class Engine {
     else this.#tls?.reload()
     this.#settings = settings
     this.admission.configure(quotas(settings))
-    this.shards.configure(settings, this.#own)
+    this.shards.configure(settings)
   }
 
   /** Looks for addresses that the machine has got or lost since, and listens there too. */
@@ -134,7 +129,6 @@ export class Engine {
     this.#lost = this.#lost.filter(name => !names.includes(name))
     this.#own = own
     this.listeners.rescan(own, added)
-    this.shards.configure(this.#settings, own)
   }
 
   /** Closes every socket and no longer follows the certificate's files. May be called again. */

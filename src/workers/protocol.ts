@@ -24,7 +24,6 @@ export type ToWorker =
   | {
       readonly kind: 'configure'
       readonly settings: Settings
-      readonly own: readonly Uint8Array[]
       readonly meters: readonly OwnerMeters[]
     }
   | { readonly kind: 'certificate'; readonly options: SecureContextOptions }
@@ -70,7 +69,6 @@ export interface Start {
   /** From 0 on. */
   readonly index: number
   readonly settings: Settings
-  readonly own: readonly Uint8Array[]
   readonly relays: readonly ResolvedRelayAddress[]
   readonly listening: readonly Listening[]
   readonly certificate: SecureContextOptions | undefined

@@ -36,8 +36,6 @@ export interface WorkerShardsParts {
   readonly size: number
   readonly log: Log
   readonly relays: readonly ResolvedRelayAddress[]
-  /** IP addresses of this machine's interfaces. */
-  readonly own: readonly Uint8Array[]
   readonly admission: Admission
   readonly heard: (event: Event) => void
   readonly rejected: (why: RejectReason, count: number) => void
@@ -66,7 +64,6 @@ export class WorkerShards implements Shards {
   readonly #groups: { readonly listener: Listener; readonly group: Group }[] = []
   readonly #book: ShardBook
   #settings: Settings
-  #own: readonly Uint8Array[]
   readonly #ticketKeys = Buffer.alloc(TICKET_KEYS)
   #certificate: SecureContextOptions | undefined
   #draining = false
@@ -77,7 +74,6 @@ export class WorkerShards implements Shards {
     const { size, log, relays, heard, rejected } = parts
     this.#parts = parts
     this.#settings = settings
-    this.#own = parts.own
     this.listen = (listener, done, fd) => this.#listen(listener, done, fd)
 
     const ports = new PortDirectory(relays, settings.relay.ports)
@@ -111,7 +107,6 @@ export class WorkerShards implements Shards {
         start: (): Start => ({
           index,
           settings: this.#settings,
-          own: this.#own,
           relays,
           listening: this.#groups.map(({ listener, group }) => ({ listener, fd: group.at(index) })),
           certificate: this.#certificate,
@@ -161,12 +156,11 @@ export class WorkerShards implements Shards {
     for (const slot of this.#slots) slot.post({ kind: 'certificate', options: this.#certificate })
   }
 
-  configure(settings: Settings, own: readonly Uint8Array[]): void {
+  configure(settings: Settings): void {
     this.#settings = settings
-    this.#own = own
     const meters = this.#book.configure(settings)
     for (const [index, slot] of this.#slots.entries()) {
-      slot.post({ kind: 'configure', settings, own, meters: meters[index]! })
+      slot.post({ kind: 'configure', settings, meters: meters[index]! })
     }
   }
 

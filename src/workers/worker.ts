@@ -38,7 +38,6 @@ const shard = new LocalShard(settings, {
   clock,
   counters: new Counters(new Float64Array(memory.counters)),
   relays: start.relays,
-  own: start.own,
   gate,
   heard: event => {
     // For the log alone, and only where it is written.
@@ -92,7 +91,7 @@ function take(message: ToWorker): void {
     case 'configure':
       settings = message.settings
       gate.setMeters(message.meters)
-      shard.configure(settings, message.own)
+      shard.configure(settings)
       return
     case 'certificate':
       shard.setTls(message.options)

@@ -3,7 +3,7 @@ import { formatAddress } from '../../base/address.ts'
 import { formatRange } from '../../base/range.ts'
 import { parseDenied, parsePeers } from '../values/cidr.ts'
 import { parseAlternate } from '../values/host-port.ts'
-import { formatPorts, parsePorts } from '../values/port-range.ts'
+import { formatPorts, parsePortOrRange, parsePorts } from '../values/port-range.ts'
 import { formatRelayAddress, parseRelayAddress } from '../values/relay-address.ts'
 import { bound, count, DAY, duration, durationOrUnlimited, ranges, rate, textField } from './fields.ts'
 
@@ -15,14 +15,14 @@ export const relaySection = z
       .array(
         textField(parseRelayAddress, {
           format: formatRelayAddress,
-          examples: ['auto', '203.0.113.7', '10.0.0.5=203.0.113.7'],
+          examples: ['auto', '203.0.113.7', '10.0.0.5=203.0.113.7', 'auto=turn.example.org'],
         }),
       )
       .min(1)
       .prefault(['auto'])
       .meta({ restart: true })
       .describe(
-        'The addresses that peers see. "auto" takes those of this machine. Behind 1:1 NAT (most clouds) write "local=public", such as "10.0.0.5=203.0.113.7", or peers are told an address that nobody reaches.',
+        'The addresses that peers see. "auto" takes those of this machine. Behind 1:1 NAT (most clouds, every home) write "local=public", such as "10.0.0.5=203.0.113.7", or peers are told an address that nobody reaches. The local one may be "auto" as well, the public one a name of the DNS, which is looked up again and again.',
       ),
     ports: textField(parsePorts, {
       format: formatPorts,
@@ -60,11 +60,17 @@ export const peersSection = z
     allow: ranges(parsePeers, ['192.168.1.0/24'])
       .prefault([])
       .describe(
-        'Parts of "recommended" that may be reached nevertheless, such as a LAN. An entry in "deny" beats it.',
+        'Parts of "recommended" that may be reached nevertheless, such as a LAN. An entry in "deny" beats it. An address of this machine itself is opened by an entry for it alone, such as "192.168.1.5", not by a network that it lies in.',
       ),
     only: ranges(parsePeers, ['203.0.113.0/24'])
       .prefault([])
       .describe('When it has entries, nothing else is reached.'),
+    sameHost: z
+      .array(textField(parsePortOrRange, { format: formatPorts, examples: ['10000', '50000-60000'] }))
+      .exactOptional()
+      .describe(
+        'UDP ports of other programs on this machine, such as LiveKit or the video bridge of Jitsi, that clients reach at the addresses the relay relays from. Without this key: 1024-65535 of public addresses, but no port of the relay itself and none of well-known internal services (statsd, VXLAN, SIP and so on). With it: these ports only, also at private addresses. [] closes all.',
+      ),
   })
   .prefault({})
   .describe(

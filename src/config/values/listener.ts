@@ -18,6 +18,8 @@ export function parseListener(text: string): Listener | ConfigFault {
   if (transport !== 'udp' && transport !== 'tcp' && transport !== 'tls') {
     return new ConfigFault('listener-transport', { given: transport })
   }
+  // With a zone or without: either is refused, so no advice may lead from one to the other.
+  if (/^\[fe[89ab]/i.test(match[2]!)) return new ConfigFault('listener-link-local', { given: match[2]! })
   const address = parseHostPort(match[2]!, PORT[transport])
   return address instanceof ConfigFault ? address : { transport, address }
 }
@@ -39,6 +41,6 @@ export function isLoopback(at: Address): boolean {
   return at.family === 4 ? at.ip[0] === 127 : formatIp(at.ip) === '::1'
 }
 
-function isAny(listener: Listener): boolean {
+export function isAny(listener: Listener): boolean {
   return listener.address.ip.every(octet => octet === 0)
 }

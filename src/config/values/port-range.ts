@@ -19,6 +19,17 @@ export function parsePorts(text: string): PortRange | ConfigFault {
   return { from, to }
 }
 
+/** Reads `10000` or `50000-60000`: ports of other programs. */
+export function parsePortOrRange(text: string): PortRange | ConfigFault {
+  const match = /^ *([0-9]{1,6}) *(?:- *([0-9]{1,6}) *)?$/.exec(text)
+  if (!match) return new ConfigFault('port-or-range', { given: text })
+  const from = Number(match[1])
+  const to = Number(match[2] ?? match[1])
+  for (const port of [from, to]) if (port < 1 || port > 65535) return new ConfigFault('port', { given: port })
+  if (from > to) return new ConfigFault('ports-backwards', { given: text, mend: `${to}-${from}` })
+  return { from, to }
+}
+
 export function formatPorts({ from, to }: PortRange): string {
-  return `${from}-${to}`
+  return from === to ? `${from}` : `${from}-${to}`
 }

@@ -3,23 +3,31 @@ import { ConfigFault } from '../fault.ts'
 
 /** An address to relay from, and how peers see it where 1:1 NAT lies in between. */
 export interface RelayAddress {
-  /** 4 or 16 octets, as in `Address`. */
-  readonly local: Uint8Array
-  readonly public?: Uint8Array
+  /** 4 or 16 octets, as in `Address`; `auto`: what this machine has. */
+  readonly local: Uint8Array | 'auto'
+  /** Octets, or a name that is looked up again and again. */
+  readonly public?: Uint8Array | string
 }
 
-/** Reads `auto`, `203.0.113.7`, or `10.0.0.5=203.0.113.7` for local and public address behind 1:1 NAT. */
+/** A name of the DNS with a dot in it, by which no IP address is meant. */
+const NAME = /^(?=.{3,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?\.?$/i
+
+/**
+ * Reads `auto`, `203.0.113.7`, or `10.0.0.5=203.0.113.7` for local and public
+ * address behind 1:1 NAT. The local one may be `auto`, the public one a name.
+ */
 export function parseRelayAddress(text: string): 'auto' | RelayAddress | ConfigFault {
   const given = text.trim()
   if (given === 'auto') return 'auto'
-  const [first, second, ...rest] = given.split('=')
-  const local = parseIp(first!.trim())
-  const outside = second === undefined ? undefined : parseIp(second.trim())
-  if (!local || rest.length > 0 || (second !== undefined && !outside))
-    return new ConfigFault('relay-address', { given: text })
-  if (outside && outside.length !== local.length)
+  const [first = '', second, ...rest] = given.split('=').map(part => part.trim())
+  const local = first === 'auto' ? first : parseIp(first)
+  const outside = second === undefined ? undefined : (parseIp(second) ?? (NAME.test(second) ? second : null))
+  if (!local || outside === null || rest.length > 0) return new ConfigFault('relay-address', { given: text })
+  const ips = [local, outside].filter(part => part instanceof Uint8Array)
+  if (ips.length === 2 && ips[0]!.length !== ips[1]!.length) {
     return new ConfigFault('relay-address-families', { given: text })
-  for (const ip of outside ? [local, outside] : [local]) {
+  }
+  for (const ip of ips) {
     if (isNoHost(ip)) return new ConfigFault('relay-address-host', { given: formatIp(ip) })
   }
   return outside ? { local, public: outside } : { local }
@@ -27,12 +35,31 @@ export function parseRelayAddress(text: string): 'auto' | RelayAddress | ConfigF
 
 export function formatRelayAddress(relay: 'auto' | RelayAddress): string {
   if (relay === 'auto') return 'auto'
-  return relay.public ? `${formatIp(relay.local)}=${formatIp(relay.public)}` : formatIp(relay.local)
+  const local = written(relay.local)
+  return relay.public ? `${local}=${written(relay.public)}` : local
 }
 
 /** Equal for entries that would bind the same local address. */
 export function relayKey(relay: 'auto' | RelayAddress): number | string {
-  return relay === 'auto' ? 'auto' : ipKey(relay.local)
+  return relay === 'auto' || relay.local === 'auto' ? formatRelayAddress(relay) : ipKey(relay.local)
+}
+
+/** Equal for entries that peers would see as the same address. A name may stand for one address of each family. */
+export function publicKey(relay: 'auto' | RelayAddress): number | string | undefined {
+  if (relay === 'auto') return undefined
+  const shown = relay.public ?? relay.local
+  if (shown instanceof Uint8Array) return ipKey(shown)
+  if (shown === 'auto') return undefined
+  const family = relay.local === 'auto' ? 'auto' : relay.local.length
+  return `${shown.toLowerCase()} ${family}`
+}
+
+export function publicName(relay: 'auto' | RelayAddress): string {
+  return relay === 'auto' ? relay : written(relay.public ?? relay.local)
+}
+
+function written(part: Uint8Array | string): string {
+  return typeof part === 'string' ? part : formatIp(part)
 }
 
 /** Unspecified, multicast or broadcast: nothing that one socket could be reached at. */

@@ -26,6 +26,7 @@ import type { Claim, Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import type { FailedFamily, Opened, Refused } from '../input.ts'
 import { answer, errorReply, reject, rejected, success } from '../reply.ts'
+import { unrouteHost } from '../routes.ts'
 import { grant, type Request, refuse } from './request.ts'
 
 const UDP = 17
@@ -131,6 +132,7 @@ export function opened(context: Context, input: Opened, now: Time): Command[] {
     book.bySocket.set(half.relay.socket, { allocation, half })
     book.byRelayed.set(half.relay.address.key, { allocation, half })
   }
+  const withdrawn = allocation.halves.flatMap(half => unrouteHost(context, half.relay.address))
   book.meters.set(allocation.id, context.buckets.take(allocation.identity.owner, now))
   const token = input.reserved ? reserve(context, allocation, input.reserved, now) : undefined
 
@@ -144,7 +146,7 @@ export function opened(context: Context, input: Opened, now: Time): Command[] {
   const client = allocation.client.address
   const { via } = allocation.client
   const event = { kind: 'opened' as const, at: now, allocation: allocation.id, owner, client, via, relayed }
-  return [command, { kind: 'tell', event }]
+  return [...withdrawn, command, { kind: 'tell', event }]
 }
 
 /** The world has no relay socket for the claim, or a quota stands against it. */

@@ -1,5 +1,4 @@
 import { type Address, address } from '../../base/address.ts'
-import { Counter } from '../../base/counters.ts'
 import type { ChannelNumber } from '../../base/ids.ts'
 import { after, type Time } from '../../base/time.ts'
 import { CHANNEL_NUMBER, XOR_PEER_ADDRESS } from '../../wire/attributes.ts'
@@ -10,7 +9,7 @@ import type { Context } from '../context.ts'
 import { reachOf } from '../reach.ts'
 import { success } from '../reply.ts'
 import { reroute } from '../routes.ts'
-import { permit, refuseUnlessCharged, refuseUnlessPermitted } from './create-permission.ts'
+import { permit, refuseDenied, refuseUnlessCharged, refuseUnlessPermitted } from './create-permission.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
 
 const FIRST = 0x4000
@@ -22,7 +21,7 @@ const LAST_LEGACY = 0x7ffe
 export function channelBind(context: Context, request: Request): Command[] {
   const allocation = allocationOf(context, request)
   if (Array.isArray(allocation)) return allocation
-  const { config, counters } = context
+  const { config } = context
   const { message, reply } = request
   const now = reply.at
   const bad = (detail: string) => refuse(context, request, 400, 'bad-request', detail)
@@ -45,10 +44,7 @@ export function channelBind(context: Context, request: Request): Command[] {
 
   const refusal = refuseUnlessPermitted(context, request, allocation, [peer])
   if (refusal) return refusal
-  if (reachOf(context, allocation, peer) === 'no') {
-    counters.add(Counter.deniedPermission)
-    return refuse(context, request, 403, 'denied-peer', 'the peer policy denies this address')
-  }
+  if (reachOf(context, allocation, peer) === 'no') return refuseDenied(context, request, allocation, peer)
   if (!bound && allocation.channels.size >= config.limits.channelsPerAllocation) {
     return refuse(context, request, 508, 'capacity', 'too many channels on one allocation')
   }

@@ -7,9 +7,9 @@ import { type Allocation, halfFor, PERMISSION_LIFETIME, permissionFor } from '..
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { chargePeers } from '../data.ts'
-import { reachOf } from '../reach.ts'
+import { reachOf, withheld } from '../reach.ts'
 import { success } from '../reply.ts'
-import { rerouteAll } from '../routes.ts'
+import { reroute, rerouteAll } from '../routes.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
 
 /** Peers that one request may name. Browsers name one. */
@@ -47,20 +47,34 @@ export function refuseUnlessPermitted(
   allocation: Allocation,
   peers: readonly Address[],
 ): Command[] | undefined {
-  const { config, counters } = context
+  const { config } = context
   if (peers.some(peer => !halfFor(allocation, peer, request.reply.at))) {
     return refuse(context, request, 443, 'mismatch', 'the peer is of another address family')
   }
   // A permission is for an IP address; which of its ports may be reached is asked for each datagram.
-  if (peers.some(peer => reachOf(context, allocation, address(peer.ip, 0)) === 'no')) {
-    counters.add(Counter.deniedPermission)
-    return refuse(context, request, 403, 'denied-peer', 'the peer policy denies this address')
-  }
+  const denied = peers.find(peer => reachOf(context, allocation, address(peer.ip, 0)) === 'no')
+  if (denied) return refuseDenied(context, request, allocation, denied)
   const fresh = new Set(peers.map(peer => ipKey(peer.ip)).filter(ip => !allocation.permissions.has(ip)))
   if (allocation.permissions.size + fresh.size > config.limits.permissionsPerAllocation) {
     return refuse(context, request, 508, 'capacity', 'too many permissions on one allocation')
   }
   return undefined
+}
+
+/** Refuses a peer that the policy denies. */
+export function refuseDenied(
+  context: Context,
+  request: Request,
+  allocation: Allocation,
+  peer: Address,
+): Command[] {
+  context.counters.add(Counter.deniedPermission)
+  return [
+    // It may not always have been denied: what is denied by now is not relayed from now on.
+    ...reroute(context, allocation, peer, request.reply.at),
+    ...refuse(context, request, 403, 'denied-peer', 'the peer policy denies this address'),
+    ...withheld(context, allocation, peer, request.reply.at),
+  ]
 }
 
 /** Refuses peers that would be too many different ones for one user in a minute. */

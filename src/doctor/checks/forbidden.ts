@@ -1,7 +1,7 @@
 import { type Address, address, formatIp, ipKey, parseIp } from '../../base/address.ts'
 import { contains } from '../../base/range.ts'
 import type { Seconds } from '../../base/time.ts'
-import { ownAddresses } from '../../net/ports/relay-addresses.ts'
+import { ownAddresses } from '../../net/kernel/machine.ts'
 import { LIFETIME, NONCE, REALM, REQUESTED_TRANSPORT, USERNAME } from '../../wire/attributes.ts'
 import { Method } from '../../wire/message.ts'
 import type { DoctorCheck } from '../check.ts'

@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 import { type Address, formatAddress, formatIp, ipKey, sameAddress } from '../../base/address.ts'
-import { ownAddresses, scopeOf } from '../../net/ports/relay-addresses.ts'
+import { ownAddresses } from '../../net/kernel/machine.ts'
+import { scopeOf } from '../../net/ports/relay-addresses.ts'
 import { MessageWriter, Method } from '../../wire/message.ts'
 import type { EndpointCheck } from '../check.ts'
 import type { Facts, TurnEndpoint } from '../facts.ts'

@@ -1,9 +1,8 @@
 import { address, formatIp, ipKey } from '../../base/address.ts'
 import { contains, formatRange, parseRange, type Range } from '../../base/range.ts'
 import type { Settings } from '../../config/settings.ts'
+import { ownAddresses } from '../../net/kernel/machine.ts'
 import {
-  ownAddresses,
-  type RelayEntry,
   type ResolvedRelayAddress,
   relayAddresses,
   type Scope,
@@ -82,14 +81,15 @@ export const peerPolicy: DoctorCheck = {
         found.push(finding('peers-allowed', { range: formatRange(range) }))
       }
     }
+    const own = new Set(ownAddresses().map(ipKey))
     const addresses = relayed(config.settings).map(({ public: shown }) => shown)
     const reach = compilePeers({
       deny: deny.filter(entry => entry !== 'recommended'),
       allow,
       only,
       recommended: deny.includes('recommended'),
-      own: ownAddresses(),
-      relayed: addresses,
+      isOwn: ip => own.has(ipKey(ip)),
+      relays: relayed(config.settings),
       endpoints: [],
     })
     for (const ip of addresses) {
@@ -128,11 +128,7 @@ export const surroundings: DoctorCheck = {
 
 /** Addresses that the relay relays from, by its configuration. */
 export function relayed({ relay }: Settings): readonly ResolvedRelayAddress[] {
-  const entries = relay.addresses.map((entry): RelayEntry => {
-    if (entry === 'auto') return 'auto'
-    return { local: formatIp(entry.local), ...(entry.public && { public: formatIp(entry.public) }) }
-  })
-  return relayAddresses(entries).addresses
+  return relayAddresses(relay.addresses).addresses
 }
 
 /** Whom the relay is for: the widest audience of its URIs, or of its listeners where it has none. */

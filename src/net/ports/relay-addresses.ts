@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
-import { type Address, address, type Family, formatIp, ipKey, parseIp } from '../../base/address.ts'
+import { type Address, address, type Family, formatIp, ipKey } from '../../base/address.ts'
+import { type Machine, type MachineAddress, ownAddresses, readMachine } from '../kernel/machine.ts'
 
 /** Who can reach an IP address: anyone, or only those near it. */
 export type Scope = 'public' | 'private' | 'cgnat' | 'link-local' | 'loopback' | 'unusable'
@@ -13,63 +12,154 @@ export interface ResolvedRelayAddress {
 }
 
 /** `auto`, or what the operator wrote; `public` where a router maps it to another address. */
-export type RelayEntry = 'auto' | { readonly local: string; readonly public?: string }
+export type RelayEntry =
+  | 'auto'
+  | { readonly local: Uint8Array | 'auto'; readonly public?: Uint8Array | string }
+
+/** What is known of a name of the DNS. */
+export type Lookups = (name: string, family: Family) => Uint8Array | undefined
 
 export interface RelayAddresses {
   readonly addresses: readonly ResolvedRelayAddress[]
+  /** What new calls are waiting for: sentences, for the operator. */
+  readonly waiting: readonly string[]
   /** Sentences for the operator. */
   readonly warnings: readonly string[]
 }
-
-type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>
 
 /** Tells who can reach an IP address of 4 or 16 octets. */
 export function scopeOf(ip: Uint8Array): Scope {
   return ip.length === 4 ? scopeOf4(ip) : scopeOf6(ip)
 }
 
-/** The machine's own IP addresses, all families and interfaces, loopback too. */
-export function ownAddresses(interfaces: Interfaces = networkInterfaces()): Uint8Array[] {
-  const own = new Map<number | string, Uint8Array>()
-  for (const infos of Object.values(interfaces)) {
-    for (const info of infos ?? []) {
-      const ip = parseIp(info.address.replace(/%.*$/, ''))
-      if (!ip) continue
-      const canonical = address(ip, 0).ip
-      own.set(ipKey(canonical), canonical)
-    }
-  }
-  return [...own.values()]
-}
-
 /**
  * Finds the addresses to relay from. `auto` stands for the machine's public
- * addresses of each family; for the first private one of a family that has no
- * other; for loopback only where there is nothing else at all.
+ * addresses of each family on the way to the world; for a private one of a
+ * family that has no other; for loopback only where there is nothing else at
+ * all. Devices that programs make for themselves are left out.
+ *
+ * No two have the same public address: peers could not tell whom they reach.
  */
 export function relayAddresses(
   entries: readonly RelayEntry[],
-  own: readonly Uint8Array[] = lastingAddresses(),
+  machine: Machine = readMachine(),
+  lookup: Lookups = () => undefined,
 ): RelayAddresses {
-  const found = new Map<number | string, ResolvedRelayAddress>()
-  const warnings: string[] = []
-  const add = (local: Uint8Array, mapped: Uint8Array): void => {
-    const key = ipKey(local)
-    if (!found.has(key)) found.set(key, { family: local.length === 4 ? 4 : 6, local, public: mapped })
+  return new Resolution(machine, lookup).resolve(entries)
+}
+
+class Resolution {
+  readonly #machine: Machine
+  readonly #lookup: Lookups
+  readonly #found = new Map<number | string, ResolvedRelayAddress>()
+  readonly #publics = new Set<number | string>()
+  readonly #waiting: string[] = []
+  readonly #warnings: string[] = []
+
+  constructor(machine: Machine, lookup: Lookups) {
+    this.#machine = machine
+    this.#lookup = lookup
   }
-  for (const entry of entries) {
-    if (entry !== 'auto') {
-      const local = canonical(entry.local)
-      const mapped = entry.public === undefined ? local : canonical(entry.public)
-      if (local && mapped && local.length === mapped.length) add(local, mapped)
-      else warnings.push(`relay address ${entry.local} is not usable: not two IP addresses of one family`)
+
+  resolve(entries: readonly RelayEntry[]): RelayAddresses {
+    // What is written out comes first, so that `auto` does not name a mapped address a second time.
+    for (const entry of entries) {
+      if (entry !== 'auto' && entry.local !== 'auto') this.#written(entry.local, entry.public)
+    }
+    for (const entry of entries) {
+      if (entry === 'auto') this.#automatic(undefined)
+      else if (entry.local === 'auto') this.#automatic(entry.public)
+    }
+    const isAuto = entries.some(entry => entry === 'auto' || entry.local === 'auto')
+    if (isAuto && this.#found.size === 0 && this.#waiting.length === 0) this.#loopback()
+    return { addresses: [...this.#found.values()], waiting: this.#waiting, warnings: this.#warnings }
+  }
+
+  #written(local: Uint8Array, outside: Uint8Array | string | undefined): void {
+    const { ip } = address(local, 0)
+    const family = familyOf(ip)
+    const shown = outside === undefined ? ip : this.#shown(outside, family)
+    if (shown) this.#add(ip, shown)
+  }
+
+  #automatic(outside: Uint8Array | string | undefined): void {
+    for (const family of [4, 6] as const) {
+      const chosen = this.#chosen(family)
+      // A name stands for the IPv4 address of the router; IPv6 needs none to be reached.
+      const isMapped =
+        typeof outside === 'string' ? family === 4 : outside?.length === (family === 4 ? 4 : 16)
+      const [first] = chosen
+      if (outside !== undefined && isMapped && first) {
+        const shown = this.#shown(outside, family)
+        if (shown) this.#add(first.ip, shown)
+        continue
+      }
+      for (const { ip } of chosen) this.#add(ip, ip)
+      if (first && scopeOf(first.ip) !== 'public') {
+        this.#warnings.push(
+          `this machine has no public IPv${family} address; relaying from ${formatIp(first.ip)}, which only its own ` +
+            `network can reach. Behind a router that forwards the relay ports, write the relay address as ` +
+            `"auto=<public address or name>"`,
+        )
+      }
     }
   }
-  // What is written out comes first, so that `auto` does not name a mapped address a second time.
-  if (entries.includes('auto')) {
-    for (const ip of automatic(own, warnings)) add(ip, ip)
+
+  /** All public addresses on the way to the world, or elsewhere; else one that is private. */
+  #chosen(family: Family): readonly MachineAddress[] {
+    const way = this.#machine.ways.get(family)
+    const ours = this.#machine.addresses.filter(({ ip, isLasting }) => familyOf(ip) === family && isLasting)
+    const onTheWay = ours.filter(({ device }) => device === way)
+    const others = ours.filter(({ device }) => device !== way && !VIRTUAL.test(device))
+    const isOpen = ({ ip }: MachineAddress) => scopeOf(ip) === 'public'
+    const isNear = ({ ip }: MachineAddress) => scopeOf(ip) === 'private' || scopeOf(ip) === 'cgnat'
+    for (const some of [onTheWay, others]) if (some.some(isOpen)) return some.filter(isOpen)
+    const near = onTheWay.find(isNear) ?? others.find(isNear)
+    return near ? [near] : []
   }
-  return { addresses: [...found.values()], warnings }
+
+  #shown(outside: Uint8Array | string, family: Family): Uint8Array | undefined {
+    if (typeof outside !== 'string') return address(outside, 0).ip
+    const found = this.#lookup(outside, family)
+    if (!found) {
+      this.#waiting.push(`no IPv${family} address of ${outside} is known`)
+      return undefined
+    }
+    if (scopeOf(found) === 'public' || scopeOf(found) === 'private' || scopeOf(found) === 'cgnat')
+      return found
+    this.#waiting.push(`${outside} stands for ${formatIp(found)}, which nobody else can reach`)
+    return undefined
+  }
+
+  #add(local: Uint8Array, shown: Uint8Array): void {
+    if (this.#found.has(ipKey(local))) return
+    if (this.#publics.has(ipKey(shown))) {
+      this.#warnings.push(
+        `not relaying from ${formatIp(local)}: another relay address has the public address ${formatIp(shown)} already`,
+      )
+      return
+    }
+    this.#publics.add(ipKey(shown))
+    this.#found.set(ipKey(local), { family: familyOf(local), local, public: shown })
+  }
+
+  #loopback(): void {
+    const own = this.#machine.addresses.map(({ ip }) => ip)
+    const loopback = own.find(ip => scopeOf(ip) === 'loopback')
+    if (!loopback) return
+    this.#add(loopback, loopback)
+    this.#waiting.push(
+      `this machine has no address but ${formatIp(loopback)}, where only its own programs can reach the relay`,
+    )
+  }
+}
+
+/** Devices of containers, virtual machines and private networks, which no default route goes through. */
+const VIRTUAL =
+  /^(docker|br-|veth|virbr|vnet|lxc|lxd|incus|podman|cni|cali|flannel|kube|nodelocaldns|cilium|weave|wg|tailscale|zt|tun|tap|nebula|ham)/
+
+function familyOf(ip: Uint8Array): Family {
+  return ip.length === 4 ? 4 : 6
 }
 
 /**
@@ -94,62 +184,6 @@ export function expandWildcards(
   return [...expanded.values()]
 }
 
-function automatic(own: readonly Uint8Array[], warnings: string[]): Uint8Array[] {
-  const chosen: Uint8Array[] = []
-  for (const family of [4, 6] as const) {
-    const ours = own.filter(ip => (ip.length === 4 ? 4 : 6) === family)
-    const open = ours.filter(ip => scopeOf(ip) === 'public')
-    const near = ours.find(ip => scopeOf(ip) === 'private' || scopeOf(ip) === 'cgnat')
-    if (open.length > 0) {
-      chosen.push(...open)
-    } else if (near) {
-      chosen.push(near)
-      warnings.push(
-        `this machine has no public IPv${family} address; relaying from ${formatIp(near)}, which only its own ` +
-          `network can reach. Behind a router that forwards the relay ports, write the relay address as ` +
-          `"${formatIp(near)}=<public address>"`,
-      )
-    }
-  }
-  const loopback = own.find(ip => scopeOf(ip) === 'loopback')
-  if (chosen.length === 0 && loopback) {
-    chosen.push(loopback)
-    warnings.push(
-      `this machine has no address but ${formatIp(loopback)}; only programs on it can use the relay`,
-    )
-  }
-  return chosen
-}
-
-/** Own addresses but those that the kernel will soon replace: a call should not lose its address. */
-function lastingAddresses(): Uint8Array[] {
-  const passing = passingAddresses()
-  return ownAddresses().filter(ip => !passing.has(ipKey(ip)))
-}
-
-/** IPv6 addresses that are temporary (RFC 8981) or deprecated; none where Linux does not tell. */
-function passingAddresses(): Set<number | string> {
-  const passing = new Set<number | string>()
-  let table: string
-  try {
-    table = readFileSync('/proc/self/net/if_inet6', 'latin1')
-  } catch {
-    return passing
-  }
-  for (const line of table.split('\n')) {
-    const [hex = '', , , , flags = ''] = line.trim().split(/ +/)
-    if (hex.length !== 32) continue
-    if ((Number.parseInt(flags, 16) & (TEMPORARY | DEPRECATED)) !== 0)
-      passing.add(ipKey(Buffer.from(hex, 'hex')))
-  }
-  return passing
-}
-
-function canonical(text: string): Uint8Array | undefined {
-  const ip = parseIp(text)
-  return ip && address(ip, 0).ip
-}
-
 function scopeOf4(ip: Uint8Array): Scope {
   const a = ip[0]!
   const b = ip[1]!
@@ -172,6 +206,3 @@ function scopeOf6(ip: Uint8Array): Scope {
   }
   return 'public'
 }
-
-const TEMPORARY = 0x01
-const DEPRECATED = 0x20

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { formatAddress, formatIp } from '../../../src/base/address.ts'
+import { formatAddress, parseIp } from '../../../src/base/address.ts'
 import { formatRange, type Range } from '../../../src/base/range.ts'
 import { ConfigFault } from '../../../src/config/fault.ts'
 
@@ -10,7 +10,11 @@ import { formatListener, type Listener, overlap, parseListener } from '../../../
 import { nearest } from '../../../src/config/values/nearest.ts'
 import { parsePorts } from '../../../src/config/values/port-range.ts'
 import { formatRate, parseRate } from '../../../src/config/values/rate.ts'
-import { formatRelayAddress, parseRelayAddress } from '../../../src/config/values/relay-address.ts'
+import {
+  formatRelayAddress,
+  parseRelayAddress,
+  type RelayAddress,
+} from '../../../src/config/values/relay-address.ts'
 import {
   parseHomeserverName,
   parseRealm,
@@ -128,7 +132,8 @@ for (const [text, key] of [
   ['udp://:3478', 'host-any'],
   ['udp://turn.example.org:3478', 'host-name'],
   ['udp://::1:3478', 'host-brackets'],
-  ['udp://[fe80::1%eth0]:3478', 'host-zone'],
+  ['udp://[fe80::1%eth0]:3478', 'listener-link-local'],
+  ['udp://[fe80::1]:3478', 'listener-link-local'],
   ['udp://0.0.0.0:70000', 'port'],
   ['udp://0.0.0.0:', 'port'],
   ['udp://010.0.0.1', 'host-name'],
@@ -301,8 +306,31 @@ t.test('the word that was meant is found, and none where nothing is near', async
 })
 
 t.test('addresses keep their octets', async t => {
-  const relay = parseRelayAddress('10.0.0.5=203.0.113.7')
-  t.ok(typeof relay === 'object' && !(relay instanceof ConfigFault))
-  if (typeof relay !== 'object' || relay instanceof ConfigFault) return
-  t.same([formatIp(relay.local), formatIp(relay.public!)], ['10.0.0.5', '203.0.113.7'])
+  t.same(parseRelayAddress('10.0.0.5=203.0.113.7'), {
+    local: parseIp('10.0.0.5'),
+    public: parseIp('203.0.113.7'),
+  })
+})
+
+t.test('O-26: the local address may be automatic, and the public one a name', async t => {
+  t.same(parseRelayAddress('auto=203.0.113.7'), { local: 'auto', public: parseIp('203.0.113.7') })
+  t.same(parseRelayAddress('auto = turn.example.org'), { local: 'auto', public: 'turn.example.org' })
+  t.same(parseRelayAddress('10.0.0.5=home.dyn.example.org'), {
+    local: parseIp('10.0.0.5'),
+    public: 'home.dyn.example.org',
+  })
+  for (const bad of [
+    'auto=',
+    'auto=home',
+    'auto=1.2.3',
+    'turn.example.org',
+    'turn.example.org=auto',
+    'a=b=c',
+    '=',
+  ]) {
+    t.ok(parseRelayAddress(bad) instanceof ConfigFault, bad)
+  }
+  for (const text of ['auto', 'auto=203.0.113.7', '10.0.0.5=turn.example.org', '2001:db8::1']) {
+    t.equal(formatRelayAddress(parseRelayAddress(text) as 'auto' | RelayAddress), text)
+  }
 })

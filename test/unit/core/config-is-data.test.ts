@@ -34,7 +34,9 @@ t.test('C-01: what the operator has configured survives being copied as data', a
   const { settings } = loaded({
     homeservers: [{ name: 'example.org', secrets: [SECRET], limits: { bitrate: '96 kbit/s' } }],
   })
-  const around = { dontFragment: true, own: [], relayed: [Uint8Array.of(203, 0, 113, 7)], endpoints: [] }
+  const ip = Uint8Array.of(203, 0, 113, 7)
+  const relays = [{ local: ip, public: ip }]
+  const around = { dontFragment: true, isOwn: () => false, relays, endpoints: [] }
   const config = relayConfig(settings, around)
 
   t.same(structuredClone(config), config)

@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { type Address, address, parseAddress, parseIp } from '../../../src/base/address.ts'
+import { type Address, address, formatIp, parseAddress, parseIp } from '../../../src/base/address.ts'
 import { parseRange, type Range } from '../../../src/base/range.ts'
 import type { Reach } from '../../../src/core/environment.ts'
 import { compilePeers, embeddedIp4, type PeerPolicy, RECOMMENDED } from '../../../src/policy/peer-policy.ts'
+import { hostNames } from '../../../src/policy/same-host.ts'
 
 const RELAYED = ['203.0.114.7', '2a01:db9::7']
+const NAT = { local: parseIp('10.0.0.5')!, public: parseIp('203.0.114.7')! }
 const OWN = ['203.0.114.7', '203.0.114.8', '2a01:db9::7']
 
 t.test('the addresses that attacks go for are denied by default [TURN-PERM-08, TURN-SEC-03]', t => {
@@ -142,19 +144,19 @@ t.test('with a list of those who may be reached nobody else may', t => {
   t.end()
 })
 
-t.test('our own relayed addresses are reached inside the process only, our other addresses not at all', t => {
+t.test('our own relayed addresses are reached inside the process, our other addresses not at all', t => {
   const reach = policy()
 
-  t.equal(reach(at('203.0.114.7')), 'local')
-  t.equal(reach(at('2a01:db9::7')), 'local')
+  t.equal(reach(parseAddress('203.0.114.7:1023')!), 'local')
+  t.equal(reach(parseAddress('[2a01:db9::7]:0')!), 'local')
   t.equal(reach(at('203.0.114.8')), 'no')
   t.end()
 })
 
 t.test('behind 1:1 NAT the private relay address is no way in', t => {
-  const reach = compilePeers({ ...base(), own: [parseIp('10.0.0.5')!], relayed: [parseIp('203.0.114.7')!] })
+  const reach = compilePeers({ ...base(), isOwn: isOneOf('10.0.0.5'), relays: [NAT] })
 
-  t.equal(reach(at('203.0.114.7')), 'local')
+  t.equal(reach(parseAddress('203.0.114.7:22')!), 'local')
   t.equal(reach(at('10.0.0.5')), 'no')
   t.end()
 })
@@ -179,7 +181,7 @@ t.test('without the recommended list only what is denied is denied', t => {
 
   t.equal(reach(at('10.0.0.1')), 'yes')
   t.equal(reach(at('10.1.0.1')), 'no')
-  t.equal(reach(at('203.0.114.7')), 'local')
+  t.equal(reach(parseAddress('203.0.114.7:22')!), 'local')
   t.end()
 })
 
@@ -216,6 +218,86 @@ t.test('an address is judged as the ranges say, however they overlap', t => {
   t.end()
 })
 
+t.test('S-11: an own address is allowed by its name, and not by a network that it lies in', t => {
+  const isOwn = isOneOf('10.0.0.5', 'fd00::5', '9.9.9.9')
+  const reach = (...allow: string[]) => compilePeers({ ...base(), isOwn, allow: ranges(allow) })
+  const wide = reach('10.0.0.0/8', 'fd00::/8', '9.9.9.0/24', '10.0.0.5-10.0.0.6', '64:ff9b::/96')
+
+  for (const ip of ['10.0.0.5', 'fd00::5', '9.9.9.9', '64:ff9b::10.0.0.5']) t.equal(wide(at(ip)), 'no', ip)
+  for (const ip of ['10.0.0.6', 'fd00::6', '9.9.9.8', '64:ff9b::10.0.0.6']) t.equal(wide(at(ip)), 'yes', ip)
+  for (const name of ['10.0.0.5', '10.0.0.5/32', '10.0.0.5-10.0.0.5'])
+    t.equal(reach(name)(at('10.0.0.5')), 'yes')
+  t.equal(reach('fd00::5/128')(at('fd00::5')), 'yes')
+  const only = compilePeers({ ...base(), isOwn, only: ranges(['9.9.9.0/24']) })
+  t.same([only(at('9.9.9.8')), only(at('9.9.9.9'))], ['yes', 'no'])
+  t.end()
+})
+
+t.test(
+  'O-01: a media server beside us is reached at the public relay address, and no other service is',
+  t => {
+    const reach = policy()
+    const verdict = (text: string) => reach(parseAddress(text)!)
+
+    for (const port of [1024, 7882, 10_000, 49_152, 65_535])
+      t.equal(verdict(`203.0.114.7:${port}`), 'yes', `${port}`)
+    t.equal(verdict('[2a01:db9::7]:50000'), 'yes')
+    for (const port of [22, 53, 161, 1023, 5353, 8125, 8472, 11_211]) {
+      t.equal(verdict(`203.0.114.7:${port}`), 'local', `${port}`)
+    }
+    t.equal(verdict('203.0.114.7:3478'), 'no', 'our own listener')
+    t.equal(verdict('203.0.114.7:5349'), 'no', 'the port of our own listener at another address')
+    t.equal(verdict('203.0.114.8:10000'), 'no', 'an own address that we do not relay from')
+    t.equal(verdict('[64:ff9b::203.0.114.7]:10000'), 'no', 'another spelling')
+    t.end()
+  },
+)
+
+t.test('O-01: the ports of programs beside us are the operator’s to choose', t => {
+  const reach = (...sameHost: { from: number; to: number }[]) => compilePeers({ ...base(), sameHost })
+  const at = (port: number) => address(parseIp('203.0.114.7')!, port)
+
+  t.equal(reach()(at(10_000)), 'local')
+  t.equal(reach({ from: 53, to: 53 })(at(53)), 'yes')
+  t.equal(reach({ from: 53, to: 53 })(at(10_000)), 'local')
+  t.equal(reach({ from: 1, to: 65_535 })(at(3478)), 'no')
+  t.equal(policy({ deny: ['203.0.114.7'] })(at(10_000)), 'no', 'an explicit deny beats it')
+  t.equal(policy({ only: ['9.9.9.9'] })(at(10_000)), 'no')
+  t.end()
+})
+
+t.test('O-02: behind 1:1 NAT programs beside us go by the public address only, loopback by none', t => {
+  const reach = compilePeers({ ...base(), isOwn: isOneOf('10.0.0.5'), relays: [NAT] })
+  const loop = compilePeers({ ...base(), relays: [{ ...NAT, local: parseIp('127.0.0.1')! }] })
+  const near = { local: NAT.local, public: NAT.local }
+  const plain = { local: parseIp('9.9.9.1')!, public: parseIp('9.9.9.1')! }
+  const host = hostNames([NAT, plain], isOneOf('10.0.0.5', '9.9.9.1'), [parseAddress('0.0.0.0:3478')!])
+
+  t.equal(reach(parseAddress('203.0.114.7:10000')!), 'yes')
+  t.equal(reach(parseAddress('10.0.0.5:10000')!), 'no')
+  t.equal(loop(parseAddress('203.0.114.7:10000')!), 'local')
+  t.equal(compilePeers({ ...base(), relays: [near] })(parseAddress('10.0.0.5:10000')!), 'local')
+  const chosen = { ...base(), relays: [near], sameHost: [{ from: 10_000, to: 10_000 }] }
+  t.equal(
+    compilePeers(chosen)(parseAddress('10.0.0.5:10000')!),
+    'yes',
+    'a private one where the ports are chosen',
+  )
+  t.same(host.wire(parseAddress('203.0.114.7:10000')!), parseAddress('10.0.0.5:10000'))
+  t.same(host.peer(parseAddress('10.0.0.5:10000')!), parseAddress('203.0.114.7:10000'))
+  t.equal(host.wire(parseAddress('9.9.9.1:10000')!), undefined)
+  const keys = ['9.9.9.1:22', '9.9.9.1:3478', '10.0.0.5:22', '10.0.0.5:3478', '9.9.9.9:22'].map(text =>
+    host.keyFor(parseAddress(text)!),
+  )
+  t.same(keys, ['sameHost', undefined, 'allow', undefined, undefined])
+  t.same([host.isRelayed(parseIp('9.9.9.1')!), host.isRelayed(NAT.local)], [true, false])
+  t.end()
+})
+
+function isOneOf(...texts: string[]): (ip: Uint8Array) => boolean {
+  return ip => texts.includes(formatIp(ip))
+}
+
 interface Lists {
   readonly deny?: readonly string[]
   readonly allow?: readonly string[]
@@ -237,8 +319,8 @@ function base(): PeerPolicy {
     allow: [],
     only: [],
     recommended: true,
-    own: OWN.map(ip => parseIp(ip)!),
-    relayed: RELAYED.map(ip => parseIp(ip)!),
+    isOwn: isOneOf(...OWN),
+    relays: RELAYED.map(ip => ({ local: parseIp(ip)!, public: parseIp(ip)! })),
     endpoints: [parseAddress('203.0.114.7:3478')!, parseAddress('[2a01:db9::7]:5349')!],
   }
 }

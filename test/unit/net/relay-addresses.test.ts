@@ -1,12 +1,8 @@
 import type { NetworkInterfaceInfo } from 'node:os'
 import t from 'tap'
 import { address, formatAddress, formatIp, parseAddress, parseIp } from '../../../src/base/address.ts'
-import {
-  expandWildcards,
-  ownAddresses,
-  relayAddresses,
-  scopeOf,
-} from '../../../src/net/ports/relay-addresses.ts'
+import { type Machine, ownAddresses } from '../../../src/net/kernel/machine.ts'
+import { expandWildcards, relayAddresses, scopeOf } from '../../../src/net/ports/relay-addresses.ts'
 
 for (const [text, scope] of [
   ['198.51.100.7', 'public'],
@@ -40,58 +36,118 @@ for (const [text, scope] of [
 }
 
 t.test('auto takes every public address of both families, and nothing else', async t => {
-  const own = ips(
-    '127.0.0.1',
-    '10.0.0.5',
-    '198.51.100.7',
-    '203.0.113.9',
-    '::1',
-    'fd00::2',
-    '2001:db8::7',
-    'fe80::1',
+  const { addresses, warnings, waiting } = relayAddresses(
+    ['auto'],
+    machine({ lo: '127.0.0.1 ::1', eth0: '10.0.0.5 198.51.100.7 203.0.113.9 fd00::2 2001:db8::7 fe80::1' }),
   )
 
-  const { addresses, warnings } = relayAddresses(['auto'], own)
-
   t.strictSame(locals(addresses), ['198.51.100.7', '203.0.113.9', '2001:db8::7'])
-  t.strictSame(warnings, [])
+  t.strictSame([warnings, waiting], [[], []])
 })
 
 t.test('auto takes the first private address of a family that has no other, and says so', async t => {
   const { addresses, warnings } = relayAddresses(
     ['auto'],
-    ips('127.0.0.1', '10.0.0.5', '172.17.0.1', '2001:db8::7'),
+    machine({ lo: '127.0.0.1', eth0: '10.0.0.5 2001:db8::7', eth1: '172.17.0.1' }),
   )
 
   t.strictSame(locals(addresses), ['10.0.0.5', '2001:db8::7'])
   t.equal(warnings.length, 1)
-  t.match(warnings[0], /no public IPv4 address.*10\.0\.0\.5=<public address>/)
+  t.match(warnings[0], /no public IPv4 address.*10\.0\.0\.5.*auto=<public address or name>/)
 })
 
-t.test('auto takes loopback only where there is nothing else, and says so', async t => {
-  const alone = relayAddresses(['auto'], ips('127.0.0.1', '::1'))
-  const company = relayAddresses(['auto'], ips('127.0.0.1', '::1', '192.168.1.2'))
+t.test(
+  'O-24: auto takes the address of the default route, not that of a container bridge before it',
+  async t => {
+    const devices = {
+      docker0: '172.17.0.1',
+      wg0: '10.8.0.1 fd08::1',
+      eth0: '192.168.1.5 fd00::5',
+      tailscale0: '100.64.0.9',
+    }
+    const home = relayAddresses(['auto'], machine(devices, 'eth0'))
+    const offline = relayAddresses(['auto'], machine(devices))
+    const tunnel = relayAddresses(['auto'], machine(devices, 'wg0'))
+    const routed = relayAddresses(
+      ['auto'],
+      machine({ lo: '203.0.113.9', eth0: '10.0.0.5', docker0: '198.51.100.1' }, 'eth0'),
+    )
+    const two = relayAddresses(['auto'], machine({ eth0: '198.51.100.7', eth1: '203.0.113.9' }, 'eth1'))
+    const none = relayAddresses(['auto'], machine({ lo: '127.0.0.1', docker0: '172.17.0.1' }))
+
+    t.strictSame(locals(home.addresses), ['192.168.1.5', 'fd00::5'])
+    t.strictSame(locals(offline.addresses), ['192.168.1.5', 'fd00::5'])
+    t.strictSame(locals(tunnel.addresses), ['10.8.0.1', 'fd08::1'])
+    t.strictSame(
+      locals(routed.addresses),
+      ['203.0.113.9'],
+      'a public address anywhere is better than a private one',
+    )
+    t.strictSame(locals(two.addresses), ['203.0.113.9'])
+    t.strictSame(locals(none.addresses), ['127.0.0.1'])
+  },
+)
+
+t.test('P-03: with loopback alone auto has nothing for new calls, and says what it waits for', async t => {
+  const alone = relayAddresses(['auto'], machine({ lo: '127.0.0.1 ::1' }))
+  const company = relayAddresses(['auto'], machine({ lo: '127.0.0.1 ::1', eth0: '192.168.1.2' }))
 
   t.strictSame(locals(alone.addresses), ['127.0.0.1'])
-  t.match(alone.warnings, [/no address but 127\.0\.0\.1/])
+  t.match(alone.waiting, [/no address but 127\.0\.0\.1/])
   t.strictSame(locals(company.addresses), ['192.168.1.2'])
+  t.strictSame(company.waiting, [])
+})
+
+t.test('P-04: an IPv6 address that cannot be bound yet is left out', async t => {
+  const six = { ip: parseIp('2001:db8::7')!, device: 'eth0', isLasting: false }
+  const { addresses } = machine({ eth0: '198.51.100.7' })
+
+  const found = relayAddresses(['auto'], { addresses: [...addresses, six], ways: new Map() })
+
+  t.strictSame(locals(found.addresses), ['198.51.100.7'])
 })
 
 t.test('behind 1:1 NAT the local address is bound and the public one reported [TURN-ALLOC-26]', async t => {
   const { addresses } = relayAddresses(
-    ['auto', { local: '10.0.0.5', public: '203.0.113.7' }],
-    ips('10.0.0.5'),
+    ['auto', { local: parseIp('10.0.0.5')!, public: parseIp('203.0.113.7')! }],
+    machine({ eth0: '10.0.0.5' }),
   )
 
-  t.equal(addresses.length, 1)
-  t.strictSame([formatIp(addresses[0]!.local), formatIp(addresses[0]!.public)], ['10.0.0.5', '203.0.113.7'])
+  t.strictSame(pairs(addresses), ['10.0.0.5=203.0.113.7'])
 })
 
-t.test('a mapping from one family to the other is left out, and named', async t => {
-  const { addresses, warnings } = relayAddresses([{ local: '10.0.0.5', public: '2001:db8::1' }], [])
+t.test('O-26: auto and a public address map the one of its family, IPv6 goes unmapped', async t => {
+  const here = machine({ eth0: '10.0.0.5 2001:db8::7' }, 'eth0')
 
-  t.equal(addresses.length, 0)
-  t.match(warnings, [/10\.0\.0\.5/])
+  const fixed = relayAddresses([{ local: 'auto', public: parseIp('203.0.113.7')! }], here)
+  const named = relayAddresses([{ local: 'auto', public: 'turn.example.org' }], here, () =>
+    parseIp('203.0.113.8'),
+  )
+
+  t.strictSame(pairs(fixed.addresses), ['10.0.0.5=203.0.113.7', '2001:db8::7=2001:db8::7'])
+  t.strictSame(pairs(named.addresses), ['10.0.0.5=203.0.113.8', '2001:db8::7=2001:db8::7'])
+  t.strictSame([fixed.warnings, named.warnings], [[], []])
+})
+
+t.test('U-09: a name that is not known yet, or that stands for loopback, is waited for', async t => {
+  const entry = { local: parseIp('10.0.0.5')!, public: 'turn.example.org' }
+  const unknown = relayAddresses([entry], machine({ eth0: '10.0.0.5' }))
+  const here = relayAddresses([entry], machine({ eth0: '10.0.0.5' }), () => parseIp('127.0.1.1'))
+
+  t.strictSame([unknown.addresses, here.addresses], [[], []])
+  t.match(unknown.waiting, [/no IPv4 address of turn\.example\.org/])
+  t.match(here.waiting, [/turn\.example\.org stands for 127\.0\.1\.1/])
+})
+
+t.test('P-02: no two relay addresses have one public address', async t => {
+  const one = parseIp('203.0.113.77')!
+  const { addresses, warnings } = relayAddresses(
+    ['10.0.0.5', '10.0.0.6'].map(text => ({ local: parseIp(text)!, public: one })),
+    machine({ eth0: '10.0.0.5 10.0.0.6' }),
+  )
+
+  t.strictSame(pairs(addresses), ['10.0.0.5=203.0.113.77'])
+  t.match(warnings, [/10\.0\.0\.6.*203\.0\.113\.77/])
 })
 
 t.test('wildcards become one address for each of the machine, loopback too [STUN-BIND-03]', async t => {
@@ -127,6 +183,18 @@ t.test('this machine has a relay address', async t => {
 
 function ips(...texts: string[]): Uint8Array[] {
   return texts.map(text => address(parseIp(text)!, 0).ip)
+}
+
+/** A machine with these addresses on these devices, and its default routes by one of them. */
+function machine(devices: Record<string, string>, way?: string): Machine {
+  const addresses = Object.entries(devices).flatMap(([device, texts]) =>
+    ips(...texts.split(' ')).map(ip => ({ ip, device, isLasting: true })),
+  )
+  return { addresses, ways: new Map(way === undefined ? [] : ([4, 6] as const).map(family => [family, way])) }
+}
+
+function pairs(addresses: readonly { readonly local: Uint8Array; readonly public: Uint8Array }[]): string[] {
+  return addresses.map(one => `${formatIp(one.local)}=${formatIp(one.public)}`)
 }
 
 function locals(addresses: readonly { readonly local: Uint8Array }[]): string[] {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type Address, formatAddress, parseAddress, parseIp } from '../../../src/base/address.ts'
 import type { Listener } from '../../../src/config/values/listener.ts'
-import { endpointsOf, Listeners } from '../../../src/relay/listeners.ts'
+import { Listeners } from '../../../src/relay/listeners.ts'
 import { cannotRelay, cannotServe, StartError } from '../../../src/relay/start-error.ts'
 
 const own = [parseIp('127.0.0.1')!, parseIp('192.0.2.5')!]
@@ -72,12 +72,6 @@ t.test('an address that the machine gets later is listened on, once', async t =>
 
   t.same(added, ['udp://198.51.100.9:3478'])
   t.equal(bound.length, 4)
-})
-
-t.test('endpoints are all the addresses that clients can reach', async t => {
-  const endpoints = endpointsOf([listener('tcp 0.0.0.0:3478'), listener('udp 192.0.2.5:5000')], own)
-
-  t.same(endpoints.map(formatAddress), ['127.0.0.1:3478', '192.0.2.5:3478', '192.0.2.5:5000'])
 })
 
 t.test('a relay address that is not there, and a metrics page that cannot be, are explained', async t => {

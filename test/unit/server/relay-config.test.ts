@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseAddress, parseIp } from '../../../src/base/address.ts'
+import { formatIp, parseAddress, parseIp } from '../../../src/base/address.ts'
 import type { Time } from '../../../src/base/time.ts'
 import { authenticator, peerReach, quotas, random, relayConfig } from '../../../src/relay/relay-config.ts'
 import { longTermKey, PasswordAlgorithm } from '../../../src/wire/integrity.ts'
@@ -7,8 +7,8 @@ import { loaded, SECRET } from '../../support/settings.ts'
 
 const around = {
   dontFragment: false,
-  own: [parseIp('192.0.2.5')!],
-  relayed: [parseIp('203.0.113.7')!],
+  isOwn: (ip: Uint8Array) => formatIp(ip) === '192.0.2.5',
+  relays: [at('203.0.113.7')],
   endpoints: [parseAddress('203.0.113.7:3478')!],
 }
 
@@ -18,11 +18,11 @@ t.test('no SOFTWARE is sent unless the operator writes one, and then it is his [
 })
 
 t.test('the families are those of the relayed addresses', async t => {
-  const six = parseIp('2001:db8::7')!
+  const six = at('2001:db8::7')
 
   t.same(relayConfig(loaded().settings, around).families, [4])
-  t.same(relayConfig(loaded().settings, { ...around, relayed: [six] }).families, [6])
-  t.same(relayConfig(loaded().settings, { ...around, relayed: [six, ...around.relayed] }).families, [4, 6])
+  t.same(relayConfig(loaded().settings, { ...around, relays: [six] }).families, [6])
+  t.same(relayConfig(loaded().settings, { ...around, relays: [six, ...around.relays] }).families, [4, 6])
 })
 
 t.test(
@@ -105,3 +105,8 @@ t.test('octets are drawn anew each time', async t => {
 
   t.notSame(a, b)
 })
+
+function at(text: string) {
+  const ip = parseIp(text)!
+  return { local: ip, public: ip }
+}

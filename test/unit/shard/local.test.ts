@@ -251,8 +251,8 @@ for (const forwarder of ['table', 'none'] as const) {
         allow: [],
         only: [],
         recommended: true,
-        own: relayed,
-        relayed,
+        isOwn: ip => relayed.some(one => Buffer.compare(one, ip) === 0),
+        relays: relayed.map(ip => ({ local: ip, public: ip })),
         endpoints: [SERVER[4], SERVER[6]],
       })
       const { sim, alice } = scene({ forwarder, reach })

@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs'
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
+import { address, type Family, ipKey, parseIp } from '../../base/address.ts'
+
+/** An IP address of this machine, and where it is. */
+export interface MachineAddress {
+  readonly ip: Uint8Array
+  /** `eth0`, `lo`. */
+  readonly device: string
+  /**
+   * False for an IPv6 address that cannot be bound yet or ever (tentative, or a
+   * duplicate, RFC 4862 §5.4), or that the kernel will soon replace (temporary,
+   * RFC 8981; deprecated): a call should not lose its address.
+   */
+  readonly isLasting: boolean
+}
+
+/** This machine on the network, at one moment. */
+export interface Machine {
+  readonly addresses: readonly MachineAddress[]
+  /** The device that packets to the world leave by, of each family that has a default route. */
+  readonly ways: ReadonlyMap<Family, string>
+}
+
+/**
+ * What this machine takes itself of all that is sent: addresses of its
+ * interfaces, and whatever else the kernel's routing tables call local, which
+ * no list of interfaces shows (`ip route add local`, subnet-router anycast).
+ */
+export interface OwnAddresses {
+  /** Asks the kernel, or what it has said since the last change. */
+  has(ip: Uint8Array): boolean
+  stop(): void
+}
+
+type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>
+
+/** Flags of linux/if_addr.h: temporary, duplicate, deprecated, tentative. */
+const PASSING = 0x01 | 0x08 | 0x20 | 0x40
+/** `RTF_UP` and `RTF_REJECT` of linux/route.h. */
+const UP = 0x0001
+const REJECT = 0x0200
+
+/** Reads addresses and default routes. Where there is no /proc every address is lasting, and no way is known. */
+export function readMachine(interfaces: Interfaces = networkInterfaces()): Machine {
+  const passing = passingAddresses(read('/proc/self/net/if_inet6'))
+  const found = new Map<number | string, MachineAddress>()
+  for (const [device, infos] of Object.entries(interfaces)) {
+    for (const info of infos ?? []) {
+      const parsed = parseIp(info.address.replace(/%.*$/, ''))
+      if (!parsed) continue
+      const { ip } = address(parsed, 0)
+      const key = ipKey(ip)
+      if (!found.has(key)) found.set(key, { ip, device, isLasting: !passing.has(key) })
+    }
+  }
+  const ways = new Map<Family, string>()
+  const way4 = defaultDevice4(read('/proc/self/net/route'))
+  const way6 = defaultDevice6(read('/proc/self/net/ipv6_route'))
+  if (way4 !== undefined) ways.set(4, way4)
+  if (way6 !== undefined) ways.set(6, way6)
+  return { addresses: [...found.values()], ways }
+}
+
+/** The machine's own IP addresses, all families and devices, loopback too. */
+export function ownAddresses(interfaces?: Interfaces): Uint8Array[] {
+  return readMachine(interfaces).addresses.map(({ ip }) => ip)
+}
+
+/** Those of an `if_inet6` that no call should begin on. */
+function passingAddresses(table: string): Set<number | string> {
+  const passing = new Set<number | string>()
+  for (const line of table.split('\n')) {
+    const [hex = '', , , , flags = ''] = line.trim().split(/ +/)
+    if (hex.length === 32 && (Number.parseInt(flags, 16) & PASSING) !== 0) {
+      passing.add(ipKey(Buffer.from(hex, 'hex')))
+    }
+  }
+  return passing
+}
+
+/** The device of the default route with the lowest metric. */
+export function defaultDevice4(table: string): string | undefined {
+  const routes = table.split('\n').flatMap(line => {
+    const [device = '', to, , flags = '', , , metric = '', mask] = line.trim().split(/\s+/)
+    const isDefault = to === '00000000' && mask === '00000000' && isUp(flags)
+    return isDefault ? [{ device, metric: Number(metric) }] : []
+  })
+  return nearest(routes)
+}
+
+export function defaultDevice6(table: string): string | undefined {
+  const routes = table.split('\n').flatMap(line => {
+    const [to, length, , , , metric = '', , , flags = '', device = ''] = line.trim().split(/ +/)
+    const isDefault = to === '0'.repeat(32) && length === '00' && isUp(flags)
+    return isDefault ? [{ device, metric: Number.parseInt(metric, 16) }] : []
+  })
+  return nearest(routes)
+}
+
+function isUp(flags: string): boolean {
+  const set = Number.parseInt(flags, 16)
+  return (set & UP) !== 0 && (set & REJECT) === 0
+}
+
+function nearest(routes: readonly { readonly device: string; readonly metric: number }[]) {
+  return [...routes].sort((a, b) => a.metric - b.metric)[0]?.device
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'latin1')
+  } catch {
+    return ''
+  }
+}
