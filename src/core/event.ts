@@ -34,6 +34,16 @@ export type RejectReason =
   | 'scan'
   | 'internal'
 
+/** What there was not enough of, where that is known: what an operator can do about it hangs on this. */
+export type CapacityCause =
+  | 'allocations'
+  | 'ports'
+  | 'relay-address'
+  | 'descriptors'
+  | 'reservation'
+  | 'permissions'
+  | 'channels'
+
 /**
  * What is held back without an answer: `unverified`, answers to sources that
  * have proved nothing; `guessing`, integrity that was wrong too often; `scan`,
@@ -125,6 +135,8 @@ export type Event = { readonly at: Time } & (
       readonly code: number
       readonly why: RejectReason
       readonly detail: string
+      /** With `capacity` only. */
+      readonly cause?: CapacityCause
       /** USERNAME as sent, unverified; for the log only, and only as a pseudonym. */
       readonly username?: string
     }

@@ -3,7 +3,7 @@ import type { AllocationId, SocketId } from '../base/ids.ts'
 import type { Carried } from '../base/route.ts'
 import type { Via } from '../base/via.ts'
 import type { RelayConfig } from './config.ts'
-import type { CloseReason } from './event.ts'
+import type { CapacityCause, CloseReason } from './event.ts'
 
 /** A relay socket that the world has bound for one family of an allocation. */
 export interface RelaySocket {
@@ -33,6 +33,7 @@ export interface Refused {
   readonly allocation: AllocationId
   readonly code: 486 | 508
   readonly why: string
+  readonly cause?: CapacityCause
   /** Present where the user only has to wait. */
   readonly tooFast?: true
 }

@@ -7,7 +7,7 @@ import { ERROR_CODE, UNKNOWN_ATTRIBUTES } from '../wire/attributes.ts'
 import { reasonPhrase } from '../wire/error-codes.ts'
 import { type Message, MessageWriter, Method } from '../wire/message.ts'
 import type { Command } from './command.ts'
-import type { RejectReason } from './event.ts'
+import type { CapacityCause, RejectReason } from './event.ts'
 
 /** Where an answer goes and how it is signed. Keeps nothing of the batch the request came in. */
 export interface ReplyTo {
@@ -64,6 +64,7 @@ export interface RefusalReason {
   readonly code: CountedCode
   readonly why: RejectReason
   readonly detail: string
+  readonly cause?: CapacityCause | undefined
   readonly unknown?: readonly number[]
 }
 
@@ -91,6 +92,7 @@ export function rejected(reply: ReplyTo, refusal: RefusalReason, counters: Count
     code: refusal.code,
     why: refusal.why,
     detail: refusal.detail,
+    ...(refusal.cause && { cause: refusal.cause }),
   }
   return {
     kind: 'tell',

@@ -1,5 +1,5 @@
 import { formatAddress, formatIp } from '../base/address.ts'
-import type { Event, RejectReason, ThrottleReason, UnservedReason } from '../core/event.ts'
+import type { CapacityCause, Event, RejectReason, ThrottleReason, UnservedReason } from '../core/event.ts'
 import type { Log, LogFields, WritingLevel } from './log.ts'
 import type { Privacy } from './privacy.ts'
 
@@ -108,7 +108,7 @@ export class Journal {
     this.#log.limited(`rejected: ${event.why}`, level, 'rejected', () => ({
       ...this.#request(event),
       user: event.username === undefined ? undefined : this.#privacy.username(event.username),
-      hint: HINTS[event.why],
+      hint: hintFor(event),
     }))
   }
 
@@ -208,6 +208,31 @@ const UNSERVED_HINTS: Partial<Record<UnservedReason, string>> = {
   'tls-protocol': 'The client asks for NAT discovery (RFC 7443), which is not served.',
 }
 
+/** What to do about the cause of a rejection; nothing where none is known. */
+function hintFor({ why, detail, cause }: Rejected): string | undefined {
+  // The detail of these two is the limit that was reached.
+  if (why === 'quota') {
+    return `Someone holds as many allocations as one may. If these are ordinary calls, raise ${detail}.`
+  }
+  if (why === 'allocation-rate') {
+    return `Someone opens allocations faster than one may. If these are ordinary calls, raise ${detail}.`
+  }
+  return cause ? CAPACITY_HINTS[cause] : HINTS[why]
+}
+
+const CAPACITY_HINTS: Readonly<Record<CapacityCause, string>> = {
+  allocations: 'The relay has as many allocations as it may have. Raise limits.allocations.',
+  ports: 'The relay ports are used up. Widen relay.ports, or add a relay address.',
+  'relay-address':
+    'relay.addresses names an address that is not on this machine now, or none of this family. Compare it with the output of: ip address',
+  descriptors:
+    'The limit of open files is reached. Raise LimitNOFILE in the systemd unit (systemctl edit taciturn), or ulimit -n.',
+  reservation:
+    'The client asked for a reserved port by a token that is used, expired or made up. With several workers only the one that gave a token takes it. No limit is reached.',
+  permissions: 'One client asked for more peers than one allocation may have. Others are not affected.',
+  channels: 'One client asked for more channels than one allocation may have. Others are not affected.',
+}
+
 const THROTTLED: Record<ThrottleReason, string> = {
   unverified:
     'More requests without credentials than one network, or all together, may send: a flood, or an office behind one address. Calls go on. For an office, raise limits.unverifiedAnswersPerNetwork.',
@@ -225,9 +250,4 @@ const HINTS: Partial<Record<RejectReason, string>> = {
     'The name is neither a time-limited credential nor an entry of users. Check that the homeserver uses a shared secret, and not a fixed turn_username that is unknown here.',
   'denied-peer':
     'Normal for clients behind a router: they offer private addresses too, and the call takes another path. If the relay shall reach a network of yours, add it to peers.allow.',
-  'allocation-rate':
-    'Someone opens allocations faster than one may. If these are ordinary calls, raise limits.allocationsPerUserPerMinute.',
-  quota:
-    'Someone holds as many allocations as one may. If these are ordinary calls, raise limits.allocationsPerUser or limits.allocationsPerAddress.',
-  capacity: 'The relay is full. Raise limits.allocations, or widen relay.ports.',
 }

@@ -3,7 +3,7 @@ import type { Address } from '../base/address.ts'
 import type { AllocationId } from '../base/ids.ts'
 import type { Clock } from '../base/time.ts'
 import type { Claim } from '../core/command.ts'
-import { type Owner, ownerKey } from '../core/event.ts'
+import { type CapacityCause, type Owner, ownerKey } from '../core/event.ts'
 import { customerKey } from '../limits/customer.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
 import { monotonicClock } from '../system/clock.ts'
@@ -24,6 +24,7 @@ export interface Quotas {
 export interface AdmissionRefusal {
   readonly code: 486 | 508
   readonly why: string
+  readonly cause?: CapacityCause
   /** Present where the user only has to wait. */
   readonly tooFast?: true
 }
@@ -160,7 +161,8 @@ export class Admission implements Gate {
     if (share !== undefined && (this.#byTenant.get(holder.tenant) ?? 0) + units > share) {
       return { code: 486, why: 'homeservers[].limits.allocations' }
     }
-    if (this.#total + units > quotas.total) return { code: 508, why: 'limits.allocations' }
+    if (this.#total + units > quotas.total)
+      return { code: 508, why: 'limits.allocations', cause: 'allocations' }
     return undefined
   }
 

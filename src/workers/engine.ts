@@ -141,6 +141,7 @@ export class Engine {
   #useTls(files: TlsFiles): void {
     const log = this.#log
     const next = new TlsContext(files, {
+      rotated: material => this.shards.setTls(material.options),
       changed: material => {
         this.shards.setTls(material.options)
         log.info('certificate loaded', { file: files.certificate, expires: material.validTo.toISOString() })

@@ -48,10 +48,10 @@ export class RemoteGate implements Gate, BucketSource {
   }
 
   /** The main thread has refused a claim. */
-  refused(allocation: AllocationId, { code, why, tooFast }: AdmissionRefusal): void {
+  refused(allocation: AllocationId, { code, why, cause, tooFast }: AdmissionRefusal): void {
     const asked = this.#asked.get(allocation)
     this.#asked.delete(allocation)
-    asked?.answer(tooFast ? { code, why, tooFast } : { code, why })
+    asked?.answer({ code, why, ...(cause && { cause }), ...(tooFast && { tooFast }) })
   }
 
   confirm(allocation: AllocationId): void {

@@ -27,8 +27,6 @@ import { WorkerSlot } from './worker-slot.ts'
 
 /** Token buckets that there can be: users with a bit rate who call at one moment, homeservers, and the total. */
 const BUCKETS = 1 << 17
-/** Octets of the keys of TLS session tickets, as Node.js takes them. */
-const TICKET_KEYS = 48
 /** Milliseconds that workers have to stop. */
 const PATIENCE = 3000
 
@@ -64,7 +62,6 @@ export class WorkerShards implements Shards {
   readonly #groups: { readonly listener: Listener; readonly group: Group }[] = []
   readonly #book: ShardBook
   #settings: Settings
-  readonly #ticketKeys = Buffer.alloc(TICKET_KEYS)
   #certificate: SecureContextOptions | undefined
   #draining = false
   #closing = false
@@ -85,7 +82,6 @@ export class WorkerShards implements Shards {
     random(crowdSeed)
     const debts = GcraTable.memory(random)
     const proofs = Proofs.memory()
-    random(this.#ticketKeys)
     this.#book = new ShardBook(settings, { ...parts, shards: size, meters, clock: monotonicClock })
 
     this.#slots = Array.from({ length: size }, (_, index) => {
@@ -150,10 +146,9 @@ export class WorkerShards implements Shards {
     }
   }
 
-  /** A client that comes back may meet another worker, so all have one key for session tickets. */
   setTls(options: SecureContextOptions): void {
-    this.#certificate = { ...options, ticketKeys: this.#ticketKeys }
-    for (const slot of this.#slots) slot.post({ kind: 'certificate', options: this.#certificate })
+    this.#certificate = options
+    for (const slot of this.#slots) slot.post({ kind: 'certificate', options })
   }
 
   configure(settings: Settings): void {

@@ -12,7 +12,7 @@ import type { Clock, Time } from '../../src/base/time.ts'
 import { isStream, type Via } from '../../src/base/via.ts'
 import type { Claim } from '../../src/core/command.ts'
 import type { Event, Owner } from '../../src/core/event.ts'
-import type { RelaySocket } from '../../src/core/input.ts'
+import type { Refused, RelaySocket } from '../../src/core/input.ts'
 import type { Inbox, Sockets, World } from '../../src/shard/world.ts'
 import type { Dice } from './random.ts'
 import type { SimNet } from './sim-net.ts'
@@ -78,6 +78,7 @@ export class SimWorld implements World {
   /** Allocations and reservations that count against each owner's quota. */
   readonly held = new Map<string, number>()
   readonly #inbox: Inbox
+  readonly #refusals: Refused[] = []
   readonly #net: SimNet
   readonly #timeline: Timeline
   readonly #roll: Dice
@@ -154,6 +155,11 @@ export class SimWorld implements World {
     this.#failures.push({ family })
   }
 
+  /** Makes the next claim be refused with this. */
+  refuseNext(refused: Refused): void {
+    this.#refusals.push(refused)
+  }
+
   open(claim: Claim): void {
     this.claims.push(claim)
     if (this.#options.openDelay === 0) this.#settle(claim)
@@ -178,6 +184,11 @@ export class SimWorld implements World {
   #settle(claim: Claim): void {
     this.settled++
     const { allocation, owner } = claim
+    const refusal = this.#refusals.shift()
+    if (refusal) {
+      this.#inbox.refused({ ...refusal, allocation })
+      return
+    }
     const wanted = claim.port === 'pair' ? 2 : 1
     const freed = claim.reserved && sameOwner(claim.reserved.owner, owner) ? 1 : 0
     if ((this.held.get(ownerKey(owner)) ?? 0) + wanted - freed > this.#options.allocationsPerUser) {

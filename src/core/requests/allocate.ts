@@ -79,7 +79,14 @@ export function allocate(context: Context, request: Request): Command[] {
     if (additional !== undefined) return bad('RESERVATION-TOKEN with ADDITIONAL-ADDRESS-FAMILY')
     reservation = book.reservations.get(token.toString('latin1'))
     if (!reservation || reservation.expires <= now) {
-      return refuse(context, request, 508, 'capacity', 'the reservation token is unknown or used')
+      return refuse(
+        context,
+        request,
+        508,
+        'capacity',
+        'the reservation token is unknown or used',
+        'reservation',
+      )
     }
   }
 
@@ -160,7 +167,7 @@ export function refused(context: Context, input: Refused): Command[] {
   const why = input.tooFast ? 'allocation-rate' : input.code === 486 ? 'quota' : 'capacity'
   return reject(
     allocation.asked,
-    { code: input.code, why, detail: input.why },
+    { code: input.code, why, detail: input.why, cause: input.cause },
     context.config,
     context.counters,
   )

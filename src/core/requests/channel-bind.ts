@@ -46,7 +46,7 @@ export function channelBind(context: Context, request: Request): Command[] {
   if (refusal) return refusal
   if (reachOf(context, allocation, peer) === 'no') return refuseDenied(context, request, allocation, peer)
   if (!bound && allocation.channels.size >= config.limits.channelsPerAllocation) {
-    return refuse(context, request, 508, 'capacity', 'too many channels on one allocation')
+    return refuse(context, request, 508, 'capacity', 'too many channels on one allocation', 'channels')
   }
 
   const stopped = bound ? undefined : refuseUnlessCharged(context, request, allocation, [peer])

@@ -56,7 +56,7 @@ export function refuseUnlessPermitted(
   if (denied) return refuseDenied(context, request, allocation, denied)
   const fresh = new Set(peers.map(peer => ipKey(peer.ip)).filter(ip => !allocation.permissions.has(ip)))
   if (allocation.permissions.size + fresh.size > config.limits.permissionsPerAllocation) {
-    return refuse(context, request, 508, 'capacity', 'too many permissions on one allocation')
+    return refuse(context, request, 508, 'capacity', 'too many permissions on one allocation', 'permissions')
   }
   return undefined
 }

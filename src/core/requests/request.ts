@@ -3,7 +3,7 @@ import type { Message, MessageWriter } from '../../wire/message.ts'
 import type { Allocation } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
-import type { RejectReason } from '../event.ts'
+import type { CapacityCause, RejectReason } from '../event.ts'
 import { answer, type ReplyTo, reject } from '../reply.ts'
 import type { Identity } from '../signer.ts'
 
@@ -25,8 +25,9 @@ export function refuse(
   code: CountedCode,
   why: RejectReason,
   detail: string,
+  cause?: CapacityCause,
 ): Command[] {
-  return reject(request.reply, { code, why, detail }, context.config, context.counters)
+  return reject(request.reply, { code, why, detail, cause }, context.config, context.counters)
 }
 
 /** Answers an authenticated request with success. */

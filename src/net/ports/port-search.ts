@@ -4,9 +4,16 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { address, formatIp } from '../../base/address.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Claim } from '../../core/command.ts'
+import type { CapacityCause } from '../../core/event.ts'
 import { systemError } from '../../system/system-error.ts'
 import type { BoundSocket, UdpTransport } from '../transport.ts'
 import type { PortPool } from './port-pool.ts'
+
+/** Why there is no port, in a clause, and what was lacking. */
+export interface PortFault {
+  readonly why: string
+  readonly cause?: CapacityCause
+}
 
 /** What a search has found. */
 export interface FoundPort {
@@ -44,12 +51,13 @@ export class PortSearch {
     this.#candidates = Math.max(0, Math.floor((last - this.#first) / this.#step) + 1)
   }
 
-  /** Tries candidates until one holds; else says in a clause why none does. */
-  async run(): Promise<Result<FoundPort, string>> {
+  /** Tries candidates until one holds, or says why none does. */
+  async run(): Promise<Result<FoundPort, PortFault>> {
     if (this.#candidates > 0) this.#start = randomInt(this.#candidates)
     for (let misses = 1; ; misses++) {
       const port = this.#next()
-      if (port === undefined) return failed(`all relay ports of ${this.#local} are in use`)
+      if (port === undefined)
+        return failed({ why: `all relay ports of ${this.#local} are in use`, cause: 'ports' })
       const found = await this.#try(port)
       if (found.ok) return found
       if (found.error.code !== 'EADDRINUSE') return failed(this.#explain(found.error))
@@ -97,15 +105,15 @@ export class PortSearch {
   }
 
   /** Says what can be done about an error that another port would not mend. */
-  #explain(error: NodeJS.ErrnoException): string {
+  #explain(error: NodeJS.ErrnoException): PortFault {
     switch (error.code) {
       case 'EMFILE':
       case 'ENFILE':
-        return 'no file descriptor left for a relay socket; raise the limit of open files'
+        return { why: 'no file descriptor is left for a relay socket', cause: 'descriptors' }
       case 'EADDRNOTAVAIL':
-        return `this machine does not have the relay address ${this.#local}`
+        return { why: `this machine does not have the relay address ${this.#local}`, cause: 'relay-address' }
       default:
-        return `cannot bind a relay socket on ${this.#local}: ${error.code ?? error.message}`
+        return { why: `cannot bind a relay socket on ${this.#local}: ${error.code ?? error.message}` }
     }
   }
 

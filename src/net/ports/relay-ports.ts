@@ -7,7 +7,7 @@ import type { FailedFamily, Opened, Refused, RelaySocket } from '../../core/inpu
 import { descriptors } from '../../system/descriptors.ts'
 import type { BoundSocket, UdpTransport } from '../transport.ts'
 import { type PortMarks, PortPool, type PortSpan } from './port-pool.ts'
-import { PortSearch } from './port-search.ts'
+import { type PortFault, PortSearch } from './port-search.ts'
 import type { ResolvedRelayAddress } from './relay-addresses.ts'
 
 /**
@@ -48,11 +48,11 @@ export class RelayPorts {
     const { allocation } = claim
     if (claim.reserved) return succeeded({ allocation, relays: [claim.reserved.relay] })
     if (!descriptors.takeOne()) {
-      return failed({ allocation, code: 508, why: 'too few file descriptors are left' })
+      return failed({ allocation, code: 508, why: 'too few file descriptors are left', cause: 'descriptors' })
     }
     const relays: RelaySocket[] = []
     let lacking: FailedFamily | undefined
-    let why = ''
+    let fault: PortFault = { why: '' }
     let reserved: RelaySocket | undefined
     for (const family of [...claim.families].sort()) {
       const found = await this.#openFamily(family, claim.port)
@@ -60,11 +60,11 @@ export class RelayPorts {
         relays.push(found.value.relay)
         reserved = found.value.reserved
       } else {
-        why = found.error
+        fault = found.error
         lacking = { family, code: this.#poolsOf(family).length > 0 ? 508 : 440 }
       }
     }
-    if (relays.length === 0) return failed({ allocation, code: 508, why })
+    if (relays.length === 0) return failed({ allocation, code: 508, ...fault })
     return succeeded({
       allocation,
       relays,
@@ -96,10 +96,10 @@ export class RelayPorts {
   }
 
   /** Tries the addresses of a family one after the other, from a random one on. */
-  async #openFamily(family: Family, shape: Claim['port']): Promise<Result<Found, string>> {
+  async #openFamily(family: Family, shape: Claim['port']): Promise<Result<Found, PortFault>> {
     const pools = this.#poolsOf(family)
     const first = pools.length > 0 ? randomInt(pools.length) : 0
-    let why = `no IPv${family} relay address`
+    let fault: PortFault = { why: `no IPv${family} relay address`, cause: 'relay-address' }
     for (let tried = 0; tried < pools.length; tried++) {
       const pool = pools[(first + tried) % pools.length]!
       const found = await new PortSearch(this.#udp, pool, shape).run()
@@ -108,9 +108,9 @@ export class RelayPorts {
         const relay = this.#hold(pool, bound)
         return succeeded(sibling ? { relay, reserved: this.#hold(pool, sibling) } : { relay })
       }
-      why = found.error
+      fault = found.error
     }
-    return failed(why)
+    return failed(fault)
   }
 
   #hold(pool: PortPool, bound: BoundSocket): RelaySocket {

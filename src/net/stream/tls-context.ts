@@ -1,4 +1,4 @@
-import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
+import { constants, createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
@@ -36,6 +36,8 @@ export class TlsFileError extends Error {
 export interface TlsWatch {
   /** A new pair is in use. */
   changed(material: TlsMaterial): void
+  /** The same pair is in use with new keys for session tickets. */
+  rotated(material: TlsMaterial): void
   /** The files changed, but cannot be used; the old pair stays. */
   broken(error: TlsFileError): void
   /** Milliseconds of quiet after a change before the files are read; certificate and key are two writes. */
@@ -58,6 +60,8 @@ export function loadTls(files: TlsFilePaths, now = new Date()): TlsMaterial {
   const options: SecureContextOptions = {
     cert,
     key: keyPem,
+    // Of all threads, since a client that comes back may meet another one.
+    ticketKeys: newTicketKeys(),
     minVersion: 'TLSv1.2',
     ciphers: CIPHERS,
     // A client may be asked for a new handshake at no cost to the one who asks (CVE-2011-1473).
@@ -97,6 +101,7 @@ export class TlsContext {
   #watchers: FSWatcher[] = []
   #settling: NodeJS.Timeout | undefined
   #poll: NodeJS.Timeout
+  #rotation: NodeJS.Timeout
 
   /** Throws a `TlsFileError` when the pair cannot be used. */
   constructor(files: TlsFilePaths, watch: TlsWatch) {
@@ -106,6 +111,7 @@ export class TlsContext {
     this.#material = loadTls(files)
     for (const folder of new Set([dirname(files.certificate), dirname(files.key)])) this.#follow(folder)
     this.#poll = setInterval(() => this.#look(), POLL).unref()
+    this.#rotation = setInterval(() => this.rotate(), TICKET_KEYS_LIFE).unref()
   }
 
   get material(): TlsMaterial {
@@ -125,8 +131,21 @@ export class TlsContext {
     return true
   }
 
+  /**
+   * Takes new keys for session tickets; called by itself every twelve hours.
+   * Whoever learns a key can read the sessions that were resumed with it, so
+   * none is kept for long. A client with an older ticket shakes hands in full:
+   * Node takes one key at a time.
+   */
+  rotate(): void {
+    const options = { ...this.#material.options, ticketKeys: newTicketKeys() }
+    this.#material = { ...this.#material, options }
+    this.#watch.rotated(this.#material)
+  }
+
   close(): void {
     clearInterval(this.#poll)
+    clearInterval(this.#rotation)
     clearTimeout(this.#settling)
     for (const watcher of this.#watchers) watcher.close()
     this.#watchers = []
@@ -148,6 +167,11 @@ export class TlsContext {
     clearTimeout(this.#settling)
     this.#settling = setTimeout(() => this.reload(), this.#watch.settle ?? SETTLE).unref()
   }
+}
+
+/** Name, integrity key and encryption key, as Node takes them (RFC 5077 §4). */
+function newTicketKeys(): Buffer {
+  return randomBytes(48)
 }
 
 function read(path: string, what: string): string {
@@ -244,4 +268,5 @@ const CIPHERS = [
 ].join(':')
 const DAY = 86_400_000
 const POLL = 60_000
+const TICKET_KEYS_LIFE = 12 * 3_600_000
 const SETTLE = 1000

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { chmodSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { connect } from 'node:tls'
@@ -143,6 +144,7 @@ t.test('a broken new pair keeps the old one and is told of', async t => {
   const told: string[] = []
   const context = new TlsContext(files, {
     changed: material => told.push(`changed ${material.names[0]}`),
+    rotated: () => told.push('rotated'),
     broken: error => told.push(`broken ${error.path === files.key ? 'key' : 'certificate'}`),
   })
   t.teardown(() => context.close())
@@ -161,7 +163,53 @@ t.test('a pair that is broken at start is an error at once', async t => {
   const files = store(t, makeCertificate())
   unlinkSync(files.key)
 
-  t.throws(() => new TlsContext(files, { changed: () => {}, broken: () => {} }), { name: 'TlsFileError' })
+  t.throws(() => new TlsContext(files, { changed: () => {}, rotated: () => {}, broken: () => {} }), {
+    name: 'TlsFileError',
+  })
+})
+
+for (const [what, renew] of [
+  ['their keys have been rotated', (context: TlsContext) => context.rotate()],
+  ['the certificate has been read anew', (context: TlsContext) => context.reload()],
+] as const) {
+  t.test(`S-24: a session is resumed by its ticket, and no longer when ${what}`, async t => {
+    const world = new StreamWorld(t)
+    const context = new TlsContext(store(t, makeCertificate({ name: 'old.test' })), {
+      changed: material => world.streams.setTls(material.options),
+      rotated: material => world.streams.setTls(material.options),
+      broken: error => t.fail(error.message),
+    })
+    t.teardown(() => context.close())
+    world.streams.setTls(context.material.options)
+    const at = await world.listen('tls')
+    const shake = async (session?: Buffer) => {
+      const socket = connect({
+        host: formatIp(at.ip),
+        port: at.port,
+        rejectUnauthorized: false,
+        maxVersion: 'TLSv1.2',
+        ...(session && { session }),
+      })
+      await once(socket, 'secureConnect')
+      t.teardown(() => socket.destroy())
+      return { ticket: socket.getSession()!, isResumed: socket.isSessionReused() }
+    }
+
+    const { ticket } = await shake()
+    const before = await shake(ticket)
+    renew(context)
+    const after = await shake(ticket)
+
+    t.same([before.isResumed, after.isResumed], [true, false])
+  })
+}
+
+t.test('S-24: all threads get the same ticket keys, and a new certificate brings new ones', async t => {
+  const files = store(t, makeCertificate())
+  const keys = () => loadTls(files).options.ticketKeys!
+
+  t.equal(keys().length, 48)
+  t.notSame(keys(), keys())
 })
 
 function store(t: Test, pair: TestCertificate): TlsFilePaths {
@@ -192,6 +240,7 @@ function watched(
       world?.streams.setTls(material.options)
       resolve(material)
     },
+    rotated: material => world?.streams.setTls(material.options),
     broken: error => t.fail(error.message),
     settle: 50,
   })
