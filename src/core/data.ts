@@ -3,6 +3,7 @@ import { Counter } from '../base/counters.ts'
 import type { ChannelNumber } from '../base/ids.ts'
 import type { Time } from '../base/time.ts'
 import { viaNumber } from '../base/via.ts'
+import { PACKET_OVERHEAD } from '../limits/meters.ts'
 import { DATA, ICMP, XOR_PEER_ADDRESS } from '../wire/attributes.ts'
 import { CHANNEL_HEADER, channelLength, readChannel, writeChannelData } from '../wire/channel.ts'
 import { MessageWriter, Method } from '../wire/message.ts'
@@ -55,7 +56,7 @@ export function toPeer(
     const stopped = chargePeers(context, allocation, [peer], now)
     if (stopped) return [...drop(context, Counter.dropScan), ...stopped]
   }
-  if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length, now)) {
+  if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length + PACKET_OVERHEAD, now)) {
     allocation.dropped++
     return drop(context, Counter.dropRate)
   }
@@ -122,7 +123,7 @@ function toClient(context: Context, relayed: Relayed, from: Address, payload: Bu
   if (!channel && ((payload.length + 3) & ~3) + overhead > LARGEST_INDICATION) {
     return drop(context, Counter.dropTooLong)
   }
-  if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length, now)) {
+  if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length + PACKET_OVERHEAD, now)) {
     allocation.dropped++
     return drop(context, Counter.dropRate)
   }

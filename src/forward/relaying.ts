@@ -164,10 +164,10 @@ function toClient(
   return SEND
 }
 
-/** Takes a payload from the route's token buckets; an empty one costs nothing. */
+/** Takes a packet from the route's token buckets. */
 function admit(tables: Tables, route: number, octets: number, now: Time): boolean {
   const meters = tables.rows.meters(route)
-  if (octets === 0 || meters.length === 0 || tables.meters.take(meters, octets, now)) return true
+  if (tables.meters.takePacket(meters, octets, now)) return true
   tables.counters.add(DROP_RATE)
   tables.rows.countDropped(route)
   return false

@@ -5,6 +5,12 @@ import { Gcra, LARGEST_DEBT } from './gcra.ts'
 /** Milliseconds of its rate that a bucket holds. */
 const BURST = 1000
 const FIRST_CAPACITY = 64
+/**
+ * Octets that a packet costs besides its payload: an IPv6 and a UDP header.
+ * Without them tiny packets, which cost the machine as much as long ones, would
+ * be nearly free.
+ */
+export const PACKET_OVERHEAD = 48
 
 /**
  * Token buckets for bit rates (RFC 8656 §5: a server may drop what is above a
@@ -66,6 +72,11 @@ export class Meters {
     const owed = before === 0 ? 0 : Math.ceil((this.#cells.owed(id, before, now) * rate) / before)
     Atomics.store(this.#rates, id, rate)
     this.#cells.set(id, owed, rate, now)
+  }
+
+  /** Takes what a packet with so many octets of payload costs from every bucket, or from none and returns false. */
+  takePacket(ids: readonly MeterId[], payload: number, now: Time): boolean {
+    return ids.length === 0 || this.take(ids, payload + PACKET_OVERHEAD, now)
   }
 
   /** Takes `bytes` from every bucket, or from none and returns false. */

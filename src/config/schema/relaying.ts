@@ -87,7 +87,7 @@ export const limitsSection = z
     allocationsPerAddress: count(1, 1_000_000)
       .default(400)
       .describe(
-        'Allocations from one client address: an IPv4 address, or an IPv6 /64. Many users may be behind one address.',
+        'Allocations from one client address: an IPv4 address, or an IPv6 /56. Many users may be behind one address.',
       ),
     allocations: count(1, 1_000_000)
       .default(16_384)
@@ -115,9 +115,11 @@ export const limitsSection = z
     bitratePerUser: rate('2 Mbit/s')
       .prefault('unlimited')
       .describe(
-        'Payload of one user, both directions together, at least "80 kbit/s". A second\'s worth passes at once; more is dropped, and so is any single datagram larger than that, which calls do not have.',
+        'Payload of one user, both directions together, and 48 octets for each packet; at least "80 kbit/s". A second\'s worth passes at once; more is dropped, and so is any single datagram larger than that, which calls do not have.',
       ),
-    bitrate: rate('200 Mbit/s').prefault('unlimited').describe('Payload of all users together.'),
+    bitrate: rate('200 Mbit/s')
+      .prefault('unlimited')
+      .describe('Payload of all users together, and 48 octets for each packet.'),
     lifetime: duration({ min: 60, max: DAY }, ['1h'])
       .prefault('1h')
       .describe(

@@ -68,7 +68,7 @@ export const issueSection = z
     requestsPerMinute: count(1, 1_000_000)
       .default(60)
       .describe(
-        'Requests of one client address: an IPv4 address, or an IPv6 /64. Keys of backends are not limited.',
+        'Requests of one client address: an IPv4 address, or an IPv6 /56. Keys of backends are not limited.',
       ),
     reachable: ranges(parsePeers, ['192.168.1.10'])
       .prefault([])

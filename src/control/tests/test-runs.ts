@@ -3,6 +3,7 @@ import { formatAddress, formatIp } from '../../base/address.ts'
 import { addTraffic, noTraffic, type Traffic } from '../../base/route.ts'
 import type { Via } from '../../base/via.ts'
 import type { Event } from '../../core/event.ts'
+import { BoundedMap } from '../../limits/bounded-map.ts'
 import { CODE_WORDS } from '../code-words.ts'
 import type { TestCode, TestResult, TestStart, TestView, TestWay } from '../view.ts'
 
@@ -74,7 +75,7 @@ export class TestRuns {
   #links: TestLink[] = []
   #tests: Test[] = []
   #unsigned: Unsigned[] = []
-  readonly #results = new Map<string, TestResult & { readonly until: number }>()
+  readonly #results = new BoundedMap<string, TestResult>(MOST_RESULTS)
 
   constructor(parts: TestRunsParts) {
     this.#parts = parts
@@ -160,19 +161,15 @@ export class TestRuns {
     if (!server) return undefined
     let code: string
     do code = `${CODE_WORDS[randomInt(CODE_WORDS.length)]}-${randomInt(1000, 10_000)}`
-    while (this.#results.has(code))
+    while (this.#results.has(code, this.#now()))
     const until = this.#now() + RESULT_LIFE
-    if (this.#results.size >= MOST_RESULTS) this.#results.delete(this.#results.keys().next().value!)
-    this.#results.set(code, { code, at: this.#now(), measured, server, until })
+    this.#results.set(code, { code, at: this.#now(), measured, server }, until)
     return { code, expires: until }
   }
 
   result(code: string): TestResult | undefined {
     this.#sweep()
-    const found = this.#results.get(code.toUpperCase())
-    if (!found) return undefined
-    const { until: _, ...result } = found
-    return result
+    return this.#results.get(code.toUpperCase(), this.#now())
   }
 
   #rejected(event: Extract<Event, { kind: 'rejected' }>): void {
@@ -218,7 +215,7 @@ export class TestRuns {
     this.#links = this.#links.filter(link => link.expires > now && link.uses > 0)
     this.#tests = this.#tests.filter(test => now - test.started < TEST_LIFE)
     if (this.#tests.length === 0) this.#unsigned = []
-    for (const [code, { until }] of this.#results) if (until <= now) this.#results.delete(code)
+    this.#results.forget(now)
   }
 }
 

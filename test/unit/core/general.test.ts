@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Seconds } from '../../../src/base/time.ts'
+import { PACKET_OVERHEAD } from '../../../src/limits/meters.ts'
 import {
   CHANNEL_NUMBER,
   DATA,
@@ -273,7 +274,7 @@ t.test(
 
 for (const forwarder of ['table', 'none'] as const) {
   t.test(`what is above a user’s bandwidth is dropped, not queued (${forwarder}) [TURN-GEN-11]`, t => {
-    const sim = new Sim({ forwarder, limits: { bytesPerSecondPerUser: 10_000 } })
+    const sim = new Sim({ forwarder, limits: { bytesPerSecondPerUser: 10 * (1000 + PACKET_OVERHEAD) } })
     const alice = sim.client(ALICE)
     const bob = sim.peer(BOB)
     alice.allocate()
@@ -293,7 +294,7 @@ for (const forwarder of ['table', 'none'] as const) {
   })
 
   t.test(`two allocations of one user share the bandwidth (${forwarder}) [TURN-GEN-11]`, t => {
-    const sim = new Sim({ forwarder, limits: { bytesPerSecondPerUser: 10_000 } })
+    const sim = new Sim({ forwarder, limits: { bytesPerSecondPerUser: 10 * (1000 + PACKET_OVERHEAD) } })
     const bob = sim.peer(BOB)
     const first = sim.client(ALICE)
     const second = sim.client('192.0.2.10:50001')

@@ -2,6 +2,7 @@ import t from 'tap'
 import { DROP, PASS, SEND } from '../../../src/base/batch.ts'
 import type { MeterId } from '../../../src/base/ids.ts'
 import { after, type Time } from '../../../src/base/time.ts'
+import { PACKET_OVERHEAD } from '../../../src/limits/meters.ts'
 import { channelData, EXPIRES, LISTENER, NOW, payloadOf, RELAY, Rig } from '../../support/route-table-rig.ts'
 
 const CLIENT = '192.0.2.10:50000'
@@ -187,23 +188,38 @@ t.test('ChannelData does not prolong a route [TURN-CHAN-09]', async t => {
 
 t.test('payloads above the rate are dropped and counted, in both directions together [ABU-13]', async t => {
   const rig = new Rig()
-  rig.add({ channel: 0x4001, meters: [rig.meters.open(10, NOW)] })
+  rig.add({ channel: 0x4001, meters: [rig.meters.open(2 * (5 + PACKET_OVERHEAD), NOW)] })
   const message = channelData(0x4001, hello)
 
   t.equal(rig.arrive(LISTENER, CLIENT, message).verdict, SEND)
   t.equal(rig.arrive(RELAY, PEER, hello).verdict, SEND)
   t.equal(rig.arrive(LISTENER, CLIENT, message).verdict, DROP)
   t.equal(rig.arrive(RELAY, PEER, hello).verdict, DROP)
-  t.equal(rig.arrive(LISTENER, CLIENT, channelData(0x4001, Buffer.alloc(0))).verdict, SEND)
-  t.equal(rig.counters.read('dropRate'), 2)
-  t.same(rig.read(0), { toPeer: { packets: 2, bytes: 5 }, toClient: { packets: 1, bytes: 5 } })
+  t.equal(rig.arrive(LISTENER, CLIENT, channelData(0x4001, Buffer.alloc(0))).verdict, DROP)
+  t.equal(rig.counters.read('dropRate'), 3)
+  t.same(rig.read(0), { toPeer: { packets: 1, bytes: 5 }, toClient: { packets: 1, bytes: 5 } })
 
   t.equal(rig.arrive(LISTENER, CLIENT, message, after(NOW, 1)).verdict, SEND)
 })
 
+t.test('S-06: a rate bounds packets, however small they are', async t => {
+  const relayed = (octets: number) => {
+    const rig = new Rig()
+    rig.add({ channel: 0x4001, meters: [rig.meters.open(10_000, NOW)] })
+    const message = channelData(0x4001, Buffer.alloc(octets))
+    let sent = 0
+    for (let i = 0; i < 1000; i++) if (rig.arrive(LISTENER, CLIENT, message).verdict === SEND) sent++
+    return sent
+  }
+
+  t.equal(relayed(1000), 9)
+  t.equal(relayed(1), 204)
+  t.equal(relayed(0), 208)
+})
+
 t.test('every bucket of a route has a say [ABU-13]', async t => {
   const rig = new Rig()
-  const meters: MeterId[] = [rig.meters.open(1000, NOW), rig.meters.open(4, NOW)]
+  const meters: MeterId[] = [rig.meters.open(1000, NOW), rig.meters.open(4 + PACKET_OVERHEAD, NOW)]
   rig.add({ channel: 0x4001, meters })
 
   t.equal(rig.arrive(LISTENER, CLIENT, channelData(0x4001, hello)).verdict, DROP)

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { DROP, PASS, SEND } from '../../../src/base/batch.ts'
 import type { Time } from '../../../src/base/time.ts'
+import { PACKET_OVERHEAD } from '../../../src/limits/meters.ts'
 import { DATA, DONT_FRAGMENT, SOFTWARE, XOR_PEER_ADDRESS } from '../../../src/wire/attributes.ts'
 import { MessageWriter, Method } from '../../../src/wire/message.ts'
 import {
@@ -153,9 +154,9 @@ t.test('indications stop with the route, to the millisecond', async t => {
   t.equal(rig.arrive(RELAY, PEER, hello, EXPIRES).verdict, PASS)
 })
 
-t.test('indications pay like ChannelData, by payload', async t => {
+t.test('indications pay like ChannelData, by payload and packet', async t => {
   const rig = new Rig()
-  rig.add({ meters: [rig.meters.open(10, NOW)] })
+  rig.add({ meters: [rig.meters.open(2 * (5 + PACKET_OVERHEAD), NOW)] })
 
   t.equal(rig.arrive(LISTENER, CLIENT, sendIndication(PEER, hello)).verdict, SEND)
   t.equal(rig.arrive(RELAY, PEER, hello).verdict, SEND)

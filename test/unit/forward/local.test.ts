@@ -1,6 +1,7 @@
 import t from 'tap'
 import { DROP, PASS, SEND } from '../../../src/base/batch.ts'
 import { after, type Time } from '../../../src/base/time.ts'
+import { PACKET_OVERHEAD } from '../../../src/limits/meters.ts'
 import {
   channelData,
   dataIndication,
@@ -133,12 +134,12 @@ t.test('the payload passes the buckets of both', async t => {
   const message = channelData(0x4001, hello)
 
   const poorSender = new Rig()
-  call({ meters: [poorSender.meters.open(4, NOW)] }, {}, poorSender)
+  call({ meters: [poorSender.meters.open(4 + PACKET_OVERHEAD, NOW)] }, {}, poorSender)
   t.equal(poorSender.arrive(LISTENER, ALICE.client, message).verdict, DROP)
   t.equal(poorSender.read(0).toPeer.packets, 0)
 
   const poorReceiver = new Rig()
-  call({}, { meters: [poorReceiver.meters.open(4, NOW)] }, poorReceiver)
+  call({}, { meters: [poorReceiver.meters.open(4 + PACKET_OVERHEAD, NOW)] }, poorReceiver)
   t.equal(poorReceiver.arrive(LISTENER, ALICE.client, message).verdict, DROP)
   t.equal(poorReceiver.read(1).toClient.packets, 0)
   t.equal(poorReceiver.counters.read('dropRate'), 1)

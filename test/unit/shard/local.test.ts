@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { type Address, formatAddress, parseAddress } from '../../../src/base/address.ts'
+import { PACKET_OVERHEAD } from '../../../src/limits/meters.ts'
 import { compilePeers } from '../../../src/policy/peer-policy.ts'
 import { minutes, SERVER, Sim, type SimOptions } from '../../sim/sim.ts'
 import type { SimClient } from '../../sim/sim-client.ts'
@@ -354,7 +355,7 @@ for (const forwarder of ['table', 'none'] as const) {
       t.equal(two!.inbox.length, 10)
       t.equal(one!.inbox.length, 0)
     },
-    { limits: { bytesPerSecondPerUser: 10_000 } },
+    { limits: { bytesPerSecondPerUser: 10 * (1000 + PACKET_OVERHEAD) } },
   )
 }
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Seconds } from '../../../src/base/time.ts'
 import type { RouteTable } from '../../../src/forward/route-table.ts'
+import { PACKET_OVERHEAD } from '../../../src/limits/meters.ts'
 import { CHANNEL_NUMBER, LIFETIME, XOR_PEER_ADDRESS } from '../../../src/wire/attributes.ts'
 import { writeChannelData } from '../../../src/wire/channel.ts'
 import { Method } from '../../../src/wire/message.ts'
@@ -111,9 +112,9 @@ for (const forwarder of ['table', 'none', 'picky', 'picky, then table'] as const
     alice.bind(0x4001, bob)
 
     const free = burst()
-    sim.configure(limits(10_000))
+    sim.configure(limits(10 * (1000 + PACKET_OVERHEAD)))
     const set = burst()
-    sim.configure(limits(5_000))
+    sim.configure(limits(5 * (1000 + PACKET_OVERHEAD)))
     const changed = burst()
     sim.configure(limits())
     const lifted = burst()
