@@ -90,7 +90,7 @@ function putLibrary(addons) {
   const library = join(tree, LIBRARY)
   cpSync(join(ROOT, 'dist'), join(library, 'dist'), {
     recursive: true,
-    filter: file => !file.endsWith('.map'),
+    filter: file => !/\.(map|d\.ts)$/.test(file),
   })
   const main = join(library, 'dist/cli/main.js')
   // The node that the package depends on, and not what is first in somebody's PATH.

@@ -1,12 +1,11 @@
 import { hostname } from 'node:os'
-import { dirname, isAbsolute, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { address, parseIp } from '../base/address.ts'
 import type { Language } from '../texts/language.ts'
 import { checkTogether } from './check.ts'
 import { readConsole, readControl } from './control.ts'
 import { ConfigFault } from './fault.ts'
 import { type Env, expandPath, findConfig, findState, isWorldReadable, quoted, readNamed } from './find.ts'
-import { recognise } from './foreign.ts'
 import { type Place, readHomeservers, readUsers } from './issuers.ts'
 import { explainIssue } from './messages/explain.ts'
 import { ConfigReport } from './messages/report.ts'
@@ -23,6 +22,8 @@ import { parseRealm } from './values/text.ts'
 export interface LoadOptions {
   /** The file to read; without it, see `findConfig`. */
   readonly path?: string
+  /** What a file would hold, instead of one. */
+  readonly value?: object
   readonly env?: Env
   /** Folder that a file is looked for in. */
   readonly cwd?: string
@@ -52,14 +53,16 @@ export interface Loaded {
 export function load(options: LoadOptions = {}): Loaded {
   const env = options.env ?? process.env
   const cwd = options.cwd ?? process.cwd()
-  const file = findConfig(options.path, env, cwd)
+  const file = options.value ? null : findConfig(options.path, env, cwd)
   const source = file === null ? null : resolve(cwd, file)
   const folder = source ? dirname(source) : cwd
-  const { report, written, broken } = source ? readSource(source, file!) : readNothing()
+  const { report, written, broken } = options.value
+    ? readValue(options.value)
+    : source
+      ? readSource(source, file!)
+      : readNothing()
   const state = findState(written.state, folder, env)
   if (state instanceof ConfigFault) report.fault(['state'], state)
-  else if (isRelative(written.state) && !env.TACITURN_STATE)
-    report.warn(['state'], 'state-relative', { folder: state })
   const place: Place = {
     folder,
     env,
@@ -70,7 +73,7 @@ export function load(options: LoadOptions = {}): Loaded {
 
   const tls = written.tls && !broken.has('tls') ? readTls(written.tls, place, report) : undefined
   const homeservers =
-    source || state instanceof ConfigFault
+    source || options.value || state instanceof ConfigFault
       ? readHomeservers(written.homeservers, place, report)
       : ownHomeserver(state, place, report)
   const { $schema: _, ...keys } = written
@@ -93,7 +96,7 @@ export function load(options: LoadOptions = {}): Loaded {
     source,
     files: [...place.files],
     warnings: report.warnings.map(warning => inOneLine(warning, options.language ?? 'en')),
-    defaults: { realm: !written.realm, listen: !written.listen, secret: source === null },
+    defaults: { realm: !written.realm, listen: !written.listen, secret: source === null && !options.value },
   }
 }
 
@@ -108,6 +111,11 @@ function readNothing(): Reading {
   return { report: new ConfigReport(), written: schema.parse({}), broken: new Set() }
 }
 
+function readValue(value: object): Reading {
+  const report = new ConfigReport()
+  return { report, ...readSections(value, report) }
+}
+
 function readSource(path: string, shownAs: string): Reading {
   const text = readNamed(path)
   if (text instanceof ConfigFault) {
@@ -117,10 +125,7 @@ function readSource(path: string, shownAs: string): Reading {
   }
   const source = new SourceText(text as string)
   const report = new ConfigReport(shownAs, source)
-  const isJson = source.syntaxErrors.length === 0 && source.root !== undefined
-  const foreign = isJson ? undefined : recognise(source.text, shownAs)
-  if (foreign) report.foreign(foreign.fault, foreign.offset)
-  else for (const { what, spot } of source.syntaxErrors) report.syntax(what, spot)
+  for (const { what, spot } of source.syntaxErrors) report.syntax(what, spot)
   report.settle()
   for (const { path, spot, firstLine } of source.duplicates()) report.duplicate(path, spot, firstLine)
   return { report, ...readSections(source.value(), report) }
@@ -170,10 +175,6 @@ function readTls(
   if (findings.key) report.fault(['tls', 'key'], findings.key)
   for (const { key, values } of findings.warnings) report.warn(['tls', 'certificate'], key, values)
   return { certificate, key }
-}
-
-function isRelative(path: string): boolean {
-  return path !== 'auto' && !path.startsWith('$') && !isAbsolute(path)
 }
 
 /** The machine's name, where a realm may look like that. */

@@ -1,7 +1,7 @@
 import type { Address } from '../base/address.ts'
+import { type LinkFault, openTcp, openTls, openUdpLink, type ProbeLink } from '../dial/link.ts'
 import type { UriTransport } from '../homeserver/turn-uri.ts'
 import type { TurnEndpoint } from './facts.ts'
-import { type LinkFault, openTcp, openTls, openUdpLink, type ProbeLink } from './link.ts'
 import { type Credential, TurnSession } from './turn-session.ts'
 
 /** Milliseconds to wait for a connection. */

@@ -3,8 +3,8 @@ import type { Address } from '../base/address.ts'
 import type { ChannelNumber } from '../base/ids.ts'
 import { TurnClient } from '../client/turn-client.ts'
 import type { RequestNumber, TurnEvent } from '../client/turn-event.ts'
+import type { LinkFault, ProbeLink } from '../dial/link.ts'
 import { monotonicClock } from '../system/clock.ts'
-import type { LinkFault, ProbeLink } from './link.ts'
 
 export interface Credential {
   readonly username: string

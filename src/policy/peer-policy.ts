@@ -78,8 +78,10 @@ export function compilePeers(policy: PeerPolicy): (peer: Address) => Reach {
   const only = policy.only.length > 0
   const recommended = new RangeSet(isCautious ? RECOMMENDED.map(text => parseRange(text) as Range) : [])
   const relayed = new Map(relays.map(relay => [ipKey(relay.public), relay]))
-  const endpoints = new Set(policy.endpoints.map(endpoint => endpoint.key))
-  const served = new Set(policy.endpoints.map(endpoint => endpoint.port).filter(port => port !== 0))
+  // A listener whose port the kernel has yet to choose stands for none.
+  const listening = policy.endpoints.filter(endpoint => endpoint.port !== 0)
+  const endpoints = new Set(listening.map(endpoint => endpoint.key))
+  const served = new Set(listening.map(endpoint => endpoint.port))
   const opens = opensPort(policy.sameHost)
 
   const judgeRelayed = ({ local, public: shown }: RelayedAt, port: number): Reach => {

@@ -167,6 +167,11 @@ export class Service {
     return { listening: listeners.bound, relays, udp, workers }
   }
 
+  /** Allocations that are open. */
+  get allocations(): number {
+    return this.#engine.shards.allocations()
+  }
+
   #tick(): void {
     this.#engine.shards.tick()
     this.#operator.tick()

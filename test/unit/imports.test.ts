@@ -56,8 +56,36 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'workers',
       ],
     },
+    dial: { values: ['base', 'client'] },
+    library: {
+      values: [
+        'auth',
+        'base',
+        'client',
+        'config',
+        'dial',
+        'homeserver',
+        'log',
+        'process',
+        'relay',
+        'system',
+        'wire',
+      ],
+    },
     doctor: {
-      values: ['auth', 'base', 'client', 'config', 'homeserver', 'net', 'policy', 'system', 'texts', 'wire'],
+      values: [
+        'auth',
+        'base',
+        'client',
+        'config',
+        'dial',
+        'homeserver',
+        'net',
+        'policy',
+        'system',
+        'texts',
+        'wire',
+      ],
     },
     cli: {
       values: [
@@ -70,7 +98,6 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'load',
         'process',
         'relay',
-        'system',
         'texts',
       ],
       types: ['control'],
@@ -250,6 +277,8 @@ t.test('nothing is passed on from another folder, and no file only passes on', t
   const passing = /^export\s+(?:type\s+)?(?:\*(?:\s+as\s+\w+)?|\{[^}]*\})\s+from\s+['"]([^'"]+)['"]/gm
   for (const { path, text } of sources) {
     const bare = withoutComments(text)
+    // The entry points of the library gather what belongs to them.
+    if (path.startsWith('library/')) continue
     for (const [, from] of bare.matchAll(passing)) if (!from!.startsWith('./')) wrong.push(`${path}: ${from}`)
     if (passing.test(bare) && bare.replace(passing, '').trim() === '') wrong.push(path)
     passing.lastIndex = 0

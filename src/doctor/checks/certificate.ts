@@ -1,8 +1,8 @@
+import { openTls } from '../../dial/link.ts'
 import { inspect, isMissingInOldApps, isOtherThan, type ShownCertificate } from '../certificate-probe.ts'
 import type { EndpointCheck } from '../check.ts'
 import type { Facts, TurnEndpoint } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
-import { openTls } from '../link.ts'
 import { CONNECT } from '../open.ts'
 
 const DAY = 86_400_000

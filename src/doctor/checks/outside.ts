@@ -1,12 +1,12 @@
 import { randomFillSync } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { type Address, address, formatAddress, formatIp, ipKey, parseIp } from '../../base/address.ts'
+import { openUdpLink, type ProbeLink } from '../../dial/link.ts'
 import { XOR_MAPPED_ADDRESS } from '../../wire/attributes.ts'
 import { get, MessageWriter, Method, parse } from '../../wire/message.ts'
 import type { DoctorCheck } from '../check.ts'
 import type { Facts, TurnEndpoint } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
-import { openUdpLink, type ProbeLink } from '../link.ts'
 import { openSession } from '../open.ts'
 import { TurnSession } from '../turn-session.ts'
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'jsonc-parser'
 import t from 'tap'
+import { configurationTypes } from '../../../scripts/configuration-types.mjs'
 import { effective } from '../../../src/config/effective.ts'
 import { load } from '../../../src/config/load.ts'
 import { fill } from '../../../src/config/messages/messages.ts'
@@ -45,6 +46,11 @@ function* keysOf(value: unknown, path = ''): Generator<string> {
     }
   }
 }
+
+t.test('the type of a configuration is what the schema says now', async t => {
+  const types = readFileSync(join(ROOT, 'src/library/configuration.ts'), 'utf8')
+  t.equal(types, await configurationTypes(jsonSchema()), 'run: npm run schema')
+})
 
 t.test('turnserver.schema.json is what the schema says now', async t => {
   t.equal(readFileSync(join(ROOT, 'turnserver.schema.json'), 'utf8'), jsonSchema(), 'run: npm run schema')

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, isIPv6, type Socket } from 'node:net'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { type Address, address, formatIp, parseIp } from '../base/address.ts'
 import { Deframer } from '../client/deframer.ts'
 
@@ -12,6 +12,8 @@ export interface ProbeLink {
   send(bytes: Buffer, to?: Address): void
   /** Who is given what arrives, and from where. */
   listen(take: (bytes: Buffer, from: Address) => void): void
+  /** Who is told, once, when a stream has ended; datagrams never end. */
+  ended(tell: () => void): void
   /** Why nothing more will arrive, once that is known. */
   readonly fault: LinkFault | undefined
   close(): void
@@ -56,6 +58,7 @@ export async function openUdpLink(to: Address): Promise<ProbeLink | LinkFault> {
     listen: taker => {
       take = taker
     },
+    ended: () => undefined,
     get fault() {
       return fault
     },
@@ -94,19 +97,22 @@ export interface TlsOptions {
   readonly host: string
   readonly patience: number
   readonly maxVersion?: 'TLSv1.1' | 'TLSv1.2'
+  /** What makes a certificate trusted; without it every certificate is taken, and judging it is the caller's business. */
+  readonly trust?: Pick<ConnectionOptions, 'ca' | 'servername' | 'rejectUnauthorized'>
 }
 
-/** Opens a TLS connection whatever its certificate is worth: judging that is the caller's business. */
+/** Opens a TLS connection. */
 export async function openTls(
   to: Address,
-  { host, patience, maxVersion }: TlsOptions,
+  { host, patience, maxVersion, trust }: TlsOptions,
 ): Promise<{ link: ProbeLink; socket: TLSSocket } | LinkFault> {
   const isIp = parseIp(host) !== undefined || isIPv6(host)
   const socket = connectTls({
     host: formatIp(to.ip),
     port: to.port,
-    rejectUnauthorized: false,
+    rejectUnauthorized: trust !== undefined,
     ...(!isIp && { servername: host }),
+    ...trust,
     ...(maxVersion === 'TLSv1.1' && {
       minVersion: 'TLSv1',
       maxVersion,
@@ -121,6 +127,7 @@ export async function openTls(
 function streamLink(socket: Socket, to: Address): ProbeLink {
   const deframer = new Deframer()
   let fault: LinkFault | undefined
+  let tell: () => void = () => undefined
   let take: (bytes: Buffer, from: Address) => void = () => undefined
   socket.setNoDelay(true)
   socket.on('error', error => {
@@ -128,6 +135,7 @@ function streamLink(socket: Socket, to: Address): ProbeLink {
   })
   socket.on('close', () => {
     fault ??= { kind: 'fault', why: 'closed', detail: 'the connection was closed' }
+    tell()
   })
   socket.on('data', chunk => {
     const frames = deframer.take(chunk)
@@ -143,6 +151,9 @@ function streamLink(socket: Socket, to: Address): ProbeLink {
     send: bytes => void (socket.writable && socket.write(bytes)),
     listen: taker => {
       take = taker
+    },
+    ended: teller => {
+      tell = teller
     },
     get fault() {
       return fault

@@ -1,0 +1,1 @@
+export function configurationTypes(schema: string): Promise<string>

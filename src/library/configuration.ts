@@ -1,0 +1,479 @@
+// Made by `npm run schema` from the description of the configuration. Do not edit.
+
+/**
+ * Configuration of the TURN relay taciturn.
+ */
+export interface Configuration {
+  /**
+   * Where editors find the description of this file.
+   */
+  $schema?: string
+  /**
+   * The realm that clients authenticate in: the DNS name of this server. It is repeated in many answers, so a short one saves traffic. Default: the name of the machine. A change needs a restart.
+   */
+  realm?: string
+  /**
+   * Where clients connect: udp://, tcp:// or tls:// and an IP address. Names are not looked up, so that a broken DNS cannot change where the relay listens. Browsers use no port below 1024 but 53, 80 and 443. Default: UDP and TCP 3478 on all addresses, and where "tls" is set also tls://0.0.0.0:5349 and tls://[::]:5349. A change needs a restart.
+   *
+   * @minItems 1
+   */
+  listen?: string[]
+  /**
+   * The certificate for tls:// listeners. The files are read again when they change, so a renewal needs no restart.
+   */
+  tls?: {
+    /**
+     * The certificate, PEM, with its chain (fullchain.pem). Without the chain some clients refuse the connection.
+     */
+    certificate: string
+    /**
+     * Its private key, PEM, without passphrase, readable for the relay but not for everybody.
+     */
+    key: string
+  }
+  /**
+   * How traffic reaches peers.
+   */
+  relay?: {
+    /**
+     * The addresses that peers see. "auto" takes those of this machine. Behind 1:1 NAT (most clouds, every home) write "local=public", such as "10.0.0.5=203.0.113.7", or peers are told an address that nobody reaches. The local one may be "auto" as well, the public one a name of the DNS, which is looked up again and again. A change needs a restart.
+     *
+     * @minItems 1
+     */
+    addresses?: string[]
+    /**
+     * The UDP ports to relay from. The firewall must let them in. Each allocation takes one for each family. A change needs a restart.
+     */
+    ports?: string
+    /**
+     * What clients get that ask for no family: "ipv4" as in RFC 8656, or "listener" for the family they came by, which is useful where there is no IPv4.
+     */
+    defaultFamily?: 'ipv4' | 'listener'
+  }
+  /**
+   * Who may issue credentials: Matrix homeservers, and everything else that makes time-limited TURN credentials (LiveKit, Prosody, Nextcloud Talk…). One entry for each, so that their users, limits and figures stay apart. `taciturn snippet` prints the lines for the other side.
+   */
+  homeservers?: {
+    /**
+     * What the homeserver is called in logs and metrics; its server name is a good choice.
+     */
+    name: string
+    /**
+     * Shared secrets, newest first; at least 16 characters, and none that another homeserver has. All of them are accepted: to change a secret, put the new one first, tell the homeserver, and remove the old one a day later.
+     *
+     * @minItems 1
+     */
+    secrets?: (
+      | string
+      | {
+          /**
+           * The secret itself.
+           */
+          value?: string
+          /**
+           * A file that holds the secret, instead.
+           */
+          file?: string
+          /**
+           * The hash that makes passwords of the secret. Every homeserver uses SHA-1.
+           */
+          algorithm?: 'sha1' | 'sha256'
+        }
+    )[]
+    /**
+     * A file with one shared secret, so that this file needs none. White space around it does not count, and it must not be readable for everybody. "$CREDENTIALS_DIRECTORY/name" is a credential of systemd (LoadCredential=name:/path).
+     */
+    secretFile?: string
+    /**
+     * True: opens no new allocation for this homeserver, while calls continue.
+     */
+    paused?: boolean
+    /**
+     * The TURN URIs to hand out for this homeserver, where they are not those that "listen" and "realm" give: behind a forwarded port, for instance. Firefox warns of more than two entries and complains of five.
+     *
+     * @minItems 1
+     */
+    uris?: string[]
+    /**
+     * The share of this homeserver. Without it, only the limits below count.
+     */
+    limits?: {
+      /**
+       * Allocations of all its users together.
+       */
+      allocations?: number
+      /**
+       * Payload of all its users together, in both directions.
+       */
+      bitrate?: string
+    }
+    /**
+     * Answers /voip/turnServer in the homeserver's place, for one whose configuration cannot be changed. This and the next two hand out credentials over HTTP, see "issue" and docs/issuing.md. With any of them no "secrets" are needed: the relay then makes one and keeps it in the state folder.
+     */
+    standIn?: {
+      /**
+       * Where the client API of the homeserver is reached; access tokens are checked there.
+       */
+      url: string
+      /**
+       * Names that clients reach the homeserver by, where there are several homeservers. Default: "name" above and the host of "url".
+       *
+       * @minItems 1
+       */
+      hosts?: string[]
+      /**
+       * True: guests get credentials too.
+       */
+      guests?: boolean
+    }
+    /**
+     * Programs that may ask for credentials of any user (TURN REST), each with a key of its own.
+     */
+    backends?: {
+      /**
+       * What the program is called in logs.
+       */
+      name: string
+      /**
+       * The key that it shows, at least 16 characters.
+       */
+      apiKey?: string
+      /**
+       * A file that holds the key, instead.
+       */
+      apiKeyFile?: string
+    }[]
+    /**
+     * Matrix servers whose users get credentials for an OpenID token: "example.org", or "*.example.org".
+     */
+    openid?: string[]
+  }[]
+  /**
+   * Users with a fixed password, for programs that cannot make time-limited credentials.
+   */
+  users?: {
+    /**
+     * The user name that clients send. It must not begin with digits and a colon, as time-limited names do.
+     */
+    name: string
+    /**
+     * The password. Whoever knows it can relay for as long as it stands here.
+     */
+    password?: string
+    /**
+     * Instead of the password, the keys made from it (RFC 8489 §9.2.2), so that the file need not hold it. They are as good as the password here, but useless elsewhere.
+     */
+    keys?: {
+      /**
+       * MD5 of name:realm:password, in hexadecimal.
+       */
+      md5: string
+      /**
+       * SHA-256 of name:realm:password, in hexadecimal. Without it, the user cannot use SHA-256.
+       */
+      sha256?: string
+    }
+  }[]
+  /**
+   * Which peers clients may reach through the relay. Without these rules a relay is a door into the network it stands in.
+   */
+  peers?: {
+    /**
+     * Never reached: "10.0.0.0/8", "192.0.2.7", "192.0.2.1-192.0.2.9", or the same in IPv6. "recommended" stands for private, loopback, link-local, multicast, documentation and reserved ranges, and the own addresses of this machine. Calls between two clients of this relay do not need any of these.
+     */
+    deny?: string[]
+    /**
+     * Parts of "recommended" that may be reached nevertheless, such as a LAN. An entry in "deny" beats it. An address of this machine itself is opened by an entry for it alone, such as "192.168.1.5", not by a network that it lies in.
+     */
+    allow?: string[]
+    /**
+     * When it has entries, nothing else is reached.
+     */
+    only?: string[]
+    /**
+     * UDP ports of other programs on this machine, such as LiveKit or the video bridge of Jitsi, that clients reach at the addresses the relay relays from. Without this key: 1024-65535 of public addresses, but no port of the relay itself and none of well-known internal services (statsd, VXLAN, SIP and so on). With it: these ports only, also at private addresses. [] closes all.
+     */
+    sameHost?: string[]
+  }
+  /**
+   * Bounds. A request above them is answered with an error, or dropped; what is open stays open.
+   */
+  limits?: {
+    /**
+     * Allocations of one user, on all devices. Browsers open several for each call, and Element asks for twenty.
+     */
+    allocationsPerUser?: number
+    /**
+     * Allocations from one client address: an IPv4 address, or an IPv6 /64. Many users may be behind one address.
+     */
+    allocationsPerAddress?: number
+    /**
+     * Allocations in all. More than there are ports is useless.
+     */
+    allocations?: number
+    /**
+     * Allocations that one user may open in a minute, or "unlimited". An Element client opens up to 84 for one call.
+     */
+    allocationsPerUserPerMinute?: 'unlimited' | number
+    /**
+     * Different peers (address and port) that one user may try in a minute, or "unlimited". A call tries a few dozen for each participant; thousands are a scan of hosts or ports, which stops here and is logged. Each worker counts by itself.
+     */
+    peersPerUserPerMinute?: 'unlimited' | number
+    /**
+     * Answers a second to requests without proof (Binding, and the first request of every session) from one network: an IPv4 /24 or an IPv6 /56, UDP apart from TCP. Ten seconds of it may come at once; one address has half of it, one socket a tenth. A client that shows a nonce sent to it, or has an allocation, is not counted. Enough for some hundred people behind one address; "unlimited" makes the relay a reflector.
+     */
+    unverifiedAnswersPerNetwork?: 'unlimited' | number
+    /**
+     * The same for all networks together, or "unlimited". Networks in which somebody has logged in within a day are answered beyond it.
+     */
+    unverifiedAnswers?: 'unlimited' | number
+    /**
+     * Payload of one user, both directions together, at least "80 kbit/s". A second's worth passes at once; more is dropped, and so is any single datagram larger than that, which calls do not have.
+     */
+    bitratePerUser?: string
+    /**
+     * Payload of all users together.
+     */
+    bitrate?: string
+    /**
+     * The longest lifetime of an allocation between two refreshes. Clients refresh far more often.
+     */
+    lifetime?: string
+    /**
+     * Peer addresses that one allocation may permit at a time.
+     */
+    permissionsPerAllocation?: number
+    /**
+     * Channels that one allocation may bind at a time.
+     */
+    channelsPerAllocation?: number
+    /**
+     * Open TCP and TLS connections.
+     */
+    connections?: number
+    /**
+     * Open TCP and TLS connections from one address.
+     */
+    connectionsPerAddress?: number
+  }
+  /**
+   * How time-limited credentials are judged.
+   */
+  credentials?: {
+    /**
+     * How long past its expiry a credential still opens an allocation: clocks differ, and clients are slow.
+     */
+    grace?: string
+    /**
+     * False: the expiry counts when an allocation is opened. True: on every refresh too, which cuts calls longer than the credential lives.
+     */
+    strictExpiry?: boolean
+    /**
+     * True: after a dozen wrong passwords for one name from one address, further ones are tried ever more slowly, down to two a minute. Two and a half minutes later that is forgotten. It never counts against the same name from elsewhere.
+     */
+    backOff?: boolean
+    /**
+     * The most that an expiry may lie in the future, against leaked credentials that never end. Homeservers make them for a day or less; "7d" leaves room.
+     */
+    maxLifetime?: string
+  }
+  /**
+   * What answers hold. The defaults keep them small, since large answers are useful for floods.
+   */
+  protocol?: {
+    /**
+     * Offers SHA-256 beside SHA-1 and MD5 (RFC 8489).
+     */
+    sha256?: boolean
+    /**
+     * A text that answers name the software with (SOFTWARE), or false: it makes answers larger and tells attackers what to try.
+     */
+    software?: false | string
+    /**
+     * Reason phrases in error answers, for debugging with a packet capture.
+     */
+    reasonPhrases?: boolean
+    /**
+     * MAPPED-ADDRESS in Binding answers, for clients older than 2008.
+     */
+    mappedAddress?: boolean
+    /**
+     * Answers STUN of RFC 3489, for clients older than 2008.
+     */
+    classicStun?: boolean
+    /**
+     * Takes channel numbers up to 0x7FFE (RFC 5766). Current clients stay below 0x5000.
+     */
+    legacyChannelNumbers?: boolean
+  }
+  /**
+   * Where clients are sent while this relay drains before a restart (300 Try Alternate). Without it they are told to come back later.
+   */
+  alternate?: {
+    /**
+     * Addresses of the other relay, one for each family.
+     *
+     * @minItems 1
+     */
+    servers: string[]
+    /**
+     * The name in the certificate of the other relay.
+     */
+    domain?: string
+  }
+  /**
+   * Hands out credentials over HTTP to the users of "standIn", "backends" and "openid" above. It is meant to stand behind a reverse proxy, which adds TLS: docs/issuing.md has the lines. Without this section, nothing listens.
+   */
+  issue?: {
+    /**
+     * Where the reverse proxy finds us. A change needs a restart.
+     */
+    listen?: string
+    /**
+     * How long credentials are valid: at least 20 minutes, since clients renew them in time only then.
+     */
+    lifetime?: string
+    /**
+     * Relays that have the same secrets as this one. The same user always gets the same relays. Without any, this relay alone, with URIs made from "listen" and "realm". "uris" of a homeserver beat both.
+     */
+    relays?: {
+      /**
+       * Its TURN URIs, in the order in which clients are to get them.
+       *
+       * @minItems 1
+       */
+      uris: string[]
+      /**
+       * Its share of the users: a relay of weight 2 gets twice as many as one of weight 1.
+       */
+      weight?: number
+    }[]
+    /**
+     * How many of the relays each user is told. Firefox complains of five URIs.
+     */
+    relaysPerUser?: number
+    /**
+     * Addresses of reverse proxies, whose X-Forwarded-For is believed, so that visitors can be told apart.
+     */
+    trustedProxies?: string[]
+    /**
+     * Web pages that may ask (CORS). Matrix wants "*"; nobody gets anything without a token of their own.
+     */
+    origins?: string[]
+    /**
+     * Requests of one client address: an IPv4 address, or an IPv6 /64. Keys of backends are not limited.
+     */
+    requestsPerMinute?: number
+    /**
+     * Private addresses that homeservers of OpenID users may have nevertheless, such as one in your own LAN. Dangerous: any server that "openid" names can then make the relay open connections there.
+     */
+    reachable?: string[]
+  }
+  /**
+   * Where Prometheus metrics, /healthz and /readyz are served; false for nowhere. "http://127.0.0.1:9641" alone is enough. They name no user and no address, but figures are nobody's business either. A change needs a restart.
+   */
+  metrics?:
+    | {
+        /**
+         * Where /metrics, /healthz and /readyz are served.
+         */
+        listen?: string
+        /**
+         * Also writes the figures under the names of coturn, so that dashboards made for it keep working.
+         */
+        coturnNames?: boolean
+      }
+    | false
+    | string
+  /**
+   * The Unix socket by which `taciturn status`, `sessions`, `disconnect`, `drain` and `reload` talk to the running relay. "auto" is control.sock in $RUNTIME_DIRECTORY (systemd), else in the state folder; false for none. Whoever may open the file (mode 0660: its user and its group) may do everything. A change needs a restart.
+   */
+  control?: false | string
+  /**
+   * Console, API and test page, see docs/control.md. `taciturn console` prints a link that gives access for a while; false for nowhere. Default: http://127.0.0.1:9642, and no error where that is taken.
+   */
+  console?:
+    | {
+        /**
+         * Where console, API and test page are served. Other than loopback only with tokens, and then better behind a reverse proxy with TLS. A change needs a restart.
+         */
+        listen?: string
+        /**
+         * How people reach it, where a reverse proxy with TLS stands in front.
+         */
+        publicUrl?: string
+        /**
+         * Addresses of reverse proxies, whose X-Forwarded-For is believed, so that visitors can be told apart.
+         */
+        trustedProxies?: string[]
+        /**
+         * Permanent access for programs and colleagues. `taciturn console` makes links that end by themselves.
+         */
+        tokens?: {
+          /**
+           * Who has the token; the access log says who did what.
+           */
+          name: string
+          /**
+           * "read" looks; "act" also disconnects, drains, reloads and sees names.
+           */
+          rights?: 'read' | 'act'
+          /**
+           * The token, 16 characters or more.
+           */
+          token?: string
+          /**
+           * A file that holds the token.
+           */
+          tokenFile?: string
+        }[]
+        /**
+         * Further origins under which it may be used.
+         */
+        origins?: string[]
+      }
+    | false
+    | string
+  /**
+   * Threads that relay: "auto" or a number. One thread carries hundreds of calls; "auto" takes more where there are six cores and memory to spare. Each takes about 15 MB, and more than one need the native UDP transport. A change needs a restart.
+   */
+  workers?: 'auto' | number
+  /**
+   * The UDP transport: "native" is fast and needs the compiled addon, "dgram" is that of Node.js; "auto" takes the better one that loads. With one of them named, the relay refuses to start without it. A change needs a restart.
+   */
+  udp?: 'auto' | 'native' | 'dgram'
+  /**
+   * How long a datagram may wait at most, so that several are relayed with one wake of the thread. It saves about half of the processor time from some 4,000 packets a second on, and does nothing where few come. "0": never wait. Only the native UDP transport can wait. A change needs a restart.
+   */
+  udpWait?: string
+  /**
+   * What is logged.
+   */
+  log?: {
+    /**
+     * The least important lines that are written: "trace", "debug", "info", "warn" or "error".
+     */
+    level?: 'trace' | 'debug' | 'info' | 'warn' | 'error'
+    /**
+     * "json", "text", or "auto": text on a terminal, otherwise JSON. A change needs a restart.
+     */
+    format?: 'auto' | 'json' | 'text'
+    /**
+     * How users and addresses appear: "pseudonym" (the same person has the same one until midnight UTC or the next start), "truncated" (the network, the homeserver), "full", or "none".
+     */
+    privacy?: 'pseudonym' | 'truncated' | 'full' | 'none'
+  }
+  /**
+   * How the relay ends.
+   */
+  stop?: {
+    /**
+     * How long live allocations may continue after SIGTERM. "0s" ends them at once; clients then find another way within seconds. systemd waits for TimeoutStopSec at most.
+     */
+    deadline?: string
+  }
+  /**
+   * The folder for what is kept, such as the secret of a relay without a configuration. "auto": $STATE_DIRECTORY (systemd), /var/lib/taciturn, or ~/.local/state/taciturn. A change needs a restart.
+   */
+  state?: string
+}
