@@ -20,15 +20,21 @@ export function writeFiller(bytes: Buffer, start: number, octets: number): void 
   FILLER.copy(bytes, start + PAYLOAD_HEADER, PAYLOAD_HEADER, octets)
 }
 
+/** What a payload says of itself. */
+export interface PayloadFields {
+  readonly run: number
+  readonly stream: number
+  readonly sequence: number
+  /** Microseconds when it was sent, modulo 2^32. */
+  readonly stamp: number
+}
+
 /** Writes everything but the filler. */
 export function writePayload(
   bytes: Buffer,
   start: number,
   octets: number,
-  run: number,
-  stream: number,
-  sequence: number,
-  stamp: number,
+  { run, stream, sequence, stamp }: PayloadFields,
 ): void {
   const mark = ((MARK << 16) | run) >>> 0
   bytes.writeUInt32BE(mark, start)

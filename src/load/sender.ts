@@ -146,7 +146,7 @@ export class Sender {
   #payload(bytes: Buffer, start: number, octets: number, stream: number, stamp: number): void {
     const sequence = this.#sequences[stream]!
     this.#sequences[stream] = sequence + 1
-    writePayload(bytes, start, octets, this.#run, stream, sequence, stamp)
+    writePayload(bytes, start, octets, { run: this.#run, stream, sequence, stamp })
     this.sent++
   }
 

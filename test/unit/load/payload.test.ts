@@ -8,7 +8,7 @@ const START = 5
 function payload(octets = OCTETS): Buffer {
   const bytes = Buffer.alloc(START + octets + 3)
   writeFiller(bytes, START, octets)
-  writePayload(bytes, START, octets, 7, 40_001, 123_456, 0xfedcba98)
+  writePayload(bytes, START, octets, { run: 7, stream: 40_001, sequence: 123_456, stamp: 0xfedcba98 })
   return bytes
 }
 
@@ -41,7 +41,7 @@ t.test('a payload that was cut, or that something was added to, is noticed', asy
 t.test('the same packet written twice over the same filler is good both times', async t => {
   const bytes = payload()
   const reader = new PayloadReader()
-  writePayload(bytes, START, OCTETS, 8, 2, 0, 0)
+  writePayload(bytes, START, OCTETS, { run: 8, stream: 2, sequence: 0, stamp: 0 })
 
   t.ok(reader.read(bytes, START, OCTETS))
   t.match(reader, { run: 8, stream: 2, sequence: 0, stamp: 0 })

@@ -42,7 +42,7 @@ function listening() {
 function payload(stream: number, sequence = 0, run = RUN): Buffer {
   const bytes = Buffer.alloc(172)
   writeFiller(bytes, 0, bytes.length)
-  writePayload(bytes, 0, bytes.length, run, stream, sequence, stampNow())
+  writePayload(bytes, 0, bytes.length, { run, stream, sequence, stamp: stampNow() })
   return bytes
 }
 
