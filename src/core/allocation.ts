@@ -3,7 +3,7 @@ import type { AllocationId, ChannelNumber, SocketId } from '../base/ids.ts'
 import type { Route, Traffic } from '../base/route.ts'
 import type { Seconds, Time } from '../base/time.ts'
 import type { Via } from '../base/via.ts'
-import type { FailedFamily, RelaySocket } from './input.ts'
+import type { FailedFamily, RelaySocket } from './relay-socket.ts'
 import type { ReplyTo } from './reply.ts'
 import type { Identity } from './signer.ts'
 

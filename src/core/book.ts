@@ -3,7 +3,7 @@ import type { AllocationId, MeterId, RouteId, SocketId } from '../base/ids.ts'
 import { after, type Random, type Time } from '../base/time.ts'
 import type { Allocation, Half, RouteEntry } from './allocation.ts'
 import type { Owner } from './event.ts'
-import type { RelaySocket } from './input.ts'
+import type { RelaySocket } from './relay-socket.ts'
 
 /** A relayed address on this server, and whose it is. */
 export interface Relayed {
@@ -17,6 +17,15 @@ export interface Reservation {
   readonly owner: Owner
   readonly client: Address
   readonly expires: Time
+}
+
+/** The answer to a request that ended its allocation. */
+export interface RememberedAnswer {
+  readonly socket: SocketId
+  readonly client: Address
+  readonly transaction: Buffer
+  readonly bytes: Buffer
+  readonly until: Time
 }
 
 /** Seconds that an answer is remembered for a request that comes again (RFC 8489 §6.3.1). */
@@ -52,7 +61,7 @@ export class Book {
   readonly reservations = new Map<string, Reservation>()
   readonly meters = new Map<AllocationId, readonly MeterId[]>()
   readonly #byClient = new Map<SocketId, Map<number | string, Allocation>>()
-  readonly #released = new Map<string, { readonly bytes: Buffer; readonly until: Time }>()
+  readonly #released = new Map<string, RememberedAnswer>()
   readonly #freeRoutes: RouteId[] = []
   #routes = 0
   #lastId: number
@@ -60,6 +69,15 @@ export class Book {
   /** `lastId` is the id that was given out last, see `drawId`. */
   constructor(lastId: number) {
     this.#lastId = lastId
+  }
+
+  /** The id that was given out last. */
+  get lastId(): number {
+    return this.#lastId
+  }
+
+  set lastId(id: number) {
+    this.#lastId = id
   }
 
   /** The allocation of this 5-tuple, opening ones included. */
@@ -118,7 +136,17 @@ export class Book {
         break
       }
     }
-    this.#released.set(memoryKey(socket, client, transaction), { bytes, until: after(now, MEMORY) })
+    this.recall({ socket, client, transaction, bytes, until: after(now, MEMORY) })
+  }
+
+  /** Takes over an answer that is remembered already. */
+  recall(answer: RememberedAnswer): void {
+    this.#released.set(memoryKey(answer.socket, answer.client, answer.transaction), answer)
+  }
+
+  /** The answers that are remembered, oldest first. */
+  answersRemembered(): Iterable<RememberedAnswer> {
+    return this.#released.values()
   }
 
   remembered(socket: SocketId, client: Address, transaction: Buffer, now: Time): Buffer | undefined {

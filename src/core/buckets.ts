@@ -13,6 +13,20 @@ export interface BucketSource {
   /** The owner's buckets, opened or shared; give them back with `give`. */
   take(owner: Owner, now: Time): readonly MeterId[]
   give(ids: readonly MeterId[]): void
+  /** The buckets as records, where they are the relay's own. */
+  export?(now: Time): BucketRecord[]
+  /** Takes over buckets as records, to be found again by `take`. */
+  import?(buckets: readonly BucketRecord[], now: Time): void
+  /** Closes what was taken over and nobody has taken. */
+  importEnded?(): void
+}
+
+/** A bucket by its name, its rate in octets a second, and what it lacked at a moment to be full. */
+export interface BucketRecord {
+  readonly name: string
+  readonly rate: number
+  readonly owed: number
+  readonly at: Time
 }
 
 /**
@@ -58,6 +72,32 @@ export class Buckets implements BucketSource {
       this.#byName.delete(bucket.name)
       this.#byId.delete(id)
       this.#meters.close(id)
+    }
+  }
+
+  export(now: Time): BucketRecord[] {
+    return Array.from(this.#byName.values(), ({ name, id }) => ({
+      name,
+      rate: this.#meters.rate(id),
+      owed: this.#meters.owed(id, now),
+      at: now,
+    }))
+  }
+
+  import(buckets: readonly BucketRecord[], now: Time): void {
+    for (const { name, rate, owed, at } of buckets) {
+      const bucket = { name, id: this.#meters.open(rate, now), uses: 0 }
+      this.#meters.setOwed(bucket.id, owed - ((now - at) * rate) / 1000, now)
+      this.#byName.set(name, bucket)
+      this.#byId.set(bucket.id, bucket)
+    }
+  }
+
+  importEnded(): void {
+    for (const bucket of [...this.#byName.values()]) {
+      if (bucket.uses > 0) continue
+      bucket.uses = 1
+      this.give([bucket.id])
     }
   }
 

@@ -2,7 +2,7 @@ import type { Address, Family } from '../base/address.ts'
 import type { AllocationId, RouteId, SocketId } from '../base/ids.ts'
 import type { Route } from '../base/route.ts'
 import type { Event, Owner } from './event.ts'
-import type { RelaySocket } from './input.ts'
+import type { RelaySocket } from './relay-socket.ts'
 
 /** What a client asks for when it allocates. */
 export interface Claim {

@@ -1,11 +1,15 @@
 import type { Counters } from '../base/counters.ts'
 import type { AllocationId } from '../base/ids.ts'
 import type { Time } from '../base/time.ts'
+import type { GcraTable } from '../limits/gcra-table.ts'
 import type { Book } from './book.ts'
 import type { BucketSource } from './buckets.ts'
 import type { RelayConfig } from './config.ts'
 import type { Decisions } from './decisions.ts'
+import type { Nonces } from './nonce.ts'
+import type { Proofs } from './proofs.ts'
 import type { Scans } from './scans.ts'
+import type { Strangers } from './strangers.ts'
 
 /** What every handler stands on. */
 export interface Context extends Decisions {
@@ -14,9 +18,18 @@ export interface Context extends Decisions {
   readonly buckets: BucketSource
   readonly counters: Counters
   readonly scans: Scans
+  readonly stores: Stores
   draining: boolean
   /** Allocations that a new configuration has not been applied to yet. */
   unconfigured: Set<AllocationId>
   /** Before this moment no `withheld` is told again. */
   withheldUntil: Time
+}
+
+/** What keeps state beside the books, as it is without a witness. Tables that several shards share are not its own. */
+export interface Stores {
+  readonly nonces: Nonces
+  readonly strangers: Strangers
+  readonly debts: GcraTable | undefined
+  readonly proofs: Proofs | undefined
 }

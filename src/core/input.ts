@@ -1,23 +1,11 @@
-import type { Address, Family } from '../base/address.ts'
+import type { Address } from '../base/address.ts'
 import type { AllocationId, SocketId } from '../base/ids.ts'
 import type { Carried } from '../base/route.ts'
 import type { Via } from '../base/via.ts'
 import type { RelayConfig } from './config.ts'
 import type { CapacityCause, CloseReason } from './event.ts'
-
-/** A relay socket that the world has bound for one family of an allocation. */
-export interface RelaySocket {
-  readonly family: Family
-  readonly socket: SocketId
-  /** The relayed address as peers see it (the public one behind 1:1 NAT). */
-  readonly address: Address
-}
-
-/** Why one family of a claim could not be had (ADDRESS-ERROR-CODE, RFC 8656 §18.12). */
-export interface FailedFamily {
-  readonly family: Family
-  readonly code: 440 | 508
-}
+import type { FailedFamily, RelaySocket } from './relay-socket.ts'
+import type { SnapshotPart } from './snapshot/parts.ts'
 
 /** What the world found for a claim. `relays` holds one or two, IPv4 before IPv6. */
 export interface Opened {
@@ -77,6 +65,8 @@ export type Input =
    * is no longer relayed, rates are the new ones, nothing else moves.
    */
   | { readonly kind: 'configure'; readonly config: RelayConfig }
+  /** A piece of another relay's state for a fresh one; all of them, in the order that `readSnapshot` gives. */
+  | { readonly kind: 'restore'; readonly part: SnapshotPart }
   | { readonly kind: 'tick' }
   /** Answers the command of the same name. */
   | { readonly kind: 'continue' }

@@ -31,6 +31,11 @@ export class Nonces {
     this.#lifetime = lifetime
   }
 
+  /** Secret. A relay that takes over the clients of another needs it. */
+  get key(): Buffer {
+    return this.#key
+  }
+
   make(client: Address, features: number, now: Time): string {
     const cookie = writeNonceCookie(features)
     return cookie + this.#body(cookie, Math.floor(now / 1000) >>> 0, client)

@@ -31,11 +31,13 @@ import { createPermission } from './requests/create-permission.ts'
 import { refresh } from './requests/refresh.ts'
 import type { Request } from './requests/request.ts'
 import { send } from './requests/send.ts'
+import { UNDERSTOOD } from './requests/understood.ts'
 import { reroute, rerouteAll, routesEnded, unroute } from './routes.ts'
 import { Scans } from './scans.ts'
 import { signerFinder } from './signer.ts'
+import { restorePart } from './snapshot/restore.ts'
+import { type CarriedBy, writeSnapshot } from './snapshot/write.ts'
 import { Strangers } from './strangers.ts'
-import { UNDERSTOOD } from './understood.ts'
 
 /** What a relay is made of. */
 export interface RelayParts {
@@ -81,15 +83,15 @@ export class Relay {
   constructor(parts: RelayParts) {
     const { config, environment, counters, meters, buckets, debts, proofs, witness } = parts
     const { random } = environment
+    const nonces = new Nonces(random, config.nonceLifetime)
+    const ownDebts = debts ? undefined : new GcraTable(GcraTable.memory(random))
+    const ownProofs = proofs ? undefined : new Proofs()
+    const strangers = new Strangers(debts ?? ownDebts!, proofs ?? ownProofs!, config.limits)
     const own: Decisions = {
       environment,
       findSigner: signerFinder(environment.authenticate),
-      nonces: new Nonces(random, config.nonceLifetime),
-      strangers: new Strangers(
-        debts ?? new GcraTable(GcraTable.memory(random)),
-        proofs ?? new Proofs(),
-        config.limits,
-      ),
+      nonces,
+      strangers,
       meters,
     }
     const lastId = parts.lastId ?? drawId(random)
@@ -101,6 +103,7 @@ export class Relay {
       buckets: buckets ?? new Buckets(meters, config.limits),
       counters,
       scans: new Scans(),
+      stores: { nonces, strangers, debts: ownDebts, proofs: ownProofs },
       draining: false,
       unconfigured: new Set(),
       withheldUntil: 0 as Time,
@@ -142,11 +145,26 @@ export class Relay {
       case 'configure':
         configure(context, input.config)
         return proceed(context, now)
+      case 'restore':
+        return restorePart(context, input.part, now)
       case 'tick':
         return sweep(context, now)
       case 'continue':
         return proceed(context, now)
     }
+  }
+
+  /**
+   * Writes down everything the relay knows: its state at one moment, if it is
+   * handed no input until the end. Yields about every millisecond, while
+   * forwarders go on. The configuration is not in it. It holds secrets, which
+   * `withoutSecrets` cuts off for a disk.
+   *
+   * A fresh relay takes it over by inputs `restore`, a part at a time, as
+   * `readSnapshot` gives them.
+   */
+  snapshot(now: Time, carried: CarriedBy = allocation => allocation): Generator<undefined, Buffer> {
+    return writeSnapshot(this.#context, carried, now)
   }
 
   allocations(): Iterable<Readonly<Allocation>> {

@@ -5,6 +5,14 @@ import { type Event, type Owner, ownerKey } from './event.ts'
 /** Seconds over which peers are counted. */
 const WINDOW = 60
 
+/** What one user has tried in a minute; peers as the octets of their keys. */
+export interface ScanRecord {
+  readonly user: string
+  readonly until: Time
+  readonly told: boolean
+  readonly peers: readonly string[]
+}
+
 interface Window {
   readonly until: Time
   /** Peers of this minute; never more than the limit. */
@@ -50,8 +58,33 @@ export class Scans {
     return [{ kind: 'throttled', at: now, why: 'scan', count: 1, from, owner }]
   }
 
+  /** The minutes as records. */
+  *export(): Generator<ScanRecord> {
+    for (const [user, { until, told, peers }] of this.#users) {
+      yield { user, until, told, peers: Array.from(peers, keyText) }
+    }
+  }
+
+  import(scans: readonly ScanRecord[]): void {
+    for (const { user, until, told, peers } of scans) {
+      this.#users.set(user, { until, told, peers: new Set(peers.map(keyOfText)) })
+    }
+  }
+
   /** Drops the minutes that are over. */
   forget(now: Time): void {
     for (const [key, window] of this.#users) if (window.until <= now) this.#users.delete(key)
   }
+}
+
+/** The key of an address as octets in latin1: 6 for IPv4, 18 for IPv6. */
+function keyText(key: number | string): string {
+  if (typeof key === 'string') return key
+  const octets = Buffer.alloc(6)
+  octets.writeUIntBE(key, 0, 6)
+  return octets.toString('latin1')
+}
+
+function keyOfText(text: string): number | string {
+  return text.length === 6 ? Buffer.from(text, 'latin1').readUIntBE(0, 6) : text
 }

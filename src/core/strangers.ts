@@ -53,6 +53,13 @@ const USER = 13
 /** Seconds that one report of what was held back stands for. */
 const WINDOW = 10
 
+/** What was held back since it was last reported, and one of those whom it befell. */
+export interface HeldBack {
+  readonly reported: Time
+  readonly unverified: { readonly count: number; readonly from: Address }
+  readonly guessing: { readonly count: number; readonly from: Address }
+}
+
 /**
  * What those get who have not proved themselves.
  *
@@ -182,6 +189,17 @@ export class Strangers {
       this.#proofs.prove(user, this.#answersKey(from, via, KNOWN_SPAN[from.family]), until, now)
     }
     if (this.#limits.backOff) this.#proofs.prove(user, this.#nameKey(from, username, false), until, now)
+  }
+
+  /** What was held back and not reported yet. */
+  export(): HeldBack {
+    return { reported: this.#reported, ...this.#held }
+  }
+
+  import({ reported, unverified, guessing }: HeldBack): void {
+    this.#reported = reported
+    this.#held.unverified = { ...unverified }
+    this.#held.guessing = { ...guessing }
   }
 
   /** What was held back since the last report; one fact for each kind in a while. To be called once a second. */

@@ -90,6 +90,11 @@ export class Meters {
     return true
   }
 
+  /** Octets a second that flow back into a bucket. */
+  rate(id: MeterId): number {
+    return this.#rates[id]!
+  }
+
   /** Octets that a bucket is short of being full. */
   owed(id: MeterId, now: Time): number {
     return this.#cells.owed(id, this.#rates[id]!, now)

@@ -76,6 +76,12 @@ export class Player {
           wire: () => answer('wire', undefined),
           relayed: () => answer('relayed', undefined),
         },
+        host: {
+          wire: () => answer('host wire', undefined),
+          peer: () => answer('host peer', undefined),
+          isRelayed: () => answer('host relays', false),
+          keyFor: () => answer('host key', undefined),
+        },
       },
       findSigner: ({ known }) => {
         const found = answer<'unavailable' | (Omit<Signer, 'known'> & { known?: boolean })>(

@@ -27,7 +27,7 @@ export class Recorder implements Witness {
   began(own: Decisions, config: RelayConfig, lastId: number): Decisions {
     this.#take({ kind: 'beginning', ...this.#about, config, lastId })
     const { environment, nonces, strangers, meters } = own
-    const { siblings } = environment
+    const { siblings, host } = environment
     const note = <T>(question: string, answer: T): T => {
       this.#asked.push([question, answer])
       return answer
@@ -45,6 +45,14 @@ export class Recorder implements Witness {
           siblings: {
             wire: peer => note('wire', siblings.wire(peer)),
             relayed: from => note('relayed', siblings.relayed(from)),
+          },
+        }),
+        ...(host && {
+          host: {
+            wire: peer => note('host wire', host.wire(peer)),
+            peer: from => note('host peer', host.peer(from)),
+            isRelayed: ip => note('host relays', host.isRelayed(ip)),
+            keyFor: peer => note('host key', host.keyFor(peer)),
           },
         }),
       },

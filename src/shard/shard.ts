@@ -1,6 +1,7 @@
 import { RECORD, readRecord } from '../base/address.ts'
 import { type Batch, PASS } from '../base/batch.ts'
 import type { RouteId, SocketId } from '../base/ids.ts'
+import { type Result, succeeded } from '../base/result.ts'
 import { addCarried, type Carried, nothingCarried } from '../base/route.ts'
 import type { Time } from '../base/time.ts'
 import type { Allocation } from '../core/allocation.ts'
@@ -8,10 +9,14 @@ import type { Command } from '../core/command.ts'
 import type { Event } from '../core/event.ts'
 import type { Input, Opened, Refused, Unreachable } from '../core/input.ts'
 import type { Relay } from '../core/relay.ts'
+import { readSnapshot } from '../core/snapshot/read.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import { Accounts } from './accounts.ts'
 import { Forwarders } from './forwarders.ts'
 import type { Inbox, World } from './world.ts'
+
+/** Datagrams that wait for the end of a snapshot at most. */
+const MOST_HELD = 4096
 
 /**
  * One core, its forwarders, and the wires between them. Lives in a process, a
@@ -23,6 +28,8 @@ export class Shard implements Inbox {
   readonly #forwarders: Forwarders
   readonly #world: World
   readonly #accounts = new Accounts()
+  /** What has come while a snapshot is taken or restored. */
+  #held: Input[] | undefined
 
   /** `forwarders`: the preferred one first; with none the core relays every datagram itself. */
   constructor(relay: Relay, forwarders: readonly Forwarder[], openWorld: (inbox: Inbox) => World) {
@@ -44,14 +51,69 @@ export class Shard implements Inbox {
       const bytes = batch.bytes.subarray(start, start + batch.length[i]!)
       const via = this.#world.sockets.via(socket)
       const from = readRecord(batch.remote, i * RECORD)
-      this.#run(this.#relay.handle({ kind: 'datagram', via, socket, from, bytes }, now), now)
+      const input = { kind: 'datagram' as const, via, socket, from, bytes }
+      if (this.#held) this.#hold({ ...input, bytes: Buffer.from(bytes) })
+      else this.#run(this.#relay.handle(input, now), now)
     }
   }
 
   /** Hands one input to the core and does what it commands. */
   take(input: Input): void {
+    if (this.#held) {
+      this.#hold(input)
+      return
+    }
     const now = this.#world.clock.now()
     this.#run(this.#relay.handle(input, now), now)
+  }
+
+  /**
+   * Writes down everything the shard knows, figures of its forwarders included,
+   * as it is now. Yields about every millisecond. Until it is done, or
+   * returned from, the core stands still: forwarders relay, and what else
+   * arrives is handled afterwards.
+   */
+  *snapshot(): Generator<undefined, Buffer> {
+    this.#held = []
+    try {
+      return yield* this.#relay.snapshot(this.#world.clock.now(), allocation => this.carried(allocation))
+    } finally {
+      this.#resume()
+    }
+  }
+
+  /**
+   * Takes over the state of another shard into this fresh one, whose sockets
+   * have the same ids. Says how many allocations there are, or why the
+   * snapshot cannot be read. Yields about every millisecond; what arrives
+   * before it is done is handled afterwards.
+   */
+  *restore(snapshot: Uint8Array): Generator<undefined, Result<number, string>> {
+    this.#held = []
+    try {
+      const parts = yield* readSnapshot(snapshot)
+      if (!parts.ok) return parts
+      for (const part of parts.value) {
+        const now = this.#world.clock.now()
+        this.#run(this.#relay.handle({ kind: 'restore', part }, now), now)
+        yield undefined
+      }
+      return succeeded(this.#relay.sizes().allocations!)
+    } finally {
+      this.#resume()
+    }
+  }
+
+  #hold(input: Input): void {
+    // Beyond it a datagram is lost as it would be in a full socket; nothing else comes in such numbers.
+    if (input.kind === 'datagram' && this.#held!.length >= MOST_HELD) return
+    this.#held!.push(input)
+  }
+
+  #resume(): void {
+    const held = this.#held
+    this.#held = undefined
+    for (const input of held ?? []) this.take(input)
   }
 
   opened(opened: Opened): void {
@@ -143,6 +205,7 @@ export class Shard implements Inbox {
 
   /** Enters what routes have carried that are gone while their allocation lives. */
   #enter(now: Time): void {
+    if (this.#held) return
     for (const ended of this.#accounts.ended()) this.#relay.handle({ kind: 'routes-ended', ...ended }, now)
   }
 }

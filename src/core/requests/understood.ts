@@ -1,4 +1,4 @@
-import * as attributes from '../wire/attributes.ts'
+import * as attributes from '../../wire/attributes.ts'
 
 /**
  * The comprehension-required attributes of RFC 8489 and RFC 8656, and the two

@@ -1,0 +1,173 @@
+import { failed, type Result, succeeded } from '../../base/result.ts'
+
+/** "TCSS" */
+const MAGIC = 0x54435353
+/** Grows whenever what is written changes its meaning or its order. */
+export const SNAPSHOT_VERSION = 1
+const HEADER = 4 + 2 + 2 + 4 + 4
+const WITH_SECRETS = 1
+/** No relay has this much to say; more is not a snapshot. */
+const LARGEST = 1 << 30
+
+/**
+ * Writes a snapshot: a header (magic, version, flags, lengths), the state, and
+ * after it the secrets, which `withoutSecrets` cuts off. Integers are
+ * big-endian.
+ */
+export class SnapshotWriter {
+  readonly #state = new Octets()
+  readonly #secrets = new Octets()
+
+  u8(value: number): void {
+    this.#state.reserve(1)
+    this.#state.bytes[this.#state.end++] = value
+  }
+
+  u16(value: number): void {
+    this.#state.end = this.#state.reserve(2).writeUInt16BE(value, this.#state.end)
+  }
+
+  u32(value: number): void {
+    this.#state.end = this.#state.reserve(4).writeUInt32BE(value, this.#state.end)
+  }
+
+  f64(value: number): void {
+    this.#state.end = this.#state.reserve(8).writeDoubleBE(value, this.#state.end)
+  }
+
+  octets(value: Uint8Array): void {
+    this.u32(value.length)
+    this.#state.append(value)
+  }
+
+  secret(value: Uint8Array): void {
+    this.u32(value.length)
+    this.#secrets.append(value)
+  }
+
+  finish(): Buffer {
+    const [state, secrets] = [this.#state, this.#secrets]
+    const header = Buffer.alloc(HEADER)
+    header.writeUInt32BE(MAGIC, 0)
+    header.writeUInt16BE(SNAPSHOT_VERSION, 4)
+    header.writeUInt16BE(WITH_SECRETS, 6)
+    header.writeUInt32BE(state.end, 8)
+    header.writeUInt32BE(secrets.end, 12)
+    return Buffer.concat([header, state.bytes.subarray(0, state.end), secrets.bytes.subarray(0, secrets.end)])
+  }
+}
+
+/** A snapshot that cannot be read. Does not leave this folder. */
+export class SnapshotRefusal extends Error {}
+
+/** Reads what `SnapshotWriter` wrote. Throws a `SnapshotRefusal` where there is something else. */
+export class SnapshotReader {
+  readonly #state: Buffer
+  readonly #secrets: Buffer
+  #at = 0
+  #secretAt = 0
+
+  constructor(state: Buffer, secrets: Buffer) {
+    this.#state = state
+    this.#secrets = secrets
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#state.length && this.#secretAt === this.#secrets.length
+  }
+
+  refuse(why: string): never {
+    throw new SnapshotRefusal(`the snapshot is damaged at octet ${this.#at}: ${why}`)
+  }
+
+  u8(): number {
+    return this.#state[this.#take(1)]!
+  }
+
+  u16(): number {
+    return this.#state.readUInt16BE(this.#take(2))
+  }
+
+  u32(): number {
+    return this.#state.readUInt32BE(this.#take(4))
+  }
+
+  f64(): number {
+    return this.#state.readDoubleBE(this.#take(8))
+  }
+
+  octets(): Buffer {
+    const length = this.u32()
+    const at = this.#take(length)
+    return Buffer.from(this.#state.subarray(at, at + length))
+  }
+
+  secret(): Buffer {
+    const length = this.u32()
+    const at = this.#secretAt
+    if (length > this.#secrets.length - at) this.refuse('a secret is cut off')
+    this.#secretAt += length
+    return Buffer.from(this.#secrets.subarray(at, at + length))
+  }
+
+  #take(length: number): number {
+    const at = this.#at
+    if (length > this.#state.length - at) this.refuse('it ends too early')
+    this.#at += length
+    return at
+  }
+}
+
+/** Checks the header of a snapshot. The error says what is wrong in words for an operator. */
+export function openSnapshot(bytes: Uint8Array): Result<SnapshotReader, string> {
+  const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  if (whole.length < HEADER || whole.readUInt32BE(0) !== MAGIC)
+    return failed('this is not a snapshot of a relay')
+  const version = whole.readUInt16BE(4)
+  if (version !== SNAPSHOT_VERSION) {
+    return failed(`the snapshot has version ${version}, and this relay reads version ${SNAPSHOT_VERSION}`)
+  }
+  if (whole.length > LARGEST) return failed('the snapshot is larger than any relay makes it')
+  const flags = whole.readUInt16BE(6)
+  if (flags & ~WITH_SECRETS) return failed(`the snapshot has flags that are not known: ${flags}`)
+  if (!(flags & WITH_SECRETS))
+    return failed('the snapshot was stored without its secrets, and is of no use alone')
+  const state = whole.readUInt32BE(8)
+  const secrets = whole.readUInt32BE(12)
+  if (HEADER + state + secrets !== whole.length)
+    return failed('the snapshot is cut off or has octets to spare')
+  return succeeded(new SnapshotReader(whole.subarray(HEADER, HEADER + state), whole.subarray(HEADER + state)))
+}
+
+/**
+ * The snapshot without its secrets (keys of nonces and of users, reservation
+ * tokens, the secret words of tables), as it may be written to a disk. It says
+ * what was there and cannot be restored.
+ */
+export function withoutSecrets(snapshot: Uint8Array): Buffer {
+  const whole = Buffer.from(snapshot)
+  const state = whole.readUInt32BE(8)
+  whole.writeUInt16BE(whole.readUInt16BE(6) & ~WITH_SECRETS, 6)
+  whole.writeUInt32BE(0, 12)
+  return Buffer.from(whole.subarray(0, HEADER + state))
+}
+
+/** Octets that grow. */
+class Octets {
+  bytes = Buffer.alloc(1 << 16)
+  end = 0
+
+  reserve(more: number): Buffer {
+    if (this.end + more > this.bytes.length) {
+      const wider = Buffer.alloc(Math.max(this.bytes.length * 2, this.end + more))
+      this.bytes.copy(wider, 0, 0, this.end)
+      this.bytes = wider
+    }
+    return this.bytes
+  }
+
+  append(value: Uint8Array): void {
+    this.reserve(value.length).set(value, this.end)
+    this.end += value.length
+  }
+}

@@ -1,0 +1,292 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { Counters } from '../../../src/base/counters.ts'
+import type { RouteId } from '../../../src/base/ids.ts'
+import type { Result } from '../../../src/base/result.ts'
+import type { Seconds, Time } from '../../../src/base/time.ts'
+import type { Command } from '../../../src/core/command.ts'
+import type { RelayConfig } from '../../../src/core/config.ts'
+import type { Witness } from '../../../src/core/decisions.ts'
+import type { Input } from '../../../src/core/input.ts'
+import { Relay } from '../../../src/core/relay.ts'
+import { SNAPSHOT_VERSION, withoutSecrets } from '../../../src/core/snapshot/octets.ts'
+import type { SnapshotPart } from '../../../src/core/snapshot/parts.ts'
+import { readSnapshot } from '../../../src/core/snapshot/read.ts'
+import { Meters } from '../../../src/limits/meters.ts'
+import { Recorder } from '../../../src/recording/recorder.ts'
+import type { Asked } from '../../../src/recording/step.ts'
+import { actions, Stage } from '../../sim/actions.ts'
+import { dice, octets, seedOf } from '../../sim/random.ts'
+import { Sim, type SimOptions } from '../../sim/sim.ts'
+
+const SEED = Number(process.env.MODEL_SEED ?? 20_261_131)
+
+/** A relay made of a snapshot. The same world answers it as answers the first. */
+class Twin {
+  readonly relay: Relay
+  readonly names = new RouteNames()
+  #answers: Asked[] = []
+
+  constructor(config: RelayConfig, snapshot: Buffer, now: Time) {
+    const answer = <T>(question: string, otherwise: T): T => {
+      const at = this.#answers.findIndex(([name]) => name === question)
+      if (at < 0) return otherwise
+      const [[, found]] = this.#answers.splice(at, 1) as [Asked]
+      return found as T
+    }
+    this.relay = new Relay({
+      config,
+      environment: {
+        random: octets(dice(seedOf(SEED, 'twin'))),
+        wall: at => at,
+        reach: () => 'no',
+        authenticate: () => [],
+      },
+      counters: new Counters(),
+      meters: new Meters(),
+      witness: {
+        began: own => ({
+          ...own,
+          environment: {
+            random: into => void answer('random', Buffer.alloc(into.length)).copy(into),
+            wall: at => answer('wall', at),
+            reach: () => answer('reach', 'no'),
+            authenticate: () => [],
+          },
+          findSigner: ({ known }) => {
+            const found = answer<unknown>('signer', 'unavailable') as ReturnType<typeof own.findSigner>
+            return typeof found === 'object' && found.known && known ? { ...found, known } : found
+          },
+        }),
+        handled: () => {},
+      },
+    })
+    for (const part of parts(snapshot)) this.take({ kind: 'restore', part }, now, [])
+  }
+
+  take(input: Input, now: Time, asked: readonly Asked[]): string {
+    // A permission that is swept asks for nothing, so what is asked more than once is answered in order.
+    this.#answers = asked.map(([question, answer]) => {
+      const known =
+        question === 'signer' && typeof answer === 'object' ? (answer as { known: boolean }) : undefined
+      return [question, known?.known === false ? { ...known, known: undefined } : answer]
+    })
+    return this.names.text(this.relay.handle(input, now))
+  }
+}
+
+/** Routes have other ids in another relay, and token buckets too. */
+class RouteNames {
+  readonly #names = new Map<RouteId, string>()
+
+  text(commands: readonly Command[]): string {
+    const named = commands.map(command => {
+      if (command.kind === 'unroute') return { ...command, route: this.#names.get(command.route) }
+      if (command.kind !== 'route') return command
+      const { id, meters, ...route } = command.route
+      this.#names.set(id, `${command.allocation} ${route.peer.key}`)
+      return { ...command, route, meters: meters.length }
+    })
+    return JSON.stringify(named, (_key, value) =>
+      value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
+    )
+  }
+}
+
+for (const [name, options] of [
+  ['the core alone', { forwarder: 'none' }],
+  ['a table', { forwarder: 'table', openDelay: 700 }],
+  [
+    'limits',
+    {
+      forwarder: 'none',
+      limits: {
+        bytesPerSecondPerUser: 2000,
+        bytesPerSecond: 5000,
+        peersPerUserPerMinute: 3,
+        unverifiedAnswersPerNetwork: 2,
+        unverifiedAnswers: 5,
+        backOff: true,
+      },
+    },
+  ],
+] as const satisfies readonly (readonly [string, SimOptions])[]) {
+  t.test(`C-01: a relay that is restored at any step goes on as the first would (${name})`, t => {
+    let steps = 0
+    let snapshots = 0
+    let greatest = 0
+    const roll = dice(seedOf(SEED, name))
+    for (const list of fc.sample(actions(4), { numRuns: 12, seed: SEED })) {
+      let twin: Twin | undefined
+      let stage: Stage | undefined
+      let commands = ''
+      const names = new RouteNames()
+      const recorder = new Recorder({ version: 'test', worker: 0 }, entry => {
+        if (entry.kind !== 'step' || !stage) return
+        const { relay, config } = stage.sim
+        if (twin) {
+          const others = twin.take(entry.input, entry.at, entry.asked)
+          if (others !== commands)
+            throw new Error(`${entry.input.kind}\nfirst: ${commands}\ntwin:  ${others}`)
+        }
+        steps++
+        if (roll() > 0.01) return
+        snapshots++
+        const snapshot = whole(relay.snapshot(entry.at))
+        greatest = Math.max(greatest, relay.sizes().allocations!)
+        // Now of the first, now of the twin, so that copies are copied too.
+        const from = twin && roll() < 0.5 ? whole(twin.relay.snapshot(entry.at)) : snapshot
+        if (!from.equals(snapshot)) throw new Error('the twin has another state')
+        const old = twin
+        twin = new Twin(config, from, entry.at)
+        if (old && JSON.stringify(twin.relay.sizes()) !== JSON.stringify(old.relay.sizes()))
+          throw new Error('sizes')
+        if (!whole(twin.relay.snapshot(entry.at)).equals(snapshot))
+          throw new Error('it restores to another state')
+      })
+      const witness: Witness = {
+        began: (own, config, lastId) => recorder.began(own, config, lastId),
+        handled: (input, now, made) => {
+          commands = names.text(made)
+          recorder.handled(input, now, made)
+        },
+      }
+      stage = new Stage({ ...options, witness })
+      for (const action of list) stage.do(action)
+    }
+    t.ok(steps > 10_000, `${steps} steps`)
+    t.ok(snapshots > 80, `${snapshots} snapshots`)
+    t.ok(greatest > 2, `${greatest} allocations at once`)
+    t.end()
+  })
+}
+
+t.test('C-01: a snapshot comes in slices, each of little work', t => {
+  const sim = crowd(500)
+  let slices = 0
+  const taking = sim.shard.snapshot()
+  let taken = taking.next()
+  for (; !taken.done; taken = taking.next()) slices++
+  const sizes = parts(taken.value).map(part => (part.kind === 'allocations' ? part.value.length : 0))
+
+  t.ok(slices >= 6, `${slices} slices`)
+  t.ok(Math.max(...sizes) <= 100, `at most ${Math.max(...sizes)} allocations at a time`)
+  t.equal(
+    sizes.reduce((sum, size) => sum + size),
+    500,
+  )
+  t.end()
+})
+
+t.test('C-01: while a snapshot is taken forwarders relay, and the core answers afterwards', t => {
+  const sim = new Sim()
+  const bob = sim.peer('198.51.100.7:40000')
+  const alice = sim.client('192.0.2.10:50000')
+  alice.allocate()
+  alice.bind(0x4001, bob)
+  alice.send(0x4001, 'before')
+
+  const taking = sim.shard.snapshot()
+  taking.next()
+  alice.send(0x4001, 'during')
+  const answers = alice.raw.length
+  alice.turn.refresh({}, sim.now)
+  alice.flush()
+  sim.settle()
+  t.same(bob.inbox, ['before', 'during'])
+  t.equal(alice.raw.length, answers, 'a request waits')
+  while (!taking.next().done);
+  sim.settle()
+  t.equal(alice.raw.length, answers + 1, 'and is answered')
+  t.end()
+})
+
+t.test(
+  'C-01: a shard that is restored relays on the channels that were bound, with the figures so far',
+  t => {
+    const sim = new Sim()
+    const bob = sim.peer('198.51.100.7:40000')
+    const alice = sim.client('192.0.2.10:50000')
+    alice.allocate()
+    alice.bind(0x4001, bob)
+    alice.send(0x4001, 'hello')
+    alice.send(0x4001, 'hello')
+    const snapshot = whole(sim.shard.snapshot())
+
+    const other = new Sim({ seed: 2 })
+    const refused = whole(other.shard.restore(Buffer.from('nonsense')))
+    t.match(refused, { ok: false, error: /not a snapshot/ })
+    const restored: Result<number, string> = whole(other.shard.restore(snapshot))
+    t.same(restored, { ok: true, value: 1 })
+    const [allocation] = [...other.shard.allocations()]
+    t.equal(other.shard.carried(allocation!).traffic.toPeer.packets, 2)
+    t.equal(allocation!.id, [...sim.shard.allocations()][0]!.id)
+    t.end()
+  },
+)
+
+t.test('C-01: no secret is left in a snapshot for a disk, and it cannot be restored', t => {
+  const sim = crowd(3)
+  const snapshot = whole(sim.relay.snapshot(sim.now))
+  const stored = withoutSecrets(snapshot)
+  const [base] = parts(snapshot)
+  const keys = parts(snapshot).flatMap(part =>
+    part.kind === 'allocations' ? part.value.map(({ identity }) => identity.key) : [],
+  )
+  if (base?.kind === 'base') keys.push(base.value.nonceKey, Buffer.from(base.value.debts!.subarray(0, 64)))
+  t.equal(keys.length, 5)
+  for (const key of keys) {
+    t.ok(snapshot.includes(key))
+    t.notOk(stored.includes(key))
+  }
+  t.match(whole(readSnapshot(stored)), { ok: false, error: /without its secrets/ })
+  t.end()
+})
+
+t.test('C-01: a snapshot that is not whole, or of another version, is refused and never throws', t => {
+  const snapshot = whole(crowd(3).relay.snapshot(0 as Time))
+  const other = Buffer.from(snapshot)
+  other.writeUInt16BE(SNAPSHOT_VERSION + 1, 4)
+  t.match(whole(readSnapshot(other)), { ok: false, error: /has version 2, and this relay reads version 1/ })
+  t.match(whole(readSnapshot(Buffer.alloc(0))), { ok: false })
+  const flags = Buffer.from(snapshot)
+  flags.writeUInt16BE(3, 6)
+  t.match(whole(readSnapshot(flags)), { ok: false, error: /flags/ })
+  const state = snapshot.readUInt32BE(8)
+  for (let length = 0; length < 16 + Math.min(state, 3000); length += 7) {
+    t.match(whole(readSnapshot(snapshot.subarray(0, length))), { ok: false })
+  }
+  const roll = dice(seedOf(SEED, 'damage'))
+  for (let i = 0; i < 2000; i++) {
+    const damaged = Buffer.from(snapshot)
+    damaged[Math.floor(roll() * (16 + state))] = Math.floor(roll() * 256)
+    whole(readSnapshot(damaged))
+  }
+  t.end()
+})
+
+/** A relay with so many allocations, each with a channel. */
+function crowd(size: number): Sim {
+  const sim = new Sim({ config: { lifetime: { default: 600 as Seconds, max: 3600 as Seconds } } })
+  const bob = sim.peer('198.51.100.7:40000')
+  for (let i = 0; i < size; i++) {
+    const alice = sim.client(`192.0.${i >> 8}.${i & 255}:50000`, { user: `@${i}:example.org` })
+    alice.allocate()
+    alice.bind(0x4001, bob)
+  }
+  return sim
+}
+
+function parts(snapshot: Buffer): readonly SnapshotPart[] {
+  const read = whole(readSnapshot(snapshot))
+  if (!read.ok) throw new Error(read.error)
+  return read.value
+}
+
+/** Runs a generator to its end. */
+function whole<T>(slices: Generator<undefined, T>): T {
+  for (;;) {
+    const slice = slices.next()
+    if (slice.done) return slice.value
+  }
+}
