@@ -1,3 +1,4 @@
+import type { Plain } from '../base/plain.ts'
 import type { Written } from './schema/schema.ts'
 
 /*
@@ -7,13 +8,6 @@ import type { Written } from './schema/schema.ts'
  * `schema/`; named here is only what reading other files and looking at the
  * machine adds.
  */
-
-/** Data that nobody changes. */
-type Plain<T> = T extends Uint8Array | string | number | boolean | undefined | null
-  ? T
-  : T extends readonly (infer E)[]
-    ? readonly Plain<E>[]
-    : { readonly [K in keyof T]: Plain<T[K]> }
 
 type File = Plain<Written>
 type With<T, Added> = Readonly<Omit<T, keyof Added>> & Readonly<Added>

@@ -27,21 +27,23 @@ const LONGEST_TEST_LINK = 30 * 86_400
 const MOST_USES = 100
 
 const namesAsked = z.strictObject({
-  users: z.array(z.string().max(128)).max(MOST_NAMES).default([]),
-  sessions: z.array(z.string().max(32)).max(MOST_NAMES).default([]),
+  users: z.array(z.string().max(128)).max(MOST_NAMES).default([]).describe('Pseudonyms of users.'),
+  sessions: z.array(z.string().max(32)).max(MOST_NAMES).default([]).describe('Ids of sessions.'),
 })
 
-/** `ttl` is in seconds. */
+const ttl = (most: number, otherwise: number) =>
+  z.int().min(10).max(most).default(otherwise).describe('Seconds that the link is good for.')
+
 const linkAsked = z.discriminatedUnion('kind', [
   z.strictObject({
-    kind: z.literal('console'),
-    rights: z.enum(['read', 'act']).default('act'),
-    ttl: z.int().min(10).max(LONGEST_LINK).default(3600),
+    kind: z.literal('console').describe('A link into the console.'),
+    rights: z.enum(['read', 'act']).default('act').describe('What one may do with it.'),
+    ttl: ttl(LONGEST_LINK, 3600),
   }),
   z.strictObject({
-    kind: z.literal('test'),
-    uses: z.int().min(1).max(MOST_USES).default(1),
-    ttl: z.int().min(10).max(LONGEST_TEST_LINK).default(1800),
+    kind: z.literal('test').describe('A link to the test page.'),
+    uses: z.int().min(1).max(MOST_USES).default(1).describe('Tests that it is good for.'),
+    ttl: ttl(LONGEST_TEST_LINK, 1800),
   }),
 ])
 

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { z } from 'zod'
 import { type ConnectionPlace, Places } from '../http/places.ts'
 import type { Upgrade } from '../http/server.ts'
 import type { Control } from './control.ts'
 import { deltaOf, type ShownRows, shown } from './delta.ts'
 import { FeedClient } from './feed-client.ts'
+import { helloShape } from './shapes.ts'
 import type { Tokens } from './tokens.ts'
-import type { FeedMessage } from './view.ts'
+import type { FeedHello, FeedMessage } from './view.ts'
 import type { Visitor } from './visitor.ts'
 import type { WrongTokens } from './wrong-tokens.ts'
 
@@ -38,13 +38,6 @@ const MOST_STRANGERS = 32
 /** Deltas that are kept for those who come back. */
 const KEPT = 60
 const LONGEST_MESSAGE = 4096
-
-const helloShape = z.object({
-  type: z.literal('hello'),
-  token: z.string().max(512),
-  epoch: z.string().max(64).optional(),
-  seq: z.int().optional(),
-})
 
 /**
  * The live feed: one look a second for all who listen, written down once, and
@@ -114,7 +107,7 @@ export class Feed {
     })
   }
 
-  #admit(ws: WebSocket, hello: z.output<typeof helloShape>, client: string): void {
+  #admit(ws: WebSocket, hello: FeedHello, client: string): void {
     const { tokens, wrong, refused, fault } = this.#parts
     const find = tokens.remember(hello.token)
     const mayTry = wrong.mayTry(client, hello.token)
@@ -237,7 +230,7 @@ export class Feed {
   }
 }
 
-function parse(message: string): z.output<typeof helloShape> | undefined {
+function parse(message: string): FeedHello | undefined {
   try {
     return helloShape.safeParse(JSON.parse(message)).data
   } catch {

@@ -2,118 +2,201 @@ import { z } from 'zod'
 import { VIA } from '../base/via.ts'
 
 /*
- * The shapes of `view.ts` for machines: the OpenAPI file is made of them, and a
- * test holds every answer against them.
+ * What an operator sees of a running relay, described once: the types of
+ * `view.ts`, the OpenAPI file and the test that holds every answer against it
+ * come from here. Plain JSON. Times are milliseconds since the epoch, rates are
+ * per second, traffic is counted in payload bytes. Nobody's name or address is
+ * in any of it, unless the description says so: `user` and `client` are
+ * pseudonyms that hold for one day.
  */
 
-const count = z.number()
-const byReason = z.record(z.string(), count)
-const flow = z.strictObject({ packets: count, bytes: count })
-export const trafficShape = z.strictObject({ toPeer: flow, toClient: flow })
-const via = z.enum(VIA)
+const count = (text: string) => z.number().describe(text)
+const text = (about: string) => z.string().describe(about)
+const texts = (about: string) => z.array(z.string()).describe(about)
+const yes = (about: string) => z.boolean().describe(about)
+const at = (what: string) => count(`${what}, in milliseconds since the epoch.`)
+const byReason = (about: string) => z.record(z.string(), z.number()).describe(about)
 
+const flow = (about: string) =>
+  z.strictObject({ packets: count('Datagrams.'), bytes: count('Payload bytes.') }).describe(about)
+const traffic = (about: string) => trafficShape.describe(about)
+export const trafficShape = z.strictObject({
+  toPeer: flow('From the client to its peers.'),
+  toClient: flow('From peers to the client.'),
+})
+export const viaShape = z.enum(VIA).describe('The transport that the client came by.')
+export const familyShape = z
+  .union([z.literal(4), z.literal(6)])
+  .describe("IP version of the client's address.")
+
+const homeserverShape = z.strictObject({
+  name: text('Its name in the configuration.'),
+  paused: yes('True: opens no new allocation.'),
+  allocations: count('Live allocations.'),
+  limit: count('`homeservers[].limits.allocations`, where it is set.').exactOptional(),
+  opened: count('Allocations since the start.'),
+  issued: count('Credentials that the relay issued for it since the start.'),
+  bytesToPeer: count('Payload bytes to peers, of allocations that have ended and of those that live.'),
+  bytesToClient: count('Payload bytes to clients, of allocations that have ended and of those that live.'),
+})
+
+/** The relay as a whole. Totals count from the start of the process. */
 export const statusShape = z.strictObject({
-  version: z.string(),
-  realm: z.string(),
-  at: count,
-  started: count,
-  state: z.enum(['starting', 'serving', 'draining', 'stopping']),
-  notReady: z.array(z.string()),
-  udp: z.enum(['native', 'dgram']),
-  workers: z.strictObject({ running: count, missing: count }),
-  listening: z.array(z.string()),
-  relays: z.array(z.strictObject({ local: z.string(), public: z.string() })),
-  allocations: z.strictObject({
-    live: count,
-    limit: count,
-    opened: count,
-    byTransport: z.record(via, count),
-  }),
-  users: count,
-  ports: z.strictObject({ used: count, total: count }),
-  descriptors: z.strictObject({ open: count, limit: count }).optional(),
-  rate: trafficShape,
-  traffic: trafficShape,
-  dropped: byReason,
-  rejected: byReason,
-  closed: byReason,
-  homeservers: z.array(
-    z.strictObject({
-      name: z.string(),
-      paused: z.boolean(),
-      allocations: count,
-      limit: count.optional(),
-      opened: count,
-      issued: count,
-      bytesToPeer: count,
-      bytesToClient: count,
-    }),
-  ),
-  certificate: z.strictObject({ expires: count }).optional(),
-  reload: z.strictObject({ ok: z.boolean(), at: count, problems: z.array(z.string()) }),
-  process: z.strictObject({ rss: count, cpu: count }),
+  version: text('Version of the program.'),
+  realm: text('The realm that clients authenticate in.'),
+  at: at('The moment of this view'),
+  started: at('The start of the process'),
+  state: z.enum(['starting', 'serving', 'draining', 'stopping']).describe('What the relay is doing.'),
+  notReady: texts('Why new calls should go elsewhere, in words; empty when they may come.'),
+  udp: z.enum(['native', 'dgram']).describe('The UDP transport in use.'),
+  workers: z
+    .strictObject({
+      running: count('Threads that relay.'),
+      missing: count('Threads that broke and are being replaced.'),
+    })
+    .describe('The threads that relay.'),
+  listening: texts('Listeners as URLs: `udp://0.0.0.0:3478`.'),
+  relays: z
+    .array(
+      z.strictObject({
+        local: text('The address of this machine.'),
+        public: text('The address that peers see.'),
+      }),
+    )
+    .describe('The addresses relayed from.'),
+  allocations: z
+    .strictObject({
+      live: count('Allocations now.'),
+      limit: count('The most there may be (`limits.allocations`).'),
+      opened: count('Allocations since the start.'),
+      byTransport: z.record(viaShape, z.number()).describe('Allocations now, by transport.'),
+    })
+    .describe('Allocations.'),
+  users: count('Users with an allocation now.'),
+  ports: z
+    .strictObject({ used: count('Ports in use.'), total: count('Ports there are.') })
+    .describe('Relay ports.'),
+  descriptors: z
+    .strictObject({ open: count('Open now.'), limit: count('The most there may be.') })
+    .describe('File descriptors of the process, where they can be counted.')
+    .exactOptional(),
+  rate: traffic('What was relayed in the last second.'),
+  traffic: traffic('What was relayed since the start.'),
+  dropped: byReason('Datagrams that were not relayed since the start, by reason.'),
+  rejected: byReason('Requests that were refused since the start, by reason.'),
+  closed: byReason('Allocations that ended since the start, by reason.'),
+  homeservers: z.array(homeserverShape).describe('One entry for each homeserver.'),
+  certificate: z
+    .strictObject({ expires: at('Its end') })
+    .describe('The certificate for TLS, where there is one.')
+    .exactOptional(),
+  reload: z
+    .strictObject({
+      ok: yes('False: the file was broken, and the configuration in use stayed.'),
+      at: at('When it was read'),
+      problems: texts('What was wrong with the file.'),
+    })
+    .describe('The last reading of the configuration.'),
+  process: z
+    .strictObject({
+      rss: count('Memory in bytes.'),
+      cpu: count('Share of one core in the last second.'),
+    })
+    .describe('What the process uses.'),
 })
 
+/** One allocation. */
 export const sessionShape = z.strictObject({
-  id: z.string(),
-  homeserver: z.string(),
-  user: z.string(),
-  client: z.string(),
-  transport: via,
-  clientFamily: z.union([z.literal(4), z.literal(6)]),
-  relayed: z.array(z.string()),
-  since: count,
-  expires: count,
-  permissions: count,
-  channels: count,
-  rate: trafficShape,
-  traffic: trafficShape,
-  dropped: count,
+  id: text('Names it as long as it lives; no other has this id while the process runs.'),
+  homeserver: text('Who issued its credential.'),
+  user: text('Pseudonym; empty for a credential that names nobody.'),
+  client: text("Pseudonym of the client's IP address."),
+  transport: viaShape,
+  clientFamily: familyShape,
+  relayed: texts('Its relayed addresses.'),
+  since: at('When it was opened'),
+  expires: at('When it ends unless it is refreshed'),
+  permissions: count('Peer addresses permitted now.'),
+  channels: count('Channels bound now.'),
+  rate: traffic('In the last second.'),
+  traffic: traffic('Since it was opened.'),
+  dropped: count('Datagrams that were dropped by a limit on its bit rate or a slow connection.'),
 })
 
-export const sessionsShape = z.strictObject({ sessions: z.array(sessionShape), more: count })
-
-const point = z.strictObject({
-  at: count,
-  allocations: count,
-  bytesToPeer: count,
-  bytesToClient: count,
-  packets: count,
-  dropped: count,
-  rejected: count,
+export const sessionsShape = z.strictObject({
+  sessions: z.array(sessionShape).describe('The busiest first.'),
+  more: count('Sessions that were asked for and are not in the list.'),
 })
-const history = z.strictObject({ step: count, points: z.array(point) })
-export const historyShape = z.strictObject({ recent: history, day: history })
 
-export const accessShape = z.strictObject({
-  entries: z.array(
-    z.strictObject({
-      at: z.string(),
-      who: z.string(),
-      from: z.enum(['socket', 'http', 'console']),
-      what: z.string(),
-      on: z.string().optional(),
-      outcome: z.enum(['done', 'refused', 'failed']),
-    }),
-  ),
+export const pointShape = z.strictObject({
+  at: at('The end of the step'),
+  allocations: count('Allocations at the end of the step.'),
+  bytesToPeer: count('Payload bytes a second to peers, averaged over the step.'),
+  bytesToClient: count('Payload bytes a second to clients, averaged over the step.'),
+  packets: count('Datagrams a second in both directions, averaged over the step.'),
+  dropped: count('Datagrams a second that were not relayed, averaged over the step.'),
+  rejected: count('Requests a second that were refused, averaged over the step.'),
 })
+export const seriesShape = z.strictObject({
+  step: count('Seconds between two points.'),
+  points: z.array(pointShape).describe('Oldest first.'),
+})
+export const historyShape = z.strictObject({
+  recent: seriesShape.describe('Ten minutes by the second.'),
+  day: seriesShape.describe('A day by the minute.'),
+})
+
+/** A line of the access log: who looked at personal data or did something, and when. */
+export const entryShape = z.strictObject({
+  at: text('When, as ISO 8601 in UTC.'),
+  who: text('Name of the token, or `socket` for the control socket.'),
+  from: z.enum(['socket', 'http', 'console']).describe('The way in.'),
+  what: text('What was done.'),
+  on: text('What it was done to.').exactOptional(),
+  outcome: z.enum(['done', 'refused', 'failed']).describe('What came of it.'),
+})
+export const accessShape = z.strictObject({ entries: z.array(entryShape).describe('Oldest first.') })
 
 export const namesShape = z.strictObject({
-  users: z.record(z.string(), z.string()),
-  sessions: z.record(z.string(), z.strictObject({ user: z.string(), client: z.string() })),
+  users: z.record(z.string(), z.string()).describe('Names by pseudonym, of users who are here.'),
+  sessions: z
+    .record(
+      z.string(),
+      z.strictObject({
+        user: text('The name in the credential.'),
+        client: text('Address and port that the client sends from.'),
+      }),
+    )
+    .describe('By id of the session, of sessions that live.'),
 })
 
 export const reloadedShape = z.strictObject({
-  ok: z.boolean(),
-  refused: z.enum(['draining', 'stopping']).optional(),
-  problems: z.array(z.string()),
-  warnings: z.array(z.string()),
-  restart: z.array(z.string()),
+  ok: yes('False: the file is broken, or the reload was refused; the configuration in use stays.'),
+  refused: z.enum(['draining', 'stopping']).describe('Why nothing was read.').exactOptional(),
+  problems: texts('What is wrong with the file.'),
+  warnings: texts('What need not stop anybody.'),
+  restart: texts('Keys that have changed and need a restart.'),
 })
 
-export const linkShape = z.strictObject({ url: z.string(), expires: count })
-export const endedShape = z.strictObject({ ended: count })
-export const drainingShape = z.strictObject({ draining: z.literal(true), allocations: count })
-export const cancelledShape = z.strictObject({ cancelled: z.boolean() })
-export const configurationShape = z.record(z.string(), z.unknown())
-export const errorShape = z.strictObject({ error: z.string(), hint: z.string() })
+export const linkShape = z.strictObject({ url: text('The link.'), expires: at('When it ends') })
+export const endedShape = z.strictObject({ ended: count('Allocations that were ended.') })
+export const drainingShape = z.strictObject({
+  draining: z.literal(true).describe('The relay takes no new allocation any more.'),
+  allocations: count('Allocations that are still live.'),
+})
+export const cancelledShape = z.strictObject({
+  cancelled: yes('False: the relay was not draining.'),
+})
+export const configurationShape = z
+  .record(z.string(), z.unknown())
+  .describe('As turnserver.json, with every default and without secrets.')
+export const errorShape = z.strictObject({ error: text('What is wrong.'), hint: text('What fixes it.') })
+
+/** What a client of the feed sends, within five seconds of connecting, and nothing else after it. */
+export const helloShape = z.object({
+  type: z.literal('hello'),
+  token: z.string().max(512),
+  /** To go on where one was: those of the last message. */
+  epoch: z.string().max(64).exactOptional(),
+  seq: z.int().exactOptional(),
+})

@@ -1,27 +1,14 @@
 import { z } from 'zod'
-import { VIA } from '../../base/via.ts'
 import { fault, okAnswer } from '../answer.ts'
 import { type ApiEndpoint, type Call, type Desk, isAnswer, note, readAs } from '../call.ts'
-import { trafficShape } from '../shapes.ts'
 import type { TestRuns } from './test-runs.ts'
-
-const count = z.number()
-const viewShape = z.strictObject({
-  client: z.string(),
-  started: count,
-  ways: z.array(
-    z.strictObject({
-      transport: z.enum(VIA),
-      family: z.union([z.literal(4), z.literal(6)]),
-      client: z.string(),
-      challenged: count,
-      opened: count,
-      refused: z.record(z.string(), count),
-      traffic: trafficShape,
-    }),
-  ),
-})
-const startAsked = z.strictObject({ code: z.string().max(64) })
+import {
+  testCodeShape,
+  testResultShape,
+  testStartAsked,
+  testStartShape,
+  testViewShape,
+} from './test-shapes.ts'
 
 /** What the test page asks, and what the operator asks about it. */
 export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
@@ -30,15 +17,10 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
     path: '/test/start',
     needs: 'nobody',
     summary: 'Begins a test with the code of a link, which is used up by it.',
-    body: startAsked,
-    answers: z.strictObject({
-      handle: z.string(),
-      realm: z.string(),
-      iceServers: z.array(z.strictObject({ urls: z.string(), username: z.string(), credential: z.string() })),
-      expires: count,
-    }),
+    body: testStartAsked,
+    answers: testStartShape,
     answer: ({ body, client }, { tests }) => {
-      const asked = readAs(startAsked, body)
+      const asked = readAs(testStartAsked, body)
       if (isAnswer(asked)) return asked
       const started = tests?.start(asked.code, client)
       return started
@@ -51,7 +33,7 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
     path: '/test/{handle}',
     needs: 'nobody',
     summary: 'What the relay has seen of a test.',
-    answers: viewShape,
+    answers: testViewShape,
     answer: async ({ params }, desk) => {
       const view = desk.tests?.view(params.handle!, await carried(desk))
       return view ? okAnswer(view) : noTest()
@@ -62,8 +44,8 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
     path: '/test/{handle}/result',
     needs: 'nobody',
     summary: 'Keeps what the browser measured, for a day, under a code that can be told on the telephone.',
-    body: z.unknown(),
-    answers: z.strictObject({ code: z.string(), expires: count }),
+    body: z.unknown().describe('Whatever the browser measured, at most 16 kB.'),
+    answers: testCodeShape,
     answer: async ({ params, body }, desk) => {
       const kept = desk.tests?.finish(params.handle!, body ?? null, await carried(desk))
       return kept ? okAnswer(kept) : noTest()
@@ -75,7 +57,7 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
     needs: 'read',
     act: 'test-result',
     summary: 'What a test came to. Addresses stand in it, so it is a line of the access log.',
-    answers: z.strictObject({ code: z.string(), at: count, measured: z.unknown(), server: viewShape }),
+    answers: testResultShape,
     answer: result,
   },
 ]

@@ -32,6 +32,21 @@ t.test(
   },
 )
 
+t.test('C-07: every field that is asked for or answered has a description', async t => {
+  let fields = 0
+  const walk = (value: unknown, path: string): void => {
+    if (value === null || typeof value !== 'object') return
+    const { properties } = value as { properties?: Record<string, { description?: string }> }
+    for (const [name, field] of Object.entries(properties ?? {})) {
+      fields++
+      t.ok(field.description, `${path} ${name}`)
+    }
+    for (const [key, inner] of Object.entries(value)) walk(inner, `${path}/${key}`)
+  }
+  walk(JSON.parse(readFileSync(FILE, 'utf8')), '')
+  t.ok(fields > 100, `${fields} fields`)
+})
+
 t.test('every endpoint answers what the description says', async t => {
   const plane = await fakePlane(t)
   const { code } = plane.tests.link(60, 2)
