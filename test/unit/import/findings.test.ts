@@ -49,6 +49,13 @@ t.test('O-03: loopback, the zero network and multicast are cut out of what is al
   t.same(allowOf(importText('eturnal:\n  whitelist_peers: ["::1", "ff02::1"]\n', 'eturnal.yml')), [])
 })
 
+t.test('O-04: an external-ip that is a name is kept as a name', async t => {
+  const imported = importText('external-ip=turn.example.org/10.0.0.5')
+  t.match(imported.entries[0], { fate: 'taken', note: { key: 'by-name' } })
+  t.same(imported.draft.relayAddresses, ['10.0.0.5=turn.example.org'])
+  t.same(importCase('external-ip-by-name.conf').draft.relayAddresses, ['192.168.1.5=home.dyn.example.org'])
+})
+
 t.test('O-04: an external-ip that cannot be read is an open point, not a remark', async t => {
   for (const value of ['$(curl ifconfig.me)', '${EXTERNAL_IP}', '<your-ip>', '{{ ansible_host }}', '1.2.3']) {
     const imported = importText(`external-ip=${value}`)
