@@ -40,6 +40,14 @@ export class SnapshotWriter {
     this.#state.append(value)
   }
 
+  text(value: string, encoding: 'utf8' | 'latin1'): void {
+    const state = this.#state
+    const at = state.end + 4
+    const length = state.reserve(4 + value.length * 3).write(value, at, encoding)
+    this.u32(length)
+    state.end += length
+  }
+
   secret(value: Uint8Array): void {
     this.u32(value.length)
     this.#secrets.append(value)
@@ -167,7 +175,10 @@ class Octets {
   }
 
   append(value: Uint8Array): void {
-    this.reserve(value.length).set(value, this.end)
+    const bytes = this.reserve(value.length)
+    // Most are IP addresses, for which a call costs more than the octets.
+    if (value.length > 16) bytes.set(value, this.end)
+    else for (let i = 0; i < value.length; i++) bytes[this.end + i] = value[i]!
     this.end += value.length
   }
 }

@@ -2,6 +2,7 @@ import { type Address, address } from '../../base/address.ts'
 import type { SnapshotReader, SnapshotWriter } from './octets.ts'
 
 const BLOCK = 1024
+const ZEROS = Buffer.alloc(BLOCK)
 const LARGEST_TABLE = 1 << 26
 
 /** One way of writing a value and of reading it again. */
@@ -27,7 +28,7 @@ const table: Shape<Uint8Array> = {
     w.u32(value.length)
     for (let at = 0; at < value.length; at += BLOCK) {
       const block = value.subarray(at, at + BLOCK)
-      if (block.every(octet => octet === 0)) continue
+      if (Buffer.compare(block, ZEROS.subarray(0, block.length)) === 0) continue
       w.u32(at)
       w.secret(block)
     }
@@ -46,12 +47,12 @@ const table: Shape<Uint8Array> = {
   },
 }
 const text: Shape<string> = {
-  write: (w, value) => w.octets(Buffer.from(value, 'utf8')),
+  write: (w, value) => w.text(value, 'utf8'),
   read: r => r.octets().toString('utf8'),
 }
 /** A text of characters below 256 that are octets. */
 const latin1: Shape<string> = {
-  write: (w, value) => w.octets(Buffer.from(value, 'latin1')),
+  write: (w, value) => w.text(value, 'latin1'),
   read: r => r.octets().toString('latin1'),
 }
 const secretLatin1: Shape<string> = {
