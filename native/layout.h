@@ -16,7 +16,7 @@ struct layout {
 
 /*
  * Finds the memory of one member of an object and keeps it alive. Returns 0 or
- * -EINVAL when it is no typed array of at least `least` octets.
+ * -EINVAL if it is not a typed array of at least `least` octets.
  */
 int layout_member(struct layout *layout, napi_value object, const char *name, size_t least, void *into,
                   size_t *octets);

@@ -35,7 +35,7 @@ enum {
  *
  * No value is made for a datagram: `layout` is typed arrays that both sides
  * see, and `wake` is called, without arguments, when a socket can be read.
- * Only open() throws, when it is given what is no layout.
+ * Only open() throws, if it is not given a layout.
  */
 napi_value transport_open(napi_env env, napi_callback_info info);
 

@@ -4,7 +4,7 @@
 //   node scripts/release.mjs --here             from this folder as it is built, to have a look
 //
 // The npm package, the Debian package and SHA256SUMS. All times in them are that of the commit (SOURCE_DATE_EPOCH), so
-// whoever builds the same commit with the same Node.js, npm, dpkg and compilers gets the same files.
+// building the same commit with the same Node.js, npm, dpkg and compilers gives the same files.
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

@@ -23,7 +23,7 @@ const SECRET = 'nothing but a benchmark knows this'
 /** Milliseconds in which a relay has to answer its first Binding request. */
 const PATIENCE = 20_000
 
-// Whoever ends the benchmark ends its relays.
+// The relays end with the benchmark.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 /** A credential that every contestant takes. */

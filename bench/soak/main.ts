@@ -154,7 +154,7 @@ async function one(manner: Manner): Promise<void> {
   const call = await Call.open(manner, server.place)
   calls.opened++
   running++
-  // What is no frame would end a stream, so only datagrams are disturbed.
+  // Anything that is not a frame would end a stream, so only datagrams are disturbed.
   const packetsEach = ONE_MALFORMED_IN / (manner.rate * 2)
   const disturbed = setInterval(() => {
     if (manner.via === 'udp') call.disturb(malformed())

@@ -17,7 +17,7 @@ export function settingsPage(schema, about) {
   page += `${section('Name')}turnserver.json \\- configuration of the TURN relay taciturn\n`
   page += section('Description')
   page += `${paragraph(
-    'JSON with comments; a comma after the last entry is no mistake. Durations have a unit ("90s", "1h"), and so do rates ("2 Mbit/s", "unlimited"). An unknown key, or a value that makes no sense, keeps the relay from starting: `taciturn validate` says where and how to mend it, and `taciturn validate --effective` what is in force. A reload reads the file again under live calls, and says what needs a restart.',
+    'JSON with comments; a comma after the last entry is allowed. Durations have a unit ("90s", "1h"), and so do rates ("2 Mbit/s", "unlimited"). An unknown key, or a value that makes no sense, keeps the relay from starting: `taciturn validate` says where and how to fix it, and `taciturn validate --effective` what is in force. A reload reads the file again under live calls, and says what needs a restart.',
   )}\n`
   page += `${section('Example')}${verbatim(EXAMPLE)}`
   page += section('Keys')

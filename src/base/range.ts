@@ -8,7 +8,7 @@ export interface Range {
 }
 
 /**
- * Why a text is no range. `host-bits`: the address has bits set behind its
+ * Why a text is not a range. `host-bits`: the address has bits set behind its
  * prefix, so it may mean the network or the one address, and we do not guess.
  */
 export type RangeFault = 'not-an-address' | 'not-a-prefix' | 'host-bits' | 'backwards' | 'two-families'

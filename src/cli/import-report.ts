@@ -49,7 +49,7 @@ export function importReport(
   }
   const todo = [
     ...outcome.todo,
-    ...outcome.problems.map(({ path, what, mend }) => `${path === '' ? '' : `${path}: `}${what}; ${mend}`),
+    ...outcome.problems.map(({ path, what, fix }) => `${path === '' ? '' : `${path}: `}${what}; ${fix}`),
   ]
   const lists: readonly (readonly [string, readonly string[]])[] = [
     [words.say('import.remarks'), outcome.remarks],

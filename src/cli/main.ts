@@ -26,7 +26,7 @@ async function askSecret(question: string): Promise<string> {
   }
 }
 
-// Whoever reads us may have read enough: `taciturn snippet | head -1` is no failure.
+// A reader that has seen enough is not a failure: `taciturn snippet | head -1`.
 process.stdout.on('error', error => {
   if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
 })

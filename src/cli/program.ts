@@ -42,7 +42,7 @@ function explain(error: unknown, argv: readonly string[], { io, language, words 
   const paint = painter(io.stderr, io.env)
   const say = (text: string) => void io.stderr.write(`${text}\n`)
   if (error instanceof ConfigError) {
-    const colours = { place: 'bold', caret: 'red', mend: 'green' } as const
+    const colours = { place: 'bold', caret: 'red', fix: 'green' } as const
     for (const problem of error.problems) {
       say(withExcerpt(problem, language, (part, text) => paint(colours[part], text)))
     }

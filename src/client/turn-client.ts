@@ -47,7 +47,7 @@ export interface TurnClientOptions {
  * A TURN client without sockets, timers or clocks (RFC 8489 §6, §9.2; RFC 8656).
  *
  * Everything it wants to send is in `outbox`, one datagram or frame an entry;
- * whoever owns the socket empties it after each call. What arrives goes into
+ * the owner of the socket empties it after each call. What arrives goes into
  * `take`; `tick` must be called when the moment `due` has come.
  *
  *     const client = new TurnClient({ username, password, random })

@@ -53,7 +53,7 @@ export type TurnEvent =
       readonly code: number
       readonly data: number
     }
-  /** An error answer that no retry can mend. */
+  /** An error answer that no retry can fix. */
   | {
       readonly kind: 'rejected'
       readonly request: RequestNumber

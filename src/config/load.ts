@@ -149,7 +149,7 @@ function readSections(value: unknown, report: ConfigReport): Omit<Reading, 'repo
   return { written: schema.parse(Object.fromEntries(understood)), broken }
 }
 
-/** The homeserver of a relay without a configuration: whoever knows the secret in the state folder. */
+/** The homeserver of a relay without a configuration: its credentials are made with the secret in the state folder. */
 function ownHomeserver(state: string, place: Place, report: ConfigReport): Homeserver[] {
   const secretFile = keptSecretFile(state)
   const secret = keptSecret(secretFile, place.mayWrite)

@@ -3,7 +3,7 @@ import type { ConfigFault } from './fault.ts'
 import { fill } from './messages/messages.ts'
 import type { Path, Spot } from './source.ts'
 
-/** Something the operator should know: what is wrong, where, and how to mend it. */
+/** Something the operator should know: what is wrong, where, and how to fix it. */
 export interface Problem {
   readonly fault: ConfigFault
   /** Where in the configuration, as keys; empty for the file as a whole. */
@@ -19,7 +19,7 @@ export interface PlainProblem {
   readonly column?: number
   readonly path: string
   readonly what: string
-  readonly mend: string
+  readonly fix: string
 }
 
 /** The configuration cannot be used. Thrown before anything is bound; lists everything that was found. */
@@ -35,12 +35,12 @@ export class ConfigError extends Error {
 
 /** Writes a problem in a line, for a log. */
 export function inOneLine(problem: Problem, language: Language): string {
-  const [what, mend] = texts(problem, language)
-  return `${position(problem)}${what}; ${mend}`
+  const [what, fix] = texts(problem, language)
+  return `${position(problem)}${what}; ${fix}`
 }
 
 /** Gives a part of an error its colour. */
-export type Highlight = (part: 'place' | 'caret' | 'mend', text: string) => string
+export type Highlight = (part: 'place' | 'caret' | 'fix', text: string) => string
 
 /** Writes a problem with its line of the file and a caret under what is wrong. */
 export function withExcerpt(
@@ -48,25 +48,25 @@ export function withExcerpt(
   language: Language,
   highlight: Highlight = (_, text) => text,
 ): string {
-  const [what, mend] = texts(problem, language)
+  const [what, fix] = texts(problem, language)
   const lines = [`${highlight('place', position(problem))}${what}`]
   if (problem.spot) {
     const { line, excerpt, caret, width } = problem.spot
     lines.push(`${String(line).padStart(5)} | ${excerpt}`)
     lines.push(`      | ${' '.repeat(caret)}${highlight('caret', '^'.repeat(width))}`)
   }
-  lines.push(`      ${highlight('mend', `→ ${mend}`)}`)
+  lines.push(`      ${highlight('fix', `→ ${fix}`)}`)
   return lines.join('\n')
 }
 
 export function plain(problem: Problem, language: Language): PlainProblem {
-  const [what, mend] = fill(problem.fault.key, problem.fault.values, language)
+  const [what, fix] = fill(problem.fault.key, problem.fault.values, language)
   return {
     ...(problem.file !== undefined && { file: problem.file }),
     ...(problem.spot && { line: problem.spot.line, column: problem.spot.column }),
     path: formatPath(problem.path),
     what,
-    mend,
+    fix,
   }
 }
 
@@ -78,10 +78,10 @@ export function formatPath(path: Path): string {
   )
 }
 
-function texts({ fault, path }: Problem, language: Language): [what: string, mend: string] {
-  const [what, mend] = fill(fault.key, fault.values, language)
+function texts({ fault, path }: Problem, language: Language): [what: string, fix: string] {
+  const [what, fix] = fill(fault.key, fault.values, language)
   const at = formatPath(path)
-  return [at === '' ? what : `${at}: ${what}`, mend]
+  return [at === '' ? what : `${at}: ${what}`, fix]
 }
 
 function position({ file, spot }: Problem): string {

@@ -42,7 +42,7 @@ export class AccessLog {
     this.#now = options.now ?? Date.now
   }
 
-  /** Writes a line; false when that cannot be done, for a full disk for one. */
+  /** Writes a line; false if it fails, e.g. because the disk is full. */
   write(entry: Omit<AccessEntry, 'at'>): boolean {
     this.#options.written?.(entry)
     const line = Buffer.from(`${JSON.stringify({ at: new Date(this.#now()).toISOString(), ...entry })}\n`)

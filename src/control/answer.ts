@@ -10,7 +10,7 @@ export function okAnswer(body: unknown): ApiAnswer {
   return { status: 200, body }
 }
 
-/** A refusal, and what mends it. */
+/** An error response, and how to fix it. */
 export function fault(
   status: number,
   error: string,

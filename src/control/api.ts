@@ -23,7 +23,7 @@ export interface ApiRequest {
 
 const ROUTES = new HttpRoutes(ENDPOINTS)
 
-/** Answers one request. Who may not is refused before anything is read of what was sent. */
+/** Answers one request. A caller without the right is rejected before its body is read. */
 export async function answerApi(request: ApiRequest, desk: Desk): Promise<ApiAnswer> {
   if (request.path === '/openapi.json' && (request.method === 'GET' || request.method === 'HEAD')) {
     return okAnswer(openApi(ENDPOINTS))

@@ -36,7 +36,7 @@ export interface ApiEndpoint {
   readonly path: string
   /** `nobody`: no token. */
   readonly needs: 'nobody' | 'read' | 'act'
-  /** What the access log calls it. A mere look at figures is no line. */
+  /** What the access log calls it. Undefined if the call is not logged (reading figures). */
   readonly act?: string
   readonly summary: string
   readonly query?: Readonly<Record<string, string>>

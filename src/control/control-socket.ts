@@ -33,7 +33,7 @@ export async function listenAt(server: Server, path: string): Promise<void> {
 async function makeRoom(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (!found) return
-  if (!found.isSocket()) throw new Error('there is a file of this name that is no socket; move it away')
+  if (!found.isSocket()) throw new Error('this path exists and is not a socket; move it')
   if (await answers(path)) {
     throw new Error('another relay answers there; give each a folder in "state", or a path in "control"')
   }

@@ -38,7 +38,7 @@ export interface WebParts extends DoorParts {
   readonly pages: string
 }
 
-/** Creates the server of the control socket: whoever may open the file may do everything. */
+/** Creates the server of the control socket: anyone who can open the file may do everything. */
 export function socketDoor(parts: DoorParts): Server {
   const visitor: Visitor = { who: 'socket', from: 'socket', rights: 'act' }
   return create(parts, {

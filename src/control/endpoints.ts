@@ -163,7 +163,7 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
     answer: async ({ visitor }, desk) => {
       const { allocations } = await desk.control.status()
       note(desk, visitor, 'drain', 'done')
-      // A relay without allocations ends at once, and whoever asked is to hear of it.
+      // A relay without allocations ends at once, and the caller should hear of it first.
       return {
         ...okAnswer({ draining: true, allocations: allocations.live }),
         after: () => desk.control.drain(),

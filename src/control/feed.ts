@@ -40,9 +40,9 @@ const KEPT = 60
 const LONGEST_MESSAGE = 4096
 
 /**
- * The live feed: one look a second for all who listen, written down once, and
+ * The live feed: one snapshot per second, serialised once for all subscribers, and
  * none at all while nobody does. Nobody who listens slowly, or not at all, can
- * make the relay keep more than a bounded amount for him.
+ * make the relay keep more than a bounded amount for it.
  */
 export class Feed {
   readonly #parts: FeedParts
@@ -99,7 +99,7 @@ export class Feed {
     ws.once('close', known)
     ws.once('message', (data, isBinary) => {
       known()
-      // Whoever has been let in has nothing more to say.
+      // A subscriber sends nothing after its token.
       ws.once('message', () => ws.close(1008, 'nothing more is taken'))
       const hello = isBinary ? undefined : parse(data.toString())
       if (hello) this.#admit(ws, hello, client)

@@ -61,7 +61,7 @@ function operation({
     responses: {
       200: { description: 'Done.', content: json(answers, 'output') },
       default: {
-        description: 'Refused; the answer says why and what mends it.',
+        description: 'Refused; the answer says why, and how to fix it.',
         content: json(errorShape, 'output'),
       },
     },

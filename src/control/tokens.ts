@@ -19,7 +19,7 @@ interface Entry {
 }
 
 /**
- * Who may come in over HTTP. Tokens are kept as hashes and compared as hashes,
+ * Who has access over HTTP. Tokens are kept as hashes and compared as hashes,
  * all of them whichever it is, so that the time it takes tells nothing.
  */
 export class Tokens {

@@ -7,7 +7,7 @@ const MINUTE = 60_000
 const DAY = 86_400_000
 /** Customers and good tokens that are remembered. */
 const MOST = 1024
-/** Refusals that are written down in a minute, whoever makes them; a flood does not roll the access log over. */
+/** Rejected tokens logged per minute, over all callers, so that a flood does not fill the access log. */
 const MOST_LINES = 60
 
 /**

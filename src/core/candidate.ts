@@ -1,6 +1,6 @@
 import type { Time } from '../base/time.ts'
 
-/** Who is asked for. Exactly one of `username` and `userhash` is there. */
+/** The user that is looked up. Exactly one of `username` and `userhash` is there. */
 export interface AuthRequest {
   readonly username?: string
   /** SHA-256 of username and realm (RFC 8489 §14.4). */

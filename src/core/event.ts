@@ -9,7 +9,7 @@ import type { HostKey } from './environment.ts'
 export type CloseReason = 'expired' | 'released' | 'hangup' | 'revoked' | 'stopped' | 'lost'
 
 /**
- * Why a request was answered with an error. The first four are apart because
+ * Why a request was answered with an error. The first four are separate because
  * operators must tell them apart: `first-401` is how every session begins.
  */
 export type RejectReason =

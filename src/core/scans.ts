@@ -24,7 +24,7 @@ interface Window {
  * Counts the different peers that each user tries, over all allocations of
  * this shard, so that a relay is of no use for scanning hosts or ports. A call
  * tries a peer's candidates, some dozens; a scan tries thousands. The same peer
- * again costs nothing, nor does whoever has a permission, channel or route.
+ * again costs nothing, nor does a peer with a permission, channel or route.
  */
 export class Scans {
   readonly #users = new Map<string, Window>()

@@ -29,7 +29,7 @@ const SHARES: Readonly<Record<Family, readonly (readonly [Span | 'socket', numbe
 }
 /** What counts as a network that somebody may be known in. */
 const KNOWN_SPAN: Readonly<Record<Family, Span>> = { 4: 'network', 6: 'customer' }
-/** What a request that has to be verified costs of what there is for all, as it costs that much more work. */
+/** How much of the global allowance a signed request costs, because verifying it costs that much more work. */
 const VERIFYING = 8
 /** Seconds for which a network counts as known after somebody in it has proved themselves. */
 const KNOWN = 86_400
@@ -63,7 +63,7 @@ export interface HeldBack {
 /**
  * What those get who have not proved themselves.
  *
- * **Answers.** Whoever forges a source has our answer sent to somebody else,
+ * **Answers.** With a forged source, our answer goes to somebody else,
  * so answers to unproved sources are few: a rate for each network (IPv4 /24,
  * IPv6 /56), of which one host (IPv4 address, IPv6 /64) may have half and one
  * socket a tenth; an IPv6 /48 may have four times the rate. So a client that
@@ -79,7 +79,7 @@ export interface HeldBack {
  *
  * 1. From the 5-tuple of a live allocation: goes on. So no flood touches a call.
  * 2. Signed, with a fresh nonce that was made for this very address and port:
- *    goes on, for whoever has it receives what we send there. A family whose
+ *    goes on, because its owner receives what we send there. A family whose
  *    network is used up by an attacker still gets in by the nonce it has.
  * 3. Anything else is paid for out of the allowance, or dropped: no key is
  *    derived, no nonce made, nothing sent, nothing kept.

@@ -30,7 +30,7 @@ export interface Subject {
   readonly livekit?: { readonly file: string; readonly text: string }
 }
 
-/** Where the credential under test comes from: whoever made it is who must mend it. */
+/** Where the credential under test comes from: the one who made it must fix it. */
 export type Issuer = 'homeserver' | 'config' | 'secret' | 'user'
 
 /** One URI at one address. */

@@ -4,7 +4,7 @@
  *
  * What a key is, is up to the table, which walks the entries itself: from
  * `home`, entry by entry, until one is empty. Functions over arrays and not a
- * class, for a look-up must cost next to nothing.
+ * class, because lookups are on the hot path.
  *
  * Hashes are those of `base/multiply-shift.ts`: any two keys have the same one
  * with a probability of 2^-17 at most.

@@ -23,5 +23,5 @@ export const PORT = wordOf(0, 0, 255, 255)
 // family, and the port, here what it is veiled with, the head of the cookie.
 export const XOR_IPV4 = wordOf(0, 1, 0x21, 0x12)
 export const XOR_IPV6 = wordOf(0, 2, 0x21, 0x12)
-/** The magic cookie, with which the first word of an IP address is veiled. */
+/** The magic cookie, that the first word of an IP address is XORed with. */
 export const COOKIE = wordOf(0x21, 0x12, 0xa4, 0x42)

@@ -29,7 +29,7 @@ const WAY = CLIENT + RECORD_WORDS
 /** Datagrams that token buckets have dropped; the last word of the row. */
 const DROPPED = WAY + RECORD_WORDS
 
-/** What LOCAL holds where the peer is no allocation of this shard. */
+/** What LOCAL holds where the peer is not an allocation of this shard. */
 const ELSEWHERE = -1
 const IN_ANOTHER_SHARD = -2
 const NO_METERS: readonly MeterId[] = []

@@ -37,7 +37,7 @@ export function parseServerName(text: string): ServerName | undefined {
   }
 }
 
-/** Splits `@alice:example.org` at its first colon; undefined when it is no user ID. */
+/** Splits `@alice:example.org` at its first colon; undefined if it is not a user ID. */
 export function splitUserId(
   text: unknown,
 ): { readonly user: string; readonly server: ServerName } | undefined {

@@ -5,7 +5,7 @@ import { contains, type Range } from '../base/range.ts'
 const MOST_HOPS = 16
 
 /**
- * The address of whoever asks: the peer of the connection, or, where that is a
+ * The address of the caller: the peer of the connection, or, where that is a
  * trusted proxy, the last address in X-Forwarded-For that is none. What stands
  * further left was written by the client itself and is not believed.
  */

@@ -36,7 +36,7 @@ export class HttpRequest {
     return !this.#isRead && hasBody(this.#message)
   }
 
-  /** The address of whoever asks; proxies in `trusted` are believed in X-Forwarded-For. */
+  /** The address of the caller; proxies in `trusted` are believed in X-Forwarded-For. */
   clientIp(trusted: readonly Range[]): Uint8Array | undefined {
     const forwarded = this.headers['x-forwarded-for']
     const joined = Array.isArray(forwarded) ? forwarded.join(',') : forwarded

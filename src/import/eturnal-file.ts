@@ -48,7 +48,7 @@ export function leaves(text: string): Leaf[] {
   return found
 }
 
-/** A scalar as it is written: a secret of digits is no number. */
+/** A scalar as it is written: a secret of digits is not a number. */
 function textOf(node: unknown): string {
   if (!isScalar(node) || node.value === null) return ''
   return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value))

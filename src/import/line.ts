@@ -83,7 +83,7 @@ export class Ledger {
 }
 
 /**
- * What is no known name may be a secret that slipped out of its line, so only
+ * What is not a known name may be a secret that slipped out of its line, so only
  * what looks like the name of an option is shown in full.
  */
 function presentable(key: string): string {

@@ -16,7 +16,7 @@ export interface ByOpenIdPorts {
 }
 
 /**
- * Hands a credential to whoever shows an OpenID token of a server on the
+ * Hands a credential to a client that shows an OpenID token of a server on the
  * allow-list: the object that `/openid/request_token` gives (Client-Server API).
  */
 export async function byOpenId(question: IssueQuestion, ports: ByOpenIdPorts): Promise<IssueAnswer> {

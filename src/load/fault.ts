@@ -1,4 +1,4 @@
-/** Why a bench cannot go on. Whoever runs it says so in the language of the operator. */
+/** Why a bench cannot go on. The caller puts it into the operator's language. */
 export type LoadFault =
   /** The server answered a request with an error. */
   | { readonly kind: 'refused'; readonly request: string; readonly code: number; readonly opened: number }
@@ -14,7 +14,7 @@ export type LoadFault =
   | { readonly kind: 'nothing-relayed' }
   | { readonly kind: 'interrupted' }
 
-/** Carries a `Fault` to whoever can explain it. */
+/** Carries a `Fault` to the code that can explain it. */
 export class LoadError extends Error {
   override readonly name = 'LoadError'
   readonly fault: LoadFault

@@ -21,7 +21,7 @@ import { StreamLink } from './stream-link.ts'
 const AT_ONCE = 32
 /** Milliseconds between two looks at what must be sent again or renewed. */
 const TICK = 20
-/** Each allocation is looked at for renewals once in so many ticks, so that they do not all come at once. */
+/** Each allocation is checked for renewal every N ticks, so that renewals do not all come at once. */
 const TICKS_OF_A_ROUND = 50
 /** Milliseconds without an arrival after which what is under way counts as lost: in a flood, and at the end. */
 const GIVE_UP = 20
@@ -257,7 +257,7 @@ export class Generator {
   }
 
   #take(dialogue: Dialogue, bytes: Buffer): void {
-    // Payload that is still under way when an allocation ends is no answer.
+    // Payload that is still under way when an allocation ends is not an answer.
     if (bytes.length > 0 && bytes[0]! < 4) dialogue.take(Buffer.from(bytes), monotonicClock.now())
   }
 

@@ -47,7 +47,7 @@ export interface Setup {
 }
 
 export interface Load {
-  /** The first so many allocations take part. */
+  /** The first N allocations take part. */
   readonly allocations: number
   readonly direction: Direction
   readonly sources: readonly TrafficSource[]

@@ -31,7 +31,7 @@ export class Receiver {
   #streams = 0
   #run = 0
 
-  /** `control` is handed what a client gets that is no data; the octets are lent. */
+  /** `control` is handed what a client gets that is not data; the octets are lent. */
   constructor(flows: Flows, control: (flow: number, bytes: Buffer) => void) {
     this.#flows = flows
     this.#control = control
@@ -53,7 +53,7 @@ export class Receiver {
     for (let i = 0; i < batch.count; i++) {
       const stream = arriving[batch.socket[i]!]! - 1
       if (!(stream >= 0)) continue
-      // Whoever else sends to our ports is not the relay.
+      // Other senders to our ports are not the relay.
       const from = (stream ^ 1) * WORDS
       if (!isFrom(batch.remoteWords, i * WORDS, words, from)) this.misdelivered++
       else if ((stream & 1) === TO_CLIENT)

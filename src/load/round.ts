@@ -29,7 +29,7 @@ const CALM = 500
 /** Allocations that are opened and given back before it counts what one costs a server that has run for a while. */
 const WARMING = 10_000
 
-/** What the bench is doing, for whoever waits. */
+/** What the benchmark is doing, for the progress line. */
 export type RoundStep =
   | { readonly kind: 'start' }
   | { readonly kind: 'open'; readonly open: number; readonly total: number }

@@ -4,7 +4,7 @@ import type { WorkerAnswer, WorkerAsk } from './protocol.ts'
 
 /*
  * A generator in a process of its own, so that what it costs is nobody else's
- * processor time. It ends when whoever started it does.
+ * processor time. It ends when its parent does.
  */
 
 let generator: Generator | undefined
@@ -22,7 +22,7 @@ process.on('message', (ask: WorkerAsk) => {
   })
 })
 process.on('disconnect', () => process.exit())
-// The terminal interrupts all of us; whoever started this one decides what that means.
+// The terminal interrupts all of us; the parent decides what that means.
 process.on('SIGINT', () => {})
 
 async function carryOut(ask: WorkerAsk): Promise<WorkerAnswer> {

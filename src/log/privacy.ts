@@ -46,7 +46,7 @@ export class Privacy {
     }
   }
 
-  /** Writes a USERNAME as it was sent: the expiry in front is no secret, what follows it is a person. */
+  /** Writes a USERNAME as it was sent: the expiry in front is not secret, what follows it identifies a person. */
   username(username: string): string | undefined {
     if (this.#mode === 'full') return username
     const colon = username.indexOf(':')

@@ -9,7 +9,7 @@ const HELD_BACK = 128
  * The ids of all sockets of a shard, and which transport each belongs to.
  *
  * Ids are small, as they index arrays. A released id waits until `HELD_BACK`
- * others have been released after it, so that whoever still holds it for the
+ * others have been released after it, so that code that still holds it for the
  * rest of a batch does not meet a stranger. 0 is never an id.
  */
 export class SocketIds {
@@ -44,7 +44,7 @@ export class SocketIds {
     this.#last = id
   }
 
-  /** Who owns the socket; `undefined` once it is closed. */
+  /** The owner of the socket; `undefined` once it is closed. */
   transport(id: SocketId): Transport | undefined {
     return this.#transports[id]
   }

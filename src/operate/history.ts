@@ -84,7 +84,7 @@ function pointOf(before: Counted, now: Counted): HistoryPoint {
   }
 }
 
-/** Never below nothing: a clock that was set back is no traffic. */
+/** Clamped at 0 in case the clock was set back. */
 function perSecond(count: number, milliseconds: number): number {
   return milliseconds > 0 ? Math.max(0, Math.round((count / milliseconds) * 1_000_000) / 1000) : 0
 }

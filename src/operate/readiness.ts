@@ -92,7 +92,7 @@ export function readDescriptors(): { open: number; limit: number } | undefined {
   try {
     return { open: readdirSync('/proc/self/fd').length, limit }
   } catch (error) {
-    // To count them takes one.
+    // Counting descriptors needs one itself.
     const { code } = error as NodeJS.ErrnoException
     return code === 'EMFILE' || code === 'ENFILE' ? { open: limit, limit } : undefined
   }

@@ -185,7 +185,7 @@ export class RelayControl implements Control {
       allocations: VIA.reduce((sum, via) => sum + tally.live[via], 0),
       traffic,
       dropped: DROPS.reduce((sum, [name]) => sum + engine.shards.counters.read(name), 0),
-      // How every session begins is no refusal.
+      // The initial 401 is not counted as a refusal.
       rejected: Object.entries(tally.rejected).reduce(
         (sum, [why, count]) => sum + (why === 'first-401' ? 0 : count),
         0,

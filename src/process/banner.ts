@@ -35,7 +35,7 @@ export function banner(version: string, loaded: Loaded, bound: BoundListener): s
   return [...head, ...(missing.length > 0 ? ['', 'still missing:', ...missing] : []), ''].join('\n')
 }
 
-/** What keeps some clients from using this relay, each with what mends it. */
+/** What keeps some clients from using this relay, each with how to fix it. */
 export function whatIsMissing({ settings }: Loaded, { relays }: BoundListener): string[] {
   const missing: string[] = []
   if (!settings.tls) {

@@ -63,7 +63,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
     workers: bound.workers,
     settings: loaded.source ?? 'built in',
   })
-  // Whoever reads a journal has the line above; and a secret has no business there.
+  // The journal already has the line above, and secrets must not go there.
   const isJournal = process.env.JOURNAL_STREAM !== undefined && stderr.isTTY !== true
   if (!isJournal && (stderr.isTTY === true || loaded.source === null)) {
     stderr.write(`\n${banner(version, loaded, bound)}\n`)
@@ -77,7 +77,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
   return service
 }
 
-/** Nobody who closes our stderr means to end the calls. */
+/** A closed stderr must not end calls. */
 function ignore(): void {}
 
 /** Listens for signals, and for faults that nobody caught, until the service has finished. */

@@ -200,7 +200,7 @@ export class Service {
   }
 }
 
-/** The certificate is followed by whoever serves it; the configuration itself is read when asked for. */
+/** The certificate is watched by the part that serves it; the configuration itself is read when asked for. */
 function watched({ files, source, settings }: Loaded): string[] {
   const others = [source, settings.tls?.certificate, settings.tls?.key]
   return files.filter(file => !others.includes(file))

@@ -26,7 +26,7 @@ export interface Health {
 
 /** Seconds that a worker may be missing, since others replace it, before the whole process counts as hung. */
 const GRACE = 120
-/** Messages within one watchdog interval: one may be late, and one more. */
+/** Messages within one watchdog interval: tolerates two late ones. */
 const BEATS = 3
 /** Seconds on top of the deadline for calls, for closing what is left. */
 const CLOSING = 15

@@ -53,7 +53,7 @@ export interface Gate {
  * The book of quota units. One unit is an allocation, of one family or two, or
  * a port that is reserved for a later one (RFC 8656 §7.2). Units are counted
  * against the user, never against the timestamp in a user name, so a fresh
- * credential is no fresh quota.
+ * credential does not give a fresh quota.
  *
  * A unit is reserved before the bind and confirmed after it; whichever way the
  * claim ends, `release` gives back exactly what it still holds, once.

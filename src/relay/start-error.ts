@@ -1,7 +1,7 @@
 import { formatAddress, formatIp } from '../base/address.ts'
 import type { Listener } from '../config/values/listener.ts'
 
-/** The relay cannot start: in a sentence, with what mends it. Nothing is bound any more when it is thrown. */
+/** The relay cannot start: in a sentence, with how to fix it. Nothing is bound any more when it is thrown. */
 export class StartError extends Error {
   override readonly name = 'StartError'
   /** Configuration invalid, as far as this machine goes. */

@@ -5,7 +5,7 @@ const SHARE = 0.05
 const FEWEST = 8
 const MOST = 64
 /**
- * The part of what is left that may go before it is looked again: a look is two
+ * How much of the remaining headroom may be used before the next check, which is two
  * system calls. An allocation takes four at most, and sixteen threads may each
  * have the same idea.
  */

@@ -27,7 +27,7 @@ export function readPrivileges(file = '/proc/self/status'): Privileges | undefin
 /** Says which rights a relay has no use for, and how to be without them; undefined when there are none. */
 export function needlessPrivileges({ root, capabilities }: Privileges): string | undefined {
   if (root) {
-    return 'running as root, of which a relay needs nothing: give it a user of its own, as the systemd unit does'
+    return 'running as root, which a relay does not need: give it its own user, as the systemd unit does'
   }
   const needless = capabilities & ~BIND
   if (needless === 0n) return undefined

@@ -50,7 +50,7 @@ export interface Message {
    * latter (RFC 8489 §9). Unknown types are here as well.
    */
   readonly attributes: readonly RawAttribute[]
-  /** Types of known attributes that count and whose value has not the attribute's shape; `get` does not see these. */
+  /** Types of known attributes whose value is malformed; `get` skips them. */
   readonly malformed: readonly number[]
   /** A correct FINGERPRINT was there. */
   readonly fingerprint: boolean

@@ -3,7 +3,7 @@ const STEADY = 60_000
 const FIRST = 1000
 const LONGEST = 30_000
 
-/** How long to wait before somebody who broke is replaced: not at all, but for those who break again and again. */
+/** Delay before a crashed worker is restarted: zero, unless it keeps crashing. */
 export class BackOff {
   #since = 0
   #wait = 0

@@ -64,7 +64,7 @@ export interface OwnerMeters {
   readonly ids: readonly MeterId[]
 }
 
-/** What a worker is born with. */
+/** A worker's start-up data. */
 export interface Start {
   /** From 0 on. */
   readonly index: number

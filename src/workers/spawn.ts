@@ -10,7 +10,7 @@ export interface WorkerHandle {
   terminate(): void
 }
 
-/** What the main thread hears of a worker. */
+/** Messages from a worker. */
 export interface WorkerEvents {
   messages(messages: readonly FromWorker[]): void
   /** It has gone, and so has everything it had open; `error` says why, if it did not mean to. */

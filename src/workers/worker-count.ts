@@ -26,7 +26,7 @@ const MOST = 8
 
 /**
  * Tells how many shards relay: 1 is the main thread itself. Throws a
- * `StartError` when several are asked for and cannot be had: their sockets
+ * `StartError` when several are asked for and not possible: their sockets
  * need SO_REUSEPORT, which only the native transport has.
  */
 export function workersFor(

@@ -159,7 +159,7 @@ export class WorkerShards implements Shards {
     }
   }
 
-  /** Workers have clocks of their own; here it is looked whether they still follow them. */
+  /** Checks that workers' clocks still agree with ours. */
   tick(): void {
     for (const slot of this.#slots) slot.tick()
   }

@@ -35,7 +35,7 @@ const SILENCE = 10
 const SILENCE_AT_START = 60
 
 /**
- * The place of one worker: whoever has it reads the same sockets and writes
+ * The place of one worker: its worker reads the same sockets and writes
  * the same counters. When one breaks, or hangs and is ended, what it held in the books is given back,
  * and the next takes the place.
  */
@@ -48,7 +48,7 @@ export class WorkerSlot {
   readonly #backOff = new BackOff()
   #worker: WorkerHandle | undefined
   #ready = false
-  /** Who waits for the worker's readings. */
+  /** Pending requests for readings. */
   #readers: ((values: Float64Array) => void)[] = []
   #readTimer: NodeJS.Timeout | undefined
   #closing = false
@@ -129,7 +129,7 @@ export class WorkerSlot {
     }
     if (++this.#silent < (this.#ready || this.#hung ? SILENCE : SILENCE_AT_START)) return
     this.#silent = 0
-    // Whoever cannot be ended is still no worker to count on.
+    // A worker that cannot be ended must not be counted on either.
     this.#ready = false
     this.#hung = true
     this.#worker.terminate()

@@ -92,7 +92,7 @@ interface Expected {
   readonly first: string
   readonly code: number
   readonly says?: RegExp
-  readonly mend?: RegExp
+  readonly fix?: RegExp
 }
 
 /** Breaks the homeserver only; all of these share one relay. */
@@ -130,9 +130,9 @@ function expectFirst(t: Test, { findings, code }: Visit, expected: Expected): vo
   const [first] = findings
   t.equal(first?.id, expected.first)
   t.equal(code, expected.code)
-  t.ok(first?.problem && first.effect && first.fix, 'what is wrong, what one notices, what mends it')
+  t.ok(first?.problem && first.effect && first.fix, 'problem, symptom, fix')
   if (expected.says) t.match(first?.problem, expected.says)
-  if (expected.mend) t.match(first?.fix, expected.mend)
+  if (expected.fix) t.match(first?.fix, expected.fix)
 }
 
 // P1: it rings, then stays at "connecting".
@@ -148,7 +148,7 @@ t.test('a UDP port that a firewall drops is named', async t => {
   expectFirst(t, await examineFromOutside(t, installation), {
     first: 'udp-silent',
     code: 1,
-    mend: new RegExp(`ufw allow ${port}/udp`),
+    fix: new RegExp(`ufw allow ${port}/udp`),
   })
   const here = await examineHere(t, installation)
   t.equal(here.findings[0]?.id, 'uri-port', 'who has the configuration sees that the URI leads past it')
@@ -165,12 +165,12 @@ t.test('a relay that is not running is named, exit code 4', async t => {
 brokenHomeserver(
   'another secret at the homeserver is named, exit code 5',
   () => ({ secret: 'quite another secret, that nobody knows' }),
-  { first: 'secret-wrong', code: 5, mend: /taciturn snippet synapse .*turn_shared_secret.*homeserver\.yaml/ },
+  { first: 'secret-wrong', code: 5, fix: /taciturn snippet synapse .*turn_shared_secret.*homeserver\.yaml/ },
 )
 brokenHomeserver(
   'a newline at the end of the secret is named',
   (_, { secret }) => ({ secret: `${secret}\n`, software: 'conduwuit 0.5.0' }),
-  { first: 'secret-form', code: 5, says: /newline/, mend: /printf %s .*turn_secret.*conduwuit\.toml/ },
+  { first: 'secret-form', code: 5, says: /newline/, fix: /printf %s .*turn_secret.*conduwuit\.toml/ },
 )
 brokenHomeserver('quotes around the secret are named', (_, { secret }) => ({ secret: `"${secret}"` }), {
   first: 'secret-form',
@@ -198,7 +198,7 @@ t.test('a secret that was decoded from hexadecimal or base64 is named', async t 
 brokenHomeserver(
   'a homeserver whose clock is behind is named',
   () => ({ clockAhead: -7200, lifetime: 3600 }),
-  { first: 'clock-behind', code: 5, says: /2h behind/, mend: /timedatectl set-ntp true/ },
+  { first: 'clock-behind', code: 5, says: /2h behind/, fix: /timedatectl set-ntp true/ },
 )
 t.test('a relay that has not read its new secret is named', async t => {
   const installation = await install(t)
@@ -231,12 +231,12 @@ t.test('a secret file that does not match is tried in other forms against the re
 brokenHomeserver(
   'a lifetime that was meant in seconds and is read as milliseconds is named',
   () => ({ lifetime: 3.6 }),
-  { first: 'ttl-tiny', code: 1, says: /milliseconds/, mend: /turn_user_lifetime: 24h/ },
+  { first: 'ttl-tiny', code: 1, says: /milliseconds/, fix: /turn_user_lifetime: 24h/ },
 )
 brokenHomeserver(
   'credentials that live for five minutes are named',
   () => ({ lifetime: 300, software: 'Dendrite 0.14.0' }),
-  { first: 'ttl-short', code: 0, mend: /client_api\.turn\.turn_user_lifetime: "24h"/ },
+  { first: 'ttl-short', code: 0, fix: /client_api\.turn\.turn_user_lifetime: "24h"/ },
 )
 
 // P4: NAT.
@@ -244,7 +244,7 @@ const BEHIND_NAT: InstallationOptions = {
   host: 'turn.example.org',
   settings: { relay: { addresses: ['127.0.0.1=10.0.0.5'], ports: '49152-51151' } },
 }
-const PRIVATE = { first: 'relay-private', code: 1, says: /10\.0\.0\.5/, mend: /10\.0\.0\.5=<public address>/ }
+const PRIVATE = { first: 'relay-private', code: 1, says: /10\.0\.0\.5/, fix: /10\.0\.0\.5=<public address>/ }
 const RESOLVE = ['--resolve', 'turn.example.org=127.0.0.1']
 broken('a private relayed address is named', BEHIND_NAT, PRIVATE, RESOLVE)
 broken('a private relayed address is seen from outside', BEHIND_NAT, PRIVATE, RESOLVE, examineFromOutside)
@@ -257,7 +257,7 @@ t.test('a relayed address that is not what others see is named', async t => {
     first: 'outside-differs',
     code: 1,
     says: /127\.0\.0\.9.*127\.0\.0\.1/,
-    mend: /=127\.0\.0\.1"/,
+    fix: /=127\.0\.0\.1"/,
   })
 
   const right = await install(t, { settings: { peers } })
@@ -271,7 +271,7 @@ t.test('relay ports that a router does not pass on are named', async t => {
   expectFirst(t, await examineFromOutside(t, await withAddress('127.0.0.2=127.0.0.9')), {
     first: 'inbound-blocked',
     code: 1,
-    mend: /ufw allow 49152:65535\/udp/,
+    fix: /ufw allow 49152:65535\/udp/,
   })
   const { findings } = await examineFromOutside(t, await withAddress('127.0.0.2'))
   t.ok(findings.some(({ id }) => id === 'inbound-ok'))
@@ -306,12 +306,12 @@ brokenHomeserver('a list of TLS URIs only is named', uris => ({ uris: uris.slice
 broken(
   'a missing intermediate certificate is named',
   { certificate: { withoutChain: true } },
-  { first: 'tls-chain', code: 1, mend: /fullchain\.pem/ },
+  { first: 'tls-chain', code: 1, fix: /fullchain\.pem/ },
 )
 broken(
   'an expired certificate is named',
   { certificate: { validFrom: new Date(Date.now() - 90 * DAY), validTo: new Date(Date.now() - DAY) } },
-  { first: 'tls-expired', code: 1, mend: /certbot renew/ },
+  { first: 'tls-expired', code: 1, fix: /certbot renew/ },
 )
 broken(
   'a certificate for another name is named',
@@ -332,7 +332,7 @@ t.test('a renewed certificate that is not served is named', async t => {
   expectFirst(t, await visit(t, argv, installation), {
     first: 'tls-not-reloaded',
     code: 1,
-    mend: /systemctl reload taciturn/,
+    fix: /systemctl reload taciturn/,
   })
 })
 
@@ -353,7 +353,7 @@ broken(
     settings: { relay: { addresses: ['::1'], ports: '49152-51151' } },
     homeserver: (_, relay) => ({ uris: urisOf(relay, '[::1]') }),
   },
-  { first: 'family-default', code: 5, mend: /"defaultFamily": "listener"/ },
+  { first: 'family-default', code: 5, fix: /"defaultFamily": "listener"/ },
 )
 broken(
   'an IPv6 address of the name where nobody answers is named',
@@ -366,7 +366,7 @@ broken(
 brokenHomeserver('the empty answer of a Synapse without a relay is named', () => ({ uris: [] }), {
   first: 'turn-empty',
   code: 1,
-  mend: /taciturn snippet synapse.*homeserver\.yaml/,
+  fix: /taciturn snippet synapse.*homeserver\.yaml/,
 })
 brokenHomeserver(
   'the 404 of other homeservers is named',
@@ -374,7 +374,7 @@ brokenHomeserver(
     software: 'Tuwunel 1.4.0',
     answers: { [TURN_SERVER]: onlyWithToken(404, { errcode: 'M_NOT_FOUND', error: 'no TURN' }) },
   }),
-  { first: 'turn-404', code: 1, mend: /taciturn snippet tuwunel.*tuwunel\.toml/ },
+  { first: 'turn-404', code: 1, fix: /taciturn snippet tuwunel.*tuwunel\.toml/ },
 )
 brokenHomeserver(
   'empty user name and password are named',

@@ -88,7 +88,7 @@ export function mutateAttributes(octets: Buffer, roll: Dice, types: readonly num
   return join(list)
 }
 
-/** Changes a STUN message, and mends more often than not what the change has broken: length, integrity, fingerprint. */
+/** Changes a STUN message, and fixes more often than not what the change has broken: length, integrity, fingerprint. */
 export function mutateMessage(input: Buffer, other: Buffer, roll: Dice): Buffer {
   const header = Buffer.from(input.subarray(0, 20))
   if (header.length < 20) return havoc(input, other, roll, STUN_WORDS)
@@ -98,10 +98,10 @@ export function mutateMessage(input: Buffer, other: Buffer, roll: Dice): Buffer 
   if (roll() < 0.2 && other.length > 20) body = Buffer.concat([body, other.subarray(20)])
   let bytes: Buffer = Buffer.concat([header, body])
   if (bytes.length > 65_535) bytes = bytes.subarray(0, 65_532)
-  const mend = upTo(roll, 10)
-  if (mend > 0) bytes.writeUInt16BE((bytes.length - 20) & 0xffff, 2)
-  if (mend > 1 && roll() < 0.3) bytes = signed(bytes, roll() < 0.5 ? 'sha1' : 'sha256', KEY)
-  if (mend > 1 && roll() < 0.3) bytes = fingerprinted(bytes)
+  const fix = upTo(roll, 10)
+  if (fix > 0) bytes.writeUInt16BE((bytes.length - 20) & 0xffff, 2)
+  if (fix > 1 && roll() < 0.3) bytes = signed(bytes, roll() < 0.5 ? 'sha1' : 'sha256', KEY)
+  if (fix > 1 && roll() < 0.3) bytes = fingerprinted(bytes)
   return bytes
 }
 

@@ -107,7 +107,7 @@ function readScenario(options: BenchArguments, transport: ClientTransport, conte
   const { words } = context
   const { profile, direction, rate, offload } = options
   const isOurs = options.server === undefined
-  // Whoever says how much, or points at a relay that may have other users, wants no more than that.
+  // No search if a load is given, or if the relay may have other users.
   const isOpenEnded = isOurs && profile !== 'flood' && rate === undefined && options.allocations === undefined
   const seconds = parseDuration(options.duration, { min: 1, max: 86_400 })
   if (seconds instanceof BadValue) {

@@ -253,7 +253,7 @@ function say(
   return Exit.ok
 }
 
-/** Writes it once, or again every second until the relay or whoever watches ends it. */
+/** Writes it once, or again every second until the relay ends or the user interrupts it. */
 async function repeatedly(
   { watch }: { readonly watch: boolean },
   { io }: CliContext,

@@ -102,14 +102,14 @@ async function configOf(
   } catch (error) {
     if (!options.json || !(error instanceof ConfigError)) throw error
     const problems = error.problems.map(problem => plain(problem, context.language))
-    const findings = problems.map(({ what, mend, file, line, path }) => ({
+    const findings = problems.map(({ what, fix, file, line, path }) => ({
       id: 'config-invalid',
       check: 'A1',
       group: 'machine',
       severity: 'error',
       title: path === '' ? what : `${path}: ${what}`,
       problem: what,
-      fix: mend,
+      fix: fix,
       at: file === undefined ? [] : [line === undefined ? file : `${file}:${line}`],
     }))
     context.io.stdout.write(

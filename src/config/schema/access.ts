@@ -121,7 +121,7 @@ const user = z.strictObject({
   password: secretText()
     .min(1)
     .exactOptional()
-    .describe('The password. Whoever knows it can relay for as long as it stands here.'),
+    .describe('The password. Anyone who knows it can relay for as long as it is listed here.'),
   keys: z
     .strictObject({
       md5: z

@@ -75,7 +75,7 @@ export const schema = z.strictObject({
     .default('auto')
     .meta({ restart: true })
     .describe(
-      'The Unix socket by which `taciturn status`, `sessions`, `disconnect`, `drain` and `reload` talk to the running relay. "auto" is control.sock in $RUNTIME_DIRECTORY (systemd), else in the state folder; false for none. Whoever may open the file (mode 0660: its user and its group) may do everything.',
+      'The Unix socket by which `taciturn status`, `sessions`, `disconnect`, `drain` and `reload` talk to the running relay. "auto" is control.sock in $RUNTIME_DIRECTORY (systemd), else in the state folder; false for none. Anyone who can open the file (mode 0660: its user and its group) may do everything.',
     ),
   console: consoleSection,
   workers: z

@@ -134,7 +134,7 @@ export const consoleKeys = z.strictObject({
     .array(
       z.strictObject({
         name: textField(parseHomeserverName, { examples: ['alice'] }).describe(
-          'Who has the token; the access log says who did what.',
+          'Name of the person or program with this token, for the access log.',
         ),
         rights: z
           .enum(['read', 'act'])

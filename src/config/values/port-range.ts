@@ -12,7 +12,7 @@ export function parsePorts(text: string): PortRange | ConfigFault {
   const from = Number(match[1])
   const to = Number(match[2])
   if (from > 65535 || to > 65535) return new ConfigFault('port', { given: Math.max(from, to) })
-  if (from > to) return new ConfigFault('ports-backwards', { given: text, mend: `${to}-${from}` })
+  if (from > to) return new ConfigFault('ports-backwards', { given: text, fix: `${to}-${from}` })
   if (from < 1024) return new ConfigFault('ports-low', { given: from })
   // A client that wants RTP and RTCP asks for a pair of ports (RFC 8656 §18.7).
   if (to === from) return new ConfigFault('ports-few', { given: text })

@@ -1,4 +1,4 @@
-/** Characters that a shared secret needs at the least: whoever holds one credential can try secrets offline. */
+/** Minimum length of a shared secret in characters: with one credential, secrets can be guessed offline. */
 export const SECRET_LENGTH = 16
 
 /** Secrets that manuals, samples and this project's own example print. */

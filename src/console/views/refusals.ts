@@ -12,7 +12,7 @@ interface Line {
 
 const TABLES: readonly ReasonTable[] = ['rejected', 'dropped', 'closed']
 
-/** What the relay turned down and why, each reason in a sentence that an operator can act upon. */
+/** What the relay rejected and why, each reason in a sentence that an operator can act upon. */
 export class Refusals implements View {
   readonly element: HTMLElement
   readonly #context: ConsoleContext

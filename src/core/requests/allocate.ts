@@ -218,7 +218,7 @@ function begin(context: Context, request: Request, lacking: FailedFamily | undef
   return allocation
 }
 
-/** Keeps the odd port for whoever brings the token (RFC 8656 §7.2). */
+/** Keeps the odd port for the client that brings the token (RFC 8656 §7.2). */
 function reserve(context: Context, allocation: Allocation, relay: Reservation['relay'], now: Time): Buffer {
   const token = Buffer.alloc(8)
   context.environment.random(token)

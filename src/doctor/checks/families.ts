@@ -18,7 +18,7 @@ export const families: DoctorCheck = {
     if (has[4] === 'yes' && has[6] === 'yes') return [finding('families-both', {}, at)]
     const found: Finding[] = []
     if (has[4] === 'no') found.push(finding('family-4-missing', {}, at))
-    // Whoever comes by IPv6 alone will meet peers that have nothing else either.
+    // Clients that only have IPv6 will meet peers that only have IPv6.
     const isReachedBy6 = facts.endpoints.some(({ address, state }) => address.family === 6 && state.reached)
     if (has[6] === 'no') found.push(finding(isReachedBy6 ? 'family-6-missing' : 'family-6-none', {}, at))
     return found

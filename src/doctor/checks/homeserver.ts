@@ -40,13 +40,13 @@ export const unauthenticated: DoctorCheck = {
     const values = { url: facts.base.origin, status: answer.status, guests: facts.kind.guests }
     if (answer.status === 200 && isObject(answer.json) && 'password' in answer.json)
       return [finding('hs-open', values)]
-    // A 404 that says so in Matrix's words means that there is no TURN server, to whoever asks (MSC4166).
+    // A 404 that says so in Matrix's words means that there is no TURN server, for every user (MSC4166).
     if (answer.status === 404 && errcode(answer) === 'M_NOT_FOUND') return []
     return [finding('hs-proxy', values)]
   },
 }
 
-/** Whoever logs in gets a credential. */
+/** A user who logs in gets a credential. */
 export const turnServer: DoctorCheck = {
   id: 'C19',
   async run(facts) {

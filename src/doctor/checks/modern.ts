@@ -56,7 +56,7 @@ export const livekit: DoctorCheck = {
   },
 }
 
-/** Whoever wants to know whom an OpenID token belongs to can ask the homeserver. */
+/** The homeserver says whom an OpenID token belongs to. */
 export const openId: DoctorCheck = {
   id: 'E35',
   async run({ base }) {

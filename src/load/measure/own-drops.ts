@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 
 /**
  * Adds up the datagrams that the kernel dropped at the sockets bound to these
- * ports, from the text of /proc/net/udp: the queue of whoever reads them was full.
+ * ports, from the text of /proc/net/udp: the queue of their reader was full.
  */
 export function dropsIn(table: string, ports: ReadonlySet<number>): number {
   let drops = 0

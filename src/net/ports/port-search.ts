@@ -97,14 +97,14 @@ export class PortSearch {
   }
 
   async #bind(port: number): Promise<Result<BoundSocket, NodeJS.ErrnoException>> {
-    // Ours from the asking on: another search may run before the answer.
+    // Mark the port as taken before binding: another search may run meanwhile.
     if (!this.#pool.take(port)) return failed(systemError(-constants.errno.EADDRINUSE, 'bind'))
     const result = await this.#udp.bind({ address: address(this.#pool.relay.local, port), purpose: 'relay' })
     if (!result.ok) this.#pool.free(port)
     return result
   }
 
-  /** Says what can be done about an error that another port would not mend. */
+  /** Says what can be done about an error that another port would not fix. */
   #explain(error: NodeJS.ErrnoException): PortFault {
     switch (error.code) {
       case 'EMFILE':

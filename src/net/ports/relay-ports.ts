@@ -41,7 +41,7 @@ export class RelayPorts {
   }
 
   /**
-   * Binds what the claim asks for, or says why it cannot be had. Of two
+   * Binds what the claim asks for, or says why that is not possible. Of two
    * families one may fail, and the answer names it (RFC 8656 §7.2 step 9): 440
    * if there is no address of it, 508 if there is no port.
    */

@@ -111,7 +111,7 @@ export class StreamTransport implements Transport {
     this.#crowd.limit(limits.connections, limits.connectionsPerAddress)
   }
 
-  /** Listens, or says why the address cannot be had. */
+  /** Listens, or says why the address is not available. */
   listen(listen: StreamListenOptions): Promise<Result<Address, NodeJS.ErrnoException>> {
     return new Promise(resolve => this.#listen(listen, resolve))
   }
@@ -161,7 +161,7 @@ export class StreamTransport implements Transport {
 
   /**
    * Closes listeners and hangs up on everybody; nothing is received afterwards.
-   * Whoever may still be talking gets a moment to hear of it: the kernel answers
+   * Clients that are still sending get a moment to hear of it: the kernel answers
    * what comes to a closed connection with a reset, which takes back what the
    * client has not read yet. `closed` tells when all have gone.
    */
@@ -397,7 +397,7 @@ export class StreamTransport implements Transport {
     for (const connection of gathering) connection.flush()
   }
 
-  /** The socket is gone, whoever ended it. */
+  /** The socket is gone, whichever side ended it. */
   #closed(connection: StreamConnection): void {
     const { state } = connection
     this.#connections.delete(connection)

@@ -22,12 +22,12 @@ export interface TlsMaterial {
   readonly warnings: readonly string[]
 }
 
-/** The certificate or key cannot be used. Says which file it is and how to mend it. */
+/** The certificate or key cannot be used. Says which file it is and how to fix it. */
 export class TlsFileError extends Error {
   readonly path: string
 
-  constructor(path: string, what: string, mend: string) {
-    super(`${path}: ${what}; ${mend}`)
+  constructor(path: string, what: string, fix: string) {
+    super(`${path}: ${what}; ${fix}`)
     this.name = 'TlsFileError'
     this.path = path
   }

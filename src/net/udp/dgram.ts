@@ -214,7 +214,7 @@ function lookup(
   done(null, host, typeof options === 'number' ? options : 0)
 }
 
-/** Sets what the kernel allows; less is no error. Returns the octets granted for receiving. */
+/** Sets what the kernel allows; less is not an error. Returns the octets granted for receiving. */
 function sizeBuffers(handle: dgram.Socket, options: Bind, relay: boolean): number {
   try {
     handle.setRecvBufferSize(options.receiveBuffer ?? (relay ? RELAY_BUFFER : LISTENER_BUFFER))

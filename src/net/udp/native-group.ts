@@ -5,12 +5,12 @@ import { systemError } from '../../system/system-error.ts'
 
 /**
  * Opens `size` sockets on one address, among which the kernel spreads clients:
- * whoever sends from the same address and port always meets the same one
+ * packets from the same address and port always reach the same one
  * (SO_REUSEPORT). Those for TCP listen. With port 0 the kernel chooses one for
  * all.
  *
  * Fails with the reason if the addon does not load. Throws what the kernel says
- * when the address cannot be had.
+ * when the address is not available.
  */
 export function openGroup(
   at: Address,
@@ -23,7 +23,7 @@ export function openGroup(
 
 /**
  * The one listening TCP socket that the service manager has bound for us, for
- * as many threads as want it: whoever is quickest gets a connection. There is
+ * as many threads as want it: the quickest gets a connection. There is
  * no such thing for UDP, where a client must always meet the same one.
  */
 export function inheritedGroup(local: Address, fd: number): Pick<ListenerGroup, 'local' | 'at' | 'close'> {
@@ -52,7 +52,7 @@ export class ListenerGroup {
     const record = new Uint8Array(RECORD)
     writeRecord(at, record, 0)
     const flags = BindFlag.v6only | (transport === 'tcp' ? BindFlag.stream : 0)
-    // Another program of this user could join the group, or we could join its; clients would be torn in two.
+    // Another program of this user could join the group, or we could join its; a client's packets would be split between two programs.
     const alone = this.#open(record, flags)
     addon.release(alone)
     for (let i = 0; i < size; i++) {
@@ -62,7 +62,7 @@ export class ListenerGroup {
     this.local = readRecord(record, 0)
   }
 
-  /** A descriptor of the socket at `index`, for whoever adopts it to close. */
+  /** A descriptor of the socket at `index`, to be closed by the thread that adopts it. */
   take(index: number): number {
     const fd = this.#addon.duplicate(this.at(index))
     if (fd < 0) throw systemError(fd, 'dup')
@@ -88,7 +88,7 @@ export class ListenerGroup {
   }
 }
 
-/** A duplicate of another thread's descriptor, for whoever adopts it to close. Throws what the kernel says. */
+/** A duplicate of another thread's descriptor, to be closed by the thread that adopts it. Throws what the kernel says. */
 export function duplicate(fd: number): number {
   const addon = loadAddon()
   if (!addon.ok) throw new Error(addon.error)

@@ -187,7 +187,7 @@ export class NativeTransport implements UdpTransport {
     }
   }
 
-  /** Takes batches until there is nothing left, or until others of this thread must have their turn. */
+  /** Takes batches until there is nothing left, or until it is time to yield to the event loop. */
   readonly #wake = (): void => {
     for (let turn = 0; turn < TURNS; turn++) {
       if (this.#stopped) return
@@ -197,7 +197,7 @@ export class NativeTransport implements UdpTransport {
       if (batch.count > 0) this.#inbox.received(batch)
       if (this.#state[State.more] === 0 && batch.count < WORTHWHILE) return
     }
-    // What was taken from the kernel already, it will not wake us for.
+    // Datagrams already read do not trigger epoll again, so reschedule ourselves.
     setImmediate(this.#wake)
   }
 
@@ -268,7 +268,7 @@ function counterOf(errno: number): number {
   }
 }
 
-/** Twice what the addon thinks enough, so that what comes on top of that seldom has to wait. */
+/** Twice the addon's batch size, so that a burst rarely waits. */
 const SLOTS = 128
 /** A whole UDP datagram; the odd rest keeps slots from competing for the same lines of a cache. */
 const SLOT_OCTETS = 65_592

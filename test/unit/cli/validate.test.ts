@@ -89,8 +89,8 @@ t.test('--json tells every mistake with its place', async t => {
     valid: false,
     file: 'turnserver.json',
     errors: [
-      { file: 'turnserver.json', line: 2, column: 8, path: 'udp', what: /not one of/, mend: /write "auto"/ },
-      { line: 3, column: 1, path: 'lisen', what: /not a key/, mend: /"listen"/ },
+      { file: 'turnserver.json', line: 2, column: 8, path: 'udp', what: /not one of/, fix: /write "auto"/ },
+      { line: 3, column: 1, path: 'lisen', what: /not a key/, fix: /"listen"/ },
     ],
     warnings: [],
   })

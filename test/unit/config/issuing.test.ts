@@ -198,7 +198,7 @@ for (const [what, text, message] of [
   t.test(`refused with the reason: ${what}`, async t => {
     const problems = problemsOf(t, text)
     t.equal(problems.length, 1, JSON.stringify(problems))
-    t.match(`${problems[0]?.what}; ${problems[0]?.mend}`, message)
+    t.match(`${problems[0]?.what}; ${problems[0]?.fix}`, message)
   })
 }
 

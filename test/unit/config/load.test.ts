@@ -155,7 +155,7 @@ t.test('settings are plain data, so that a worker can be handed them', async t =
 })
 
 /** One mistake each: a configuration, where the error is, and a word or two of what it says. */
-const MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, mend: RegExp])[] = [
+const MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, fix: RegExp])[] = [
   ['an unknown key', '"lisen": []', 'lisen', /not a key/, /did you mean "listen"/],
   [
     'an unknown key that is like no other',
@@ -350,104 +350,103 @@ const MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, 
   ],
 ]
 
-for (const [mistake, text, path, what, mend] of MISTAKES) {
-  t.test(`${mistake} is refused with the way to mend it`, async t => {
+for (const [mistake, text, path, what, fix] of MISTAKES) {
+  t.test(`${mistake} is refused with the way to fix it`, async t => {
     const problems = problemsOf(t, `{ ${HOMESERVER}, ${text} }`)
 
     t.equal(problems.length, 1)
-    t.match(problems[0], { file: 'turnserver.json', line: 1, path, what, mend })
+    t.match(problems[0], { file: 'turnserver.json', line: 1, path, what, fix })
   })
 }
 
 /** The same for homeservers, where the whole list is given. */
-const HOMESERVER_MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, mend: RegExp])[] =
+const HOMESERVER_MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, fix: RegExp])[] = [
   [
-    [
-      'a homeserver without name',
-      `{ "secrets": ["${SECRET}"] }`,
-      'homeservers[0].name',
-      /"name" is missing/,
-      /add it/,
-    ],
-    ['a homeserver without secret', '{ "name": "a" }', 'homeservers[0]', /no secret/, /openssl rand/],
-    [
-      'a short secret',
-      '{ "name": "a", "secrets": ["hunter2"] }',
-      'homeservers[0].secrets[0]',
-      /7 characters/,
-      /16 or more/,
-    ],
-    [
-      'an example secret',
-      '{ "name": "a", "secrets": ["north"] }',
-      'homeservers[0].secrets[0]',
-      /which everybody knows/,
-      /your own/,
-    ],
-    [
-      'a secret with white space around it',
-      `{ "name": "a", "secrets": [" ${SECRET}"] }`,
-      'homeservers[0].secrets[0]',
-      /white space/,
-      /remove/,
-    ],
-    [
-      'a secret that is a number',
-      '{ "name": "a", "secrets": [12345678901234567890] }',
-      'homeservers[0].secrets[0]',
-      /expected a secret/,
-      /quotes/,
-    ],
-    [
-      'a secret with value and file',
-      `{ "name": "a", "secrets": [{ "value": "${SECRET}", "file": "x" }] }`,
-      'homeservers[0].secrets[0]',
-      /either directly or in a file/,
-      /exactly one/,
-    ],
-    [
-      'an unknown algorithm',
-      `{ "name": "a", "secrets": [{ "value": "${SECRET}", "algorithm": "md5" }] }`,
-      'homeservers[0].secrets[0].algorithm',
-      /sha1, sha256/,
-      /"sha1"/,
-    ],
-    [
-      'two homeservers of one name',
-      `{ "name": "a", "secrets": ["${SECRET}"] }, { "name": "a", "secrets": ["x${SECRET}"] }`,
-      'homeservers[1].name',
-      /homeservers\[0\] is also called/,
-      /own/,
-    ],
-    [
-      'two homeservers with one secret',
-      `{ "name": "a", "secrets": ["${SECRET}"] }, { "name": "b", "secrets": ["${SECRET}"] }`,
-      'homeservers[1].secrets[0]',
-      /told apart/,
-      /own/,
-    ],
-    [
-      'a STUN URI',
-      `{ "name": "a", "secrets": ["${SECRET}"], "uris": ["stun:a.b"] }`,
-      'homeservers[0].uris[0]',
-      /STUN URI/,
-      /"turn:"/,
-    ],
-    [
-      'a secret file that is not there',
-      '{ "name": "a", "secretFile": "nowhere" }',
-      'homeservers[0].secretFile',
-      /does not exist/,
-      /correct the path/,
-    ],
-  ]
+    'a homeserver without name',
+    `{ "secrets": ["${SECRET}"] }`,
+    'homeservers[0].name',
+    /"name" is missing/,
+    /add it/,
+  ],
+  ['a homeserver without secret', '{ "name": "a" }', 'homeservers[0]', /no secret/, /openssl rand/],
+  [
+    'a short secret',
+    '{ "name": "a", "secrets": ["hunter2"] }',
+    'homeservers[0].secrets[0]',
+    /7 characters/,
+    /16 or more/,
+  ],
+  [
+    'an example secret',
+    '{ "name": "a", "secrets": ["north"] }',
+    'homeservers[0].secrets[0]',
+    /which everybody knows/,
+    /your own/,
+  ],
+  [
+    'a secret with white space around it',
+    `{ "name": "a", "secrets": [" ${SECRET}"] }`,
+    'homeservers[0].secrets[0]',
+    /white space/,
+    /remove/,
+  ],
+  [
+    'a secret that is a number',
+    '{ "name": "a", "secrets": [12345678901234567890] }',
+    'homeservers[0].secrets[0]',
+    /expected a secret/,
+    /quotes/,
+  ],
+  [
+    'a secret with value and file',
+    `{ "name": "a", "secrets": [{ "value": "${SECRET}", "file": "x" }] }`,
+    'homeservers[0].secrets[0]',
+    /either directly or in a file/,
+    /exactly one/,
+  ],
+  [
+    'an unknown algorithm',
+    `{ "name": "a", "secrets": [{ "value": "${SECRET}", "algorithm": "md5" }] }`,
+    'homeservers[0].secrets[0].algorithm',
+    /sha1, sha256/,
+    /"sha1"/,
+  ],
+  [
+    'two homeservers of one name',
+    `{ "name": "a", "secrets": ["${SECRET}"] }, { "name": "a", "secrets": ["x${SECRET}"] }`,
+    'homeservers[1].name',
+    /homeservers\[0\] is also called/,
+    /own/,
+  ],
+  [
+    'two homeservers with one secret',
+    `{ "name": "a", "secrets": ["${SECRET}"] }, { "name": "b", "secrets": ["${SECRET}"] }`,
+    'homeservers[1].secrets[0]',
+    /told apart/,
+    /own/,
+  ],
+  [
+    'a STUN URI',
+    `{ "name": "a", "secrets": ["${SECRET}"], "uris": ["stun:a.b"] }`,
+    'homeservers[0].uris[0]',
+    /STUN URI/,
+    /"turn:"/,
+  ],
+  [
+    'a secret file that is not there',
+    '{ "name": "a", "secretFile": "nowhere" }',
+    'homeservers[0].secretFile',
+    /does not exist/,
+    /correct the path/,
+  ],
+]
 
-for (const [mistake, homeservers, path, what, mend] of HOMESERVER_MISTAKES) {
-  t.test(`${mistake} is refused with the way to mend it`, async t => {
+for (const [mistake, homeservers, path, what, fix] of HOMESERVER_MISTAKES) {
+  t.test(`${mistake} is refused with the way to fix it`, async t => {
     const problems = problemsOf(t, `{ "homeservers": [${homeservers}] }`)
 
     t.equal(problems.length, 1)
-    t.match(problems[0], { path, what, mend })
+    t.match(problems[0], { path, what, fix })
   })
 }
 
@@ -554,7 +553,7 @@ t.test('a malformed entry of a peer list always refuses the start and names itse
 t.test(
   'a configuration that nobody could use is refused, so none is ever open to all [TURN-SEC-01]',
   async t => {
-    t.match(problemsOf(t, '{}'), [{ what: /nobody can use/, mend: /taciturn init/ }])
+    t.match(problemsOf(t, '{}'), [{ what: /nobody can use/, fix: /taciturn init/ }])
     t.match(problemsOf(t, '{ "homeservers": [], "users": [] }'), [{ what: /nobody can use/ }])
   },
 )
@@ -680,7 +679,7 @@ t.test('the state folder is what the environment, systemd or the file says', asy
 t.test('a state folder that begins with a variable is refused', async t => {
   const problems = problemsOf(t, `{ ${HOMESERVER}, "state": "$HOME/x" }`, {}, { TACITURN_STATE: '' })
 
-  t.match(problems, [{ path: 'state', what: /starts with a variable/, mend: /CREDENTIALS_DIRECTORY/ }])
+  t.match(problems, [{ path: 'state', what: /starts with a variable/, fix: /CREDENTIALS_DIRECTORY/ }])
 })
 
 t.test('a secret comes from a file, without the white space around it [REST-08]', async t => {

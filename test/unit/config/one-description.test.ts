@@ -85,6 +85,6 @@ const LEVELS = [
 for (const [given, suggested] of LEVELS) {
   t.test(`U-43: for the log level "${given}" the word "${suggested}" is suggested`, async t => {
     const [problem] = problemsOf(t, `{ ${HOMESERVER}, "log": { "level": "${given}" } }`)
-    t.match(problem?.mend, `"${suggested}"`)
+    t.match(problem?.fix, `"${suggested}"`)
   })
 }

@@ -72,7 +72,7 @@ for (const [what, change, path, says] of [
     /passphrase; remove it/,
   ],
 ] as const) {
-  t.test(`${what} is refused, and the message names the file and how to mend it`, async t => {
+  t.test(`${what} is refused, and the message names the file and how to fix it`, async t => {
     const files = store(t, makeCertificate())
     change(files)
 

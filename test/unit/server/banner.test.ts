@@ -28,7 +28,7 @@ t.test('no secret is in it', async t => {
   t.notMatch(banner('0.1.0', loaded(), bound), SECRET)
 })
 
-t.test('a missing certificate and a private address are named, with what mends them', async t => {
+t.test('a missing certificate and a private address are named, with what fixes them', async t => {
   const missing = whatIsMissing(loaded(), {
     ...bound,
     relays: [{ local: parseIp('10.0.0.5')!, public: parseIp('10.0.0.5')! }],
