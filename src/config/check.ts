@@ -55,7 +55,7 @@ function checkFamilies(listen: readonly Listener[], report: ConfigReport): void 
     report.warn(['listen', i], 'listener-six-alone', {
       given: formatListener(listener),
       transport,
-      mend: fix,
+      fix,
     })
   }
 }

@@ -15,7 +15,7 @@ export interface RelayedAt {
 
 /**
  * UDP ports from 1024 on that nobody's call needs: services that believe
- * whoever can reach them, and above all what comes from this machine itself.
+ * anyone who can reach them, and above all what comes from this machine itself.
  * Overlay networks, gossip of clusters, telemetry, caches, routers' and
  * telephone exchanges' control. See docs/decisions/0026-media-server-beside-us.md.
  */

@@ -26,7 +26,7 @@ export function parsePortOrRange(text: string): PortRange | ConfigFault {
   const from = Number(match[1])
   const to = Number(match[2] ?? match[1])
   for (const port of [from, to]) if (port < 1 || port > 65535) return new ConfigFault('port', { given: port })
-  if (from > to) return new ConfigFault('ports-backwards', { given: text, mend: `${to}-${from}` })
+  if (from > to) return new ConfigFault('ports-backwards', { given: text, fix: `${to}-${from}` })
   return { from, to }
 }
 

@@ -14,8 +14,8 @@ const EVERY = 1000
 const SHARE = 0.05
 
 /**
- * What the kernel delivers locally, as the files in /proc list it: where there
- * is no addon to ask by. They are read again whenever an address is asked for,
+ * What the kernel delivers locally, as the files in /proc list it, for where the
+ * addon is missing. They are read again whenever an address is asked for,
  * unless that was a moment ago; the longer they are, the longer the moment.
  * Elsewhere than on Linux the addresses of the interfaces have to do.
  */

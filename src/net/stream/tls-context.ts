@@ -133,7 +133,7 @@ export class TlsContext {
 
   /**
    * Takes new keys for session tickets; called by itself every twelve hours.
-   * Whoever learns a key can read the sessions that were resumed with it, so
+   * Anyone who learns a key can read the sessions that were resumed with it, so
    * none is kept for long. A client with an older ticket shakes hands in full:
    * Node takes one key at a time.
    */
