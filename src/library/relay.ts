@@ -138,8 +138,8 @@ function loadFor({ configuration, file }: RelayOptions, own: string): Loaded {
   } catch (cause) {
     if (!(cause instanceof ConfigError)) throw cause
     const sentences = cause.problems.map(problem => {
-      const { path, what, mend } = plain(problem, 'en')
-      return `${path === '' ? '' : `${path}: `}${what}; ${mend}`
+      const { path, what, fix } = plain(problem, 'en')
+      return `${path === '' ? '' : `${path}: `}${what}; ${fix}`
     })
     throw new InvalidConfiguration(sentences, { cause })
   }
