@@ -157,7 +157,7 @@ export interface Configuration {
      */
     name: string
     /**
-     * The password. Whoever knows it can relay for as long as it stands here.
+     * The password. Anyone who knows it can relay for as long as it is listed here.
      */
     password?: string
     /**
@@ -386,7 +386,7 @@ export interface Configuration {
     | false
     | string
   /**
-   * The Unix socket by which `taciturn status`, `sessions`, `disconnect`, `drain` and `reload` talk to the running relay. "auto" is control.sock in $RUNTIME_DIRECTORY (systemd), else in the state folder; false for none. Whoever may open the file (mode 0660: its user and its group) may do everything. A change needs a restart.
+   * The Unix socket by which `taciturn status`, `sessions`, `disconnect`, `drain` and `reload` talk to the running relay. "auto" is control.sock in $RUNTIME_DIRECTORY (systemd), else in the state folder; false for none. Anyone who can open the file (mode 0660: its user and its group) may do everything. A change needs a restart.
    */
   control?: false | string
   /**

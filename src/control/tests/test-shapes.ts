@@ -10,7 +10,7 @@ export const testStartAsked = z.strictObject({
 export const testStartShape = z.strictObject({
   handle: z
     .string()
-    .describe('Names this test in the other requests of the page; whoever has it may see the test.'),
+    .describe('Names this test in the other requests of the page; anyone who has it may see the test.'),
   realm: z.string().describe('The realm of the relay.'),
   iceServers: z
     .array(
