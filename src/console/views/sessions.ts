@@ -114,7 +114,8 @@ export class Sessions implements View {
           const [name, more] = cell.children.length === 2 ? [...cell.children] : [h('span'), h('small')]
           if (cell.children.length !== 2) cell.replaceChildren(name!, more!)
           setText(name!, personName(session.user, this.#context))
-          setText(more!, names.client(session.id) ?? session.homeserver)
+          const client = names.client(session.id)
+          setText(more!, client === undefined ? session.homeserver : `${client} · ${session.homeserver}`)
           setAttribute(cell, 'title', session.relayed.join(', '))
         },
       },
