@@ -22,9 +22,9 @@ export interface Control {
   /** Ends a session; false when there is none of this id. */
   disconnect(session: string): boolean
   /** Ends all sessions of a user, by pseudonym; returns how many. */
-  disconnectUser(user: string): number
+  disconnectUser(user: string): Promise<number>
   /** Whose pseudonyms and sessions these are. */
-  reveal(users: readonly string[], sessions: readonly string[]): NamesView
+  reveal(users: readonly string[], sessions: readonly string[]): Promise<NamesView>
   /** Takes no new allocation any more, and ends the process with the last one. */
   drain(): void
   /** Takes new allocations again; false where no drain is under way. */

@@ -131,8 +131,8 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
     act: 'disconnect',
     summary: 'Ends all allocations of a user.',
     answers: endedShape,
-    answer: ({ visitor, params }, desk) => {
-      const ended = desk.control.disconnectUser(params.pseudonym!)
+    answer: async ({ visitor, params }, desk) => {
+      const ended = await desk.control.disconnectUser(params.pseudonym!)
       note(desk, visitor, 'disconnect', ended > 0 ? 'done' : 'failed', `user ${params.pseudonym}`)
       return ended > 0
         ? okAnswer({ ended })
@@ -226,10 +226,10 @@ async function sessions({ query }: Call, { control }: Desk) {
 }
 
 /** Each name is written down before it is told; what cannot be written down is not told. */
-function names({ visitor, body }: Call, desk: Desk) {
+async function names({ visitor, body }: Call, desk: Desk) {
   const asked = readAs(namesAsked, body)
   if (isAnswer(asked)) return asked
-  const found = desk.control.reveal(asked.users, asked.sessions)
+  const found = await desk.control.reveal(asked.users, asked.sessions)
   const lines = [
     ...Object.keys(found.users).map(user => `user ${user}`),
     ...Object.keys(found.sessions).map(id => `session ${id}`),

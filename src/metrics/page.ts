@@ -18,6 +18,8 @@ export interface Figures {
   /** What allocations that live have relayed so far, by homeserver. */
   carried(): Promise<ReadonlyMap<string, Traffic>>
   gauges(): GaugeReader
+  /** Files and sockets that the process has open; undefined where the system does not say. */
+  openDescriptors(): number | undefined
   ports(): { readonly used: number; readonly total: number }
   /** Seconds since the epoch at which the certificate expires; undefined without one. */
   certificateExpires(): number | undefined

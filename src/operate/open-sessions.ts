@@ -44,8 +44,14 @@ export class OpenSessions {
     return opened && this.#entry(opened)
   }
 
-  entries(): SessionEntry[] {
-    return [...this.#open.values()].map(opened => this.#entry(opened))
+  /** Those that are open, one by one; what opens or closes meanwhile is there or not. */
+  *entries(): Generator<SessionEntry> {
+    for (const opened of this.#open.values()) yield this.#entry(opened)
+  }
+
+  /** The same without pseudonyms, which take time to make. */
+  opened(): Iterable<Opened> {
+    return this.#open.values()
   }
 
   #entry(opened: Opened): SessionEntry {

@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs'
 import type { Status } from '../control/view.ts'
+import { openDescriptors } from '../system/descriptor-count.ts'
 import { descriptors } from '../system/descriptors.ts'
 import type { Engine } from '../workers/engine.ts'
 import type { Shutdown } from './shutdown.ts'
@@ -85,15 +85,11 @@ export function notReady(vitals: Vitals): string[] {
   return reasons
 }
 
-/** Reads how many descriptors this process has open and may have; undefined where the system does not say. */
+/** How many descriptors this process has open and may have; undefined where the system does not say. */
 export function readDescriptors(): { open: number; limit: number } | undefined {
   const { limit } = descriptors
-  if (limit === Number.POSITIVE_INFINITY) return undefined
-  try {
-    return { open: readdirSync('/proc/self/fd').length, limit }
-  } catch (error) {
-    // Counting descriptors needs one itself.
-    const { code } = error as NodeJS.ErrnoException
-    return code === 'EMFILE' || code === 'ENFILE' ? { open: limit, limit } : undefined
-  }
+  const open = openDescriptors()
+  return open === undefined || limit === Number.POSITIVE_INFINITY
+    ? undefined
+    : { open: Math.min(open, limit), limit }
 }

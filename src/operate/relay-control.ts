@@ -11,11 +11,11 @@ import type {
   HomeserverView,
   NamesView,
   Reloaded,
-  SessionView,
   Status,
 } from '../control/view.ts'
 import type { Tally } from '../metrics/tally.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
+import { inSlices } from '../system/slices.ts'
 import type { Engine } from '../workers/engine.ts'
 import { type Counted, PastTraffic } from './history.ts'
 import type { LiveSettings } from './live-settings.ts'
@@ -24,9 +24,6 @@ import { type Readiness, readDescriptors } from './readiness.ts'
 import type { Reload } from './reload.ts'
 import { SessionReader } from './session-reader.ts'
 import type { Shutdown } from './shutdown.ts'
-
-/** Milliseconds for which a count of descriptors is good enough: it is a walk through a folder. */
-const DESCRIPTORS_FOR = 5_000
 
 export interface RelayControlParts {
   readonly version: string
@@ -48,7 +45,6 @@ export class RelayControl implements Control {
   #cpu = process.cpuUsage()
   #cpuAt = performance.now()
   #share = 0
-  #descriptors: { readonly at: number; readonly found: ReturnType<typeof readDescriptors> } | undefined
 
   constructor(parts: RelayControlParts) {
     this.#parts = parts
@@ -75,11 +71,11 @@ export class RelayControl implements Control {
 
   async look({ hurry = false }: { readonly hurry?: boolean } = {}): Promise<RelayLook> {
     const sessions = await this.#reader.sessions(hurry)
-    return { sessions, status: this.#status(sessions) }
+    return { sessions, status: this.#status(await this.#reader.carried()) }
   }
 
   async status(): Promise<Status> {
-    return this.#status(await this.#reader.sessions(true))
+    return this.#status(await this.#reader.carried())
   }
 
   /** What allocations that live have relayed so far, by homeserver. */
@@ -101,20 +97,32 @@ export class RelayControl implements Control {
     return entry !== undefined
   }
 
-  disconnectUser(user: string): number {
-    const theirs = user === '' ? [] : this.#parts.sessions.entries().filter(entry => entry.user === user)
-    for (const { opened } of theirs) this.#parts.engine.shards.revoke(opened.allocation)
-    return theirs.length
+  async disconnectUser(user: string): Promise<number> {
+    const { engine, sessions } = this.#parts
+    let count = 0
+    if (user === '') return count
+    await inSlices(sessions.entries(), entry => {
+      if (entry.user !== user) return
+      count++
+      engine.shards.revoke(entry.opened.allocation)
+    })
+    return count
   }
 
-  reveal(users: readonly string[], sessions: readonly string[]): NamesView {
+  async reveal(users: readonly string[], ids: readonly string[]): Promise<NamesView> {
+    const { sessions } = this.#parts
     const wanted = new Set(users.filter(user => user !== ''))
-    const found = this.#parts.sessions.entries().filter(entry => wanted.has(entry.user))
+    const found: [pseudonym: string, name: string][] = []
+    if (wanted.size > 0) {
+      await inSlices(sessions.entries(), ({ user, opened }) => {
+        if (wanted.has(user)) found.push([user, opened.owner.user])
+      })
+    }
     return {
-      users: Object.fromEntries(found.map(({ user, opened }) => [user, opened.owner.user])),
+      users: Object.fromEntries(found),
       sessions: Object.fromEntries(
-        sessions.flatMap(id => {
-          const opened = this.#parts.sessions.find(id)?.opened
+        ids.flatMap(id => {
+          const opened = sessions.find(id)?.opened
           return opened ? [[id, { user: opened.owner.user, client: formatAddress(opened.client) }]] : []
         }),
       ),
@@ -137,13 +145,13 @@ export class RelayControl implements Control {
     return effective(this.#parts.settings.current)
   }
 
-  #status(sessions: readonly SessionView[]): Status {
+  #status(carried: ReadonlyMap<string, Traffic>): Status {
     const { version, engine, tally, readiness } = this.#parts
     const { shards, relays, workers, admission, certificateExpires } = engine
     const { udp, counters, missing } = shards
     const settings = this.#parts.settings.current
     const { traffic } = this.#counted()
-    const descriptors = this.#readDescriptors()
+    const descriptors = readDescriptors()
     return {
       version,
       realm: settings.realm,
@@ -169,7 +177,7 @@ export class RelayControl implements Control {
       dropped: dropsOf(counters),
       rejected: { ...tally.rejected },
       closed: { ...tally.closed },
-      homeservers: homeserversOf(settings, tally, sessions),
+      homeservers: homeserversOf(settings, tally, carried),
       ...(certificateExpires !== undefined && { certificate: { expires: certificateExpires } }),
       reload: this.#parts.settings.lastReload,
       process: { rss: process.memoryUsage.rss(), cpu: Math.round(this.#share * 1000) / 1000 },
@@ -192,14 +200,6 @@ export class RelayControl implements Control {
       ),
     }
   }
-
-  #readDescriptors(): ReturnType<typeof readDescriptors> {
-    const now = performance.now()
-    if (!this.#descriptors || now - this.#descriptors.at > DESCRIPTORS_FOR) {
-      this.#descriptors = { at: now, found: readDescriptors() }
-    }
-    return this.#descriptors.found
-  }
 }
 
 const DROPS = counterEntries(DROP_COUNTERS)
@@ -214,14 +214,12 @@ function dropsOf(counters: CounterReader): Record<string, number> {
   )
 }
 
-/** The tally has what ended allocations carried; to it comes what those carry that live. */
-function homeserversOf(settings: Settings, tally: Tally, sessions: readonly SessionView[]): HomeserverView[] {
-  const live = new Map<string, Traffic>()
-  for (const { homeserver, traffic } of sessions) {
-    const sum = live.get(homeserver) ?? noTraffic()
-    addTraffic(sum, traffic)
-    live.set(homeserver, sum)
-  }
+/** The tally has what ended allocations carried; what live ones have carried is added to it. */
+function homeserversOf(
+  settings: Settings,
+  tally: Tally,
+  live: ReadonlyMap<string, Traffic>,
+): HomeserverView[] {
   return settings.homeservers.map(({ name, paused, limits }) => {
     const counted = tally.homeservers.get(name)
     const now = live.get(name)

@@ -2,7 +2,8 @@ import { formatAddress } from '../base/address.ts'
 import type { AllocationId } from '../base/ids.ts'
 import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import type { SessionView } from '../control/view.ts'
-import { type Reading, readReadings } from '../relay/readings.ts'
+import { findReading, type Reading } from '../relay/readings.ts'
+import { inSlices, sortInSlices } from '../system/slices.ts'
 import { rateOf } from './history.ts'
 import type { OpenSessions, SessionEntry } from './open-sessions.ts'
 
@@ -15,7 +16,8 @@ const FRESH = 200
 
 interface Count {
   readonly at: number
-  readonly readings: ReadonlyMap<AllocationId, Reading>
+  /** Of each shard. They stay rows of numbers: thousands of objects that live for seconds cost the collector milliseconds. */
+  readonly readings: readonly Float64Array[]
 }
 
 export interface SessionReaderParts {
@@ -46,35 +48,39 @@ export class SessionReader {
   async sessions(hurry: boolean): Promise<SessionView[]> {
     let now = await this.#count()
     let before = this.#before(now)
-    if (!before && !hurry && now.readings.size > 0) {
+    if (!before && !hurry && now.readings.some(({ length }) => length > 0)) {
       await this.#parts.wait(WINDOW)
       const later = await this.#count()
       before = this.#before(later) ?? now
       now = later
     }
-    return this.#parts.sessions
-      .entries()
-      .map(entry => viewOf(entry, now, before, this.#parts.date))
-      .sort((a, b) => busyness(b) - busyness(a) || b.since - a.since)
+    const { sessions, date } = this.#parts
+    const views: SessionView[] = []
+    await inSlices(sessions.entries(), entry => void views.push(viewOf(entry, now, before, date)))
+    return sortInSlices(views, (a, b) => busyness(b) - busyness(a) || b.since - a.since)
   }
 
   /** What the allocations of each homeserver have carried since they opened. */
   async carried(): Promise<Map<string, Traffic>> {
-    const { readings } = await this.#count()
+    const count = await this.#count()
     const sums = new Map<string, Traffic>()
-    for (const { opened } of this.#parts.sessions.entries()) {
-      const reading = readings.get(opened.allocation) ?? this.#latest(opened.allocation)
-      if (!reading) continue
-      const sum = sums.get(opened.owner.tenant) ?? noTraffic()
+    await inSlices(this.#parts.sessions.opened(), ({ allocation, owner }) => {
+      const reading = readingOf(count, allocation) ?? this.#latest(allocation)
+      if (!reading) return
+      const sum = sums.get(owner.tenant) ?? noTraffic()
       addTraffic(sum, reading.traffic)
-      sums.set(opened.owner.tenant, sum)
-    }
+      sums.set(owner.tenant, sum)
+    })
     return sums
   }
 
   /** The last word of a worker that was too busy to answer in time. */
   #latest(allocation: AllocationId): Reading | undefined {
-    return this.#counts.findLast(({ readings }) => readings.has(allocation))?.readings.get(allocation)
+    for (const count of this.#counts.toReversed()) {
+      const reading = readingOf(count, allocation)
+      if (reading) return reading
+    }
+    return undefined
   }
 
   /** The newest count that is old enough to measure a rate from. */
@@ -85,19 +91,18 @@ export class SessionReader {
   #count(): Promise<Count> {
     const last = this.#counts.at(-1)
     if (last && this.#parts.now() - last.at < FRESH) return Promise.resolve(last)
-    this.#counting ??= this.#parts
-      .read()
-      .then(values => {
-        const readings = values.flatMap(readReadings)
-        const at = this.#parts.now()
-        const count = { at, readings: new Map(readings.map(reading => [reading.allocation, reading])) }
-        this.#counts = [...this.#counts.filter(old => at - old.at <= STALE), count]
-        return count
-      })
-      .finally(() => {
-        this.#counting = undefined
-      })
+    this.#counting ??= this.#read().finally(() => {
+      this.#counting = undefined
+    })
     return this.#counting
+  }
+
+  async #read(): Promise<Count> {
+    const readings = await this.#parts.read()
+    const at = this.#parts.now()
+    const count = { at, readings }
+    this.#counts = [...this.#counts.filter(old => at - old.at <= STALE), count]
+    return count
   }
 }
 
@@ -116,9 +121,9 @@ function viewOf(
   date: (time: number) => number,
 ): SessionView {
   const { allocation } = opened
-  const then = before?.readings.get(allocation)
+  const then = before && readingOf(before, allocation)
   // A worker that was too busy to answer in time is taken at its last word.
-  const reading = now.readings.get(allocation) ?? then ?? UNREAD
+  const reading = readingOf(now, allocation) ?? then ?? UNREAD
   const { expires, permissions, channels, traffic, dropped } = reading
   // Where there is no count from before, it has opened since and had carried nothing then.
   const elapsed = before ? now.at - before.at : 0
@@ -138,6 +143,14 @@ function viewOf(
     traffic,
     dropped,
   }
+}
+
+function readingOf({ readings }: Count, allocation: AllocationId): Reading | undefined {
+  for (const values of readings) {
+    const reading = findReading(values, allocation)
+    if (reading) return reading
+  }
+  return undefined
 }
 
 function busyness({ rate }: SessionView): number {

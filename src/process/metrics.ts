@@ -10,6 +10,7 @@ import type { Readiness } from '../operate/readiness.ts'
 import type { RelayControl } from '../operate/relay-control.ts'
 import type { Shutdown } from '../operate/shutdown.ts'
 import { cannotServe } from '../relay/start-error.ts'
+import { openDescriptors } from '../system/descriptor-count.ts'
 import type { Engine } from '../workers/engine.ts'
 
 export interface MetricsParts {
@@ -39,6 +40,7 @@ export function metricsServer(parts: MetricsParts): Server {
       homeserverLimits: () => limitsOf(settings.current),
       carried: () => operator.carried(),
       gauges: () => shards.gauges,
+      openDescriptors,
       ports: () => engine.ports,
       certificateExpires: () => {
         const expires = engine.certificateExpires

@@ -28,11 +28,12 @@ import type { BoundSocket } from '../net/transport.ts'
 import { type HostNames, hostNames } from '../policy/same-host.ts'
 import { Shard } from '../shard/shard.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
+import { inSlices } from '../system/slices.ts'
 import type { Gate } from './admission.ts'
 import type { Gauges } from './gauges.ts'
 import { type FaultLog, GuardedInbox } from './guarded-inbox.ts'
 import type { ListenerPlan } from './listeners.ts'
-import { writeReadings } from './readings.ts'
+import { ReadingsWriter } from './readings.ts'
 import { authenticator, peerReach, type RelaySurroundings, random, relayConfig } from './relay-config.ts'
 import type { Shards } from './shards.ts'
 import { type OpenedUdp, openUdp } from './udp.ts'
@@ -222,21 +223,22 @@ export class LocalShard implements Shards {
   }
 
   async read(): Promise<readonly [Float64Array]> {
-    const open = [...this.#shard.allocations()].filter(({ state }) => state === 'open')
-    const values = writeReadings(
-      open.map(allocation => {
-        const { traffic, dropped } = this.#shard.carried(allocation)
-        return {
-          allocation: allocation.id,
-          expires: Math.max(...allocation.halves.map(half => half.expires)),
-          permissions: allocation.permissions.size,
-          channels: allocation.channels.size,
-          traffic,
-          dropped: dropped + this.#streams.dropped(allocation.client.socket),
-        }
-      }),
-    )
-    return [values]
+    const readings = new ReadingsWriter()
+    await inSlices(this.#shard.allocations(), allocation => {
+      if (allocation.state !== 'open') return
+      const { traffic, dropped } = this.#shard.carried(allocation)
+      let expires = 0
+      for (const half of allocation.halves) expires = Math.max(expires, half.expires)
+      readings.add({
+        allocation: allocation.id,
+        expires,
+        permissions: allocation.permissions.size,
+        channels: allocation.channels.size,
+        traffic,
+        dropped: dropped + this.#streams.dropped(allocation.client.socket),
+      })
+    })
+    return [readings.values()]
   }
 
   revoke(allocation: AllocationId): void {

@@ -13,43 +13,63 @@ export interface Reading {
 
 /** Numbers in a row. */
 const ROW = 9
+const FIRST_ROWS = 64
 
 /** Writes readings as rows of numbers, which cross from one thread to another as they are. */
-export function writeReadings(readings: readonly Reading[]): Float64Array {
-  const values = new Float64Array(readings.length * ROW)
-  for (const [i, { allocation, expires, permissions, channels, traffic, dropped }] of readings.entries()) {
-    const { toPeer, toClient } = traffic
-    values.set(
-      [
-        allocation,
-        expires,
-        permissions,
-        channels,
-        toPeer.packets,
-        toPeer.bytes,
-        toClient.packets,
-        toClient.bytes,
-        dropped,
-      ],
-      i * ROW,
-    )
+export class ReadingsWriter {
+  #values = new Float64Array(FIRST_ROWS * ROW)
+  #length = 0
+
+  add({ allocation, expires, permissions, channels, traffic, dropped }: Reading): void {
+    if (this.#length === this.#values.length) {
+      const larger = new Float64Array(2 * this.#values.length)
+      larger.set(this.#values)
+      this.#values = larger
+    }
+    const values = this.#values
+    let at = this.#length
+    values[at++] = allocation
+    values[at++] = expires
+    values[at++] = permissions
+    values[at++] = channels
+    values[at++] = traffic.toPeer.packets
+    values[at++] = traffic.toPeer.bytes
+    values[at++] = traffic.toClient.packets
+    values[at++] = traffic.toClient.bytes
+    values[at++] = dropped
+    this.#length = at
   }
-  return values
+
+  /** The rows so far. */
+  values(): Float64Array {
+    return this.#values.slice(0, this.#length)
+  }
 }
 
-export function readReadings(values: Float64Array): Reading[] {
-  return Array.from({ length: values.length / ROW }, (_, i) => {
-    const [allocation, expires, permissions, channels, ...traffic] = values.subarray(i * ROW, (i + 1) * ROW)
-    return {
-      allocation: allocation as AllocationId,
-      expires: expires!,
-      permissions: permissions!,
-      channels: channels!,
-      traffic: {
-        toPeer: { packets: traffic[0]!, bytes: traffic[1]! },
-        toClient: { packets: traffic[2]!, bytes: traffic[3]! },
-      },
-      dropped: traffic[4]!,
-    }
-  })
+/** The reading of one allocation; undefined where it is not among them. A shard's allocations stand in the order of their ids. */
+export function findReading(values: Float64Array, allocation: AllocationId): Reading | undefined {
+  let low = 0
+  let high = values.length / ROW
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (values[middle * ROW]! < allocation) low = middle + 1
+    else high = middle
+  }
+  const at = low * ROW
+  return values[at] === allocation ? readingAt(values, at) : undefined
+}
+
+/** The row that begins at `at`. */
+function readingAt(values: Float64Array, at: number): Reading {
+  return {
+    allocation: values[at] as AllocationId,
+    expires: values[at + 1]!,
+    permissions: values[at + 2]!,
+    channels: values[at + 3]!,
+    traffic: {
+      toPeer: { packets: values[at + 4]!, bytes: values[at + 5]! },
+      toClient: { packets: values[at + 6]!, bytes: values[at + 7]! },
+    },
+    dropped: values[at + 8]!,
+  }
 }

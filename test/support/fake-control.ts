@@ -61,12 +61,12 @@ export class FakeControl implements Control {
     return this.sessions.some(session => session.id === id)
   }
 
-  disconnectUser(user: string): number {
+  async disconnectUser(user: string): Promise<number> {
     this.asked.push(`disconnect user ${user}`)
     return this.sessions.filter(session => session.user === user).length
   }
 
-  reveal(users: readonly string[], sessions: readonly string[]) {
+  async reveal(users: readonly string[], sessions: readonly string[]) {
     this.asked.push('reveal')
     return {
       users: Object.fromEntries(users.map(user => [user, '@alice:example.org'])),

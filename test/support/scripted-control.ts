@@ -70,13 +70,13 @@ export function scriptedControl(count = 14): ScriptedControl {
       done.push(`disconnect ${id}`)
       return true
     },
-    disconnectUser: user => {
+    disconnectUser: async user => {
       const theirs = sessions().filter(session => session.user === user)
       for (const { id } of theirs) gone.add(Number(id.slice(1)))
       if (theirs.length > 0) done.push(`disconnect user ${user}`)
       return theirs.length
     },
-    reveal: (users, ids) => ({
+    reveal: async (users, ids) => ({
       users: Object.fromEntries(users.map(user => [user, `@person${PEOPLE.indexOf(user)}:example.org`])),
       sessions: Object.fromEntries(
         sessions()

@@ -35,6 +35,7 @@ async function wholePage(): Promise<string> {
       homeserverLimits: () => new Map([['example.org', 1]]),
       carried: async () => new Map(),
       gauges: () => ({ sockets: 0, connections: 0, faults: 0 }),
+      openDescriptors: () => 21,
       ports: () => ({ used: 0, total: 1 }),
       certificateExpires: () => 1_900_000_000,
       reload: () => ({ ok: true, at: 0 }),

@@ -175,6 +175,7 @@ function start(some: Partial<Figures> & { coturnNames?: boolean } = {}) {
     homeserverLimits: () => new Map(),
     carried: async () => new Map(),
     gauges: () => ({ sockets: 0, connections: 0, faults: 0 }),
+    openDescriptors: () => 21,
     ports: () => ({ used: 1, total: 10 }),
     certificateExpires: () => undefined,
     reload: () => ({ ok: true, at: 0 }),

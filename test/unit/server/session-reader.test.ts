@@ -7,13 +7,20 @@ import { Pseudonyms } from '../../../src/log/pseudonyms.ts'
 import { PastTraffic } from '../../../src/operate/history.ts'
 import { OpenSessions } from '../../../src/operate/open-sessions.ts'
 import { SessionReader } from '../../../src/operate/session-reader.ts'
-import { readReadings, writeReadings } from '../../../src/relay/readings.ts'
+import { findReading, ReadingsWriter } from '../../../src/relay/readings.ts'
 
 const DAY = 86_400_000
 
 t.test('readings cross from one thread to another as they are', async t => {
   const readings = [reading(1, 100), { ...reading(2, 7), dropped: 2 ** 40 }]
-  t.same(readReadings(writeReadings(readings)), readings)
+  const values = written(readings)
+  for (const one of readings) t.same(findReading(values, one.allocation), one)
+  for (const other of [0, 3, 99]) t.equal(findReading(values, other as AllocationId), undefined)
+  const many = written(Array.from({ length: 1000 }, (_, i) => reading(2 * i, i)))
+  for (const i of [0, 1, 500, 999]) {
+    t.equal(findReading(many, (2 * i) as AllocationId)!.traffic.toPeer.bytes, i)
+    t.equal(findReading(many, (2 * i + 1) as AllocationId), undefined)
+  }
 })
 
 t.test('a rate is measured over about a second, and waited for where nobody has looked of late', async t => {
@@ -72,7 +79,7 @@ t.test('sessions are named by pseudonyms that hold for a day', async t => {
   t.not(before!.user, before!.client)
   t.equal(sessions.find('1')!.user, before!.user)
   now += DAY
-  t.equal(sessions.entries().length, 1)
+  t.equal([...sessions.entries()].length, 1)
   for (const id of ['2', '', 'x', '1.0', '-1']) t.equal(sessions.find(id), undefined, id)
   sessions.hear({
     ...opened(1),
@@ -82,7 +89,7 @@ t.test('sessions are named by pseudonyms that hold for a day', async t => {
     traffic: traffic(0),
     peers: 0,
   })
-  t.same(sessions.entries(), [])
+  t.same([...sessions.entries()], [])
 })
 
 t.test('history is kept by the second and by the minute, and no longer than it says', async t => {
@@ -117,7 +124,7 @@ function rig(ids: readonly number[] = [1]) {
     sessions,
     read: async () => {
       clock.read++
-      return [writeReadings([...carried].map(([id, bytes]) => reading(id, bytes)))]
+      return [written([...carried].map(([id, bytes]) => reading(id, bytes)))]
     },
     now: () => clock.now,
     wait: async milliseconds => {
@@ -138,6 +145,12 @@ function reading(allocation: number, bytes: number) {
     traffic: traffic(bytes),
     dropped: 0,
   }
+}
+
+function written(readings: readonly ReturnType<typeof reading>[]) {
+  const writer = new ReadingsWriter()
+  for (const one of readings) writer.add(one)
+  return writer.values()
 }
 
 function traffic(bytes: number) {

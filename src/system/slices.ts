@@ -1,0 +1,74 @@
+/** Milliseconds that one slice may take, and the items after which the time is looked at. */
+const SLICE = 1
+const LOOK_EVERY = 16
+
+/** How slices take turns with everything else; replaced in tests. */
+export interface SliceClock {
+  /** Milliseconds of a clock that nobody sets. */
+  now(): number
+  /** Resolves when everything that waits has had its turn. */
+  rest(): Promise<void>
+}
+
+const REAL: SliceClock = {
+  now: () => performance.now(),
+  rest: () => new Promise(resolve => setImmediate(resolve)),
+}
+
+/**
+ * Works through many items in slices of about a millisecond, between which the
+ * event loop relays packets. Items that a live `Map` or `Set` gets or loses
+ * meanwhile are taken or left as its iterator does.
+ */
+export async function inSlices<T>(
+  items: Iterable<T>,
+  work: (item: T) => void,
+  clock: SliceClock = REAL,
+): Promise<void> {
+  let end = clock.now() + SLICE
+  let count = 0
+  for (const item of items) {
+    work(item)
+    if (++count % LOOK_EVERY !== 0 || clock.now() < end) continue
+    await clock.rest()
+    end = clock.now() + SLICE
+  }
+}
+
+/** Items that are sorted at once; that takes well below a millisecond. */
+const RUN = 256
+
+/** Sorts many items in slices: short runs first, which are then merged. Stable, as `Array.sort` is. */
+export async function sortInSlices<T>(
+  items: readonly T[],
+  compare: (a: T, b: T) => number,
+  clock: SliceClock = REAL,
+): Promise<T[]> {
+  let runs: T[][] = []
+  for (let i = 0; i < items.length; i += RUN) runs.push(items.slice(i, i + RUN))
+  for (const run of runs) {
+    run.sort(compare)
+    await clock.rest()
+  }
+  while (runs.length > 1) {
+    const merged: T[][] = []
+    for (let i = 0; i < runs.length; i += 2) {
+      const run: T[] = []
+      await inSlices(merge(runs[i]!, runs[i + 1] ?? [], compare), item => void run.push(item), clock)
+      merged.push(run)
+      await clock.rest()
+    }
+    runs = merged
+  }
+  return runs[0] ?? []
+}
+
+/** What two sorted runs are together, item by item. */
+function* merge<T>(left: readonly T[], right: readonly T[], compare: (a: T, b: T) => number): Generator<T> {
+  let at = 0
+  for (const item of left) {
+    while (at < right.length && compare(right[at]!, item) < 0) yield right[at++]!
+    yield item
+  }
+  for (; at < right.length; at++) yield right[at]!
+}

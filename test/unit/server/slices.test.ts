@@ -1,0 +1,115 @@
+import t from 'tap'
+import { DescriptorCount } from '../../../src/system/descriptor-count.ts'
+import { inSlices, sortInSlices } from '../../../src/system/slices.ts'
+
+t.test('S-14: no slice does more than a millisecond of work, and all is done in the end', async t => {
+  const { clock, slices, work } = rig(0.01)
+  await inSlices(Array(10_000).keys(), work, clock)
+  t.equal(
+    slices.reduce((sum, count) => sum + count, 0),
+    10_000,
+  )
+  t.ok(Math.max(...slices) <= 116, `${Math.max(...slices)} items of 10 µs at most`)
+})
+
+t.test('S-14: few items are done at once', async t => {
+  const { clock, slices, work } = rig(0.01)
+  await inSlices(Array(50).keys(), work, clock)
+  t.same(slices, [50])
+})
+
+t.test('S-14: what a map loses meanwhile is left out', async t => {
+  const map = new Map(Array.from({ length: 1000 }, (_, i) => [i, i]))
+  const { clock, work } = rig(1)
+  const seen: number[] = []
+  await inSlices(
+    map.values(),
+    item => {
+      work()
+      seen.push(item)
+      map.delete(item + 1)
+    },
+    clock,
+  )
+  t.equal(seen.length, 500)
+})
+
+t.test('S-14: a sort in slices sorts as Array.sort does, and rests all the time', async t => {
+  const { clock, slices, work } = rig(0.001)
+  const items = Array.from({ length: 5000 }, (_, i) => ({ key: (i * 7919) % 1000, i }))
+  const compare = (a: { key: number }, b: { key: number }) => {
+    work()
+    return a.key - b.key
+  }
+  const sorted = await sortInSlices(items, compare, clock)
+  t.same(
+    sorted,
+    [...items].sort((a, b) => a.key - b.key),
+  )
+  t.ok(slices.length > 20)
+  t.ok(Math.max(...slices) <= 2600, `${Math.max(...slices)} comparisons of 1 µs at most`)
+  t.same(await sortInSlices([], compare, clock), [])
+})
+
+t.test('S-14: descriptors are counted by the kernel where it can', async t => {
+  const { count, did } = counting(() => 17)
+  t.equal(count.read(), 17)
+  t.same(did, [])
+})
+
+t.test('S-14: elsewhere they are listed once, and then counted in the background', async t => {
+  const { count, did, clock } = counting(() => 0)
+  t.equal(count.read(), 5)
+  clock.now += 4000
+  t.equal(count.read(), 5)
+  t.same(did, ['list'])
+
+  clock.now += 2000
+  t.equal(count.read(), 5, 'the count from before')
+  t.equal(count.read(), 5)
+  await new Promise(setImmediate)
+  t.equal(count.read(), 9)
+  t.same(did, ['list', 'walk'])
+})
+
+t.test('where none is left to count with, all are in use', async t => {
+  const { count } = counting(() => 0, 'EMFILE')
+  t.equal(count.read(), Number.POSITIVE_INFINITY)
+  t.equal(counting(() => 0, 'ENOENT').count.read(), undefined)
+})
+
+function counting(size: () => number, fails?: string) {
+  const did: string[] = []
+  const clock = { now: 0 }
+  const count = new DescriptorCount({
+    size,
+    list: () => {
+      if (fails) throw Object.assign(new Error(fails), { code: fails })
+      did.push('list')
+      return 5
+    },
+    walk: async () => {
+      did.push('walk')
+      return 9
+    },
+    now: () => clock.now,
+  })
+  return { count, did, clock }
+}
+
+/** A clock that every item moves on, and the items that each slice had. */
+function rig(milliseconds: number) {
+  let now = 0
+  const slices = [0]
+  const work = () => {
+    now += milliseconds
+    slices[slices.length - 1]!++
+  }
+  const clock = {
+    now: () => now,
+    rest: async () => {
+      slices.push(0)
+    },
+  }
+  return { clock, slices, work }
+}
