@@ -5,8 +5,8 @@ import type { Time } from '../base/time.ts'
 import type { Via } from '../base/via.ts'
 import type { HostKey } from './environment.ts'
 
-/** `lost`: the shard that held it broke. Told for it, since it cannot say so itself. */
-export type CloseReason = 'expired' | 'released' | 'hangup' | 'revoked' | 'stopped' | 'lost'
+/** `lost`: the shard that held it broke. Told for it, since it cannot say so itself. `moved`: its relayed address is no longer ours. */
+export type CloseReason = 'expired' | 'released' | 'hangup' | 'revoked' | 'stopped' | 'lost' | 'moved'
 
 /**
  * Why a request was answered with an error. The first four are separate because

@@ -268,6 +268,7 @@ const CLOSED: Readonly<Record<CloseReason, 0>> = {
   revoked: 0,
   stopped: 0,
   lost: 0,
+  moved: 0,
 }
 const REJECTED: Readonly<Record<RejectReason, 0>> = {
   'first-401': 0,

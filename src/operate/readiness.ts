@@ -13,8 +13,8 @@ const DESCRIPTORS_FULL = 0.9
 export interface Vitals {
   readonly listening: boolean
   readonly draining: boolean
-  /** Relay addresses that the machine no longer has. */
-  readonly lost: readonly string[]
+  /** Sentences that say which relay addresses are missing. */
+  readonly waiting: readonly string[]
   /** Workers that have broken and are not back yet. */
   readonly missing: number
   readonly ports: { readonly used: number; readonly total: number }
@@ -47,11 +47,11 @@ export class Readiness {
 
   /** Why new calls should go elsewhere; empty when they may come. */
   reasons(): string[] {
-    const { admission, ports, lost, shards, certificateExpires } = this.#engine
+    const { admission, ports, waiting, shards, certificateExpires } = this.#engine
     return notReady({
       listening: this.listening,
       draining: this.#shutdown.state !== 'none',
-      lost,
+      waiting,
       missing: shards.missing,
       ports,
       allocations: { held: admission.total, limit: admission.limit },
@@ -67,7 +67,7 @@ export function notReady(vitals: Vitals): string[] {
   const reasons: string[] = []
   if (!vitals.listening) reasons.push('listeners are not bound')
   if (vitals.draining) reasons.push('draining')
-  for (const address of vitals.lost) reasons.push(`this machine no longer has the relay address ${address}`)
+  reasons.push(...vitals.waiting)
   const { missing, ports, allocations, descriptors } = vitals
   if (missing > 0) reasons.push(`${missing} of the workers ${missing === 1 ? 'is' : 'are'} being replaced`)
   if (ports.used > PORTS_FULL * ports.total) {

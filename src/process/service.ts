@@ -178,7 +178,7 @@ export class Service {
     this.#log.tick()
     this.shutdown.tick()
     if (++this.#ticks % RESCAN_EVERY === 0 && this.shutdown.state === 'none') {
-      this.#engine.rescan(at => this.#log.info('listening', { at }))
+      this.#engine.rescan()
     }
   }
 

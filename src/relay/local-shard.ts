@@ -1,7 +1,7 @@
 import type { SecureContextOptions } from 'node:tls'
 import { type Address, address } from '../base/address.ts'
 import { Counter, Counters } from '../base/counters.ts'
-import type { AllocationId } from '../base/ids.ts'
+import type { AllocationId, SocketId } from '../base/ids.ts'
 import { type Result, succeeded } from '../base/result.ts'
 import type { Clock } from '../base/time.ts'
 import { isStream } from '../base/via.ts'
@@ -41,6 +41,8 @@ import { RealWorld } from './world.ts'
 
 /** The share of the time that may be spent on judging peers anew because routes change. */
 const JUDGING = 0.05
+/** Allocations that are ended in one turn. */
+const AT_ONCE = 16
 
 export interface LocalShardParts {
   readonly log: FaultLog
@@ -83,6 +85,7 @@ export class LocalShard implements Shards {
   readonly #shard: Shard
   readonly #own: OwnAddresses
   #settings: Settings
+  #relays: readonly ResolvedRelayAddress[]
   #authenticate!: Environment['authenticate']
   #reach!: Environment['reach']
   #host!: HostNames
@@ -96,6 +99,7 @@ export class LocalShard implements Shards {
     this.counters = counters
     this.#parts = parts
     this.#settings = settings
+    this.#relays = relays
     this.#own = openOwnAddresses(() => {
       this.#isStale = true
       this.#rejudge()
@@ -198,12 +202,30 @@ export class LocalShard implements Shards {
     this.#streams.setTls(options)
   }
 
-  /** Applies settings under live allocations. */
-  configure(settings: Settings): void {
+  configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void {
     this.#settings = settings
+    this.#relays = relays
     this.#streams.setLimits(settings.limits)
     this.#decide()
     this.#shard.take({ kind: 'configure', config: relayConfig(settings, this.#surroundings()) })
+    const lost = this.#ports.setAddresses(relays)
+    if (lost.size > 0) this.#endOn(lost)
+  }
+
+  /** Ends the allocations with one of these sockets, a few at a time, so that the others do not wait. */
+  #endOn(sockets: ReadonlySet<SocketId>): void {
+    const ending = [...this.#shard.allocations()].filter(({ halves }) =>
+      halves.some(({ relay }) => sockets.has(relay.socket)),
+    )
+    const next = () => {
+      for (const { id } of ending.splice(0, AT_ONCE)) {
+        this.#inbox.guard('moved', () =>
+          this.#shard.take({ kind: 'revoke', allocation: id, reason: 'moved' }),
+        )
+      }
+      if (ending.length > 0) setImmediate(next)
+    }
+    next()
   }
 
   /** Once a second. */
@@ -299,7 +321,6 @@ export class LocalShard implements Shards {
   }
 
   #surroundings(): RelaySurroundings {
-    const { relays } = this.#parts
     const settings = this.#settings
     const { listen } = settings
     // Whatever else we serve is nobody's peer either.
@@ -309,7 +330,7 @@ export class LocalShard implements Shards {
     return {
       dontFragment: this.#udp.transport.dontFragment,
       isOwn: ip => this.#own.has(ip),
-      relays,
+      relays: this.#relays,
       endpoints: [...listen, ...pages].map(listener => listener.address),
     }
   }

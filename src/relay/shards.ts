@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { CounterReader } from '../base/counters.ts'
 import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
+import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import type { Gauges } from './gauges.ts'
 import type { ListenerPlan } from './listeners.ts'
 import type { OpenedUdp } from './udp.ts'
@@ -24,8 +25,8 @@ export interface Shards {
   /** Binds a relay address once, as a call would. */
   tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void
   setTls(options: SecureContextOptions): void
-  /** Applies settings under live allocations. */
-  configure(settings: Settings): void
+  /** Applies settings under live allocations, and ends those on addresses that are no longer relayed from. */
+  configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void
   /** Once a second. */
   tick(): void
   /** Refuses new allocations from now on, or takes them again. */

@@ -3,15 +3,16 @@ import { formatIp } from '../base/address.ts'
 import type { Settings, TlsFiles } from '../config/settings.ts'
 import type { Event, RejectReason } from '../core/event.ts'
 import type { Log } from '../log/log.ts'
-import { ownAddresses } from '../net/kernel/machine.ts'
-import { type ResolvedRelayAddress, relayAddresses } from '../net/ports/relay-addresses.ts'
+import { type OwnAddresses, ownAddresses } from '../net/kernel/machine.ts'
+import { openOwnAddresses } from '../net/kernel/own-addresses.ts'
+import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import { TlsContext } from '../net/stream/tls-context.ts'
 import { Admission } from '../relay/admission.ts'
+import { Following } from '../relay/following.ts'
 import { Listeners } from '../relay/listeners.ts'
 import { LocalShard } from '../relay/local-shard.ts'
 import { quotas } from '../relay/relay-config.ts'
 import type { Shards } from '../relay/shards.ts'
-import { cannotRelay, StartError } from '../relay/start-error.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import type { Spawn } from './spawn.ts'
 import { thisMachine, workersFor } from './worker-count.ts'
@@ -38,32 +39,33 @@ export interface EngineOptions {
 export class Engine {
   readonly shards: Shards
   readonly admission: Admission
-  readonly relays: readonly ResolvedRelayAddress[]
   readonly listeners: Listeners
   readonly workers: number
   readonly #log: Log
   #tls: TlsContext | undefined
   #settings: Settings
   #own: readonly Uint8Array[]
-  #lost: string[] = []
+  readonly #following: Following
+  #watch: OwnAddresses | undefined
 
-  /** Opens nothing yet that others could see. Throws a `StartError` where there is no address to relay from. */
+  /** Opens nothing yet that others could see. */
   constructor(settings: Settings, options: EngineOptions) {
     const { log, heard, rejected, spawn, inherited = [] } = options
     this.#log = log
     this.#settings = settings
     this.#own = ownAddresses()
     this.admission = new Admission(quotas(settings))
-    const { addresses, warnings } = relayAddresses(settings.relay.addresses)
-    this.relays = addresses
-    for (const warning of warnings) log.warn(warning)
-    if (addresses.length === 0) throw new StartError('there is no address to relay from; set relay.addresses')
+    this.#following = new Following(settings.relay.addresses, {
+      log,
+      tryRelay: (local, done) => this.shards.tryRelay(local, done),
+      changed: relays => this.shards.configure(this.#settings, relays),
+    })
 
     this.workers = workersFor(settings, {
       ...thisMachine(),
       inheritsUdp: inherited.some(socket => socket.transport === 'udp'),
     })
-    const common = { log, relays: addresses, heard }
+    const common = { log, relays: this.relays, heard }
     this.shards =
       this.workers === 1
         ? new LocalShard(settings, { ...common, gate: this.admission })
@@ -89,18 +91,24 @@ export class Engine {
     return this.#tls?.material.validTo.getTime()
   }
 
-  /** Relay addresses that the machine had and has lost. */
-  get lost(): readonly string[] {
-    return this.#lost
+  /** The addresses that new allocations get. */
+  get relays(): readonly ResolvedRelayAddress[] {
+    return this.#following.addresses
+  }
+
+  /** Sentences that say which relay addresses are missing. */
+  get waiting(): readonly string[] {
+    return this.#following.waiting
   }
 
   /** Binds the listeners, or throws a `StartError` and leaves nothing bound. */
   async listen(): Promise<void> {
     try {
-      for (const relay of this.relays) await this.#tryRelay(relay.local)
       await this.shards.start()
+      await this.#following.start()
       await this.listeners.open(this.#own)
       for (const warning of this.listeners.warnings) this.#log.warn(warning)
+      this.#watch = openOwnAddresses(() => this.rescan())
     } catch (error) {
       this.close()
       throw error
@@ -113,26 +121,22 @@ export class Engine {
     else this.#tls?.reload()
     this.#settings = settings
     this.admission.configure(quotas(settings))
-    this.shards.configure(settings)
+    this.shards.configure(settings, this.relays)
   }
 
-  /** Looks for addresses that the machine has got or lost since, and listens there too. */
-  rescan(added: (at: string) => void): void {
+  /** Looks at the machine's addresses, to listen on new ones and to relay from what there is now. */
+  rescan(): void {
+    void this.#following.look()
     const own = ownAddresses()
-    const names = own.map(formatIp)
-    const before = this.#own.map(formatIp)
-    if (names.join() === before.join()) return
-    for (const relay of this.relays) {
-      const name = formatIp(relay.local)
-      if (before.includes(name) && !names.includes(name)) this.#lost.push(name)
-    }
-    this.#lost = this.#lost.filter(name => !names.includes(name))
+    if (own.map(formatIp).join() === this.#own.map(formatIp).join()) return
     this.#own = own
-    this.listeners.rescan(own, added)
+    this.listeners.rescan(own, at => this.#log.info('listening', { at }))
   }
 
   /** Closes every socket and no longer follows the certificate's files. May be called again. */
   close(): void {
+    this.#watch?.stop()
+    this.#following.stop()
     this.#tls?.close()
     this.shards.closeSockets()
   }
@@ -152,14 +156,5 @@ export class Engine {
     this.#tls?.close()
     this.#tls = next
     this.shards.setTls(next.material.options)
-  }
-
-  #tryRelay(local: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.shards.tryRelay(local, error => {
-        if (error) reject(cannotRelay(local, error))
-        else resolve()
-      })
-    })
   }
 }

@@ -4,7 +4,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { Event, Owner, RejectReason } from '../core/event.ts'
 import type { LogFields, WritingLevel } from '../log/log.ts'
-import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
+import type { RelayPlaces } from '../net/ports/port-directory.ts'
 import type { AdmissionRefusal, AdmissionRequest } from '../relay/admission.ts'
 import type { ClockReading } from '../system/clock.ts'
 
@@ -24,6 +24,7 @@ export type ToWorker =
   | {
       readonly kind: 'configure'
       readonly settings: Settings
+      readonly relays: RelayPlaces
       readonly meters: readonly OwnerMeters[]
     }
   | { readonly kind: 'certificate'; readonly options: SecureContextOptions }
@@ -69,7 +70,7 @@ export interface Start {
   /** From 0 on. */
   readonly index: number
   readonly settings: Settings
-  readonly relays: readonly ResolvedRelayAddress[]
+  readonly relays: RelayPlaces
   readonly listening: readonly Listening[]
   readonly certificate: SecureContextOptions | undefined
   readonly draining: boolean

@@ -61,6 +61,7 @@ export class WorkerShards implements Shards {
   readonly #slots: readonly WorkerSlot[]
   readonly #groups: { readonly listener: Listener; readonly group: Group }[] = []
   readonly #book: ShardBook
+  readonly #ports: PortDirectory
   #settings: Settings
   #certificate: SecureContextOptions | undefined
   #draining = false
@@ -74,6 +75,7 @@ export class WorkerShards implements Shards {
     this.listen = (listener, done, fd) => this.#listen(listener, done, fd)
 
     const ports = new PortDirectory(relays, settings.relay.ports)
+    this.#ports = ports
     const clock = readClock()
     const buckets = new SharedArrayBuffer(Meters.bytes(BUCKETS))
     const meters = new Meters(buckets)
@@ -103,7 +105,7 @@ export class WorkerShards implements Shards {
         start: (): Start => ({
           index,
           settings: this.#settings,
-          relays,
+          relays: ports.places,
           listening: this.#groups.map(({ listener, group }) => ({ listener, fd: group.at(index) })),
           certificate: this.#certificate,
           draining: this.#draining,
@@ -151,11 +153,12 @@ export class WorkerShards implements Shards {
     for (const slot of this.#slots) slot.post({ kind: 'certificate', options })
   }
 
-  configure(settings: Settings): void {
+  configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void {
+    const places = this.#ports.place(relays)
     this.#settings = settings
     const meters = this.#book.configure(settings)
     for (const [index, slot] of this.#slots.entries()) {
-      slot.post({ kind: 'configure', settings, meters: meters[index]! })
+      slot.post({ kind: 'configure', settings, relays: places, meters: meters[index]! })
     }
   }
 

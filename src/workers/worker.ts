@@ -33,11 +33,12 @@ const gate = new RemoteGate(message => outbox.push(message))
 const clock = alignedClock(start.clock)
 let { settings } = start
 
+const ports = new PortDirectory(start.relays, settings.relay.ports, memory.ports)
 const shard = new LocalShard(settings, {
   log: faultLog(),
   clock,
   counters: new Counters(new Float64Array(memory.counters)),
-  relays: start.relays,
+  relays: start.relays.filter(relay => relay !== undefined),
   gate,
   heard: event => {
     // For the log alone, and only where it is written.
@@ -50,7 +51,7 @@ const shard = new LocalShard(settings, {
     buckets: gate,
     debts: new GcraTable(memory.debts),
     proofs: new Proofs(memory.proofs),
-    ports: new PortDirectory(start.relays, settings.relay.ports, memory.ports),
+    ports,
     crowd: new SharedCrowd(
       memory.crowd,
       index,
@@ -91,7 +92,11 @@ function take(message: ToWorker): void {
     case 'configure':
       settings = message.settings
       gate.setMeters(message.meters)
-      shard.configure(settings)
+      ports.setPlaces(message.relays)
+      shard.configure(
+        settings,
+        message.relays.filter(relay => relay !== undefined),
+      )
       return
     case 'certificate':
       shard.setTls(message.options)

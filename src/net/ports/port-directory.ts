@@ -1,7 +1,13 @@
 import { type Address, address, ipKey } from '../../base/address.ts'
 import type { Siblings } from '../../core/environment.ts'
 import type { PortSpan } from './port-pool.ts'
-import type { ResolvedRelayAddress } from './relay-addresses.ts'
+import { isSameRelay, type ResolvedRelayAddress } from './relay-addresses.ts'
+
+/** Relay addresses by their place in the memory; some places are free. */
+export type RelayPlaces = readonly (ResolvedRelayAddress | undefined)[]
+
+/** Places beside those that are needed at the start. */
+const SPARE = 8
 
 /**
  * Which shard holds which relay port: one octet for each, its shard's number,
@@ -10,27 +16,60 @@ import type { ResolvedRelayAddress } from './relay-addresses.ts'
  */
 export class PortDirectory {
   readonly memory: SharedArrayBuffer
-  readonly #relays: readonly ResolvedRelayAddress[]
+  #places: RelayPlaces = []
   readonly #ports: PortSpan
   readonly #octets: Uint8Array
-  readonly #byPublic = new Map<number | string, number>()
-  readonly #byLocal = new Map<number | string, number>()
+  #byPublic = new Map<number | string, number>()
+  #byLocal = new Map<number | string, number>()
 
   /** Octets of memory that a directory takes. */
-  static octets(relays: readonly ResolvedRelayAddress[], { from, to }: PortSpan): number {
-    return relays.length * (to - from + 1)
+  static octets(relays: RelayPlaces, { from, to }: PortSpan): number {
+    return (relays.length + SPARE) * (to - from + 1)
   }
 
   constructor(
-    relays: readonly ResolvedRelayAddress[],
+    relays: RelayPlaces,
     ports: PortSpan,
     memory = new SharedArrayBuffer(PortDirectory.octets(relays, ports)),
   ) {
     this.memory = memory
-    this.#relays = relays
     this.#ports = ports
     this.#octets = new Uint8Array(memory)
-    for (const [i, relay] of relays.entries()) {
+    this.setPlaces(relays)
+  }
+
+  /** Where each relay address is in the memory. */
+  get places(): RelayPlaces {
+    return this.#places
+  }
+
+  /**
+   * Finds places for the addresses that are relayed from now on. Those that
+   * had one keep it; others get one of which no shard holds a port. An address
+   * for which there is none is left out, until ports are given back.
+   */
+  place(relays: readonly ResolvedRelayAddress[]): RelayPlaces {
+    const count = this.#octets.length / this.#size
+    const kept = Array.from({ length: count }, (_, i) => {
+      const one = this.#places[i]
+      return one && relays.find(relay => isSameRelay(relay, one))
+    })
+    for (const relay of relays) {
+      if (kept.includes(relay)) continue
+      const free = kept.findIndex((one, i) => !one && this.#octetsAt(i).every(octet => octet === 0))
+      if (free >= 0) kept[free] = relay
+    }
+    this.setPlaces(kept)
+    return this.#places
+  }
+
+  /** Takes the places that another thread has found. */
+  setPlaces(places: RelayPlaces): void {
+    this.#places = places
+    this.#byPublic = new Map()
+    this.#byLocal = new Map()
+    for (const [i, relay] of places.entries()) {
+      if (!relay) continue
       const seen = ipKey(relay.public)
       if (!this.#byPublic.has(seen)) this.#byPublic.set(seen, i)
       this.#byLocal.set(ipKey(relay.local), i)
@@ -39,9 +78,15 @@ export class PortDirectory {
 
   /** The octets of one relay address, by port from the first of the range on. */
   of(relay: ResolvedRelayAddress): Uint8Array {
-    const size = this.#ports.to - this.#ports.from + 1
-    const i = this.#relays.indexOf(relay)
-    return this.#octets.subarray(i * size, (i + 1) * size)
+    return this.#octetsAt(this.#places.findIndex(one => one && isSameRelay(one, relay)))
+  }
+
+  get #size(): number {
+    return this.#ports.to - this.#ports.from + 1
+  }
+
+  #octetsAt(i: number): Uint8Array {
+    return this.#octets.subarray(i * this.#size, (i + 1) * this.#size)
   }
 
   /** Forgets everything a shard held, as it is gone. */
@@ -51,20 +96,20 @@ export class PortDirectory {
 
   /** What the other shards hold, as shard number `own` needs to know it. */
   siblings(own: number): Siblings {
-    const held = (by: ReadonlyMap<number | string, number>, { ip, port }: Address) => {
-      const i = by.get(ipKey(ip))
+    const held = (by: () => ReadonlyMap<number | string, number>, { ip, port }: Address) => {
+      const i = by().get(ipKey(ip))
       const { from, to } = this.#ports
       if (i === undefined || port < from || port > to) return undefined
       const shard = Atomics.load(this.#octets, i * (to - from + 1) + port - from)
-      return shard === 0 || shard === own ? undefined : this.#relays[i]
+      return shard === 0 || shard === own ? undefined : this.#places[i]
     }
     return {
       wire: peer => {
-        const relay = held(this.#byPublic, peer)
+        const relay = held(() => this.#byPublic, peer)
         return relay && address(relay.local, peer.port)
       },
       relayed: from => {
-        const relay = held(this.#byLocal, from)
+        const relay = held(() => this.#byLocal, from)
         return relay && address(relay.public, from.port)
       },
     }

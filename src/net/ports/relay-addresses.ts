@@ -11,6 +11,10 @@ export interface ResolvedRelayAddress {
   readonly public: Uint8Array
 }
 
+export function isSameRelay(a: ResolvedRelayAddress, b: ResolvedRelayAddress): boolean {
+  return ipKey(a.local) === ipKey(b.local) && ipKey(a.public) === ipKey(b.public)
+}
+
 /** `auto`, or what the operator wrote; `public` where a router maps it to another address. */
 export type RelayEntry =
   | 'auto'

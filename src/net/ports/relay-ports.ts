@@ -9,7 +9,7 @@ import { descriptors } from '../../system/descriptors.ts'
 import type { BoundSocket, UdpTransport } from '../transport.ts'
 import { type PortMarks, PortPool, type PortSpan } from './port-pool.ts'
 import { type PortFault, PortSearch } from './port-search.ts'
-import type { ResolvedRelayAddress } from './relay-addresses.ts'
+import { isSameRelay, type ResolvedRelayAddress } from './relay-addresses.ts'
 
 /**
  * Opens relay sockets on unpredictable ports (RFC 8656 §7.2, RFC 6056).
@@ -21,6 +21,8 @@ import type { ResolvedRelayAddress } from './relay-addresses.ts'
 export class RelayPorts {
   #udp: UdpTransport
   #pools: readonly PortPool[]
+  readonly #ports: PortSpan
+  readonly #marksOf: (relay: ResolvedRelayAddress) => PortMarks | undefined
   #held = new Map<SocketId, { readonly pool: PortPool; readonly port: number }>()
 
   /**
@@ -37,7 +39,21 @@ export class RelayPorts {
       throw new RangeError(`relay ports ${ports.from}–${ports.to}: must lie within 1024–65535`)
     }
     this.#udp = udp
+    this.#ports = ports
+    this.#marksOf = marksOf
     this.#pools = addresses.map(relay => new PortPool(relay, ports, marksOf(relay)))
+  }
+
+  /** Opens on these addresses from now on. Returns the sockets on others, which nobody can reach any more. */
+  setAddresses(addresses: readonly ResolvedRelayAddress[]): Set<SocketId> {
+    const before = this.#pools
+    this.#pools = addresses.map(
+      relay =>
+        before.find(pool => isSameRelay(pool.relay, relay)) ??
+        new PortPool(relay, this.#ports, this.#marksOf(relay)),
+    )
+    const lost = [...this.#held].filter(([, { pool }]) => !this.#pools.includes(pool))
+    return new Set(lost.map(([socket]) => socket))
   }
 
   /**

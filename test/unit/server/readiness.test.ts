@@ -4,7 +4,7 @@ import { notReady, readDescriptors, type Vitals } from '../../../src/operate/rea
 const well: Vitals = {
   listening: true,
   draining: false,
-  lost: [],
+  waiting: [],
   missing: 0,
   ports: { used: 10, total: 100 },
   allocations: { held: 10, limit: 100 },
@@ -20,7 +20,11 @@ t.test('a relay with room is ready [OPS-20]', async t => {
 for (const [what, change, word] of [
   ['before the listeners are bound', { listening: false }, 'listeners'],
   ['while draining', { draining: true }, 'draining'],
-  ['when a relay address has gone', { lost: ['192.0.2.5'] }, '192.0.2.5'],
+  [
+    'when a relay address has gone',
+    { waiting: ['this machine no longer has the relay address 192.0.2.5'] },
+    '192.0.2.5',
+  ],
   ['when the ports run out', { ports: { used: 96, total: 100 } }, 'ports'],
   ['when the allocations run out', { allocations: { held: 96, limit: 100 } }, 'allocations'],
   ['when the descriptors run out', { descriptors: { open: 922, limit: 1024 } }, 'descriptors'],
