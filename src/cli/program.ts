@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { ConfigError, withExcerpt } from '../config/problem.ts'
+import { descriptors } from '../system/descriptors.ts'
 import { LANGUAGES } from '../texts/language.ts'
 import type { CliContext } from './context.ts'
 import { CommandError, Exit, type Io, painter, UsageError } from './io.ts'
@@ -65,9 +66,18 @@ function explain(error: unknown, argv: readonly string[], { io, language, words 
     say(`${paint('red', 'taciturn:')} ${message}`)
     return error.exitCode
   }
+  if (isOutOfDescriptors(error)) {
+    say(`${paint('red', 'taciturn:')} ${words.say('noDescriptors', { limit: String(descriptors.limit) })}`)
+    return Exit.failed
+  }
   say(`${paint('red', 'taciturn:')} ${words.say('unexpected', { message })}`)
   if (io.env.DEBUG && error instanceof Error) say(error.stack ?? '')
   return Exit.failed
+}
+
+/** Reading a program takes descriptors too, some of it at once. */
+function isOutOfDescriptors(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE')
 }
 
 const COMMANDS: readonly string[] = [

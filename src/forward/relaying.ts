@@ -12,7 +12,8 @@ import type { Tables } from './tables.ts'
  * it. Every function returns the verdict, and has touched the slot only if
  * that is SEND.
  *
- * They are functions and not private methods of `RouteTable` because V8 checks
+ * They take many parameters, because an object for each datagram would be
+ * garbage. They are functions and not private methods of `RouteTable` because V8 checks
  * the receiver at every call of a private method, which adds up to more than
  * the look-ups.
  */

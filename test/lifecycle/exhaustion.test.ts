@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -178,3 +179,12 @@ async function allocateUntilRefused(t: Test, relay: RunningRelay, user: string, 
     if (open.length === most) return { open, refusal: undefined }
   }
 }
+
+t.test('P-15: with too few descriptors to start, serve says so in a sentence', async t => {
+  const serve = `ulimit -n 40; exec ${process.execPath} dist/cli/main.js serve`
+  const { status, stderr } = spawnSync('bash', ['-c', serve], { encoding: 'utf8', timeout: 30_000 })
+
+  t.equal(status, 1)
+  t.match(stderr, /The limit of open files is 40.*raise LimitNOFILE/)
+  t.notMatch(stderr, /unexpected|EMFILE/)
+})

@@ -98,6 +98,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'load',
         'process',
         'relay',
+        'system',
         'texts',
       ],
       types: ['control'],
