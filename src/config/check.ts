@@ -1,11 +1,19 @@
 import { formatIp } from '../base/address.ts'
-import { formatRange, type Range } from '../base/range.ts'
+import { compare, formatRange, type Range } from '../base/range.ts'
 import { checkIssuing } from './check-issuing.ts'
 import { checkConsole } from './control.ts'
 import type { ConfigReport } from './messages/report.ts'
 import type { Settings } from './settings.ts'
+import type { Path } from './source.ts'
 import { formatListener, isAny, isLoopback, type Listener, overlap } from './values/listener.ts'
-import { formatRelayAddress, publicKey, publicName, relayKey } from './values/relay-address.ts'
+import {
+  formatRelayAddress,
+  publicKey,
+  publicName,
+  type RelayAddress,
+  relayKey,
+} from './values/relay-address.ts'
+import { isPrivate, openedBy } from './values/special-ranges.ts'
 
 /** How many ports are so few that the next call may find none. */
 const FEW_PORTS = 32
@@ -83,9 +91,19 @@ function checkRelay({ relay }: Settings, report: ConfigReport): void {
       report.error(['relay', 'addresses', i], 'relay-public-twice', { given: publicName(address) })
     }
     if (shown !== undefined) publics.add(shown)
+    checkMapping(address, ['relay', 'addresses', i], report)
   }
   const ports = relay.ports.to - relay.ports.from + 1
   if (ports < FEW_PORTS) report.warn(['relay', 'ports'], 'ports-scarce', { ports })
+}
+
+/** An address behind 1:1 NAT is private, and what it stands for is public. */
+function checkMapping(address: 'auto' | RelayAddress, path: Path, report: ConfigReport): void {
+  if (address === 'auto' || !(address.public instanceof Uint8Array) || !isPrivate(address.public)) return
+  const { local, public: outside } = address
+  const given = formatRelayAddress(address)
+  if (local === 'auto' || isPrivate(local)) report.warn(path, 'relay-public-private', { given })
+  else report.warn(path, 'relay-swapped', { given, fix: `${formatIp(outside)}=${formatIp(local)}` })
 }
 
 /** Without anybody who may issue credentials, the relay serves nobody; it is never open to all. */
@@ -108,6 +126,14 @@ function checkPeers({ deny, allow, only }: Settings['peers'], report: ConfigRepo
       const isMapped = range !== 'recommended' && formatRange(range) === '::ffff:0:0/96'
       if (isMapped) report.warn(['peers', list, i], 'range-mapped')
     }
+  }
+  const denied = deny.filter(entry => entry !== 'recommended')
+  for (const [i, range] of allow.entries()) {
+    // One address is a decision; a range that has such addresses in it is mostly an oversight.
+    if (compare(range.from, range.to) === 0) continue
+    const special = openedBy(range, denied).map(formatRange).join(', ')
+    if (special !== '')
+      report.warn(['peers', 'allow', i], 'allow-special', { given: formatRange(range), special })
   }
 }
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 import { ConfigFault } from './fault.ts'
 import { type Env, expandPath } from './find.ts'
 import { type Place, readSecretOrFile } from './issuers.ts'
@@ -17,9 +18,16 @@ export function readControl(
 ): Settings['control'] {
   if (written === false) return false
   if (written === 'auto') return { path: defaultSocket(place.state, place.env), lenient: true }
-  const path = expandPath(written, place.folder, place.env)
+  const found = expandPath(written, place.folder, place.env)
+  const path = found instanceof ConfigFault ? found : (longPathFault(found) ?? found)
   if (path instanceof ConfigFault) report.fault(['control'], path)
   return { path: path instanceof ConfigFault ? '' : path, lenient: false }
+}
+
+function longPathFault(path: string): ConfigFault | undefined {
+  const length = Buffer.byteLength(path)
+  if (length <= LONGEST_SOCKET_PATH) return undefined
+  return new ConfigFault('control-path-long', { length, max: LONGEST_SOCKET_PATH })
 }
 
 /** The control socket of a relay that was not told where to have it. */

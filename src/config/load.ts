@@ -1,11 +1,12 @@
 import { hostname } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import { address, parseIp } from '../base/address.ts'
 import type { Language } from '../texts/language.ts'
 import { checkTogether } from './check.ts'
 import { readConsole, readControl } from './control.ts'
 import { ConfigFault } from './fault.ts'
 import { type Env, expandPath, findConfig, findState, isWorldReadable, quoted, readNamed } from './find.ts'
+import { recognise } from './foreign.ts'
 import { type Place, readHomeservers, readUsers } from './issuers.ts'
 import { explainIssue } from './messages/explain.ts'
 import { ConfigReport } from './messages/report.ts'
@@ -63,6 +64,8 @@ export function load(options: LoadOptions = {}): Loaded {
       : readNothing()
   const state = findState(written.state, folder, env)
   if (state instanceof ConfigFault) report.fault(['state'], state)
+  else if (isRelative(written.state) && !env.TACITURN_STATE)
+    report.warn(['state'], 'state-relative', { folder: state })
   const place: Place = {
     folder,
     env,
@@ -125,7 +128,10 @@ function readSource(path: string, shownAs: string): Reading {
   }
   const source = new SourceText(text as string)
   const report = new ConfigReport(shownAs, source)
-  for (const { what, spot } of source.syntaxErrors) report.syntax(what, spot)
+  const isJson = source.syntaxErrors.length === 0 && source.root !== undefined
+  const foreign = isJson ? undefined : recognise(source.text, shownAs)
+  if (foreign) report.foreign(foreign.fault, foreign.offset)
+  else for (const { what, spot } of source.syntaxErrors) report.syntax(what, spot)
   report.settle()
   for (const { path, spot, firstLine } of source.duplicates()) report.duplicate(path, spot, firstLine)
   return { report, ...readSections(source.value(), report) }
@@ -175,6 +181,10 @@ function readTls(
   if (findings.key) report.fault(['tls', 'key'], findings.key)
   for (const { key, values } of findings.warnings) report.warn(['tls', 'certificate'], key, values)
   return { certificate, key }
+}
+
+function isRelative(path: string): boolean {
+  return path !== 'auto' && !path.startsWith('$') && !isAbsolute(path)
 }
 
 /** The machine's name, where a realm may look like that. */

@@ -47,6 +47,11 @@ export class SourceText {
     return this.root && toValue(this.root)
   }
 
+  /** The place of the character at `offset`. */
+  at(offset: number): Spot {
+    return this.#spot(offset, 1)
+  }
+
   /** Where the value at `path` stands, or what is nearest above it; `key` points at its name instead. */
   locate(path: Path, key = false): Spot {
     let node = this.root && findNodeAtLocation(this.root, [...path])

@@ -2,9 +2,7 @@ import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
-
-/** What Linux takes for the path of a socket, in octets. */
-const LONGEST_PATH = 107
+import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 
 /**
  * Listens on a Unix socket that its user and its group may open. One that a
@@ -12,8 +10,8 @@ const LONGEST_PATH = 107
  * live one, or something else in its place.
  */
 export async function listenAt(server: Server, path: string): Promise<void> {
-  if (Buffer.byteLength(path) > LONGEST_PATH) {
-    throw new Error(`its path has more than ${LONGEST_PATH} octets; name a shorter one in "control"`)
+  if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH) {
+    throw new Error(`its path has more than ${LONGEST_SOCKET_PATH} octets; name a shorter one in "control"`)
   }
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   await makeRoom(path)

@@ -32,6 +32,13 @@ export class ConfigReport {
     this.errors.push({ ...this.#problem([], fault, 'value'), spot })
   }
 
+  /** Says what a text is that is not JSON; `offset` is where one sees it. */
+  foreign(fault: ConfigFault, offset: number | undefined): void {
+    const { spot: _, ...problem } = this.#problem([], fault, 'value')
+    const spot = offset === undefined ? undefined : this.#source?.at(offset)
+    this.errors.push(spot ? { ...problem, spot } : problem)
+  }
+
   /** Adds an error for a key that stands twice in one object. */
   duplicate(path: Path, spot: Spot, firstLine: number): void {
     const fault = new ConfigFault('duplicate-key', { key: String(path.at(-1)), line: firstLine })
@@ -40,7 +47,9 @@ export class ConfigReport {
 
   /** Adds what need not stop anybody. */
   warn(path: Path, key: MessageKey, values: FaultValues = {}): void {
-    this.warnings.push(this.#problem(path, new ConfigFault(key, values), 'value'))
+    const { spot, ...problem } = this.#problem(path, new ConfigFault(key, values), 'value')
+    // What is said of the file as a whole is at no place in it.
+    this.warnings.push(path.length === 0 || !spot ? problem : { ...problem, spot })
   }
 
   /** Throws all errors, in the order of the file. Returns where there are none. */

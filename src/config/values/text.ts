@@ -1,12 +1,23 @@
 import { ConfigFault } from '../fault.ts'
 
 /**
- * Reads the realm. It is repeated in every 401, so a long one makes those
- * larger than need be; RFC 8489 §14.9 allows fewer than 128 characters.
+ * Reads the realm: the name of this server, since TURN URIs are made from it.
+ * It is repeated in every 401, so a long one makes those larger than need be;
+ * RFC 8489 §14.9 allows fewer than 128 characters.
  */
 export function parseRealm(text: string): string | ConfigFault {
-  return /^[^\s"\\\p{C}]{1,127}$/u.test(text) ? text : new ConfigFault('realm', { given: text })
+  if (HOST_NAME.test(text)) return text
+  const inside =
+    /^(?:[a-z][a-z0-9+.-]*:\/\/|(?:turn|stun)s?:)?(?:[^@/]*@)?([^/:?#\s"]+)(?:[:/?#].*)?$/i.exec(
+      text.trim(),
+    )?.[1] ?? ''
+  const guess = HOST_NAME.test(inside) ? inside : 'turn.example.org'
+  return new ConfigFault('realm', { given: text, guess })
 }
+
+/** Labels of letters, digits, hyphens and underscores, up to 127 characters in all; an IPv4 address looks the same. */
+const HOST_NAME =
+  /^(?=.{1,127}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*$/
 
 /** Reads a homeserver's name, which becomes a field in logs and a label in metrics. */
 export function parseHomeserverName(text: string): string | ConfigFault {

@@ -94,7 +94,7 @@ t.test('a realm that cannot be one is a mistake of usage, and nothing is written
   const { code, stderr } = await run(folder, ['init', '--realm', 'my realm'])
 
   t.equal(code, 2)
-  t.match(stderr, /cannot be a realm/)
+  t.match(stderr, /is not a host name/)
   t.throws(() => statSync(join(folder, 'turnserver.json')))
 })
 

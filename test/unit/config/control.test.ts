@@ -67,7 +67,11 @@ const WRONG: readonly (readonly [what: string, text: string, message: RegExp])[]
     `{ ${HOMESERVER}, "console": { "publicUrl": "https://a.example/b" } }`,
     /without a path/,
   ],
-  ['a URL that is none', `{ ${HOMESERVER}, "console": { "publicUrl": "turn.example.org" } }`, /could open/],
+  [
+    'a URL that is none',
+    `{ ${HOMESERVER}, "console": { "publicUrl": "turn.example.org" } }`,
+    /can open the console/,
+  ],
   ['no token', token('{ "name": "a" }'), /exactly one of "token"/],
   ['two tokens in one', token(`{ "name": "a", "token": "${TOKEN}", "tokenFile": "x" }`), /exactly one of/],
   ['a short token', token('{ "name": "a", "token": "short" }'), /characters/],

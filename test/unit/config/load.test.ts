@@ -241,7 +241,7 @@ const MISTAKES: readonly (readonly [string, string, path: string, what: RegExp, 
     /true or false/,
     /without quotes/,
   ],
-  ['a realm with spaces', '"realm": "my realm"', 'realm', /cannot be a realm/, /DNS name/],
+  ['a realm with spaces', '"realm": "my realm"', 'realm', /not a host name/, /DNS name/],
   [
     'a listener by name',
     '"listen": ["udp://turn.example.org"]',
@@ -451,12 +451,11 @@ for (const [mistake, homeservers, path, what, fix] of HOMESERVER_MISTAKES) {
 }
 
 for (const [mistake, text, what] of [
-  ['an empty file', '', /expected a value/],
   ['a list', '[]', /expected a section/],
   ['a missing comma', '{ "workers": 1 "udp": "auto" }', /comma is missing/],
   ['a missing colon', '{ "workers" 1 }', /colon is missing/],
   ['a missing brace', '{ "workers": 1', /brace/],
-  ['single quotes', "{ 'workers': 1 }", /unquoted text|expected a key/],
+  ['single quotes', "{ 'workers': 1 }", /not in single ones/],
   ['an unquoted word', '{ "udp": auto }', /unquoted text/],
   ['a text without end', '{ "udp": "auto }', /no closing quote/],
   ['a comment without end', '{ /* "udp": "auto" }', /comment does not end/],

@@ -1,0 +1,67 @@
+import t from 'tap'
+import { load } from '../../../src/config/load.ts'
+import { folderWith, HOMESERVER, loadText, problemsOf } from '../../support/loading.ts'
+
+const warningsOf = (t: Parameters<typeof loadText>[0], text: string) =>
+  loadText(t, `{ ${HOMESERVER}, "realm": "a", ${text} }`).warnings
+
+const WIDE = [
+  ['0.0.0.0-255.255.255.255', /127\.0\.0\.0\/8, 169\.254\.0\.0\/16/],
+  ['0.0.0.0/0', /127\.0\.0\.0\/8/],
+  ['127.0.0.0/8', /127\.0\.0\.0\/8/],
+  ['169.254.169.0/24', /169\.254\.0\.0\/16/],
+  ['::/0', /fe80::\/10/],
+  ['fe80::/10', /fe80::\/10/],
+  ['224.0.0.0/4', /224\.0\.0\.0\/4/],
+] as const
+
+for (const [range, said] of WIDE) {
+  t.test(`O-20: "peers.allow" with ${range} is warned of wherever the file is read`, async t => {
+    const warnings = warningsOf(t, `"peers": { "allow": ["${range}"] }`)
+    t.equal(warnings.length, 1)
+    t.match(warnings[0], said)
+    t.match(warnings[0], /peers\.allow\[0\]/)
+  })
+}
+
+for (const range of ['192.168.1.0/24', '10.0.0.0/8', '127.0.0.1', 'fd00::/8']) {
+  t.test(`"peers.allow" with ${range} is not too wide`, async t => {
+    t.same(warningsOf(t, `"peers": { "allow": ["${range}"] }`), [])
+  })
+}
+
+t.test('O-20: what "deny" closes again is not warned of', async t => {
+  const deny = '"recommended", "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"'
+  t.same(warningsOf(t, `"peers": { "allow": ["0.0.0.0/0"], "deny": [${deny}] }`), [])
+})
+
+t.test('U-16: local and public address the wrong way round are warned of, with the right one', async t => {
+  t.match(warningsOf(t, '"relay": { "addresses": ["8.8.8.8=10.0.0.5"] }'), [/"10\.0\.0\.5=8\.8\.8\.8"/])
+})
+
+t.test('U-16: a public address that is private is warned of', async t => {
+  for (const address of ['127.0.0.1=192.168.1.5', '10.0.0.5=10.0.0.6', 'fd00::1=fe80::1']) {
+    t.match(warningsOf(t, `"relay": { "addresses": ["${address}"] }`), [/not a public one/], address)
+  }
+  t.same(warningsOf(t, '"relay": { "addresses": ["10.0.0.5=8.8.8.8"] }'), [])
+})
+
+t.test('U-16: a relative state folder is warned of with the folder that it means', async t => {
+  t.match(loadText(t, `{ ${HOMESERVER}, "state": "./kept" }`, {}, { TACITURN_STATE: '' }).warnings, [
+    /\/kept/,
+  ])
+})
+
+t.test('S-19: a control path that serve would refuse is refused when the file is read', async t => {
+  const [problem] = problemsOf(t, `{ ${HOMESERVER}, "control": "/${'a'.repeat(107)}" }`)
+  t.match(problem, { path: 'control', what: /108 octets.*107/ })
+  t.same(warningsOf(t, `"control": "/${'a'.repeat(106)}"`), [])
+})
+
+t.test('U-42: what is said of the whole file names it once, and no place in it', async t => {
+  const folder = folderWith(t, { 'turnserver.json': `{ ${HOMESERVER} }` }, { 'turnserver.json': 0o644 })
+  const { warnings } = load({ cwd: folder, path: 'turnserver.json', env: { TACITURN_STATE: folder } })
+  t.match(warnings, [
+    /^turnserver\.json: everyone on this machine can read the secrets in it; chmod 600 \S+$/,
+  ])
+})
