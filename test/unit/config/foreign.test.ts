@@ -45,7 +45,7 @@ for (const [what, text, said, fix] of FOREIGN) {
 
     t.equal(problems.length, 1)
     t.match(problems[0]?.what, said)
-    t.match(problems[0]?.mend, fix)
+    t.match(problems[0]?.fix, fix)
   })
 }
 
