@@ -12,12 +12,20 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const language = languageOf(argv, io.env)
   const context: CliContext = { io, language, words: cliWords(language) }
   try {
+    if (hasEmptyConfig(argv)) throw new CommandError(context.words.say('configEmpty'), Exit.usage)
     const plain = plainServe(argv)
     if (plain) return await (await import('./commands/serve.ts')).serve(plain, context, version())
     return await (await import('./arguments.ts')).runCommand(argv, context, version())
   } catch (error) {
     return explain(error, argv, context)
   }
+}
+
+/** An unset variable of a shell (`--config "$FILE"`) must not mean the built-in defaults. */
+function hasEmptyConfig(argv: readonly string[]): boolean {
+  return argv.some(
+    (argument, i) => argument === '--config=' || (argument === '--config' && argv[i + 1] === ''),
+  )
 }
 
 /**

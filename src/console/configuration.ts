@@ -9,7 +9,7 @@ export function entriesOf(value: unknown, path = ''): ConfigurationEntry[] {
   if (Array.isArray(value)) {
     if (value.every(item => typeof item !== 'object' || item === null))
       return [{ path, value: value.length === 0 ? '–' : value.map(String).join(', ') }]
-    return value.flatMap((item, i) => entriesOf(item, `${path}[${i + 1}]`))
+    return value.flatMap((item, i) => entriesOf(item, `${path}[${i}]`))
   }
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value)

@@ -47,6 +47,11 @@ export function userName(uid: number): string {
   return accounts().find(account => account.uid === uid)?.name ?? `${uid}`
 }
 
+/** The id of a user, or undefined where there is no such user. */
+export function uidOf(name: string): number | undefined {
+  return accounts().find(account => account.name === name)?.uid
+}
+
 /** True where a user may read a file by its owner, group and mode; folders above it are looked at too. */
 export function mayRead(file: string, uid: number): boolean {
   if (uid === 0) return true

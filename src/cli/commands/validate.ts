@@ -14,10 +14,14 @@ export async function validate(options: ValidateOptions, context: CliContext): P
   try {
     const loaded = await loadFor(options, context, { mayWrite: false, warn: !options.json })
     const inForce = options.effective ? await effectiveOf(loaded) : {}
+    const { machineFindings, lookAtMachine } = await import('../this-machine.ts')
+    const found = machineFindings(loaded, lookAtMachine(), words)
+    const code = found.some(({ prevents }) => prevents) ? Exit.failed : Exit.ok
     if (options.json) {
       const { source: file, warnings } = loaded
-      io.stdout.write(`${json({ valid: true, file, errors: [], warnings, ...inForce })}\n`)
-      return Exit.ok
+      const machine = found.map(({ text }) => text)
+      io.stdout.write(`${json({ valid: true, file, errors: [], warnings, machine, ...inForce })}\n`)
+      return code
     }
     if (options.effective) io.stdout.write(`${json(inForce)}\n`)
     const verdict =
@@ -27,7 +31,10 @@ export async function validate(options: ValidateOptions, context: CliContext): P
     // The verdict is what was asked for, unless the settings were.
     const output = options.effective ? io.stderr : io.stdout
     output.write(`${painter(output, io.env)('green', verdict)}\n`)
-    return Exit.ok
+    for (const { text } of found) {
+      io.stderr.write(`${painter(io.stderr, io.env)('yellow', words.say('machine.title'))} ${text}\n`)
+    }
+    return code
   } catch (error) {
     if (!options.json || !(error instanceof ConfigError)) throw error
     const errors = error.problems.map(problem => plain(problem, context.language))

@@ -1,8 +1,12 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { z } from 'zod'
 import { redacted } from '../../../src/config/effective.ts'
 import {
+  configKeys,
   describeSchema,
+  everyKey,
   harmlessNames,
   isSecret,
   namesAt,
@@ -87,4 +91,33 @@ for (const [given, suggested] of LEVELS) {
     const [problem] = problemsOf(t, `{ ${HOMESERVER}, "log": { "level": "${given}" } }`)
     t.match(problem?.fix, `"${suggested}"`)
   })
+}
+
+/** Keys whose value is put together from other files, so that a type and a check name them besides. */
+const RESOLVED = ['apiKey', 'standIn']
+
+t.test('C-06: at most three places of the configuration know a key', async t => {
+  const root = join(import.meta.dirname, '..', '..', '..', 'src')
+  const files = ['config', 'operate', 'process']
+    .flatMap(folder =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(name => join(folder, name)),
+    )
+    .filter(name => name.endsWith('.ts'))
+    .map(name => ({ name, code: withoutComments(readFileSync(join(root, name), 'utf8')) }))
+  const names = new Set([...everyKey(configKeys())].map(([path]) => path.at(-1)!))
+  // Other names are words that stand for other things, too.
+  const telling = [...names].filter(name => /[a-z][A-Z]/.test(name))
+  t.ok(telling.length > 20)
+  for (const key of telling) {
+    const pattern = new RegExp(`(?<![\\w"])${key}(?![\\w"])`)
+    // The files of the schema are one place.
+    const places = new Set(
+      files.filter(({ code }) => pattern.test(code)).map(({ name }) => name.replace(/schema\/.*/, 'schema')),
+    )
+    t.ok(places.size <= (RESOLVED.includes(key) ? 4 : 3), `${key}: ${[...places].join(' ')}`)
+  }
+})
+
+function withoutComments(code: string): string {
+  return code.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
 }

@@ -12,7 +12,7 @@ t.test('each attempt waits twice as long as the one before, up to half a minute'
   t.end()
 })
 
-t.test('a configuration is laid out as lines', t => {
+t.test('U-27: a configuration is laid out as lines, counted as in `validate`', t => {
   t.same(
     entriesOf({
       realm: 'a',
@@ -27,7 +27,7 @@ t.test('a configuration is laid out as lines', t => {
       { path: 'limits.allocations', value: '3' },
       { path: 'listen', value: 'x, y' },
       { path: 'users', value: '–' },
-      { path: 'homeservers[1].name', value: 'h' },
+      { path: 'homeservers[0].name', value: 'h' },
       { path: 'metrics', value: 'false' },
     ],
   )

@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+
+const ROOT = join(import.meta.dirname, '..', '..', '..')
+
+t.test('S-22: the threat model counts the packages that are there at run time', async t => {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean; devOptional?: boolean; dependencies?: object }>
+  }
+  const all = Object.entries(packages).filter(([path, { dev, devOptional }]) => path && !dev && !devOptional)
+  const direct = Object.keys(packages['']?.dependencies ?? {})
+  const words = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine', 'Ten']
+  const text = readFileSync(join(ROOT, 'docs', 'threat-model.md'), 'utf8')
+
+  t.match(
+    text,
+    `${words[direct.length]} packages at run time, ${all.length} with those that they need in turn`,
+  )
+})
