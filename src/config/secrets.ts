@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ConfigFault } from './fault.ts'
 import { isWorldReadable, quoted, readNamed } from './find.ts'
@@ -44,7 +44,7 @@ export function keptSecretFile(state: string, homeserver?: string): string {
 /** Reads such a secret, and makes it first where there is none and `mayWrite`. */
 export function keptSecret(file: string, mayWrite: boolean): string | undefined | ConfigFault {
   const state = dirname(file)
-  const kept = readSecretFile(file)
+  const kept = readOwnSecretFile(file)
   if (!(kept instanceof ConfigFault)) return secretFault(kept) ?? kept
   if (kept.key !== 'file-missing') return kept
   if (!mayWrite) return undefined
@@ -56,7 +56,16 @@ export function keptSecret(file: string, mayWrite: boolean): string | undefined 
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'EEXIST') return new ConfigFault('state-unwritable', { folder: state, code: code ?? '?' })
   }
-  return readSecretFile(file)
+  return readOwnSecretFile(file)
+}
+
+/** The same, but a file that somebody else has put there is not taken: its owner would know the secret. */
+function readOwnSecretFile(file: string): string | ConfigFault {
+  const secret = readSecretFile(file)
+  if (secret instanceof ConfigFault) return secret
+  const { uid } = statSync(file)
+  const trusted = [0, process.getuid?.(), statSync(dirname(file)).uid]
+  return trusted.includes(uid) ? secret : new ConfigFault('secret-owner', { file: quoted(file), uid })
 }
 
 const inMemory = new Map<string, string>()

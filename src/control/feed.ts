@@ -190,7 +190,7 @@ export class Feed {
       client.close(4401, 'the token has ended')
       return
     }
-    switch (client.pace(Date.now(), this.#patience.drain)) {
+    switch (client.pace(performance.now(), this.#patience.drain)) {
       case 'gone':
         client.terminate()
         return

@@ -41,7 +41,7 @@ export class RelayControl implements Control {
   readonly #parts: RelayControlParts
   readonly #reader: SessionReader
   readonly #past: PastTraffic
-  readonly #started = Date.now()
+  readonly #startedAt = performance.now()
   #cpu = process.cpuUsage()
   #cpuAt = performance.now()
   #share = 0
@@ -156,7 +156,8 @@ export class RelayControl implements Control {
       version,
       realm: settings.realm,
       at: Date.now(),
-      started: this.#started,
+      // By the clock as it is set now: it may have been wrong at the start (a machine without a real-time clock).
+      started: Math.round(Date.now() - (performance.now() - this.#startedAt)),
       state: readiness.state,
       notReady: readiness.reasons(),
       udp,
