@@ -88,6 +88,6 @@ const REALMS = [
 for (const [realm, guess] of REALMS) {
   t.test(`U-15: the realm "${realm}" is refused`, async t => {
     const [problem] = problemsOf(t, `{ ${HOMESERVER}, "realm": ${JSON.stringify(realm)} }`)
-    t.match(problem, { path: 'realm', what: /is not a host name/, mend: `"${guess}"` })
+    t.match(problem, { path: 'realm', what: /is not a host name/, fix: `"${guess}"` })
   })
 }
