@@ -2,7 +2,8 @@ import { randomFillSync } from 'node:crypto'
 import { type Address, address, RECORD, writeRecord } from '../../src/base/address.ts'
 import { type Batch, createBatch, HEADROOM, PASS } from '../../src/base/batch.ts'
 import { Counters } from '../../src/base/counters.ts'
-import type { ChannelNumber, RouteId, SocketId } from '../../src/base/ids.ts'
+import type { ChannelNumber, LifetimeId, RouteId, SocketId } from '../../src/base/ids.ts'
+import { Lifetimes } from '../../src/base/lifetimes.ts'
 import type { Route } from '../../src/base/route.ts'
 import type { Random, Time } from '../../src/base/time.ts'
 import { RouteTable } from '../../src/forward/route-table.ts'
@@ -52,9 +53,11 @@ export class Traffic {
     const { allocations } = scenario
     const meters = new Meters()
     const buckets = Array.from({ length: scenario.buckets }, () => meters.open(Number.MAX_SAFE_INTEGER, NOW))
-    this.table = new RouteTable(new Counters(), meters, random)
+    const lifetimes = new Lifetimes()
+    this.table = new RouteTable(new Counters(), meters, lifetimes, random)
+    const lifetime = () => lifetimes.open((NOW + 300_000_000_000) as Time)
     const routes = Array.from({ length: allocations }, (_, i) => ({
-      ...routeOf(scenario, i),
+      ...routeOf(scenario, i, lifetime),
       meters: buckets,
     }))
     for (const route of routes) this.table.add(route)
@@ -101,7 +104,7 @@ export class Traffic {
 }
 
 /** In a local scenario, allocations 0 and 1 talk to each other, and 2 and 3, and so on. */
-function routeOf(scenario: Scenario, i: number): Route {
+function routeOf(scenario: Scenario, i: number, lifetime: () => LifetimeId): Route {
   const local = scenario.direction === 'local'
   const relay = (n: number) => (2 + n) as SocketId
   const relayed = (n: number) => host(scenario.family, 1, n)
@@ -115,7 +118,8 @@ function routeOf(scenario: Scenario, i: number): Route {
     relayed: relayed(i),
     relay: relay(i),
     peer: local ? relayed(neighbour) : host(scenario.family, 3, i),
-    expires: (NOW + 300_000_000_000) as Time,
+    relayedLifetime: lifetime(),
+    peerLifetime: lifetime(),
     meters: [],
   }
   return local ? { ...route, local: relay(neighbour) } : route

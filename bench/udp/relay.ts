@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto'
 import { type Address, parseAddress } from '../../src/base/address.ts'
 import { Counters } from '../../src/base/counters.ts'
 import type { ChannelNumber, RouteId } from '../../src/base/ids.ts'
+import { Lifetimes } from '../../src/base/lifetimes.ts'
 import type { Time } from '../../src/base/time.ts'
 import { RouteTable } from '../../src/forward/route-table.ts'
 import { Meters } from '../../src/limits/meters.ts'
@@ -28,7 +29,9 @@ export type Answer =
  */
 const [kind, count = '1', options = '{}'] = process.argv.slice(2)
 const counters = new Counters()
-const table = new RouteTable(counters, new Meters(), into => randomFillSync(into))
+const lifetimes = new Lifetimes()
+const forever = lifetimes.open(Number.MAX_SAFE_INTEGER as Time)
+const table = new RouteTable(counters, new Meters(), lifetimes, into => randomFillSync(into))
 const ids = new SocketIds()
 const inbox = {
   received(batch: Parameters<RouteTable['forward']>[0]) {
@@ -76,7 +79,8 @@ function addRoute(i: number, client: Address, peer: Address): void {
     relayed: relays[i]!.local,
     relay: relays[i]!.socket,
     peer,
-    expires: Number.MAX_SAFE_INTEGER as Time,
+    relayedLifetime: forever,
+    peerLifetime: forever,
     meters: [],
   })
 }

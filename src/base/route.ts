@@ -1,6 +1,5 @@
 import type { Address } from './address.ts'
-import type { ChannelNumber, MeterId, RouteId, SocketId } from './ids.ts'
-import type { Time } from './time.ts'
+import type { ChannelNumber, LifetimeId, MeterId, RouteId, SocketId } from './ids.ts'
 import type { Via } from './via.ts'
 
 /**
@@ -8,9 +7,9 @@ import type { Via } from './via.ts'
  * over a bound channel (RFC 8656 §12), or as Send and Data indications when
  * the peer is permitted but has no channel (§11).
  *
- * It lives only while both directions may flow. `expires` is the earliest of
- * allocation, permission and channel; a refresh gives the same id again with a
- * later moment.
+ * It lives only while both directions may flow: until the relayed address ends,
+ * or what admits the peer. Those moments stand in `Lifetimes`, so that a refresh
+ * changes no route.
  */
 export interface Route {
   readonly id: RouteId
@@ -35,8 +34,10 @@ export interface Route {
    * socket is bound to, where datagrams go and where they come from.
    */
   readonly wire?: Address
-  /** From this moment on the route relays nothing. */
-  readonly expires: Time
+  /** When the relayed address ends. */
+  readonly relayedLifetime: LifetimeId
+  /** When what admits the peer ends: its channel where it has one, else the permission for its IP address. */
+  readonly peerLifetime: LifetimeId
   /** Token buckets that every payload must pass, in either direction: the user's, the homeserver's, the total. */
   readonly meters: readonly MeterId[]
 }

@@ -1,8 +1,11 @@
 import type { Address } from '../base/address.ts'
-import type { AllocationId, MeterId, RouteId, SocketId } from '../base/ids.ts'
+import type { AllocationId, AllocationRow, RouteId, SocketId } from '../base/ids.ts'
+import type { Lifetimes } from '../base/lifetimes.ts'
 import { after, type Random, type Time } from '../base/time.ts'
-import type { Allocation, Half, RouteEntry } from './allocation.ts'
+import type { Allocation, Half } from './allocation.ts'
 import type { Owner } from './event.ts'
+import { Peers } from './peers/peers.ts'
+import { Permissions } from './peers/permissions.ts'
 import type { RelaySocket } from './relay-socket.ts'
 
 /** A relayed address on this server, and whose it is. */
@@ -26,6 +29,14 @@ export interface RememberedAnswer {
   readonly transaction: Buffer
   readonly bytes: Buffer
   readonly until: Time
+}
+
+/** Where a route leads that does not go by the network to the peer's own address. */
+export interface Link {
+  /** The half of another allocation here that the peer is. */
+  readonly half?: Half
+  /** What the socket is bound to of another shard's allocation that the peer is. */
+  readonly wire?: Address
 }
 
 /** Seconds that an answer is remembered for a request that comes again (RFC 8489 §6.3.1). */
@@ -56,19 +67,50 @@ export class Book {
   /** By relayed address as peers see it. */
   readonly byRelayed = new Map<number | string, Relayed>()
   /** Routes to ports at our own relay addresses, by peer address. */
-  readonly toHost = new Map<number | string, Set<RouteEntry>>()
+  readonly toHost = new Map<number | string, Set<RouteId>>()
   /** By token, in latin1. */
   readonly reservations = new Map<string, Reservation>()
-  readonly meters = new Map<AllocationId, readonly MeterId[]>()
+  readonly lifetimes: Lifetimes
+  readonly permissions: Permissions
+  readonly peers: Peers
+  /** By route; most have none. */
+  readonly links = new Map<RouteId, Link>()
+  /** Routes that lead to another shard. */
+  readonly strays = new Set<RouteId>()
+  #strayAt: Iterator<RouteId, unknown> = this.strays.values()
+  /** By row. */
+  readonly #rows: (Allocation | undefined)[] = []
+  readonly #freeRows: AllocationRow[] = []
   readonly #byClient = new Map<SocketId, Map<number | string, Allocation>>()
   readonly #released = new Map<string, RememberedAnswer>()
-  readonly #freeRoutes: RouteId[] = []
-  #routes = 0
   #lastId: number
 
   /** `lastId` is the id that was given out last, see `drawId`. */
-  constructor(lastId: number) {
+  constructor(lastId: number, lifetimes: Lifetimes, random: Random) {
     this.#lastId = lastId
+    this.lifetimes = lifetimes
+    this.permissions = new Permissions(lifetimes, random)
+    this.peers = new Peers(random)
+  }
+
+  /** The allocation with this number. */
+  inRow(row: AllocationRow): Allocation | undefined {
+    return this.#rows[row]
+  }
+
+  /** As many of `strays` as `most`, going round them from one call to the next. */
+  *someStrays(most: number): Iterable<RouteId> {
+    for (let left = Math.min(most, this.strays.size); left > 0; left--) {
+      let next = this.#strayAt.next()
+      if (next.done) next = (this.#strayAt = this.strays.values()).next()
+      if (next.done) return
+      yield next.value
+    }
+  }
+
+  /** A number that no allocation has. */
+  newRow(): AllocationRow {
+    return this.#freeRows.pop() ?? ((this.#rows.push(undefined) - 1) as AllocationRow)
   }
 
   /** The id that was given out last. */
@@ -103,6 +145,7 @@ export class Book {
     if (!clients) this.#byClient.set(socket, (clients = new Map()))
     clients.set(address.key, allocation)
     this.byId.set(allocation.id, allocation)
+    this.#rows[allocation.row] = allocation
   }
 
   /** Forgets the 5-tuple, so that a new allocation may take it. */
@@ -117,15 +160,8 @@ export class Book {
   remove(allocation: Allocation): void {
     this.leave(allocation)
     this.byId.delete(allocation.id)
-    this.meters.delete(allocation.id)
-  }
-
-  newRoute(): RouteId {
-    return this.#freeRoutes.pop() ?? (this.#routes++ as RouteId)
-  }
-
-  freeRoute(id: RouteId): void {
-    this.#freeRoutes.push(id)
+    this.#rows[allocation.row] = undefined
+    this.#freeRows.push(allocation.row)
   }
 
   /** Remembers the answer to a request that ended its allocation. */
@@ -171,8 +207,11 @@ export class Book {
       relayed: this.byRelayed.size,
       toHost: this.toHost.size,
       reservations: this.reservations.size,
-      meters: this.meters.size,
-      routes: this.#routes - this.#freeRoutes.length,
+      lifetimes: this.lifetimes.size,
+      permissions: this.permissions.size,
+      peers: this.peers.size,
+      links: this.links.size,
+      strays: this.strays.size,
       remembered: this.#released.size,
     }
   }

@@ -1,9 +1,9 @@
 import type { Time } from '../base/time.ts'
-import { type Allocation, type Half, unbind } from './allocation.ts'
+import type { Allocation, Half } from './allocation.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
 import type { CloseReason } from './event.ts'
-import { unroute } from './routes.ts'
+import { dismiss, withdraw } from './peers/routes.ts'
 
 /** Ends an allocation: routes, relay sockets, permissions and channels go with it (RFC 8656 §6). */
 export function close(context: Context, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
@@ -24,8 +24,7 @@ export function end(context: Context, allocation: Allocation, reason: CloseReaso
   const commands = allocation.halves.flatMap(half => closeHalf(context, allocation, half))
   allocation.halves = []
   allocation.state = 'closed'
-  const meters = book.meters.get(allocation.id)
-  if (meters) context.buckets.give(meters)
+  if (allocation.meters) context.buckets.give(allocation.meters)
   book.remove(allocation)
   const event = {
     kind: 'closed' as const,
@@ -38,7 +37,7 @@ export function end(context: Context, allocation: Allocation, reason: CloseReaso
     reason,
     since: allocation.since,
     traffic: allocation.traffic,
-    peers: allocation.peers,
+    peers: allocation.permitted,
   }
   commands.push({ kind: 'tell', event })
   return commands
@@ -49,16 +48,17 @@ export function closeHalf(context: Context, allocation: Allocation, half: Half):
   const { book } = context
   const { family, socket, address } = half.relay
   const commands: Command[] = []
-  for (const entry of [...half.linked]) commands.push(...unroute(context, entry))
-  for (const entry of [...allocation.routes.values()]) {
-    if (entry.route.relay === socket) commands.push(...unroute(context, entry))
+  for (const route of half.linked) {
+    const owner = book.inRow(book.peers.allocation(route))
+    if (owner) commands.push(...withdraw(context, owner, route))
   }
-  for (const channel of allocation.channels.values()) {
-    if (channel.peer.family === family) unbind(allocation, channel)
+  for (const row of book.peers.of(allocation.peers)) {
+    if (book.peers.family(row) === family) commands.push(...dismiss(context, allocation, row))
   }
-  for (const [key, permission] of allocation.permissions) {
-    if (permission.ip.length === (family === 4 ? 4 : 16)) allocation.permissions.delete(key)
+  for (const row of book.permissions.of(allocation.permissions)) {
+    if (book.permissions.family(row) === family) book.permissions.remove(allocation.permissions, row)
   }
+  book.lifetimes.close(half.lifetime)
   book.bySocket.delete(socket)
   book.byRelayed.delete(address.key)
   commands.push({ kind: 'close', socket })

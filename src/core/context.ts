@@ -7,8 +7,8 @@ import type { BucketSource } from './buckets.ts'
 import type { RelayConfig } from './config.ts'
 import type { Decisions } from './decisions.ts'
 import type { Nonces } from './nonce.ts'
+import type { Scans } from './peers/scans.ts'
 import type { Proofs } from './proofs.ts'
-import type { Scans } from './scans.ts'
 import type { Strangers } from './strangers.ts'
 
 /** What every handler stands on. */

@@ -7,13 +7,14 @@ import { PACKET_OVERHEAD } from '../limits/meters.ts'
 import { DATA, ICMP, XOR_PEER_ADDRESS } from '../wire/attributes.ts'
 import { CHANNEL_HEADER, channelLength, readChannel, writeChannelData } from '../wire/channel.ts'
 import { MessageWriter, Method } from '../wire/message.ts'
-import { type Allocation, channelTo, halfFor, permissionFor } from './allocation.ts'
+import type { Allocation } from './allocation.ts'
 import type { Relayed } from './book.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
 import type { Unreachable } from './input.ts'
+import { channelTo, halfFor, isAdmitted } from './peers/admitted.ts'
+import { reroute } from './peers/routes.ts'
 import { reachOf, withheld } from './reach.ts'
-import { reroute } from './routes.ts'
 
 /** The most that fits a Data indication: its length field has 16 bits (RFC 8489 §5). */
 const LARGEST_INDICATION = 65_535
@@ -22,11 +23,13 @@ const LARGEST_INDICATION = 65_535
 export function channelData(context: Context, allocation: Allocation, bytes: Buffer, now: Time): Command[] {
   const number = readChannel(bytes, 0, bytes.length)
   if (number === undefined) return drop(context, Counter.dropMalformed)
-  const channel = allocation.channels.get(number as ChannelNumber)
-  if (!channel || channel.expires <= now) return drop(context, Counter.dropNoChannel)
+  const { peers, lifetimes } = context.book
+  const row = peers.onChannel(allocation.row, number as ChannelNumber)
+  if (row === undefined || lifetimes.isOver(peers.lifetime(row), now))
+    return drop(context, Counter.dropNoChannel)
 
   const payload = bytes.subarray(CHANNEL_HEADER, CHANNEL_HEADER + channelLength(bytes, 0))
-  return toPeer(context, allocation, channel.peer, payload, now)
+  return toPeer(context, allocation, peers.address(row), payload, now)
 }
 
 /**
@@ -44,7 +47,7 @@ export function toPeer(
   dontFragment = false,
 ): Command[] {
   const { environment, book, counters, meters } = context
-  const half = halfFor(allocation, peer, now)
+  const half = halfFor(book, allocation, peer.family, now)
   if (!half) return drop(context, Counter.dropFamily)
   const reach = reachOf(context, allocation, peer)
   const relayed = book.byRelayed.get(peer.key)
@@ -52,11 +55,11 @@ export function toPeer(
   if (peer.port === 0 || reach === 'no' || (reach === 'local' && !relayed && !wire)) {
     return [...drop(context, Counter.dropDeniedPeer), ...withheld(context, allocation, peer, now)]
   }
-  if (!allocation.routes.has(peer.key) && !allocation.channelByPeer.has(peer.key)) {
+  if (book.peers.find(allocation.row, peer) === undefined) {
     const stopped = chargePeers(context, allocation, [peer], now)
     if (stopped) return [...drop(context, Counter.dropScan), ...stopped]
   }
-  if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length + PACKET_OVERHEAD, now)) {
+  if (!meters.take(allocation.meters ?? [], payload.length + PACKET_OVERHEAD, now)) {
     allocation.dropped++
     return drop(context, Counter.dropRate)
   }
@@ -104,26 +107,28 @@ export function fromPeer(
 }
 
 /** Who a datagram is from, to the client: the public address of a program beside us, unless only the local one is permitted. */
-function nameOf({ environment }: Context, allocation: Allocation, from: Address, now: Time): Address {
+function nameOf({ environment, book }: Context, allocation: Allocation, from: Address, now: Time): Address {
   const outside = environment.host?.peer(from)
   if (!outside) return from
-  return permissionFor(allocation, from, now) && !permissionFor(allocation, outside, now) ? from : outside
+  return isAdmitted(book, allocation, from, now) && !isAdmitted(book, allocation, outside, now)
+    ? from
+    : outside
 }
 
 /** Hands a peer's payload to the client: ChannelData where a channel is bound, else a Data indication. */
 function toClient(context: Context, relayed: Relayed, from: Address, payload: Buffer, now: Time): Command[] {
   const { book, counters, meters } = context
   const { allocation, half } = relayed
-  if (half.expires <= now) return drop(context, Counter.dropExpired)
+  if (book.lifetimes.isOver(half.lifetime, now)) return drop(context, Counter.dropExpired)
   if (reachOf(context, allocation, from) === 'no') return drop(context, Counter.dropDeniedPeer)
-  if (!permissionFor(allocation, from, now)) return drop(context, Counter.dropNoPermission)
+  if (!isAdmitted(book, allocation, from, now)) return drop(context, Counter.dropNoPermission)
 
-  const channel = channelTo(allocation, from, now)
+  const channel = channelTo(book, allocation, from, now)
   const overhead = from.family === 4 ? 12 + 4 : 24 + 4
   if (!channel && ((payload.length + 3) & ~3) + overhead > LARGEST_INDICATION) {
     return drop(context, Counter.dropTooLong)
   }
-  if (!meters.take(book.meters.get(allocation.id) ?? [], payload.length + PACKET_OVERHEAD, now)) {
+  if (!meters.take(allocation.meters ?? [], payload.length + PACKET_OVERHEAD, now)) {
     allocation.dropped++
     return drop(context, Counter.dropRate)
   }
@@ -133,7 +138,7 @@ function toClient(context: Context, relayed: Relayed, from: Address, payload: Bu
   allocation.traffic.toClient.bytes += payload.length
   const commands = reroute(context, allocation, from, now)
   const bytes = channel
-    ? writeChannelData(channel.number, payload)
+    ? writeChannelData(channel, payload)
     : indication(context).set(XOR_PEER_ADDRESS, from).set(DATA, payload).finish()
   commands.push({ kind: 'send', socket: allocation.client.socket, to: allocation.client.address, bytes })
   return commands
@@ -141,13 +146,15 @@ function toClient(context: Context, relayed: Relayed, from: Address, payload: Bu
 
 /** Tells the client that the network refused what it sent to a peer (RFC 8656 §11.5). */
 export function unreachable(context: Context, error: Unreachable, now: Time): Command[] {
-  const relayed = context.book.bySocket.get(error.socket)
-  if (!relayed || relayed.half.expires <= now) return drop(context, Counter.dropNoAllocation)
+  const { book } = context
+  const relayed = book.bySocket.get(error.socket)
+  if (!relayed || book.lifetimes.isOver(relayed.half.lifetime, now))
+    return drop(context, Counter.dropNoAllocation)
   const { type, code } = error
   const peer = nameOf(context, relayed.allocation, error.peer, now)
   const relevant = relayed.half.relay.family === 4 ? [3, 11] : [1, 2, 3]
   if (!relevant.includes(type)) return drop(context, Counter.peerError)
-  if (!permissionFor(relayed.allocation, peer, now)) return drop(context, Counter.dropNoPermission)
+  if (!isAdmitted(book, relayed.allocation, peer, now)) return drop(context, Counter.dropNoPermission)
 
   const tooBig = relayed.half.relay.family === 4 ? type === 3 && code === 4 : type === 2
   const bytes = indication(context)

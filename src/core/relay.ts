@@ -1,5 +1,7 @@
-import { type Address, address } from '../base/address.ts'
+import type { Address } from '../base/address.ts'
 import { Counter, type Counters } from '../base/counters.ts'
+import type { RouteId } from '../base/ids.ts'
+import type { Lifetimes } from '../base/lifetimes.ts'
 import type { Time } from '../base/time.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
 import type { Meters } from '../limits/meters.ts'
@@ -8,11 +10,11 @@ import { demultiplex } from '../wire/channel.ts'
 import { integrityKind } from '../wire/integrity.ts'
 import { get, type Message, Method, parse } from '../wire/message.ts'
 import { peekNonce } from '../wire/peek.ts'
-import { type Allocation, nextDue, unbind } from './allocation.ts'
+import type { Allocation } from './allocation.ts'
 import { authenticate } from './authenticate.ts'
 import { Book, drawId } from './book.ts'
 import { type BucketSource, Buckets } from './buckets.ts'
-import { close, closeHalf } from './close.ts'
+import { close } from './close.ts'
 import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
 import type { Context } from './context.ts'
@@ -21,8 +23,10 @@ import type { Decisions, Witness } from './decisions.ts'
 import type { Environment } from './environment.ts'
 import type { Input } from './input.ts'
 import { Nonces } from './nonce.ts'
+import { NO_ROUTE } from './peers/peers.ts'
+import { routesEnded } from './peers/routes.ts'
+import { Scans } from './peers/scans.ts'
 import { Proofs } from './proofs.ts'
-import { reachOf } from './reach.ts'
 import { type ReplyTo, reject, replyTo } from './reply.ts'
 import { allocate, opened, refused } from './requests/allocate.ts'
 import { binding } from './requests/binding.ts'
@@ -32,12 +36,11 @@ import { refresh } from './requests/refresh.ts'
 import type { Request } from './requests/request.ts'
 import { send } from './requests/send.ts'
 import { UNDERSTOOD } from './requests/understood.ts'
-import { reroute, rerouteAll, routesEnded, unroute } from './routes.ts'
-import { Scans } from './scans.ts'
 import { signerFinder } from './signer.ts'
 import { restorePart } from './snapshot/restore.ts'
 import { type CarriedBy, writeSnapshot } from './snapshot/write.ts'
 import { Strangers } from './strangers.ts'
+import { hasEnded, lapseFor, proceed, sweep } from './sweep.ts'
 
 /** What a relay is made of. */
 export interface RelayParts {
@@ -45,6 +48,8 @@ export interface RelayParts {
   readonly environment: Environment
   readonly counters: Counters
   readonly meters: Meters
+  /** When what it holds ends; forwarders read them. */
+  readonly lifetimes: Lifetimes
   /** Those of `meters`; its own unless several shards share them. */
   readonly buckets?: BucketSource | undefined
   /** Its own unless several shards share them. */
@@ -77,11 +82,10 @@ export interface RelayParts {
  */
 export class Relay {
   readonly #context: Context
-
   readonly #witness: Witness | undefined
 
   constructor(parts: RelayParts) {
-    const { config, environment, counters, meters, buckets, debts, proofs, witness } = parts
+    const { config, environment, counters, meters, lifetimes, buckets, debts, proofs, witness } = parts
     const { random } = environment
     const nonces = new Nonces(random, config.nonceLifetime)
     const ownDebts = debts ? undefined : new GcraTable(GcraTable.memory(random))
@@ -99,7 +103,7 @@ export class Relay {
     this.#context = {
       ...(witness?.began(own, config, lastId) ?? own),
       config,
-      book: new Book(lastId),
+      book: new Book(lastId, lifetimes, random),
       buckets: buckets ?? new Buckets(meters, config.limits),
       counters,
       scans: new Scans(),
@@ -169,6 +173,18 @@ export class Relay {
 
   allocations(): Iterable<Readonly<Allocation>> {
     return this.#context.book.byId.values()
+  }
+
+  /** When the last relayed address of an allocation ends, if nobody refreshes it. */
+  expires(allocation: Readonly<Allocation>): Time {
+    const { lifetimes } = this.#context.book
+    return Math.max(...allocation.halves.map(half => lifetimes.until(half.lifetime))) as Time
+  }
+
+  /** The routes of an allocation. */
+  *routes({ peers }: Readonly<Allocation>): Iterable<RouteId> {
+    const { book } = this.#context
+    for (const row of book.peers.of(peers)) if (book.peers.route(row) !== NO_ROUTE) yield row
   }
 
   get draining(): boolean {
@@ -257,7 +273,7 @@ export class Relay {
     }
     const { counter, handle } = handler!
     counters.add(counter)
-    const known = standing && !hasEnded(standing, reply.at) ? standing.identity : undefined
+    const known = standing && !hasEnded(context, standing, reply.at) ? standing.identity : undefined
     const proof = authenticate(context, message, reply, known, isFresh)
     if (proof.kind === 'refused') {
       // What was let through for the sake of a call, or of its nonce, has not proved itself after all.
@@ -270,7 +286,7 @@ export class Relay {
     const refusal = checkAttributes(context, message, proof.reply)
     if (refusal) return refusal
     // What has lapsed since the last sweep must not be refreshed back to life.
-    const lapsed = standing && standing.due <= reply.at ? lapse(context, standing, reply.at) : []
+    const lapsed = standing ? lapseFor(context, standing, reply.at) : []
     return [...lapsed, ...handle(context, request)]
   }
 
@@ -290,107 +306,6 @@ function configure(context: Context, config: RelayConfig): void {
   context.buckets.configure(config.limits)
   context.strangers.configure(config.limits)
   context.unconfigured = new Set(context.book.byId.keys())
-}
-
-/** Judges what one allocation holds by the configuration in force. */
-function reconfigure(context: Context, allocation: Allocation, now: Time): Command[] {
-  for (const [key, { ip }] of allocation.permissions) {
-    if (reachOf(context, allocation, address(ip, 0)) === 'no') allocation.permissions.delete(key)
-  }
-  for (const channel of allocation.channels.values()) {
-    if (reachOf(context, allocation, channel.peer) === 'no') unbind(allocation, channel)
-  }
-  const meters = context.book.meters.get(allocation.id) ?? []
-  context.book.meters.set(allocation.id, context.buckets.take(allocation.identity.owner, now))
-  context.buckets.give(meters)
-  return rerouteAll(context, allocation, now)
-}
-
-/** Clears away what has lapsed; exactness does not hang on it. */
-function sweep(context: Context, now: Time): Command[] {
-  const { book, scans, strangers } = context
-  const commands: Command[] = strangers.report(now).map(event => ({ kind: 'tell' as const, event }))
-  book.forget(now)
-  scans.forget(now)
-  for (const [token, { relay, owner, client, expires }] of book.reservations) {
-    if (expires > now) continue
-    book.reservations.delete(token)
-    commands.push({ kind: 'close', socket: relay.socket })
-    commands.push({ kind: 'tell', event: { kind: 'unreserved', at: now, owner, client } })
-  }
-  if (context.environment.siblings) {
-    for (const allocation of book.byId.values()) commands.push(...unrouteStrays(context, allocation, now))
-  }
-  commands.push(...proceed(context, now))
-  return commands
-}
-
-/** What one turn may cost, in things that are looked at or withdrawn. Closing a socket counts as several. */
-const TURN = 256
-const CLOSING = 8
-
-/**
- * Does as much as fits one turn, about a millisecond, of what there is to do
- * for many allocations: a new configuration, and what has lapsed.
- */
-function proceed(context: Context, now: Time): Command[] {
-  const { book, unconfigured } = context
-  const commands: Command[] = []
-  let left = TURN
-  for (const id of unconfigured) {
-    if (left <= 0) break
-    unconfigured.delete(id)
-    const allocation = book.byId.get(id)
-    if (allocation?.state !== 'open') continue
-    left -= costOf(allocation)
-    commands.push(...reconfigure(context, allocation, now))
-  }
-  for (const allocation of book.byId.values()) {
-    if (left <= 0) break
-    if (allocation.due > now) continue
-    left -= costOf(allocation)
-    commands.push(...lapse(context, allocation, now))
-  }
-  if (left <= 0) commands.push({ kind: 'continue' })
-  return commands
-}
-
-function costOf({ permissions, channels, routes }: Allocation): number {
-  return CLOSING + permissions.size + channels.size + routes.size
-}
-
-function hasEnded(allocation: Allocation, now: Time): boolean {
-  return allocation.state === 'open' && allocation.halves.every(half => half.expires <= now)
-}
-
-/** Withdraws routes to relayed addresses that their shard no longer holds: somebody else may have the port next. */
-function unrouteStrays(context: Context, allocation: Allocation, now: Time): Command[] {
-  const commands: Command[] = []
-  for (const { route } of [...allocation.routes.values()]) {
-    if (route.wire) commands.push(...reroute(context, allocation, route.peer, now))
-  }
-  return commands
-}
-
-/** Takes from an allocation whatever has lapsed, and ends it with its last relayed address. */
-function lapse(context: Context, allocation: Allocation, now: Time): Command[] {
-  if (hasEnded(allocation, now)) return close(context, allocation, 'expired', now)
-  const commands: Command[] = []
-  for (const half of allocation.halves) {
-    if (half.expires <= now) commands.push(...closeHalf(context, allocation, half))
-  }
-  allocation.halves = allocation.halves.filter(half => half.expires > now)
-  for (const entry of [...allocation.routes.values()]) {
-    if (entry.route.expires <= now) commands.push(...unroute(context, entry))
-  }
-  for (const [key, permission] of allocation.permissions) {
-    if (permission.expires <= now) allocation.permissions.delete(key)
-  }
-  for (const channel of allocation.channels.values()) {
-    if (channel.expires <= now) unbind(allocation, channel)
-  }
-  allocation.due = nextDue(allocation)
-  return commands
 }
 
 /** Refuses unknown comprehension-required attributes with 420 and broken ones with 400 (RFC 8489 §6.3.1). */

@@ -36,13 +36,13 @@ export function fromClient(tables: Tables, batch: Batch, i: number, client: numb
     const octets = channelLength(bytes, start)
     // Fewer than arrived is padding (RFC 8656 §12.5); more is a message cut short.
     if (octets > length - CHANNEL_HEADER) return PASS
-    const route = tables.channels.find(client, (first << 8) | bytes[start + 1]!)
-    return route === 0 ? PASS : depart(tables, batch, i, route - 1, start + CHANNEL_HEADER, octets, now)
+    const route = tables.rows.overChannel(client, (first << 8) | bytes[start + 1]!)
+    return route < 0 ? PASS : depart(tables, batch, i, route, start + CHANNEL_HEADER, octets, now)
   }
   const { sent } = tables
   if (first !== 0 || !sent.read(batch.view, start, length)) return PASS
-  const route = tables.destinations.find(client, sent.peer, 0)
-  return route === 0 ? PASS : depart(tables, batch, i, route - 1, sent.payload, sent.octets, now)
+  const route = tables.rows.toPeer(client, sent.peer, 0)
+  return route < 0 ? PASS : depart(tables, batch, i, route, sent.payload, sent.octets, now)
 }
 
 /**
@@ -53,7 +53,7 @@ export function fromClient(tables: Tables, batch: Batch, i: number, client: numb
 export function forwardFromPeer(tables: Tables, batch: Batch, i: number, route: number, now: Time): number {
   const payload = batch.start[i]!
   const octets = batch.length[i]!
-  if (tables.rows.expired(route, now) || tables.rows.local(route) >= 0) return PASS
+  if (isOver(tables, route, now) || tables.rows.local(route) >= 0) return PASS
   const header = headerFor(tables, batch, i, route, payload, octets)
   return header === 0 ? PASS : toClient(tables, batch, i, route, payload, octets, header, now)
 }
@@ -68,15 +68,19 @@ function depart(
   octets: number,
   now: Time,
 ): number {
-  const { rows } = tables
-  if (octets > MAX_DATAGRAM || rows.expired(route, now)) return PASS
+  const { clients, rows } = tables
+  if (octets > MAX_DATAGRAM || isOver(tables, route, now)) return PASS
   const local = rows.local(route)
   if (local < 0) return toPeer(tables, batch, i, route, payload, octets, now)
 
-  const back = tables.arrivals.find(local, rows.words, rows.wayAt(route))
-  if (back >= 0) return PASS
-  const other = -back - 1
-  if (rows.expired(other, now)) return PASS
+  const receiver = clients.ofRelay(local)
+  if (receiver < 0) return PASS
+  const other = rows.toPeer(
+    receiver,
+    clients.words,
+    clients.relayedAt(rows.client(route), rows.family(route)),
+  )
+  if (other < 0 || isOver(tables, other, now)) return PASS
   const header = headerFor(tables, batch, i, other, payload, octets)
   if (header === 0) return PASS
   if (!admit(tables, route, octets, now)) return DROP
@@ -93,13 +97,13 @@ function toPeer(
   octets: number,
   now: Time,
 ): number {
-  const { rows } = tables
+  const { clients, rows } = tables
   if (!admit(tables, route, octets, now)) return DROP
   countToPeer(tables, route, octets)
   batch.start[i] = payload
   batch.length[i] = octets
-  batch.socket[i] = rows.relay(route)
-  direct(batch, i, rows.words, rows.wayAt(route))
+  batch.socket[i] = clients.relay(rows.client(route), rows.family(route))
+  direct(batch, i, rows.wayWords(route), rows.wayAt(route))
   return SEND
 }
 
@@ -119,12 +123,12 @@ function headerFor(
   let header = CHANNEL_HEADER
   let padded = octets
   if (rows.channel(route) === 0) {
-    header = rows.octets[rows.peerAt(route) * 4] === 4 ? DATA_HEADER_IPV4 : DATA_HEADER_IPV6
+    header = rows.family(route) === 0 ? DATA_HEADER_IPV4 : DATA_HEADER_IPV6
     padded = (octets + 3) & ~3
     if (header - 20 + padded > MAX_STUN_LENGTH) return 0
   }
   if (octets > MAX_DATAGRAM) return 0
-  if (header + padded > MAX_DATAGRAM && !STREAM[rows.via(route)]) return 0
+  if (header + padded > MAX_DATAGRAM && !STREAM[tables.clients.via(rows.client(route))]) return 0
   const slot = i * batch.stride
   return payload - header < slot || payload + padded > slot + batch.stride ? 0 : header
 }
@@ -141,8 +145,9 @@ function toClient(
   now: Time,
 ): number {
   if (!admit(tables, route, octets, now)) return DROP
-  const { rows } = tables
+  const { clients, rows } = tables
   const { bytes } = batch
+  const client = rows.client(route)
   const start = payload - header
   const channel = rows.channel(route)
   let length = header + octets
@@ -155,18 +160,28 @@ function toClient(
     tables.indication.write(batch.view, start, header, rows.words, rows.peerAt(route), octets)
     length += -octets & 3
   }
-  tables.counters.toClient(rows.via(route), octets)
+  tables.counters.toClient(clients.via(client), octets)
   rows.countToClient(route, octets)
   batch.start[i] = start
   batch.length[i] = length
-  batch.socket[i] = rows.listener(route)
-  direct(batch, i, rows.words, rows.clientAt(route))
+  batch.socket[i] = clients.listener(client)
+  direct(batch, i, clients.words, clients.addressAt(client))
   return SEND
+}
+
+/** Whether the relayed address has ended, or what admits the peer. */
+function isOver(tables: Tables, route: number, now: Time): boolean {
+  const { rows, clients } = tables
+  const { ends } = tables.lifetimes
+  return (
+    now >= ends[rows.lifetime(route)]! ||
+    now >= ends[clients.lifetime(rows.client(route), rows.family(route))]!
+  )
 }
 
 /** Takes a packet from the route's token buckets. */
 function admit(tables: Tables, route: number, octets: number, now: Time): boolean {
-  const meters = tables.rows.meters(route)
+  const meters = tables.clients.meters(tables.rows.client(route))
   if (tables.meters.takePacket(meters, octets, now)) return true
   tables.counters.add(DROP_RATE)
   tables.rows.countDropped(route)
@@ -174,7 +189,8 @@ function admit(tables: Tables, route: number, octets: number, now: Time): boolea
 }
 
 function countToPeer(tables: Tables, route: number, octets: number): void {
-  tables.counters.toPeer(tables.rows.via(route), octets)
+  const client = tables.rows.client(route)
+  tables.counters.toPeer(tables.clients.via(client), octets)
   tables.rows.countToPeer(route, octets)
 }
 

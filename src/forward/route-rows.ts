@@ -1,81 +1,85 @@
 import { writeRecord } from '../base/address.ts'
-import type { MeterId } from '../base/ids.ts'
+import type { LifetimeId } from '../base/ids.ts'
 import type { Carried, Route } from '../base/route.ts'
-import type { Time } from '../base/time.ts'
-import { viaNumber } from '../base/via.ts'
-import { RECORD_WORDS } from './record-words.ts'
+import { NumberIndex, RecordIndex, type Rows } from '../base/row-index.ts'
+import type { Random } from '../base/time.ts'
+import { WayRows } from './way-rows.ts'
 
-/** Words in a row: two cache lines, of which the second is addresses. */
-const ROW = 32
-
-// The row in doubles: when it ends, and what it has carried.
-const EXPIRES = 0
-const TO_PEER_PACKETS = 1
-const TO_PEER_BYTES = 2
-const TO_CLIENT_PACKETS = 3
-const TO_CLIENT_BYTES = 4
+/** Words in a row. */
+const ROW = 18
+// The row in doubles: what it has carried.
+const TO_PEER_PACKETS = 0
+const TO_PEER_BYTES = 1
+const TO_CLIENT_PACKETS = 2
+const TO_CLIENT_BYTES = 3
 // The row in words, from where the doubles end.
-const RELAY = 10
-const LISTENER = 11
-const CHANNEL = 12
-const VIA = 13
-const LOCAL = 14
-/** Number of the client that `RouteTable` gave it, plus one; 0 in a row that is free. */
-const CLIENT_ROW = 15
-const PEER = 16
-const CLIENT = PEER + RECORD_WORDS
-/** Where the peer is: its address, unless that has to be reached by another way. See `wayAt`. */
-const WAY = CLIENT + RECORD_WORDS
-/** Datagrams that token buckets have dropped; the last word of the row. */
-const DROPPED = WAY + RECORD_WORDS
+/** The client's number, plus one; 0 in a row that is free. With the peer behind it, the key of an index. */
+const CLIENT = 8
+const PEER = 9
+const CHANNEL = 14
+const LIFETIME = 15
+/** Where the peer is: the relay socket of an allocation here, or -1, or below that a row of `WayRows`. */
+const LOCAL = 16
+/** Datagrams that token buckets have dropped. */
+const DROPPED = 17
 
-/** What LOCAL holds where the peer is not an allocation of this shard. */
 const ELSEWHERE = -1
-const IN_ANOTHER_SHARD = -2
-const NO_METERS: readonly MeterId[] = []
+/** What `LOCAL` holds for the first row of `WayRows`. */
+const FIRST_WAY = -2
 
 /**
- * Routes in typed arrays, by RouteId: whatever moving a datagram needs is in
- * one stretch of memory and is read without creating anything.
+ * Routes in typed arrays, by RouteId: whatever is particular to one peer. A
+ * route takes 72 bytes here, and a few words in the indexes.
  */
-export class RouteRows {
-  /** For addresses: `words[peerAt(row)]` is the first of five words. */
-  words = new Int32Array(0)
-  /** The same memory in octets. */
-  octets = new Uint8Array(0)
-  #doubles = new Float64Array(0)
-  #meters: (readonly MeterId[])[] = []
+export class RouteRows implements Rows {
+  words = new Int32Array(64 * ROW)
+  #octets = new Uint8Array(this.words.buffer)
+  #doubles = new Float64Array(this.words.buffer)
+  readonly #byPeer: RecordIndex
+  readonly #byChannel: NumberIndex
+  readonly #ways: WayRows
 
-  constructor() {
-    this.#resize(64)
+  constructor(random: Random) {
+    this.#byPeer = new RecordIndex(this, ROW, CLIENT, random)
+    this.#byChannel = new NumberIndex(this, ROW, CLIENT, CHANNEL, random)
+    this.#ways = new WayRows(random)
   }
 
   has(row: number): boolean {
-    return row < this.#meters.length && this.words[row * ROW + CLIENT_ROW] !== 0
+    return row * ROW < this.words.length && this.words[row * ROW + CLIENT] !== 0
   }
 
-  /** Writes a route into its row, all but the client's number. Counts stay: a row in use is being replaced. */
-  write(route: Route): void {
+  /** The client's route to a peer, or -1. */
+  toPeer(client: number, words: Int32Array, at: number): number {
+    return this.#byPeer.find(client + 1, words, at)
+  }
+
+  /** The client's route over a channel, or -1. */
+  overChannel(client: number, channel: number): number {
+    return this.#byChannel.find(client + 1, channel)
+  }
+
+  /** The client's route from where a datagram came in by the network, or -1. */
+  fromOrigin(client: number, words: Int32Array, at: number): number {
+    const row = this.#byPeer.find(client + 1, words, at)
+    // What another shard sends does not come from its relayed address.
+    if (row >= 0 && this.words[row * ROW + LOCAL]! > FIRST_WAY) return row
+    return this.#ways.size === 0 ? -1 : this.#ways.find(client + 1, words, at)
+  }
+
+  /** Writes a route into its row and enters it. Counts stay: a row in use is being replaced. */
+  write(route: Route, client: number): void {
     const row = route.id
-    while (row >= this.#meters.length) this.#resize(this.#meters.length * 2)
+    while ((row + 1) * ROW > this.words.length) this.#grow()
     const at = row * ROW
-    this.#doubles[(at >> 1) + EXPIRES] = route.expires
-    this.words[at + RELAY] = route.relay
-    this.words[at + LISTENER] = route.listener
+    this.words[at + CLIENT] = client + 1
+    writeRecord(route.peer, this.#octets, (at + PEER) * 4)
     this.words[at + CHANNEL] = route.channel
-    this.words[at + VIA] = viaNumber(route.via)
-    this.words[at + LOCAL] = route.local ?? (route.wire ? IN_ANOTHER_SHARD : ELSEWHERE)
-    writeRecord(route.peer, this.octets, (at + PEER) * 4)
-    writeRecord(route.client, this.octets, (at + CLIENT) * 4)
-    const way = route.local === undefined ? (route.wire ?? route.peer) : route.relayed
-    writeRecord(way, this.octets, (at + WAY) * 4)
-    this.#meters[row] = route.meters
-  }
-
-  /** Frees a row, counts and all. */
-  clear(row: number): void {
-    this.words.fill(0, row * ROW, (row + 1) * ROW)
-    this.#meters[row] = NO_METERS
+    this.words[at + LIFETIME] = route.peerLifetime
+    this.words[at + LOCAL] =
+      route.local ?? (route.wire ? FIRST_WAY - this.#ways.add(client + 1, route.wire, row) : ELSEWHERE)
+    this.#byPeer.set(row)
+    if (route.channel !== 0) this.#byChannel.set(row)
   }
 
   carried(row: number): Carried {
@@ -106,20 +110,22 @@ export class RouteRows {
     this.words[row * ROW + DROPPED] = this.words[row * ROW + DROPPED]! + 1
   }
 
-  expired(row: number, now: Time): boolean {
-    return now >= this.#doubles[((row * ROW) >> 1) + EXPIRES]!
+  /** Takes a route out of the indexes. */
+  leave(row: number): void {
+    const at = row * ROW
+    this.#byPeer.delete(row)
+    if (this.words[at + CHANNEL] !== 0) this.#byChannel.delete(row)
+    const local = this.words[at + LOCAL]!
+    if (local <= FIRST_WAY) this.#ways.remove(FIRST_WAY - local)
   }
 
-  meters(row: number): readonly MeterId[] {
-    return this.#meters[row]!
+  /** Frees a row that has left, counts and all. */
+  clear(row: number): void {
+    this.words.fill(0, row * ROW, (row + 1) * ROW)
   }
 
-  relay(row: number): number {
-    return this.words[row * ROW + RELAY]!
-  }
-
-  listener(row: number): number {
-    return this.words[row * ROW + LISTENER]!
+  client(row: number): number {
+    return this.words[row * ROW + CLIENT]! - 1
   }
 
   /** 0 when the peer has no channel. */
@@ -127,8 +133,8 @@ export class RouteRows {
     return this.words[row * ROW + CHANNEL]!
   }
 
-  via(row: number): number {
-    return this.words[row * ROW + VIA]!
+  lifetime(row: number): LifetimeId {
+    return this.words[row * ROW + LIFETIME]! as LifetimeId
   }
 
   /** The relay socket of the allocation that the peer is; negative when it is somewhere else. */
@@ -136,43 +142,31 @@ export class RouteRows {
     return this.words[row * ROW + LOCAL]!
   }
 
-  clientRow(row: number): number {
-    return this.words[row * ROW + CLIENT_ROW]! - 1
-  }
-
-  setClientRow(row: number, client: number): void {
-    this.words[row * ROW + CLIENT_ROW] = client + 1
-  }
-
   peerAt(row: number): number {
     return row * ROW + PEER
   }
 
-  clientAt(row: number): number {
-    return row * ROW + CLIENT
+  /** 0 for IPv4, 1 for IPv6. */
+  family(row: number): number {
+    return this.#octets[(row * ROW + PEER) * 4] === 4 ? 0 : 1
   }
 
-  /**
-   * The way to the peer. Where that is an allocation of this shard: our relayed
-   * address, from which it takes what is sent. Else where datagrams go on the
-   * network, which for one of another shard is not its relayed address.
-   */
+  /** The words, and where in them the record begins, of where datagrams to the peer go on the network. */
+  wayWords(row: number): Int32Array {
+    return this.words[row * ROW + LOCAL]! <= FIRST_WAY ? this.#ways.words : this.words
+  }
+
   wayAt(row: number): number {
-    return row * ROW + WAY
+    const local = this.words[row * ROW + LOCAL]!
+    return local <= FIRST_WAY ? this.#ways.at(FIRST_WAY - local) : row * ROW + PEER
   }
 
-  /** From where the peer's datagrams reach the relay socket. */
-  originAt(row: number): number {
-    return row * ROW + (this.words[row * ROW + LOCAL] === IN_ANOTHER_SHARD ? WAY : PEER)
-  }
-
-  #resize(rows: number): void {
-    const buffer = new ArrayBuffer(rows * ROW * 4)
-    const words = new Int32Array(buffer)
-    words.set(this.words)
-    this.words = words
-    this.octets = new Uint8Array(buffer)
-    this.#doubles = new Float64Array(buffer)
-    while (this.#meters.length < rows) this.#meters.push(NO_METERS)
+  #grow(): void {
+    const rows = this.words.length / ROW
+    const wider = new Int32Array((rows + (rows >> 1)) * ROW)
+    wider.set(this.words)
+    this.words = wider
+    this.#octets = new Uint8Array(wider.buffer)
+    this.#doubles = new Float64Array(wider.buffer)
   }
 }

@@ -1,11 +1,10 @@
 import { type Batch, PASS } from '../base/batch.ts'
 import type { Counters } from '../base/counters.ts'
 import type { RouteId } from '../base/ids.ts'
+import type { Lifetimes } from '../base/lifetimes.ts'
 import { type Carried, nothingCarried, type Route } from '../base/route.ts'
 import type { Random, Time } from '../base/time.ts'
 import type { Meters } from '../limits/meters.ts'
-import { AddressTable } from './address-table.ts'
-import { ChannelTable } from './channel-table.ts'
 import { ClientRows } from './client-rows.ts'
 import { DataIndicationRows } from './data-indication.ts'
 import type { Forwarder } from './forwarder.ts'
@@ -19,8 +18,8 @@ import type { Tables } from './tables.ts'
  * Relays datagrams by looking them up, without asking the core.
  *
  * A datagram's socket and origin say who sent it: a client, whose channel
- * number or XOR-PEER-ADDRESS then names the route, or a peer, where socket and
- * origin are the route. The payload never moves: a header is taken off by
+ * number or XOR-PEER-ADDRESS then names the route, or a peer, where the socket
+ * names the client and the origin the route. The payload never moves: a header is taken off by
  * moving the start of the datagram, and written in front of it into the
  * headroom of the slot.
  *
@@ -35,14 +34,13 @@ import type { Tables } from './tables.ts'
  */
 export class RouteTable implements Forwarder {
   readonly #tables: Tables
-  readonly #clients = new ClientRows()
 
-  constructor(counters: Counters, meters: Meters, random: Random) {
+  /** `lifetimes` and `meters` are those of the core whose routes it takes. */
+  constructor(counters: Counters, meters: Meters, lifetimes: Lifetimes, random: Random) {
     this.#tables = {
-      rows: new RouteRows(),
-      arrivals: new AddressTable(random),
-      destinations: new AddressTable(random),
-      channels: new ChannelTable(random),
+      clients: new ClientRows(random),
+      rows: new RouteRows(random),
+      lifetimes,
       counters,
       meters,
       sent: new SendIndication(),
@@ -52,8 +50,9 @@ export class RouteTable implements Forwarder {
 
   /** Adds a route, or replaces the one with its id and keeps that one's counts. */
   add(route: Route): true {
-    if (this.#tables.rows.has(route.id)) this.#unlink(route.id)
-    this.#link(route)
+    const { clients, rows } = this.#tables
+    if (rows.has(route.id)) this.#leave(route.id)
+    rows.write(route, clients.retain(route))
     return true
   }
 
@@ -61,7 +60,7 @@ export class RouteTable implements Forwarder {
     const { rows } = this.#tables
     if (!rows.has(route)) return nothingCarried()
     const carried = rows.carried(route)
-    this.#unlink(route)
+    this.#leave(route)
     rows.clear(route)
     return carried
   }
@@ -78,45 +77,29 @@ export class RouteTable implements Forwarder {
    */
   forward(batch: Batch, now: Time): number {
     const tables = this.#tables
+    const { clients, rows } = tables
     let settled = 0
     for (let i = 0; i < batch.count; i++) {
       if (batch.verdict[i] !== PASS) continue
-      const from = tables.arrivals.find(batch.socket[i]!, batch.remoteWords, i * RECORD_WORDS)
+      const socket = batch.socket[i]!
       let verdict = PASS
-      if (from > 0) verdict = fromClient(tables, batch, i, from - 1, now)
-      else if (from < 0) verdict = forwardFromPeer(tables, batch, i, -from - 1, now)
+      let client = clients.ofRelay(socket)
+      if (client >= 0) {
+        const route = rows.fromOrigin(client, batch.remoteWords, i * RECORD_WORDS)
+        if (route >= 0) verdict = forwardFromPeer(tables, batch, i, route, now)
+      } else {
+        client = clients.find(socket, batch.remoteWords, i * RECORD_WORDS)
+        if (client >= 0) verdict = fromClient(tables, batch, i, client, now)
+      }
       batch.verdict[i] = verdict
       if (verdict !== PASS) settled++
     }
     return settled
   }
 
-  #link(route: Route): void {
-    const { rows, arrivals, destinations, channels } = this.#tables
-    const row = route.id
-    // The row is written first: its records are the keys of the tables.
-    rows.write(route)
-    const { words } = rows
-    const found = arrivals.find(route.listener, words, rows.clientAt(row))
-    const client = found > 0 ? found - 1 : this.#clients.open()
-    if (found <= 0) arrivals.set(route.listener, words, rows.clientAt(row), client + 1)
-    this.#clients.retain(client)
-    rows.setClientRow(row, client)
-    arrivals.set(route.relay, words, rows.originAt(row), -(row + 1))
-    destinations.set(client, words, rows.peerAt(row), row + 1)
-    if (route.channel !== 0) channels.set(client, route.channel, row + 1)
-  }
-
-  /** Takes a route out of the tables, by the keys that its row still holds. */
-  #unlink(row: number): void {
-    const { rows, arrivals, destinations, channels } = this.#tables
-    const { words } = rows
-    const client = rows.clientRow(row)
-    arrivals.delete(rows.relay(row), words, rows.originAt(row), -(row + 1))
-    destinations.delete(client, words, rows.peerAt(row), row + 1)
-    channels.delete(client, rows.channel(row), row + 1)
-    if (this.#clients.release(client)) {
-      arrivals.delete(rows.listener(row), words, rows.clientAt(row), client + 1)
-    }
+  #leave(route: RouteId): void {
+    const { clients, rows } = this.#tables
+    rows.leave(route)
+    clients.release(rows.client(route), rows.family(route))
   }
 }

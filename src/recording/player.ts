@@ -1,4 +1,5 @@
 import { COUNTER_NAMES, type CounterName, Counters } from '../base/counters.ts'
+import { Lifetimes } from '../base/lifetimes.ts'
 import type { Command } from '../core/command.ts'
 import type { Decisions, Witness } from '../core/decisions.ts'
 import { Relay } from '../core/relay.ts'
@@ -37,6 +38,7 @@ export class Player {
       },
       counters: this.#counters,
       meters: new Meters(),
+      lifetimes: new Lifetimes(),
       lastId,
       witness,
     })

@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls'
 import { type Address, address } from '../base/address.ts'
 import { Counter, Counters } from '../base/counters.ts'
 import type { AllocationId, SocketId } from '../base/ids.ts'
+import { Lifetimes } from '../base/lifetimes.ts'
 import { type Result, succeeded } from '../base/result.ts'
 import type { Clock } from '../base/time.ts'
 import { isStream } from '../base/via.ts'
@@ -119,6 +120,7 @@ export class LocalShard implements Shards {
       shared ? { octets: shared.ports.of(relay), own: shared.number } : undefined,
     )
     const meters = shared?.meters ?? new Meters()
+    const lifetimes = new Lifetimes()
     this.#decide()
     const relay = new Relay({
       config: relayConfig(settings, this.#surroundings()),
@@ -137,11 +139,12 @@ export class LocalShard implements Shards {
       },
       counters,
       meters,
+      lifetimes,
       buckets: shared?.buckets,
       debts: shared?.debts,
       proofs: shared?.proofs,
     })
-    this.#shard = new Shard(relay, [new RouteTable(counters, meters, random)], () => {
+    this.#shard = new Shard(relay, [new RouteTable(counters, meters, lifetimes, random)], () => {
       const world: RealWorld = new RealWorld({
         clock,
         sockets: new AllSockets(this.#ids, [this.#udp.transport, this.#streams], socket => {
@@ -249,13 +252,11 @@ export class LocalShard implements Shards {
     await inSlices(this.#shard.allocations(), allocation => {
       if (allocation.state !== 'open') return
       const { traffic, dropped } = this.#shard.carried(allocation)
-      let expires = 0
-      for (const half of allocation.halves) expires = Math.max(expires, half.expires)
       readings.add({
         allocation: allocation.id,
-        expires,
+        expires: this.#shard.expires(allocation),
         permissions: allocation.permissions.size,
-        channels: allocation.channels.size,
+        channels: allocation.channels,
         traffic,
         dropped: dropped + this.#streams.dropped(allocation.client.socket),
       })

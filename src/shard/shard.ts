@@ -157,11 +157,16 @@ export class Shard implements Inbox {
     return this.#relay.allocations()
   }
 
+  /** When the last relayed address of an allocation ends, if nobody refreshes it. */
+  expires(allocation: Readonly<Allocation>): Time {
+    return this.#relay.expires(allocation)
+  }
+
   /** What an allocation has carried so far, and its token buckets have dropped, by the core and by its routes. */
   carried(allocation: Readonly<Allocation>): Carried {
     const sum = nothingCarried()
     addCarried(sum, allocation)
-    for (const { route } of allocation.routes.values()) addCarried(sum, this.#forwarders.read(route.id))
+    for (const route of this.#relay.routes(allocation)) addCarried(sum, this.#forwarders.read(route))
     return sum
   }
 

@@ -69,8 +69,11 @@ export interface Malformed {
     | 'bad-type'
 }
 
-/** More than any honest message has; a bound on what one datagram can cost. */
-export const MAX_ATTRIBUTES = 64
+/**
+ * A bound on what one datagram can cost. A CreatePermission names a peer in each attribute, and as many as an allocation
+ * may have permissions.
+ */
+export const MAX_ATTRIBUTES = 512
 
 const CLASSES: readonly Class[] = ['request', 'indication', 'success', 'error']
 

@@ -53,8 +53,8 @@ export class Witness {
     must(sim.world.hairpins === 0, 'something went to our own address by the network')
     for (const allocation of sim.relay.allocations()) {
       must(allocation.permissions.size <= 3, 'more permissions than allowed')
-      must(allocation.channels.size <= CHANNELS, 'more channels than allowed')
-      must(allocation.routes.size <= PEERS_WITHOUT_CHANNEL + 2 * CHANNELS, 'more routes than peers')
+      must(allocation.channels <= CHANNELS, 'more channels than allowed')
+      must(allocation.peers.size <= PEERS_WITHOUT_CHANNEL + 2 * CHANNELS, 'more routes than peers')
     }
     must(sim.relay.sizes().remembered! <= 1024, 'remembers too much')
   }

@@ -1,6 +1,7 @@
 import { type Address, type Family, parseAddress } from '../../src/base/address.ts'
 import { Counters } from '../../src/base/counters.ts'
 import type { MeterId } from '../../src/base/ids.ts'
+import { Lifetimes } from '../../src/base/lifetimes.ts'
 import type { Seconds, Time } from '../../src/base/time.ts'
 import { Buckets } from '../../src/core/buckets.ts'
 import type { Authenticate } from '../../src/core/candidate.ts'
@@ -80,6 +81,7 @@ export class Sim {
   readonly net: SimNet
   readonly world: SimWorld
   readonly relay: Relay
+  readonly lifetimes = new Lifetimes()
   readonly shard: Shard
   readonly forwarders: readonly Forwarder[]
   readonly counters = new Counters()
@@ -122,9 +124,18 @@ export class Sim {
     this.net = new SimNet(this.timeline, faults)
     const meters = new Meters()
     this.buckets = new CountedBuckets(meters, this.config.limits)
-    const { config, counters, buckets } = this
-    this.relay = new Relay({ config, environment, counters, meters, buckets, witness: options.witness })
-    const table = (name: string) => new RouteTable(this.counters, meters, octets(dice(seedOf(seed, name))))
+    const { config, counters, buckets, lifetimes } = this
+    this.relay = new Relay({
+      config,
+      environment,
+      counters,
+      meters,
+      lifetimes,
+      buckets,
+      witness: options.witness,
+    })
+    const table = (name: string) =>
+      new RouteTable(this.counters, meters, this.lifetimes, octets(dice(seedOf(seed, name))))
     const picky = (at: number) =>
       new PickyForwarder(table(`routes ${at}`), this.timeline, settled => this.shard.settled(...settled))
     this.forwarders = FORWARDERS[options.forwarder ?? 'table'].map((kind, at) =>

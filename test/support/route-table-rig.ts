@@ -9,6 +9,7 @@ import {
 import { type Batch, createBatch, HEADROOM, PASS, SEND } from '../../src/base/batch.ts'
 import { Counters } from '../../src/base/counters.ts'
 import type { ChannelNumber, MeterId, RouteId, SocketId } from '../../src/base/ids.ts'
+import { Lifetimes } from '../../src/base/lifetimes.ts'
 import type { Route } from '../../src/base/route.ts'
 import { after, type Random, type Time } from '../../src/base/time.ts'
 import type { Via } from '../../src/base/via.ts'
@@ -37,11 +38,12 @@ export interface RouteOptions {
   readonly peer?: string
   readonly local?: number
   readonly wire?: string
+  readonly relayedExpires?: Time
   readonly expires?: Time
   readonly meters?: readonly MeterId[]
 }
 
-export function route(options: RouteOptions = {}): Route {
+export function route(options: RouteOptions, lifetimes: Lifetimes): Route {
   const plain: Route = {
     id: (options.id ?? 0) as RouteId,
     channel: (options.channel ?? 0) as ChannelNumber,
@@ -51,7 +53,8 @@ export function route(options: RouteOptions = {}): Route {
     relayed: addressOf(options.relayed ?? '203.0.113.5:49160'),
     relay: (options.relay ?? RELAY) as SocketId,
     peer: addressOf(options.peer ?? '198.51.100.7:40000'),
-    expires: options.expires ?? EXPIRES,
+    relayedLifetime: lifetimes.open(options.relayedExpires ?? after(EXPIRES, 3600)),
+    peerLifetime: lifetimes.open(options.expires ?? EXPIRES),
     meters: options.meters ?? [],
   }
   return {
@@ -76,12 +79,14 @@ export interface Outcome {
 export class Rig {
   readonly counters = new Counters()
   readonly meters = new Meters()
+  readonly lifetimes = new Lifetimes()
   readonly table: RouteTable
+  readonly #routes = new Map<number, Route>()
   readonly #batch: Batch
   readonly #slot: number
 
   constructor(options: { readonly octets?: number; readonly random?: Random; readonly last?: boolean } = {}) {
-    this.table = new RouteTable(this.counters, this.meters, options.random ?? seeded(1))
+    this.table = new RouteTable(this.counters, this.meters, this.lifetimes, options.random ?? seeded(1))
     this.#batch = createBatch(3, options.octets ?? 1500)
     this.#batch.count = 3
     this.#slot = options.last ? 2 : 1
@@ -92,9 +97,16 @@ export class Rig {
     return this.#batch.stride
   }
 
-  add(options?: RouteOptions): this {
-    this.table.add(route(options))
+  add(options: RouteOptions = {}): this {
+    const made = route(options, this.lifetimes)
+    this.#routes.set(made.id, made)
+    this.table.add(made)
     return this
+  }
+
+  /** Another end for what a route names; no route is written. */
+  renew(id: number, which: 'relayedLifetime' | 'peerLifetime', until: Time): void {
+    this.lifetimes.set(this.#routes.get(id)![which], until)
   }
 
   remove(id: number) {

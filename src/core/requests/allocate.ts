@@ -1,5 +1,6 @@
 import type { Family } from '../../base/address.ts'
 import { noTraffic } from '../../base/route.ts'
+import { emptyList } from '../../base/row-store.ts'
 import { after, type Seconds, type Time } from '../../base/time.ts'
 import {
   ADDITIONAL_ADDRESS_FAMILY,
@@ -19,15 +20,15 @@ import {
 } from '../../wire/attributes.ts'
 import { reasonPhrase } from '../../wire/error-codes.ts'
 import { get, has } from '../../wire/message.ts'
-import { type Allocation, nextDue } from '../allocation.ts'
+import type { Allocation } from '../allocation.ts'
 import type { Reservation } from '../book.ts'
 import { end } from '../close.ts'
 import type { Claim, Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import type { Opened, Refused } from '../input.ts'
+import { unrouteHost } from '../peers/routes.ts'
 import type { FailedFamily } from '../relay-socket.ts'
 import { answer, errorReply, reject, rejected, success } from '../reply.ts'
-import { unrouteHost } from '../routes.ts'
 import { grant, type Request, refuse } from './request.ts'
 
 const UDP = 17
@@ -134,14 +135,18 @@ export function opened(context: Context, input: Opened, now: Time): Command[] {
 
   const expires = after(now, allocation.lifetime)
   allocation.state = 'open'
-  allocation.halves = input.relays.map(relay => ({ relay, expires, linked: new Set() }))
-  allocation.due = nextDue(allocation)
+  allocation.halves = input.relays.map(relay => ({
+    relay,
+    lifetime: book.lifetimes.open(expires),
+    linked: new Set(),
+  }))
+  allocation.due = expires
   for (const half of allocation.halves) {
     book.bySocket.set(half.relay.socket, { allocation, half })
     book.byRelayed.set(half.relay.address.key, { allocation, half })
   }
   const withdrawn = allocation.halves.flatMap(half => unrouteHost(context, half.relay.address))
-  book.meters.set(allocation.id, context.buckets.take(allocation.identity.owner, now))
+  allocation.meters = context.buckets.take(allocation.identity.owner, now)
   const token = input.reserved ? reserve(context, allocation, input.reserved, now) : undefined
 
   const command = answer(
@@ -196,6 +201,7 @@ function begin(context: Context, request: Request, lacking: FailedFamily | undef
   const { reply, identity, message } = request
   const allocation: Allocation = {
     id: context.book.newId(),
+    row: context.book.newRow(),
     client: { socket: reply.socket, address: reply.to, via: reply.via },
     identity,
     since: reply.at,
@@ -206,11 +212,11 @@ function begin(context: Context, request: Request, lacking: FailedFamily | undef
     lacking,
     halves: [],
     due: Number.POSITIVE_INFINITY as Time,
-    permissions: new Map(),
-    channels: new Map(),
-    channelByPeer: new Map(),
-    routes: new Map(),
-    peers: 0,
+    permissions: emptyList(),
+    peers: emptyList(),
+    channels: 0,
+    meters: undefined,
+    permitted: 0,
     dropped: 0,
     traffic: noTraffic(),
   }

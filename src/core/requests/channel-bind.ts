@@ -1,14 +1,14 @@
 import { type Address, address } from '../../base/address.ts'
-import type { ChannelNumber } from '../../base/ids.ts'
+import type { ChannelNumber, RouteId } from '../../base/ids.ts'
 import { after, type Time } from '../../base/time.ts'
 import { CHANNEL_NUMBER, XOR_PEER_ADDRESS } from '../../wire/attributes.ts'
 import { get } from '../../wire/message.ts'
-import { type Allocation, CHANNEL_LIFETIME, unbind } from '../allocation.ts'
+import { type Allocation, CHANNEL_LIFETIME } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { bind, reroute, unbind } from '../peers/routes.ts'
 import { reachOf } from '../reach.ts'
 import { success } from '../reply.ts'
-import { reroute } from '../routes.ts'
 import { permit, refuseDenied, refuseUnlessCharged, refuseUnlessPermitted } from './create-permission.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
 
@@ -21,7 +21,6 @@ const LAST_LEGACY = 0x7ffe
 export function channelBind(context: Context, request: Request): Command[] {
   const allocation = allocationOf(context, request)
   if (Array.isArray(allocation)) return allocation
-  const { config } = context
   const { message, reply } = request
   const now = reply.at
   const bad = (detail: string) => refuse(context, request, 400, 'bad-request', detail)
@@ -30,53 +29,74 @@ export function channelBind(context: Context, request: Request): Command[] {
   const sent = get(message, XOR_PEER_ADDRESS)
   if (number === undefined) return bad('no CHANNEL-NUMBER')
   if (sent === undefined) return bad('no XOR-PEER-ADDRESS')
-  if (number < FIRST || number > (config.legacyChannelNumbers ? LAST_LEGACY : LAST)) {
+  if (number < FIRST || number > (context.config.legacyChannelNumbers ? LAST_LEGACY : LAST)) {
     return bad(`channel number 0x${number.toString(16)}`)
   }
   if (sent.port === 0) return bad('peer port 0')
   // The attribute is a view into the batch; what is kept must not be.
   const peer = address(Uint8Array.from(sent.ip), sent.port)
-  forgetLapsed(allocation, number as ChannelNumber, peer, now)
-  const bound = allocation.channels.get(number as ChannelNumber)
-  if (bound && bound.peer.key !== peer.key) return bad('the channel number is bound to another peer')
-  if (!bound && allocation.channelByPeer.has(peer.key))
-    return bad('the peer is bound to another channel number')
+  const channel = number as ChannelNumber
+  const lapsed = forgetLapsed(context, allocation, channel, peer, now)
+  return [...lapsed, ...bindPeer(context, request, allocation, channel, peer)]
+}
+
+function bindPeer(
+  context: Context,
+  request: Request,
+  allocation: Allocation,
+  channel: ChannelNumber,
+  peer: Address,
+): Command[] {
+  const { book, config } = context
+  const { peers, lifetimes } = book
+  const now = request.reply.at
+  const bound = peers.onChannel(allocation.row, channel)
+  const known = peers.find(allocation.row, peer)
+  if (bound !== undefined && bound !== known) {
+    return refuse(context, request, 400, 'bad-request', 'the channel number is bound to another peer')
+  }
+  if (bound === undefined && known !== undefined && peers.channel(known) !== 0) {
+    return refuse(context, request, 400, 'bad-request', 'the peer is bound to another channel number')
+  }
 
   const refusal = refuseUnlessPermitted(context, request, allocation, [peer])
   if (refusal) return refusal
   if (reachOf(context, allocation, peer) === 'no') return refuseDenied(context, request, allocation, peer)
-  if (!bound && allocation.channels.size >= config.limits.channelsPerAllocation) {
+  if (bound === undefined && allocation.channels >= config.limits.channelsPerAllocation) {
     return refuse(context, request, 508, 'capacity', 'too many channels on one allocation', 'channels')
   }
 
-  const stopped = bound ? undefined : refuseUnlessCharged(context, request, allocation, [peer])
+  const stopped = bound === undefined ? refuseUnlessCharged(context, request, allocation, [peer]) : undefined
   if (stopped) return stopped
 
   const expires = after(now, CHANNEL_LIFETIME)
-  if (bound) bound.expires = expires
-  else {
-    const channel = { number: number as ChannelNumber, peer, expires }
-    allocation.channels.set(channel.number, channel)
-    allocation.channelByPeer.set(peer.key, channel)
-  }
-  const event = {
-    kind: 'bound' as const,
-    at: now,
-    allocation: allocation.id,
-    channel: number as ChannelNumber,
-    peer,
-  }
+  if (bound !== undefined) lifetimes.set(peers.lifetime(bound), expires)
+  else bind(context, allocation, peer, channel, expires)
+  permit(context, allocation, [peer], now)
+  const event = { kind: 'bound' as const, at: now, allocation: allocation.id, channel, peer }
   return [
-    ...permit(context, allocation, [peer], now),
     ...reroute(context, allocation, peer, now),
-    ...succeed(request, success(reply)),
+    ...succeed(request, success(request.reply)),
     { kind: 'tell', event },
   ]
 }
 
 /** A number or peer whose binding has lapsed may be bound anew at once (RFC 8656 §12). */
-function forgetLapsed(allocation: Allocation, number: ChannelNumber, peer: Address, now: Time): void {
-  for (const channel of [allocation.channels.get(number), allocation.channelByPeer.get(peer.key)]) {
-    if (channel && channel.expires <= now) unbind(allocation, channel)
-  }
+function forgetLapsed(
+  context: Context,
+  allocation: Allocation,
+  channel: ChannelNumber,
+  peer: Address,
+  now: Time,
+): Command[] {
+  const { peers, lifetimes } = context.book
+  const isLapsed = (row: RouteId | undefined) =>
+    row !== undefined && peers.channel(row) !== 0 && lifetimes.isOver(peers.lifetime(row), now)
+  const commands: Command[] = []
+  const numbered = peers.onChannel(allocation.row, channel)
+  if (numbered !== undefined && isLapsed(numbered))
+    commands.push(...unbind(context, allocation, numbered, now))
+  const known = peers.find(allocation.row, peer)
+  if (known !== undefined && isLapsed(known)) commands.push(...unbind(context, allocation, known, now))
+  return commands
 }

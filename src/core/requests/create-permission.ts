@@ -3,60 +3,73 @@ import { Counter } from '../../base/counters.ts'
 import { after, type Time } from '../../base/time.ts'
 import { XOR_PEER_ADDRESS } from '../../wire/attributes.ts'
 import { all } from '../../wire/message.ts'
-import { type Allocation, halfFor, PERMISSION_LIFETIME, permissionFor } from '../allocation.ts'
+import { type Allocation, PERMISSION_LIFETIME } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { chargePeers } from '../data.ts'
+import { halfFor, permissionFor } from '../peers/admitted.ts'
+import { reroute } from '../peers/routes.ts'
 import { reachOf, withheld } from '../reach.ts'
 import { success } from '../reply.ts'
-import { reroute, rerouteAll } from '../routes.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
 
-/** Peers that one request may name. Browsers name one. */
-const PEERS_PER_REQUEST = 32
-
-/** Answers an authenticated CreatePermission request (RFC 8656 §10.2): all of its peers, or none. */
+/**
+ * Answers an authenticated CreatePermission request (RFC 8656 §10.2): all of
+ * its peers, or none. It may name as many as an allocation may have
+ * permissions: pion renews all of them in one request.
+ */
 export function createPermission(context: Context, request: Request): Command[] {
   const allocation = allocationOf(context, request)
   if (Array.isArray(allocation)) return allocation
-  const now = request.reply.at
-  const peers = all(request.message, XOR_PEER_ADDRESS)
+  const { message, reply } = request
+  const now = reply.at
+  const peers = distinct(all(message, XOR_PEER_ADDRESS))
   if (peers.length === 0) return refuse(context, request, 400, 'bad-request', 'no XOR-PEER-ADDRESS')
-  if (peers.length > PEERS_PER_REQUEST)
-    return refuse(context, request, 400, 'bad-request', 'too many peers at once')
 
   const refusal = refuseUnlessPermitted(context, request, allocation, peers)
   if (refusal) return refusal
-  const fresh = peers.filter(peer => !permissionFor(allocation, peer, now))
-  const stopped = refuseUnlessCharged(
-    context,
-    request,
-    allocation,
-    fresh.map(peer => address(peer.ip, 0)),
-  )
+  const fresh = peers.filter(({ ip }) => permissionFor(context.book, allocation, ip, now) < 0)
+  const hosts = fresh.map(({ ip }) => address(ip, 0))
+  const stopped = refuseUnlessCharged(context, request, allocation, hosts)
   if (stopped) return stopped
-  const commands = permit(context, allocation, peers, now)
+  permit(context, allocation, peers, now)
   const event = { kind: 'permitted' as const, at: now, allocation: allocation.id, peers }
-  return [...succeed(request, success(request.reply)), ...commands, { kind: 'tell', event }]
+  return [...succeed(request, success(reply)), { kind: 'tell', event }]
 }
 
-/** Refuses what a permission cannot be installed for: another family 443, a denied peer 403, no room 508. */
+/** One of these for each IP address: a permission is for all ports of a host. */
+function distinct(peers: readonly Address[]): Address[] {
+  const hosts = new Map<number | string, Address>()
+  for (const peer of peers) {
+    const key = ipKey(peer.ip)
+    if (!hosts.has(key)) hosts.set(key, peer)
+  }
+  return [...hosts.values()]
+}
+
+/**
+ * Refuses what a permission cannot be installed for: another family 443, a
+ * denied peer 403, no room 508. Each IP address is there once.
+ */
 export function refuseUnlessPermitted(
   context: Context,
   request: Request,
   allocation: Allocation,
   peers: readonly Address[],
 ): Command[] | undefined {
-  const { config } = context
-  if (peers.some(peer => !halfFor(allocation, peer, request.reply.at))) {
+  const { book, config } = context
+  if (peers.some(peer => !halfFor(book, allocation, peer.family, request.reply.at))) {
     return refuse(context, request, 443, 'mismatch', 'the peer is of another address family')
   }
   // A permission is for an IP address; which of its ports may be reached is asked for each datagram.
-  const denied = peers.find(peer => reachOf(context, allocation, address(peer.ip, 0)) === 'no')
+  const denied = peers.find(
+    peer => reachOf(context, allocation, peer.port === 0 ? peer : address(peer.ip, 0)) === 'no',
+  )
   if (denied) return refuseDenied(context, request, allocation, denied)
-  const fresh = new Set(peers.map(peer => ipKey(peer.ip)).filter(ip => !allocation.permissions.has(ip)))
-  if (allocation.permissions.size + fresh.size > config.limits.permissionsPerAllocation) {
-    return refuse(context, request, 508, 'capacity', 'too many permissions on one allocation', 'permissions')
+  let fresh = 0
+  for (const { ip } of peers) if (book.permissions.find(allocation.row, ip) < 0) fresh++
+  if (fresh > 0 && allocation.permissions.size + fresh > config.limits.permissionsPerAllocation) {
+    return tooMany(context, request)
   }
   return undefined
 }
@@ -77,6 +90,10 @@ export function refuseDenied(
   ]
 }
 
+function tooMany(context: Context, request: Request): Command[] {
+  return refuse(context, request, 508, 'capacity', 'too many permissions on one allocation', 'permissions')
+}
+
 /** Refuses peers that would be too many different ones for one user in a minute. */
 export function refuseUnlessCharged(
   context: Context,
@@ -90,25 +107,23 @@ export function refuseUnlessCharged(
   return [...refusal, ...stopped]
 }
 
-/** Installs or renews permissions, each for the five minutes of RFC 8656 §9. */
+/**
+ * Installs or renews permissions, each for the five minutes of RFC 8656 §9.
+ * One that is renewed is one number written, whatever routes hang on it.
+ */
 export function permit(
-  context: Context,
+  { book }: Context,
   allocation: Allocation,
   peers: readonly Address[],
   now: Time,
-): Command[] {
+): void {
+  const { permissions, lifetimes } = book
   const expires = after(now, PERMISSION_LIFETIME)
-  const commands: Command[] = []
   for (const { ip } of peers) {
-    const key = ipKey(ip)
-    const permission = allocation.permissions.get(key)
-    if (permission) permission.expires = expires
-    else {
-      allocation.permissions.set(key, { ip: Uint8Array.from(ip), expires })
-      allocation.peers++
-    }
-    commands.push(...rerouteAll(context, allocation, now, ip))
+    const row = permissions.find(allocation.row, ip)
+    if (row < 0) permissions.add(allocation.permissions, allocation.row, ip, expires)
+    if (row < 0 || lifetimes.isOver(permissions.lifetime(row), now)) allocation.permitted++
+    if (row >= 0) lifetimes.set(permissions.lifetime(row), expires)
   }
   allocation.due = Math.min(allocation.due, expires) as Time
-  return commands
 }

@@ -1,12 +1,10 @@
-import { after } from '../../base/time.ts'
+import { after, type Time } from '../../base/time.ts'
 import { LIFETIME, REQUESTED_ADDRESS_FAMILY, SOFTWARE } from '../../wire/attributes.ts'
 import { get } from '../../wire/message.ts'
-import { nextDue } from '../allocation.ts'
 import { close, closeHalf } from '../close.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { answer, success } from '../reply.ts'
-import { rerouteAll } from '../routes.ts'
 import { allocationOf, grant, type Request, refuse } from './request.ts'
 
 /**
@@ -34,9 +32,10 @@ export function refresh(context: Context, request: Request): Command[] {
   const command = answer(reply, writer)
 
   if (granted > 0) {
-    for (const half of halves) half.expires = after(now, granted)
-    allocation.due = nextDue(allocation)
-    return [command, ...rerouteAll(context, allocation, now)]
+    const until = after(now, granted)
+    for (const half of halves) context.book.lifetimes.set(half.lifetime, until)
+    allocation.due = Math.min(allocation.due, until) as Time
+    return [command]
   }
   context.book.remember(reply.socket, reply.to, reply.transaction, command.bytes, now)
   if (halves.length === allocation.halves.length)

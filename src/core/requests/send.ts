@@ -3,14 +3,15 @@ import { Counter } from '../../base/counters.ts'
 import type { Time } from '../../base/time.ts'
 import { DATA, DONT_FRAGMENT, XOR_PEER_ADDRESS } from '../../wire/attributes.ts'
 import { get, has, type Message } from '../../wire/message.ts'
-import { type Allocation, halfFor, permissionFor } from '../allocation.ts'
+import type { Allocation } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { toPeer } from '../data.ts'
+import { halfFor, isAdmitted } from '../peers/admitted.ts'
 
 /** Takes a Send indication (RFC 8656 §11.2). Whatever is wrong with it, the answer is silence. */
 export function send(context: Context, allocation: Allocation, message: Message, now: Time): Command[] {
-  const { config, counters } = context
+  const { book, config, counters } = context
   const drop = (counter: number): Command[] => {
     counters.add(counter)
     return []
@@ -22,7 +23,7 @@ export function send(context: Context, allocation: Allocation, message: Message,
   const data = get(message, DATA)
   if (!sent || !data) return drop(Counter.dropMalformed)
   const peer = address(Uint8Array.from(sent.ip), sent.port)
-  if (!halfFor(allocation, peer, now)) return drop(Counter.dropFamily)
-  if (!permissionFor(allocation, peer, now)) return drop(Counter.dropNoPermission)
+  if (!halfFor(book, allocation, peer.family, now)) return drop(Counter.dropFamily)
+  if (!isAdmitted(book, allocation, peer, now)) return drop(Counter.dropNoPermission)
   return toPeer(context, allocation, peer, data, now, dontFragment)
 }

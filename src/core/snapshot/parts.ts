@@ -81,12 +81,14 @@ export const ALLOCATION = record({
     }),
   ),
   permissions: list(record({ ip, expires: time })),
-  channels: list(record({ number: channelNumber, peer: socketAddress, expires: time })),
-  routes: list(
+  /** Peers with a channel, or a route, or both. */
+  peers: list(
     record({
       peer: socketAddress,
       channel: channelNumber as Shape<ChannelNumber | 0>,
+      /** Of the channel; a peer without one is admitted by its permission. */
       expires: time,
+      isRouted: flag,
       local: optional(socket),
       wire: optional(socketAddress),
     }),

@@ -1,10 +1,10 @@
-import { ipKey } from '../../base/address.ts'
-import type { RouteId } from '../../base/ids.ts'
-import type { Route } from '../../base/route.ts'
+import { emptyList } from '../../base/row-store.ts'
 import type { Time } from '../../base/time.ts'
-import type { Allocation, Channel, Half, RouteEntry } from '../allocation.ts'
+import type { Allocation, Half } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { NO_ROUTE, ROUTED } from '../peers/peers.ts'
+import { noteHost, routeOf, setLink } from '../peers/routes.ts'
 import type { AllocationRecord, SnapshotPart } from './parts.ts'
 
 /** Takes over one part of another relay's state; the relay is fresh and hears nothing else meanwhile. */
@@ -50,70 +50,72 @@ export function restorePart(context: Context, part: SnapshotPart, now: Time): Co
 /** Makes an allocation of its record. Its routes are for forwarders that have none. */
 function restoreAllocation(context: Context, saved: AllocationRecord, now: Time): Command[] {
   const { book, buckets } = context
-  const { halves, permissions, channels, routes, permitted, traffic, lacking, answered, ...rest } = saved
+  const { lifetimes } = book
+  const { halves, permissions, peers, traffic, lacking, answered, ...rest } = saved
   const allocation: Allocation = {
     ...rest,
+    row: book.newRow(),
     identity: { ...saved.identity },
     asked: { ...saved.asked },
     answered,
     lacking,
-    halves: halves.map(({ relay, expires }): Half => ({ relay, expires, linked: new Set() })),
-    permissions: new Map(),
-    channels: new Map(),
-    channelByPeer: new Map(),
-    routes: new Map(),
-    peers: permitted,
+    halves: halves.map(
+      ({ relay, expires }): Half => ({ relay, lifetime: lifetimes.open(expires), linked: new Set() }),
+    ),
+    permissions: emptyList(),
+    peers: emptyList(),
+    channels: 0,
+    meters: undefined,
     traffic: { toPeer: { ...traffic.toPeer }, toClient: { ...traffic.toClient } },
   }
   book.add(allocation)
   if (allocation.state === 'aborted') book.leave(allocation)
-  for (const { ip, expires } of permissions) allocation.permissions.set(ipKey(ip), { ip, expires })
-  for (const { number, peer, expires } of channels) {
-    const channel: Channel = { number, peer, expires }
-    allocation.channels.set(number, channel)
-    allocation.channelByPeer.set(peer.key, channel)
-  }
   for (const half of allocation.halves) {
     book.bySocket.set(half.relay.socket, { allocation, half })
     book.byRelayed.set(half.relay.address.key, { allocation, half })
   }
-  if (allocation.state !== 'open') return []
-  const meters = buckets.take(allocation.identity.owner, now)
-  book.meters.set(allocation.id, meters)
-  return routes.flatMap(({ peer, channel, expires, local, wire }): Command[] => {
-    const half = allocation.halves.find(({ relay }) => relay.family === peer.family)
-    if (!half) return []
-    const route: Route = {
-      id: book.newRoute() as RouteId,
-      channel,
-      client: allocation.client.address,
-      listener: allocation.client.socket,
-      via: allocation.client.via,
-      relayed: half.relay.address,
-      relay: half.relay.socket,
-      peer,
-      ...(local === undefined ? {} : { local }),
-      ...(wire === undefined ? {} : { wire }),
-      expires,
-      meters,
-    }
-    const entry: RouteEntry = { allocation, route, link: undefined }
-    allocation.routes.set(peer.key, entry)
-    return [{ kind: 'route', allocation: allocation.id, route }]
-  })
+  if (allocation.state === 'open') allocation.meters = buckets.take(allocation.identity.owner, now)
+  for (const { ip, expires } of permissions) {
+    book.permissions.add(allocation.permissions, allocation.row, ip, expires)
+  }
+  return peers.flatMap(peer => restorePeer(context, allocation, peer))
+}
+
+function restorePeer(
+  context: Context,
+  allocation: Allocation,
+  { peer, channel, expires, isRouted, local, wire }: AllocationRecord['peers'][number],
+): Command[] {
+  const { book } = context
+  const { permissions, peers, lifetimes } = book
+  const half = allocation.halves.find(({ relay }) => relay.family === peer.family)
+  const permission = permissions.find(allocation.row, peer.ip)
+  if (!half || (channel === 0 && permission < 0)) return []
+  const row = peers.add(allocation.peers, allocation.row, peer)
+  const lifetime = channel === 0 ? permissions.lifetime(permission) : lifetimes.open(expires)
+  if (channel !== 0) {
+    peers.setChannel(row, channel)
+    allocation.channels++
+  }
+  peers.setLifetime(row, lifetime, isRouted ? ROUTED : NO_ROUTE)
+  if (!isRouted) return []
+  if (wire) setLink(context, row, { wire })
+  noteHost(context, row, peer)
+  const route = routeOf(context, allocation, row, half, { local, wire })
+  return [{ kind: 'route', allocation: allocation.id, route }]
 }
 
 /** Ties the routes that lead to an allocation to it, once all allocations are there. */
-function restoreLinks({ book }: Context, saved: AllocationRecord): void {
-  const allocation = book.byId.get(saved.id)
+function restoreLinks(context: Context, saved: AllocationRecord): void {
+  const { byId, peers } = context.book
+  const allocation = byId.get(saved.id)
   for (const [i, { linked }] of saved.halves.entries()) {
     const half = allocation?.halves[i]
     if (!half) continue
     for (const { allocation: from, peer } of linked) {
-      const entry = book.byId.get(from)?.routes.get(peer.key)
-      if (!entry) continue
-      entry.link = half
-      half.linked.add(entry)
+      const owner = byId.get(from)
+      const row = owner && peers.find(owner.row, peer)
+      if (row !== undefined) setLink(context, row, { half })
     }
   }
 }

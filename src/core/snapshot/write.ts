@@ -2,6 +2,7 @@ import type { Carried } from '../../base/route.ts'
 import type { Time } from '../../base/time.ts'
 import type { Allocation } from '../allocation.ts'
 import type { Context } from '../context.ts'
+import { NO_ROUTE } from '../peers/peers.ts'
 import { SnapshotWriter } from './octets.ts'
 import { type AllocationRecord, END, PARTS, type SnapshotPart } from './parts.ts'
 import type { Shape } from './shapes.ts'
@@ -48,7 +49,7 @@ export function* writeSnapshot(
   yield* inSlices(writer, 'remembered', book.answersRemembered(), answer => answer)
   yield* inSlices(writer, 'allocations', book.byId.values(), allocation => {
     const { traffic, dropped } = carried(allocation)
-    return { ...recordOf(allocation), traffic, dropped }
+    return { ...recordOf(context, allocation), traffic, dropped }
   })
   writer.u8(END)
   return writer.finish()
@@ -96,25 +97,31 @@ function write(writer: SnapshotWriter, part: SnapshotPart): void {
   }
 }
 
-function recordOf(allocation: Allocation): AllocationRecord {
-  const { halves, permissions, channels, routes, peers, ...rest } = allocation
+function recordOf({ book }: Context, allocation: Allocation): AllocationRecord {
+  const { lifetimes, permissions, peers } = book
   return {
-    ...rest,
+    ...allocation,
     state: allocation.state as AllocationRecord['state'],
-    halves: halves.map(({ relay, expires, linked }) => ({
+    halves: allocation.halves.map(({ relay, lifetime, linked }) => ({
       relay,
-      expires,
-      linked: Array.from(linked, ({ allocation: { id }, route: { peer } }) => ({ allocation: id, peer })),
+      expires: lifetimes.until(lifetime),
+      linked: Array.from(linked, route => ({
+        allocation: book.inRow(peers.allocation(route))!.id,
+        peer: peers.address(route),
+      })),
     })),
-    permissions: [...permissions.values()],
-    channels: [...channels.values()],
-    routes: Array.from(routes.values(), ({ route: { peer, channel, expires, local, wire } }) => ({
-      peer,
-      channel,
-      expires,
-      local,
-      wire,
-    })),
-    permitted: peers,
+    // The last of a list first: whoever adds them in this order has the same list.
+    permissions: Array.from(permissions.of(allocation.permissions), row => ({
+      ip: permissions.ip(row),
+      expires: lifetimes.until(permissions.lifetime(row)),
+    })).reverse(),
+    peers: Array.from(peers.of(allocation.peers), row => ({
+      peer: peers.address(row),
+      channel: peers.channel(row),
+      expires: lifetimes.until(peers.lifetime(row)),
+      isRouted: peers.route(row) !== NO_ROUTE,
+      local: book.links.get(row)?.half?.relay.socket,
+      wire: book.links.get(row)?.wire,
+    })).reverse(),
   }
 }

@@ -1,5 +1,8 @@
 import t from 'tap'
+import { parseAddress } from '../../../src/base/address.ts'
 import type { AllocationId } from '../../../src/base/ids.ts'
+import { Lifetimes } from '../../../src/base/lifetimes.ts'
+import { emptyList } from '../../../src/base/row-store.ts'
 import type { Allocation } from '../../../src/core/allocation.ts'
 import { Book, drawId } from '../../../src/core/book.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
@@ -45,7 +48,7 @@ t.test(
 t.test('ids of allocations begin anew after the last, and pass over those in use [SEC-32]', t => {
   const first = 2 ** 52
   const last = 2 ** 53 - 1
-  const book = new Book(last - 1)
+  const book = new Book(last - 1, new Lifetimes(), random)
   for (const id of [first, first + 1]) book.byId.set(id as AllocationId, {} as Allocation)
   t.strictSame([book.newId(), book.newId(), book.newId()], [last, first + 2, first + 3])
   t.end()
@@ -54,7 +57,7 @@ t.test('ids of allocations begin anew after the last, and pass over those in use
 t.test('two relays number their allocations from different places, with 16 digits each', t => {
   const ids = new Set<number>()
   for (let start = 0; start < 1000; start++) {
-    const book = new Book(drawId(random))
+    const book = new Book(drawId(random), new Lifetimes(), random)
     for (let i = 0; i < 100; i++) ids.add(book.newId())
   }
   t.equal(ids.size, 100_000)
@@ -64,17 +67,20 @@ t.test('two relays number their allocations from different places, with 16 digit
 
 t.test('ids of sockets and routes stay small however often they are used [SEC-32]', t => {
   const ids = new SocketIds()
-  const book = new Book(2 ** 52)
+  const book = new Book(2 ** 52, new Lifetimes(), random)
+  const list = emptyList()
+  const row = book.newRow()
+  const peer = parseAddress('198.51.100.7:40000')!
   let greatest = 0
   for (let i = 0; i < 1_000_000; i++) {
     const id = ids.take({} as Transport, 'relay')
     greatest = Math.max(greatest, id)
     ids.release(id)
-    book.freeRoute(book.newRoute())
+    book.peers.remove(list, book.peers.add(list, row, peer))
   }
   t.ok(greatest < 256, `${greatest}`)
-  t.equal(book.newRoute(), 0)
-  t.equal(book.sizes().routes, 1)
+  t.equal(book.peers.add(list, row, peer), 0)
+  t.equal(book.sizes().peers, 1)
   t.end()
 })
 

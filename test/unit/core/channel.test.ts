@@ -61,37 +61,69 @@ for (const forwarder of ['table', 'none'] as const) {
   })
 
   test('ChannelData renews neither binding nor permission [TURN-CHAN-09]', (t, { sim, alice, bob }) => {
+    const elsewhere = sim.peer('198.51.100.7:1')
     alice.bind(0x4001, bob)
     for (let second = 0; second < 620; second++) {
       if (second === 550) alice.refresh()
       alice.send(0x4001, `${second}`)
-      bob.send(alice.relayed, `${second}`)
+      bob.send(alice.relayed, 'from bob')
+      elsewhere.send(alice.relayed, 'from elsewhere')
       sim.advance(seconds(1))
     }
 
     t.equal(bob.inbox.length, 600)
-    t.equal(alice.inbox.length, 300)
+    t.equal(alice.inbox.filter(text => text === 'from bob').length, 600)
+    t.equal(alice.inbox.filter(text => text === 'from elsewhere').length, 300)
   })
 
-  test('when its permission has ended a channel passes nothing from the peer, and still to it [TURN-CHAN-18, TURN-PERM-11]', (t, {
+  test('P-06: a channel lets its peer in for as long as it is bound, and nobody else of that host [TURN-CHAN-18, TURN-PERM-11]', (t, {
+    sim,
+    alice,
+    bob,
+  }) => {
+    const elsewhere = sim.peer('198.51.100.7:40001')
+    alice.bind(0x4001, bob)
+    sim.advance(minutes(5))
+    alice.refresh()
+    bob.send(alice.relayed, 'after 5')
+    elsewhere.send(alice.relayed, 'after 5')
+    alice.send(0x4001, 'after 5')
+    alice.send(bob, 'after 5 as well')
+    alice.send(elsewhere, 'after 5')
+    sim.advance(minutes(5) - 1)
+    bob.send(alice.relayed, 'before 10')
+    alice.send(0x4001, 'before 10')
+    t.ok(alice.received.every(({ channel }) => channel === 0x4001))
+    sim.advance(1)
+    bob.send(alice.relayed, 'after 10')
+    alice.send(0x4001, 'after 10')
+    alice.send(bob, 'after 10')
+
+    t.same(alice.inbox, ['after 5', 'before 10'])
+    t.same(bob.inbox, ['after 5', 'after 5 as well', 'before 10'])
+    t.same(elsewhere.inbox, [])
+  })
+
+  test('P-06: when a channel ends before a permission, the peer is heard in indications', (t, {
     sim,
     alice,
     bob,
   }) => {
     alice.bind(0x4001, bob)
-    sim.advance(minutes(5) - 1)
-    bob.send(alice.relayed, 'in time')
-    sim.advance(1)
-    bob.send(alice.relayed, 'late')
-    alice.send(0x4001, 'to bob')
-
-    t.same(alice.inbox, ['in time'])
-    t.same(bob.inbox, ['to bob'])
-
+    sim.advance(minutes(8))
     alice.permit(bob)
-    bob.send(alice.relayed, 'again')
-    t.same(alice.received.at(-1)?.channel, 0x4001)
-    t.same(alice.inbox, ['in time', 'again'])
+    alice.refresh()
+    sim.advance(minutes(2))
+    bob.send(alice.relayed, 'by permission')
+    alice.send(0x4001, 'over what is no channel')
+    alice.bind(0x4002, bob)
+    bob.send(alice.relayed, 'over the new channel')
+
+    t.same(
+      alice.received.map(({ channel }) => channel),
+      [undefined, 0x4002],
+    )
+    t.same(bob.inbox, [])
   })
 
   test('a number is free for another peer when its binding has ended [TURN-CHAN-10]', (t, {
@@ -140,7 +172,7 @@ for (const forwarder of ['table', 'none'] as const) {
 
     t.same(alice.errors, [])
     t.same([bob.inbox, carol.inbox], [[], ['hello']])
-    t.equal(sim.relay.sizes().routes, 1)
+    t.equal(sim.relay.sizes().peers, 1)
   })
 
   test('an unbound number is dropped [TURN-CD-05]', (t, { sim, alice, bob }) => {

@@ -71,14 +71,13 @@ function play(stage: Stage, list: readonly Action[]): void {
       check(to.port !== 0, 'port 0')
       const sender = [...rights.values()].find(one => one.relayed.some(relayed => relayed.key === from.key))
       check(sender !== undefined, `${formatAddress(from)} is nobody's`)
-      check(mayBeSentTo(sender, to, sim.now), `${formatAddress(to)} was not permitted`)
+      check(mayFlow(sender, to, sim.now), `${formatAddress(to)} was not permitted`)
     }
     sent = sim.world.toPeers.length
     for (const [client, own] of rights) {
       for (const { peer } of client.received.slice(own.received)) {
         check(stage.reach(peer) !== 'no', `${formatAddress(peer)} is denied and was heard`)
-        const since = own.permissions.get(ipKey(peer.ip))
-        check(since !== undefined && sim.now - since < PERMISSION, `${formatAddress(peer)} was heard`)
+        check(mayFlow(own, peer, sim.now), `${formatAddress(peer)} was heard`)
       }
       own.received = client.received.length
     }
@@ -131,7 +130,8 @@ function learn(rights: Map<SimClient, Rights>, client: SimClient, now: Time): vo
   own.events = client.events.length
 }
 
-function mayBeSentTo(own: Rights, to: Address, now: Time): boolean {
+/** A permission for the IP address, or a channel to exactly this peer, lets data flow both ways. */
+function mayFlow(own: Rights, to: Address, now: Time): boolean {
   const permitted = own.permissions.get(ipKey(to.ip))
   const bound = own.channels.get(to.key)
   return (

@@ -30,6 +30,7 @@ for (const forwarder of ['table', 'none'] as const) {
     `CreatePermission and ChannelBind renew a permission from their own moment (${forwarder}) [TURN-PERM-01]`,
     t => {
       const { sim, alice, bob } = scene({ forwarder })
+      const elsewhere = sim.peer('198.51.100.7:1')
       alice.permit(bob)
       sim.advance(minutes(4))
       alice.permit(bob)
@@ -38,9 +39,9 @@ for (const forwarder of ['table', 'none'] as const) {
       alice.bind(0x4001, bob)
       sim.advance(minutes(4))
       alice.refresh()
-      bob.send(alice.relayed, 'after 12')
+      elsewhere.send(alice.relayed, 'after 12')
       sim.advance(minutes(1))
-      bob.send(alice.relayed, 'after 13')
+      elsewhere.send(alice.relayed, 'after 13')
 
       t.same(alice.inbox, ['after 8', 'after 12'])
       t.end()
@@ -280,15 +281,38 @@ t.test('a channel needs room for its permission too [TURN-PERM-12, TURN-CHAN-13]
   t.end()
 })
 
-t.test('more peers than a request may name: 400, and nothing is installed [TURN-PERM-13]', t => {
-  const { sim, alice } = scene()
-  const peers = Array.from({ length: 33 }, (_, i) => sim.peer(`198.51.100.${i + 1}:40000`))
+for (const family of [4, 6] as const) {
+  const host = (i: number) =>
+    family === 4 ? `198.51.${100 + (i >> 8)}.${i & 255}:40000` : `[2001:db8::${i + 1}]:40000`
+  t.test(`P-01: a request names as many peers as an allocation may have, IPv${family} [TURN-PERM-13]`, t => {
+    const { sim, alice } = scene({ limits: { peersPerUserPerMinute: 1000 } })
+    if (family === 6) {
+      alice.release()
+      alice.allocate({ family: 6 })
+    }
+    const peers = Array.from({ length: 256 }, (_, i) => sim.peer(host(i)))
 
-  alice.permit(...peers)
-  alice.permit(...peers.slice(0, 32))
+    for (const many of [1, 32, 33, 48, 60, 120, 256]) alice.permit(...peers.slice(0, many))
+    alice.permit(...peers)
+    t.same(alice.errors, [])
+    t.equal(sim.relay.sizes().permissions, 256)
 
-  t.same(alice.errors, [400])
-  t.equal(sim.told('permitted').length, 1)
+    alice.permit(...peers, sim.peer(host(256)))
+    t.same(alice.errors, [508], 'one more than that is answered')
+    t.equal(sim.relay.sizes().permissions, 256, 'and nothing is installed')
+    t.end()
+  })
+}
+
+t.test('S-01: a permission is told once for each peer, however often the request names it', t => {
+  const { sim, alice, bob } = scene()
+
+  alice.permit(bob, bob, bob)
+
+  t.same(
+    sim.told('permitted').map(({ peers }) => peers.length),
+    [1],
+  )
   t.end()
 })
 

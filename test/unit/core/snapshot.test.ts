@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Counters } from '../../../src/base/counters.ts'
 import type { RouteId } from '../../../src/base/ids.ts'
+import { Lifetimes } from '../../../src/base/lifetimes.ts'
 import type { Result } from '../../../src/base/result.ts'
 import type { Seconds, Time } from '../../../src/base/time.ts'
 import type { Command } from '../../../src/core/command.ts'
@@ -24,6 +25,7 @@ const SEED = Number(process.env.MODEL_SEED ?? 20_261_131)
 /** A relay made of a snapshot. The same world answers it as answers the first. */
 class Twin {
   readonly relay: Relay
+  readonly lifetimes = new Lifetimes()
   readonly names = new RouteNames()
   #answers: Asked[] = []
 
@@ -44,6 +46,7 @@ class Twin {
       },
       counters: new Counters(),
       meters: new Meters(),
+      lifetimes: this.lifetimes,
       witness: {
         began: own => ({
           ...own,
@@ -71,21 +74,22 @@ class Twin {
         question === 'signer' && typeof answer === 'object' ? (answer as { known: boolean }) : undefined
       return [question, known?.known === false ? { ...known, known: undefined } : answer]
     })
-    return this.names.text(this.relay.handle(input, now))
+    return this.names.text(this.relay.handle(input, now), this.lifetimes)
   }
 }
 
-/** Routes have other ids in another relay, and token buckets too. */
+/** Routes have other ids in another relay, and lifetimes and token buckets too. */
 class RouteNames {
   readonly #names = new Map<RouteId, string>()
 
-  text(commands: readonly Command[]): string {
+  text(commands: readonly Command[], lifetimes: Lifetimes): string {
     const named = commands.map(command => {
       if (command.kind === 'unroute') return { ...command, route: this.#names.get(command.route) }
       if (command.kind !== 'route') return command
-      const { id, meters, ...route } = command.route
+      const { id, meters, relayedLifetime, peerLifetime, ...route } = command.route
+      const ends = [lifetimes.until(relayedLifetime), lifetimes.until(peerLifetime)]
       this.#names.set(id, `${command.allocation} ${route.peer.key}`)
-      return { ...command, route, meters: meters.length }
+      return { ...command, route, ends, meters: meters.length }
     })
     return JSON.stringify(named, (_key, value) =>
       value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
@@ -147,7 +151,7 @@ for (const [name, options] of [
       const witness: Witness = {
         began: (own, config, lastId) => recorder.began(own, config, lastId),
         handled: (input, now, made) => {
-          commands = names.text(made)
+          commands = names.text(made, stage?.sim.lifetimes ?? new Lifetimes())
           recorder.handled(input, now, made)
         },
       }

@@ -47,13 +47,26 @@ t.test('a number bound anew goes to the new peer only [TURN-CHAN-10]', async t =
   t.equal(rig.arrive(RELAY, PEER, hello).verdict, PASS)
 })
 
-t.test('a refreshed route relays until its new end [TURN-CHAN-06]', async t => {
-  const rig = new Rig().add({ channel: 0x4001 })
+t.test(
+  'a route whose channel is refreshed relays until its new end, and no route is written [TURN-CHAN-06]',
+  async t => {
+    const rig = new Rig().add({ channel: 0x4001 })
 
-  rig.add({ channel: 0x4001, expires: after(EXPIRES, 600) })
+    rig.renew(0, 'peerLifetime', after(EXPIRES, 600))
+
+    t.equal(rig.arrive(RELAY, PEER, hello, EXPIRES).verdict, SEND)
+    t.equal(rig.arrive(RELAY, PEER, hello, after(EXPIRES, 600)).verdict, PASS)
+  },
+)
+
+t.test('a route relays no longer than its relayed address lives', async t => {
+  const rig = new Rig().add({ channel: 0x4001, relayedExpires: EXPIRES, expires: after(EXPIRES, 600) })
+  t.equal(rig.arrive(RELAY, PEER, hello, EXPIRES).verdict, PASS)
+  t.equal(rig.arrive(LISTENER, CLIENT, channelData(0x4001, hello), EXPIRES).verdict, PASS)
+
+  rig.renew(0, 'relayedLifetime', after(EXPIRES, 60))
 
   t.equal(rig.arrive(RELAY, PEER, hello, EXPIRES).verdict, SEND)
-  t.equal(rig.arrive(RELAY, PEER, hello, after(EXPIRES, 600)).verdict, PASS)
 })
 
 t.test('a route may move to another client address and keeps its counts', async t => {
@@ -104,6 +117,18 @@ t.test('a route that is not there has carried nothing', async t => {
   t.same(rig.remove(3), noTraffic())
   t.same(rig.remove(3), noTraffic())
 })
+
+t.test(
+  'a relay socket without routes means nothing to the table: somebody else may have its number',
+  async t => {
+    const rig = new Rig().add({ channel: 0x4001 })
+    rig.remove(0)
+
+    rig.add({ id: 5, listener: RELAY, client: '192.0.2.77:7', relay: 9, channel: 0x4005 })
+
+    t.equal(rig.arrive(RELAY, '192.0.2.77:7', channelData(0x4005, hello)).socket, 9)
+  },
+)
 
 t.test('the other routes of a client outlive the one that is removed', async t => {
   const rig = new Rig()

@@ -146,7 +146,7 @@ for (const forwarder of ['table', 'none', 'picky', 'picky, then table'] as const
 t.test('a route that a forwarder declines goes to the next, and comes back when it is taken', t => {
   const { sim, alice, bob } = scene({ forwarder: 'picky, then table' })
   const [picky, table] = sim.forwarders as [PickyForwarder, RouteTable]
-  const id = () => [...[...sim.relay.allocations()][0]!.routes.values()][0]!.route.id
+  const id = () => [...sim.relay.routes([...sim.relay.allocations()][0]!)][0]!
   alice.permit(bob)
   for (let i = 0; i < 3; i++) alice.send(bob, 'by indication')
   t.same([picky.did.relayed, table.read(id()).traffic.toPeer.packets], [0, 2])
@@ -218,7 +218,7 @@ t.test('a forwarder that still owes figures of a route does not get another by t
   const carol = sim.client('192.0.2.11:50000')
   carol.allocate()
   carol.bind(0x4001, bob)
-  t.equal([...[...sim.relay.allocations()][0]!.routes.values()][0]!.route.id, 0, 'the number is used again')
+  t.equal([...sim.relay.routes([...sim.relay.allocations()][0]!)][0]!, 0, 'the number is used again')
   const before = picky.did.relayed
   for (let i = 0; i < 4; i++) carol.send(0x4001, 'other')
   sim.advance(seconds(1))

@@ -1,6 +1,6 @@
-import type { Address } from '../base/address.ts'
-import { after, type Time } from '../base/time.ts'
-import { type Event, type Owner, ownerKey } from './event.ts'
+import type { Address } from '../../base/address.ts'
+import { after, type Time } from '../../base/time.ts'
+import { type Event, type Owner, ownerKey } from '../event.ts'
 
 /** Seconds over which peers are counted. */
 const WINDOW = 60

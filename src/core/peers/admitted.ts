@@ -1,0 +1,32 @@
+import type { Address, Family } from '../../base/address.ts'
+import type { ChannelNumber } from '../../base/ids.ts'
+import type { Time } from '../../base/time.ts'
+import type { Allocation, Half } from '../allocation.ts'
+import type { Book } from '../book.ts'
+
+/** The half of a family, while it lives. */
+export function halfFor(book: Book, allocation: Allocation, family: Family, now: Time): Half | undefined {
+  for (const half of allocation.halves) {
+    if (half.relay.family === family && !book.lifetimes.isOver(half.lifetime, now)) return half
+  }
+  return undefined
+}
+
+/** The permission for this IP address, while it lives; else -1. */
+export function permissionFor(book: Book, allocation: Allocation, ip: Uint8Array, now: Time): number {
+  const row = book.permissions.find(allocation.row, ip)
+  return row >= 0 && !book.lifetimes.isOver(book.permissions.lifetime(row), now) ? row : -1
+}
+
+/** The number of the channel that is bound to exactly this peer, while it lives; else 0. */
+export function channelTo(book: Book, allocation: Allocation, peer: Address, now: Time): ChannelNumber | 0 {
+  const row = book.peers.find(allocation.row, peer)
+  if (row === undefined) return 0
+  const channel = book.peers.channel(row)
+  return channel !== 0 && book.lifetimes.isOver(book.peers.lifetime(row), now) ? 0 : channel
+}
+
+/** Whether data may flow to and from this peer: a permission for its IP address, or a channel to exactly this peer. */
+export function isAdmitted(book: Book, allocation: Allocation, peer: Address, now: Time): boolean {
+  return permissionFor(book, allocation, peer.ip, now) >= 0 || channelTo(book, allocation, peer, now) !== 0
+}

@@ -1,0 +1,226 @@
+import type { Address } from '../../base/address.ts'
+import type { ChannelNumber, LifetimeId, RouteId, SocketId } from '../../base/ids.ts'
+import { addTraffic, type Route } from '../../base/route.ts'
+import type { Time } from '../../base/time.ts'
+import type { Allocation, Half } from '../allocation.ts'
+import type { Link } from '../book.ts'
+import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
+import type { RoutesEnded } from '../input.ts'
+import { reachOf } from '../reach.ts'
+import { halfFor, isAdmitted, permissionFor } from './admitted.ts'
+import { NO_ROUTE, ROUTED, STALE } from './peers.ts'
+
+/**
+ * Routes without a channel that one allocation may hold. A permitted host that
+ * sends from ever new ports is relayed all the same, only not by the forwarders.
+ */
+const PEERS_WITHOUT_CHANNEL = 64
+
+/**
+ * Makes, remakes or withdraws the route between an allocation and a peer so
+ * that it says what the core would do now. Called where that may have changed,
+ * and when a datagram took the long way. Not where something is only renewed:
+ * a route names lifetimes, not moments.
+ */
+export function reroute(context: Context, allocation: Allocation, peer: Address, now: Time): Command[] {
+  const { peers, lifetimes } = context.book
+  const row = peers.find(allocation.row, peer)
+  if (row !== undefined && peers.channel(row) !== 0 && lifetimes.isOver(peers.lifetime(row), now)) {
+    return unbind(context, allocation, row, now)
+  }
+  return settle(context, allocation, row, peer, now)
+}
+
+/** Binds a channel to a peer that has none. */
+export function bind(
+  context: Context,
+  allocation: Allocation,
+  peer: Address,
+  channel: ChannelNumber,
+  until: Time,
+): void {
+  const { peers, lifetimes } = context.book
+  const row = peers.find(allocation.row, peer) ?? peers.add(allocation.peers, allocation.row, peer)
+  const route = peers.route(row) === NO_ROUTE ? NO_ROUTE : STALE
+  peers.setChannel(row, channel)
+  peers.setLifetime(row, lifetimes.open(until), route)
+  allocation.channels++
+}
+
+/** Takes the channel from a peer, which keeps its route as long as it has a permission. */
+export function unbind(context: Context, allocation: Allocation, row: RouteId, now: Time): Command[] {
+  const peer = context.book.peers.address(row)
+  loseChannel(context, allocation, row)
+  return settle(context, allocation, row, peer, now)
+}
+
+/** Takes from a peer its route, and its row where it has no channel to keep that. */
+export function withdraw(context: Context, allocation: Allocation, row: RouteId): Command[] {
+  const { peers } = context.book
+  const isRouted = peers.route(row) !== NO_ROUTE
+  setLink(context, row, undefined)
+  forgetNote(context, row)
+  if (peers.channel(row) !== 0) peers.setLifetime(row, peers.lifetime(row), NO_ROUTE)
+  else peers.remove(allocation.peers, row)
+  return isRouted ? [{ kind: 'unroute', allocation: allocation.id, route: row }] : []
+}
+
+/** Takes from a peer all it has. */
+export function dismiss(context: Context, allocation: Allocation, row: RouteId): Command[] {
+  if (context.book.peers.channel(row) !== 0) loseChannel(context, allocation, row)
+  return withdraw(context, allocation, row)
+}
+
+function loseChannel({ book }: Context, allocation: Allocation, row: RouteId): void {
+  const { peers, lifetimes } = book
+  const lifetime = peers.lifetime(row)
+  lifetimes.close(lifetime)
+  peers.setLifetime(row, lifetime, peers.route(row) === NO_ROUTE ? NO_ROUTE : STALE)
+  peers.setChannel(row, 0)
+  allocation.channels--
+}
+
+/** Makes the row's route what it should be. The row's channel, if it has one, lives. */
+function settle(
+  context: Context,
+  allocation: Allocation,
+  known: RouteId | undefined,
+  peer: Address,
+  now: Time,
+): Command[] {
+  const { book } = context
+  const { peers, links } = book
+  const passage = passageTo(context, allocation, known, peer, now)
+  if (!passage) return known === undefined ? [] : withdraw(context, allocation, known)
+  if (known !== undefined && peers.route(known) === ROUTED && sameLink(links.get(known), passage.link))
+    return []
+  const withoutChannel = allocation.peers.size - allocation.channels
+  if (known === undefined && withoutChannel >= PEERS_WITHOUT_CHANNEL) return []
+
+  const row = known ?? peers.add(allocation.peers, allocation.row, peer)
+  const { half, link, lifetime } = passage
+  setLink(context, row, link)
+  noteHost(context, row, peer)
+  peers.setLifetime(row, lifetime, ROUTED)
+  const route = routeOf(context, allocation, row, half, { local: link?.half?.relay.socket, wire: link?.wire })
+  return [{ kind: 'route', allocation: allocation.id, route }]
+}
+
+/** The route of a peer, as forwarders get it. */
+export function routeOf(
+  { book: { peers } }: Context,
+  allocation: Allocation,
+  row: RouteId,
+  half: Half,
+  { local, wire }: { readonly local: SocketId | undefined; readonly wire: Address | undefined },
+): Route {
+  return {
+    id: row,
+    channel: peers.channel(row),
+    client: allocation.client.address,
+    listener: allocation.client.socket,
+    via: allocation.client.via,
+    relayed: half.relay.address,
+    relay: half.relay.socket,
+    peer: peers.address(row),
+    relayedLifetime: half.lifetime,
+    peerLifetime: peers.lifetime(row),
+    meters: allocation.meters ?? [],
+    ...(local === undefined ? {} : { local }),
+    ...(wire ? { wire } : {}),
+  }
+}
+
+/** How data may flow between an allocation and a peer, both ways. */
+interface Passage {
+  readonly half: Half
+  /** Of what admits the peer. */
+  readonly lifetime: LifetimeId
+  readonly link: Link | undefined
+}
+
+/** The passage that may stand now, or undefined while either direction may not flow. */
+function passageTo(
+  context: Context,
+  allocation: Allocation,
+  row: RouteId | undefined,
+  peer: Address,
+  now: Time,
+): Passage | undefined {
+  const { book, environment } = context
+  const half = halfFor(book, allocation, peer.family, now)
+  if (!half || peer.port === 0) return undefined
+  const isBound = row !== undefined && book.peers.channel(row) !== 0
+  const permission = isBound ? -1 : permissionFor(book, allocation, peer.ip, now)
+  if (!isBound && permission < 0) return undefined
+
+  const { siblings, host } = environment
+  // What another shard's socket sends is taken for its relayed address, so by this name no route answers.
+  const other = siblings?.relayed(peer)
+  if (other && other.key !== peer.key) return undefined
+  // The same goes for a program beside us that the client knows by both of its addresses.
+  const outside = host?.peer(peer)
+  if (outside && isAdmitted(book, allocation, outside, now)) return undefined
+  const reach = reachOf(context, allocation, peer)
+  const relayed = book.byRelayed.get(peer.key)
+  const sibling = relayed ? undefined : siblings?.wire(peer)
+  if (reach === 'no' || (reach === 'local' && !relayed && !sibling)) return undefined
+  const wire = relayed ? undefined : (sibling ?? host?.wire(peer))
+  return {
+    half,
+    lifetime: isBound ? book.peers.lifetime(row) : book.permissions.lifetime(permission),
+    link: relayed ? { half: relayed.half } : wire ? { wire } : undefined,
+  }
+}
+
+function sameLink(a: Link | undefined, b: Link | undefined): boolean {
+  return a?.half === b?.half && a?.wire?.key === b?.wire?.key
+}
+
+/** Notes where a route leads, or that it leads to the peer's own address. */
+export function setLink({ book }: Context, row: RouteId, link: Link | undefined): void {
+  const { links, strays } = book
+  links.get(row)?.half?.linked.delete(row)
+  link?.half?.linked.add(row)
+  if (link) links.set(row, link)
+  else links.delete(row)
+  if (link?.wire) strays.add(row)
+  else strays.delete(row)
+}
+
+/** Notes a route to a port of this machine, which may become a relayed address. */
+export function noteHost({ environment, book }: Context, row: RouteId, peer: Address): void {
+  if (!environment.host?.isRelayed(peer.ip)) return
+  const noted = book.toHost.get(peer.key)
+  if (noted) noted.add(row)
+  else book.toHost.set(peer.key, new Set([row]))
+}
+
+function forgetNote({ book }: Context, row: RouteId): void {
+  if (book.toHost.size === 0) return
+  const { key } = book.peers.address(row)
+  const noted = book.toHost.get(key)
+  if (noted?.delete(row) && noted.size === 0) book.toHost.delete(key)
+}
+
+/** Withdraws routes to an address that has just become one of ours: it is reached inside the process from now on. */
+export function unrouteHost(context: Context, relayed: Address): Command[] {
+  const { book } = context
+  const commands: Command[] = []
+  for (const row of [...(book.toHost.get(relayed.key) ?? [])]) {
+    const owner = book.inRow(book.peers.allocation(row))
+    if (owner) commands.push(...withdraw(context, owner, row))
+  }
+  return commands
+}
+
+/** Puts what routes have carried that are gone to the account of their allocation. */
+export function routesEnded({ book }: Context, { allocation, carried }: RoutesEnded): Command[] {
+  const account = book.byId.get(allocation)
+  if (account) {
+    addTraffic(account.traffic, carried.traffic)
+    account.dropped += carried.dropped
+  }
+  return []
+}

@@ -1,0 +1,143 @@
+import { address } from '../base/address.ts'
+import type { Time } from '../base/time.ts'
+import type { Allocation } from './allocation.ts'
+import { close, closeHalf } from './close.ts'
+import type { Command } from './command.ts'
+import type { Context } from './context.ts'
+import { dismiss, reroute } from './peers/routes.ts'
+import { reachOf } from './reach.ts'
+
+/** What one turn may cost, in things that are looked at or withdrawn. Closing a socket counts as several. */
+const TURN = 256
+const CLOSING = 8
+/** Routes to other shards that a tick looks at; the next goes on from there. */
+const STRAYS_AT_ONCE = 2000
+
+/** Clears away what has lapsed. Nothing hangs on when: whatever ends is compared with the time where it is used. */
+export function sweep(context: Context, now: Time): Command[] {
+  const { book, scans, strangers } = context
+  const commands: Command[] = strangers.report(now).map(event => ({ kind: 'tell' as const, event }))
+  book.forget(now)
+  scans.forget(now)
+  for (const [token, { relay, owner, client, expires }] of book.reservations) {
+    if (expires > now) continue
+    book.reservations.delete(token)
+    commands.push({ kind: 'close', socket: relay.socket })
+    commands.push({ kind: 'tell', event: { kind: 'unreserved', at: now, owner, client } })
+  }
+  // Withdraws routes to relayed addresses that their shard no longer holds: somebody else may have the port next.
+  for (const route of book.someStrays(STRAYS_AT_ONCE)) {
+    const allocation = book.inRow(book.peers.allocation(route))
+    if (allocation) commands.push(...reroute(context, allocation, book.peers.address(route), now))
+  }
+  commands.push(...proceed(context, now))
+  return commands
+}
+
+/**
+ * Does as much as fits one turn, about a millisecond, of what there is to do
+ * for many allocations: a new configuration, and what has lapsed.
+ */
+export function proceed(context: Context, now: Time): Command[] {
+  const { book, unconfigured } = context
+  const commands: Command[] = []
+  let left = TURN
+  for (const id of unconfigured) {
+    if (left <= 0) break
+    unconfigured.delete(id)
+    const allocation = book.byId.get(id)
+    if (allocation?.state !== 'open') continue
+    left -= costOf(allocation)
+    commands.push(...reconfigure(context, allocation, now))
+  }
+  for (const allocation of book.byId.values()) {
+    if (left <= 0) break
+    if (allocation.due > now) continue
+    left -= costOf(allocation)
+    commands.push(...lapse(context, allocation, now))
+  }
+  if (left <= 0) commands.push({ kind: 'continue' })
+  return commands
+}
+
+function costOf({ permissions, peers }: Allocation): number {
+  return CLOSING + permissions.size + peers.size
+}
+
+/** Judges what one allocation holds by the configuration in force. */
+function reconfigure(context: Context, allocation: Allocation, now: Time): Command[] {
+  const { book, buckets } = context
+  const { peers, permissions } = book
+  const commands: Command[] = []
+  const meters = buckets.take(allocation.identity.owner, now)
+  const old = allocation.meters ?? []
+  buckets.give(old)
+  const areSame = meters.length === old.length && meters.every((id, i) => id === old[i])
+  if (!areSame) allocation.meters = meters
+  for (const row of permissions.of(allocation.permissions)) {
+    const host = address(permissions.ip(row), 0)
+    if (reachOf(context, allocation, host) === 'no') permissions.remove(allocation.permissions, row)
+  }
+  for (const row of peers.of(allocation.peers)) {
+    const peer = peers.address(row)
+    if (!areSame) peers.makeStale(row)
+    const isDenied = reachOf(context, allocation, peer) === 'no'
+    commands.push(...(isDenied ? dismiss(context, allocation, row) : reroute(context, allocation, peer, now)))
+  }
+  return commands
+}
+
+/** Whether the last relayed address of an allocation has ended. */
+export function hasEnded(context: Context, allocation: Allocation, now: Time): boolean {
+  const { lifetimes } = context.book
+  return allocation.state === 'open' && allocation.halves.every(half => lifetimes.isOver(half.lifetime, now))
+}
+
+/**
+ * Takes what has lapsed from the allocation that a request is about: of one that is near its limits everything, so that
+ * nothing counts that is over.
+ */
+export function lapseFor(context: Context, allocation: Allocation, now: Time): Command[] {
+  if (allocation.due > now) return []
+  const { permissionsPerAllocation, channelsPerAllocation } = context.config.limits
+  const isCrowded =
+    allocation.permissions.size * 2 > permissionsPerAllocation ||
+    allocation.channels * 2 > channelsPerAllocation
+  return isCrowded ? lapse(context, allocation, now) : lapseHalves(context, allocation, now)
+}
+
+/**
+ * Ends the relayed addresses of an allocation that have lapsed since the last sweep, so that no request refreshes them
+ * back to life. What else has lapsed is found out where a request names it.
+ */
+function lapseHalves(context: Context, allocation: Allocation, now: Time): Command[] {
+  if (allocation.state !== 'open') return []
+  if (hasEnded(context, allocation, now)) return close(context, allocation, 'expired', now)
+  const { lifetimes } = context.book
+  const over = allocation.halves.filter(half => lifetimes.isOver(half.lifetime, now))
+  if (over.length === 0) return []
+  allocation.halves = allocation.halves.filter(half => !over.includes(half))
+  return over.flatMap(half => closeHalf(context, allocation, half))
+}
+
+/** Takes from an allocation whatever has lapsed, and ends it with its last relayed address. */
+function lapse(context: Context, allocation: Allocation, now: Time): Command[] {
+  const commands = lapseHalves(context, allocation, now)
+  if (allocation.state !== 'open') return commands
+  const { lifetimes, peers, permissions } = context.book
+  let due = Number.POSITIVE_INFINITY
+  for (const half of allocation.halves) due = Math.min(due, lifetimes.until(half.lifetime))
+  // Peers first: those without a channel hang on the lifetimes of permissions.
+  for (const row of peers.of(allocation.peers)) {
+    const lifetime = peers.lifetime(row)
+    if (!lifetimes.isOver(lifetime, now)) due = Math.min(due, lifetimes.until(lifetime))
+    else commands.push(...dismiss(context, allocation, row))
+  }
+  for (const row of permissions.of(allocation.permissions)) {
+    const lifetime = permissions.lifetime(row)
+    if (!lifetimes.isOver(lifetime, now)) due = Math.min(due, lifetimes.until(lifetime))
+    else permissions.remove(allocation.permissions, row)
+  }
+  allocation.due = due as Time
+  return commands
+}
