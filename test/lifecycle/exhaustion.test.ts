@@ -181,7 +181,7 @@ async function allocateUntilRefused(t: Test, relay: RunningRelay, user: string, 
 }
 
 t.test('P-15: with too few descriptors to start, serve says so in a sentence', async t => {
-  const serve = `ulimit -n 40; exec ${process.execPath} dist/cli/main.js serve`
+  const serve = `unset NODE_OPTIONS; ulimit -n 40; exec ${process.execPath} dist/cli/main.js serve`
   const { status, stderr } = spawnSync('bash', ['-c', serve], { encoding: 'utf8', timeout: 30_000 })
 
   t.equal(status, 1)
