@@ -13,7 +13,7 @@ export interface HostMachine {
   readonly ips: readonly Uint8Array[]
   /** The first port that a program without privileges may bind. */
   readonly firstPort: number
-  /** The user that the relay will run as; undefined where that is whoever asks. */
+  /** The user that the relay will run as; undefined where that is the one who asks. */
   readonly service: { readonly uid: number; readonly name: string } | undefined
   /** True where the relay will run without privileges. */
   readonly isPlainUser: boolean

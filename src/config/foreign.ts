@@ -56,7 +56,7 @@ function signOf(text: string): ForeignText | undefined {
     const token = text.slice(offset, offset + scanner.getTokenLength())
     const key = token.startsWith('#')
       ? 'hash-comment'
-      : /[“”„‟«»‘’]/.test(token)
+      : /[\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019]/.test(token)
         ? 'smart-quotes'
         : token.startsWith("'")
           ? 'single-quotes'

@@ -110,7 +110,7 @@ function recordOf({ book }: Context, allocation: Allocation): AllocationRecord {
         peer: peers.address(route),
       })),
     })),
-    // The last of a list first: whoever adds them in this order has the same list.
+    // The last of a list first: the code that adds them in this order has the same list.
     permissions: Array.from(permissions.of(allocation.permissions), row => ({
       ip: permissions.ip(row),
       expires: lifetimes.until(permissions.lifetime(row)),
