@@ -204,7 +204,7 @@ export interface Configuration {
      */
     allocationsPerUser?: number
     /**
-     * Allocations from one client address: an IPv4 address, or an IPv6 /64. Many users may be behind one address.
+     * Allocations from one client address: an IPv4 address, or an IPv6 /56. Many users may be behind one address.
      */
     allocationsPerAddress?: number
     /**
@@ -228,11 +228,11 @@ export interface Configuration {
      */
     unverifiedAnswers?: 'unlimited' | number
     /**
-     * Payload of one user, both directions together, at least "80 kbit/s". A second's worth passes at once; more is dropped, and so is any single datagram larger than that, which calls do not have.
+     * Payload of one user, both directions together, and 48 octets for each packet; at least "80 kbit/s". A second's worth passes at once; more is dropped, and so is any single datagram larger than that, which calls do not have.
      */
     bitratePerUser?: string
     /**
-     * Payload of all users together.
+     * Payload of all users together, and 48 octets for each packet.
      */
     bitrate?: string
     /**
@@ -361,7 +361,7 @@ export interface Configuration {
      */
     origins?: string[]
     /**
-     * Requests of one client address: an IPv4 address, or an IPv6 /64. Keys of backends are not limited.
+     * Requests of one client address: an IPv4 address, or an IPv6 /56. Keys of backends are not limited.
      */
     requestsPerMinute?: number
     /**
@@ -411,7 +411,7 @@ export interface Configuration {
          */
         tokens?: {
           /**
-           * Who has the token; the access log says who did what.
+           * Name of the person or program with this token, for the access log.
            */
           name: string
           /**

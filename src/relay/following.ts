@@ -49,6 +49,7 @@ export class Following {
   readonly #said = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
+  #started = false
   #stopped = false
 
   /** Takes what the machine has, and binds nothing yet. */
@@ -75,7 +76,8 @@ export class Following {
     ) {
       throw cannotRelay(fixed.local, first)
     }
-    this.#tell()
+    this.#started = true
+    this.#parts.changed(this.addresses)
   }
 
   /** Looks at the machine again. Calls at the same time are one. */
@@ -148,7 +150,8 @@ export class Following {
     const before = this.addresses.map(name)
     const now = addresses.map(name)
     this.addresses = addresses
-    if (before.join() === now.join()) return
+    // What there is at the start is told as a part of that.
+    if (!this.#started || before.join() === now.join()) return
     this.#parts.log.info('relay addresses', {
       relaying: addresses.map(one => formatIp(one.public)),
       lost: before.filter(one => !now.includes(one)),
@@ -182,10 +185,6 @@ export class Following {
     if (this.#stopped) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.refresh(), next * 1000).unref()
-  }
-
-  #tell(): void {
-    this.#parts.changed(this.addresses)
   }
 
   #sayOnce(warning: string): void {
