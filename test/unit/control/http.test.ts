@@ -138,6 +138,6 @@ t.test('the control socket is for its user and its group, and replaces that of a
 
   const file = join(folder, 'file')
   writeFileSync(file, 'something of the operator')
-  await t.rejects(listenAt(createServer(), file), /no socket; move it away/)
+  await t.rejects(listenAt(createServer(), file), /is not a socket/)
   await t.rejects(listenAt(createServer(), join(folder, 'x'.repeat(120))), /107 octets/)
 })
