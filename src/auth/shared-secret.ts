@@ -28,7 +28,8 @@ export function sharedSecrets(secrets: readonly SharedSecret[], options: SharedS
   return ({ username, realm, algorithm, now }) => {
     const parts = username === undefined ? undefined : splitUsername(username)
     if (username === undefined || !parts) return []
-    const expired = after(parts.expires, options.grace) <= now
+    const expires = after(parts.expires, options.grace)
+    const expired = expires <= now
     const tooLong =
       parts.expires > after(now, (options.maxLifetime ?? Number.POSITIVE_INFINITY) + options.grace)
     return secrets.map(({ tenant, secret, algorithm: hmac, paused }) => ({
@@ -36,7 +37,7 @@ export function sharedSecrets(secrets: readonly SharedSecret[], options: SharedS
       user: parts.user,
       username,
       key: longTermKey(username, realm, password(secret, username, hmac), algorithm),
-      expires: parts.expires,
+      expires,
       expired,
       tooLong,
       paused,

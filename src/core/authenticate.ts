@@ -1,6 +1,7 @@
 import type { Address } from '../base/address.ts'
 import { Counter, type Counters } from '../base/counters.ts'
 import {
+  LIFETIME,
   NONCE,
   PASSWORD_ALGORITHM,
   PASSWORD_ALGORITHMS,
@@ -108,8 +109,9 @@ export function authenticate(
   if (outdated) return refused(challenge(authority, named, outdated))
 
   strangers.proved(reply.to, reply.via, name, { tenant: signed.tenant, user: signed.user }, reply.at)
-  const both = has8489Algorithms(message)
-  const signature = { kind: both ? ('sha256' as const) : ('sha1' as const), key: signed.key }
+  // A client that chose an algorithm and signed with SHA-1 all the same could not verify SHA-256.
+  const isSha256 = kind === 'sha256' && has8489Algorithms(message)
+  const signature = { kind: isSha256 ? ('sha256' as const) : ('sha1' as const), key: signed.key }
   const proved: ReplyTo = { ...named, signature }
   if (signed.paused && message.method === Method.Allocate) {
     const paused = { code: 403, why: 'paused', detail: `${signed.tenant} is paused` } as const
@@ -132,7 +134,7 @@ function findOutdated(
   signed: Signer,
   isFresh: boolean,
 ): RefusalReason | undefined {
-  const asksForMore = message.method === Method.Allocate || config.strictExpiry
+  const asksForMore = message.method === Method.Allocate || (config.strictExpiry && !isRelease(message))
   if (signed.expired && asksForMore) {
     counters.add(Counter.authExpired)
     const detail = 'the credential was right but its time is over'
@@ -181,7 +183,12 @@ function chosenAlgorithm(message: Message, nonce: string): number | undefined {
   return OFFERED.find(one => one.algorithm === chosen.algorithm)?.algorithm
 }
 
-/** Whether the request took part in choosing an algorithm; such a request is answered with SHA-256. */
+/** Whether a request gives its allocation back, which nobody is kept from. */
+function isRelease(message: Message): boolean {
+  return message.method === Method.Refresh && get(message, LIFETIME) === 0
+}
+
+/** Whether the request took part in choosing an algorithm; one that is signed with SHA-256 is then answered so (RFC 8489 §9.2.4). */
 function has8489Algorithms(message: Message): boolean {
   const chosen = get(message, PASSWORD_ALGORITHM)
   return chosen !== undefined && get(message, PASSWORD_ALGORITHMS) !== undefined

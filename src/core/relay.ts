@@ -5,7 +5,7 @@ import type { Lifetimes } from '../base/lifetimes.ts'
 import type { Time } from '../base/time.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
 import type { Meters } from '../limits/meters.ts'
-import { ADDITIONAL_ADDRESS_FAMILY, NONCE } from '../wire/attributes.ts'
+import { ADDITIONAL_ADDRESS_FAMILY, CHANGE_REQUEST, NONCE } from '../wire/attributes.ts'
 import { demultiplex } from '../wire/channel.ts'
 import { integrityKind } from '../wire/integrity.ts'
 import { get, type Message, Method, parse } from '../wire/message.ts'
@@ -316,6 +316,8 @@ function checkAttributes(context: Context, message: Message, reply: ReplyTo): Co
     const refusal = { code: 420 as const, why: 'unknown-attribute' as const, detail, unknown }
     return reject(reply, refusal, context.config, context.counters)
   }
+  // Binding uses none of the attributes that we know, and what is not used is ignored.
+  if (message.method === Method.Binding) return undefined
   const broken = message.malformed.find(type => type < 0x8000 || type === ADDITIONAL_ADDRESS_FAMILY.type)
   if (broken === undefined) return undefined
   const detail = `attribute 0x${broken.toString(16).padStart(4, '0')} is malformed`
@@ -325,7 +327,12 @@ function checkAttributes(context: Context, message: Message, reply: ReplyTo): Co
 /** Comprehension-required types that this server does not understand, each once. */
 function unknownAttributes(message: Message): number[] {
   const unknown = new Set<number>()
-  for (const { type } of message.attributes) if (type < 0x8000 && !UNDERSTOOD.has(type)) unknown.add(type)
+  for (const { type, value } of message.attributes) {
+    if (type >= 0x8000 || UNDERSTOOD.has(type)) continue
+    // A classic CHANGE-REQUEST without flags asks for nothing.
+    const isIdle = message.classic && type === CHANGE_REQUEST.type && value.every(octet => octet === 0)
+    if (!isIdle) unknown.add(type)
+  }
   for (const type of message.malformed) if (type < 0x8000 && !UNDERSTOOD.has(type)) unknown.add(type)
   return [...unknown]
 }

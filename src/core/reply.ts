@@ -76,9 +76,18 @@ export function reject(
   counters: Counters,
 ): Command[] {
   const writer = errorReply(reply, refusal.code, style)
-  if (refusal.unknown) writer.set(UNKNOWN_ATTRIBUTES, [...refusal.unknown])
+  if (refusal.unknown) writer.set(UNKNOWN_ATTRIBUTES, listOfUnknown(reply, refusal.unknown))
   return [answer(reply, writer), rejected(reply, refusal, counters)]
 }
+
+/** In a classic answer one is repeated where the length would not be a multiple of 4 (RFC 3489 §11.2.10). */
+function listOfUnknown({ transaction }: ReplyTo, unknown: readonly number[]): number[] {
+  const isClassic = transaction.length === CLASSIC_TRANSACTION
+  return isClassic && unknown.length % 2 === 1 ? [...unknown, unknown.at(-1)!] : [...unknown]
+}
+
+/** Octets of a transaction id of RFC 3489. */
+const CLASSIC_TRANSACTION = 16
 
 /** Counts a refusal and tells of it. */
 export function rejected(reply: ReplyTo, refusal: RefusalReason, counters: Counters): Command {

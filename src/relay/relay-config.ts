@@ -14,7 +14,7 @@ import type { RelayedAt } from '../policy/same-host.ts'
 import type { Quotas } from './admission.ts'
 
 /** What an allocation gets that asks for no lifetime (RFC 8656 §3.2). */
-const DEFAULT_LIFETIME = 600
+const DEFAULT_LIFETIME = 600 as Seconds
 /** How long a nonce is good (RFC 8656 §5 asks for an hour at most). */
 const NONCE_LIFETIME = 3600
 
@@ -43,7 +43,7 @@ export function relayConfig(settings: Settings, around: RelaySurroundings): Rela
     sha256: protocol.sha256,
     // A hashed name can only be looked up, so it is of no use to those who sign their names themselves.
     userhash: settings.homeservers.length === 0 && settings.users.length > 0,
-    lifetime: { default: Math.min(DEFAULT_LIFETIME, limits.lifetime) as Seconds, max: limits.lifetime },
+    lifetime: { default: DEFAULT_LIFETIME, max: limits.lifetime },
     nonceLifetime: NONCE_LIFETIME as Seconds,
     families: families(relayed),
     defaultFamily: settings.relay.defaultFamily,

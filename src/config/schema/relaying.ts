@@ -120,7 +120,7 @@ export const limitsSection = z
     bitrate: rate('200 Mbit/s')
       .prefault('unlimited')
       .describe('Payload of all users together, and 48 octets for each packet.'),
-    lifetime: duration({ min: 60, max: DAY }, ['1h'])
+    lifetime: duration({ min: 600, max: DAY }, ['1h'])
       .prefault('1h')
       .describe(
         'The longest lifetime of an allocation between two refreshes. Clients refresh far more often.',

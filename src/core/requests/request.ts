@@ -44,10 +44,19 @@ export function allocationOf(context: Context, request: Request): Allocation | C
   const allocation = context.book.of(reply.socket, reply.to)
   if (allocation?.state !== 'open')
     return refuse(context, request, 437, 'mismatch', 'no allocation on this 5-tuple')
-  if (allocation.identity.username !== request.identity.username) {
+  if (!isSameUser(allocation.identity, request.identity)) {
     return refuse(context, request, 441, 'wrong-user', 'another user made this allocation')
   }
   return allocation
+}
+
+/**
+ * Whether two credentials are one user's: those of a time-limited user differ
+ * in the expiry. Where the name has nothing else, only the same name will do.
+ */
+function isSameUser(a: Identity, b: Identity): boolean {
+  if (a.owner.user === '') return a.username === b.username
+  return a.owner.tenant === b.owner.tenant && a.owner.user === b.owner.user
 }
 
 /** Seconds granted for seconds asked (RFC 8656 §7.2, §8.2): never below the default, never above the maximum. */

@@ -43,13 +43,13 @@ t.test('limits of a homeserver are its own', async t => {
     homeservers: [
       { name: 'example.org', secrets: [SECRET], limits: { allocations: 7, bitrate: '96 kbit/s' } },
     ],
-    limits: { lifetime: '5m' },
+    limits: { lifetime: '10m' },
   })
 
   t.same(quotas(settings).perTenant, new Map([['example.org', 7]]))
   const { limits, lifetime } = relayConfig(settings, around)
   t.same(limits.bytesPerSecondPerTenant, new Map([['example.org', 12_000]]))
-  t.same(lifetime, { default: 300, max: 300 })
+  t.same(lifetime, { default: 600, max: 600 })
 })
 
 t.test('homeservers and long-term users are known side by side', async t => {
