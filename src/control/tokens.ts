@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { BoundedMap } from '../limits/bounded-map.ts'
 import type { Rights, Visitor } from './visitor.ts'
 
 /** A token that stands in the configuration. */
@@ -14,8 +15,6 @@ const MOST_LINKS = 64
 interface Entry {
   readonly hash: Buffer
   readonly visitor: Visitor
-  /** Milliseconds since the epoch; infinite for tokens of the configuration. */
-  readonly expires: number
 }
 
 /**
@@ -25,7 +24,8 @@ interface Entry {
 export class Tokens {
   readonly #now: () => number
   #named: readonly Entry[] = []
-  #links: Entry[] = []
+  /** By hash, in base64. */
+  readonly #links = new BoundedMap<string, Entry>(MOST_LINKS)
 
   constructor(now: () => number = Date.now) {
     this.#now = now
@@ -35,7 +35,6 @@ export class Tokens {
     this.#named = tokens.map(({ name, rights, token }) => ({
       hash: digest(token),
       visitor: { who: name, from: 'http', rights },
-      expires: Number.POSITIVE_INFINITY,
     }))
   }
 
@@ -45,9 +44,8 @@ export class Tokens {
     const hash = digest(token)
     const who = `link-${hash.toString('hex', 0, 4)}`
     const expires = this.#now() + seconds * 1000
-    this.#sweep()
-    this.#links.push({ hash, visitor: { who, from: 'console', rights }, expires })
-    if (this.#links.length > MOST_LINKS) this.#links.shift()
+    this.#links.forget(this.#now())
+    this.#links.set(hash.toString('base64'), { hash, visitor: { who, from: 'console', rights } }, expires)
     return { token, expires }
   }
 
@@ -62,19 +60,12 @@ export class Tokens {
   }
 
   #find(hash: Buffer): Visitor | undefined {
-    this.#sweep()
     let found: Visitor | undefined
-    for (const entry of [...this.#named, ...this.#links]) {
+    for (const entry of this.#named) if (timingSafeEqual(entry.hash, hash)) found = entry.visitor
+    for (const [, entry] of this.#links.entries(this.#now())) {
       if (timingSafeEqual(entry.hash, hash)) found = entry.visitor
     }
     return found
-  }
-
-  #sweep(): void {
-    const now = this.#now()
-    if (this.#links.some(link => link.expires <= now)) {
-      this.#links = this.#links.filter(link => link.expires > now)
-    }
   }
 }
 

@@ -2,6 +2,7 @@ import type { Address } from '../base/address.ts'
 import type { AllocationId, AllocationRow, RouteId, SocketId } from '../base/ids.ts'
 import type { Lifetimes } from '../base/lifetimes.ts'
 import { after, type Random, type Time } from '../base/time.ts'
+import { BoundedMap } from '../limits/bounded-map.ts'
 import type { Allocation, Half } from './allocation.ts'
 import type { Owner } from './event.ts'
 import { Peers } from './peers/peers.ts'
@@ -82,7 +83,7 @@ export class Book {
   readonly #rows: (Allocation | undefined)[] = []
   readonly #freeRows: AllocationRow[] = []
   readonly #byClient = new Map<SocketId, Map<number | string, Allocation>>()
-  readonly #released = new Map<string, RememberedAnswer>()
+  readonly #released = new BoundedMap<string, RememberedAnswer>(REMEMBERED)
   #lastId: number
 
   /** `lastId` is the id that was given out last, see `drawId`. */
@@ -166,36 +167,27 @@ export class Book {
 
   /** Remembers the answer to a request that ended its allocation. */
   remember(socket: SocketId, client: Address, transaction: Buffer, bytes: Buffer, now: Time): void {
-    if (this.#released.size >= REMEMBERED) {
-      for (const oldest of this.#released.keys()) {
-        this.#released.delete(oldest)
-        break
-      }
-    }
     this.recall({ socket, client, transaction, bytes, until: after(now, MEMORY) })
   }
 
   /** Takes over an answer that is remembered already. */
   recall(answer: RememberedAnswer): void {
-    this.#released.set(memoryKey(answer.socket, answer.client, answer.transaction), answer)
+    const { socket, client, transaction, until } = answer
+    this.#released.set(memoryKey(socket, client, transaction), answer, until)
   }
 
   /** The answers that are remembered, oldest first. */
-  answersRemembered(): Iterable<RememberedAnswer> {
-    return this.#released.values()
+  *answersRemembered(now: Time): Generator<RememberedAnswer> {
+    for (const [, answer] of this.#released.entries(now)) yield answer
   }
 
   remembered(socket: SocketId, client: Address, transaction: Buffer, now: Time): Buffer | undefined {
-    const memory = this.#released.get(memoryKey(socket, client, transaction))
-    return memory && memory.until > now ? memory.bytes : undefined
+    return this.#released.get(memoryKey(socket, client, transaction), now)?.bytes
   }
 
-  /** Drops what is remembered longer than it need be. Insertion order is age order. */
+  /** Drops what is remembered longer than it need be. */
   forget(now: Time): void {
-    for (const [key, memory] of this.#released) {
-      if (memory.until > now) return
-      this.#released.delete(key)
-    }
+    this.#released.forget(now)
   }
 
   /** How many things are held, by kind; all zero once every client has gone. */

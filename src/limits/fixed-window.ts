@@ -32,6 +32,11 @@ export class FixedWindow<K, V> {
     return this.#windows.get(key, now)
   }
 
+  /** Takes over a window that began elsewhere. */
+  set(key: K, value: V, until: Time | number): void {
+    this.#windows.set(key, value, until)
+  }
+
   /** Removes the windows that are over, and returns them. */
   end(now: Time | number): [K, V][] {
     return this.#windows.forget(now)

@@ -29,7 +29,6 @@ export interface TestRunsParts {
 
 interface TestLink {
   readonly hash: Buffer
-  readonly expires: number
   uses: number
 }
 
@@ -72,9 +71,13 @@ interface Unsigned {
 export class TestRuns {
   readonly #parts: TestRunsParts
   readonly #now: () => number
-  #links: TestLink[] = []
-  #tests: Test[] = []
-  #unsigned: Unsigned[] = []
+  /** By hash, in base64. */
+  readonly #links = new BoundedMap<string, TestLink>(MOST_LINKS)
+  /** By user. */
+  readonly #tests = new BoundedMap<string, Test>(MOST_TESTS)
+  /** In the order in which they came. */
+  readonly #unsigned = new BoundedMap<number, Unsigned>(MOST_UNSIGNED)
+  #came = 0
   readonly #results = new BoundedMap<string, TestResult>(MOST_RESULTS)
 
   constructor(parts: TestRunsParts) {
@@ -87,41 +90,42 @@ export class TestRuns {
     const code = randomBytes(12).toString('base64url')
     const expires = this.#now() + seconds * 1000
     this.#sweep()
-    this.#links.push({ hash: digest(code), expires, uses })
-    if (this.#links.length > MOST_LINKS) this.#links.shift()
+    const hash = digest(code)
+    this.#links.set(hash.toString('base64'), { hash, uses }, expires)
     return { code, expires }
   }
 
   /** Begins a test; undefined when the code is not good, or not any more. */
   start(code: string, client: string): TestStart | undefined {
     this.#sweep()
-    const link = among(this.#links, code)
+    const now = this.#now()
+    const link = among(this.#links.entries(now), code)
     if (!link) return undefined
-    link.uses--
+    if (--link.uses === 0) this.#links.delete(link.hash.toString('base64'))
     const handle = randomBytes(18).toString('base64url')
     const user = `test:${randomBytes(6).toString('hex')}`
     const { username, password } = this.#parts.credential(user, CREDENTIAL)
-    this.#tests.push({
+    const test: Test = {
       hash: digest(handle),
       user,
       client,
-      started: this.#now(),
+      started: now,
       ips: new Set(client === '' ? [] : [client]),
       ways: new Map(),
       live: new Map(),
-    })
-    if (this.#tests.length > MOST_TESTS) this.#tests.shift()
+    }
+    this.#tests.set(user, test, now + TEST_LIFE)
     return {
       handle,
       realm: this.#parts.realm,
       iceServers: this.#parts.uris().map(urls => ({ urls, username, credential: password })),
-      expires: this.#now() + CREDENTIAL * 1000,
+      expires: now + CREDENTIAL * 1000,
     }
   }
 
   /** Takes note of what the relay tells, if it is about a test. */
   hear(event: Event): void {
-    if (this.#tests.length === 0) return
+    if (this.#tests.size === 0) return
     switch (event.kind) {
       case 'opened': {
         const test = this.#of(event.owner.user)
@@ -147,7 +151,7 @@ export class TestRuns {
   /** `traffic` tells what a live allocation has carried. */
   view(handle: string, traffic: (allocation: number) => Traffic | undefined): TestView | undefined {
     this.#sweep()
-    const test = among(this.#tests, handle)
+    const test = among(this.#tests.entries(this.#now()), handle)
     return test && this.#view(test, traffic)
   }
 
@@ -176,9 +180,9 @@ export class TestRuns {
     const client = formatAddress(event.from)
     const { via, from } = event
     if (event.username === undefined) {
-      const seen = { ip: formatIp(from.ip), client, transport: via, family: from.family, at: this.#now() }
-      this.#unsigned.push(seen)
-      if (this.#unsigned.length > MOST_UNSIGNED) this.#unsigned.shift()
+      const at = this.#now()
+      const seen = { ip: formatIp(from.ip), client, transport: via, family: from.family, at }
+      this.#unsigned.set(this.#came++, seen, at + TEST_LIFE)
       return
     }
     const test = this.#of(event.username.slice(event.username.indexOf(':') + 1))
@@ -189,11 +193,13 @@ export class TestRuns {
   }
 
   #of(user: string): Test | undefined {
-    return user.startsWith('test:') ? this.#tests.find(test => test.user === user) : undefined
+    return this.#tests.get(user, this.#now())
   }
 
   #view(test: Test, traffic: (allocation: number) => Traffic | undefined): TestView {
-    const theirs = this.#unsigned.filter(({ ip, at }) => test.ips.has(ip) && at >= test.started)
+    const theirs = Array.from(this.#unsigned.entries(this.#now()), ([, seen]) => seen).filter(
+      ({ ip, at }) => test.ips.has(ip) && at >= test.started,
+    )
     // What came by a way that got no further is what a user has to know of most.
     for (const { transport, family, client } of theirs) wayOf(test, transport, family, client)
     const ways = [...test.ways.values()].map((way): TestWay => {
@@ -212,10 +218,7 @@ export class TestRuns {
 
   #sweep(): void {
     const now = this.#now()
-    this.#links = this.#links.filter(link => link.expires > now && link.uses > 0)
-    this.#tests = this.#tests.filter(test => now - test.started < TEST_LIFE)
-    if (this.#tests.length === 0) this.#unsigned = []
-    this.#results.forget(now)
+    for (const kept of [this.#links, this.#tests, this.#unsigned, this.#results]) kept.forget(now)
   }
 }
 
@@ -232,10 +235,13 @@ function wayOf(test: Test, transport: Via, family: 4 | 6, client: string): Way {
 }
 
 /** The one whose secret this is, compared as hashes and with all of them. */
-function among<T extends { readonly hash: Buffer }>(all: readonly T[], secret: string): T | undefined {
+function among<T extends { readonly hash: Buffer }>(
+  all: Iterable<readonly [key: string, one: T, until: number]>,
+  secret: string,
+): T | undefined {
   const hash = digest(secret)
   let found: T | undefined
-  for (const one of all) if (timingSafeEqual(one.hash, hash)) found = one
+  for (const [, one] of all) if (timingSafeEqual(one.hash, hash)) found = one
   return found
 }
 

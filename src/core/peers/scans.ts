@@ -1,9 +1,12 @@
 import type { Address } from '../../base/address.ts'
-import { after, type Time } from '../../base/time.ts'
+import type { Time } from '../../base/time.ts'
+import { FixedWindow } from '../../limits/fixed-window.ts'
 import { type Event, type Owner, ownerKey } from '../event.ts'
 
-/** Seconds over which peers are counted. */
-const WINDOW = 60
+/** Milliseconds over which peers are counted. */
+const WINDOW = 60_000
+/** Users whose peers are counted at a time. */
+const USERS = 65_536
 
 /** What one user has tried in a minute; peers as the octets of their keys. */
 export interface ScanRecord {
@@ -13,8 +16,7 @@ export interface ScanRecord {
   readonly peers: readonly string[]
 }
 
-interface Window {
-  readonly until: Time
+interface Tried {
   /** Peers of this minute; never more than the limit. */
   readonly peers: Set<number | string>
   told: boolean
@@ -27,7 +29,7 @@ interface Window {
  * again costs nothing, nor does a peer with a permission, channel or route.
  */
 export class Scans {
-  readonly #users = new Map<string, Window>()
+  readonly #users = new FixedWindow<string, Tried>(WINDOW, USERS, () => ({ peers: new Set(), told: false }))
 
   /** Users of this minute. */
   get size(): number {
@@ -37,43 +39,38 @@ export class Scans {
   /** Charges the user for these peers. False, and none charged, where that would be too many for this minute. */
   charge(owner: Owner, peers: readonly Address[], most: number | undefined, now: Time): boolean {
     if (most === undefined || peers.length === 0) return true
-    const key = ownerKey(owner)
-    let window = this.#users.get(key)
-    if (!window || window.until <= now) {
-      window = { until: after(now, WINDOW), peers: new Set(), told: false }
-      this.#users.set(key, window)
-    }
+    const tried = this.#users.of(ownerKey(owner), now)
     const fresh = new Set<number | string>()
-    for (const peer of peers) if (!window.peers.has(peer.key)) fresh.add(peer.key)
-    if (window.peers.size + fresh.size > most) return false
-    for (const peer of fresh) window.peers.add(peer)
+    for (const peer of peers) if (!tried.peers.has(peer.key)) fresh.add(peer.key)
+    if (tried.peers.size + fresh.size > most) return false
+    for (const peer of fresh) tried.peers.add(peer)
     return true
   }
 
   /** What there is to tell of a user who was stopped; nothing the second time in a minute. */
   stopped(owner: Owner, from: Address, now: Time): Event[] {
-    const window = this.#users.get(ownerKey(owner))
-    if (!window || window.told) return []
-    window.told = true
+    const tried = this.#users.find(ownerKey(owner), now)
+    if (!tried || tried.told) return []
+    tried.told = true
     return [{ kind: 'throttled', at: now, why: 'scan', count: 1, from, owner }]
   }
 
   /** The minutes as records. */
-  *export(): Generator<ScanRecord> {
-    for (const [user, { until, told, peers }] of this.#users) {
-      yield { user, until, told, peers: Array.from(peers, keyText) }
+  *export(now: Time): Generator<ScanRecord> {
+    for (const [user, { told, peers }, until] of this.#users.entries(now)) {
+      yield { user, until: until as Time, told, peers: Array.from(peers, keyText) }
     }
   }
 
   import(scans: readonly ScanRecord[]): void {
     for (const { user, until, told, peers } of scans) {
-      this.#users.set(user, { until, told, peers: new Set(peers.map(keyOfText)) })
+      this.#users.set(user, { told, peers: new Set(peers.map(keyOfText)) }, until)
     }
   }
 
   /** Drops the minutes that are over. */
   forget(now: Time): void {
-    for (const [key, window] of this.#users) if (window.until <= now) this.#users.delete(key)
+    this.#users.end(now)
   }
 }
 

@@ -41,12 +41,12 @@ export function* writeSnapshot(
   })
   yield undefined
   yield* inSlices(writer, 'buckets', buckets.export?.(now) ?? [], bucket => bucket)
-  yield* inSlices(writer, 'scans', scans.export(), scan => scan)
+  yield* inSlices(writer, 'scans', scans.export(now), scan => scan)
   yield* inSlices(writer, 'reservations', book.reservations, ([token, reservation]) => ({
     token,
     ...reservation,
   }))
-  yield* inSlices(writer, 'remembered', book.answersRemembered(), answer => answer)
+  yield* inSlices(writer, 'remembered', book.answersRemembered(now), answer => answer)
   yield* inSlices(writer, 'allocations', book.byId.values(), allocation => {
     const { traffic, dropped } = carried(allocation)
     return { ...recordOf(context, allocation), traffic, dropped }
