@@ -1,5 +1,6 @@
 import type { Family } from '../base/address.ts'
 import type { Seconds } from '../base/time.ts'
+import { familyCode } from '../wire/address-shapes.ts'
 import {
   ADDITIONAL_ADDRESS_FAMILY,
   DONT_FRAGMENT,
@@ -37,9 +38,4 @@ export function writeAllocate(writer: MessageWriter, options: AllocateOptions): 
   if (port === 'even' || port === 'pair') writer.set(EVEN_PORT, port === 'pair')
   if (reservation) writer.set(RESERVATION_TOKEN, reservation)
   if (options.dontFragment) writer.set(DONT_FRAGMENT, true)
-}
-
-/** The octet that stands for an address family. */
-export function familyCode(family: Family): number {
-  return family === 4 ? 1 : 2
 }

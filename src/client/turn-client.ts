@@ -1,6 +1,7 @@
 import { type Address, type Family, sameAddress } from '../base/address.ts'
 import type { ChannelNumber } from '../base/ids.ts'
 import type { Random, Seconds, Time } from '../base/time.ts'
+import { familyCode } from '../wire/address-shapes.ts'
 import {
   ADDRESS_ERROR_CODE,
   CHANNEL_NUMBER,
@@ -16,7 +17,7 @@ import {
 } from '../wire/attributes.ts'
 import { CHANNEL_HEADER, channelLength, demultiplex, readChannel, writeChannelData } from '../wire/channel.ts'
 import { all, get, MessageWriter, Method, parse } from '../wire/message.ts'
-import { type AllocateOptions, familyCode, writeAllocate } from './allocate-options.ts'
+import { type AllocateOptions, writeAllocate } from './allocate-options.ts'
 import { readIndication } from './data-indication.ts'
 import { type AlgorithmChoice, LongTerm } from './long-term.ts'
 import { randomTransaction, Transactions, type WriteFields } from './transactions.ts'

@@ -6,6 +6,7 @@ import { viaNumber } from '../base/via.ts'
 import { PACKET_OVERHEAD } from '../limits/meters.ts'
 import { DATA, ICMP, XOR_PEER_ADDRESS } from '../wire/attributes.ts'
 import { CHANNEL_HEADER, channelLength, readChannel, writeChannelData } from '../wire/channel.ts'
+import { padded } from '../wire/header.ts'
 import { MessageWriter, Method } from '../wire/message.ts'
 import type { Allocation } from './allocation.ts'
 import type { Relayed } from './book.ts'
@@ -125,7 +126,7 @@ function toClient(context: Context, relayed: Relayed, from: Address, payload: Bu
 
   const channel = channelTo(book, allocation, from, now)
   const overhead = from.family === 4 ? 12 + 4 : 24 + 4
-  if (!channel && ((payload.length + 3) & ~3) + overhead > LARGEST_INDICATION) {
+  if (!channel && padded(payload.length) + overhead > LARGEST_INDICATION) {
     return drop(context, Counter.dropTooLong)
   }
   if (!meters.take(allocation.meters ?? [], payload.length + PACKET_OVERHEAD, now)) {

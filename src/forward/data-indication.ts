@@ -1,9 +1,16 @@
 import type { Random } from '../base/time.ts'
+import { DATA, XOR_PEER_ADDRESS } from '../wire/attributes.ts'
+import { ATTRIBUTE_HEADER, DATA_INDICATION, HEADER_LENGTH, padded } from '../wire/header.ts'
 import { COOKIE, LITTLE_ENDIAN, PORT, XOR_IPV4, XOR_IPV6 } from './record-words.ts'
 
 /** Octets in front of the payload: STUN header, XOR-PEER-ADDRESS, header of DATA. */
-export const DATA_HEADER_IPV4 = 20 + 12 + 4
-export const DATA_HEADER_IPV6 = 20 + 24 + 4
+export const DATA_HEADER_IPV4 = HEADER_LENGTH + 12 + ATTRIBUTE_HEADER
+export const DATA_HEADER_IPV6 = HEADER_LENGTH + 24 + ATTRIBUTE_HEADER
+
+// Type and length of XOR-PEER-ADDRESS, as one word of the network's order.
+const PEER_IPV4 = (XOR_PEER_ADDRESS.type << 16) | 8
+const PEER_IPV6 = (XOR_PEER_ADDRESS.type << 16) | 20
+const DATA_TYPE = DATA.type
 
 /** Words of a transaction id. */
 const TRANSACTION = 3
@@ -28,9 +35,9 @@ export class DataIndicationRows {
    * padding behind the payload of `octets` that follows.
    */
   write(view: DataView, at: number, header: number, words: Int32Array, peer: number, octets: number): void {
-    const padding = -octets & 3
-    view.setUint16(at, 0x0017)
-    view.setUint16(at + 2, header - 20 + octets + padding)
+    const padding = padded(octets) - octets
+    view.setUint16(at, DATA_INDICATION)
+    view.setUint16(at + 2, header - HEADER_LENGTH + octets + padding)
     view.setInt32(at + 4, COOKIE, LITTLE_ENDIAN)
 
     if (this.#used === this.#pool.length) {
@@ -49,10 +56,10 @@ export class DataIndicationRows {
     const port = words[peer]! & PORT
     view.setInt32(at + 28, words[peer + 1]! ^ COOKIE, LITTLE_ENDIAN)
     if (header === DATA_HEADER_IPV4) {
-      view.setInt32(at + 20, 0x00120008)
+      view.setInt32(at + 20, PEER_IPV4)
       view.setInt32(at + 24, port ^ XOR_IPV4, LITTLE_ENDIAN)
     } else {
-      view.setInt32(at + 20, 0x00120014)
+      view.setInt32(at + 20, PEER_IPV6)
       view.setInt32(at + 24, port ^ XOR_IPV6, LITTLE_ENDIAN)
       view.setInt32(at + 32, words[peer + 2]! ^ t0, LITTLE_ENDIAN)
       view.setInt32(at + 36, words[peer + 3]! ^ t1, LITTLE_ENDIAN)
@@ -60,7 +67,7 @@ export class DataIndicationRows {
     }
 
     const payload = at + header
-    view.setUint16(payload - 4, 0x0013)
+    view.setUint16(payload - 4, DATA_TYPE)
     view.setUint16(payload - 2, octets)
     for (let i = 0; i < padding; i++) view.setUint8(payload + octets + i, 0)
   }

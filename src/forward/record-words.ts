@@ -1,4 +1,6 @@
 import { RECORD } from '../base/address.ts'
+import { IPV4, IPV6 } from '../wire/address-shapes.ts'
+import { MAGIC_COOKIE } from '../wire/header.ts'
 
 /**
  * Address records (`base/address.ts`) as words: the order of octets in a word
@@ -19,9 +21,12 @@ export function wordOf(...octets: [number, number, number, number]): number {
 /** The octets of the port in the first word of a record, and in that of a XOR address attribute. */
 export const PORT = wordOf(0, 0, 255, 255)
 
+const COOKIE_HEAD = [MAGIC_COOKIE >>> 24, (MAGIC_COOKIE >>> 16) & 255] as const
+const COOKIE_TAIL = [(MAGIC_COOKIE >>> 8) & 255, MAGIC_COOKIE & 255] as const
+
 // First words of XOR address values (RFC 8489 §14.2): an octet of zero, the
 // family, and the port, here what it is veiled with, the head of the cookie.
-export const XOR_IPV4 = wordOf(0, 1, 0x21, 0x12)
-export const XOR_IPV6 = wordOf(0, 2, 0x21, 0x12)
+export const XOR_IPV4 = wordOf(0, IPV4, ...COOKIE_HEAD)
+export const XOR_IPV6 = wordOf(0, IPV6, ...COOKIE_HEAD)
 /** The magic cookie, that the first word of an IP address is XORed with. */
-export const COOKIE = wordOf(0x21, 0x12, 0xa4, 0x42)
+export const COOKIE = wordOf(...COOKIE_HEAD, ...COOKIE_TAIL)

@@ -3,6 +3,7 @@ import { Counter } from '../base/counters.ts'
 import type { Time } from '../base/time.ts'
 import { isStream, VIA } from '../base/via.ts'
 import { CHANNEL_HEADER, channelLength } from '../wire/channel.ts'
+import { HEADER_LENGTH, padded } from '../wire/header.ts'
 import { DATA_HEADER_IPV4, DATA_HEADER_IPV6 } from './data-indication.ts'
 import { RECORD_WORDS } from './record-words.ts'
 import type { Tables } from './tables.ts'
@@ -121,16 +122,16 @@ function headerFor(
 ): number {
   const { rows } = tables
   let header = CHANNEL_HEADER
-  let padded = octets
+  let length = octets
   if (rows.channel(route) === 0) {
     header = rows.family(route) === 0 ? DATA_HEADER_IPV4 : DATA_HEADER_IPV6
-    padded = (octets + 3) & ~3
-    if (header - 20 + padded > MAX_STUN_LENGTH) return 0
+    length = padded(octets)
+    if (header - HEADER_LENGTH + length > MAX_STUN_LENGTH) return 0
   }
   if (octets > MAX_DATAGRAM) return 0
-  if (header + padded > MAX_DATAGRAM && !STREAM[tables.clients.via(rows.client(route))]) return 0
+  if (header + length > MAX_DATAGRAM && !STREAM[tables.clients.via(rows.client(route))]) return 0
   const slot = i * batch.stride
-  return payload - header < slot || payload + padded > slot + batch.stride ? 0 : header
+  return payload - header < slot || payload + length > slot + batch.stride ? 0 : header
 }
 
 /** A payload from the route's peer gets its header, of as many octets as `headerFor` said, and goes to the client. */

@@ -1,12 +1,10 @@
+import { IPV4, IPV6 } from '../wire/address-shapes.ts'
+import { DATA, XOR_PEER_ADDRESS } from '../wire/attributes.ts'
+import { ATTRIBUTE_HEADER, HEADER_LENGTH, padded, SEND_INDICATION } from '../wire/header.ts'
 import { COOKIE, LITTLE_ENDIAN, PORT, RECORD_WORDS, wordOf, XOR_IPV4 } from './record-words.ts'
 
-const HEADER = 20
-const ATTRIBUTE_HEADER = 4
-const SEND_INDICATION = 0x0016
-const XOR_PEER_ADDRESS = 0x0012
-const DATA = 0x0013
-const IPV4 = 1
-const IPV6 = 2
+const PEER_TYPE = XOR_PEER_ADDRESS.type
+const DATA_TYPE = DATA.type
 
 const RECORD_IPV4 = wordOf(4, 0, 0, 0)
 const RECORD_IPV6 = wordOf(6, 0, 0, 0)
@@ -30,19 +28,19 @@ export class SendIndication {
 
   /** Reads the datagram at `start`; false if it is not a plain Send indication to a peer that could exist. */
   read(view: DataView, start: number, length: number): boolean {
-    if (length < HEADER + 2 * ATTRIBUTE_HEADER) return false
+    if (length < HEADER_LENGTH + 2 * ATTRIBUTE_HEADER) return false
     if (view.getUint16(start) !== SEND_INDICATION) return false
-    if (view.getUint16(start + 2) !== length - HEADER) return false
+    if (view.getUint16(start + 2) !== length - HEADER_LENGTH) return false
     if (view.getInt32(start + 4, LITTLE_ENDIAN) !== COOKIE) return false
 
     const end = start + length
-    const first = start + HEADER
+    const first = start + HEADER_LENGTH
     const second = attributeEnd(view, first)
     if (second > end - ATTRIBUTE_HEADER || attributeEnd(view, second) !== end) return false
-    const peerFirst = view.getUint16(first) === XOR_PEER_ADDRESS
+    const peerFirst = view.getUint16(first) === PEER_TYPE
     const peer = peerFirst ? first : second
     const data = peerFirst ? second : first
-    if (view.getUint16(peer) !== XOR_PEER_ADDRESS || view.getUint16(data) !== DATA) return false
+    if (view.getUint16(peer) !== PEER_TYPE || view.getUint16(data) !== DATA_TYPE) return false
     this.payload = data + ATTRIBUTE_HEADER
     this.octets = view.getUint16(data + 2)
     return readPeer(view, start, peer, this.peer)
@@ -83,5 +81,5 @@ function unveil(view: DataView, at: number, mask: number): number {
 }
 
 function attributeEnd(view: DataView, attribute: number): number {
-  return attribute + ATTRIBUTE_HEADER + ((view.getUint16(attribute + 2) + 3) & ~3)
+  return attribute + ATTRIBUTE_HEADER + padded(view.getUint16(attribute + 2))
 }

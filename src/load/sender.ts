@@ -1,6 +1,7 @@
 import { type Batch, createBatch, HEADROOM, SEND } from '../base/batch.ts'
 import type { SocketId } from '../base/ids.ts'
 import type { UdpTransport } from '../net/transport.ts'
+import { padded } from '../wire/header.ts'
 import { type Flows, TO_PEER, type TrafficFlow, WORDS } from './flow.ts'
 import { Pacer } from './pacer.ts'
 import { writeFiller, writePayload } from './payload.ts'
@@ -132,7 +133,7 @@ export class Sender {
       return
     }
     const header = flow.prefix.length
-    const frame = header + ((octets + 3) & ~3)
+    const frame = header + padded(octets)
     const bytes = Buffer.alloc(frame * burst)
     for (let k = 0; k < burst; k++) {
       const payload = k * frame + header
@@ -163,7 +164,7 @@ export class Sender {
 
   /** Octets that a payload takes up in a datagram: DATA is padded, ChannelData over UDP is not. */
   #carried(octets: number): number {
-    return this.#method === 'indications' ? (octets + 3) & ~3 : octets
+    return this.#method === 'indications' ? padded(octets) : octets
   }
 
   #batchOf({ octets, burst }: TrafficSource): Batch {

@@ -1,7 +1,16 @@
-import { type Address, address } from '../base/address.ts'
+import { type Address, address, type Family } from '../base/address.ts'
 import type { Attribute } from './attribute.ts'
 import { MAGIC_COOKIE } from './header.ts'
 import { zeros } from './zeros.ts'
+
+/** The octets that stand for the address families (RFC 8489 §14.1, RFC 8656 §18.6). */
+export const IPV4 = 1
+export const IPV6 = 2
+
+/** The octet that stands for an address family. */
+export function familyCode(family: Family): number {
+  return family === 4 ? IPV4 : IPV6
+}
 
 /** RFC 8489 §14.1. The octets are copied, since an address outlives the datagram it came in. */
 export function plainAddress(type: number, name: string): Attribute<Address> {
@@ -36,7 +45,7 @@ export function xorAddress(type: number, name: string): Attribute<Address> {
 
 /** The first octet is ignored; the family must agree with the length. */
 function isAddress(value: Buffer): boolean {
-  return (value.length === 8 && value[1] === 1) || (value.length === 20 && value[1] === 2)
+  return (value.length === 8 && value[1] === IPV4) || (value.length === 20 && value[1] === IPV6)
 }
 
 function octetsOfIp(value: Buffer): Uint8Array {
@@ -47,7 +56,7 @@ function octetsOfIp(value: Buffer): Uint8Array {
 
 function addressOctets(value: Address): Buffer {
   const octets = zeros(4 + value.ip.length)
-  octets[1] = value.family === 4 ? 1 : 2
+  octets[1] = familyCode(value.family)
   octets.writeUInt16BE(value.port, 2)
   octets.set(value.ip, 4)
   return octets

@@ -2,6 +2,7 @@ import type { Family } from '../../base/address.ts'
 import { noTraffic } from '../../base/route.ts'
 import { emptyList } from '../../base/row-store.ts'
 import { after, type Seconds, type Time } from '../../base/time.ts'
+import { familyCode, IPV4, IPV6 } from '../../wire/address-shapes.ts'
 import {
   ADDITIONAL_ADDRESS_FAMILY,
   ADDRESS_ERROR_CODE,
@@ -32,8 +33,6 @@ import { answer, errorReply, reject, rejected, success } from '../reply.ts'
 import { grant, type Request, refuse } from './request.ts'
 
 const UDP = 17
-const IPV4 = 1
-const IPV6 = 2
 /** Seconds that an unused odd port is held (RFC 8656 §7.2 asks for at least 30). */
 const RESERVATION_LIFETIME = 30
 
@@ -248,7 +247,7 @@ function writeSuccess(
   if (token) writer.set(RESERVATION_TOKEN, token)
   if (failed) {
     const reason = config.reasonPhrases ? reasonPhrase(failed.code) : ''
-    writer.set(ADDRESS_ERROR_CODE, { family: failed.family === 4 ? IPV4 : IPV6, code: failed.code, reason })
+    writer.set(ADDRESS_ERROR_CODE, { family: familyCode(failed.family), code: failed.code, reason })
   }
   if (config.software) writer.set(SOFTWARE, config.software)
   return writer

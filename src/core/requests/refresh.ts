@@ -1,4 +1,5 @@
 import { after, type Time } from '../../base/time.ts'
+import { familyCode } from '../../wire/address-shapes.ts'
 import { LIFETIME, REQUESTED_ADDRESS_FAMILY, SOFTWARE } from '../../wire/attributes.ts'
 import { get } from '../../wire/message.ts'
 import { close, closeHalf } from '../close.ts'
@@ -20,8 +21,9 @@ export function refresh(context: Context, request: Request): Command[] {
   const allocation = allocationOf(context, request)
   if (Array.isArray(allocation)) return allocation
   const family = get(message, REQUESTED_ADDRESS_FAMILY)
-  const octet = (half: { relay: { family: number } }) => (half.relay.family === 4 ? 1 : 2)
-  const halves = allocation.halves.filter(half => family === undefined || octet(half) === family)
+  const halves = allocation.halves.filter(
+    ({ relay }) => family === undefined || familyCode(relay.family) === family,
+  )
   if (halves.length === 0)
     return refuse(context, request, 443, 'mismatch', `no relayed address of family ${family}`)
 

@@ -4,6 +4,7 @@ import { Counter, type Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
 import type { Time } from '../../base/time.ts'
 import { customerKey } from '../../limits/customer.ts'
+import { padded } from '../../wire/header.ts'
 import { FrameReader, type TakeFrame } from './frame-reader.ts'
 import type { Unserved } from './unserved.ts'
 
@@ -121,10 +122,10 @@ export class StreamConnection {
     const socket = this.#socket
     if (!socket || socket.destroyed) return false
     const waiting = socket.writableLength + this.#gathered
-    const padded = (length + 3) & ~3
-    if (waiting + padded > MAX_WAITING) {
+    const octets = padded(length)
+    if (waiting + octets > MAX_WAITING) {
       const answer = isAnswer(bytes, start)
-      if (!answer || waiting + padded > MAX_WAITING_ANSWERS) {
+      if (!answer || waiting + octets > MAX_WAITING_ANSWERS) {
         this.#counters.add(Counter.dropSlowStream)
         this.dropped++
         if (answer) this.raw.destroy()
@@ -132,11 +133,11 @@ export class StreamConnection {
       }
     }
     const first = this.#gathered === 0
-    const into = this.#room(padded)
+    const into = this.#room(octets)
     bytes.copy(into, this.#filled, start, start + length)
-    into.fill(0, this.#filled + length, this.#filled + padded)
-    this.#filled += padded
-    this.#gathered += padded
+    into.fill(0, this.#filled + length, this.#filled + octets)
+    this.#filled += octets
+    this.#gathered += octets
     return first
   }
 

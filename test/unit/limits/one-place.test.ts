@@ -21,8 +21,8 @@ t.test('there are two rate limits: cells that owe, and windows that begin and en
 
 t.test('there is one map that forgets the oldest (C-08)', async t => {
   t.same(elsewhere(/\.keys\(\)\.next\(\)/, ['limits/bounded-map.ts']), [])
-  // The answers that a book remembers are part of its snapshot.
-  t.same(elsewhere(/const oldest of this\.#\w+\.keys\(\)/, ['core/book.ts']), [])
+  t.same(elsewhere(/\bof this\.#\w+\.keys\(\)\) \{\s+this\.#\w+\.delete/, []), [])
+  t.same(elsewhere(/\.length > (MOST|MAX)\w*\) \w+(\.#?\w+)*\.shift\(\)/, []), [])
 })
 
 t.test('one place knows which prefix is a customer (C-08)', async t => {
@@ -37,3 +37,13 @@ t.test(
     t.same(elsewhere(/\$\{\w*(owner)\.tenant\}[ \\]/i, ['core/event.ts']), [])
   },
 )
+
+t.test('one place pads, one knows the codes of families, and one the header of STUN (C-08)', async t => {
+  t.same(elsewhere(/\+ 3\) & ~3|& -4\b/, ['wire/header.ts']), [])
+  t.same(elsewhere(/amily === [46] \? [12] : [12]/, ['wire/address-shapes.ts']), [])
+  t.same(
+    elsewhere(/0x2112|\b0x21, 0x12\b|^const \w*HEADER\w* = 20$/im, ['wire/header.ts', 'load/payload.ts']),
+    [],
+  )
+  t.same(elsewhere(/\b0x001[67]\b/, ['wire/header.ts', 'wire/attributes.ts']), [])
+})
