@@ -99,6 +99,7 @@ export const statusShape = z.strictObject({
     .describe('The last reading of the configuration.'),
   process: z
     .strictObject({
+      pid: count('Its number (PID).'),
       rss: count('Memory in bytes.'),
       cpu: count('Share of one core in the last second.'),
     })

@@ -181,7 +181,11 @@ export class RelayControl implements Control {
       homeservers: homeserversOf(settings, tally, carried),
       ...(certificateExpires !== undefined && { certificate: { expires: certificateExpires } }),
       reload: this.#parts.settings.lastReload,
-      process: { rss: process.memoryUsage.rss(), cpu: Math.round(this.#share * 1000) / 1000 },
+      process: {
+        pid: process.pid,
+        rss: process.memoryUsage.rss(),
+        cpu: Math.round(this.#share * 1000) / 1000,
+      },
     }
   }
 

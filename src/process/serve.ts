@@ -5,6 +5,7 @@ import { StartError } from '../relay/start-error.ts'
 import { inheritedSockets } from '../system/inherited-sockets.ts'
 import { needlessPrivileges, readPrivileges } from '../system/privileges.ts'
 import { forgetLostTerminal, isInTerminal } from '../system/terminal.ts'
+import { otherInstance } from './already-running.ts'
 import { banner, linesToPaste } from './banner.ts'
 import { Service } from './service.ts'
 import { handleSignals } from './signals.ts'
@@ -29,7 +30,7 @@ const LAST_RESORT = 3000
  * once everything is bound.
  *
  * Throws a `ConfigError` or a `StartError` when it cannot start; both are for
- * exit code 3, and nothing stays bound.
+ * exit code 3, or 1 where the relay runs already, and nothing stays bound.
  */
 export async function startService(options: ServeOptions): Promise<Service> {
   const { version, stdout = process.stdout, stderr = process.stderr } = options
@@ -52,7 +53,9 @@ export async function startService(options: ServeOptions): Promise<Service> {
 
   const again: LoadOptions = { ...options.load, ...(loaded.source !== null && { path: loaded.source }) }
   const service = new Service(loaded, { version, log, load: () => load(again), systemd, inherited })
-  const bound = await service.start()
+  const bound = await service.start().catch(async error => {
+    throw (error instanceof StartError && (await otherInstance(loaded, env, process.cwd()))) || error
+  })
   attend(service, log)
   log.info('ready', {
     version,

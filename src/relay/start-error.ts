@@ -4,8 +4,22 @@ import type { Listener } from '../config/values/listener.ts'
 /** The relay cannot start: in a sentence, with how to fix it. Nothing is bound any more when it is thrown. */
 export class StartError extends Error {
   override readonly name = 'StartError'
-  /** Configuration invalid, as far as this machine goes. */
-  readonly exitCode = 3
+  /** By default 3: configuration invalid, as far as this machine goes. */
+  readonly exitCode: number
+
+  constructor(message: string, exitCode = 3) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
+/** Says that another process is this relay already, started `since` (milliseconds since the epoch). Exit code 1. */
+export function alreadyRunning(pid: number, since: number): StartError {
+  const date = new Date(since).toISOString().slice(0, 19).replace('T', ' ')
+  return new StartError(
+    `taciturn is already running here (pid ${pid}, since ${date} UTC): taciturn status`,
+    1,
+  )
 }
 
 /** Says why a listener cannot be bound, and what to do about it. */

@@ -41,6 +41,21 @@ t.test('a relay without a configuration serves the homeserver lines that it prin
   await again.stop()
 })
 
+t.test('U-13: a second start says that the relay is running already, and since when', async t => {
+  const relay = await startRelay({ against: 'taciturn' })
+  t.teardown(() => relay.stop())
+  const second = new Child(process.execPath, [MAIN, 'serve', '--config', relay.config!], {
+    cwd: relay.folder,
+    env: { TACITURN_STATE: relay.folder },
+  })
+  t.teardown(() => second.stop())
+
+  t.match(await second.exited, { code: 1 })
+  const says = `taciturn is already running here \\(pid ${relay.child.pid}, since 2[0-9: -]{18} UTC\\): taciturn status`
+  t.match(second.output, new RegExp(says))
+  t.ok(mappedPort((await ask(relay.port, bindingRequest(), 5000))!), 'and the first one goes on')
+})
+
 t.test('SIGHUP changes the secret, and a call goes on', need('turnutils_uclient'), async t => {
   const relay = await startRelay({ against: 'taciturn' })
   t.teardown(() => relay.stop())

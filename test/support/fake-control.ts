@@ -345,6 +345,6 @@ function statusAt(second: number): Status {
       },
     ],
     reload: { ok: true, at: 0, problems: [] },
-    process: { rss: 1, cpu: 0 },
+    process: { pid: 1, rss: 1, cpu: 0 },
   }
 }

@@ -195,7 +195,7 @@ function statusAt(at: number, seconds: number, sessions: readonly SessionView[])
     })),
     certificate: { expires: BEGIN + 17.5 * DAY },
     reload: { ok: true, at: STARTED, problems: [] },
-    process: { rss: 96e6, cpu: 0.06 + 0.01 * Math.sin(seconds) },
+    process: { pid: 812, rss: 96e6, cpu: 0.06 + 0.01 * Math.sin(seconds) },
   }
 }
 
