@@ -88,7 +88,11 @@ function setUpCommands(program: Argv, context: CliContext, runs: Runs, version: 
     .command(
       'serve',
       words.say('commands.serve'),
-      command => command.options({ config }),
+      command =>
+        command.options({
+          config,
+          record: { describe: words.say('options.record'), type: 'string', requiresArg: true },
+        }),
       runs(async options => (await import('./commands/serve.ts')).serve(options, context, version)),
     )
     .command(
@@ -181,6 +185,24 @@ function measuringCommands(program: Argv, context: CliContext, runs: Runs, versi
       words.say('commands.doctor'),
       command => doctorOptions(command, words, json),
       runs(async options => (await import('./commands/doctor.ts')).doctor(options, context)),
+    )
+    .command(
+      'replay <file>',
+      words.say('commands.replay'),
+      command =>
+        command
+          .positional('file', {
+            describe: words.say('options.replayFile'),
+            type: 'string',
+            demandOption: true,
+          })
+          .options({
+            client: { describe: words.say('options.replayClient'), type: 'string', requiresArg: true },
+            errors: { describe: words.say('options.replayErrors'), type: 'boolean', default: false },
+            json: { describe: json, type: 'boolean', default: false },
+          })
+          .example('$0 replay relay.recording --errors', words.say('examples.replay')),
+      runs(async options => (await import('./commands/replay.ts')).replay(options, context)),
     )
 }
 

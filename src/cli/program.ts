@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { ConfigError, withExcerpt } from '../config/problem.ts'
 import { descriptors } from '../system/descriptors.ts'
 import { LANGUAGES } from '../texts/language.ts'
+import type { ServeArguments } from './commands/serve.ts'
 import type { CliContext } from './context.ts'
 import { CommandError, Exit, type Io, painter, UsageError } from './io.ts'
 import { cliWords, languageOf } from './words.ts'
@@ -32,16 +33,16 @@ function hasEmptyConfig(argv: readonly string[]): boolean {
  * The options of `serve`, where there is nothing to explain about them. The
  * relay runs for months, and yargs would stay in its memory: some 5 MB.
  */
-function plainServe(argv: readonly string[]): { readonly config?: string } | undefined {
+function plainServe(argv: readonly string[]): ServeArguments | undefined {
   if (argv[0] !== 'serve') return undefined
   try {
     const { values } = parseArgs({
       args: argv.slice(1),
-      options: { config: { type: 'string' }, lang: { type: 'string' } },
+      options: { config: { type: 'string' }, record: { type: 'string' }, lang: { type: 'string' } },
     })
     const isKnown = values.lang === undefined || LANGUAGES.some(language => language === values.lang)
     if (!isKnown) return undefined
-    return values.config === undefined ? {} : { config: values.config }
+    return { config: values.config, record: values.record }
   } catch {
     return undefined
   }
@@ -96,6 +97,7 @@ const COMMANDS: readonly string[] = [
   'snippet',
   'bench',
   'doctor',
+  'replay',
   'import',
   'status',
   'sessions',

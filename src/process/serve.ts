@@ -20,6 +20,8 @@ export interface ServeOptions {
   /** For what is said to a person. Its log lines go to stderr itself unless `log` is given. */
   readonly stderr?: { write(text: string): unknown; readonly isTTY?: boolean }
   readonly log?: Log
+  /** A file to record to; see `openRecording`. */
+  readonly record?: string | undefined
 }
 
 /** Milliseconds that closing may take after a fault that nothing caught. */
@@ -52,7 +54,14 @@ export async function startService(options: ServeOptions): Promise<Service> {
   if (needless !== undefined) log.warn(needless)
 
   const again: LoadOptions = { ...options.load, ...(loaded.source !== null && { path: loaded.source }) }
-  const service = new Service(loaded, { version, log, load: () => load(again), systemd, inherited })
+  const service = new Service(loaded, {
+    version,
+    log,
+    load: () => load(again),
+    systemd,
+    inherited,
+    record: options.record,
+  })
   const bound = await service.start().catch(async error => {
     throw (error instanceof StartError && (await otherInstance(loaded, env, process.cwd()))) || error
   })

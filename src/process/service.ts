@@ -30,6 +30,8 @@ export interface ServiceOptions {
   readonly log: Log
   /** Reads the configuration again. Throws a `ConfigError` when it cannot be used. */
   readonly load: () => Loaded
+  /** A file to record to. */
+  readonly record?: string | undefined
   /** Starts workers in another way. */
   readonly spawn?: Spawn
   readonly systemd?: Systemd
@@ -98,6 +100,7 @@ export class Service {
       },
       ...(spawn && { spawn }),
       ...(inherited && { inherited }),
+      ...(options.record !== undefined && { record: { file: options.record, version } }),
     })
 
     // Those that an operator uses.

@@ -14,7 +14,7 @@ export function outline(input: Input, commands: readonly Command[]): string[] {
 function commandOutline(input: Input, command: Command): string {
   switch (command.kind) {
     case 'send':
-      return isAnswer(input, command) ? `answer ${answerName(command.bytes)}` : `send ${command.bytes.length}`
+      return goesBack(input, command) ? `answer ${answerName(command.bytes)}` : `send ${command.bytes.length}`
     case 'open':
       return `open IPv${command.claim.families.join('+')} ${command.claim.port}`
     case 'close':
@@ -40,7 +40,7 @@ export function answerName(bytes: Buffer): string {
 }
 
 /** Whether a `send` goes back to where the request came from; anything else is payload. */
-function isAnswer(input: Input, command: Command & { kind: 'send' }): boolean {
+export function goesBack(input: Input, command: Command & { kind: 'send' }): boolean {
   if (input.kind === 'opened' || input.kind === 'refused') return true
   return (
     input.kind === 'datagram' &&

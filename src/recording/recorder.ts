@@ -9,16 +9,18 @@ import type { Asked, RecordingEntry } from './step.ts'
 /**
  * Watches a relay and hands on everything that a replay needs: the
  * configuration, each input, and what the relay was answered when it asked.
- * The entries are as they were, secrets included; see `Disguise`.
+ * The entries are as they were, secrets included; see `Disguise`. It rests once
+ * `take` wants no more of them.
  */
 export class Recorder implements Witness {
-  readonly #take: (entry: RecordingEntry) => void
+  readonly #take: (entry: RecordingEntry) => boolean
   readonly #about: { readonly version: string; readonly worker: number }
   #asked: Asked[] = []
+  #isOver = false
 
   constructor(
     about: { readonly version: string; readonly worker: number },
-    take: (entry: RecordingEntry) => void,
+    take: (entry: RecordingEntry) => boolean,
   ) {
     this.#about = about
     this.#take = take
@@ -29,7 +31,7 @@ export class Recorder implements Witness {
     const { environment, nonces, strangers, meters } = own
     const { siblings, host } = environment
     const note = <T>(question: string, answer: T): T => {
-      this.#asked.push([question, answer])
+      if (!this.#isOver) this.#asked.push([question, answer])
       return answer
     }
     return {
@@ -83,9 +85,11 @@ export class Recorder implements Witness {
   }
 
   handled(input: Input, at: Time, commands: readonly Command[]): void {
+    if (this.#isOver) return
     const asked = this.#asked
     this.#asked = []
     const kept = input.kind === 'datagram' ? { ...input, bytes: Buffer.from(input.bytes) } : input
-    this.#take({ kind: 'step', at, input: kept, asked, did: outline(input, commands) })
+    this.#isOver = !this.#take({ kind: 'step', at, input: kept, asked, did: outline(input, commands) })
+    if (this.#isOver) this.#asked = []
   }
 }

@@ -27,6 +27,7 @@ import type { Gathering } from '../net/stream/crowd.ts'
 import { StreamTransport } from '../net/stream/stream-transport.ts'
 import type { BoundSocket } from '../net/transport.ts'
 import { type HostNames, hostNames } from '../policy/same-host.ts'
+import { Recorder } from '../recording/recorder.ts'
 import { Shard } from '../shard/shard.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
 import { inSlices } from '../system/slices.ts'
@@ -35,6 +36,7 @@ import type { Gauges } from './gauges.ts'
 import { type FaultLog, GuardedInbox } from './guarded-inbox.ts'
 import type { ListenerPlan } from './listeners.ts'
 import { ReadingsWriter } from './readings.ts'
+import { RecordingFile, type RecordingTo } from './recording-file.ts'
 import { authenticator, peerReach, type RelaySurroundings, random, relayConfig } from './relay-config.ts'
 import type { Shards } from './shards.ts'
 import { type OpenedUdp, openUdp } from './udp.ts'
@@ -55,6 +57,8 @@ export interface LocalShardParts {
   readonly gate: Gate
   /** Is told what the relay tells. */
   readonly heard: (event: Event) => void
+  /** Where to record what the core is told and what it asks; nowhere by default. */
+  readonly record?: RecordingTo | undefined
   /** What this shard has in common with the others of this relay. */
   readonly shared?: SharedParts
 }
@@ -85,6 +89,7 @@ export class LocalShard implements Shards {
   readonly #ports: RelayPorts
   readonly #shard: Shard
   readonly #own: OwnAddresses
+  readonly #recording: RecordingFile | undefined
   #settings: Settings
   #relays: readonly ResolvedRelayAddress[]
   #authenticate!: Environment['authenticate']
@@ -96,7 +101,7 @@ export class LocalShard implements Shards {
 
   /** Opens the transports; nothing is bound yet. */
   constructor(settings: Settings, parts: LocalShardParts) {
-    const { clock = monotonicClock, counters = new Counters(), relays, shared } = parts
+    const { clock = monotonicClock, counters = new Counters(), relays, shared, record } = parts
     this.counters = counters
     this.#parts = parts
     this.#settings = settings
@@ -122,6 +127,8 @@ export class LocalShard implements Shards {
     const meters = shared?.meters ?? new Meters()
     const lifetimes = new Lifetimes()
     this.#decide()
+    const recording = record && openTape(record, parts.log)
+    this.#recording = recording?.file
     const relay = new Relay({
       config: relayConfig(settings, this.#surroundings()),
       environment: {
@@ -143,6 +150,7 @@ export class LocalShard implements Shards {
       buckets: shared?.buckets,
       debts: shared?.debts,
       proofs: shared?.proofs,
+      witness: recording?.witness,
     })
     this.#shard = new Shard(relay, [new RouteTable(counters, meters, lifetimes, random)], () => {
       const world: RealWorld = new RealWorld({
@@ -278,6 +286,7 @@ export class LocalShard implements Shards {
 
   closeSockets(): void {
     this.#own.stop()
+    this.#recording?.end()
     this.#streams.stop()
     this.#udp.transport.stop()
   }
@@ -335,6 +344,13 @@ export class LocalShard implements Shards {
       endpoints: [...listen, ...pages].map(listener => listener.address),
     }
   }
+}
+
+function openTape(to: RecordingTo, log: FaultLog): { file: RecordingFile; witness: Recorder } {
+  const file = new RecordingFile(to, why =>
+    log.limited('recording', 'warn', 'the recording has stopped; the relay goes on', () => ({ why })),
+  )
+  return { file, witness: new Recorder(to, entry => file.take(entry)) }
 }
 
 function localOf<E>(result: Result<BoundSocket, E>): Result<Address, E> {

@@ -11,8 +11,10 @@ import { Admission } from '../relay/admission.ts'
 import { Following } from '../relay/following.ts'
 import { Listeners } from '../relay/listeners.ts'
 import { LocalShard } from '../relay/local-shard.ts'
+import { openRecording, RECORDING_LIMIT, type RecordingTo } from '../relay/recording-file.ts'
 import { quotas } from '../relay/relay-config.ts'
 import type { Shards } from '../relay/shards.ts'
+import { StartError } from '../relay/start-error.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import type { Spawn } from './spawn.ts'
 import { thisMachine, workersFor } from './worker-count.ts'
@@ -28,6 +30,8 @@ export interface EngineOptions {
   readonly lenient: boolean
   /** Sockets that the service manager has bound for us. */
   readonly inherited?: readonly InheritedSocket[]
+  /** Records what the relay is told and what it does. */
+  readonly record?: { readonly file: string; readonly version: string } | undefined
   /** Starts workers in another way. */
   readonly spawn?: Spawn
 }
@@ -65,15 +69,17 @@ export class Engine {
       ...thisMachine(),
       inheritsUdp: inherited.some(socket => socket.transport === 'udp'),
     })
+    const recordings = options.record && openRecordings(options.record, this.workers, log)
     const common = { log, relays: this.relays, heard }
     this.shards =
       this.workers === 1
-        ? new LocalShard(settings, { ...common, gate: this.admission })
+        ? new LocalShard(settings, { ...common, gate: this.admission, record: recordings?.[0] })
         : new WorkerShards(settings, {
             ...common,
             size: this.workers,
             admission: this.admission,
             rejected,
+            ...(recordings && { recordings }),
             ...(spawn && { spawn }),
           })
     if (settings.tls) this.#useTls(settings.tls)
@@ -157,4 +163,25 @@ export class Engine {
     this.#tls = next
     this.shards.setTls(next.material.options)
   }
+}
+
+/** One file for each worker: FILE, FILE.2 and so on. Throws a `StartError` where one cannot be had. */
+function openRecordings(
+  { file, version }: { readonly file: string; readonly version: string },
+  workers: number,
+  log: Log,
+): RecordingTo[] {
+  return Array.from({ length: workers }, (_, index) => {
+    const name = index === 0 ? file : `${file}.${index + 1}`
+    const opened = openRecording(name)
+    if (!opened.ok) throw new StartError(opened.error)
+    log.warn(
+      'recording what the relay is told and what it answers, without names, addresses, secrets and payload',
+      {
+        file: name,
+        mib: RECORDING_LIMIT / (1 << 20),
+      },
+    )
+    return { fd: opened.value, version, worker: workers === 1 ? 0 : index + 1, limit: RECORDING_LIMIT }
+  })
 }

@@ -6,6 +6,7 @@ import type { Event, Owner, RejectReason } from '../core/event.ts'
 import type { LogFields, WritingLevel } from '../log/log.ts'
 import type { RelayPlaces } from '../net/ports/port-directory.ts'
 import type { AdmissionRefusal, AdmissionRequest } from '../relay/admission.ts'
+import type { RecordingTo } from '../relay/recording-file.ts'
 import type { ClockReading } from '../system/clock.ts'
 
 /**
@@ -74,6 +75,7 @@ export interface Start {
   readonly listening: readonly Listening[]
   readonly certificate: SecureContextOptions | undefined
   readonly draining: boolean
+  readonly record: RecordingTo | undefined
   readonly clock: ClockReading
   readonly memory: SharedMemory
 }

@@ -16,6 +16,7 @@ import { inheritedGroup, type ListenerGroup, openGroup } from '../net/udp/native
 import type { Admission } from '../relay/admission.ts'
 import { GAUGES_OCTETS, type Gauges, readGauges, sumGauges } from '../relay/gauges.ts'
 import type { ListenerPlan } from '../relay/listeners.ts'
+import type { RecordingTo } from '../relay/recording-file.ts'
 import { random } from '../relay/relay-config.ts'
 import type { Shards } from '../relay/shards.ts'
 import { StartError } from '../relay/start-error.ts'
@@ -37,6 +38,8 @@ export interface WorkerShardsParts {
   readonly admission: Admission
   readonly heard: (event: Event) => void
   readonly rejected: (why: RejectReason, count: number) => void
+  /** Where each worker records, if they do. */
+  readonly recordings?: readonly RecordingTo[]
   readonly spawn?: Spawn
   readonly openGroup?: typeof openGroup
 }
@@ -109,6 +112,7 @@ export class WorkerShards implements Shards {
           listening: this.#groups.map(({ listener, group }) => ({ listener, fd: group.at(index) })),
           certificate: this.#certificate,
           draining: this.#draining,
+          record: parts.recordings?.[index],
           clock,
           memory,
         }),

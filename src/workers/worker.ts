@@ -40,6 +40,7 @@ const shard = new LocalShard(settings, {
   counters: new Counters(new Float64Array(memory.counters)),
   relays: start.relays.filter(relay => relay !== undefined),
   gate,
+  record: start.record,
   heard: event => {
     // For the log alone, and only where it is written.
     const detail = event.kind === 'permitted' || event.kind === 'bound'

@@ -19,6 +19,8 @@ export interface RelayOptions {
   readonly loopbackPeers?: boolean
   /** Keys to put over the written configuration; this relay only. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** More arguments for `taciturn serve`. */
+  readonly arguments?: readonly string[]
   /** The node to run it with. */
   readonly node?: string
 }
@@ -124,9 +126,9 @@ function startTaciturn(plan: Plan): Child {
     ...plan.options.settings,
   }
   writeFileSync(file, JSON.stringify(settings, undefined, 2), { mode: 0o600 })
-  return new Child(plan.options.node ?? process.execPath, [HEAP_FLAG, MAIN, 'serve', '--config', file], {
-    cwd: plan.folder,
-  })
+  const more = plan.options.arguments ?? []
+  const args = [HEAP_FLAG, MAIN, 'serve', '--config', file, ...more]
+  return new Child(plan.options.node ?? process.execPath, args, { cwd: plan.folder })
 }
 
 function startCoturn(plan: Plan): Child {

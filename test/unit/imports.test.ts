@@ -29,7 +29,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     control: { values: ['base', 'http', 'limits'], types: ['core'] },
     console: { values: ['texts'], types: ['control'] },
     relay: {
-      values: ['auth', 'base', 'core', 'forward', 'limits', 'net', 'policy', 'shard', 'system'],
+      values: ['auth', 'base', 'core', 'forward', 'limits', 'net', 'policy', 'recording', 'shard', 'system'],
       types: ['config', 'log'],
     },
     workers: { values: ['base', 'core', 'limits', 'log', 'net', 'relay', 'system'], types: ['config'] },
@@ -97,6 +97,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'import',
         'load',
         'process',
+        'recording',
         'relay',
         'system',
         'texts',

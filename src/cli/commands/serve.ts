@@ -1,11 +1,15 @@
-import type { CliContext, ConfigOption } from '../context.ts'
+import { absolute, type CliContext, type ConfigOption } from '../context.ts'
+
+export interface ServeArguments extends ConfigOption {
+  readonly record?: string | undefined
+}
 
 /**
  * Runs the relay until it is told to stop, and resolves with the exit code.
  * Throws `ConfigError` or `StartError` where it cannot start; nothing is bound then.
  */
 export async function serve(
-  { config }: ConfigOption,
+  { config, record }: ServeArguments,
   { io, language }: CliContext,
   version: string,
 ): Promise<number> {
@@ -15,6 +19,7 @@ export async function serve(
     load: { ...(config !== undefined && { path: config }), env: io.env, cwd: io.cwd, language },
     stdout: io.stdout,
     stderr: io.stderr,
+    record: record === undefined ? undefined : absolute(record, io),
   })
   return running.finished
 }

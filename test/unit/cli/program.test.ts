@@ -14,6 +14,7 @@ const COMMANDS = [
   'snippet',
   'bench',
   'doctor',
+  'replay',
   'import',
   'status',
   'sessions',

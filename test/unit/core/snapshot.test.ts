@@ -126,7 +126,7 @@ for (const [name, options] of [
       let commands = ''
       const names = new RouteNames()
       const recorder = new Recorder({ version: 'test', worker: 0 }, entry => {
-        if (entry.kind !== 'step' || !stage) return
+        if (entry.kind !== 'step' || !stage) return true
         const { relay, config } = stage.sim
         if (twin) {
           const others = twin.take(entry.input, entry.at, entry.asked)
@@ -134,7 +134,7 @@ for (const [name, options] of [
             throw new Error(`${entry.input.kind}\nfirst: ${commands}\ntwin:  ${others}`)
         }
         steps++
-        if (roll() > 0.01) return
+        if (roll() > 0.01) return true
         snapshots++
         const snapshot = whole(relay.snapshot(entry.at))
         greatest = Math.max(greatest, relay.sizes().allocations!)
@@ -147,6 +147,7 @@ for (const [name, options] of [
           throw new Error('sizes')
         if (!whole(twin.relay.snapshot(entry.at)).equals(snapshot))
           throw new Error('it restores to another state')
+        return true
       })
       const witness: Witness = {
         began: (own, config, lastId) => recorder.began(own, config, lastId),

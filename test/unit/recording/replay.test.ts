@@ -18,7 +18,7 @@ class Tape {
   readonly witness: Witness
 
   constructor() {
-    const recorder = new Recorder({ version: 'test', worker: 0 }, entry => this.entries.push(entry))
+    const recorder = new Recorder({ version: 'test', worker: 0 }, entry => this.entries.push(entry) > 0)
     this.witness = {
       began: (own, config, lastId) => recorder.began(own, config, lastId),
       handled: (input, now, commands) => {

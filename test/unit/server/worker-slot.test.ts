@@ -256,6 +256,7 @@ function start() {
       listening: [],
       certificate: undefined,
       draining: workers.length > 0,
+      record: undefined,
       clock: { time: NOW, machine: 0n },
       memory,
     }),
