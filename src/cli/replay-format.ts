@@ -12,7 +12,12 @@ export function accountLines(
 ): string[] {
   const { at, came, did, counted, differs } = account
   const seconds = ((at - beganAt) / 1000).toFixed(3)
-  const lines = [paint('bold', words.say('replay.step', { number, seconds, what: cameText(came, words) }))]
+  const lines = [
+    paint(
+      'bold',
+      words.say('replay.step', { step: `${number}  +${seconds} s`, what: cameText(came, words) }),
+    ),
+  ]
   const add = (text: string) => void lines.push(`    ${text}`)
   const attributes = attributesText(came.attributes)
   if (attributes !== '') add(words.say('replay.attributes', { attributes }))

@@ -165,7 +165,7 @@ export class Engine {
   }
 }
 
-/** One file for each worker: FILE, FILE.2 and so on. Throws a `StartError` where one cannot be had. */
+/** One file for each worker: FILE, FILE.2 and so on. Throws a `StartError` for one that cannot be opened. */
 function openRecordings(
   { file, version }: { readonly file: string; readonly version: string },
   workers: number,
