@@ -1,4 +1,5 @@
 import type { SessionView, Status, TrafficView } from '../control/view.ts'
+import { healthText, healthWords, uncheckedText } from '../health/words.ts'
 import type { Language } from '../texts/language.ts'
 import type { Paint } from './io.ts'
 import type { CliWords } from './words.ts'
@@ -14,7 +15,7 @@ export function statusLines(status: Status, words: CliWords, paint: Paint): stri
     words.say(`control.states.${status.state}`),
   )
   const lines: [string, string][] = [[words.say('control.rows.state'), state]]
-  for (const why of status.notReady) lines.push([words.say('control.rows.notReady'), paint('yellow', why)])
+  lines.push(...healthLines(status, words, paint))
   lines.push(
     [words.say('control.rows.version'), status.version],
     [words.say('control.rows.running'), age(status.at - status.started)],
@@ -82,6 +83,17 @@ export function statusLines(status: Status, words: CliWords, paint: Paint): stri
   )
   const width = Math.max(...lines.map(([name]) => name.length))
   return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`)
+}
+
+/** The findings, the worst first, or that all that was checked is good. */
+function healthLines({ health }: Status, words: CliWords, paint: Paint): [string, string][] {
+  const own = healthWords(words.language)
+  const texts = health.findings.map(finding =>
+    paint(finding.level === 'bad' ? 'red' : 'yellow', healthText(finding, own)),
+  )
+  if (texts.length === 0) texts.push(paint('green', own.count('good', health.checked)))
+  texts.push(...health.unchecked.map(what => uncheckedText(what, own)))
+  return texts.map((text, i) => [i === 0 ? words.say('control.rows.health') : '', text])
 }
 
 /** What stands in a session's place of its pseudonyms. */

@@ -58,6 +58,7 @@ const CLOSED: Readonly<Record<string, ReasonKind>> = {
   revoked: 'normal',
   stopped: 'normal',
   lost: 'fault',
+  moved: 'normal',
 }
 
 const KINDS = { rejected: REJECTED, dropped: DROPPED, closed: CLOSED } as const

@@ -24,6 +24,21 @@ export const trafficShape = z.strictObject({
   toPeer: flow('From the client to its peers.'),
   toClient: flow('From peers to the client.'),
 })
+const findingShape = z.strictObject({
+  id: text('Names the condition; docs/metrics.md has the alert for it.'),
+  level: z.enum(['bad', 'warn']).describe('`bad` costs calls now or within days.'),
+  values: z
+    .record(z.string(), z.union([z.string(), z.number()]))
+    .describe('What the sentence is made with: `at` in milliseconds since the epoch, `share` of one.'),
+  text: text('The same as an English sentence.'),
+})
+const healthShape = z.strictObject({
+  findings: z.array(findingShape).describe('The worst first; empty when all that was checked is good.'),
+  checked: count('Conditions that were checked.'),
+  unchecked: texts(
+    'What could not be checked: `descriptors` where the system does not count them, `sign-in` before anybody has used the relay.',
+  ),
+})
 export const viaShape = z.enum(VIA).describe('The transport that the client came by.')
 export const familyShape = z
   .union([z.literal(4), z.literal(6)])
@@ -48,6 +63,7 @@ export const statusShape = z.strictObject({
   started: at('The start of the process'),
   state: z.enum(['starting', 'serving', 'draining', 'stopping']).describe('What the relay is doing.'),
   notReady: texts('Why new calls should go elsewhere, in words; empty when they may come.'),
+  health: healthShape.describe('What an operator should know, by the rules of the alerts.'),
   udp: z.enum(['native', 'dgram']).describe('The UDP transport in use.'),
   workers: z
     .strictObject({

@@ -17,6 +17,7 @@ import type { Tally } from '../metrics/tally.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
 import { inSlices } from '../system/slices.ts'
 import type { Engine } from '../workers/engine.ts'
+import type { HealthWatch } from './health-watch.ts'
 import { type Counted, PastTraffic } from './history.ts'
 import type { LiveSettings } from './live-settings.ts'
 import type { OpenSessions } from './open-sessions.ts'
@@ -32,6 +33,7 @@ export interface RelayControlParts {
   readonly sessions: OpenSessions
   readonly settings: LiveSettings
   readonly readiness: Readiness
+  readonly health: HealthWatch
   readonly shutdown: Shutdown
   readonly reload: Reload
 }
@@ -62,6 +64,7 @@ export class RelayControl implements Control {
   /** Once a second. */
   tick(): void {
     this.#past.tick(this.#counted())
+    this.#parts.health.tick()
     const at = performance.now()
     const { user, system } = process.cpuUsage(this.#cpu)
     this.#share = (user + system) / 1000 / (at - this.#cpuAt)
@@ -146,7 +149,7 @@ export class RelayControl implements Control {
   }
 
   #status(carried: ReadonlyMap<string, Traffic>): Status {
-    const { version, engine, tally, readiness } = this.#parts
+    const { version, engine, tally, readiness, health } = this.#parts
     const { shards, relays, workers, admission, certificateExpires } = engine
     const { udp, counters, missing } = shards
     const settings = this.#parts.settings.current
@@ -159,7 +162,8 @@ export class RelayControl implements Control {
       // By the clock as it is set now: it may have been wrong at the start (a machine without a real-time clock).
       started: Math.round(Date.now() - (performance.now() - this.#startedAt)),
       state: readiness.state,
-      notReady: readiness.reasons(),
+      notReady: health.notReady(),
+      health: health.health(),
       udp,
       workers: { running: workers - missing, missing },
       listening: engine.listeners.bound,

@@ -5,8 +5,8 @@ import { listenOn } from '../http/server.ts'
 import { metricsHttp } from '../metrics/metrics-http.ts'
 import { createMetrics } from '../metrics/registry.ts'
 import type { Tally } from '../metrics/tally.ts'
+import type { HealthWatch } from '../operate/health-watch.ts'
 import type { LiveSettings } from '../operate/live-settings.ts'
-import type { Readiness } from '../operate/readiness.ts'
 import type { RelayControl } from '../operate/relay-control.ts'
 import type { Shutdown } from '../operate/shutdown.ts'
 import { cannotServe } from '../relay/start-error.ts'
@@ -18,14 +18,14 @@ export interface MetricsParts {
   readonly engine: Engine
   readonly tally: Tally
   readonly settings: LiveSettings
-  readonly readiness: Readiness
+  readonly health: HealthWatch
   readonly shutdown: Shutdown
   readonly operator: RelayControl
 }
 
 /** Makes the HTTP server of metrics and readiness. It is not bound yet. */
 export function metricsServer(parts: MetricsParts): Server {
-  const { version, engine, tally, settings, readiness, shutdown, operator } = parts
+  const { version, engine, tally, settings, health, shutdown, operator } = parts
   const { shards, admission } = engine
   const { realm, metrics } = settings.current
   const registry = createMetrics(
@@ -47,7 +47,7 @@ export function metricsServer(parts: MetricsParts): Server {
         return expires === undefined ? undefined : expires / 1000
       },
       reload: () => ({ ok: settings.lastReload.ok, at: settings.lastReload.at / 1000 }),
-      ready: () => readiness.reasons().length === 0,
+      ready: () => health.notReady().length === 0,
       draining: () => shutdown.state !== 'none',
       workers: () => ({ running: engine.workers - shards.missing, missing: shards.missing }),
     },
@@ -55,7 +55,7 @@ export function metricsServer(parts: MetricsParts): Server {
   )
   return metricsHttp({
     metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
-    notReady: () => readiness.reasons(),
+    notReady: () => health.notReady(),
   })
 }
 

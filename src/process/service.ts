@@ -7,6 +7,7 @@ import type { Log } from '../log/log.ts'
 import { Privacy } from '../log/privacy.ts'
 import { Pseudonyms } from '../log/pseudonyms.ts'
 import { Tally } from '../metrics/tally.ts'
+import { HealthWatch } from '../operate/health-watch.ts'
 import { LiveSettings } from '../operate/live-settings.ts'
 import { OpenSessions } from '../operate/open-sessions.ts'
 import { Readiness } from '../operate/readiness.ts'
@@ -51,6 +52,7 @@ export class Service {
   readonly shutdown: Shutdown
   readonly reload: Reload
   readonly readiness: Readiness
+  readonly health: HealthWatch
   readonly #log: Log
   readonly #settings: LiveSettings
   readonly #engine: Engine
@@ -113,8 +115,9 @@ export class Service {
       ended: code => this.#end(code),
     })
     const reload = new Reload({ settings: live, shutdown, serviceManager })
-    const readiness = new Readiness(engine, shutdown)
-    const parts = { version, engine, tally, sessions, settings: live, readiness, shutdown, reload }
+    const readiness = new Readiness(shutdown)
+    const health = new HealthWatch({ engine, tally, settings: live, readiness })
+    const parts = { version, engine, tally, sessions, settings: live, readiness, health, shutdown, reload }
     const operator = new RelayControl(parts)
     this.#http = settings.metrics ? metricsServer({ ...parts, operator }) : undefined
     this.#controlPlane = new ControlPlane(settings, { control: operator, log, tests })
@@ -141,6 +144,7 @@ export class Service {
     this.shutdown = shutdown
     this.reload = reload
     this.readiness = readiness
+    this.health = health
   }
 
   /** Binds everything, or throws a `StartError` and leaves nothing bound. */

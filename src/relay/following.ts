@@ -8,12 +8,20 @@ import {
   relayAddresses,
   scopeOf,
 } from '../net/ports/relay-addresses.ts'
+import { wallTime } from '../system/clock.ts'
 import { cannotRelay } from './start-error.ts'
 
 /** An address that a name stands for, and for how many seconds that may be believed. */
 export interface Looked {
   readonly ip: Uint8Array
   readonly ttl: number
+}
+
+/** A change of the public addresses; `at` is in milliseconds since the epoch. */
+export interface AddressChange {
+  readonly at: number
+  readonly from: string
+  readonly to: string
 }
 
 export interface FollowingParts {
@@ -43,6 +51,8 @@ export class Following {
   addresses: readonly ResolvedRelayAddress[]
   /** Sentences that say which addresses are missing. */
   waiting: readonly string[] = []
+  /** The last change after the start, if there was one. */
+  lastChange: AddressChange | undefined
   readonly #entries: readonly RelayEntry[]
   readonly #parts: FollowingParts
   readonly #names = new Map<string, Uint8Array>()
@@ -147,11 +157,16 @@ export class Following {
 
   #use(addresses: readonly ResolvedRelayAddress[]): void {
     const name = (one: ResolvedRelayAddress) => `${formatIp(one.local)}=${formatIp(one.public)}`
-    const before = this.addresses.map(name)
+    const had = this.addresses
+    const before = had.map(name)
     const now = addresses.map(name)
     this.addresses = addresses
     // What there is at the start is told as a part of that.
     if (!this.#started || before.join() === now.join()) return
+    const publics = (all: readonly ResolvedRelayAddress[]) =>
+      all.map(one => formatIp(one.public)).join(', ') || '–'
+    const [from, to] = [publics(had), publics(addresses)]
+    if (from !== to) this.lastChange = { at: wallTime(), from, to }
     this.#parts.log.info('relay addresses', {
       relaying: addresses.map(one => formatIp(one.public)),
       lost: before.filter(one => !now.includes(one)),

@@ -5,10 +5,10 @@ import type { Event, RejectReason } from '../core/event.ts'
 import type { Log } from '../log/log.ts'
 import { type OwnAddresses, ownAddresses } from '../net/kernel/machine.ts'
 import { openOwnAddresses } from '../net/kernel/own-addresses.ts'
-import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
+import { onlyPrivate, type ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import { TlsContext } from '../net/stream/tls-context.ts'
 import { Admission } from '../relay/admission.ts'
-import { Following } from '../relay/following.ts'
+import { type AddressChange, Following } from '../relay/following.ts'
 import { Listeners } from '../relay/listeners.ts'
 import { LocalShard } from '../relay/local-shard.ts'
 import { openRecording, RECORDING_LIMIT, type RecordingTo } from '../relay/recording-file.ts'
@@ -105,6 +105,16 @@ export class Engine {
   /** Sentences that say which relay addresses are missing. */
   get waiting(): readonly string[] {
     return this.#following.waiting
+  }
+
+  /** True where peers on the Internet cannot reach an address that is relayed from. */
+  get onlyPrivate(): boolean {
+    return onlyPrivate(this.relays.map(relay => relay.public))
+  }
+
+  /** The last change of the addresses since the start. */
+  get addressChange(): AddressChange | undefined {
+    return this.#following.lastChange
   }
 
   /** Binds the listeners, or throws a `StartError` and leaves nothing bound. */

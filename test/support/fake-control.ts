@@ -316,6 +316,7 @@ function statusAt(second: number): Status {
     started: 0,
     state: 'serving',
     notReady: [],
+    health: { findings: [], checked: 26, unchecked: [] },
     udp: 'dgram',
     workers: { running: 1, missing: 0 },
     listening: ['udp://127.0.0.1:3478'],

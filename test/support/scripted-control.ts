@@ -159,6 +159,7 @@ function statusAt(at: number, seconds: number, sessions: readonly SessionView[])
     started: STARTED,
     state: 'serving',
     notReady: [],
+    health: GOOD,
     udp: 'native',
     workers: { running: 3, missing: 0 },
     listening: ['udp://0.0.0.0:3478', 'tcp://0.0.0.0:3478', 'tls://0.0.0.0:443'],
@@ -198,6 +199,9 @@ function statusAt(at: number, seconds: number, sessions: readonly SessionView[])
     process: { pid: 812, rss: 96e6, cpu: 0.06 + 0.01 * Math.sin(seconds) },
   }
 }
+
+/** What the rules say of a relay that is well. */
+export const GOOD: Status['health'] = { findings: [], checked: 26, unchecked: [] }
 
 function pointAt(at: number): HistoryPoint {
   const t = at / 1000

@@ -27,14 +27,15 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     homeserver: { values: ['base'], types: ['config'] },
     issue: { values: ['auth', 'base', 'homeserver', 'http', 'limits'], types: ['config'] },
     control: { values: ['base', 'http', 'limits'], types: ['core'] },
-    console: { values: ['texts'], types: ['control'] },
+    health: { values: ['texts'] },
+    console: { values: ['health', 'texts'], types: ['control'] },
     relay: {
       values: ['auth', 'base', 'core', 'forward', 'limits', 'net', 'policy', 'recording', 'shard', 'system'],
       types: ['config', 'log'],
     },
     workers: { values: ['base', 'core', 'limits', 'log', 'net', 'relay', 'system'], types: ['config'] },
     operate: {
-      values: ['base', 'config', 'relay', 'system'],
+      values: ['base', 'config', 'health', 'relay', 'system'],
       types: ['control', 'core', 'log', 'metrics', 'workers'],
     },
     process: {
@@ -93,6 +94,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'base',
         'config',
         'doctor',
+        'health',
         'homeserver',
         'import',
         'load',

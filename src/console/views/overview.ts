@@ -1,6 +1,6 @@
 import type { HistoryPoint, Status } from '../../control/view.ts'
+import { healthText, healthWords, uncheckedText } from '../../health/words.ts'
 import type { ConsoleContext, View } from '../context.ts'
-import { findings } from '../health.ts'
 import { Chart, type Drawing } from '../parts/chart.ts'
 import type { Moment } from '../parts/chart-lines.ts'
 import { h, newId, setChildren, setText, setWidth } from '../parts/dom.ts'
@@ -125,20 +125,16 @@ export class Overview implements View {
     else set('certificate', say('card.no-certificate'), say('card.no-tls'))
   }
 
-  #drawHealth(status: Status): void {
+  #drawHealth({ health }: Status): void {
     const { words } = this.#context
-    const found = findings(status, words)
-    const items =
-      found.length === 0
-        ? [h('li', { class: 'good' }, h('b', {}, `✓ ${words.say('level.good')} `), words.say('health.good'))]
-        : found.map(({ level, text }) =>
-            h(
-              'li',
-              { class: level },
-              h('b', {}, `${level === 'bad' ? '✕' : '!'} ${words.say(`level.${level}`)} `),
-              text,
-            ),
-          )
+    const own = healthWords(words.language)
+    const line = (level: 'good' | 'warn' | 'bad' | 'unchecked', sign: string, text: string) =>
+      h('li', { class: level }, h('b', {}, `${sign} ${words.say(`level.${level}`)} `), text)
+    const items = health.findings.map(finding =>
+      line(finding.level, finding.level === 'bad' ? '✕' : '!', healthText(finding, own)),
+    )
+    if (items.length === 0) items.push(line('good', '✓', own.count('good', health.checked)))
+    items.push(...health.unchecked.map(what => line('unchecked', '?', uncheckedText(what, own))))
     const markup = items.map(item => item.outerHTML).join('')
     if (markup === this.#healthMarkup) return
     this.#healthMarkup = markup

@@ -2,7 +2,7 @@ import type { Reloaded, Status } from '../../control/view.ts'
 import { type ActOutcome, act, actButton } from '../acts.ts'
 import { type ConfigurationEntry, entriesOf } from '../configuration.ts'
 import type { ConsoleContext, View } from '../context.ts'
-import { type Limit, limits } from '../health.ts'
+import { type Limit, limits } from '../limits.ts'
 import { h, setAttribute, setChildren, setText, setWidth } from '../parts/dom.ts'
 import { Table } from '../parts/table.ts'
 

@@ -36,6 +36,12 @@ export function scopeOf(ip: Uint8Array): Scope {
   return ip.length === 4 ? scopeOf4(ip) : scopeOf6(ip)
 }
 
+/** True where peers on the Internet cannot reach us: no public IPv4 address among those there are, or none at all. */
+export function onlyPrivate(ips: readonly Uint8Array[]): boolean {
+  const of4 = ips.filter(ip => ip.length === 4)
+  return (of4.length > 0 ? of4 : ips).every(ip => scopeOf(ip) !== 'public')
+}
+
 /**
  * Finds the addresses to relay from. `auto` stands for the machine's public
  * addresses of each family on the way to the world; for a private one of a

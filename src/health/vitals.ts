@@ -1,0 +1,59 @@
+/** What has been counted over a stretch of time. */
+export interface Counts {
+  /** Requests that were signed with a secret nobody has here, those that were then no longer tried included. */
+  readonly wrongSecret: number
+  readonly expired: number
+  readonly unknownUser: number
+  /** Requests that were answered with 508. */
+  readonly noCapacity: number
+  readonly opened: number
+  /** Answers to requests without credentials that were held back. */
+  readonly unverified: number
+  /** Datagrams over a limit on bit rates. */
+  readonly overRate: number
+  /** Datagrams that could not be sent in time. */
+  readonly notSent: number
+  readonly relayedPackets: number
+  /** Faults of the program that were caught. */
+  readonly faults: number
+  /** Seconds of processor time. */
+  readonly cpuSeconds: number
+  /** Looks, one a second, that were more than 0.2 s late. */
+  readonly lateTicks: number
+}
+
+/** Counts of one stretch of time. */
+export interface Increase extends Counts {
+  /** Its length; shorter than was asked for while the relay is young. */
+  readonly seconds: number
+}
+
+/** Something that can run out. */
+export interface Share {
+  readonly what: 'ports' | 'sessions' | 'connections' | 'descriptors' | 'homeserver-sessions'
+  /** The homeserver, where each has its own. */
+  readonly name?: string
+  readonly used: number
+  readonly limit: number
+}
+
+/** All that the health of a relay is judged by. Times are milliseconds since the epoch. */
+export interface Vitals {
+  readonly now: number
+  readonly state: 'starting' | 'serving' | 'draining' | 'stopping'
+  /** Sentences that say which relay addresses are missing. */
+  readonly waiting: readonly string[]
+  readonly workers: { readonly running: number; readonly missing: number }
+  readonly shares: readonly Share[]
+  /** End of the certificate; undefined without TLS. */
+  readonly certificateExpires: number | undefined
+  readonly lastReload: { readonly ok: boolean; readonly at: number }
+  /** True where peers on the Internet cannot reach an address that is relayed from. */
+  readonly onlyPrivate: boolean
+  /** The last change of the public addresses, before and after. */
+  readonly addressChange: { readonly at: number; readonly from: string; readonly to: string } | undefined
+  /** What was counted in the last `minutes`. */
+  increase(minutes: number): Increase
+  /** Allocations since the start. */
+  readonly opened: number
+}
