@@ -14,7 +14,9 @@ import { head, item, literal, paragraph, section, subsection, verbatim } from '.
  */
 export async function programPage(help, about) {
   const overview = parse(await help(['--help']))
-  const commands = rows(overview.blocks.find(block => block.heading === 'Commands')?.lines ?? [])
+  const commands = overview.blocks
+    .filter(block => block.heading !== 'Options')
+    .flatMap(block => rows(block.lines))
   let page = head('TACITURN', 1, { ...about, title: 'User Commands' })
   page += `${section('Name')}taciturn \\- ${literal(overview.usage.replace(/^taciturn, /, ''))}\n`
   page += `${section('Synopsis')}.B taciturn\n.I command\n.RI [ options ]\n`
@@ -24,8 +26,12 @@ export async function programPage(help, about) {
   )}\n`
   page += section('Commands')
   for (const { term, text } of commands) {
-    const { blocks, after } = parse(await help([...commandWords(term), '--help']))
-    page += subsection(term)
+    // `help --help` is the overview again.
+    const { usage, blocks, after } =
+      term === 'taciturn help'
+        ? { usage: `${term} [command]`, blocks: [], after: [] }
+        : parse(await help([...commandWords(term), '--help']))
+    page += subsection(usage)
     page += `${paragraph(sentence(text))}\n`
     for (const block of blocks) {
       const options = rows(block.lines).filter(row => !COMMON.includes(row.term))
@@ -35,8 +41,8 @@ export async function programPage(help, about) {
         for (const option of options) page += item(option.term, describe(option.text))
       }
     }
-    const own = after.filter(line => !overview.after.includes(line) && !line.startsWith('Exit codes'))
-    for (const line of own) page += `.PP\n${paragraph(line)}\n`
+    const notes = after.filter(line => !overview.after.includes(line) && !line.startsWith('Exit codes'))
+    for (const line of notes) page += `.PP\n${paragraph(line)}\n`
   }
   page += section('Options')
   const common = overview.blocks.find(block => block.heading === 'Options')
@@ -51,7 +57,7 @@ export async function programPage(help, about) {
   return page
 }
 
-const COMMON = ['--lang', '--help', '--version']
+const COMMON = ['--lang', '-h, --help', '-v, --version']
 const SIGNALS = [
   ['SIGHUP', 'Reads configuration, secrets and certificate again. Calls go on.'],
   ['SIGUSR1', 'Drains: takes no new call, and stops when the last has ended.'],
@@ -120,7 +126,7 @@ function rows(lines) {
   for (const line of lines) {
     const left = line.slice(0, column).trim()
     const right = line.slice(column).trim().replaceAll(/ {2,}/g, ' ')
-    const isNew = left !== '' && /^(?:--|taciturn |[a-z]+$)/.test(left)
+    const isNew = left !== '' && /^(?:(?:-\w, )?--|taciturn |[a-z]+$)/.test(left)
     const last = found.at(-1)
     if (isNew || !last) found.push({ term: left, text: right })
     else {

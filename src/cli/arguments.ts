@@ -3,8 +3,11 @@ import { benchOptions } from './bench-options.ts'
 import type { CliContext } from './context.ts'
 import { controlCommands } from './control-options.ts'
 import { doctorOptions } from './doctor-options.ts'
-import { UsageError } from './io.ts'
-import { meantCommand } from './meant.ts'
+import { Exit, UsageError } from './io.ts'
+import { refuseUnknownCommand } from './meant.ts'
+import { commandWord, overview } from './overview.ts'
+import { importCommand, type Runs, setUpCommands } from './set-up-options.ts'
+import { complaints, explainUsage } from './usage.ts'
 
 /**
  * Runs the command that `argv` names and resolves with its exit code; throws
@@ -16,22 +19,72 @@ export async function runCommand(
   context: CliContext,
   version: string,
 ): Promise<number> {
-  const meant = meantCommand(argv)
-  if (meant) throw new UsageError(context.words.say('meant', meant))
+  const { io, words } = context
+  const isCompleting = argv[0] === COMPLETIONS
+  if (!isCompleting) refuseUnknownCommand(argv, words)
+  const command = commandWord(argv)
+  const asks = (...options: string[]) => argv.some(word => options.includes(word))
+  const isHelp = asks('-h', '--help')
+  if (!isHelp && (command === 'version' || (command === undefined && asks('-v', '-V', '--version')))) {
+    io.stdout.write(`${version}\n`)
+    return Exit.ok
+  }
+  const wanted = command === 'help' ? commandWord(argv.slice(argv.indexOf(command) + 1)) : undefined
+  if (wanted !== undefined) {
+    refuseUnknownCommand([wanted], words)
+    return runCommand([wanted, '--help'], context, version)
+  }
+  if (command === 'help' || (command === undefined && (argv.length === 0 || isHelp))) {
+    io.stdout.write(overview(words))
+    return Exit.ok
+  }
+  return parsed(argv, context, version)
+}
+
+/** What a shell's completion script says that it wants to complete. */
+const COMPLETIONS = '--get-yargs-completions'
+
+async function parsed(argv: readonly string[], context: CliContext, version: string): Promise<number> {
   const outcome = { code: 0 }
   let said = ''
-  await commandLine(argv, context, version, outcome).parseAsync(
-    [...argv],
-    {},
-    (_error, _arguments, output) => {
+  let complaint: string | undefined
+  const program = commandLine(argv, context, version, outcome).fail((message, error) => {
+    // What a command threw is not about the command line.
+    if (error && error.name !== 'YError') throw error
+    complaint ??= message ?? error?.message ?? ''
+    throw new UsageError(complaint)
+  })
+  try {
+    await program.parseAsync([...argv], {}, (_error, _arguments, output) => {
       said = output
-    },
-  )
+    })
+  } catch (error) {
+    if (complaint === undefined) throw error
+    const options = await optionsOf(commandWord(argv), context, version)
+    throw new UsageError(explainUsage(complaint, argv, options, context.words))
+  }
   if (said !== '') context.io.stdout.write(`${said}\n`)
   return outcome.code
 }
 
-type Runs = <T>(run: (options: T) => Promise<number>) => (options: T) => Promise<void>
+/** The options that a command has, without dashes, as its help names them. */
+async function optionsOf(
+  command: string | undefined,
+  context: CliContext,
+  version: string,
+): Promise<string[]> {
+  if (command === undefined) return ['lang', 'help', 'version']
+  const argv = [command, '--help']
+  let help = ''
+  await commandLine(argv, context, version, { code: 0 }).parseAsync(
+    argv,
+    {},
+    (_error, _arguments, output) => {
+      help = output
+    },
+  )
+  return [...help.matchAll(/^ +(?:-\w, )?--([\w-]+)/gm)].map(([, name]) => name!)
+}
 
 function commandLine(
   argv: readonly string[],
@@ -50,123 +103,27 @@ function commandLine(
   const setUp = setUpCommands(start, context, runs, version)
   const measuring = measuringCommands(setUp, context, runs, version)
   return controlCommands(importCommand(measuring, context, runs), context, runs)
+    .command('help [command]', words.say('commands.help'), command =>
+      command.positional('command', { describe: words.say('options.helpCommand'), type: 'string' }),
+    )
+    .command('version', words.say('commands.version'))
     .completion('completion', words.say('commands.completion'))
     .option('lang', { describe: words.say('options.lang'), choices: ['en', 'de'], requiresArg: true })
     .help('help', words.say('options.help'))
+    .alias('help', 'h')
     .version('version', words.say('options.version'), version)
+    .alias('version', 'v')
     .epilogue(words.say('epilogue'))
-    .demandCommand(1, words.say('noCommand'))
+    .demandCommand(1)
     .parserConfiguration({
       'duplicate-arguments-array': false,
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
-    .recommendCommands()
+    .updateStrings(complaints() as Record<string, string>)
     .strict()
     .wrap(Math.min(110, io.stdout.columns ?? 100))
     .exitProcess(false)
-    .fail(refuseUsage)
-}
-
-/** Options that several commands have. */
-function commonOptions({ words }: CliContext) {
-  const one = { type: 'string', requiresArg: true } as const
-  return {
-    config: { ...one, describe: words.say('options.config') },
-    json: { describe: words.say('options.json'), type: 'boolean', default: false },
-    homeserver: { ...one, describe: words.say('options.homeserver') },
-    host: { ...one, describe: words.say('options.host') },
-    force: { describe: words.say('options.force'), type: 'boolean', default: false },
-  } as const
-}
-
-/** The commands that run the relay and set it up. */
-function setUpCommands(program: Argv, context: CliContext, runs: Runs, version: string): Argv {
-  const { words } = context
-  const { config, json, homeserver, host, force } = commonOptions(context)
-  return program
-    .command(
-      'serve',
-      words.say('commands.serve'),
-      command =>
-        command.options({
-          config,
-          record: { describe: words.say('options.record'), type: 'string', requiresArg: true },
-        }),
-      runs(async options => (await import('./commands/serve.ts')).serve(options, context, version)),
-    )
-    .command(
-      'init',
-      words.say('commands.init'),
-      command =>
-        command
-          .options({
-            realm: { describe: words.say('options.realm'), type: 'string', requiresArg: true },
-            homeserver: { ...homeserver, describe: words.say('options.initHomeserver') },
-            output: {
-              describe: words.say('options.output'),
-              type: 'string',
-              requiresArg: true,
-              default: 'turnserver.json',
-            },
-            force,
-          })
-          .example('$0 init --realm turn.example.org --homeserver example.org', words.say('examples.init')),
-      runs(async options => (await import('./commands/init.ts')).init(options, context)),
-    )
-    .command(
-      'validate',
-      words.say('commands.validate'),
-      command =>
-        command
-          .options({
-            config,
-            effective: { describe: words.say('options.effective'), type: 'boolean', default: false },
-            json,
-          })
-          .example('$0 validate --effective', words.say('examples.validate')),
-      runs(async options => (await import('./commands/validate.ts')).validate(options, context)),
-    )
-    .command(
-      'credentials',
-      words.say('commands.credentials'),
-      command =>
-        command
-          .options({
-            config,
-            user: {
-              describe: words.say('options.user'),
-              type: 'string',
-              requiresArg: true,
-              demandOption: true,
-            },
-            ttl: { describe: words.say('options.ttl'), type: 'string', requiresArg: true, default: '1h' },
-            homeserver,
-            host,
-            json,
-          })
-          .example('$0 credentials --user @alice:example.org --ttl 1h', words.say('examples.credentials')),
-      runs(async options => (await import('./commands/credentials.ts')).credentials(options, context)),
-    )
-    .command(
-      'snippet [name]',
-      words.say('commands.snippet'),
-      command =>
-        command
-          .positional('name', { describe: words.say('options.snippetName'), type: 'string' })
-          .options({
-            config,
-            homeserver,
-            host,
-            'secret-file': { describe: words.say('options.secretFile'), type: 'string', requiresArg: true },
-          })
-          .example('$0 snippet synapse', words.say('examples.snippet'))
-          .example(
-            '$0 snippet synapse --secret-file /etc/synapse/turn-secret',
-            words.say('examples.secretFile'),
-          ),
-      runs(async options => (await import('./commands/snippet.ts')).snippet(options, context)),
-    )
 }
 
 /** The commands that try a relay out. */
@@ -204,41 +161,4 @@ function measuringCommands(program: Argv, context: CliContext, runs: Runs, versi
           .example('$0 replay relay.recording --errors', words.say('examples.replay')),
       runs(async options => (await import('./commands/replay.ts')).replay(options, context)),
     )
-}
-
-function importCommand(program: Argv, context: CliContext, runs: Runs): Argv {
-  const { words } = context
-  const { homeserver, force, json } = commonOptions(context)
-  const one = { type: 'string', requiresArg: true } as const
-  return program.command(
-    'import <file>',
-    words.say('import.command'),
-    command =>
-      command
-        .positional('file', {
-          describe: words.say('import.options.file'),
-          type: 'string',
-          demandOption: true,
-        })
-        .options({
-          from: {
-            describe: words.say('import.options.from'),
-            choices: ['coturn', 'eturnal'] as const,
-            requiresArg: true,
-          },
-          out: { ...one, describe: words.say('import.options.out'), default: 'turnserver.json' },
-          homeserver: { ...homeserver, describe: words.say('import.options.homeserver') },
-          force,
-          json,
-        })
-        .example('$0 import /etc/turnserver.conf', words.say('import.examples.coturn'))
-        .example('$0 import /etc/eturnal.yml --json', words.say('import.examples.eturnal')),
-    runs(async options => (await import('./commands/import.ts')).importConfig(options, context)),
-  )
-}
-
-/** Tells what yargs complains of from what a command threw. */
-function refuseUsage(message: string | null, error: Error | undefined): never {
-  if (error && error.name !== 'YError') throw error
-  throw new UsageError(message ?? error?.message ?? '')
 }

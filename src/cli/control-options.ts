@@ -1,7 +1,6 @@
 import type { Argv } from 'yargs'
 import type { CliContext } from './context.ts'
-
-type Runs = <T>(run: (options: T) => Promise<number>) => (options: T) => Promise<void>
+import type { Runs } from './set-up-options.ts'
 
 /** Adds the commands that talk to a running relay. */
 export function controlCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
@@ -13,7 +12,7 @@ function optionParts({ words }: CliContext) {
   const one = { type: 'string', requiresArg: true } as const
   const flag = { type: 'boolean', default: false } as const
   const where = {
-    config: { ...one, describe: words.say('options.config') },
+    config: { ...one, alias: 'c', describe: words.say('options.config') },
     socket: { ...one, describe: words.say('control.options.socket') },
     json: { ...flag, describe: words.say('options.json') },
   } as const

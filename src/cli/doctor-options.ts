@@ -10,6 +10,7 @@ export function doctorOptions(command: Argv, words: CliWords, json: string) {
     .options({
       config: {
         ...one,
+        alias: 'c',
         describe: words.say('doctor.options.config'),
         group: words.say('doctor.groups.what'),
       },

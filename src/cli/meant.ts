@@ -1,3 +1,8 @@
+import { nearest } from '../config/values/nearest.ts'
+import { UsageError } from './io.ts'
+import { COMMANDS, commandWord } from './overview.ts'
+import type { CliWords } from './words.ts'
+
 /** Words that other programs have for what is wanted, and the command that does it here. */
 const MEANT: Readonly<Record<string, string>> = {
   run: 'taciturn serve',
@@ -20,14 +25,17 @@ const MEANT: Readonly<Record<string, string>> = {
   kick: 'taciturn disconnect',
   undrain: 'taciturn drain --cancel',
   resume: 'taciturn drain --cancel',
-  version: 'taciturn --version',
-  help: 'taciturn --help',
 }
 
-/** What somebody means who names a command that is not there; undefined where nobody can tell. */
-export function meantCommand(
-  argv: readonly string[],
-): { readonly word: string; readonly command: string } | undefined {
-  const [word = ''] = argv
-  return Object.hasOwn(MEANT, word) ? { word, command: MEANT[word]! } : undefined
+/** Throws `UsageError` where the command line names a command that is not there, with what may be meant. */
+export function refuseUnknownCommand(argv: readonly string[], words: CliWords): void {
+  const word = commandWord(argv)
+  if (word === undefined || COMMANDS.includes(word)) return
+  if (Object.hasOwn(MEANT, word)) throw new UsageError(words.say('meant', { word, command: MEANT[word]! }))
+  const guess = nearest(word, COMMANDS)
+  throw new UsageError(
+    guess === undefined
+      ? words.say('usage.command', { word })
+      : words.say('usage.commandGuess', { word, guess }),
+  )
 }

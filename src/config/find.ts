@@ -9,9 +9,21 @@ const LOCAL_FILE = 'turnserver.json'
 const SYSTEM_FILE = '/etc/taciturn/turnserver.json'
 const SYSTEM_STATE = '/var/lib/taciturn'
 
+/** A place that may hold the configuration is closed to the user who asks. */
+export class ForbiddenFile extends Error {
+  override readonly name = 'ForbiddenFile'
+  readonly path: string
+
+  constructor(path: string) {
+    super(`no permission to read ${path}`)
+    this.path = path
+  }
+}
+
 /**
  * Finds the configuration file: the one asked for, that of TACITURN_CONFIG,
  * `turnserver.json` beside us, or the machine's. `null` where there is none to be found.
+ * Throws `ForbiddenFile` where a folder may not be looked into.
  */
 export function findConfig(asked: string | undefined, env: Env, cwd: string): string | null {
   const named = asked ?? env.TACITURN_CONFIG
@@ -26,7 +38,7 @@ export function findState(written: string, folder: string, env: Env): string | C
   // systemd gives a list when a unit has several state directories.
   const given = env.STATE_DIRECTORY?.split(':')[0]
   if (given) return given
-  if (isWritable(SYSTEM_STATE) || (!isThere(SYSTEM_STATE) && userInfo().uid === 0)) return SYSTEM_STATE
+  if (isWritable(SYSTEM_STATE) || (userInfo().uid === 0 && !isThere(SYSTEM_STATE))) return SYSTEM_STATE
   const home = env.XDG_STATE_HOME
   return join(home && isAbsolute(home) ? home : join(homedir(), '.local', 'state'), 'taciturn')
 }
@@ -69,7 +81,12 @@ export function quoted(file: string): string {
 }
 
 function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw code === 'EACCES' || code === 'EPERM' ? new ForbiddenFile(path) : error
+  }
 }
 
 function isWritable(path: string): boolean {

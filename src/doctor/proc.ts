@@ -47,6 +47,14 @@ export function userName(uid: number): string {
   return accounts().find(account => account.uid === uid)?.name ?? `${uid}`
 }
 
+/** The name of a group id, or the number where it has none. */
+export function groupName(gid: number): string {
+  const line = read('/etc/group')
+    .split('\n')
+    .find(line => line.split(':')[2] === `${gid}`)
+  return line?.split(':')[0] ?? `${gid}`
+}
+
 /** The id of a user, or undefined where there is no such user. */
 export function uidOf(name: string): number | undefined {
   return accounts().find(account => account.name === name)?.uid

@@ -1,4 +1,5 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { parseIp } from '../../base/address.ts'
 import { findConfig } from '../../config/find.ts'
 import type { Loaded } from '../../config/load.ts'
@@ -88,14 +89,12 @@ async function configOf(
   options: DoctorOptions,
   context: CliContext,
 ): Promise<Loaded | undefined | 'invalid'> {
-  const { env, cwd } = context.io
+  const { env } = context.io
   const isGiven = options.config !== undefined || env.TACITURN_CONFIG !== undefined
   if (!isGiven) {
     if (options['turn-uri'] !== undefined || options['from-outside']) return undefined
-    const found = findConfig(undefined, env, cwd)
     // Built-in defaults are only looked at where nothing else was asked for.
-    if (options.homeserver !== undefined && (found === null || !isReadable(absolute(found, context.io))))
-      return undefined
+    if (options.homeserver !== undefined && !hasReadableConfig(context.io)) return undefined
   }
   try {
     return await loadFor(options, context, { mayWrite: false, warn: false })
@@ -241,9 +240,11 @@ function read(file: string, words: CliWords, io: Io): string {
   }
 }
 
-function isReadable(file: string): boolean {
+function hasReadableConfig({ env, cwd }: CliContext['io']): boolean {
   try {
-    accessSync(file, constants.R_OK)
+    const found = findConfig(undefined, env, cwd)
+    if (found === null) return false
+    accessSync(resolve(cwd, found), constants.R_OK)
     return true
   } catch {
     return false

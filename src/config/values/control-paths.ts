@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from 'node:path'
 import { ConfigFault } from '../fault.ts'
-import { type Env, expandPath, findConfig, findState, readNamed } from '../find.ts'
+import { type Env, expandPath, ForbiddenFile, findConfig, findState, readNamed } from '../find.ts'
 import { SourceText } from '../source.ts'
 
 /** Where the unit of the package has the socket. */
@@ -9,7 +9,8 @@ const SYSTEM_SOCKET = '/run/taciturn/control.sock'
 /**
  * Names the places where the control socket of a running relay can be, the
  * likeliest first; none where the configuration switches it off. The rest of
- * the configuration may be broken: `taciturn reload` is there to say so.
+ * the configuration may be broken: `taciturn reload` is there to say so. Throws
+ * `ForbiddenFile` where it may not be read, for then nobody knows where the socket is.
  */
 export function controlPaths(asked: string | undefined, env: Env, cwd: string): string[] {
   const file = findConfig(asked, env, cwd)
@@ -33,7 +34,10 @@ export function controlPaths(asked: string | undefined, env: Env, cwd: string): 
 /** What a configuration says of the two, whatever is wrong with it otherwise. */
 function keysOf(path: string): { readonly control?: unknown; readonly state?: unknown } {
   const text = readNamed(path)
-  if (text instanceof ConfigFault) return {}
+  if (text instanceof ConfigFault) {
+    if (text.key === 'file-unreadable') throw new ForbiddenFile(path)
+    return {}
+  }
   const value = new SourceText(text).value()
   return typeof value === 'object' && value !== null ? value : {}
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { painter } from '../../../src/cli/io.ts'
 import { languageOf } from '../../../src/cli/words.ts'
-import { run } from '../../support/captured.ts'
+import { type Outcome, run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER } from '../../support/loading.ts'
 
 const COMMANDS = [
@@ -24,6 +24,8 @@ const COMMANDS = [
   'console',
   'test-link',
   'test-result',
+  'help',
+  'version',
   'completion',
 ]
 const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', '..', 'package.json'), 'utf8'))
@@ -42,6 +44,47 @@ t.test('--help names every command, the exit codes and the environment', async t
   t.match(stdout, /TACITURN_CONFIG/)
 })
 
+for (const argv of [[], ['-h'], ['--help'], ['help'], ['help', '--help']]) {
+  t.test(`T-06: taciturn ${argv.join(' ')} prints the commands in groups`.replace('  ', ' '), async t => {
+    const { code, stdout, stderr } = await run(t.testdir({}), argv)
+
+    t.same({ code, stderr }, { code: 0, stderr: '' })
+    t.match(
+      stdout,
+      /\n\nSet up:\n {2}taciturn init [\s\S]*\n\nManage the running relay:\n {2}taciturn status /,
+    )
+    for (const command of COMMANDS) t.equal(stdout.split(`\n  taciturn ${command} `).length, 2, command)
+  })
+}
+
+for (const argv of [['version'], ['-v'], ['-V'], ['--version']]) {
+  t.test(`U-31: taciturn ${argv[0]} prints the version`, async t => {
+    t.same(await run(t.testdir({}), argv), { code: 0, stdout: `${manifest.version}\n`, stderr: '' })
+  })
+}
+
+t.test('U-31: help COMMAND and COMMAND -h print the help of the command', async t => {
+  for (const command of COMMANDS.filter(name => name !== 'help' && name !== 'completion')) {
+    const long = await run(t.testdir({}), [command, '--help'])
+    t.match(long.stdout, new RegExp(`^taciturn ${command}\\b`))
+    t.same(await run(t.testdir({}), ['help', command]), long, command)
+    t.same(await run(t.testdir({}), [command, '-h']), long, command)
+  }
+})
+
+t.test('U-31: the configuration is named with -c, and for validate by its name alone', async t => {
+  const folder = folderWith(t, { 'other.json': `{ ${HOMESERVER}, "udp": "fast" }` })
+  for (const argv of [
+    ['validate', '-c', 'other.json'],
+    ['validate', 'other.json'],
+    ['serve', '-c', 'other.json'],
+    ['serve', 'other.json'],
+    ['credentials', '--user', 'a', '-c', 'other.json'],
+  ]) {
+    t.match(await run(folder, argv), { code: 3, stderr: /other\.json:1:\d+: udp: "fast"/ }, argv.join(' '))
+  }
+})
+
 t.test('every command has help with its options', async t => {
   for (const command of ['serve', 'init', 'validate', 'credentials', 'snippet', 'doctor']) {
     const { code, stdout } = await run(t.testdir({}), [command, '--help'])
@@ -51,19 +94,41 @@ t.test('every command has help with its options', async t => {
 })
 
 for (const [mistake, argv, says] of [
-  ['no command', [], /Give a command[\s\S]*taciturn --help/],
-  ['an unknown command', ['frobnicate'], /frobnicate/],
-  ['a misspelt command', ['snipet'], /Did you mean snippet/],
+  ['an unknown command', ['frobnicate'], /no command "frobnicate"\nSee: taciturn --help/],
+  ['U-31: a misspelt command', ['snipet'], /no command "snipet"; did you mean snippet\?/],
+  ['U-31: a misspelt command after an option', ['--lang', 'en', 'snipet'], /did you mean snippet\?/],
+  ['U-31: help for what is not there', ['help', 'snipet'], /did you mean snippet\?/],
   ['U-10: run', ['run'], /no command "run"; perhaps: taciturn serve\n/],
   ['U-10: stop', ['stop'], /systemctl stop taciturn/],
   ['U-10: users', ['users'], /taciturn sessions/],
-  ['U-10: version', ['version'], /taciturn --version/],
   ['U-10: the name of something every object has', ['constructor'], /constructor/],
-  ['an unknown option', ['validate', '--efective'], /efective[\s\S]*taciturn validate --help/],
-  ['an option without its value', ['validate', '--config'], /config/],
-  ['a word too many', ['validate', 'this'], /this/],
-  ['an unknown language', ['validate', '--lang', 'fr'], /fr/],
-  ['a missing option', ['credentials'], /user/],
+  [
+    'U-31: a misspelt option',
+    ['validate', '--confg', 'x'],
+    /unknown option --confg; did you mean --config\?\nSee: taciturn validate --help/,
+  ],
+  [
+    'U-31: two misspelt options',
+    ['snippet', '--secrt-file', 'x', '--hst=y'],
+    /unknown option --secrt-file; did you mean --secret-file\?; unknown option --hst; did you mean --host\?\n/,
+  ],
+  ['U-31: an option like no other', ['validate', '--frobnicate'], /unknown option --frobnicate\n/],
+  ['U-31: an unknown letter', ['validate', '-x'], /unknown option -x\n/],
+  ['U-31: two files', ['validate', 'a', '-c', 'b'], /given twice: a and --config/],
+  ['U-31: two files for serve', ['serve', 'a', '--config', 'b'], /given twice: a and --config/],
+  ['U-16: an empty name of a file', ['validate', ''], /--config has no value/],
+  ['U-16: an empty -c', ['serve', '-c', ''], /--config has no value/],
+  ['U-45: an option without its value', ['validate', '--config'], /--config needs a value/],
+  ['a word too many', ['validate', 'this', 'that'], /unexpected argument "that"/],
+  ['U-45: an unknown language', ['validate', '--lang', 'fr'], /--lang cannot be "fr"; choose one of: en, de/],
+  ['U-45: a missing option', ['credentials'], /--user is missing/],
+  ['U-45: an option that needs another', ['doctor', '--token-file', 'x'], /--token-file needs --homeserver/],
+  [
+    'U-45: options that exclude each other',
+    ['doctor', '--turn-uri', 'a', '--homeserver', 'b'],
+    /--turn-uri and --homeserver cannot be used together/,
+  ],
+  ['a missing argument', ['test-result'], /an argument is missing/],
   ['a secret in argv', ['credentials', '--user', 'a', '--secret', 'x'], /secret/],
 ] as const) {
   t.test(`${mistake} is a mistake of usage, exit code 2`, async t => {
@@ -77,7 +142,7 @@ for (const [mistake, argv, says] of [
 
 for (const argv of [
   ['serve', '--cofnig', 'x'],
-  ['serve', 'x'],
+  ['serve', 'x', 'y'],
   ['serve', '--config'],
   ['serve', '--lang', 'fr'],
 ]) {
@@ -151,3 +216,50 @@ t.test('errors are in colour on a terminal', async t => {
 
   t.match(said, '\u001b[31m^^^^^^\u001b[39m')
 })
+
+t.test('U-05: a folder that is closed to an ordinary user is told with what to do, exit code 5', async t => {
+  const closed = join(t.testdir({ closed: { 'turnserver.json': `{ ${HOMESERVER} }` } }), 'closed')
+  chmodSync(closed, 0o000)
+  const restore = asOrdinaryUser()
+  const asked = [
+    ['status'],
+    ['validate'],
+    ['credentials', '--user', 'a'],
+    ['console'],
+    ['serve'],
+    ['validate', join(closed, 'turnserver.json')],
+    ['status', '-c', join(closed, 'turnserver.json')],
+  ]
+  const outcomes: Outcome[] = []
+  for (const argv of asked) outcomes.push(await run(closed, argv))
+  restore()
+  chmodSync(closed, 0o700)
+  for (const [i, { code, stdout, stderr }] of outcomes.entries()) {
+    const argv = asked[i]!
+    t.same({ code, stdout }, { code: 5, stdout: '' }, argv.join(' '))
+    t.match(stderr, new RegExp(`only \\S+ may read ${closed}; run: sudo taciturn ${argv.join(' ')}\n`))
+  }
+})
+
+t.test('U-05: where a group may read the configuration, the way into it is told', async t => {
+  const folder = folderWith(t, { 'turnserver.json': `{ ${HOMESERVER} }` })
+  const file = join(folder, 'turnserver.json')
+  chmodSync(file, 0o040)
+  const restore = asOrdinaryUser()
+  const { code, stderr } = await run(folder, ['validate'])
+  restore()
+  t.equal(code, 5)
+  t.match(stderr, /and the group \S+ may read .*turnserver\.json; run: sudo taciturn validate\n/)
+  t.match(stderr, /sudo usermod -aG \S+ \S+\n/)
+})
+
+/** Gives up the rights of root until it is told otherwise; root reads everything. */
+function asOrdinaryUser(): () => void {
+  if (process.geteuid?.() !== 0) return () => undefined
+  process.setegid!(65_534)
+  process.seteuid!(65_534)
+  return () => {
+    process.seteuid!(0)
+    process.setegid!(0)
+  }
+}
