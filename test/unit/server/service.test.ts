@@ -69,8 +69,8 @@ t.test('a stop ends live allocations, and each is told with its reason', async t
 
   t.equal(await relay.service.finished, 0)
   const said = relay.lines().map(line => line.msg)
-  t.same(said, ['relay addresses', 'opened', 'stopping', 'closed', 'stopped'])
-  t.match(relay.lines()[3], { reason: 'stopped', homeserver: 'example.org' })
+  t.same(said, ['opened', 'stopping', 'closed', 'stopped'])
+  t.match(relay.lines()[2], { reason: 'stopped', homeserver: 'example.org' })
 })
 
 t.test('a broken file changes nothing, and the log says where it is broken', async t => {
