@@ -2,6 +2,7 @@ import { AFTER, BEFORE, EACH } from './checks/all.ts'
 import { Facts, type Subject } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 import { ranked, severityOf } from './rank.ts'
+import { type Group, groupOf } from './severity.ts'
 import type { Credential } from './turn-session.ts'
 
 /** Endpoints that are tested at the same time. */
@@ -15,7 +16,9 @@ const ALL_TIME = 180_000
 export interface ExamineProgress {
   readonly done: number
   readonly total: number
-  readonly what: string
+  readonly group: Group
+  /** The URI that is being tested; absent for what is looked at once. */
+  readonly place?: string
 }
 
 /** What came of a run: findings, the cause first, and how the relay was. */
@@ -37,18 +40,19 @@ export async function examine(
   let total = BEFORE.length + AFTER.length
   const attempt = async (
     id: string,
-    what: string,
+    place: string | undefined,
     run: () => readonly Finding[] | Promise<readonly Finding[]>,
   ) => {
-    progress({ done, total, what })
+    progress({ done, total, group: groupOf(id), ...(place !== undefined && { place }) })
     findings.push(...(await guarded(id, Math.min(CHECK_TIME, deadline - Date.now()), run)))
     done++
   }
-  facts.report = what => progress({ done, total, what })
+  facts.report = place => progress({ done, total, group: 'turn', place })
 
-  for (const check of BEFORE) await attempt(check.id, check.id, () => check.run(facts))
+  for (const check of BEFORE) await attempt(check.id, undefined, () => check.run(facts))
   facts.credential ??= ownCredential(facts)
   if (facts.endpoints.length === 0) findings.push(finding('nothing-to-test'))
+  else if (!facts.credential && !facts.base) findings.push(finding('no-credential'))
   total += facts.endpoints.length * EACH.length
   await eachAtMost(AT_ONCE, facts.endpoints, async endpoint => {
     try {
@@ -57,7 +61,7 @@ export async function examine(
       for (const session of endpoint.state.pair ?? []) await session.end()
     }
   })
-  for (const check of AFTER) await attempt(check.id, check.id, () => check.run(facts))
+  for (const check of AFTER) await attempt(check.id, undefined, () => check.run(facts))
   return { findings: ranked(withoutNothing(findings)), outcome: outcomeOf(findings, facts) }
 }
 

@@ -2,7 +2,7 @@ import type { Language } from '../texts/language.ts'
 import type { Finding } from './finding.ts'
 import { KINDS } from './kinds.ts'
 import { severityOf } from './rank.ts'
-import type { Group, Severity } from './severity.ts'
+import { type Group, groupOf, type Severity } from './severity.ts'
 import { type FindingText, findingText } from './words.ts'
 
 /** A finding as `--json` prints it, and as it is shown. Empty texts are left out. */
@@ -14,21 +14,13 @@ export interface ShownFinding extends FindingText {
   readonly at: readonly string[]
 }
 
-const GROUPS: Readonly<Record<string, Group>> = {
-  A: 'machine',
-  B: 'network',
-  C: 'homeserver',
-  D: 'turn',
-  E: 'modern',
-}
-
 /** Puts a finding into words. */
 export function show(finding: Finding, language: Language): ShownFinding {
   const { check } = KINDS[finding.id]
   return {
     id: finding.id,
     check,
-    group: GROUPS[check[0] ?? ''] ?? 'doctor',
+    group: check === '–' ? 'doctor' : groupOf(check),
     severity: severityOf(finding),
     ...findingText(finding.id, finding.values, language),
     at: finding.at,
@@ -49,9 +41,11 @@ export function reportText(
 ): string {
   const shown = findings.map(finding => show(finding, language))
   const lines: string[] = []
+  const everywhere = new Set(shown.flatMap(one => one.at))
   for (const one of shown) {
     const sign = mark(one.severity, SIGNS[one.severity])
-    const place = one.at.length > 0 ? ` ${mark('place', `[${one.at.join(', ')}]`)}` : ''
+    const at = placeOf(one, everywhere.size, labels)
+    const place = at === '' ? '' : ` ${mark('place', `[${at}]`)}`
     lines.push(`${sign} ${mark(one.severity, one.title)}${place}`)
     if (one.problem) lines.push(`    ${one.problem}`)
     if (one.effect) lines.push(`    ${labels.effect}: ${one.effect}`)
@@ -59,12 +53,23 @@ export function reportText(
     if (one.severity === 'error' || one.severity === 'warn') lines.push('')
   }
   const count = (severity: Severity) => shown.filter(one => one.severity === severity).length
-  lines.push('', labels.summary(count('error'), count('warn'), count('ok')))
+  const gaps = [...new Set(shown.flatMap(({ gap }) => gap ?? []))]
+  lines.push('', labels.summary(count('error'), count('warn'), count('ok'), gaps.length))
+  lines.push(...gaps.map(gap => `  • ${gap}`))
   return `${lines.join('\n')}\n`
+}
+
+/** Where it was found. What passed is counted; only what did not has to be looked for. */
+function placeOf({ at, severity }: ShownFinding, everywhere: number, labels: ReportLabels): string {
+  if (severity !== 'ok' || at.length < 2) return at.join(', ')
+  return labels.places(at.length, everywhere)
 }
 
 export interface ReportLabels {
   /** "What you would notice". */
   readonly effect: string
-  readonly summary: (errors: number, warnings: number, passed: number) => string
+  /** What stands before the gaps, if there are any. */
+  readonly summary: (errors: number, warnings: number, passed: number, gaps: number) => string
+  /** "3 of 4 URIs": how many of the places of this report. */
+  readonly places: (some: number, all: number) => string
 }

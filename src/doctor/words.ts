@@ -15,9 +15,11 @@ export interface FindingText {
   /** What users notice. */
   readonly effect?: string
   readonly fix?: string
+  /** What was not looked at, or is not promised, although nothing is wrong; for the end of the report. */
+  readonly gap?: string
 }
 
-const PARTS = ['title', 'problem', 'effect', 'fix'] as const
+const PARTS = ['title', 'problem', 'effect', 'fix', 'gap'] as const
 
 /** Puts a finding into words. */
 export function findingText(id: FindingId, values: Values, language: Language): FindingText {

@@ -37,7 +37,9 @@ export async function doctor(options: DoctorOptions, context: CliContext): Promi
   const ticker = new Ticker(io.stderr, io.env)
   let examination: Examination
   try {
-    examination = await examine(subject, ({ done, total, what }) => ticker.show(`${done}/${total}  ${what}`))
+    examination = await examine(subject, ({ done, total, group, place }) =>
+      ticker.show(`${done}/${total}  ${place ?? words.say(`doctor.progress.${group}`)}`),
+    )
   } finally {
     ticker.clear()
   }
@@ -57,14 +59,16 @@ export async function doctor(options: DoctorOptions, context: CliContext): Promi
 export function reportLabels({ say, count, format }: CliWords): ReportLabels {
   return {
     effect: say('doctor.effect'),
-    summary: (errors, warnings, passed) =>
-      errors + warnings === 0
-        ? count('doctor.allWell', passed)
-        : say('doctor.summary', {
-            errors: count('doctor.errors', errors),
-            warnings: count('doctor.warnings', warnings),
-            passed: format.integer(passed),
-          }),
+    summary: (errors, warnings, passed, gaps) => {
+      if (errors + warnings === 0) return count(gaps === 0 ? 'doctor.allWell' : 'doctor.noErrors', passed)
+      const summary = say('doctor.summary', {
+        errors: count('doctor.errors', errors),
+        warnings: count('doctor.warnings', warnings),
+        passed: format.integer(passed),
+      })
+      return gaps === 0 ? summary : `${summary}\n${say('doctor.gaps')}`
+    },
+    places: (some, all) => say('doctor.places', { some: format.integer(some), all: format.integer(all) }),
   }
 }
 
@@ -135,8 +139,6 @@ async function subjectOf(
   const secret = homeserver || uris.length > 0 ? secretOf(options, words, io) : undefined
   const login = homeserver && (await loginOf(options, words, io))
   const user = uris.length > 0 && !secret ? await turnUser(options, words, io) : undefined
-  if (uris.length > 0 && !secret && !user && !config)
-    throw new CommandError(words.say('doctor.noCredential'), Exit.usage)
   const livekit = options.livekit
   return {
     ...(config && { config }),

@@ -9,49 +9,98 @@ import type { Facts, TurnEndpoint } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
 import { openSession } from '../open.ts'
 import { TurnSession } from '../turn-session.ts'
+import { audienceHere } from './relaying-addresses.ts'
 
 const PROBE = Buffer.from('a peer sends this to the relayed address')
+/** Relayed ports that are tried, since a router may forward a part of the range. */
+const PORTS = 8
 const TRIES = 8
 const INTERVAL = 250
 
 /**
- * A peer that is not on the relay reaches a relayed port: the firewall and the
+ * A peer that is not on the relay reaches relayed ports: the firewall and the
  * router let the range in. We are that peer ourselves, so this says nothing on
  * the relay's own machine or network, whose addresses the relay refuses.
  */
 export const inbound: DoctorCheck = {
   id: 'B16',
   async run(facts) {
-    const endpoint = facts.endpoints.find(({ state, transport }) => state.allocated && transport === 'udp')
-    if (!endpoint) return []
-    const us = await openUdpLink(endpoint.state.detour ?? endpoint.address)
-    if ('kind' in us) return []
-    const session = await openSession(endpoint, facts.credential)
-    try {
-      if ('kind' in session) return []
-      const mapped = await ownAddress(us)
+    const allocated = facts.endpoints.filter(({ state }) => state.allocated)
+    if (allocated.length === 0) return []
+    const endpoint = allocated.find(({ transport }) => transport === 'udp')
+    const tried = endpoint && (await knock(facts, endpoint))
+    if (!endpoint || !tried) return audienceHere(facts) === 'public' ? [finding('inbound-unchecked')] : []
+    const blocked = tried.filter(({ arrived }) => !arrived).map(({ relayed }) => relayed)
+    const values = {
+      relayed: formatIp(tried[0]!.relayed.ip),
+      count: tried.length,
+      ports: portList(blocked),
+      open: portList(tried.filter(({ arrived }) => arrived).map(({ relayed }) => relayed)),
+      ...rangeOf(facts),
+    }
+    const id =
+      blocked.length === 0
+        ? 'inbound-ok'
+        : blocked.length < tried.length
+          ? 'inbound-partly'
+          : 'inbound-blocked'
+    return [finding(id, values, { at: endpoint.label })]
+  },
+}
+
+/** A relayed port that we have sent to, and whether that came out at the client. */
+interface Knocked {
+  readonly relayed: Address
+  arrived: boolean
+}
+
+/** Sends to several relayed ports; undefined where we cannot be a peer. The relay picks the ports at random. */
+async function knock(facts: Facts, endpoint: TurnEndpoint): Promise<readonly Knocked[] | undefined> {
+  const us = await openUdpLink(endpoint.state.detour ?? endpoint.address)
+  if ('kind' in us) return undefined
+  const sessions: TurnSession[] = []
+  try {
+    const mapped = await ownAddress(us)
+    if (!mapped) return undefined
+    const doors: (Knocked & { readonly session: TurnSession })[] = []
+    while (doors.length < PORTS) {
+      const session = await openSession(endpoint, facts.credential)
+      if ('kind' in session) break
+      sessions.push(session)
       const answer = await session.ask((client, now) => client.allocate({}, now))
       const relayed = answer.kind === 'allocated' ? answer.relayed[0] : undefined
-      if (!mapped || !relayed || ipKey(mapped.ip) === ipKey(relayed.ip)) return []
+      // The quota of a user may be smaller than what we would like to try.
+      if (!relayed) break
+      if (ipKey(mapped.ip) === ipKey(relayed.ip)) return undefined
       const permitted = await session.ask((client, now) => client.permit([mapped], now))
-      if (permitted.kind !== 'permitted') return []
-      let arrived = false
+      if (permitted.kind !== 'permitted') return undefined
+      const door = { session, relayed, arrived: false }
       session.onData(({ bytes }) => {
-        arrived ||= bytes.equals(PROBE)
+        door.arrived ||= bytes.equals(PROBE)
       })
-      for (let i = 0; i < TRIES && !arrived; i++) {
+      doors.push(door)
+    }
+    for (let i = 0; i < TRIES && doors.some(({ arrived }) => !arrived); i++) {
+      for (const { session, relayed, arrived } of doors) {
+        if (arrived) continue
         us.send(PROBE, relayed)
         // Opens the way back through a firewall before the relay that only lets answers in.
         session.sendIndication(mapped, PROBE)
-        await pause(INTERVAL)
       }
-      const values = { relayed: formatAddress(relayed), ...rangeOf(facts) }
-      return [finding(arrived ? 'inbound-ok' : 'inbound-blocked', values, { at: endpoint.label })]
-    } finally {
-      us.close()
-      if (!('kind' in session)) await session.end()
+      await pause(INTERVAL)
     }
-  },
+    return doors.length > 0 ? doors : undefined
+  } finally {
+    us.close()
+    await Promise.all(sessions.map(session => session.end()))
+  }
+}
+
+function portList(addresses: readonly Address[]): string {
+  return addresses
+    .map(({ port }) => port)
+    .toSorted((a, b) => a - b)
+    .join(', ')
 }
 
 /** A STUN server elsewhere sees the relay at the relayed address, when it is asked through the relay. */

@@ -9,7 +9,6 @@ const URI = ['--turn-uri', 'turn:127.0.0.1:3478']
 
 for (const [mistake, argv, says] of [
   ['a URI that is none', ['--turn-uri', 'http://x'], /"http:\/\/x" is not a TURN URI/],
-  ['a URI without a credential', URI, /--secret-file FILE/],
   ['a URI and a homeserver', [...URI, '--homeserver', 'x'], /turn-uri/],
   ['a user without a password', [...URI, '--user', 'a'], /--password-file/],
   ['a secret file that is not there', [...URI, '--secret-file', 'nowhere'], /cannot read nowhere \(ENOENT\)/],
@@ -58,6 +57,22 @@ t.test('a relay that does not answer is exit code 4, in German too', async t => 
   t.match(stdout, /nichts lauscht auf UDP-Port 1[\s\S]*nichts lauscht auf TCP-Port 1/)
   t.equal(stderr, '', 'no progress where there is no terminal')
   t.notMatch(stdout, '\u001b')
+})
+
+t.test('U-30: without a secret, what needs none is tested, and the rest is named', async t => {
+  const { code, stdout } = await run(t.testdir({}), ['doctor', '--turn-uri', 'turn:127.0.0.1:1'])
+  t.equal(code, 4)
+  t.match(stdout, /nothing listens on UDP port 1/)
+  t.match(stdout, /Also:\n[\s\S]* {2}• whether packets are relayed was not tested/)
+})
+
+t.test('U-39: progress is told in words', async t => {
+  let shown = ''
+  const stderr = { isTTY: true, write: (text: string) => (shown += text) }
+  await run(t.testdir({}), ['doctor', '--turn-uri', 'turn:127.0.0.1:1'], { stderr })
+  for (const what of ['this machine', 'the homeserver', 'names and network', 'the relay'])
+    t.match(shown, what)
+  t.notMatch(shown, /\d {2}[A-E][0-9]/)
 })
 
 t.test('what is missing is asked for at a terminal, and progress is shown there', async t => {

@@ -24,7 +24,9 @@ t.test('every error and warning says what is wrong, what users notice and how to
 })
 
 t.test('every text of the catalogue belongs to a kind of finding or a mangled secret', async t => {
-  const ids = new Set(Object.keys(doctorTexts).map(key => key.replace(/\.(title|problem|effect|fix)$/, '')))
+  const ids = new Set(
+    Object.keys(doctorTexts).map(key => key.replace(/\.(title|problem|effect|fix|gap)$/, '')),
+  )
   t.same(
     [...ids].filter(id => !(id in KINDS) && !id.startsWith('form.')),
     [],
@@ -71,6 +73,44 @@ t.test('the report has the cause first, and what passed last', async t => {
     reportText([finding('reached')], LABELS.de, 'de', (_, part) => part),
     /Alles in Ordnung: 1/,
   )
+})
+
+t.test('U-08: who is told that there are no errors is told what was not looked at', async t => {
+  const gaps = [finding('only-nearby', { addresses: '192.168.1.5' }), finding('no-login')]
+  const shown = (language: 'en' | 'de', ...more: ReturnType<typeof finding>[]) =>
+    reportText([...more, ...gaps, finding('reached')], LABELS[language], language, (_, part) => part)
+  const listed = [
+    '  • nobody outside this network can reach this relay',
+    '  • what the homeserver hands out was not checked',
+    '',
+  ].join('\n')
+
+  t.ok(shown('en').endsWith(`\nNo errors: 1 check passed. But:\n${listed}`))
+  t.match(shown('de'), /Keine Fehler: 1 Prüfung bestanden\. Aber:\n {2}• niemand/)
+  t.notMatch(shown('en'), 'All is well')
+  t.match(shown('en', finding('turn-silent')), /1 error, .*\nAlso:\n {2}• nobody/)
+})
+
+t.test('U-08: each kind of finding that says "not tested" is in that list', async t => {
+  for (const id of IDS.filter(id => KINDS[id].severity === 'info')) {
+    const { title, problem = '', gap } = findingText(id, {}, 'en')
+    if (
+      /not (tested|looked up|checked|logged in)|for this (machine|network) only/.test(`${title} ${problem}`)
+    )
+      t.ok(gap, id)
+  }
+})
+
+t.test('U-40: what passed names a URI once, and counts several', async t => {
+  const at = ['turn:turn.example.org:3478 (203.0.113.7:3478)', 'turn:b', 'turn:c']
+  const findings = [
+    { ...finding('reached'), at },
+    { ...finding('turn-silent'), at: at.slice(1) },
+  ]
+  const text = reportText(findings, LABELS.en, 'en', (_, part) => part)
+  t.match(text, /✓ the relay answers STUN \[3 of 3 URIs\]\n/)
+  t.match(text, '[turn:b, turn:c]')
+  t.equal(text.split('203.0.113.7').length, 1)
 })
 
 t.test('colours are where they are asked for', async t => {
