@@ -14,6 +14,16 @@ export interface SocketOptions {
 /** Milliseconds that a relay may take to answer. */
 const PATIENCE = 10_000
 
+/** The relay understood what was asked, and does not do it. */
+export class RefusedRequest extends CommandError {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message, status === 401 || status === 403 || status === 429 ? Exit.refused : Exit.failed)
+    this.status = status
+  }
+}
+
 /** A running relay, by its control socket. */
 export class ControlClient {
   readonly #path: string
@@ -69,9 +79,13 @@ export class ControlClient {
     })
   }
 
+  /** What a command does not foresee is shown in the words of the API, but never with a hint for programs. */
   #refused(status: number, { error, hint }: ApiError): CommandError {
-    const isRefusal = status === 401 || status === 403 || status === 429
-    return new CommandError(`${error}; ${hint}`, isRefusal ? Exit.refused : Exit.failed)
+    const isForPrograms = /\/api\/v1|docs\/control\.md/.test(hint)
+    const text = isForPrograms
+      ? this.#context.words.say('control.otherVersion', { error })
+      : `${error}; ${hint}`
+    return new RefusedRequest(status, text)
   }
 
   #unreachable({ code = '?' }: NodeJS.ErrnoException): CommandError {

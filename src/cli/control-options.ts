@@ -107,16 +107,15 @@ function linkCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Arg
           ...where,
           ttl: { ...one, describe: words.say('control.options.testTtl'), default: '30m' },
           uses: {
-            type: 'number',
-            requiresArg: true,
+            ...one,
             describe: words.say('control.options.uses'),
-            default: 1,
+            default: '1',
           },
         }),
       runs(async options => (await control()).testLink(options, context)),
     )
     .command(
-      'test-result <code>',
+      'test-result <code> [number]',
       words.say('control.commands.testResult'),
       command =>
         command
@@ -125,6 +124,7 @@ function linkCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Arg
             type: 'string',
             demandOption: true,
           })
+          .positional('number', { describe: words.say('control.options.codeNumber'), type: 'string' })
           .options(where),
       runs(async options => (await control()).testResult(options, context)),
     )

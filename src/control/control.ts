@@ -25,6 +25,8 @@ export interface Control {
   disconnectUser(user: string): Promise<number>
   /** Whose pseudonyms and sessions these are. */
   reveal(users: readonly string[], sessions: readonly string[]): Promise<NamesView>
+  /** The pseudonym of a user by the name in the credential; undefined where that user has no session. */
+  pseudonymOf(name: string): Promise<string | undefined>
   /** Takes no new allocation any more, and ends the process with the last one. */
   drain(): void
   /** Takes new allocations again; false where no drain is under way. */

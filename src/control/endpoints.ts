@@ -7,6 +7,7 @@ import {
   configurationShape,
   drainingShape,
   endedShape,
+  foundShape,
   historyShape,
   linkShape,
   namesShape,
@@ -29,6 +30,10 @@ const MOST_USES = 100
 const namesAsked = z.strictObject({
   users: z.array(z.string().max(128)).max(MOST_NAMES).default([]).describe('Pseudonyms of users.'),
   sessions: z.array(z.string().max(32)).max(MOST_NAMES).default([]).describe('Ids of sessions.'),
+})
+
+const nameAsked = z.strictObject({
+  name: z.string().min(1).max(512).describe('The name in the credential: `@alice:example.org`.'),
 })
 
 const ttl = (most: number, otherwise: number) =>
@@ -145,6 +150,16 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
   },
   {
     method: 'POST',
+    path: '/users/find',
+    needs: 'act',
+    act: 'find',
+    summary: 'The pseudonym of a user by name; one line of the access log.',
+    body: nameAsked,
+    answers: foundShape,
+    answer: find,
+  },
+  {
+    method: 'POST',
     path: '/names',
     needs: 'act',
     act: 'names',
@@ -225,6 +240,23 @@ async function sessions({ query }: Call, { control }: Desk) {
   return okAnswer({ sessions: all.slice(0, limit), more: Math.max(0, all.length - limit) })
 }
 
+/** Written down before it is told: who may ask for a name learns whether that person is here. */
+async function find({ visitor, body }: Call, desk: Desk) {
+  const asked = readAs(nameAsked, body)
+  if (isAnswer(asked)) return asked
+  const user = await desk.control.pseudonymOf(asked.name)
+  const isWritten = note(desk, visitor, 'find', 'done', user === undefined ? 'nobody' : `user ${user}`)
+  return isWritten ? okAnswer(user === undefined ? {} : { user }) : notWritten('names are not shown')
+}
+
+function notWritten(consequence: string) {
+  return fault(
+    503,
+    `the access log cannot be written, so ${consequence}`,
+    "make room in the relay's state folder",
+  )
+}
+
 /** Each name is written down before it is told; what cannot be written down is not told. */
 async function names({ visitor, body }: Call, desk: Desk) {
   const asked = readAs(namesAsked, body)
@@ -236,11 +268,7 @@ async function names({ visitor, body }: Call, desk: Desk) {
   ]
   for (const line of lines) {
     if (!note(desk, visitor, 'names', 'done', line)) {
-      return fault(
-        503,
-        'the access log cannot be written, so names are not shown',
-        "make room in the relay's state folder",
-      )
+      return notWritten('names are not shown')
     }
   }
   return okAnswer(found)

@@ -140,6 +140,10 @@ export const sessionShape = z.strictObject({
   dropped: count('Datagrams that were dropped by a limit on its bit rate or a slow connection.'),
 })
 
+export const foundShape = z.strictObject({
+  user: text('Pseudonym; absent where nobody of this name has a session.').exactOptional(),
+})
+
 export const sessionsShape = z.strictObject({
   sessions: z.array(sessionShape).describe('The busiest first.'),
   more: count('Sessions that were asked for and are not in the list.'),

@@ -132,6 +132,14 @@ export class RelayControl implements Control {
     }
   }
 
+  async pseudonymOf(name: string): Promise<string | undefined> {
+    let found: string | undefined
+    await inSlices(this.#parts.sessions.entries(), ({ user, opened }) => {
+      if (name !== '' && opened.owner.user === name) found = user
+    })
+    return found
+  }
+
   drain(): void {
     this.#parts.shutdown.drain()
   }

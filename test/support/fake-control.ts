@@ -76,6 +76,11 @@ export class FakeControl implements Control {
     }
   }
 
+  async pseudonymOf(name: string): Promise<string | undefined> {
+    this.asked.push('find')
+    return name === '@alice:example.org' ? 'user1' : undefined
+  }
+
   drain(): void {
     this.asked.push('drain')
   }

@@ -44,6 +44,7 @@ export function scriptedControl(count = 14): ScriptedControl {
     done,
     over: {},
     reloads: { ok: true, problems: [] },
+    pseudonymOf: async name => sessions().find(({ user }) => user === name)?.user,
     look: async options => {
       if (!options?.hurry) seconds++
       return look()

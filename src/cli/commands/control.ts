@@ -12,12 +12,17 @@ import type {
   TestResult,
 } from '../../control/view.ts'
 import type { CliContext } from '../context.ts'
-import { ControlClient, type SocketOptions } from '../control-client.ts'
+import { ControlClient, RefusedRequest, type SocketOptions } from '../control-client.ts'
 import { reasons, type ShownAs, sessionLines, statusLines } from '../control-format.ts'
 import { CommandError, Exit, painter } from '../io.ts'
+import { pseudonymOf, testCode, wholeNumber } from '../person.ts'
 
 /** Names that are asked for at a time. */
 const NAMES_AT_ONCE = 400
+/** Sessions that one answer lists. */
+const MOST_SESSIONS = 20_000
+/** Tests that one link allows. */
+const MOST_USES = 100
 
 export interface StatusOptions extends SocketOptions {
   readonly json: boolean
@@ -51,10 +56,14 @@ export async function sessions(options: SessionsOptions, context: CliContext): P
   const client = new ControlClient(options, context)
   const paint = painter(io.stdout, io.env)
   const query = new URLSearchParams()
-  for (const key of ['homeserver', 'user', 'transport', 'limit'] as const) {
+  for (const key of ['homeserver', 'transport'] as const) {
     const value = options[key]
     if (value !== undefined) query.set(key, value)
   }
+  if (options.limit !== undefined)
+    query.set('limit', `${wholeNumber('limit', options.limit, MOST_SESSIONS, context)}`)
+  const { user } = options
+  if (user !== undefined) query.set('user', (await pseudonymOf(user, client, context)) ?? user)
   const known = new Map<string, ShownAs>()
   return repeatedly(options, context, async () => {
     const { sessions, more } = await client.get<SessionList>(`/sessions?${query}`)
@@ -69,7 +78,10 @@ export async function sessions(options: SessionsOptions, context: CliContext): P
       )
       return [JSON.stringify({ sessions: plain, more })]
     }
-    if (sessions.length === 0) return [words.say('control.noSessions')]
+    if (sessions.length === 0)
+      return [
+        user === undefined ? words.say('control.noSessions') : words.say('control.noUser', { given: user }),
+      ]
     const width = io.stdout.columns ?? (io.stdout.isTTY ? 100 : 400)
     const lines = sessionLines(named, Date.now(), words, paint, width)
     return more > 0 ? [...lines, words.say('control.more', { count: words.format.integer(more) })] : lines
@@ -101,12 +113,24 @@ export async function disconnect(options: DisconnectOptions, context: CliContext
   if ((id === undefined) === (user === undefined))
     throw new CommandError(context.words.say('control.whom'), Exit.usage)
   const client = new ControlClient(options, context)
+  const { words } = context
+  const none = (key: 'control.noUser' | 'control.noSession', given: string) =>
+    new CommandError(words.say(key, { given }), Exit.failed)
+  const missing = id === undefined ? none('control.noUser', user!) : none('control.noSession', id)
+  const pseudonym = user === undefined ? undefined : await pseudonymOf(user, client, context)
+  // A session has a number; anything else would be another place of the API.
+  if (id === undefined ? pseudonym === undefined : !/^[0-9]+$/.test(id)) throw missing
   const path =
-    id === undefined
-      ? `/users/${encodeURIComponent(user!)}/disconnect`
-      : `/sessions/${encodeURIComponent(id)}/disconnect`
-  const answer = await client.post<{ readonly ended: number }>(path)
+    id === undefined ? `/users/${encodeURIComponent(pseudonym!)}/disconnect` : `/sessions/${id}/disconnect`
+  const answer = await unless404(client.post<{ readonly ended: number }>(path), missing)
   return say(options, context, answer, context.words.count('control.ended', answer.ended))
+}
+
+/** What is asked for may have gone by now. */
+function unless404<T>(asked: Promise<T>, missing: CommandError): Promise<T> {
+  return asked.catch(error => {
+    throw error instanceof RefusedRequest && error.status === 404 ? missing : error
+  })
 }
 
 export interface PlainOptions extends SocketOptions {
@@ -176,18 +200,21 @@ export async function consoleLink(options: ConsoleOptions, context: CliContext):
 
 export interface TestLinkOptions extends SocketOptions {
   readonly ttl: string
-  readonly uses: number
+  readonly uses: string
   readonly json: boolean
 }
 
 /** Prints a link to the test page. */
 export async function testLink(options: TestLinkOptions, context: CliContext): Promise<number> {
   const ttl = secondsOf(options.ttl, 30 * 86_400, context)
-  return printLink(options, { kind: 'test', uses: options.uses, ttl }, context)
+  const uses = wholeNumber('uses', options.uses, MOST_USES, context)
+  return printLink(options, { kind: 'test', uses, ttl }, context)
 }
 
 export interface TestResultOptions extends SocketOptions {
   readonly code: string
+  /** The second half of the code, where it was written as two words. */
+  readonly number?: string | undefined
   readonly json: boolean
 }
 
@@ -195,7 +222,11 @@ export interface TestResultOptions extends SocketOptions {
 export async function testResult(options: TestResultOptions, context: CliContext): Promise<number> {
   const { io, words } = context
   const client = new ControlClient(options, context)
-  const result = await client.get<TestResult>(`/test-results/${encodeURIComponent(options.code)}`)
+  const code = testCode(`${options.code} ${options.number ?? ''}`, context)
+  const result = await unless404(
+    client.get<TestResult>(`/test-results/${code}`),
+    new CommandError(words.say('control.noResult', { code }), Exit.failed),
+  )
   if (options.json) return say(options, context, result, '')
   const paint = painter(io.stdout, io.env)
   const { ways, client: browser } = result.server

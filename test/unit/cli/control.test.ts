@@ -32,7 +32,7 @@ t.test('acts are carried out, and say what they did', async t => {
   const say = async (...args: string[]) => run('/', [...args, '--socket', socket])
   t.match(await say('disconnect', '1'), { code: 0, stdout: 'ended 1 session\n' })
   t.match(await say('disconnect', '--user', 'user2'), { code: 0, stdout: 'ended 1 session\n' })
-  t.match(await say('disconnect', '../drain'), { code: 1, stderr: /nothing here/ })
+  t.match(await say('disconnect', '../drain'), { code: 1, stderr: /no session \.\.\/drain/ })
   t.match(await say('drain'), { code: 0, stdout: /the last of 2 sessions/ })
   t.match(await say('drain', '--cancel'), { code: 0, stdout: /accepts new sessions again/ })
   t.match(await say('reload'), { code: 0, stderr: /need a restart: listen/ })
@@ -42,7 +42,7 @@ t.test('acts are carried out, and say what they did', async t => {
     stderr: /valid until .*; anyone with this link can use it/,
   })
   t.match(await say('test-link', '--uses', '3'), { code: 0, stdout: /\/test#/ })
-  t.match(await say('test-link', '--uses', '0'), { code: 1, stderr: /uses/ })
+  t.match(await say('test-link', '--uses', '0'), { code: 2, stderr: /--uses must be a whole number/ })
   t.match(await say('test-result', 'KIWI-1234'), { code: 1, stderr: /kept for a day/ })
   control.draining = false
   t.match(await say('drain', '--cancel'), { code: 1, stderr: /not draining, so there is nothing/ }, 'U-10')
@@ -91,4 +91,58 @@ t.test('figures are written as people do', async t => {
   t.equal(bits(12_345, 'de'), '98,8 kbit/s')
   t.equal(bits(0, 'en'), '0 bit/s')
   t.same([4_000, 723_000, 11_100_000, 187_200_000].map(age), ['4s', '12m 03s', '3h 05m', '2d 04h'])
+})
+
+/** Words that mean something to programs only. */
+const API_WORDS = /GET |openapi|body|Too small|nothing here/
+
+t.test('S-30, U-20: what is not there, or not allowed, is told in sentences about the option', async t => {
+  const { socket } = await fakePlane(t)
+  for (const [argv, code, says] of [
+    [['test-link', '--uses', '0'], 2, /--uses must be a whole number from 1 to 100/],
+    [['test-link', '--uses', 'x'], 2, /--uses must be a whole number/],
+    [['test-link', '--uses', '101'], 2, /--uses must be a whole number/],
+    [['sessions', '--limit', 'x'], 2, /--limit must be a whole number from 1 to 20000/],
+    [['sessions', '--limit', '20001'], 2, /--limit must be a whole number/],
+    [['disconnect', '999'], 1, /no session 999; it may have ended/],
+    [['disconnect', 'abc/../1'], 1, /no session abc/],
+    [['disconnect', '--user', '@mid:example.org'], 1, /"@mid:example\.org" has no session/],
+    [['disconnect', '--user', '../../drain'], 1, /has no session/],
+    [['disconnect', '--user', '0123456789abcdef'], 1, /"0123456789abcdef" has no session/],
+    [['disconnect', '--user', ''], 1, /has no session/],
+    [['disconnect', '--user', 'user'], 2, /"user" is the beginning of several pseudonyms: user1, user2/],
+    [['test-result', 'echo', '1725'], 1, /no result with the code ECHO-1725; results are kept for a day/],
+    [['test-result', 'echo 1725'], 1, /the code ECHO-1725/],
+    [['test-result', 'ECHO1725'], 1, /the code ECHO-1725/],
+    [['test-result', '../status'], 2, /"\.\.\/status" is not a code; codes look like KIWI-4821/],
+  ] as const) {
+    const outcome = await run('/', [...argv, '--socket', socket])
+    t.match(outcome, { code, stdout: '', stderr: says }, argv.join(' '))
+    t.notMatch(outcome.stderr, API_WORDS, argv.join(' '))
+  }
+})
+
+t.test('U-17: a person is named by the beginning of the pseudonym, or by Matrix ID', async t => {
+  const { socket, control, lines } = await fakePlane(t)
+  control.sessions = [session('1', { user: '5a933e80aaaaaaaa' }), session('2', { user: '77777777bbbbbbbb' })]
+  control.pseudonymOf = async name => (name === '@alice:example.org' ? '5a933e80aaaaaaaa' : undefined)
+  for (const given of ['5a933e80', '5A93', '5a933e80aaaaaaaa', '@alice:example.org']) {
+    const list = await run('/', ['sessions', '--json', '--user', given, '--socket', socket])
+    t.same(
+      JSON.parse(list.stdout).sessions.map(({ id }: { id: string }) => id),
+      ['1'],
+      given,
+    )
+    const ended = await run('/', ['disconnect', '--user', given, '--socket', socket])
+    t.match(ended, { code: 0, stdout: 'ended 1 session\n' }, given)
+  }
+  t.same(
+    lines()
+      .filter(({ what }) => what === 'find')
+      .map(({ on }) => on),
+    ['user 5a933e80aaaaaaaa', 'user 5a933e80aaaaaaaa'],
+    'only a name is a line of the access log, and one line',
+  )
+  const nobody = await run('/', ['sessions', '--user', '@eve:example.org', '--socket', socket])
+  t.match(nobody, { code: 0, stdout: /"@eve:example\.org" has no session/ })
 })

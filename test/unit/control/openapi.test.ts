@@ -56,6 +56,7 @@ t.test('every endpoint answers what the description says', async t => {
   const bodies: Record<string, unknown> = {
     '/names': { users: ['user1'], sessions: ['1'] },
     '/links': { kind: 'test' },
+    '/users/find': { name: '@alice:example.org' },
     '/test/start': { code },
     '/test/{handle}/result': { loss: 1 },
   }

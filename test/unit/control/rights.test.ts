@@ -6,6 +6,7 @@ import { ACT, ask, type FakePlane, fakePlane, READ } from '../../support/fake-co
 const ACTS = [
   { path: '/sessions/1/disconnect', what: 'disconnect', on: 'session 1', subject: '1' },
   { path: '/users/user2/disconnect', what: 'disconnect', on: 'user user2', subject: 'user2' },
+  { path: '/users/find', what: 'find', on: 'user user1', body: { name: '@alice:example.org' } },
   { path: '/names', what: 'names', on: 'session 1', body: { sessions: ['1'] } },
   { path: '/drain', what: 'drain' },
   { path: '/drain/cancel', what: 'cancel-drain' },
