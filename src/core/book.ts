@@ -23,6 +23,9 @@ export interface Reservation {
   readonly expires: Time
 }
 
+/** Seconds that an unused odd port is held (RFC 8656 §7.2 asks for at least 30). */
+export const RESERVATION_LIFETIME = 30
+
 /** The answer to a request that ended its allocation. */
 export interface RememberedAnswer {
   readonly socket: SocketId

@@ -15,6 +15,11 @@ export interface Claim {
   readonly port: 'any' | 'even' | 'pair'
   /** A socket that a RESERVATION-TOKEN named; the world only settles the quota. */
   readonly reserved?: { readonly relay: RelaySocket; readonly owner: Owner; readonly client: Address }
+  /**
+   * A RESERVATION-TOKEN that is not this shard's. The world has its port from
+   * another shard, whatever its family, or refuses the claim.
+   */
+  readonly token?: Uint8Array
 }
 
 /**

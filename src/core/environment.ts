@@ -37,6 +37,8 @@ export interface Siblings {
   wire(peer: Address): Address | undefined
   /** The relayed address whose socket is bound here, if another shard holds it just now. */
   relayed(from: Address): Address | undefined
+  /** Whether this may be the RESERVATION-TOKEN of a port that is held for all shards; only a claim finds out. */
+  mayReserve(token: Uint8Array): boolean
 }
 
 /** `sameHost` is a list of ports at addresses that are relayed from, `allow` one of addresses. */

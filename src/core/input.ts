@@ -14,6 +14,8 @@ export interface Opened {
   readonly failed?: FailedFamily
   /** The odd sibling of an EVEN-PORT pair, held for a RESERVATION-TOKEN. */
   readonly reserved?: RelaySocket
+  /** The token of such a port where the world holds it itself, for all shards. */
+  readonly token?: Buffer
 }
 
 /** Why a claim was refused: 486 a quota, 508 no port or too many allocations in all. */

@@ -228,7 +228,7 @@ const CAPACITY_HINTS: Readonly<Record<CapacityCause, string>> = {
   descriptors:
     'The limit of open files is reached. Raise LimitNOFILE in the systemd unit (systemctl edit taciturn), or ulimit -n.',
   reservation:
-    'The client asked for a reserved port by a token that is used, expired or made up. With several workers only the one that gave a token takes it. No limit is reached.',
+    'The client asked for a reserved port by a token that is used, expired or made up. No limit is reached.',
   permissions: 'One client asked for more peers than one allocation may have. Others are not affected.',
   channels: 'One client asked for more channels than one allocation may have. Others are not affected.',
 }

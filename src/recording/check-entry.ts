@@ -57,6 +57,7 @@ const INPUTS: Readonly<Record<Input['kind'], Check>> = {
     relays: listOf(isRelaySocket),
     failed: optional(members({ family: isFamily, code: isNumber })),
     reserved: optional(isRelaySocket),
+    token: optional(isOctets),
   }),
   refused: members({ allocation: isNumber, code: one([486, 508]), why: isText }),
   unreachable: members({ socket: isNumber, peer: isPlace, type: isNumber, code: isNumber, data: isNumber }),

@@ -77,6 +77,7 @@ export class Player {
         siblings: {
           wire: () => answer('wire', undefined),
           relayed: () => answer('relayed', undefined),
+          mayReserve: () => answer('reserved', false),
         },
         host: {
           wire: () => answer('host wire', undefined),

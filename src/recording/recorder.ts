@@ -47,6 +47,7 @@ export class Recorder implements Witness {
           siblings: {
             wire: peer => note('wire', siblings.wire(peer)),
             relayed: from => note('relayed', siblings.relayed(from)),
+            mayReserve: token => note('reserved', siblings.mayReserve(token)),
           },
         }),
         ...(host && {

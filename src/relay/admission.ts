@@ -6,6 +6,7 @@ import type { Claim } from '../core/command.ts'
 import { type CapacityCause, type Owner, ownerKey } from '../core/event.ts'
 import { customerKey } from '../limits/customer.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
+import type { ParkedPort } from '../net/ports/parked-port.ts'
 import { monotonicClock } from '../system/clock.ts'
 
 /** How many allocations and reserved ports may be held at once. */
@@ -30,7 +31,7 @@ export interface AdmissionRefusal {
 }
 
 /** Of a claim, what its units are counted by. */
-export type AdmissionRequest = Pick<Claim, 'allocation' | 'owner' | 'client' | 'port'> & {
+export type AdmissionRequest = Pick<Claim, 'allocation' | 'owner' | 'client' | 'port' | 'token'> & {
   readonly reserved?: { readonly owner: Owner; readonly client: Address }
 }
 
@@ -39,8 +40,11 @@ export type AdmissionRequest = Pick<Claim, 'allocation' | 'owner' | 'client' | '
  * book for all shards.
  */
 export interface Gate {
-  /** Takes the units of a claim, or says why not and takes none. Answers once, at once or later. */
-  admit(claim: Claim, answer: (refusal: AdmissionRefusal | undefined) => void): void
+  /**
+   * Takes the units of a claim, or says why not and takes none. Answers once,
+   * at once or later, with the port of the claim's token if it has one.
+   */
+  admit(claim: Claim, answer: (refusal: AdmissionRefusal | undefined, parked?: ParkedPort) => void): void
   /** Settles a claim whose sockets are bound. */
   confirm(allocation: AllocationId): void
   /** Gives back what an allocation holds, confirmed or not. */

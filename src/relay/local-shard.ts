@@ -20,7 +20,7 @@ import type { OwnAddresses } from '../net/kernel/machine.ts'
 import { openOwnAddresses } from '../net/kernel/own-addresses.ts'
 import type { PortDirectory } from '../net/ports/port-directory.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
-import { RelayPorts } from '../net/ports/relay-ports.ts'
+import { type KeepParked, RelayPorts } from '../net/ports/relay-ports.ts'
 import { SocketIds } from '../net/socket-ids.ts'
 import { AllSockets } from '../net/sockets.ts'
 import type { Gathering } from '../net/stream/crowd.ts'
@@ -71,6 +71,7 @@ export interface SharedParts {
   readonly debts: GcraTable
   readonly proofs: Proofs
   readonly ports: PortDirectory
+  readonly keepParked: KeepParked
   readonly crowd: Gathering
 }
 
@@ -121,8 +122,12 @@ export class LocalShard implements Shards {
       shared?.crowd,
       event => this.#parts.heard(event),
     )
-    this.#ports = new RelayPorts(this.#udp.transport, relays, settings.relay.ports, relay =>
-      shared ? { octets: shared.ports.of(relay), own: shared.number } : undefined,
+    this.#ports = new RelayPorts(
+      this.#udp.transport,
+      relays,
+      settings.relay.ports,
+      relay => (shared ? { octets: shared.ports.of(relay), own: shared.number } : undefined),
+      shared?.keepParked,
     )
     const meters = shared?.meters ?? new Meters()
     const lifetimes = new Lifetimes()

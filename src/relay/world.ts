@@ -5,12 +5,13 @@ import type { Clock } from '../base/time.ts'
 import type { Claim } from '../core/command.ts'
 import type { Event, Owner } from '../core/event.ts'
 import type { Opened, Refused } from '../core/input.ts'
+import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { Inbox, Sockets, World } from '../shard/world.ts'
 import type { Gate } from './admission.ts'
 
 /** Opens relay sockets for a claim; `RelayPorts` is the real one. */
 export interface Ports {
-  open(claim: Claim): Promise<Result<Opened, Refused>>
+  open(claim: Claim, parked?: ParkedPort): Promise<Result<Opened, Refused>>
 }
 
 /** What the world is made of. */
@@ -47,14 +48,14 @@ export class RealWorld implements World {
   open(claim: Claim): void {
     const { admission, ports, inbox } = this.#parts
     const { allocation } = claim
-    admission.admit(claim, refusal => {
+    admission.admit(claim, (refusal, parked) => {
       if (refusal) {
         // The token is used up by the attempt, so the port behind it is free again.
         if (claim.reserved) this.sockets.close(claim.reserved.relay.socket)
         inbox.refused({ allocation, ...refusal })
         return
       }
-      void ports.open(claim).then(result => this.#answer(claim, result))
+      void ports.open(claim, parked).then(result => this.#answer(claim, result))
     })
   }
 

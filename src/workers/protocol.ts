@@ -4,6 +4,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { Event, Owner, RejectReason } from '../core/event.ts'
 import type { LogFields, WritingLevel } from '../log/log.ts'
+import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { RelayPlaces } from '../net/ports/port-directory.ts'
 import type { AdmissionRefusal, AdmissionRequest } from '../relay/admission.ts'
 import type { RecordingTo } from '../relay/recording-file.ts'
@@ -20,6 +21,8 @@ export type ToWorker =
       readonly kind: 'admitted'
       readonly allocation: AllocationId
       readonly meters: readonly MeterId[]
+      /** The port of the claim's token, to be adopted by a duplicate before the claim is confirmed. */
+      readonly parked?: ParkedPort | undefined
     }
   | ({ readonly kind: 'refused'; readonly allocation: AllocationId } & AdmissionRefusal)
   | {
@@ -38,9 +41,13 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'claim'; readonly ask: AdmissionRequest }
-  | { readonly kind: 'confirmed'; readonly allocation: AllocationId }
+  /** `parked`: the odd port that is reserved with it, which the main thread keeps from now on. */
+  | {
+      readonly kind: 'confirmed'
+      readonly allocation: AllocationId
+      readonly parked?: ParkedPort | undefined
+    }
   | { readonly kind: 'released'; readonly allocation: AllocationId }
-  | { readonly kind: 'unreserved'; readonly owner: Owner; readonly client: AdmissionRequest['client'] }
   | { readonly kind: 'told'; readonly event: Event }
   /** What the allocations have carried; see `readings.ts`. */
   | { readonly kind: 'readings'; readonly values: Float64Array }

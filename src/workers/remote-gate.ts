@@ -1,8 +1,8 @@
-import type { Address } from '../base/address.ts'
 import type { AllocationId, MeterId } from '../base/ids.ts'
 import type { BucketSource } from '../core/buckets.ts'
 import type { Claim } from '../core/command.ts'
 import { type Owner, ownerKey } from '../core/event.ts'
+import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { AdmissionRefusal, Gate } from '../relay/admission.ts'
 import type { FromWorker, OwnerMeters } from './protocol.ts'
 
@@ -14,10 +14,9 @@ const NONE: readonly MeterId[] = []
  */
 export class RemoteGate implements Gate, BucketSource {
   readonly #post: (message: FromWorker) => void
-  readonly #asked = new Map<
-    AllocationId,
-    { owner: Owner; answer: (refusal: AdmissionRefusal | undefined) => void }
-  >()
+  readonly #asked = new Map<AllocationId, { owner: Owner; answer: Parameters<Gate['admit']>[1] }>()
+  /** Reserved ports of claims that are about to be confirmed. */
+  readonly #parked = new Map<AllocationId, ParkedPort>()
   /** Owners of what was admitted, by allocation. */
   readonly #admitted = new Map<AllocationId, string>()
   readonly #meters = new Map<string, { ids: readonly MeterId[]; allocations: number }>()
@@ -26,15 +25,14 @@ export class RemoteGate implements Gate, BucketSource {
     this.#post = post
   }
 
-  admit(claim: Claim, answer: (refusal: AdmissionRefusal | undefined) => void): void {
-    const { allocation, owner, client, port, reserved } = claim
+  admit(claim: Claim, answer: Parameters<Gate['admit']>[1]): void {
+    const { allocation, owner, client, port, token } = claim
     this.#asked.set(allocation, { owner, answer })
-    const token = reserved && { reserved: { owner: reserved.owner, client: reserved.client } }
-    this.#post({ kind: 'claim', ask: { allocation, owner, client, port, ...token } })
+    this.#post({ kind: 'claim', ask: { allocation, owner, client, port, ...(token && { token }) } })
   }
 
   /** The main thread has admitted a claim. */
-  admitted(allocation: AllocationId, ids: readonly MeterId[]): void {
+  admitted(allocation: AllocationId, ids: readonly MeterId[], parked?: ParkedPort): void {
     const asked = this.#asked.get(allocation)
     if (!asked) return
     this.#asked.delete(allocation)
@@ -44,7 +42,7 @@ export class RemoteGate implements Gate, BucketSource {
     // The same buckets again must be the same array: routes are compared by it.
     if (known) known.allocations++
     else this.#meters.set(key, { ids, allocations: 1 })
-    asked.answer(undefined)
+    asked.answer(undefined, parked)
   }
 
   /** The main thread has refused a claim. */
@@ -55,7 +53,9 @@ export class RemoteGate implements Gate, BucketSource {
   }
 
   confirm(allocation: AllocationId): void {
-    this.#post({ kind: 'confirmed', allocation })
+    const parked = this.#parked.get(allocation)
+    this.#parked.delete(allocation)
+    this.#post({ kind: 'confirmed', allocation, ...(parked && { parked }) })
   }
 
   release(allocation: AllocationId): void {
@@ -67,9 +67,13 @@ export class RemoteGate implements Gate, BucketSource {
     this.#post({ kind: 'released', allocation })
   }
 
-  unreserve(owner: Owner, client: Address): void {
-    this.#post({ kind: 'unreserved', owner, client })
+  /** Takes the reserved port of a claim along when that is confirmed. */
+  keepParked(allocation: AllocationId, parked: ParkedPort): void {
+    this.#parked.set(allocation, parked)
   }
+
+  /** Nothing: reserved ports are the main thread's. */
+  unreserve(): void {}
 
   /** Takes the buckets that everybody has after a change of the limits. */
   setMeters(all: readonly OwnerMeters[]): void {

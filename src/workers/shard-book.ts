@@ -1,40 +1,47 @@
-import type { Address } from '../base/address.ts'
 import type { AllocationId } from '../base/ids.ts'
 import { noTraffic } from '../base/route.ts'
 import type { Clock, Time } from '../base/time.ts'
 import type { Settings } from '../config/settings.ts'
 import { Buckets } from '../core/buckets.ts'
-import type { Event, Owner } from '../core/event.ts'
+import type { Event } from '../core/event.ts'
 import type { Meters } from '../limits/meters.ts'
+import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { Admission, AdmissionRequest } from '../relay/admission.ts'
 import { relayLimits } from '../relay/relay-config.ts'
 import { Holdings } from './holdings.ts'
 import type { OwnerMeters, ToWorker } from './protocol.ts'
+import { Reservations, type ReservedPort } from './reservations.ts'
 
 /** Token buckets that one claim can need: the user's, the homeserver's, the total. */
 const MOST_BUCKETS = 3
+
+export interface ShardBookParts {
+  readonly shards: number
+  readonly admission: Admission
+  readonly meters: Meters
+  readonly clock: Clock
+  /** Closes our descriptor of a port that a worker has adopted. */
+  readonly adopted: (parked: ParkedPort) => void
+  /** The same of one that nobody adopts, which is free for others. */
+  readonly freed: (parked: ParkedPort) => void
+}
 
 /**
  * The books that the main thread keeps for all workers: who may have what, who
  * has it, and what is told of it.
  */
 export class ShardBook {
+  readonly #parts: ShardBookParts
   readonly #shards: number
+  readonly #reservations = new Reservations()
   readonly #admission: Admission
   readonly #meters: Meters
   readonly #buckets: Buckets
   readonly #clock: Clock
   readonly #holdings: readonly Holdings[]
 
-  constructor(
-    settings: Settings,
-    parts: {
-      readonly shards: number
-      readonly admission: Admission
-      readonly meters: Meters
-      readonly clock: Clock
-    },
-  ) {
+  constructor(settings: Settings, parts: ShardBookParts) {
+    this.#parts = parts
     this.#shards = parts.shards
     this.#admission = parts.admission
     this.#meters = parts.meters
@@ -50,25 +57,63 @@ export class ShardBook {
 
   /** Settles a claim; returns the answer for the worker. */
   claim(shard: number, ask: AdmissionRequest): ToWorker {
-    const { allocation, owner, reserved } = ask
+    const { allocation, owner, token } = ask
+    const port = token && this.#reservations.take(token, this.#clock.now())
+    if (token && !port) {
+      const why = 'the reservation token is unknown or used'
+      return { kind: 'refused', allocation, code: 508, why, cause: 'reservation' }
+    }
     const refusal =
       this.#meters.left < MOST_BUCKETS
         ? ({ code: 508, why: 'no token bucket is left' } as const)
-        : this.#admission.reserve(ask)
-    if (refusal) return { kind: 'refused', allocation, ...refusal }
+        : this.#admission.reserve(port ? { ...ask, reserved: port } : ask)
+    if (refusal) {
+      // The token is used up by the attempt, so the port behind it is free again.
+      if (port) this.#giveBack(port)
+      return { kind: 'refused', allocation, ...refusal }
+    }
     const holdings = this.#holdings[shard]!
-    if (reserved) holdings.unreserve(reserved.owner, reserved.client)
     const meters = this.#buckets.take(owner, this.#clock.now())
-    holdings.allocations.set(allocation, { ask, meters, opened: undefined })
-    return { kind: 'admitted', allocation, meters }
+    holdings.allocations.set(allocation, { ask, meters, opened: undefined, adopting: port })
+    return { kind: 'admitted', allocation, meters, ...(port && { parked: port.parked }) }
   }
 
-  confirm(shard: number, allocation: AllocationId): void {
-    const holdings = this.#holdings[shard]!
-    const holding = holdings.allocations.get(allocation)
-    if (!holding) return
+  /** `parked` is the odd port that is reserved with it. */
+  confirm(shard: number, allocation: AllocationId, parked?: ParkedPort): void {
+    const holding = this.#holdings[shard]!.allocations.get(allocation)
+    if (!holding) {
+      if (parked) this.#parts.freed(parked)
+      return
+    }
     this.#admission.confirm(allocation)
-    if (holding.ask.port === 'pair') holdings.reserve(holding.ask.owner, holding.ask.client)
+    if (holding.adopting) this.#parts.adopted(holding.adopting.parked)
+    holding.adopting = undefined
+    const { owner, client } = holding.ask
+    if (parked) this.#reservations.keep(parked, owner, client, this.#clock.now())
+  }
+
+  /** Whether this is the token of a port that is reserved. */
+  knows(token: Uint8Array): boolean {
+    return this.#reservations.has(token)
+  }
+
+  /** Gives back the ports that nobody has claimed in time; returns what there is to tell. */
+  tick(): Event[] {
+    const at = this.#clock.now()
+    return this.#reservations.takeExpired(at).map(port => {
+      this.#giveBack(port)
+      return { kind: 'unreserved', at, owner: port.owner, client: port.client }
+    })
+  }
+
+  /** Gives back all reserved ports. */
+  close(): void {
+    for (const port of this.#reservations.takeAll()) this.#giveBack(port)
+  }
+
+  #giveBack({ parked, owner, client }: ReservedPort): void {
+    this.#admission.unreserve(owner, client)
+    this.#parts.freed(parked)
   }
 
   release(shard: number, allocation: AllocationId): void {
@@ -78,11 +123,8 @@ export class ShardBook {
     allocations.delete(allocation)
     this.#admission.release(allocation)
     this.#buckets.give(holding.meters)
-  }
-
-  unreserve(shard: number, owner: Owner, client: Address): void {
-    this.#holdings[shard]!.unreserve(owner, client)
-    this.#admission.unreserve(owner, client)
+    // The token is used up, although nobody has the port.
+    if (holding.adopting) this.#giveBack(holding.adopting)
   }
 
   /** Takes note of what a worker tells. */
@@ -94,13 +136,12 @@ export class ShardBook {
 
   /** Gives back everything that a worker held. Returns what has to be told of it, as it cannot. */
   lose(shard: number, at: number): Event[] {
-    const { allocations, spare } = this.#holdings[shard]!
+    const { allocations } = this.#holdings[shard]!
     const lost: Event[] = []
     for (const [allocation, { opened }] of [...allocations]) {
       this.release(shard, allocation)
       if (opened) lost.push(lostEvent(opened, at as Time))
     }
-    for (const { owner, client } of [...spare]) this.unreserve(shard, owner, client)
     return lost
   }
 

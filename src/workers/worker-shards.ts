@@ -9,6 +9,7 @@ import { Proofs } from '../core/proofs.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
 import type { Log } from '../log/log.ts'
+import { releaseSocket } from '../net/ports/parked-port.ts'
 import { PortDirectory } from '../net/ports/port-directory.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import { CROWD_SEED, SharedCrowd } from '../net/stream/shared-crowd.ts'
@@ -87,7 +88,17 @@ export class WorkerShards implements Shards {
     random(crowdSeed)
     const debts = GcraTable.memory(random)
     const proofs = Proofs.memory()
-    this.#book = new ShardBook(settings, { ...parts, shards: size, meters, clock: monotonicClock })
+    this.#book = new ShardBook(settings, {
+      shards: size,
+      admission: parts.admission,
+      meters,
+      clock: monotonicClock,
+      adopted: ({ fd }) => releaseSocket(fd),
+      freed: ({ fd, local }) => {
+        releaseSocket(fd)
+        ports.unpark(local)
+      },
+    })
 
     this.#slots = Array.from({ length: size }, (_, index) => {
       const memory = {
@@ -169,6 +180,7 @@ export class WorkerShards implements Shards {
   /** Checks that workers' clocks still agree with ours. */
   tick(): void {
     for (const slot of this.#slots) slot.tick()
+    for (const event of this.#book.tick()) this.#parts.heard(event)
   }
 
   drain(on: boolean): void {
@@ -197,6 +209,7 @@ export class WorkerShards implements Shards {
     this.#closing = true
     for (const slot of this.#slots) slot.close()
     for (const { group } of this.#groups) group.close()
+    this.#book.close()
     setTimeout(() => {
       for (const slot of this.#slots) slot.terminate()
     }, PATIENCE).unref()

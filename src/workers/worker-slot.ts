@@ -166,16 +166,19 @@ export class WorkerSlot {
         this.#opening = undefined
         return
       case 'claim':
+        if (message.ask.token && !book.knows(message.ask.token)) {
+          // The token of another worker may stand in a message that waits behind this one.
+          const asking = this.#worker
+          setImmediate(() => asking === this.#worker && this.post(book.claim(index, message.ask)))
+          return
+        }
         answers.push(book.claim(index, message.ask))
         return
       case 'confirmed':
-        book.confirm(index, message.allocation)
+        book.confirm(index, message.allocation, message.parked)
         return
       case 'released':
         book.release(index, message.allocation)
-        return
-      case 'unreserved':
-        book.unreserve(index, message.owner, message.client)
         return
       case 'told':
         book.told(index, message.event)

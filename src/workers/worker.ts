@@ -29,7 +29,11 @@ const start = workerData as Start
 const { index, memory } = start
 
 const outbox = new Outbox({ post: messages => port.postMessage(messages) })
-const gate = new RemoteGate(message => outbox.push(message))
+const gate = new RemoteGate(message => {
+  outbox.push(message)
+  // The token must be known to the main thread before the client has it.
+  if (message.kind === 'confirmed' && message.parked) outbox.flush()
+})
 const clock = alignedClock(start.clock)
 let { settings } = start
 
@@ -53,6 +57,7 @@ const shard = new LocalShard(settings, {
     debts: new GcraTable(memory.debts),
     proofs: new Proofs(memory.proofs),
     ports,
+    keepParked: (allocation, parked) => gate.keepParked(allocation, parked),
     crowd: new SharedCrowd(
       memory.crowd,
       index,
@@ -85,7 +90,7 @@ function take(message: ToWorker): void {
       listen(message.on)
       return
     case 'admitted':
-      gate.admitted(message.allocation, message.meters)
+      gate.admitted(message.allocation, message.meters, message.parked)
       return
     case 'refused':
       gate.refused(message.allocation, message)

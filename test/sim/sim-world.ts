@@ -198,6 +198,10 @@ export class SimWorld implements World {
       this.#refuse(allocation, 486, 'the user has enough')
       return
     }
+    if (claim.token) {
+      this.#refuse(allocation, 508, 'no shard holds a port for this token')
+      return
+    }
     if (claim.reserved) {
       this.#unreserve(claim.reserved.relay.socket)
       this.#hold(owner, 1)

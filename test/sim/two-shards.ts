@@ -25,6 +25,7 @@ export class TwoShards {
         isRelayIp(relayed) && sims[1 - own]?.world.socketAt(relayed) !== undefined
       return {
         wire: peer => (peer.family === 4 && holds(peer) ? address(LOCAL, peer.port) : undefined),
+        mayReserve: () => true,
         relayed: from => {
           const relayed = address(RELAYED, from.port)
           return from.key === address(LOCAL, from.port).key && holds(relayed) ? relayed : undefined

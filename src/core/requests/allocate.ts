@@ -22,7 +22,7 @@ import {
 import { reasonPhrase } from '../../wire/error-codes.ts'
 import { get, has } from '../../wire/message.ts'
 import type { Allocation } from '../allocation.ts'
-import type { Reservation } from '../book.ts'
+import { RESERVATION_LIFETIME, type Reservation } from '../book.ts'
 import { end } from '../close.ts'
 import type { Claim, Command } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -33,8 +33,6 @@ import { answer, errorReply, reject, rejected, success } from '../reply.ts'
 import { grant, type Request, refuse } from './request.ts'
 
 const UDP = 17
-/** Seconds that an unused odd port is held (RFC 8656 §7.2 asks for at least 30). */
-const RESERVATION_LIFETIME = 30
 
 /**
  * Answers an authenticated Allocate request (RFC 8656 §7.2). The checks stand
@@ -79,7 +77,7 @@ export function allocate(context: Context, request: Request): Command[] {
     if (family !== undefined) return bad('RESERVATION-TOKEN with REQUESTED-ADDRESS-FAMILY')
     if (additional !== undefined) return bad('RESERVATION-TOKEN with ADDITIONAL-ADDRESS-FAMILY')
     reservation = book.reservations.get(token.toString('latin1'))
-    if (!reservation || reservation.expires <= now) {
+    if (reservation ? reservation.expires <= now : !context.environment.siblings?.mayReserve(token)) {
       return refuse(
         context,
         request,
@@ -95,10 +93,7 @@ export function allocate(context: Context, request: Request): Command[] {
     return bad('REQUESTED-ADDRESS-FAMILY with ADDITIONAL-ADDRESS-FAMILY')
   }
   const wanted = reservation ? reservation.relay.family : primaryFamily(context, request, family)
-  if (
-    wanted === undefined ||
-    (additional === undefined && !reservation && !config.families.includes(wanted))
-  ) {
+  if (wanted === undefined || (additional === undefined && !token && !config.families.includes(wanted))) {
     return refuse(context, request, 440, 'unsupported', `address family ${family ?? wanted ?? 'unknown'}`)
   }
 
@@ -115,7 +110,7 @@ export function allocate(context: Context, request: Request): Command[] {
     client: reply.to,
     families,
     port: evenPort === undefined ? 'any' : evenPort ? 'pair' : 'even',
-    ...(reservation ? { reserved: reservation } : {}),
+    ...(reservation ? { reserved: reservation } : token ? { token: Uint8Array.from(token) } : {}),
   }
   if (token && reservation) book.reservations.delete(token.toString('latin1'))
   return [{ kind: 'open', claim }]
@@ -146,7 +141,7 @@ export function opened(context: Context, input: Opened, now: Time): Command[] {
   }
   const withdrawn = allocation.halves.flatMap(half => unrouteHost(context, half.relay.address))
   allocation.meters = context.buckets.take(allocation.identity.owner, now)
-  const token = input.reserved ? reserve(context, allocation, input.reserved, now) : undefined
+  const token = input.reserved ? reserve(context, allocation, input.reserved, now) : input.token
 
   const command = answer(
     allocation.asked,

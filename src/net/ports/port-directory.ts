@@ -1,6 +1,6 @@
 import { type Address, address, ipKey } from '../../base/address.ts'
 import type { Siblings } from '../../core/environment.ts'
-import type { PortSpan } from './port-pool.ts'
+import { PARKED, type PortSpan } from './port-pool.ts'
 import { isSameRelay, type ResolvedRelayAddress } from './relay-addresses.ts'
 
 /** Relay addresses by their place in the memory; some places are free. */
@@ -56,8 +56,13 @@ export class PortDirectory {
     })
     for (const relay of relays) {
       if (kept.includes(relay)) continue
-      const free = kept.findIndex((one, i) => !one && this.#octetsAt(i).every(octet => octet === 0))
-      if (free >= 0) kept[free] = relay
+      const free = kept.findIndex(
+        (one, i) => !one && this.#octetsAt(i).every(octet => octet === 0 || octet === PARKED),
+      )
+      if (free < 0) continue
+      kept[free] = relay
+      // What was parked at the address before does not concern this one.
+      this.#octetsAt(free).fill(0)
     }
     this.setPlaces(kept)
     return this.#places
@@ -94,6 +99,13 @@ export class PortDirectory {
     for (let i = 0; i < this.#octets.length; i++) Atomics.compareExchange(this.#octets, i, shard, 0)
   }
 
+  /** Forgets a parked port that no shard has adopted, by the address that its socket is bound to. */
+  unpark({ ip, port }: Address): void {
+    const i = this.#byLocal.get(ipKey(ip))
+    const { from, to } = this.#ports
+    if (i !== undefined) Atomics.compareExchange(this.#octets, i * (to - from + 1) + port - from, PARKED, 0)
+  }
+
   /** What the other shards hold, as shard number `own` needs to know it. */
   siblings(own: number): Siblings {
     const held = (by: () => ReadonlyMap<number | string, number>, { ip, port }: Address) => {
@@ -101,13 +113,14 @@ export class PortDirectory {
       const { from, to } = this.#ports
       if (i === undefined || port < from || port > to) return undefined
       const shard = Atomics.load(this.#octets, i * (to - from + 1) + port - from)
-      return shard === 0 || shard === own ? undefined : this.#places[i]
+      return shard === 0 || shard === own || shard === PARKED ? undefined : this.#places[i]
     }
     return {
       wire: peer => {
         const relay = held(() => this.#byPublic, peer)
         return relay && address(relay.local, peer.port)
       },
+      mayReserve: () => true,
       relayed: from => {
         const relay = held(() => this.#byLocal, from)
         return relay && address(relay.public, from.port)

@@ -13,6 +13,9 @@ export interface PortMarks {
   readonly own: number
 }
 
+/** The number of no shard: a port that waits for its RESERVATION-TOKEN. */
+export const PARKED = 255
+
 /** The ports of one relay address, and which of them are taken: by us, or by another shard of this server. */
 export class PortPool {
   readonly relay: ResolvedRelayAddress
@@ -57,5 +60,17 @@ export class PortPool {
   free(port: number): void {
     Atomics.store(this.#octets, port - this.from, 0)
     this.#used--
+  }
+
+  /** Leaves a port that we have to the shard that will adopt it. */
+  park(port: number): void {
+    Atomics.store(this.#octets, port - this.from, PARKED)
+    this.#used--
+  }
+
+  /** Takes a parked port. */
+  adopt(port: number): void {
+    Atomics.store(this.#octets, port - this.from, this.#own)
+    this.#used++
   }
 }

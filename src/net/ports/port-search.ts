@@ -7,6 +7,7 @@ import type { Claim } from '../../core/command.ts'
 import type { CapacityCause } from '../../core/event.ts'
 import { systemError } from '../../system/system-error.ts'
 import type { BoundSocket, UdpTransport } from '../transport.ts'
+import type { ParkedPort, parkSocket } from './parked-port.ts'
 import type { PortPool } from './port-pool.ts'
 
 /** Why there is no port, in a clause, and what was lacking. */
@@ -20,6 +21,8 @@ export interface FoundPort {
   readonly bound: BoundSocket
   /** The odd sibling, where a pair was wanted. */
   readonly sibling?: BoundSocket
+  /** The same, where it is parked for all shards. */
+  readonly parked?: Omit<ParkedPort, 'token'>
 }
 
 /**
@@ -33,6 +36,7 @@ export class PortSearch {
   #udp: UdpTransport
   #pool: PortPool
   #pair: boolean
+  #park: typeof parkSocket | undefined
   /** Candidates are `step` apart from `first` on. */
   #first: number
   #step: number
@@ -41,8 +45,10 @@ export class PortSearch {
   #start = 0
   #walked = 0
 
-  constructor(udp: UdpTransport, pool: PortPool, shape: Claim['port']) {
+  /** With `park` the second of a pair is parked, else bound like the first. */
+  constructor(udp: UdpTransport, pool: PortPool, shape: Claim['port'], park?: typeof parkSocket) {
     this.#udp = udp
+    this.#park = park
     this.#pool = pool
     this.#pair = shape === 'pair'
     this.#step = shape === 'any' ? 1 : 2
@@ -89,11 +95,26 @@ export class PortSearch {
     const bound = await this.#bind(port)
     if (!bound.ok) return bound
     if (!this.#pair) return succeeded({ bound: bound.value })
-    const sibling = await this.#bind(port + 1)
-    if (sibling.ok) return succeeded({ bound: bound.value, sibling: sibling.value })
+    const sibling = this.#park ? this.#parkAt(port + 1, this.#park) : await this.#bind(port + 1)
+    if (sibling.ok) {
+      const { value } = sibling
+      return succeeded({ bound: bound.value, ...('fd' in value ? { parked: value } : { sibling: value }) })
+    }
     this.#udp.close(bound.value.socket)
     this.#pool.free(port)
     return sibling
+  }
+
+  #parkAt(port: number, park: typeof parkSocket): Result<Omit<ParkedPort, 'token'>, NodeJS.ErrnoException> {
+    if (!this.#pool.take(port)) return failed(systemError(-constants.errno.EADDRINUSE, 'bind'))
+    const local = address(this.#pool.relay.local, port)
+    const result = park(local)
+    if (!result.ok) {
+      this.#pool.free(port)
+      return result
+    }
+    this.#pool.park(port)
+    return succeeded({ fd: result.value, local })
   }
 
   async #bind(port: number): Promise<Result<BoundSocket, NodeJS.ErrnoException>> {

@@ -1,15 +1,20 @@
-import { randomInt } from 'node:crypto'
-import { address, type Family } from '../../base/address.ts'
-import type { SocketId } from '../../base/ids.ts'
+import { randomBytes, randomInt } from 'node:crypto'
+import { address, type Family, ipKey } from '../../base/address.ts'
+import type { AllocationId, SocketId } from '../../base/ids.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Claim } from '../../core/command.ts'
 import type { Opened, Refused } from '../../core/input.ts'
 import type { FailedFamily, RelaySocket } from '../../core/relay-socket.ts'
 import { descriptors } from '../../system/descriptors.ts'
 import type { BoundSocket, UdpTransport } from '../transport.ts'
+import { duplicate } from '../udp/native-group.ts'
+import { type ParkedPort, parkSocket, releaseSocket } from './parked-port.ts'
 import { type PortMarks, PortPool, type PortSpan } from './port-pool.ts'
 import { type PortFault, PortSearch } from './port-search.ts'
 import { isSameRelay, type ResolvedRelayAddress } from './relay-addresses.ts'
+
+/** Where several shards share the ports: is given the reserved port of a claim that opens, for any of them to adopt. */
+export type KeepParked = (allocation: AllocationId, parked: ParkedPort) => void
 
 /**
  * Opens relay sockets on unpredictable ports (RFC 8656 §7.2, RFC 6056).
@@ -21,6 +26,7 @@ import { isSameRelay, type ResolvedRelayAddress } from './relay-addresses.ts'
 export class RelayPorts {
   #udp: UdpTransport
   #pools: readonly PortPool[]
+  #keepParked: KeepParked | undefined
   readonly #ports: PortSpan
   readonly #marksOf: (relay: ResolvedRelayAddress) => PortMarks | undefined
   #held = new Map<SocketId, { readonly pool: PortPool; readonly port: number }>()
@@ -34,11 +40,13 @@ export class RelayPorts {
     addresses: readonly ResolvedRelayAddress[],
     ports: PortSpan,
     marksOf: (relay: ResolvedRelayAddress) => PortMarks | undefined = () => undefined,
+    keepParked?: KeepParked,
   ) {
     if (!(ports.from >= 1024 && ports.to >= ports.from && ports.to <= 65_535)) {
       throw new RangeError(`relay ports ${ports.from}–${ports.to}: must lie within 1024–65535`)
     }
     this.#udp = udp
+    this.#keepParked = keepParked
     this.#ports = ports
     this.#marksOf = marksOf
     this.#pools = addresses.map(relay => new PortPool(relay, ports, marksOf(relay)))
@@ -59,10 +67,12 @@ export class RelayPorts {
   /**
    * Binds what the claim asks for, or says why that is not possible. Of two
    * families one may fail, and the answer names it (RFC 8656 §7.2 step 9): 440
-   * if there is no address of it, 508 if there is no port.
+   * if there is no address of it, 508 if there is no port. `parked` is the port
+   * of the claim's token, which stays open for the one who gives it.
    */
-  async open(claim: Claim): Promise<Result<Opened, Refused>> {
+  async open(claim: Claim, parked?: ParkedPort): Promise<Result<Opened, Refused>> {
     const { allocation } = claim
+    if (parked) return this.#adopt(allocation, parked)
     if (claim.reserved) return succeeded({ allocation, relays: [claim.reserved.relay] })
     if (!descriptors.takeOne()) {
       return failed({ allocation, code: 508, why: 'too few file descriptors are left', cause: 'descriptors' })
@@ -71,11 +81,16 @@ export class RelayPorts {
     let lacking: FailedFamily | undefined
     let fault: PortFault = { why: '' }
     let reserved: RelaySocket | undefined
+    let token: Buffer | undefined
     for (const family of [...claim.families].sort()) {
       const found = await this.#openFamily(family, claim.port)
       if (found.ok) {
         relays.push(found.value.relay)
         reserved = found.value.reserved
+        if (found.value.parked) {
+          token = randomBytes(8)
+          this.#keepParked?.(allocation, { token, ...found.value.parked })
+        }
       } else {
         fault = found.error
         lacking = { family, code: this.#poolsOf(family).length > 0 ? 508 : 440 }
@@ -87,6 +102,7 @@ export class RelayPorts {
       relays,
       ...(lacking && { failed: lacking }),
       ...(reserved && { reserved }),
+      ...(token && { token }),
     })
   }
 
@@ -119,15 +135,33 @@ export class RelayPorts {
     let fault: PortFault = { why: `no IPv${family} relay address`, cause: 'relay-address' }
     for (let tried = 0; tried < pools.length; tried++) {
       const pool = pools[(first + tried) % pools.length]!
-      const found = await new PortSearch(this.#udp, pool, shape).run()
+      const found = await new PortSearch(this.#udp, pool, shape, this.#keepParked && parkSocket).run()
       if (found.ok) {
-        const { bound, sibling } = found.value
+        const { bound, sibling, parked } = found.value
         const relay = this.#hold(pool, bound)
+        if (parked) return succeeded({ relay, parked })
         return succeeded(sibling ? { relay, reserved: this.#hold(pool, sibling) } : { relay })
       }
       fault = found.error
     }
     return failed(fault)
+  }
+
+  async #adopt(allocation: AllocationId, { fd, local }: ParkedPort): Promise<Result<Opened, Refused>> {
+    const pool = this.#pools.find(({ relay }) => ipKey(relay.local) === ipKey(local.ip))
+    if (!pool) return failed({ allocation, code: 508, why: 'the reserved port is at no relay address' })
+    const own = duplicate(fd)
+    const bound = await this.#udp.bind({ address: local, purpose: 'relay', fd: own })
+    if (!bound.ok) {
+      releaseSocket(own)
+      return failed({
+        allocation,
+        code: 508,
+        why: `the reserved port cannot be taken: ${bound.error.message}`,
+      })
+    }
+    pool.adopt(local.port)
+    return succeeded({ allocation, relays: [this.#hold(pool, bound.value)] })
   }
 
   #hold(pool: PortPool, bound: BoundSocket): RelaySocket {
@@ -140,4 +174,5 @@ export class RelayPorts {
 interface Found {
   readonly relay: RelaySocket
   readonly reserved?: RelaySocket
+  readonly parked?: Omit<ParkedPort, 'token'>
 }

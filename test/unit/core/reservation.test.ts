@@ -269,3 +269,24 @@ function reserve(client: SimClient): Buffer {
   if (event.kind !== 'allocated' || !event.reservation) throw new Error('no reservation')
   return event.reservation
 }
+
+t.test('P-08: a token of another shard is the world’s to settle; without shards it is refused at once', t => {
+  const asked: number[] = []
+  const mayReserve = (token: Uint8Array) => {
+    asked.push(token[7]!)
+    return token[7] === 1
+  }
+  const siblings = { wire: () => undefined, relayed: () => undefined, mayReserve }
+  const sim = new Sim({ environment: { siblings } })
+  const alice = sim.client(ALICE)
+
+  alice.allocate({ reservation: Buffer.from([0, 0, 0, 0, 0, 0, 0, 1]) })
+  t.equal(sim.world.settled, 1, 'the world has no such port')
+  alice.allocate({ reservation: Buffer.from([0, 0, 0, 0, 0, 0, 0, 2]) })
+
+  t.equal(sim.world.settled, 1, 'nor was it asked')
+  t.same(alice.errors, [508, 508])
+  t.same(asked, [1, 2])
+  t.match(alice.allocate(), { kind: 'allocated' })
+  t.end()
+})

@@ -60,6 +60,42 @@ t.test('what a shard held is forgotten when it is gone, and nothing else', async
   t.ok(one.wire(at('203.0.113.7:50004')))
 })
 
+t.test('P-08: a parked port is taken, but no call of anybody until a shard adopts it', async t => {
+  const { directory, pools, one, two } = start()
+  pools[0]!.take(50_003)
+  pools[0]!.park(50_003)
+
+  t.ok(pools[1]!.has(50_003))
+  t.equal(two.wire(at('203.0.113.7:50003')), undefined)
+  directory.clear(1)
+  t.ok(pools[1]!.has(50_003), 'although the one that parked it is gone')
+
+  pools[1]!.adopt(50_003)
+  t.ok(one.wire(at('203.0.113.7:50003')))
+  directory.unpark(at('10.0.0.5:50003'))
+  t.ok(pools[0]!.has(50_003), 'it is parked no longer')
+
+  pools[0]!.take(50_004)
+  pools[0]!.park(50_004)
+  directory.unpark(at('10.0.0.5:50004'))
+  t.notOk(pools[1]!.has(50_004), 'nobody has come for it')
+})
+
+t.test('P-08: a port parked at an address that is gone does not keep its place', async t => {
+  const { directory } = start()
+  const later = Array.from({ length: 9 }, (_, i) => {
+    const ip = parseIp(`10.0.1.${i + 1}`)!
+    return { family: 4, local: ip, public: ip } as const
+  })
+  directory.place([nat, six, ...later.slice(0, 8)])
+  new PortPool(nat, ports, { octets: directory.of(nat), own: 1 }).park(50_003)
+
+  directory.place([six, ...later])
+
+  t.ok(directory.places.some(one => one?.local === later[8]!.local))
+  t.notOk(new PortPool(later[8]!, ports, { octets: directory.of(later[8]!), own: 1 }).has(50_003))
+})
+
 function start() {
   const directory = new PortDirectory([nat, six], ports)
   // As another thread opens it.

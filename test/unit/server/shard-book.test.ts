@@ -4,6 +4,7 @@ import type { AllocationId } from '../../../src/base/ids.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Event } from '../../../src/core/event.ts'
 import { Meters } from '../../../src/limits/meters.ts'
+import type { ParkedPort } from '../../../src/net/ports/parked-port.ts'
 import { Admission, type AdmissionRequest } from '../../../src/relay/admission.ts'
 import { quotas } from '../../../src/relay/relay-config.ts'
 import { ShardBook } from '../../../src/workers/shard-book.ts'
@@ -61,15 +62,15 @@ t.test('a shard that is lost gives back everything, and what had opened is told 
   book.told(0, opened(1))
   book.claim(0, ask(2))
   book.claim(0, { ...ask(3), port: 'pair' })
-  book.confirm(0, id(3))
+  book.confirm(0, id(3), parked(3))
   book.told(0, opened(3))
   book.claim(1, { ...ask(4), owner: bob })
   t.equal(admission.total, 5)
 
   const lost = book.lose(0, NOW + 1000)
 
-  t.equal(admission.total, 1)
-  t.equal(admission.heldByUser(alice), 0)
+  t.equal(admission.total, 2)
+  t.equal(admission.heldByUser(alice), 1, 'the reserved port, which needs no worker')
   t.equal(book.allocations, 1)
   t.match(lost, [
     { kind: 'closed', reason: 'lost', owner: alice, client, relayed, since: NOW, at: NOW + 1000 },
@@ -78,19 +79,79 @@ t.test('a shard that is lost gives back everything, and what had opened is told 
   t.same(book.lose(0, NOW + 2000), [])
 })
 
-t.test('a reserved port that a token has claimed is not given back twice', async t => {
-  const { book, admission } = start({})
+t.test('P-08: any worker is given the port of a token, once, and its unit goes along', async t => {
+  const { book, admission, adopted, freed } = start({ allocationsPerUser: 2 })
   book.claim(0, { ...ask(1), port: 'pair' })
-  book.confirm(0, id(1))
-  book.claim(0, { ...ask(2), reserved: { owner: alice, client } })
-  book.confirm(0, id(2))
-  book.claim(0, { ...ask(3), port: 'pair' })
-  book.confirm(0, id(3))
-  book.unreserve(0, alice, client)
-  t.equal(admission.total, 3)
+  book.confirm(0, id(1), parked(1))
+  t.equal(admission.total, 2)
+
+  t.match(book.claim(1, { ...ask(2), token: token(1) }), { kind: 'admitted', parked: parked(1) })
+  t.match(book.claim(0, { ...ask(3), token: token(1) }), { kind: 'refused', code: 508, cause: 'reservation' })
+  book.confirm(1, id(2))
+
+  t.equal(admission.total, 2)
+  t.same(adopted, [parked(1)])
+  book.lose(1, NOW)
+  book.lose(0, NOW)
+  t.equal(admission.total, 0)
+  t.same(freed, [], 'the port was the worker’s to give back')
+})
+
+t.test('P-08: a reserved port outlives the worker that gave its token, but not its time', async t => {
+  const { book, admission, freed, clock } = start({})
+  for (const one of [1, 2]) {
+    book.claim(0, { ...ask(one), port: 'pair' })
+    book.confirm(0, id(one), parked(one))
+  }
 
   book.lose(0, NOW)
+  t.equal(admission.total, 2, 'the reserved ports')
+  t.match(book.claim(1, { ...ask(3), token: token(1) }), { kind: 'admitted' })
+  clock.at += 29_999
+  t.same(book.tick(), [])
+  clock.at++
+  t.match(book.claim(1, { ...ask(4), token: token(2) }), { kind: 'refused', cause: 'reservation' })
+  t.match(book.tick(), [{ kind: 'unreserved', owner: alice, client }])
 
+  t.same(freed, [parked(2)])
+  t.same(book.tick(), [])
+  t.equal(admission.total, 1)
+})
+
+t.test('P-08: a token is used up by a claim that comes to nothing', async t => {
+  const { book, admission, adopted, freed } = start({ allocationsPerUser: 2 })
+  for (const one of [1, 2]) {
+    book.claim(0, { ...ask(one), port: 'pair' })
+    book.confirm(0, id(one), parked(one))
+    book.release(0, id(one))
+    if (one === 1) book.claim(1, { ...ask(3), token: token(1) })
+    if (one === 1) book.release(1, id(3))
+  }
+  t.same(freed, [parked(1)], 'the worker could not adopt it')
+  t.equal(admission.total, 1)
+  book.claim(0, { ...ask(5), owner: bob })
+  book.claim(0, { ...ask(6), owner: bob })
+
+  t.match(book.claim(1, { ...ask(7), owner: bob, token: token(2) }), { kind: 'refused', code: 486 })
+
+  t.same(freed, [parked(1), parked(2)], 'a quota stood against it')
+  t.equal(admission.total, 2)
+  book.claim(1, { ...ask(8), owner: alice, port: 'pair' })
+  book.confirm(1, id(8), parked(8))
+  book.close()
+  t.same(freed.at(-1), parked(8))
+  t.same(adopted, [])
+})
+
+t.test('P-08: the port of a claim that was given up meanwhile is closed', async t => {
+  const { book, admission, freed } = start({})
+  book.claim(0, { ...ask(1), port: 'pair' })
+  book.lose(0, NOW)
+
+  book.confirm(0, id(1), parked(1))
+
+  t.same(freed, [parked(1)])
+  t.notOk(book.knows(token(1)))
   t.equal(admission.total, 0)
 })
 
@@ -127,9 +188,21 @@ function start(limits: Readonly<Record<string, unknown>>, buckets = 16) {
   const settings = withLimits(limits)
   const admission = new Admission(quotas(settings))
   const meters = new Meters(new SharedArrayBuffer(Meters.bytes(buckets)))
-  const clock = { now: () => NOW }
+  const clock = { at: NOW as number, now: () => clock.at as Time }
+  const adopted: ParkedPort[] = []
+  const freed: ParkedPort[] = []
   return {
-    book: new ShardBook(settings, { shards: 2, admission, meters, clock }),
+    book: new ShardBook(settings, {
+      shards: 2,
+      admission,
+      meters,
+      clock,
+      adopted: port => void adopted.push(port),
+      freed: port => void freed.push(port),
+    }),
+    clock,
+    adopted,
+    freed,
     admission,
     meters,
     settings,
@@ -142,6 +215,14 @@ function withLimits(limits: Readonly<Record<string, unknown>>) {
 
 function id(allocation: number): AllocationId {
   return allocation as AllocationId
+}
+
+function token(n: number): Uint8Array {
+  return Uint8Array.of(0, 0, 0, 0, 0, 0, 0, n)
+}
+
+function parked(n: number): ParkedPort {
+  return { token: token(n), fd: 100 + n, local: parseAddress(`203.0.113.7:${50_000 + n}`)! }
 }
 
 function ask(allocation: number): AdmissionRequest {

@@ -6,7 +6,7 @@ import { connect } from 'node:tls'
 import t from 'tap'
 import { address, parseIp } from '../../../src/base/address.ts'
 import { bindingRequest, mappedPort } from '../../support/stun.ts'
-import { needWorkers, startTwoWorkers } from '../../support/two-workers.ts'
+import { ALICE, needWorkers, startTwoWorkers } from '../../support/two-workers.ts'
 
 t.test('two workers on the sockets of one service', needWorkers(), async t => {
   const relay = await startTwoWorkers(t)
@@ -92,6 +92,36 @@ t.test('two workers on the sockets of one service', needWorkers(), async t => {
       t.equal(mappedPort(answer), socket.localPort)
       t.equal(socket.isSessionReused(), i > 0)
     }
+  })
+
+  await t.test('P-08: a reserved port may be claimed with either worker', async t => {
+    const shards = new Set<number>()
+    for (let i = 0; i < 32 && shards.size < 2; i++) {
+      const first = await relay.client(t, ALICE)
+      const pair = await first.allocate({ port: 'pair' })
+      t.match(pair, { kind: 'allocated', reservation: Buffer })
+      if (pair.kind !== 'allocated') return
+      const second = await relay.client(t, ALICE)
+      const claimed = await second.allocate({ reservation: pair.reservation! })
+      t.match(claimed, { kind: 'allocated' })
+      if (claimed.kind !== 'allocated') return
+      t.equal(claimed.relayed[0]!.port, pair.relayed[0]!.port + 1)
+      t.match(await (await relay.client(t, ALICE)).allocate({ reservation: pair.reservation! }), {
+        code: 508,
+      })
+
+      // Each hears the other through it, whichever workers they are with.
+      await first.permit(claimed.relayed[0]!)
+      await second.permit(pair.relayed[0]!)
+      first.send(claimed.relayed[0]!, 'ping')
+      await second.received(1)
+      second.send(pair.relayed[0]!, 'pong')
+      await first.received(1)
+      const [here, there] = [pair, claimed].map(one => relay.shardOf(one.relayed[0]!)!)
+      if (here !== there) shards.add(there!)
+      for (const client of [first, second]) await client.refresh(0)
+    }
+    t.equal(shards.size, 2, 'both have claimed a port of the other')
   })
 
   await t.test('what the workers count adds up, and what they hold', async t => {

@@ -38,6 +38,28 @@ t.test('claims are answered in the order in which they came, with one message', 
   ])
 })
 
+t.test('P-08: a token that is not known yet is looked for once more behind the waiting messages', async t => {
+  const { place, workers, book } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' })
+  await opening
+  const token = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
+  const parked = { token, fd: 99, local: parseAddress('203.0.113.7:50001')! }
+  const pair = { ...claim(1).ask, port: 'pair' as const }
+  book.claim(0, pair)
+
+  workers[0]!.says({ kind: 'claim', ask: { ...claim(2).ask, token } })
+  workers[0]!.says({ kind: 'confirmed', allocation: 1 as AllocationId, parked })
+  t.same(workers[0]!.told, [])
+  await new Promise(setImmediate)
+  t.match(workers[0]!.told, [[{ kind: 'admitted', allocation: 2, parked: { fd: 99 } }]])
+
+  workers[0]!.says({ kind: 'claim', ask: { ...claim(3).ask, token } })
+  workers[0]!.breaks()
+  await new Promise(setImmediate)
+  t.same(workers[1]!.told, [], 'a successor has not asked')
+})
+
 t.test('a worker that breaks is replaced at once, and its units come back', async t => {
   const { place, workers, admission, heard, memory, lines, gone } = start()
   const opening = place.open()
@@ -208,7 +230,14 @@ function start() {
   const admission = new Admission(quotas(settings))
   const buckets = new SharedArrayBuffer(Meters.bytes(8))
   const meters = new Meters(buckets)
-  const book = new ShardBook(settings, { shards: 1, admission, meters, clock: { now: () => NOW } })
+  const book = new ShardBook(settings, {
+    shards: 1,
+    admission,
+    meters,
+    clock: { now: () => NOW },
+    adopted: () => {},
+    freed: () => {},
+  })
   const memory: SharedMemory = {
     counters: new SharedArrayBuffer(COUNTERS_LENGTH * 8),
     gauges: new SharedArrayBuffer(GAUGES_OCTETS),
@@ -272,6 +301,7 @@ function start() {
     },
   })
   return {
+    book,
     place,
     workers,
     admission,
@@ -291,7 +321,7 @@ function start() {
   }
 }
 
-function claim(allocation: number): FromWorker {
+function claim(allocation: number): FromWorker & { kind: 'claim' } {
   return { kind: 'claim', ask: { allocation: allocation as AllocationId, owner: alice, client, port: 'any' } }
 }
 

@@ -1,0 +1,31 @@
+import { type Address, RECORD, writeRecord } from '../../base/address.ts'
+import { failed, type Result, succeeded } from '../../base/result.ts'
+import { BindFlag, loadAddon } from '../../system/native-addon.ts'
+import { systemError } from '../../system/system-error.ts'
+
+/**
+ * A relay socket that is bound and that nobody reads, because its port is
+ * reserved for the client that brings the token (RFC 8656 §7.2). Descriptors
+ * count for the whole process, so any shard may adopt it.
+ */
+export interface ParkedPort {
+  readonly token: Uint8Array
+  readonly fd: number
+  readonly local: Address
+}
+
+/** Binds a UDP socket that nobody reads; returns its descriptor, or what the kernel says. */
+export function parkSocket(at: Address): Result<number, NodeJS.ErrnoException> {
+  const addon = loadAddon()
+  if (!addon.ok) return failed(new Error(addon.error))
+  const record = new Uint8Array(RECORD)
+  writeRecord(at, record, 0)
+  const fd = addon.value.listen(record, BindFlag.v6only, 0, 0)
+  return fd >= 0 ? succeeded(fd) : failed(systemError(fd, 'bind'))
+}
+
+/** Closes a descriptor that nobody reads. */
+export function releaseSocket(fd: number): void {
+  const addon = loadAddon()
+  if (addon.ok) addon.value.release(fd)
+}
