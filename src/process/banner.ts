@@ -12,8 +12,22 @@ export interface BoundListener {
   readonly workers: number
 }
 
+/** How the relay was started by hand. */
+export interface Launch {
+  /** What runs taciturn here: `taciturn`, `npx taciturn` or `node dist/cli/main.js`. */
+  readonly command: string
+  /** True where Ctrl-C reaches the relay. */
+  readonly isTerminal: boolean
+}
+
+/** Tells how this command was run, by what npm and npx leave in the environment. */
+export function commandOf(env: Readonly<Record<string, string | undefined>>): string {
+  if (env.npm_command === 'exec') return 'npx taciturn'
+  return env.npm_lifecycle_event === 'start' ? 'node dist/cli/main.js' : 'taciturn'
+}
+
 /** Writes what somebody who starts the relay by hand wants to know. */
-export function banner(version: string, loaded: Loaded, bound: BoundListener): string {
+export function banner(version: string, loaded: Loaded, bound: BoundListener, launch: Launch): string {
   const { settings } = loaded
   const { from, to } = settings.relay.ports
   const rows: readonly (readonly [string, readonly string[]])[] = [
@@ -25,14 +39,34 @@ export function banner(version: string, loaded: Loaded, bound: BoundListener): s
     ],
     ['homeservers', [settings.homeservers.map(homeserver => homeserver.name).join(', ') || 'none']],
     ['metrics', [settings.metrics ? `http://${formatAddress(settings.metrics.listen)}/metrics` : 'off']],
-    ['settings', [loaded.source ?? 'built in; `taciturn init` writes a file to start from']],
+    ['settings', [loaded.source ?? `built in; \`${launch.command} init\` writes a file to start from`]],
+    ['state', [settings.state]],
   ]
   const lines = rows.flatMap(([name, values]) =>
     values.map((value, i) => `  ${(i === 0 ? name : '').padEnd(12)}${value}`),
   )
   const missing = whatIsMissing(loaded, bound).map(text => `  • ${text}`)
   const head = [`taciturn ${version}`, '', ...lines]
-  return [...head, ...(missing.length > 0 ? ['', 'still missing:', ...missing] : []), ''].join('\n')
+  return [
+    ...head,
+    ...(missing.length > 0 ? ['', 'still missing:', ...missing] : []),
+    '',
+    'next:',
+    ...nextSteps(loaded, launch).map(([command, what]) => `  ${command.padEnd(32)}${what}`),
+    '',
+  ].join('\n')
+}
+
+/** What can be done with a relay that runs. */
+function nextSteps({ settings, source }: Loaded, { command, isTerminal }: Launch): [string, string][] {
+  const config = source === null ? '' : ` --config ${source}`
+  return [
+    [`${command} doctor${config}`, 'tests this relay from end to end'],
+    ...(settings.console
+      ? [[`${command} console${config}`, 'makes a link to the console'] as [string, string]]
+      : []),
+    ...(isTerminal ? [['Ctrl-C', 'stops it'] as [string, string]] : []),
+  ]
 }
 
 /** What keeps some clients from using this relay, each with how to fix it. */

@@ -6,7 +6,7 @@ import { inheritedSockets } from '../system/inherited-sockets.ts'
 import { needlessPrivileges, readPrivileges } from '../system/privileges.ts'
 import { forgetLostTerminal, isInTerminal } from '../system/terminal.ts'
 import { otherInstance } from './already-running.ts'
-import { banner, linesToPaste } from './banner.ts'
+import { banner, commandOf, linesToPaste } from './banner.ts'
 import { Service } from './service.ts'
 import { handleSignals } from './signals.ts'
 import { Systemd } from './systemd.ts'
@@ -78,10 +78,11 @@ export async function startService(options: ServeOptions): Promise<Service> {
   // The journal already has the line above, and secrets must not go there.
   const isJournal = process.env.JOURNAL_STREAM !== undefined && stderr.isTTY !== true
   if (!isJournal && (stderr.isTTY === true || loaded.source === null)) {
-    stderr.write(`\n${banner(version, loaded, bound)}\n`)
+    const launch = { command: commandOf(env), isTerminal: isInTerminal() }
+    stderr.write(`\n${banner(version, loaded, bound, launch)}\n`)
     const lines = linesToPaste(loaded, bound)
     if (lines !== undefined) {
-      stderr.write('for homeserver.yaml of Synapse (others: taciturn snippet NAME):\n\n')
+      stderr.write(`for homeserver.yaml of Synapse (others: ${launch.command} snippet NAME):\n\n`)
       stdout.write(lines)
       stderr.write('\n')
     }

@@ -2,7 +2,13 @@ import t from 'tap'
 import { parseIp } from '../../../src/base/address.ts'
 import type { Loaded } from '../../../src/config/load.ts'
 import { synapseLines, turnUris } from '../../../src/homeserver/synapse-lines.ts'
-import { type BoundListener, banner, linesToPaste, whatIsMissing } from '../../../src/process/banner.ts'
+import {
+  type BoundListener,
+  banner,
+  commandOf,
+  linesToPaste,
+  whatIsMissing,
+} from '../../../src/process/banner.ts'
 import { loaded, SECRET } from '../../support/settings.ts'
 
 const bound: BoundListener = {
@@ -12,10 +18,12 @@ const bound: BoundListener = {
   workers: 1,
 }
 
+const LAUNCH = { command: 'taciturn', isTerminal: false }
+
 t.test('it says where the relay listens, from where it relays, and what its settings are', async t => {
   const config = loaded()
 
-  const text = banner('0.1.0', config, bound)
+  const text = banner('0.1.0', config, bound, LAUNCH)
 
   t.match(text, 'taciturn 0.1.0')
   t.match(text, 'udp://192.0.2.5:3478')
@@ -24,8 +32,28 @@ t.test('it says where the relay listens, from where it relays, and what its sett
   t.match(text, config.source!)
 })
 
+t.test('U-38: it names the state folder and what to do next, by the command that was used', async t => {
+  const config = loaded()
+  const own: Loaded = { ...config, source: null }
+
+  const text = banner('0.1.0', own, bound, { command: 'npx taciturn', isTerminal: true })
+
+  t.match(text, new RegExp(`^ {2}state +${config.settings.state}$`, 'm'))
+  t.match(text, '`npx taciturn init` writes a file')
+  t.match(text, /next:\n {2}npx taciturn doctor +tests .*\n(.*console.*\n)? {2}Ctrl-C +stops it/)
+  const inFile = banner('0.1.0', config, bound, LAUNCH)
+  t.match(inFile, `taciturn doctor --config ${config.source}`)
+  t.notMatch(inFile, 'Ctrl-C', 'where no terminal is')
+})
+
+t.test('U-38: the command is the one that people have', async t => {
+  t.equal(commandOf({}), 'taciturn')
+  t.equal(commandOf({ npm_command: 'exec', npm_lifecycle_event: 'npx' }), 'npx taciturn')
+  t.equal(commandOf({ npm_command: 'start', npm_lifecycle_event: 'start' }), 'node dist/cli/main.js')
+})
+
 t.test('no secret is in it', async t => {
-  t.notMatch(banner('0.1.0', loaded(), bound), SECRET)
+  t.notMatch(banner('0.1.0', loaded(), bound, LAUNCH), SECRET)
 })
 
 t.test('a missing certificate and a private address are named, with what fixes them', async t => {
