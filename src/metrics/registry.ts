@@ -161,8 +161,11 @@ function addProtocol(page: Page, figures: Figures): void {
   page.counter('taciturn_faults_total', 'Faults of the program that were caught.', [], () =>
     only(figures.gauges().faults),
   )
-  page.counter('taciturn_events_total', 'Other things that happened, by kind.', ['event'], () =>
-    counterEntries(EVENT_COUNTERS).map(([name, event]) => [{ event }, counters.read(name)]),
+  page.counter(
+    'taciturn_events_total',
+    'Other things that happened, by kind; passed: datagrams that the fast path left to the protocol core.',
+    ['event'],
+    () => counterEntries(EVENT_COUNTERS).map(([name, event]) => [{ event }, counters.read(name)]),
   )
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { Counters } from '../../../src/base/counters.ts'
+import { Counters, EVENT_COUNTERS } from '../../../src/base/counters.ts'
 import { createMetrics } from '../../../src/metrics/registry.ts'
 import { Tally } from '../../../src/metrics/tally.ts'
 import { alertRules, dashboardQueries, metricNames } from '../../support/dashboard.ts'
@@ -64,6 +64,15 @@ t.test('docs/metrics.md names the labels of our own metrics', async t => {
     t.equal(labels.length === 0, found.length === 0, name)
   }
 })
+
+t.test(
+  'U-54: docs/metrics.md explains every kind of event, and the page the one that explains itself least',
+  async t => {
+    const row = /^\| `taciturn_events_total` .*$/m.exec(documentation)?.[0] ?? ''
+    for (const event of Object.values(EVENT_COUNTERS)) t.match(row, `\`${event}\``)
+    t.match(await wholePage(), /^# HELP taciturn_events_total .*passed: datagrams/m)
+  },
+)
 
 t.test('docs/metrics.md explains every alert, where the alert says', async t => {
   for (const { alert } of alertRules()) t.match(documentation, `\n### ${alert}\n`, alert)
