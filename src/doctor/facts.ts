@@ -52,6 +52,8 @@ export interface TurnEndpoint {
     /** The code that Allocate was refused with. */
     refused?: number
     detour?: Address
+    /** True where the address is known to be another machine's. */
+    elsewhere?: boolean
     /** Two allocations to test with. */
     pair?: readonly [TurnSession, TurnSession]
   }
@@ -63,6 +65,8 @@ export class Facts {
   readonly started = Date.now()
   uris: readonly TurnUri[] = []
   endpoints: TurnEndpoint[] = []
+  /** What the names in `relay.addresses` stand for. */
+  readonly lookups = new Map<string, readonly Uint8Array[]>()
   /** The homeserver's client API. */
   base: URL | undefined
   kind: HomeserverKind = kindOf(undefined).kind

@@ -1,5 +1,6 @@
 import type { DoctorCheck, EndpointCheck } from '../check.ts'
 import { allocation, strangers } from './authentication.ts'
+import { beside } from './beside.ts'
 import { certificate } from './certificate.ts'
 import { clock, configuration, files } from './configuration.ts'
 import { families } from './families.ts'
@@ -48,4 +49,5 @@ export const AFTER: readonly DoctorCheck[] = [
   matrixRtc,
   openId,
   livekit,
+  beside,
 ]

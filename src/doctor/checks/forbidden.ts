@@ -102,8 +102,8 @@ function isAllowed({ subject }: Facts, ip: Uint8Array): boolean {
 }
 
 /** The relay's own relayed addresses, where its configuration is known. */
-function configured({ subject }: Facts): Uint8Array[] {
-  return subject.config ? relayed(subject.config.settings).map(({ public: shown }) => shown) : []
+function configured(facts: Facts): Uint8Array[] {
+  return relayed(facts).map(({ public: shown }) => shown)
 }
 
 /** Signs a request with a nonce that cannot be good any more, and returns the code of the answer. */

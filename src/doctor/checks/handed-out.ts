@@ -122,6 +122,10 @@ function malformed(fault: UriFault, uri: string, facts: Facts): Finding {
 function* oneByOne(good: readonly TurnUri[], facts: Facts): Generator<Finding> {
   const { config } = facts.subject
   const listen = config?.settings.listen
+  // A router may map the port to another one.
+  const isMapped = config?.settings.relay.addresses.some(
+    entry => entry !== 'auto' && entry.public !== undefined,
+  )
   for (const { text: uri, port, secure, asked, transport } of good) {
     const values = { uri, port, transport, ...kindWords(facts.kind) }
     const at = { at: uri }
@@ -131,7 +135,11 @@ function* oneByOne(good: readonly TurnUri[], facts: Facts): Generator<Finding> {
     const isOurs = !listen || listen.some(one => one.transport === transport && one.address.port === port)
     if (!isOurs && port !== 443 && port !== 80) {
       const ports = listen.filter(one => one.transport === transport).map(one => one.address.port)
-      yield finding('uri-port', { ...values, ports: [...new Set(ports)].join(', ') || '–' }, at)
+      yield finding(
+        'uri-port',
+        { ...values, ports: [...new Set(ports)].join(', ') || '–' },
+        { ...at, ...(isMapped && { severity: 'warn' as const }) },
+      )
     }
   }
 }

@@ -20,6 +20,7 @@ const PATIENCE = 5000
 export const names: DoctorCheck = {
   id: 'B10',
   async run(facts) {
+    await lookUpRelays(facts)
     if (facts.uris.length === 0) facts.uris = configured(facts)
     const uris = facts.uris.slice(0, MOST_URIS)
     const hosts = new Map<string, readonly Uint8Array[]>()
@@ -35,13 +36,23 @@ export const names: DoctorCheck = {
   },
 }
 
+/** Looks up the names in `relay.addresses`, as the relay does. */
+async function lookUpRelays(facts: Facts): Promise<void> {
+  for (const entry of facts.subject.config?.settings.relay.addresses ?? []) {
+    if (entry === 'auto' || typeof entry.public !== 'string') continue
+    const found = facts.subject.resolve.get(entry.public.toLowerCase()) ?? (await lookUp(entry.public))
+    if (typeof found !== 'string') facts.lookups.set(entry.public, found)
+  }
+}
+
 /** Without a homeserver to ask: what the configuration hands out, or would. */
-function configured({ subject: { config, uris } }: Facts): TurnUri[] {
+function configured(facts: Facts): TurnUri[] {
+  const { config, uris } = facts.subject
   let texts = uris ?? []
   if (texts.length === 0 && config) {
     const { settings, defaults } = config
     texts = settings.homeservers.find(one => one.uris)?.uris ?? []
-    const [first] = relayed(settings)
+    const [first] = relayed(facts)
     // A realm that was made of the machine's name need not be known to any DNS.
     const host = defaults.realm && first ? uriHost({ ip: first.public }) : settings.realm
     if (texts.length === 0) texts = turnUris(host, settings.listen)

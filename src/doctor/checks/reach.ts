@@ -10,7 +10,7 @@ import { type Finding, finding } from '../finding.ts'
 import { openSession } from '../open.ts'
 import type { TurnSession } from '../turn-session.ts'
 import { reachable } from './listeners.ts'
-import { relayed } from './relaying-addresses.ts'
+import { publicAddresses, whereabouts } from './whereabouts.ts'
 
 /** The largest answer to a bare Binding of 20 octets that reflects no more than it must: 1.6-fold, and what IPv6 adds. */
 const SMALL_ANSWER = { 4: 40, 6: 52 } as const
@@ -31,7 +31,8 @@ export const reach: EndpointCheck = {
       }
       delete endpoint.state.detour
     }
-    return [await failed(endpoint, first, facts)]
+    const cause = first.why === 'unreachable' ? undefined : misled(facts, endpoint)
+    return [cause ?? (await failed(endpoint, first, facts))]
   },
 }
 
@@ -82,6 +83,28 @@ function succeeded(endpoint: TurnEndpoint, { session, mapped }: Reached, facts: 
   return found
 }
 
+/**
+ * Where the URI does not lead to this machine: that is the cause of whatever
+ * else was seen there, or means that it cannot be seen from here.
+ */
+function misled(facts: Facts, endpoint: TurnEndpoint): Finding | undefined {
+  const { address, label, uri, state, transport } = endpoint
+  const where = whereabouts(facts, endpoint)
+  const values = { host: uri.host, address: formatAddress(address), uri: uri.text }
+  if (where === 'elsewhere') {
+    state.elsewhere = true
+    const ours = publicAddresses(facts).map(formatIp).join(', ')
+    return finding('name-elsewhere', { host: uri.host, address: formatIp(address.ip), ours }, { at: label })
+  }
+  const listen = facts.subject.config?.settings.listen ?? []
+  const isListener = listen.some(one => one.transport === transport && one.address.port === address.port)
+  // A router may map the port to another one, and need not do so for those inside.
+  if (where === 'unknown' || (where === 'router' && !isListener)) {
+    return finding('not-from-here', values, { at: label })
+  }
+  return undefined
+}
+
 async function failed(endpoint: TurnEndpoint, fault: LinkFault, facts: Facts): Promise<Finding> {
   const { address, transport, isSecondFamily, label, uri } = endpoint
   const values = {
@@ -112,20 +135,15 @@ async function failed(endpoint: TurnEndpoint, fault: LinkFault, facts: Facts): P
  * The listener behind a public address that this machine has no route to,
  * since few home routers send their own network's packets back (hairpin).
  */
-function behindRouter(facts: Facts, { address, transport }: TurnEndpoint): Address | undefined {
-  const { config } = facts.subject
-  if (!config || !facts.isOnRelay) return undefined
-  if (ownAddresses().some(ip => ipKey(ip) === ipKey(address.ip))) return undefined
-  const isMapped = relayed(config.settings).some(
-    ({ local, public: shown }) => ipKey(shown) === ipKey(address.ip) && ipKey(local) !== ipKey(shown),
-  )
-  const listener = config.settings.listen.find(
+function behindRouter(facts: Facts, endpoint: TurnEndpoint): Address | undefined {
+  const { address, transport } = endpoint
+  const listener = facts.subject.config?.settings.listen.find(
     one =>
       one.transport === transport &&
       one.address.port === address.port &&
       one.address.family === address.family,
   )
-  return isMapped && listener ? reachable(listener.address) : undefined
+  return listener && whereabouts(facts, endpoint) === 'router' ? reachable(listener.address) : undefined
 }
 
 function bindingRequest(): Buffer {

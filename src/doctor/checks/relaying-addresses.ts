@@ -1,6 +1,5 @@
-import { address, formatIp, ipKey } from '../../base/address.ts'
+import { address, type Family, formatIp, ipKey } from '../../base/address.ts'
 import { contains, formatRange, parseRange, type Range } from '../../base/range.ts'
-import type { Settings } from '../../config/settings.ts'
 import { ownAddresses } from '../../net/kernel/machine.ts'
 import {
   type ResolvedRelayAddress,
@@ -21,7 +20,7 @@ export const relayedAddresses: DoctorCheck = {
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
-    const addresses = relayed(config.settings)
+    const addresses = relayed(facts)
     if (addresses.length === 0) return [finding('relay-none')]
     const audience = audienceHere(facts)
     const own = new Set(ownAddresses().map(ipKey))
@@ -53,10 +52,12 @@ export const sameRelayAddress: DoctorCheck = {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
     const found: Finding[] = []
-    for (const { public: shown, family } of relayed(config.settings)) {
+    for (const { public: shown, family } of relayed(facts)) {
       const named = facts.endpoints.filter(({ address: at, uri }) => at.family === family && !uri.ip)
       const hosts = [...new Set(named.map(({ uri }) => uri.host))]
       for (const host of hosts) {
+        // Said already, and no address to relay from.
+        if (named.some(({ uri, state }) => uri.host === host && state.elsewhere)) continue
         const theirs = named.filter(({ uri }) => uri.host === host).map(({ address: at }) => at.ip)
         if (scopeOf(shown) !== 'public' || theirs.some(ip => ipKey(ip) === ipKey(shown))) continue
         const addresses = [...new Set(theirs.map(formatIp))].join(', ')
@@ -82,14 +83,14 @@ export const peerPolicy: DoctorCheck = {
       }
     }
     const own = new Set(ownAddresses().map(ipKey))
-    const addresses = relayed(config.settings).map(({ public: shown }) => shown)
+    const addresses = relayed(facts).map(({ public: shown }) => shown)
     const reach = compilePeers({
       deny: deny.filter(entry => entry !== 'recommended'),
       allow,
       only,
       recommended: deny.includes('recommended'),
       isOwn: ip => own.has(ipKey(ip)),
-      relays: relayed(config.settings),
+      relays: relayed(facts),
       endpoints: [],
     })
     for (const ip of addresses) {
@@ -126,9 +127,12 @@ export const surroundings: DoctorCheck = {
   },
 }
 
-/** Addresses that the relay relays from, by its configuration. */
-export function relayed({ relay }: Settings): readonly ResolvedRelayAddress[] {
-  return relayAddresses(relay.addresses).addresses
+/** Addresses that the relay relays from, by its configuration; none without one. */
+export function relayed({ subject: { config }, lookups }: Facts): readonly ResolvedRelayAddress[] {
+  if (!config) return []
+  const lookUp = (name: string, family: Family) =>
+    lookups.get(name)?.find(ip => address(ip, 0).family === family)
+  return relayAddresses(config.settings.relay.addresses, undefined, lookUp).addresses
 }
 
 /** Whom the relay is for: the widest audience of its URIs, or of its listeners where it has none. */
