@@ -89,15 +89,9 @@ export class Proofs {
     this.#until[at] = Math.ceil(until / MINUTE)
   }
 
-  /** The table as octets. They tell nobody's name or address, but only to those who lack the secret words. */
-  snapshot(): Uint8Array {
-    return new Uint8Array(this.memory).slice()
-  }
-
-  /** Takes over a table of the same size; throws a RangeError for another. */
-  restore(bytes: Uint8Array): void {
-    if (bytes.length !== BYTES) throw new RangeError('a table of proofs of another size')
-    new Uint8Array(this.memory).set(bytes)
+  /** The table as octets, its secret included, to be copied into another of the same size. */
+  get octets(): Uint8Array {
+    return new Uint8Array(this.memory)
   }
 
   /** When a user's proof ends; at once for a free slot. */

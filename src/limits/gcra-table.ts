@@ -113,15 +113,9 @@ export class GcraTable {
     this.#cells.charge(this.#total, units(milliseconds), RATE, now)
   }
 
-  /** The table as octets: debts, whose they are, and the secret words, so it must not be stored in clear. */
-  snapshot(): Uint8Array {
-    return new Uint8Array(this.memory).slice()
-  }
-
-  /** Takes over a table of the same size; throws a RangeError for another. */
-  restore(bytes: Uint8Array): void {
-    if (bytes.length !== this.memory.byteLength) throw new RangeError('a table of debts of another size')
-    new Uint8Array(this.memory).set(bytes)
+  /** The table as octets, its secret included, to be copied into another of the same size. */
+  get octets(): Uint8Array {
+    return new Uint8Array(this.memory)
   }
 
   #find(key: DebtKey): number {

@@ -3,7 +3,7 @@ import { failed, type Result, succeeded } from '../../base/result.ts'
 /** "TCSS" */
 const MAGIC = 0x54435353
 /** Grows whenever what is written changes its meaning or its order. */
-export const SNAPSHOT_VERSION = 1
+export const SNAPSHOT_VERSION = 2
 const HEADER = 4 + 2 + 2 + 4 + 4
 const WITH_SECRETS = 1
 /** No relay has this much to say; more is not a snapshot. */
@@ -19,20 +19,23 @@ export class SnapshotWriter {
   readonly #secrets = new Octets()
 
   u8(value: number): void {
-    this.#state.reserve(1)
-    this.#state.bytes[this.#state.end++] = value
+    const bytes = this.#state.reserve(1)
+    bytes[this.#state.end++] = value
   }
 
   u16(value: number): void {
-    this.#state.end = this.#state.reserve(2).writeUInt16BE(value, this.#state.end)
+    const bytes = this.#state.reserve(2)
+    this.#state.end = bytes.writeUInt16BE(value, this.#state.end)
   }
 
   u32(value: number): void {
-    this.#state.end = this.#state.reserve(4).writeUInt32BE(value, this.#state.end)
+    const bytes = this.#state.reserve(4)
+    this.#state.end = bytes.writeUInt32BE(value, this.#state.end)
   }
 
   f64(value: number): void {
-    this.#state.end = this.#state.reserve(8).writeDoubleBE(value, this.#state.end)
+    const bytes = this.#state.reserve(8)
+    this.#state.end = bytes.writeDoubleBE(value, this.#state.end)
   }
 
   octets(value: Uint8Array): void {
@@ -42,10 +45,10 @@ export class SnapshotWriter {
 
   text(value: string, encoding: 'utf8' | 'latin1'): void {
     const state = this.#state
-    const at = state.end + 4
-    const length = state.reserve(4 + value.length * 3).write(value, at, encoding)
-    this.u32(length)
-    state.end += length
+    const bytes = state.reserve(4 + value.length * 3)
+    const length = bytes.write(value, state.end + 4, encoding)
+    bytes.writeUInt32BE(length, state.end)
+    state.end += 4 + length
   }
 
   secret(value: Uint8Array): void {
@@ -53,15 +56,21 @@ export class SnapshotWriter {
     this.#secrets.append(value)
   }
 
-  finish(): Buffer {
-    const [state, secrets] = [this.#state, this.#secrets]
-    const header = Buffer.alloc(HEADER)
-    header.writeUInt32BE(MAGIC, 0)
-    header.writeUInt16BE(SNAPSHOT_VERSION, 4)
-    header.writeUInt16BE(WITH_SECRETS, 6)
-    header.writeUInt32BE(state.end, 8)
-    header.writeUInt32BE(secrets.end, 12)
-    return Buffer.concat([header, state.bytes.subarray(0, state.end), secrets.bytes.subarray(0, secrets.end)])
+  /** Joins what was written, yielding after each part of it: copying all at once would take too long. */
+  *finish(): Generator<undefined, Buffer> {
+    const chunks = [...this.#state.chunks(), ...this.#secrets.chunks()]
+    const whole = Buffer.allocUnsafeSlow(HEADER + this.#state.length + this.#secrets.length)
+    whole.writeUInt32BE(MAGIC, 0)
+    whole.writeUInt16BE(SNAPSHOT_VERSION, 4)
+    whole.writeUInt16BE(WITH_SECRETS, 6)
+    whole.writeUInt32BE(this.#state.length, 8)
+    whole.writeUInt32BE(this.#secrets.length, 12)
+    let at = HEADER
+    for (const chunk of chunks) {
+      at += chunk.copy(whole, at)
+      yield undefined
+    }
+    return whole
   }
 }
 
@@ -160,16 +169,33 @@ export function withoutSecrets(snapshot: Uint8Array): Buffer {
   return Buffer.from(whole.subarray(0, HEADER + state))
 }
 
-/** Octets that grow. */
-class Octets {
-  bytes = Buffer.alloc(1 << 16)
-  end = 0
+/** Bytes of a chunk; more where one value needs them. */
+const CHUNK = 1 << 18
 
+/** Octets that grow by chunks, so that none is copied before the end. */
+class Octets {
+  /** The last chunk, and how much of it is used. */
+  bytes = Buffer.allocUnsafeSlow(CHUNK)
+  end = 0
+  readonly #full: Buffer[] = []
+  #before = 0
+
+  get length(): number {
+    return this.#before + this.end
+  }
+
+  /** All of them, in order. */
+  chunks(): Buffer[] {
+    return [...this.#full, this.bytes.subarray(0, this.end)]
+  }
+
+  /** Makes room for `more` in the last chunk, and returns that. */
   reserve(more: number): Buffer {
     if (this.end + more > this.bytes.length) {
-      const wider = Buffer.alloc(Math.max(this.bytes.length * 2, this.end + more))
-      this.bytes.copy(wider, 0, 0, this.end)
-      this.bytes = wider
+      this.#full.push(this.bytes.subarray(0, this.end))
+      this.#before += this.end
+      this.bytes = Buffer.allocUnsafeSlow(Math.max(CHUNK, more))
+      this.end = 0
     }
     return this.bytes
   }

@@ -3,7 +3,7 @@ import type { Seconds, Time } from '../../base/time.ts'
 import { VIA } from '../../base/via.ts'
 import { list, oneOf, optional, record, SHAPES, type Shape, type Shaped } from './shapes.ts'
 
-const { f64, flag, ip, latin1, octetString, secret, secretLatin1, socketAddress, table, text, u8, u16, u32 } =
+const { f64, flag, ip, latin1, octetString, piece, secret, secretLatin1, socketAddress, text, u8, u16, u32 } =
   SHAPES
 
 const time = f64 as Shape<Time>
@@ -33,10 +33,10 @@ export const BASE = record({
   reported: time,
   unverified: held,
   guessing: held,
-  /** Absent where several shards share them. */
-  debts: optional(table),
-  proofs: optional(table),
 })
+
+/** A piece of a table that this relay has for itself; those that several shards share are not in a snapshot. */
+export const PIECE = record({ of: oneOf(['debts', 'proofs'] as const), size: u32, from: u32, bytes: piece })
 
 export const BUCKET = record({ name: text, rate: f64, owed: f64, at: time })
 export const SCAN = record({ user: text, until: time, told: flag, peers: list(latin1) })
@@ -107,6 +107,7 @@ export const PARTS = {
   4: { kind: 'reservations', shape: list(RESERVATION) },
   5: { kind: 'remembered', shape: list(REMEMBERED) },
   6: { kind: 'allocations', shape: list(ALLOCATION) },
+  7: { kind: 'table', shape: PIECE },
 } as const
 /** The octet after the last part. */
 export const END = 0

@@ -12,16 +12,20 @@ export function restorePart(context: Context, part: SnapshotPart, now: Time): Co
   const { book, buckets, scans, stores } = context
   switch (part.kind) {
     case 'base': {
-      const { draining, lastId, nonceKey, debts, proofs } = part.value
+      const { draining, lastId, nonceKey } = part.value
       context.draining = draining
       book.lastId = lastId
       context.unconfigured = new Set(part.value.unconfigured)
       context.withheldUntil = part.value.withheldUntil
       nonceKey.copy(stores.nonces.key)
       stores.strangers.import(part.value)
-      // Tables of another size are from another version; they begin afresh.
-      if (debts && debts.length === stores.debts?.memory.byteLength) stores.debts.restore(debts)
-      if (proofs && proofs.length === stores.proofs?.memory.byteLength) stores.proofs.restore(proofs)
+      return []
+    }
+    case 'table': {
+      const { of, size, from, bytes } = part.value
+      const octets = stores[of]?.octets
+      // One of another size is from another version; it begins afresh.
+      if (octets?.length === size && from + bytes.length <= size) octets.set(bytes, from)
       return []
     }
     case 'buckets':
@@ -51,14 +55,21 @@ export function restorePart(context: Context, part: SnapshotPart, now: Time): Co
 function restoreAllocation(context: Context, saved: AllocationRecord, now: Time): Command[] {
   const { book, buckets } = context
   const { lifetimes } = book
-  const { halves, permissions, peers, traffic, lacking, answered, ...rest } = saved
+  const { halves, permissions, peers, traffic } = saved
   const allocation: Allocation = {
-    ...rest,
+    id: saved.id,
     row: book.newRow(),
-    identity: { ...saved.identity },
-    asked: { ...saved.asked },
-    answered,
-    lacking,
+    client: saved.client,
+    identity: saved.identity,
+    since: saved.since,
+    state: saved.state,
+    lifetime: saved.lifetime,
+    asked: saved.asked,
+    answered: saved.answered,
+    lacking: saved.lacking,
+    due: saved.due,
+    permitted: saved.permitted,
+    dropped: saved.dropped,
     halves: halves.map(
       ({ relay, expires }): Half => ({ relay, lifetime: lifetimes.open(expires), linked: new Set() }),
     ),

@@ -84,18 +84,17 @@ t.test('costs of less than a millisecond add up', async t => {
   t.equal(debts.owedInAll(NOW), 1000)
 })
 
-t.test('a table is carried to another process as octets, and nothing else is taken for one', async t => {
+t.test('a table is carried to another process as octets', async t => {
   const one = fresh(1)
   const key = one.key(1, { ip: ip4(7) })
   one.charge(key, 500, NOW)
   one.chargeAll(9, NOW)
 
   const other = fresh(2)
-  other.restore(one.snapshot())
+  other.octets.set(one.octets)
   t.equal(other.key(1, { ip: ip4(7) }), key)
   t.equal(other.owed(key, later(100)), 400)
   t.equal(other.owedInAll(NOW), 9)
-  t.throws(() => other.restore(new Uint8Array(8)), RangeError)
 })
 
 t.test('a debtor that was not seen for long owes nothing, whenever it comes back', async t => {
