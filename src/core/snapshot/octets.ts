@@ -59,7 +59,7 @@ export class SnapshotWriter {
   /** Joins what was written, yielding after each part of it: copying all at once would take too long. */
   *finish(): Generator<undefined, Buffer> {
     const chunks = [...this.#state.chunks(), ...this.#secrets.chunks()]
-    const whole = Buffer.allocUnsafeSlow(HEADER + this.#state.length + this.#secrets.length)
+    const whole = Buffer.alloc(HEADER + this.#state.length + this.#secrets.length)
     whole.writeUInt32BE(MAGIC, 0)
     whole.writeUInt16BE(SNAPSHOT_VERSION, 4)
     whole.writeUInt16BE(WITH_SECRETS, 6)
@@ -175,7 +175,7 @@ const CHUNK = 1 << 18
 /** Octets that grow by chunks, so that none is copied before the end. */
 class Octets {
   /** The last chunk, and how much of it is used. */
-  bytes = Buffer.allocUnsafeSlow(CHUNK)
+  bytes = Buffer.alloc(CHUNK)
   end = 0
   readonly #full: Buffer[] = []
   #before = 0
@@ -194,7 +194,7 @@ class Octets {
     if (this.end + more > this.bytes.length) {
       this.#full.push(this.bytes.subarray(0, this.end))
       this.#before += this.end
-      this.bytes = Buffer.allocUnsafeSlow(Math.max(CHUNK, more))
+      this.bytes = Buffer.alloc(Math.max(CHUNK, more))
       this.end = 0
     }
     return this.bytes
