@@ -77,6 +77,22 @@ t.test('a healthy installation gives no warning', async t => {
   })
 })
 
+t.test('U-30: with URIs only, everything is tested that needs no secret', async t => {
+  const healthy = await install(t)
+  const uris = healthy.uris.flatMap(uri => ['--turn-uri', uri])
+  const { code, complaints, findings } = await visit(t, ['--from-outside', ...uris], healthy, {})
+  t.same(complaints, [])
+  t.equal(code, 0)
+  for (const id of ['reached', 'strangers-refused']) {
+    t.same(findings.find(one => one.id === id)?.at.toSorted(), healthy.uris.toSorted(), id)
+  }
+  t.ok(findings.some(({ id }) => id === 'tls-ok'))
+  t.match(
+    findings.find(({ id }) => id === 'no-credential'),
+    { severity: 'info' },
+  )
+})
+
 t.test('a healthy installation with IPv6 gives no warning', async t => {
   const healthy = await install(t, {
     ipv6: true,
