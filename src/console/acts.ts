@@ -1,3 +1,4 @@
+import { ApiFailure, failureText } from './api.ts'
 import type { ConsoleContext } from './context.ts'
 import type { DialogQuestion } from './parts/dialog.ts'
 import { h, newId } from './parts/dom.ts'
@@ -18,7 +19,10 @@ export async function act(
     if (typeof outcome === 'string') context.tell(outcome, 'good')
     else context.tell(outcome.bad, 'bad')
   } catch (error) {
-    context.tell(context.words.say('act.failed', { why: (error as Error).message }), 'bad')
+    const { words } = context
+    const isGone = error instanceof ApiFailure && error.status === 404
+    const why = isGone ? words.say('disconnect.gone') : failureText(error, words)
+    context.tell(words.say('act.failed', { why }), 'bad')
   }
 }
 

@@ -1,10 +1,27 @@
-/** An answer that was not the one that was asked for. */
+import type { Words } from '../texts/words.ts'
+
+/** An answer that was not the one that was asked for; status 0 where there was none at all. */
 export class ApiFailure extends Error {
   readonly status: number
 
   constructor(status: number, message: string) {
     super(message)
     this.status = status
+  }
+}
+
+/** Why a request failed, in the language of the page where its catalogue knows the status. */
+export function failureText<K extends string>(error: unknown, { say, knows }: Words<K>): string {
+  const key = error instanceof ApiFailure ? `error.${error.status}` : ''
+  return knows(key) ? say(key) : (error as Error).message
+}
+
+/** A browser words its own failure as it likes; to us it is always that nobody answered, status 0. */
+async function reach(response: Promise<Response>): Promise<Response> {
+  try {
+    return await response
+  } catch (error) {
+    throw new ApiFailure(0, (error as Error).message)
   }
 }
 
@@ -25,17 +42,19 @@ export class Api {
   }
 
   async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await fetch(new URL(`api/v1/${path}`, document.baseURI), {
-      method,
-      cache: 'no-store',
-      headers: {
-        ...(this.#token !== '' && { authorization: `Bearer ${this.#token}` }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-        // The access log tells what was done here from what other programs do with the same token.
-        'x-taciturn-client': 'console',
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    })
+    const response = await reach(
+      fetch(new URL(`api/v1/${path}`, document.baseURI), {
+        method,
+        cache: 'no-store',
+        headers: {
+          ...(this.#token !== '' && { authorization: `Bearer ${this.#token}` }),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          // The access log tells what was done here from what other programs do with the same token.
+          'x-taciturn-client': 'console',
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      }),
+    )
     const text = await response.text()
     let value: unknown
     try {

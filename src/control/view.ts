@@ -33,6 +33,8 @@ export type TestStart = View<typeof test.testStartShape>
 export type TestWay = View<typeof test.testWayShape>
 export type TestView = View<typeof test.testViewShape>
 export type TestCode = View<typeof test.testCodeShape>
+export type TestLeft = View<typeof test.testLeftShape>
+export type TestMeasured = View<typeof test.testMeasuredShape>
 export type TestResult = View<typeof test.testResultShape>
 
 /** What the live feed sends, each as one text message of JSON. */

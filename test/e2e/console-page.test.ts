@@ -231,7 +231,7 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     t.same(await barriers(page), [])
     await page.type('input', 'kiwi-1234')
     await page.keyboard.press('Enter')
-    await page.waitForFunction('/no result of this code/.test(document.querySelector("main")?.textContent)')
+    await page.waitForFunction('/no result with the code/.test(document.querySelector("main")?.textContent)')
   })
 
   t.test('offers nothing that the token may not do', async t => {

@@ -122,12 +122,14 @@ t.test('somebody tests the relay with a link', need('chromium', 'openssl'), asyn
     await console.waitForSelector('form input')
     await console.type('form input', code.toLowerCase())
     await console.keyboard.press('Enter')
-    await console.waitForSelector('.keys tbody tr')
-    t.match(
-      await text(console, '.keys tbody'),
-      /scoregood.*relay\.ways\[1\]\.transport/,
-      'the operator sees it in the console',
+    await console.waitForSelector('.verdict')
+    t.equal(
+      (await text(console, '.verdict')).replace(/^Result: Good/, ''),
+      (await text(page, '.verdict')).replace(/^Result: Good/, ''),
+      'U-04: the operator sees the sentences that the user saw',
     )
+    t.equal(await text(console, '.wide tbody'), await text(page, '.wide tbody'), 'and the same table')
+    t.same(await barriers(console), [])
     for (const theme of ['light', 'dark']) {
       await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }])
       t.same(await barriers(page), [], theme)
@@ -138,9 +140,12 @@ t.test('somebody tests the relay with a link', need('chromium', 'openssl'), asyn
     await page.waitForFunction('/Alle Wege zum Relay funktionieren/.test(document.body.textContent)')
     t.equal(await text(page, '.code'), code, 'in another language it is the same result')
 
-    await page.click('.large')
-    await page.waitForFunction('document.querySelector(".refused").textContent !== ""')
-    t.match(await text(page, '.refused'), /Der Link ist verbraucht/)
+    t.equal(await page.$('.large'), null, 'U-03: no button for a link that is used up')
+    t.match(await text(page, 'main'), /Dieser Link ist verbraucht/)
+    await page.reload()
+    await page.waitForSelector('.code')
+    t.equal(await text(page, '.code'), code, 'U-03: loading the page again does not lose the result')
+    t.equal(await page.$('.large'), null)
   })
 
   t.test('and is told that UDP is blocked', async t => {
@@ -174,6 +179,73 @@ t.test('somebody tests the relay with a link', need('chromium', 'openssl'), asyn
       rows.find(row => row.startsWith('UDP')),
       /Hat nichts von hier gesehen/,
     )
+  })
+
+  t.test(
+    'U-03: a link for two tests offers the second, and keeps the first result until there is another',
+    async t => {
+      const page = await newTab(t, browser)
+      const link = await post<{ url: string }>('links', { kind: 'test', uses: 2 })
+      await page.goto(link.url.replace('#', '?lang=en#'))
+      await page.click('.large')
+      await page.waitForSelector('.verdict', { timeout: 90_000 })
+      const first = await text(page, '.code')
+      await post('test/start', { code: link.url.split('#')[1] })
+      await page.click('.large')
+      await page.waitForFunction('document.querySelector(".refused").textContent !== ""')
+      t.match(await text(page, '.refused'), /has been used/)
+      t.equal(await text(page, '.code'), first)
+    },
+  )
+
+  t.test('U-03: a link that was used up elsewhere has no button', async t => {
+    const page = await newTab(t, browser)
+    const link = await post<{ url: string }>('links', { kind: 'test' })
+    await post('test/start', { code: link.url.split('#')[1] })
+    await page.goto(link.url.replace('#', '?lang=en#'))
+    await page.waitForSelector('.obstacle')
+    t.match(await text(page, '.obstacle'), /has been used/)
+    t.equal(await page.$('.large'), null)
+  })
+
+  t.test('U-23: a relay that goes away during the test is said, in the language of the page', async t => {
+    const page = await newTab(t, browser)
+    const link = await post<{ url: string }>('links', { kind: 'test' })
+    await page.setRequestInterception(true)
+    page.on('request', request => {
+      if (/\/test\/[^/]+(\/result)?$/.test(request.url()) && !/start$|link$/.test(request.url()))
+        return void request.abort()
+      return void request.continue()
+    })
+    await page.goto(link.url.replace('#', '?lang=de#'))
+    await page.click('.large')
+    await page.waitForSelector('.verdict', { timeout: 90_000 })
+    t.equal(await page.$eval('.verdict', verdict => verdict.getAttribute('data-score')), 'unfinished')
+    t.match(await text(page, 'main'), /während des Tests plötzlich weg.*das Relay ist nicht erreichbar/)
+    t.notMatch(await text(page, 'main'), /Failed to fetch|NetworkError/)
+  })
+
+  t.test('U-24: a name that cannot be looked up is named', async t => {
+    const page = await newTab(t, browser)
+    const link = await post<{ url: string }>('links', { kind: 'test' })
+    await page.setRequestInterception(true)
+    page.on('request', request => {
+      if (!request.url().endsWith('/test/start')) return void request.continue()
+      void post<TestStart>('test/start', JSON.parse(request.postData() ?? '{}')).then(start => {
+        const iceServers = start.iceServers.map(server => ({
+          ...server,
+          urls: server.urls.replace(/127\.0\.0\.1/, 'no-such-name.invalid'),
+        }))
+        return request.respond({
+          contentType: 'application/json',
+          body: JSON.stringify({ ...start, iceServers }),
+        })
+      })
+    })
+    await page.goto(link.url.replace('#', '?lang=en#'))
+    await page.click('.large')
+    await page.waitForSelector('.verdict', { timeout: 90_000 })
+    t.match(await text(page, '.verdict'), /The name no-such-name\.invalid cannot be looked up from here/)
   })
 
   t.test('but not without a link', async t => {

@@ -28,7 +28,8 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     issue: { values: ['auth', 'base', 'homeserver', 'http', 'limits'], types: ['config'] },
     control: { values: ['base', 'http', 'limits'], types: ['core'] },
     health: { values: ['texts'] },
-    console: { values: ['health', 'texts'], types: ['control'] },
+    verdict: { values: ['texts'], types: ['control'] },
+    console: { values: ['verdict', 'health', 'texts'], types: ['control'] },
     relay: {
       values: ['auth', 'base', 'core', 'forward', 'limits', 'net', 'policy', 'recording', 'shard', 'system'],
       types: ['config', 'log'],
@@ -92,6 +93,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
       values: [
         'auth',
         'base',
+        'verdict',
         'config',
         'doctor',
         'health',

@@ -11,9 +11,11 @@ import type {
   Status,
   TestResult,
 } from '../../control/view.ts'
+import { finishedOf, report } from '../../verdict/report.ts'
+import { testWords } from '../../verdict/words.ts'
 import type { CliContext } from '../context.ts'
 import { ControlClient, RefusedRequest, type SocketOptions } from '../control-client.ts'
-import { reasons, type ShownAs, sessionLines, statusLines } from '../control-format.ts'
+import { type ShownAs, sessionLines, statusLines } from '../control-format.ts'
 import { CommandError, Exit, painter } from '../io.ts'
 import { pseudonymOf, testCode, wholeNumber } from '../person.ts'
 
@@ -218,7 +220,7 @@ export interface TestResultOptions extends SocketOptions {
   readonly json: boolean
 }
 
-/** Shows what a test came to. */
+/** Shows the result of a test in the sentences that its user saw. */
 export async function testResult(options: TestResultOptions, context: CliContext): Promise<number> {
   const { io, words } = context
   const client = new ControlClient(options, context)
@@ -229,28 +231,8 @@ export async function testResult(options: TestResultOptions, context: CliContext
   )
   if (options.json) return say(options, context, result, '')
   const paint = painter(io.stdout, io.env)
-  const { ways, client: browser } = result.server
-  const lines = ways.map(way =>
-    [
-      `${way.transport}, IPv${way.family}, ${way.client}: ${words.count('control.asked', way.challenged)}`,
-      `, ${words.count('control.opened', way.opened)}`,
-      Object.keys(way.refused).length === 0
-        ? ''
-        : words.say('control.wayRejected', { what: reasons(way.refused, words.language) }),
-    ].join(''),
-  )
-  io.stdout.write(
-    [
-      `${paint('bold', result.code)}  ${words.format.dateTime(result.at)}  ${browser}`,
-      '',
-      paint('bold', words.say('control.seen')),
-      ...(lines.length > 0 ? lines : [words.say('control.seenNothing')]),
-      '',
-      paint('bold', words.say('control.measured')),
-      JSON.stringify(result.measured, undefined, 2),
-      '',
-    ].join('\n'),
-  )
+  const text = report(finishedOf(result), testWords(words.language))
+  io.stdout.write(`${paint('bold', result.code)}\n${text}\n`)
   return Exit.ok
 }
 

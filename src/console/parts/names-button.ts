@@ -1,4 +1,5 @@
 import { actButton } from '../acts.ts'
+import { failureText } from '../api.ts'
 import type { ConsoleContext } from '../context.ts'
 import { setText } from './dom.ts'
 
@@ -18,7 +19,7 @@ export function namesButton(context: ConsoleContext): { readonly element: HTMLEl
       await names.fetch(api, store)
       context.tell(say('names.done'), 'good')
     } catch (error) {
-      context.tell(say('act.failed', { why: (error as Error).message }), 'bad')
+      context.tell(say('act.failed', { why: failureText(error, context.words) }), 'bad')
     }
     context.redraw()
   }

@@ -1,6 +1,6 @@
-import { type Quality, qualityOf } from './measure.ts'
-import { readTestUri } from './uri.ts'
-import type { WayVerdict } from './verdict.ts'
+import { type Quality, qualityOf } from '../../verdict/measure.ts'
+import { readTestUri } from '../../verdict/uri.ts'
+import type { WayVerdict } from '../../verdict/verdict.ts'
 
 export type CallStep = 'gathering' | 'calling' | 'measuring'
 
@@ -34,9 +34,10 @@ export async function tryWay(server: IceServer, tell: (step: CallStep) => void):
   try {
     tell('gathering')
     let error: WayVerdict['error']
-    caller.addEventListener('icecandidateerror', event => {
-      error = { code: event.errorCode, text: event.errorText }
-    })
+    for (const end of ends)
+      end.addEventListener('icecandidateerror', event => {
+        error = { code: event.errorCode, text: event.errorText.slice(0, 255) }
+      })
     const pings = caller.createDataChannel('pings', { ordered: false, maxRetransmits: 0 })
     const flood = caller.createDataChannel('flood', { ordered: false })
     for (const channel of [pings, flood]) channel.binaryType = 'arraybuffer'

@@ -1,14 +1,14 @@
-import type { TestCode, TestStart, TestView } from '../../control/view.ts'
-import { type Api, ApiFailure } from '../api.ts'
+import type { TestCode, TestLeft, TestMeasured, TestStart, TestView } from '../../control/view.ts'
+import { type Finished, report } from '../../verdict/report.ts'
+import { readTestUri, type TestUri } from '../../verdict/uri.ts'
+import { gradeOf, judge, RELAY_GONE, type WayVerdict } from '../../verdict/verdict.ts'
+import type { TestWords } from '../../verdict/words.ts'
+import { type Api, ApiFailure, failureText } from '../api.ts'
+import { copyButton } from '../parts/copy.ts'
 import { h, newId, setAttribute, setText } from '../parts/dom.ts'
 import { pickers } from '../parts/pickers.ts'
-import { foldBelow } from '../parts/table.ts'
 import { type CallStep, tryWay } from './call.ts'
-import { type Finished, report } from './report.ts'
-import { browserSide, measured, relaySide, sentence } from './say.ts'
-import { readTestUri, type TestUri } from './uri.ts'
-import { gradeOf, judge, type WayVerdict } from './verdict.ts'
-import type { TestWords } from './words.ts'
+import { levelOf, verdictCard, wayTable } from './card.ts'
 
 export interface TestPageOptions {
   readonly words: TestWords
@@ -26,6 +26,8 @@ export interface TestOutcome {
   /** For the operator; undefined when the relay did not take the result. */
   readonly code: string | undefined
   readonly why: string
+  /** Tests that the link is still good for. */
+  readonly left: number
 }
 
 interface Line {
@@ -38,6 +40,7 @@ export class TestPage {
   readonly #root: HTMLElement
   readonly #options: TestPageOptions
   readonly #start: HTMLButtonElement
+  readonly #again = h('p')
   readonly #refused = h('p', { class: 'refused', role: 'alert' })
   readonly #ways = h('ul', { class: 'ways' })
   readonly #progress = h('p', { class: 'unseen', role: 'status' })
@@ -80,16 +83,31 @@ export class TestPage {
         h('h1', {}, say('title')),
         h('p', {}, say('lead')),
         h('p', { class: 'quiet' }, say('privacy')),
-        obstacle === undefined
-          ? h('p', {}, this.#start)
-          : h('p', { class: 'obstacle', role: 'alert' }, obstacle),
+        this.#again,
         this.#refused,
         this.#running,
         this.#progress,
         this.#result,
       ),
     )
+    if (obstacle !== undefined) this.#obstruct(obstacle)
+    else this.#again.replaceChildren(this.#start)
     if (outcome) this.#showOutcome(outcome)
+    else if (obstacle === undefined) void this.#checkLink()
+  }
+
+  #obstruct(why: string): void {
+    this.#again.replaceChildren(h('span', { class: 'obstacle', role: 'alert' }, why))
+  }
+
+  /** A link that is used up leaves no button that could not work. Where that cannot be told, the button stays. */
+  async #checkLink(): Promise<void> {
+    const { words, api, code } = this.#options
+    try {
+      await api.post<TestLeft>('test/link', { code })
+    } catch (error) {
+      if (error instanceof ApiFailure && error.status === 403) this.#obstruct(words.say('refused.link'))
+    }
   }
 
   async #run(): Promise<void> {
@@ -98,21 +116,21 @@ export class TestPage {
     this.#start.disabled = true
     for (const select of this.#root.querySelectorAll('select')) select.disabled = true
     setText(this.#refused, '')
-    this.#result.replaceChildren()
     try {
       const start = await api.post<TestStart>('test/start', { code })
       await this.#test(start)
     } catch (error) {
       const isLink = error instanceof ApiFailure && error.status === 403
-      setText(this.#refused, isLink ? say('refused.link') : say('refused', { why: (error as Error).message }))
+      setText(
+        this.#refused,
+        isLink ? say('refused.link') : say('refused', { why: failureText(error, words) }),
+      )
     }
     for (const select of this.#root.querySelectorAll('select')) select.disabled = false
     this.#start.disabled = false
-    setText(this.#start, say('again'))
-    this.#start.classList.remove('primary')
   }
 
-  async #test({ handle, iceServers }: TestStart): Promise<void> {
+  async #test({ handle, iceServers, left }: TestStart): Promise<void> {
     const { words, api } = this.#options
     const { say } = words
     const servers = iceServers.flatMap(server => {
@@ -139,30 +157,29 @@ export class TestPage {
     const finished: Finished = {
       ways,
       server,
-      verdict: judge(ways, server),
+      verdict: server ? judge(ways, server) : RELAY_GONE,
       at: Date.now(),
       browser: navigator.userAgent,
       page: location.origin + location.pathname,
     }
-    const kept = await this.#keep(handle, finished)
+    const outcome = await this.#keep(handle, finished, left)
     setText(this.#progress, '')
-    const outcome = { finished, ...kept }
     this.#options.onOutcome(outcome)
     this.#showOutcome(outcome)
   }
 
-  async #keep(handle: string, finished: Finished): Promise<Omit<TestOutcome, 'finished'>> {
+  async #keep(handle: string, finished: Finished, left: number): Promise<TestOutcome> {
+    const { words, api } = this.#options
     const { ways, verdict, browser } = finished
+    const measured: TestMeasured = { ...verdict, ways, browser: browser.slice(0, 512) }
     try {
-      const { code } = await this.#options.api.post<TestCode>(`test/${handle}/result`, {
-        score: verdict.score,
-        remarks: verdict.remarks,
-        ways,
-        browser,
-      })
-      return { code, why: '' }
+      const { code } = await api.post<TestCode>(`test/${handle}/result`, measured)
+      return { finished, code, why: '', left }
     } catch (error) {
-      return { code: undefined, why: (error as Error).message }
+      // Without an answer, or with that of a relay that was started anew, what was measured last is worth nothing.
+      const isGone = error instanceof ApiFailure && (error.status === 0 || error.status === 404)
+      const seen = isGone ? { ...finished, verdict: RELAY_GONE } : finished
+      return { finished: seen, code: undefined, why: failureText(error, words), left }
     }
   }
 
@@ -173,28 +190,22 @@ export class TestPage {
     return { item: h('li', {}, h('span', {}, h('b', {}, say(`way.${transport}`)), where), state), state }
   }
 
-  #showOutcome({ finished, code, why }: TestOutcome): void {
+  #showOutcome({ finished, code, why, left }: TestOutcome): void {
     const { words } = this.#options
     const { say } = words
-    const { verdict, ways, server } = finished
-    const isBad = verdict.score === 'poor' || verdict.score === 'fail'
+    setText(this.#start, say('again'))
+    this.#start.classList.remove('primary')
+    this.#again.replaceChildren(left > 0 ? this.#start : h('span', { class: 'quiet' }, say('used-up')))
+    const { verdict } = finished
     const title = h(
       'h2',
       { tabindex: -1 },
       `${say('score.title')}: `,
       h('strong', {}, say(`score.${verdict.score}`)),
     )
-    const level = isBad ? 'bad' : verdict.score === 'fair' ? 'warn' : 'good'
-    const remarks = verdict.remarks.map(remark => h('li', {}, sentence(remark, words)))
-    if (level !== 'good' && code !== undefined) remarks.push(h('li', {}, say('say.operator')))
+    const isForOperator = levelOf(verdict.score) !== 'good' && code !== undefined
     this.#result.replaceChildren(
-      h(
-        'section',
-        { class: 'verdict', 'data-level': level, 'data-score': verdict.score },
-        title,
-        h('p', {}, say(`score.${verdict.score}.why`)),
-        h('ul', {}, ...remarks),
-      ),
+      verdictCard(title, finished, words, isForOperator ? [say('say.operator')] : []),
       code === undefined
         ? h('section', {}, h('h2', {}, say('code.title')), h('p', {}, say('code.failed', { why })))
         : h(
@@ -204,48 +215,10 @@ export class TestPage {
             h('p', { class: 'code' }, code),
             h('p', { class: 'quiet' }, say('code.text')),
           ),
-      h('section', {}, h('h2', {}, say('table.title')), this.#table(ways, server)),
+      h('section', {}, h('h2', {}, say('table.title')), wayTable(finished, words)),
       this.#report(finished),
     )
     title.focus()
-  }
-
-  #table(ways: readonly WayVerdict[], server: TestView | undefined): HTMLElement {
-    const { words } = this.#options
-    const { say } = words
-    const heads = ['table.way', 'table.browser', 'table.relay', 'table.quality'] as const
-    const rows = ways.map(way => {
-      const cells = [browserSide(way, words), relaySide(way.transport, server, words), measured(way, words)]
-      return h(
-        'tr',
-        { role: 'row' },
-        h(
-          'th',
-          { scope: 'row', role: 'rowheader' },
-          h('span', {}, say(`way.${way.transport}`)),
-          h('small', {}, way.uri),
-        ),
-        ...cells.map((text, i) => h('td', { role: 'cell', 'data-label': say(heads[i + 1]!) }, text)),
-      )
-    })
-    const head = h(
-      'tr',
-      { role: 'row' },
-      ...heads.map(key => h('th', { scope: 'col', role: 'columnheader' }, say(key))),
-    )
-    const box = h(
-      'div',
-      { class: 'table-box' },
-      h(
-        'table',
-        { role: 'table', class: 'wide' },
-        h('caption', { class: 'unseen' }, say('table.title')),
-        h('thead', { role: 'rowgroup' }, head),
-        h('tbody', { role: 'rowgroup' }, ...rows),
-      ),
-    )
-    foldBelow(box, 720)
-    return box
   }
 
   #report(finished: Finished): HTMLElement {
@@ -254,28 +227,16 @@ export class TestPage {
     const id = newId('report')
     const area = h('textarea', { id, readonly: true, rows: 12 })
     area.value = report(finished, words)
-    const copied = h('span', { role: 'status', class: 'quiet' })
-    const copy = async () => {
-      try {
-        await navigator.clipboard.writeText(area.value)
-      } catch {
-        // Without TLS there is no clipboard; selecting and copying by hand works everywhere.
-        area.select()
-        document.execCommand('copy')
-      }
-      setText(copied, say('report.copied'))
-    }
     return h(
       'section',
       {},
       h('h2', {}, h('label', { for: id }, say('report.title'))),
       area,
-      h(
-        'p',
-        {},
-        h('button', { type: 'button', onclick: () => void copy() }, say('report.copy')),
-        ' ',
-        copied,
+      copyButton(
+        say('report.copy'),
+        say('report.copied'),
+        () => area.value,
+        () => area.select(),
       ),
     )
   }

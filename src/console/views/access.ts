@@ -1,4 +1,5 @@
 import type { AccessEntry } from '../../control/view.ts'
+import { failureText } from '../api.ts'
 import type { ConsoleContext, View } from '../context.ts'
 import { h, setText } from '../parts/dom.ts'
 import { Table } from '../parts/table.ts'
@@ -74,7 +75,7 @@ export class Access implements View {
       this.#table.update(entries)
       setText(this.#state, words.count('access.entries', entries.length))
     } catch (error) {
-      setText(this.#state, words.say('act.failed', { why: (error as Error).message }))
+      setText(this.#state, words.say('act.failed', { why: failureText(error, words) }))
     }
   }
 }

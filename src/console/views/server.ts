@@ -1,5 +1,6 @@
 import type { Reloaded, Status } from '../../control/view.ts'
 import { type ActOutcome, act, actButton } from '../acts.ts'
+import { failureText } from '../api.ts'
 import { type ConfigurationEntry, entriesOf } from '../configuration.ts'
 import type { ConsoleContext, View } from '../context.ts'
 import { type Limit, limits } from '../limits.ts'
@@ -203,7 +204,10 @@ export class Server implements View {
       this.#configuration.update(entriesOf(await api.get('configuration')))
       setText(this.#configurationState, '')
     } catch (error) {
-      setText(this.#configurationState, words.say('act.failed', { why: (error as Error).message }))
+      setText(
+        this.#configurationState,
+        words.say('act.failed', { why: failureText(error, this.#context.words) }),
+      )
     }
   }
 }

@@ -1,18 +1,22 @@
 import type { LinkView, TestResult } from '../../control/view.ts'
+import { finishedOf } from '../../verdict/report.ts'
+import { testWords } from '../../verdict/words.ts'
 import { actButton } from '../acts.ts'
-import { type ConfigurationEntry, entriesOf } from '../configuration.ts'
+import { ApiFailure, failureText } from '../api.ts'
 import type { ConsoleContext, View } from '../context.ts'
+import { copyButton } from '../parts/copy.ts'
 import { h, newId, setText } from '../parts/dom.ts'
-import { Table } from '../parts/table.ts'
+import { verdictCard, wayTable } from '../test/card.ts'
 
 /** Links to the test page, and what came of them. */
 export class Tests implements View {
   readonly element: HTMLElement
   readonly #context: ConsoleContext
   readonly #link = h('p', { role: 'status' })
+  readonly #copy = h('div')
   readonly #code: HTMLInputElement
   readonly #state = h('p', { role: 'status' })
-  readonly #result: Table<ConfigurationEntry>
+  readonly #result = h('div')
 
   constructor(context: ConsoleContext) {
     this.#context = context
@@ -26,17 +30,6 @@ export class Tests implements View {
       required: true,
       size: 14,
     })
-    this.#result = new Table<ConfigurationEntry>(words, {
-      caption: say('tests.result'),
-      key: ({ path }) => path,
-      empty: say('tests.nothing'),
-      columns: [
-        { name: 'path', title: say('column.what'), head: true, text: ({ path }) => path },
-        { name: 'value', title: say('column.value'), text: ({ value }) => value },
-      ],
-    })
-    this.#result.element.classList.add('keys')
-    this.#result.update([])
     const look = (event: Event) => {
       event.preventDefault()
       void this.#look()
@@ -55,6 +48,7 @@ export class Tests implements View {
           actButton(context, say('tests.make'), () => void this.#make()),
         ),
         this.#link,
+        this.#copy,
       ),
       h(
         'section',
@@ -68,7 +62,7 @@ export class Tests implements View {
           h('button', {}, say('tests.look')),
         ),
         this.#state,
-        this.#result.element,
+        this.#result,
       ),
     )
   }
@@ -84,26 +78,51 @@ export class Tests implements View {
       const link = isElsewhere ? new URL(`test${new URL(url).hash}`, document.baseURI).href : url
       const lines = [words.say('card.until', { when: words.format.dateTime(expires) })]
       if (isLoopback(new URL(link).hostname)) lines.push(words.say('tests.local'))
-      this.#link.replaceChildren(
-        h('a', { href: link, target: '_blank', rel: 'noreferrer' }, link),
-        ...lines.map(line => h('small', {}, ` ${line}`)),
+      const anchor = h('a', { href: link, target: '_blank', rel: 'noreferrer' }, link)
+      this.#link.replaceChildren(anchor, ...lines.map(line => h('small', {}, ` ${line}`)))
+      const select = () => getSelection()?.selectAllChildren(anchor)
+      this.#copy.replaceChildren(
+        copyButton(words.say('tests.copy'), words.say('tests.copied'), () => link, select),
       )
     } catch (error) {
-      setText(this.#link, words.say('act.failed', { why: (error as Error).message }))
+      setText(this.#link, words.say('act.failed', { why: failureText(error, words) }))
     }
   }
 
   async #look(): Promise<void> {
     const { api, words } = this.#context
-    const code = this.#code.value.trim().toUpperCase()
-    setText(this.#state, words.say('loading'))
-    this.#result.update([])
+    const { say, format } = words
+    // People say the code on the telephone and write it as they hear it.
+    const code = this.#code.value.toUpperCase().replaceAll(/[^A-Z0-9]/g, '')
+    setText(this.#state, say('loading'))
+    this.#result.replaceChildren()
     try {
-      const { at, measured, server } = await api.get<TestResult>(`test-results/${encodeURIComponent(code)}`)
-      this.#result.update([...entriesOf(measured), ...entriesOf(server, 'relay')])
-      setText(this.#state, `${code} · ${words.format.dateTime(at)}`)
+      const result = await api.get<TestResult>(`test-results/${code}`)
+      const finished = finishedOf(result)
+      const own = testWords(words.language)
+      const title = h(
+        'h3',
+        {},
+        `${own.say('score.title')}: `,
+        h('b', {}, own.say(`score.${finished.verdict.score}`)),
+      )
+      this.#result.replaceChildren(
+        verdictCard(title, finished, own),
+        wayTable(finished, own),
+        h('p', { class: 'quiet' }, say('tests.browser', { browser: finished.browser })),
+      )
+      const when = format.dateTime(result.at)
+      const client = result.server.client || '–'
+      setText(this.#state, say('tests.from', { code: result.code, when, client }))
     } catch (error) {
-      setText(this.#state, words.say('act.failed', { why: (error as Error).message }))
+      const isUnknown = error instanceof ApiFailure && error.status === 404
+      const written = this.#code.value.trim().toUpperCase()
+      setText(
+        this.#state,
+        isUnknown
+          ? say('tests.unknown', { code: written })
+          : say('act.failed', { why: failureText(error, words) }),
+      )
     }
   }
 }

@@ -1,9 +1,10 @@
-import { z } from 'zod'
 import { fault, okAnswer } from '../answer.ts'
 import { type ApiEndpoint, type Call, type Desk, isAnswer, note, readAs } from '../call.ts'
 import type { TestRuns } from './test-runs.ts'
 import {
   testCodeShape,
+  testLeftShape,
+  testMeasuredShape,
   testResultShape,
   testStartAsked,
   testStartShape,
@@ -23,9 +24,21 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
       const asked = readAs(testStartAsked, body)
       if (isAnswer(asked)) return asked
       const started = tests?.start(asked.code, client)
-      return started
-        ? okAnswer(started)
-        : fault(403, 'this link is not good, or not any more', 'ask for another link')
+      return started ? okAnswer(started) : badLink()
+    },
+  },
+  {
+    method: 'POST',
+    path: '/test/link',
+    needs: 'nobody',
+    summary: 'How many tests the code of a link is still good for. Uses up nothing.',
+    body: testStartAsked,
+    answers: testLeftShape,
+    answer: ({ body }, { tests }) => {
+      const asked = readAs(testStartAsked, body)
+      if (isAnswer(asked)) return asked
+      const left = tests?.left(asked.code) ?? 0
+      return left > 0 ? okAnswer({ left }) : badLink()
     },
   },
   {
@@ -44,10 +57,12 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
     path: '/test/{handle}/result',
     needs: 'nobody',
     summary: 'Keeps what the browser measured, for a day, under a code that can be told on the telephone.',
-    body: z.unknown().describe('Whatever the browser measured, at most 16 kB.'),
+    body: testMeasuredShape,
     answers: testCodeShape,
     answer: async ({ params, body }, desk) => {
-      const kept = desk.tests?.finish(params.handle!, body ?? null, await carried(desk))
+      const measured = readAs(testMeasuredShape, body)
+      if (isAnswer(measured)) return measured
+      const kept = desk.tests?.finish(params.handle!, measured, await carried(desk))
       return kept ? okAnswer(kept) : noTest()
     },
   },
@@ -81,6 +96,10 @@ async function carried({ control }: Desk): Promise<Parameters<TestRuns['view']>[
   const { sessions } = await control.look({ hurry: true })
   const byId = new Map(sessions.map(session => [session.id, session.traffic]))
   return allocation => byId.get(String(allocation))
+}
+
+function badLink() {
+  return fault(403, 'this link has been used or has expired', 'ask for another link')
 }
 
 function noTest() {

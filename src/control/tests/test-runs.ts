@@ -5,7 +5,7 @@ import type { Via } from '../../base/via.ts'
 import type { Event } from '../../core/event.ts'
 import { BoundedMap } from '../../limits/bounded-map.ts'
 import { CODE_WORDS } from '../code-words.ts'
-import type { TestCode, TestResult, TestStart, TestView, TestWay } from '../view.ts'
+import type { TestCode, TestMeasured, TestResult, TestStart, TestView, TestWay } from '../view.ts'
 
 /** Seconds that the credential of a test is good for, and that its requests are attributed to it. */
 const CREDENTIAL = 600
@@ -95,6 +95,11 @@ export class TestRuns {
     return { code, expires }
   }
 
+  /** How many tests a code is still good for. */
+  left(code: string): number {
+    return among(this.#links.entries(this.#now()), code)?.uses ?? 0
+  }
+
   /** Begins a test; undefined when the code is not good, or not any more. */
   start(code: string, client: string): TestStart | undefined {
     this.#sweep()
@@ -120,6 +125,7 @@ export class TestRuns {
       realm: this.#parts.realm,
       iceServers: this.#parts.uris().map(urls => ({ urls, username, credential: password })),
       expires: now + CREDENTIAL * 1000,
+      left: link.uses,
     }
   }
 
@@ -158,7 +164,7 @@ export class TestRuns {
   /** Keeps what the browser measured, for the operator to look up by a short code. */
   finish(
     handle: string,
-    measured: unknown,
+    measured: TestMeasured,
     traffic: (allocation: number) => Traffic | undefined,
   ): TestCode | undefined {
     const server = this.view(handle, traffic)
@@ -171,9 +177,11 @@ export class TestRuns {
     return { code, expires: until }
   }
 
+  /** By the code as people write it when they hear it: `kiwi 4821`, `KIWI4821`. */
   result(code: string): TestResult | undefined {
     this.#sweep()
-    return this.#results.get(code.toUpperCase(), this.#now())
+    const [, word, number] = /^([A-Z]+)([0-9]+)$/.exec(code.toUpperCase().replaceAll(/[^A-Z0-9]/g, '')) ?? []
+    return this.#results.get(`${word}-${number}`, this.#now())
   }
 
   #rejected(event: Extract<Event, { kind: 'rejected' }>): void {

@@ -45,14 +45,17 @@ t.test('a reason that the console does not know is shown as the relay says it', 
 })
 
 t.test('every text is used', t => {
-  const folder = join(SOURCE, 'console')
-  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  const sources = ['console', 'verdict']
+    .flatMap(name => {
+      const folder = join(SOURCE, name)
+      return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(path => join(folder, path))
+    })
     .filter(path => path.endsWith('.ts'))
-    .map(path => readFileSync(join(folder, path), 'utf8'))
+    .map(path => readFileSync(path, 'utf8'))
     .join('\n')
   // Some keys are made of a fixed beginning and a word of the relay.
   const made = [...sources.matchAll(/[`']([\w.-]+\.)\$\{/g)].map(([, start]) => start!)
-  const tables = ['rejected.', 'dropped.', 'closed.']
+  const tables = ['rejected.', 'dropped.', 'closed.', 'error.']
   const isUsed = (key: string) => {
     const stem = key.replace(/\.(one|other)$/, '')
     return (

@@ -5,6 +5,7 @@ import { ENDPOINTS } from '../../../src/control/endpoints.ts'
 import { openApi } from '../../../src/control/openapi.ts'
 import { errorShape } from '../../../src/control/shapes.ts'
 import { ACT, ask, fakePlane, READ } from '../../support/fake-control.ts'
+import { MEASURED } from '../../support/measured.ts'
 
 const FILE = join(import.meta.dirname, '..', '..', '..', 'docs', 'openapi.json')
 
@@ -49,16 +50,17 @@ t.test('C-07: every field that is asked for or answered has a description', asyn
 
 t.test('every endpoint answers what the description says', async t => {
   const plane = await fakePlane(t)
-  const { code } = plane.tests.link(60, 2)
+  const { code } = plane.tests.link(60, 3)
   const { handle } = plane.tests.start(code, '127.0.0.1')!
-  const finished = plane.tests.finish(handle, { loss: 0 }, () => undefined)!
+  const finished = plane.tests.finish(handle, MEASURED, () => undefined)!
   const values: Record<string, string> = { id: '1', pseudonym: 'user2', handle, code: finished.code }
   const bodies: Record<string, unknown> = {
     '/names': { users: ['user1'], sessions: ['1'] },
     '/links': { kind: 'test' },
     '/users/find': { name: '@alice:example.org' },
     '/test/start': { code },
-    '/test/{handle}/result': { loss: 1 },
+    '/test/link': { code },
+    '/test/{handle}/result': MEASURED,
   }
   for (const { method, path, answers } of ENDPOINTS) {
     const at = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name]!)

@@ -7,6 +7,7 @@ import type { Via } from '../../../src/base/via.ts'
 import { CODE_WORDS } from '../../../src/control/code-words.ts'
 import { TestRuns } from '../../../src/control/tests/test-runs.ts'
 import type { Event } from '../../../src/core/event.ts'
+import { MEASURED } from '../../support/measured.ts'
 
 const MINUTE = 60_000
 const NONE = () => undefined
@@ -22,6 +23,26 @@ t.test('a link is for as many tests as it says, and for as long', async t => {
   clock.now += MINUTE
   t.notOk(runs.start(late.code, '192.0.2.1'))
   t.match(start(), { realm: 'r', iceServers: [{ urls: 'turn:r', username: /test:[0-9a-f]{12}$/ }] })
+})
+
+t.test('U-03: how many tests a link is still good for is told before, and with each test', async t => {
+  const { runs } = rig()
+  const { code } = runs.link(60, 2)
+  t.equal(runs.left(code), 2)
+  t.equal(runs.left(code), 2, 'asking uses up nothing')
+  t.equal(runs.start(code, '192.0.2.1')?.left, 1)
+  t.equal(runs.start(code, '192.0.2.1')?.left, 0)
+  t.equal(runs.left(code), 0)
+  t.equal(runs.left('no code'), 0)
+})
+
+t.test('U-20: a code is found as people write it when they hear it', async t => {
+  const { runs, start } = rig()
+  const { code } = runs.finish(start().handle, MEASURED, NONE)!
+  const [word, number] = code.toLowerCase().split('-')
+  for (const written of [code, `${word} ${number}`, `${word}${number}`, ` ${word}--${number} `])
+    t.equal(runs.result(written)?.code, code, written)
+  t.notOk(runs.result('?'))
 })
 
 t.test('what the relay tells of a test is seen by transport and family', async t => {
@@ -79,11 +100,11 @@ t.test('nothing is kept while no test runs', async t => {
 t.test('a result is found by its code for a day, however the code is written', async t => {
   const { runs, clock, start } = rig()
   const { handle } = start()
-  const { code } = runs.finish(handle, { loss: 1 }, NONE)!
+  const { code } = runs.finish(handle, MEASURED, NONE)!
   t.match(code, /^[A-Z]+-[0-9]{4}$/)
-  t.match(runs.result(code.toLowerCase()), { code, measured: { loss: 1 }, server: { ways: [] } })
+  t.match(runs.result(code.toLowerCase()), { code, measured: { score: 'good' }, server: { ways: [] } })
   t.notOk(runs.result('KIWI-0000'))
-  t.notOk(runs.finish('somebody else', {}, NONE))
+  t.notOk(runs.finish('somebody else', MEASURED, NONE))
   clock.now += 24 * 60 * MINUTE
   t.notOk(runs.result(code))
 })
@@ -94,8 +115,8 @@ t.test('links, tests and results are bounded', async t => {
   for (let i = 0; i < 64; i++) runs.link(60, 1)
   t.notOk(runs.start(first.code, ''), 'the oldest links go first')
   const { handle } = start()
-  const { code } = runs.finish(handle, 1, NONE)!
-  for (let i = 0; i < 200; i++) runs.finish(handle, i, NONE)
+  const { code } = runs.finish(handle, MEASURED, NONE)!
+  for (let i = 0; i < 200; i++) runs.finish(handle, MEASURED, NONE)
   t.notOk(runs.result(code))
   for (let i = 0; i < 32; i++) start()
   t.notOk(runs.view(handle, NONE))

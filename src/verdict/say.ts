@@ -1,4 +1,4 @@
-import type { TestView } from '../../control/view.ts'
+import type { TestView } from '../control/view.ts'
 import { lossOf } from './measure.ts'
 import type { TestTransport } from './uri.ts'
 import type { Remark, WayVerdict } from './verdict.ts'
@@ -13,6 +13,8 @@ export function sentence(remark: Remark, words: TestWords): string {
     case 'answers-lost':
     case 'no-call':
       return say(`say.${remark.say}`, { way: say(`way.${remark.way}`) })
+    case 'no-name':
+      return say('say.no-name', { host: remark.host })
     case 'refused':
       return say('say.refused', { code: remark.code })
     case 'loss':
@@ -54,7 +56,9 @@ export function measured({ quality }: WayVerdict, words: TestWords): string {
   if (!quality) return '–'
   const { say, format } = words
   return [
-    say('quality.delay', { delay: milliseconds(quality.delay, words) }),
+    ...(quality.delay === undefined
+      ? []
+      : [say('quality.delay', { delay: milliseconds(quality.delay, words) })]),
     say('quality.jitter', { jitter: milliseconds(quality.jitter, words) }),
     say('quality.loss', { loss: format.percent(lossOf(quality)) }),
     say('quality.rate', { rate: format.bitrate(quality.throughput) }),

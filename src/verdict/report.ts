@@ -1,4 +1,4 @@
-import type { TestView } from '../../control/view.ts'
+import type { TestResult, TestView } from '../control/view.ts'
 import { browserSide, measured, relaySide, sentence } from './say.ts'
 import type { Verdict, WayVerdict } from './verdict.ts'
 import type { TestWords } from './words.ts'
@@ -9,8 +9,14 @@ export interface Finished {
   readonly verdict: Verdict
   readonly at: number
   readonly browser: string
-  /** Without the code that the link carries. */
-  readonly page: string
+  /** Where it was run, without the code that the link carries; an operator does not know it. */
+  readonly page?: string
+}
+
+/** What the operator looks up, as the page that ran the test had it. */
+export function finishedOf({ measured, server, at }: TestResult): Finished {
+  const { ways, score, remarks, browser } = measured
+  return { ways, server, verdict: { score, remarks }, at, browser }
 }
 
 /** The result as plain text, to send to somebody. */
@@ -18,6 +24,7 @@ export function report({ ways, server, verdict, at, browser, page }: Finished, w
   const { say, format } = words
   return [
     `taciturn – ${say('title')}: ${say(`score.${verdict.score}`)}`,
+    say(`score.${verdict.score}.why`),
     ...verdict.remarks.map(remark => `- ${sentence(remark, words)}`),
     '',
     ...ways.flatMap(way => [
@@ -28,7 +35,8 @@ export function report({ ways, server, verdict, at, browser, page }: Finished, w
     ]),
     '',
     `${say('report.when')}: ${format.dateTime(at)}`,
-    `${say('report.page')}: ${page}`,
+    ...(server && server.client !== '' ? [`${say('report.address')}: ${server.client}`] : []),
+    ...(page === undefined ? [] : [`${say('report.page')}: ${page}`]),
     `${say('report.browser')}: ${browser}`,
   ].join('\n')
 }

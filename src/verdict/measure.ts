@@ -1,14 +1,7 @@
-/** What a call through the relay was like. Times in milliseconds. */
-export interface Quality {
-  readonly sent: number
-  readonly lost: number
-  /** Between browser and relay, there and back: half of what a message took through two relayed addresses. */
-  readonly delay: number
-  /** How much the delay differs from one packet to the next, on average (RFC 3550 §6.4.1, unsmoothed). */
-  readonly jitter: number
-  /** Octets a second in one direction, as many as fitted. */
-  readonly throughput: number
-}
+import type { TestMeasured } from '../control/view.ts'
+
+/** What a call through the relay was like; described in `control/tests/test-shapes.ts`. */
+export type Quality = NonNullable<TestMeasured['ways'][number]['quality']>
 
 /** Sums up echoes: `trips` are in the order in which they were sent, undefined for those that never came back. */
 export function qualityOf(trips: readonly (number | undefined)[], throughput: number): Quality {
@@ -18,7 +11,9 @@ export function qualityOf(trips: readonly (number | undefined)[], throughput: nu
   return {
     sent: trips.length,
     lost: trips.length - back.length,
-    delay: (sorted[sorted.length >> 1] ?? Number.NaN) / 2,
+    // From browser to relay and back: half of what a message took through two relayed addresses.
+    ...(sorted.length > 0 && { delay: sorted[sorted.length >> 1]! / 2 }),
+    // How much the delay differs from one packet to the next, on average (RFC 3550 §6.4.1, unsmoothed).
     jitter: steps.length === 0 ? 0 : steps.reduce((sum, step) => sum + step, 0) / steps.length,
     throughput,
   }

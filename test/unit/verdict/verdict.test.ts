@@ -1,11 +1,13 @@
 import t from 'tap'
-import { type Quality, qualityOf } from '../../../src/console/test/measure.ts'
-import { report } from '../../../src/console/test/report.ts'
-import { sentence } from '../../../src/console/test/say.ts'
-import { readTestUri, type TestTransport } from '../../../src/console/test/uri.ts'
-import { judge, type WayVerdict } from '../../../src/console/test/verdict.ts'
-import { testWords } from '../../../src/console/test/words.ts'
+import { testMeasuredShape } from '../../../src/control/tests/test-shapes.ts'
 import type { TestView, TestWay } from '../../../src/control/view.ts'
+import { type Quality, qualityOf } from '../../../src/verdict/measure.ts'
+import { finishedOf, report } from '../../../src/verdict/report.ts'
+import { sentence } from '../../../src/verdict/say.ts'
+import { readTestUri, type TestTransport } from '../../../src/verdict/uri.ts'
+import { judge, RELAY_GONE, type WayVerdict } from '../../../src/verdict/verdict.ts'
+import { testWords } from '../../../src/verdict/words.ts'
+import { MEASURED } from '../../support/measured.ts'
 
 const words = testWords('en', 'UTC')
 const GOOD: Quality = { sent: 100, lost: 0, delay: 30, jitter: 2, throughput: 120_000 }
@@ -109,7 +111,6 @@ t.test('echoes become loss, delay and jitter', t => {
   t.equal(quality.lost, 1)
   t.equal(quality.delay, 22, 'half of the median of the round trips through two relayed addresses')
   t.equal(quality.jitter, (2 + 2 + 10) / 3)
-  t.ok(Number.isNaN(qualityOf([undefined], 0).delay))
   t.end()
 })
 
@@ -149,4 +150,93 @@ t.test('the report has both views and no secret of the link', t => {
   t.match(text, /The relay: Saw nothing from you/)
   t.match(text, /Browser: A browser/)
   t.end()
+})
+
+const LOOKUP = { code: 701, text: 'TURN host lookup received error.' }
+
+t.test('U-24: a name that cannot be looked up is said to be that, once', async t => {
+  t.same(
+    said(
+      ['udp', 'tcp', 'tls'].map(via => dead(via as TestTransport, { error: LOOKUP })),
+      server(),
+    ),
+    [
+      'fail',
+      'The name turn.example.org cannot be looked up from here: the DNS server of this network does not answer or does not know it.',
+    ],
+  )
+  const half = said([dead('udp', { error: LOOKUP, candidate: true }), way('tls')], server('udp', 'tls'))
+  t.match(
+    half[1],
+    /^The name turn\.example\.org cannot be looked up/,
+    'also where one of the two ends has found it',
+  )
+  t.equal(half.length, 2)
+  t.match(said([dead('udp', { error: LOOKUP }), dead('tls')], server()), [
+    'fail',
+    /The name/,
+    /Nothing that this browser sent/,
+  ])
+})
+
+t.test('U-23: a relay that goes away during a test makes no verdict about the network', async t => {
+  t.equal(RELAY_GONE.score, 'unfinished')
+  for (const language of ['en', 'de'] as const) {
+    const own = testWords(language)
+    const finished = { ways: [way('udp')], server: undefined, verdict: RELAY_GONE, at: 0, browser: 'b' }
+    const text = report(finished, own)
+    t.match(text, own.say('score.unfinished.why'))
+    t.match(text, own.say('say.relay-gone'))
+    t.notMatch(text, own.say('score.good.why'))
+  }
+})
+
+t.test('U-22: the sentence fits one way and several', async t => {
+  const say = (others: readonly TestTransport[], language: 'en' | 'de') =>
+    sentence({ say: 'udp-blocked', others }, testWords(language))
+  t.match(say(['tcp'], 'en'), /TCP works\.$/)
+  t.match(say(['tcp', 'tls'], 'en'), /TCP and TLS work\.$/)
+  t.match(say(['tcp'], 'de'), /TCP funktioniert\.$/)
+  t.match(say(['tcp', 'tls'], 'de'), /TCP und TLS funktionieren\.$/)
+})
+
+t.test('a call in which nothing came back has no delay', async t => {
+  const quality = qualityOf([undefined, undefined], 0)
+  t.notOk('delay' in quality)
+  t.match(said([way('udp', { quality })], server('udp')), ['poor', /./, /100.% of the packets were lost/])
+})
+
+t.test('U-04: the operator reads the sentences that the user saw', async t => {
+  const result = { code: 'KIWI-4821', at: Date.UTC(2030, 4, 14), measured: MEASURED, server: server('tls') }
+  const text = report(finishedOf(result), words)
+  for (const line of [
+    'Connection test: Good',
+    'UDP is blocked in this network; TLS works.',
+    'Your browser: Got no answer.',
+    'The relay: Saw nothing from you.',
+    'Round trip 31 ms',
+    'Internet address: 192.0.2.1',
+  ])
+    t.match(text.replaceAll('\u00a0', ' '), line)
+  t.notMatch(text, /undefined|NaN|584717|\{/)
+  t.match(
+    report(finishedOf(result), testWords('de')),
+    /UDP wird in diesem Netz blockiert; TLS funktioniert\./,
+  )
+})
+
+t.test('U-04: what a stranger sends as a result is taken only where the page could have sent it', async t => {
+  t.ok(testMeasuredShape.safeParse(MEASURED).success)
+  const { remarks, ways } = MEASURED
+  for (const wrong of [
+    {},
+    'text',
+    { ...MEASURED, more: 1 },
+    { ...MEASURED, browser: 'x\u001b[2J' },
+    { ...MEASURED, browser: 'x'.repeat(513) },
+    { ...MEASURED, ways: Array.from({ length: 33 }, () => ways[0]) },
+    { ...MEASURED, ways: [{ ...ways[0], error: { code: 1, text: 'x\ny' } }] },
+    { ...MEASURED, remarks: [{ ...remarks[0], say: 'something else' }] },
+  ])
+    t.notOk(testMeasuredShape.safeParse(wrong).success)
 })

@@ -1,32 +1,15 @@
-import type { TestView } from '../../control/view.ts'
-import { lossOf, type Quality } from './measure.ts'
-import type { TestTransport } from './uri.ts'
+import type { TestMeasured, TestView } from '../control/view.ts'
+import { lossOf } from './measure.ts'
+import { readTestUri, type TestTransport } from './uri.ts'
 
-/** What the browser found out about one way to the relay. */
-export interface WayVerdict {
-  readonly uri: string
-  readonly transport: TestTransport
-  readonly port: number
-  /** Whether it got a relayed address, and a call through it. */
-  readonly candidate: boolean
-  readonly connected: boolean
-  /** Milliseconds until the call stood. */
-  readonly took?: number
-  /** What the browser was told instead: a STUN error code, or 701 for no answer at all. */
-  readonly error?: { readonly code: number; readonly text: string }
-  readonly quality?: Quality
-}
+/** What the browser found out about one way to the relay; described in `control/tests/test-shapes.ts`. */
+export type WayVerdict = TestMeasured['ways'][number]
 
 /** In the words of voip-tester, which calls it excellent when TLS on 443 works too. */
-export type Score = 'excellent' | 'good' | 'fair' | 'poor' | 'fail'
+export type Score = TestMeasured['score']
 
-/** A sentence about the result; the page has its words. */
-export type Remark =
-  | { readonly say: 'all' | 'tcp-blocked' | 'tls-blocked' | 'none-arrived' }
-  | { readonly say: 'udp-blocked'; readonly others: readonly TestTransport[] }
-  | { readonly say: 'answers-lost' | 'no-call'; readonly way: TestTransport }
-  | { readonly say: 'refused'; readonly code: string }
-  | { readonly say: 'loss' | 'delay' | 'jitter'; readonly way: TestTransport; readonly value: number }
+/** A sentence about the result; the catalogue has its words. */
+export type Remark = TestMeasured['remarks'][number]
 
 export interface Verdict {
   readonly score: Score
@@ -41,14 +24,19 @@ const DELAY_BAD = 800
 const JITTER_WEAK = 50
 /** No STUN error, but what a browser says when nobody answered. */
 const NO_ANSWER = 701
+/** What Chromium says of a name that it could not look up, or not in time. */
+const LOOKUP = /host lookup/i
 
 /** How good one way is. */
 export function gradeOf({ connected, quality }: WayVerdict): 'good' | 'weak' | 'bad' {
   if (!connected || !quality) return 'bad'
   const loss = lossOf(quality)
-  if (loss >= LOSS_BAD || quality.delay >= DELAY_BAD) return 'weak'
-  return loss >= LOSS_WEAK || quality.delay >= DELAY_WEAK || quality.jitter >= JITTER_WEAK ? 'weak' : 'good'
+  const { delay = 0 } = quality
+  return loss >= LOSS_WEAK || delay >= DELAY_WEAK || quality.jitter >= JITTER_WEAK ? 'weak' : 'good'
 }
+
+/** The relay stopped answering during the test, so what went wrong says nothing about the network. */
+export const RELAY_GONE: Verdict = { score: 'unfinished', remarks: [{ say: 'relay-gone' }] }
 
 /** Puts both views together: what works, what does not, and whose firewall it is. */
 export function judge(ways: readonly WayVerdict[], server: TestView | undefined): Verdict {
@@ -58,11 +46,20 @@ export function judge(ways: readonly WayVerdict[], server: TestView | undefined)
   const remarks: Remark[] = []
 
   if (working.length === ways.length && ways.length > 0) remarks.push({ say: 'all' })
-  if (working.length === 0 && server && server.ways.length === 0) remarks.push({ say: 'none-arrived' })
+  const hosts = ways.filter(isNameless).map(({ uri }) => readTestUri(uri)?.host ?? uri)
+  for (const host of new Set(hosts)) remarks.push({ say: 'no-name', host })
+  const other = ways.filter(way => !way.connected && !isNameless(way))
+  if (working.length === 0 && other.length > 0 && server && server.ways.length === 0)
+    remarks.push({ say: 'none-arrived' })
   for (const transport of tried)
-    if (!works.has(transport)) remarks.push(...whyNot(transport, ways, [...works], server))
+    if (!works.has(transport) && other.some(way => way.transport === transport))
+      remarks.push(...whyNot(transport, ways, [...works], server))
   for (const transport of works) remarks.push(...complaints(transport, working))
   return { score: scoreOf(working, works), remarks }
+}
+
+function isNameless({ connected, error }: WayVerdict): boolean {
+  return !connected && error?.code === NO_ANSWER && LOOKUP.test(error.text)
 }
 
 function whyNot(
@@ -85,12 +82,13 @@ function whyNot(
 
 function complaints(transport: TestTransport, working: readonly WayVerdict[]): Remark[] {
   const qualities = working.flatMap(way => (way.transport === transport && way.quality ? [way.quality] : []))
-  const best = qualities.toSorted((a, b) => lossOf(a) - lossOf(b) || a.delay - b.delay)[0]
+  const best = qualities.toSorted((a, b) => lossOf(a) - lossOf(b) || (a.delay ?? 0) - (b.delay ?? 0))[0]
   if (!best) return []
   const remarks: Remark[] = []
   const loss = lossOf(best)
   if (loss >= LOSS_WEAK) remarks.push({ say: 'loss', way: transport, value: loss })
-  if (best.delay >= DELAY_WEAK) remarks.push({ say: 'delay', way: transport, value: best.delay })
+  const { delay = 0 } = best
+  if (delay >= DELAY_WEAK) remarks.push({ say: 'delay', way: transport, value: delay })
   if (best.jitter >= JITTER_WEAK) remarks.push({ say: 'jitter', way: transport, value: best.jitter })
   return remarks
 }
@@ -100,7 +98,7 @@ function scoreOf(working: readonly WayVerdict[], works: ReadonlySet<TestTranspor
   const good = working.filter(way => gradeOf(way) === 'good')
   if (good.length === 0) {
     const bearable = ({ quality }: WayVerdict) =>
-      quality && lossOf(quality) < LOSS_BAD && quality.delay < DELAY_BAD
+      quality && lossOf(quality) < LOSS_BAD && (quality.delay ?? 0) < DELAY_BAD
     return working.some(bearable) ? 'fair' : 'poor'
   }
   const everywhere = good.some(({ transport, port }) => transport === 'tls' && port === 443)
