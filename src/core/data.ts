@@ -81,12 +81,13 @@ export function toPeer(
  * too many, returns what there is to tell of it, which may be nothing.
  */
 export function chargePeers(
-  { scans, config }: Context,
+  { scans, config, environment }: Context,
   { identity: { owner }, client }: Allocation,
   peers: readonly Address[],
   now: Time,
 ): Command[] | undefined {
-  if (scans.charge(owner, peers, config.limits.peersPerUserPerMinute, now)) return undefined
+  const most = config.limits.peersPerUserPerMinute
+  if (scans.charge(owner, peers, most, now, environment.siblings)) return undefined
   return scans.stopped(owner, client.address, now).map(event => ({ kind: 'tell', event }))
 }
 

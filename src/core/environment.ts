@@ -39,6 +39,8 @@ export interface Siblings {
   relayed(from: Address): Address | undefined
   /** Whether this may be the RESERVATION-TOKEN of a port that is held for all shards; only a claim finds out. */
   mayReserve(token: Uint8Array): boolean
+  /** Charges a user, by `ownerKey`, for so many peers that are new to this shard; false, and none charged, where all shards have seen too many of them. */
+  chargePeers(user: string, peers: number, most: number, now: Time): boolean
 }
 
 /** `sameHost` is a list of ports at addresses that are relayed from, `allow` one of addresses. */

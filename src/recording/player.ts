@@ -78,6 +78,7 @@ export class Player {
           wire: () => answer('wire', undefined),
           relayed: () => answer('relayed', undefined),
           mayReserve: () => answer('reserved', false),
+          chargePeers: () => answer('peers', true),
         },
         host: {
           wire: () => answer('host wire', undefined),

@@ -48,6 +48,8 @@ export class Recorder implements Witness {
             wire: peer => note('wire', siblings.wire(peer)),
             relayed: from => note('relayed', siblings.relayed(from)),
             mayReserve: token => note('reserved', siblings.mayReserve(token)),
+            chargePeers: (user, peers, most, now) =>
+              note('peers', siblings.chargePeers(user, peers, most, now)),
           },
         }),
         ...(host && {

@@ -9,7 +9,7 @@ import { isStream } from '../base/via.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { BucketSource } from '../core/buckets.ts'
-import type { Environment } from '../core/environment.ts'
+import type { Environment, Siblings } from '../core/environment.ts'
 import type { Event } from '../core/event.ts'
 import type { Proofs } from '../core/proofs.ts'
 import { Relay } from '../core/relay.ts'
@@ -72,6 +72,7 @@ export interface SharedParts {
   readonly proofs: Proofs
   readonly ports: PortDirectory
   readonly keepParked: KeepParked
+  readonly chargePeers: Siblings['chargePeers']
   readonly crowd: Gathering
 }
 
@@ -147,7 +148,9 @@ export class LocalShard implements Shards {
           isRelayed: ip => this.#host.isRelayed(ip),
           keyFor: peer => this.#host.keyFor(peer),
         },
-        ...(shared && { siblings: shared.ports.siblings(shared.number) }),
+        ...(shared && {
+          siblings: { ...shared.ports.siblings(shared.number), chargePeers: shared.chargePeers },
+        }),
       },
       counters,
       meters,

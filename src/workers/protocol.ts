@@ -99,4 +99,5 @@ export interface SharedMemory {
   readonly crowdSeed: Uint8Array
   readonly debts: SharedArrayBuffer
   readonly proofs: SharedArrayBuffer
+  readonly scans: SharedArrayBuffer
 }

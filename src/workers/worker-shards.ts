@@ -5,6 +5,7 @@ import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { Event, RejectReason } from '../core/event.ts'
+import { scansMemory } from '../core/peers/scans.ts'
 import { Proofs } from '../core/proofs.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
@@ -88,6 +89,7 @@ export class WorkerShards implements Shards {
     random(crowdSeed)
     const debts = GcraTable.memory(random)
     const proofs = Proofs.memory()
+    const scans = scansMemory(random)
     this.#book = new ShardBook(settings, {
       shards: size,
       admission: parts.admission,
@@ -111,6 +113,7 @@ export class WorkerShards implements Shards {
         crowdSeed: Uint8Array.from(crowdSeed),
         debts,
         proofs,
+        scans,
       }
       return new WorkerSlot(index, {
         log,

@@ -1,6 +1,7 @@
 import assert from 'node:assert'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Counters } from '../base/counters.ts'
+import { sharedScans } from '../core/peers/scans.ts'
 import { Proofs } from '../core/proofs.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
@@ -57,6 +58,7 @@ const shard = new LocalShard(settings, {
     debts: new GcraTable(memory.debts),
     proofs: new Proofs(memory.proofs),
     ports,
+    chargePeers: sharedScans(memory.scans),
     keepParked: (allocation, parked) => gate.keepParked(allocation, parked),
     crowd: new SharedCrowd(
       memory.crowd,

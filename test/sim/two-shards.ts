@@ -1,6 +1,7 @@
 import { type Address, address, parseIp } from '../../src/base/address.ts'
 import type { Witness } from '../../src/core/decisions.ts'
 import type { Siblings } from '../../src/core/environment.ts'
+import { scansMemory, sharedScans } from '../../src/core/peers/scans.ts'
 import { Sim, type SimOptions } from './sim.ts'
 import { isRelayIp, RELAY_IP } from './sim-world.ts'
 
@@ -20,12 +21,14 @@ export class TwoShards {
 
   constructor(options: SimOptions = {}, witnesses: readonly Witness[] = []) {
     const sims: Sim[] = []
+    const chargePeers = sharedScans(scansMemory(octets => octets.fill(0x5a)))
     const siblings = (own: number): Siblings => {
       const holds = (relayed: Address) =>
         isRelayIp(relayed) && sims[1 - own]?.world.socketAt(relayed) !== undefined
       return {
         wire: peer => (peer.family === 4 && holds(peer) ? address(LOCAL, peer.port) : undefined),
         mayReserve: () => true,
+        chargePeers,
         relayed: from => {
           const relayed = address(RELAYED, from.port)
           return from.key === address(LOCAL, from.port).key && holds(relayed) ? relayed : undefined

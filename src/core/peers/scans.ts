@@ -1,12 +1,33 @@
 import type { Address } from '../../base/address.ts'
-import type { Time } from '../../base/time.ts'
+import type { Random, Time } from '../../base/time.ts'
 import { FixedWindow } from '../../limits/fixed-window.ts'
+import { GcraTable } from '../../limits/gcra-table.ts'
+import type { Siblings } from '../environment.ts'
 import { type Event, type Owner, ownerKey } from '../event.ts'
 
 /** Milliseconds over which peers are counted. */
 const WINDOW = 60_000
 /** Users whose peers are counted at a time. */
 const USERS = 65_536
+
+/** The table that all shards charge has 4 · 2^12 places for users who owe something. */
+const ROW_BITS = 12
+const TRIED = 1
+
+/** Memory in which all shards count the peers that users try. */
+export function scansMemory(random: Random): SharedArrayBuffer {
+  return GcraTable.memory(random, ROW_BITS)
+}
+
+/**
+ * Counts the peers of users whose calls are with different shards: a minute's
+ * worth at once, then evenly. A peer that two shards are asked for counts twice.
+ */
+export function sharedScans(memory: SharedArrayBuffer): Siblings['chargePeers'] {
+  const debts = new GcraTable(memory)
+  return (user, peers, most, now) =>
+    debts.take(debts.key(TRIED, { text: user }), (peers * WINDOW) / most, WINDOW, now)
+}
 
 /** What one user has tried in a minute; peers as the octets of their keys. */
 export interface ScanRecord {
@@ -36,13 +57,24 @@ export class Scans {
     return this.#users.size
   }
 
-  /** Charges the user for these peers. False, and none charged, where that would be too many for this minute. */
-  charge(owner: Owner, peers: readonly Address[], most: number | undefined, now: Time): boolean {
+  /**
+   * Charges the user for these peers, here and with the other shards. False, and
+   * none charged, where that would be too many for this minute.
+   */
+  charge(
+    owner: Owner,
+    peers: readonly Address[],
+    most: number | undefined,
+    now: Time,
+    siblings?: Siblings,
+  ): boolean {
     if (most === undefined || peers.length === 0) return true
-    const tried = this.#users.of(ownerKey(owner), now)
+    const user = ownerKey(owner)
+    const tried = this.#users.of(user, now)
     const fresh = new Set<number | string>()
     for (const peer of peers) if (!tried.peers.has(peer.key)) fresh.add(peer.key)
     if (tried.peers.size + fresh.size > most) return false
+    if (fresh.size > 0 && siblings?.chargePeers(user, fresh.size, most, now) === false) return false
     for (const peer of fresh) tried.peers.add(peer)
     return true
   }

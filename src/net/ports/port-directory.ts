@@ -107,7 +107,7 @@ export class PortDirectory {
   }
 
   /** What the other shards hold, as shard number `own` needs to know it. */
-  siblings(own: number): Siblings {
+  siblings(own: number): Omit<Siblings, 'chargePeers'> {
     const held = (by: () => ReadonlyMap<number | string, number>, { ip, port }: Address) => {
       const i = by().get(ipKey(ip))
       const { from, to } = this.#ports

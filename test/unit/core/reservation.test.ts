@@ -276,7 +276,12 @@ t.test('P-08: a token of another shard is the world’s to settle; without shard
     asked.push(token[7]!)
     return token[7] === 1
   }
-  const siblings = { wire: () => undefined, relayed: () => undefined, mayReserve }
+  const siblings = {
+    wire: () => undefined,
+    relayed: () => undefined,
+    mayReserve,
+    chargePeers: () => true,
+  }
   const sim = new Sim({ environment: { siblings } })
   const alice = sim.client(ALICE)
 

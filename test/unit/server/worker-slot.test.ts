@@ -248,6 +248,7 @@ function start() {
     crowdSeed: new Uint8Array(0),
     debts: GcraTable.memory(random),
     proofs: Proofs.memory(),
+    scans: new SharedArrayBuffer(0),
   }
   const lines: Record<string, unknown>[] = []
   const sink = { write: (text: string) => void lines.push(JSON.parse(text)) }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { formatAddress } from '../../../src/base/address.ts'
+import { formatAddress, parseAddress } from '../../../src/base/address.ts'
 import { minutes, type SimOptions } from '../../sim/sim.ts'
 import type { SimClient } from '../../sim/sim-client.ts'
 import { TwoShards } from '../../sim/two-shards.ts'
@@ -132,6 +132,30 @@ t.test('between shards, too, everybody sees with the route table what they see w
     { numRuns: Number(process.env.MODEL_RUNS ?? 100), seed: Number(process.env.MODEL_SEED ?? 20_260_802) },
   )
   t.ok(crossed > 100, `${crossed} datagrams crossed`)
+})
+
+t.test('P-08: a scan that is spread over two shards counts as one', async t => {
+  const two = new TwoShards({ limits: { peersPerUserPerMinute: 60 } })
+  const clients = two.shards.map((shard, i) => shard.client(`192.0.2.66:${1000 + i}`))
+  const bob = two.shards[1].client('192.0.2.11:50000', { user: '@bob:example.org' })
+  for (const client of [...clients, bob]) client.allocate()
+
+  for (let host = 1; host <= 100; host++) {
+    const [one, other] = clients
+    one!.permit(parseAddress(`198.51.100.${host}:7`)!)
+    other!.permit(parseAddress(`203.0.113.${host}:7`)!)
+  }
+
+  const refused = clients.map(client => client.errors.length)
+  t.same([...new Set(clients.flatMap(client => client.errors))], [508])
+  t.equal(refused[0]! + refused[1]!, 140, 'sixty peers in all')
+  t.same(
+    two.shards.map(shard => shard.told('throttled').length),
+    [1, 1],
+  )
+  t.match(bob.permit(parseAddress('198.51.100.1:7')!), { kind: 'permitted' }, 'others are not stopped by it')
+  two.advance(61_000)
+  t.match(clients[0]!.permit(parseAddress('198.51.100.200:7')!), { kind: 'permitted' })
 })
 
 /** Alice with one shard, bob and carol with the other; alice and bob have permissions for each other. */
