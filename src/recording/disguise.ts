@@ -36,8 +36,10 @@ export class Disguise {
 
   #value(value: unknown, key: string): unknown {
     if (typeof value === 'string') return WORDS.has(key) ? value : this.#masks.name(value)
-    if (value instanceof Uint8Array)
-      return key === 'ip' || key === 'ips' ? this.#masks.ip(value) : Buffer.alloc(value.length)
+    if (value instanceof Uint8Array) {
+      if (key === 'ip' || key === 'ips') return this.#masks.ip(value)
+      return key === 'token' ? this.#masks.token(value) : Buffer.alloc(value.length)
+    }
     if (typeof value !== 'object' || value === null) return value
     if (Array.isArray(value)) return value.map(one => this.#value(one, key))
     if (value instanceof Map) {

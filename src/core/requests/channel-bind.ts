@@ -19,8 +19,9 @@ const LAST_LEGACY = 0x7ffe
 
 /** Answers an authenticated ChannelBind request (RFC 8656 §12.2). */
 export function channelBind(context: Context, request: Request): Command[] {
-  const allocation = allocationOf(context, request)
-  if (Array.isArray(allocation)) return allocation
+  const found = allocationOf(context, request)
+  if (!found.ok) return found.error
+  const allocation = found.value
   const { message, reply } = request
   const now = reply.at
   const bad = (detail: string) => refuse(context, request, 400, 'bad-request', detail)

@@ -19,8 +19,9 @@ import { allocationOf, type Request, refuse, succeed } from './request.ts'
  * permissions: pion renews all of them in one request.
  */
 export function createPermission(context: Context, request: Request): Command[] {
-  const allocation = allocationOf(context, request)
-  if (Array.isArray(allocation)) return allocation
+  const found = allocationOf(context, request)
+  if (!found.ok) return found.error
+  const allocation = found.value
   const { message, reply } = request
   const now = reply.at
   const peers = distinct(all(message, XOR_PEER_ADDRESS))

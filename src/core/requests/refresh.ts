@@ -18,8 +18,9 @@ export function refresh(context: Context, request: Request): Command[] {
   const repeated = context.book.remembered(reply.socket, reply.to, reply.transaction, now)
   if (repeated) return [{ kind: 'send', socket: reply.socket, to: reply.to, bytes: repeated }]
 
-  const allocation = allocationOf(context, request)
-  if (Array.isArray(allocation)) return allocation
+  const found = allocationOf(context, request)
+  if (!found.ok) return found.error
+  const allocation = found.value
   const family = get(message, REQUESTED_ADDRESS_FAMILY)
   const halves = allocation.halves.filter(
     ({ relay }) => family === undefined || familyCode(relay.family) === family,

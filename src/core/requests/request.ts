@@ -1,4 +1,5 @@
 import type { CountedCode } from '../../base/counters.ts'
+import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Message, MessageWriter } from '../../wire/message.ts'
 import type { Allocation } from '../allocation.ts'
 import type { Command } from '../command.ts'
@@ -37,17 +38,17 @@ export function succeed(request: Request, writer: MessageWriter): Command[] {
 
 /**
  * The allocation a request other than Allocate is about: 437 where the 5-tuple
- * has none, 441 where another user made it (RFC 8656 §5).
+ * has none, 441 where another user made it (RFC 8656 §5). The error is the refusal.
  */
-export function allocationOf(context: Context, request: Request): Allocation | Command[] {
+export function allocationOf(context: Context, request: Request): Result<Allocation, Command[]> {
   const { reply } = request
   const allocation = context.book.of(reply.socket, reply.to)
   if (allocation?.state !== 'open')
-    return refuse(context, request, 437, 'mismatch', 'no allocation on this 5-tuple')
+    return failed(refuse(context, request, 437, 'mismatch', 'no allocation on this 5-tuple'))
   if (!isSameUser(allocation.identity, request.identity)) {
-    return refuse(context, request, 441, 'wrong-user', 'another user made this allocation')
+    return failed(refuse(context, request, 441, 'wrong-user', 'another user made this allocation'))
   }
-  return allocation
+  return succeeded(allocation)
 }
 
 /**

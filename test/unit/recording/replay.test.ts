@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { formatIp, parseAddress } from '../../../src/base/address.ts'
 import type { Command } from '../../../src/core/command.ts'
 import type { Witness } from '../../../src/core/decisions.ts'
 import { Player } from '../../../src/recording/player.ts'
 import { Recorder } from '../../../src/recording/recorder.ts'
 import type { RecordingEntry, Step } from '../../../src/recording/step.ts'
 import { actions, Stage } from '../../sim/actions.ts'
-import type { SimOptions } from '../../sim/sim.ts'
+import { Sim, type SimOptions } from '../../sim/sim.ts'
 import { TwoShards } from '../../sim/two-shards.ts'
 
 const SEED = Number(process.env.MODEL_SEED ?? 20_261_130)
@@ -94,6 +95,46 @@ t.test('C-01: what another shard held is in the recording, so one shard replays 
   }
   t.end()
 })
+
+t.test(
+  'S-03: what was known of programs on this machine is in the recording, so it replays on another',
+  t => {
+    const media = parseAddress('203.0.113.77:10000')!
+    const bound = parseAddress('10.9.9.9:10000')!
+    const closed = parseAddress('203.0.113.77:22')!
+    const tape = new Tape()
+    const sim = new Sim({
+      witness: tape.witness,
+      reach: peer => (peer.key === closed.key ? 'no' : 'yes'),
+      environment: {
+        host: {
+          wire: peer => (peer.key === media.key ? bound : undefined),
+          peer: from => (from.key === bound.key ? media : undefined),
+          isRelayed: ip => formatIp(ip) === '203.0.113.77',
+          keyFor: peer => (peer.key === closed.key ? 'sameHost' : undefined),
+        },
+      },
+    })
+    const server = sim.peer('10.9.9.9:10000')
+    const alice = sim.client('192.0.2.10:50000')
+    alice.allocate()
+    alice.permit(media)
+    alice.send(media, 'hello')
+    server.send(alice.relayed, 'welcome')
+    alice.bind(0x4001, media)
+    alice.send(0x4001, 'and again')
+    alice.bind(0x4002, closed)
+    sim.advance(1000)
+
+    t.same(server.inbox, ['hello', 'and again'], 'the media server is reached by the address it is bound to')
+    t.same(alice.inbox, ['welcome'])
+    const asked = new Set(tape.steps.flatMap(step => step.asked.map(([question]) => question)))
+    for (const question of ['host wire', 'host peer', 'host relays', 'host key'])
+      t.ok(asked.has(question), question)
+    tape.replay()
+    t.end()
+  },
+)
 
 function text(commands: readonly Command[]): string {
   return JSON.stringify(commands, (_key, value) =>
