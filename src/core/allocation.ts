@@ -4,6 +4,7 @@ import type { Traffic } from '../base/route.ts'
 import type { RowList } from '../base/row-store.ts'
 import type { Seconds, Time } from '../base/time.ts'
 import type { Via } from '../base/via.ts'
+import type { UserHolding } from './peers/user-holdings.ts'
 import type { FailedFamily, RelaySocket } from './relay-socket.ts'
 import type { ReplyTo } from './reply.ts'
 import type { Identity } from './signer.ts'
@@ -28,6 +29,8 @@ export interface Allocation {
   /** The 5-tuple: the client's address and the socket it talks to, which stands for the server's. */
   readonly client: { readonly socket: SocketId; readonly address: Address; readonly via: Via }
   readonly identity: Identity
+  /** What its user holds, this one included. */
+  readonly user: UserHolding
   readonly since: Time
   /** `opening` while the world binds its relay sockets; `aborted` when the client left meanwhile. */
   state: 'opening' | 'aborted' | 'open' | 'closed'

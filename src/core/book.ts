@@ -7,6 +7,7 @@ import type { Allocation, Half } from './allocation.ts'
 import type { Owner } from './event.ts'
 import { Peers } from './peers/peers.ts'
 import { Permissions } from './peers/permissions.ts'
+import { UserHoldings } from './peers/user-holdings.ts'
 import type { RelaySocket } from './relay-socket.ts'
 
 /** A relayed address on this server, and whose it is. */
@@ -77,6 +78,9 @@ export class Book {
   readonly lifetimes: Lifetimes
   readonly permissions: Permissions
   readonly peers: Peers
+  /** Of all allocations; see `countChannel`. */
+  channels = 0
+  readonly users = new UserHoldings()
   /** By route; most have none. */
   readonly links = new Map<RouteId, Link>()
   /** Routes that lead to another shard. */
@@ -163,6 +167,7 @@ export class Book {
 
   remove(allocation: Allocation): void {
     this.leave(allocation)
+    this.users.leave(allocation.user)
     this.byId.delete(allocation.id)
     this.#rows[allocation.row] = undefined
     this.#freeRows.push(allocation.row)
@@ -205,6 +210,8 @@ export class Book {
       lifetimes: this.lifetimes.size,
       permissions: this.permissions.size,
       peers: this.peers.size,
+      channels: this.channels,
+      users: this.users.size,
       links: this.links.size,
       strays: this.strays.size,
       remembered: this.#released.size,

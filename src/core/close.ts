@@ -3,6 +3,7 @@ import type { Allocation, Half } from './allocation.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
 import type { CloseReason } from './event.ts'
+import { removePermission } from './peers/room.ts'
 import { dismiss, withdraw } from './peers/routes.ts'
 
 /** Ends an allocation: routes, relay sockets, permissions and channels go with it (RFC 8656 §6). */
@@ -56,7 +57,7 @@ export function closeHalf(context: Context, allocation: Allocation, half: Half):
     if (book.peers.family(row) === family) commands.push(...dismiss(context, allocation, row))
   }
   for (const row of book.permissions.of(allocation.permissions)) {
-    if (book.permissions.family(row) === family) book.permissions.remove(allocation.permissions, row)
+    if (book.permissions.family(row) === family) removePermission(book, allocation, row)
   }
   book.lifetimes.close(half.lifetime)
   book.bySocket.delete(socket)

@@ -35,6 +35,12 @@ export interface RelayConfig {
   readonly limits: {
     readonly permissionsPerAllocation: number
     readonly channelsPerAllocation: number
+    /** Of one user, in all their allocations here. */
+    readonly permissionsPerUser: number
+    readonly channelsPerUser: number
+    /** Of all together. */
+    readonly permissions: number
+    readonly channels: number
     /** Octets a second, or undefined for no limit. */
     readonly bytesPerSecondPerUser?: number
     readonly bytesPerSecondPerTenant?: ReadonlyMap<string, number>

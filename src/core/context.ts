@@ -20,6 +20,8 @@ export interface Context extends Decisions {
   readonly scans: Scans
   readonly stores: Stores
   draining: boolean
+  /** Nothing new is taken on while memory is nearly full; what is held goes on. */
+  isShortOfMemory: boolean
   /** Allocations that a new configuration has not been applied to yet. */
   unconfigured: Set<AllocationId>
   /** Before this moment no `withheld` is told again. */

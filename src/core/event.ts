@@ -43,6 +43,9 @@ export type CapacityCause =
   | 'reservation'
   | 'permissions'
   | 'channels'
+  | 'user-share'
+  | 'peers-in-all'
+  | 'memory'
 
 /**
  * What is held back without an answer: `unverified`, answers to sources that

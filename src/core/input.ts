@@ -62,6 +62,8 @@ export type Input =
   | { readonly kind: 'hangup'; readonly socket: SocketId }
   | { readonly kind: 'revoke'; readonly allocation: AllocationId; readonly reason: CloseReason }
   | { readonly kind: 'drain'; readonly on: boolean }
+  /** Memory is nearly full, or there is room again. */
+  | { readonly kind: 'memory'; readonly isShort: boolean }
   /**
    * A new configuration under live allocations: what the peer policy now denies
    * is no longer relayed, rates are the new ones, nothing else moves.

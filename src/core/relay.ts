@@ -109,6 +109,7 @@ export class Relay {
       scans: new Scans(),
       stores: { nonces, strangers, debts: ownDebts, proofs: ownProofs },
       draining: false,
+      isShortOfMemory: false,
       unconfigured: new Set(),
       withheldUntil: 0 as Time,
     }
@@ -145,6 +146,9 @@ export class Relay {
       }
       case 'drain':
         context.draining = input.on
+        return []
+      case 'memory':
+        context.isShortOfMemory = input.isShort
         return []
       case 'configure':
         configure(context, input.config)

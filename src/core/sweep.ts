@@ -4,6 +4,7 @@ import type { Allocation } from './allocation.ts'
 import { close, closeHalf } from './close.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
+import { removePermission } from './peers/room.ts'
 import { dismiss, reroute } from './peers/routes.ts'
 import { reachOf } from './reach.ts'
 
@@ -76,7 +77,7 @@ function reconfigure(context: Context, allocation: Allocation, now: Time): Comma
   if (!areSame) allocation.meters = meters
   for (const row of permissions.of(allocation.permissions)) {
     const host = address(permissions.ip(row), 0)
-    if (reachOf(context, allocation, host) === 'no') permissions.remove(allocation.permissions, row)
+    if (reachOf(context, allocation, host) === 'no') removePermission(context.book, allocation, row)
   }
   for (const row of peers.of(allocation.peers)) {
     const peer = peers.address(row)
@@ -99,10 +100,12 @@ export function hasEnded(context: Context, allocation: Allocation, now: Time): b
  */
 export function lapseFor(context: Context, allocation: Allocation, now: Time): Command[] {
   if (allocation.due > now) return []
-  const { permissionsPerAllocation, channelsPerAllocation } = context.config.limits
+  const { limits } = context.config
   const isCrowded =
-    allocation.permissions.size * 2 > permissionsPerAllocation ||
-    allocation.channels * 2 > channelsPerAllocation
+    allocation.permissions.size * 2 > limits.permissionsPerAllocation ||
+    allocation.channels * 2 > limits.channelsPerAllocation ||
+    allocation.user.permissions * 2 > limits.permissionsPerUser ||
+    allocation.user.channels * 2 > limits.channelsPerUser
   return isCrowded ? lapse(context, allocation, now) : lapseHalves(context, allocation, now)
 }
 
@@ -136,7 +139,7 @@ function lapse(context: Context, allocation: Allocation, now: Time): Command[] {
   for (const row of permissions.of(allocation.permissions)) {
     const lifetime = permissions.lifetime(row)
     if (!lifetimes.isOver(lifetime, now)) due = Math.min(due, lifetimes.until(lifetime))
-    else permissions.remove(allocation.permissions, row)
+    else removePermission(context.book, allocation, row)
   }
   allocation.due = due as Time
   return commands

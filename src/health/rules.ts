@@ -122,6 +122,11 @@ export const RULES: readonly Rule[] = [
     look: vitals => share(vitals, 'descriptors', DESCRIPTORS_FULL, true),
   },
   {
+    id: 'memory',
+    alerts: ['TaciturnNotReady'],
+    look: ({ isShortOfMemory }) => yes(isShortOfMemory, { level: 'bad', turnsAway: true }),
+  },
+  {
     id: 'connections',
     alerts: ['TaciturnConnectionsScarce'],
     compares: [`> ${NEAR}`],

@@ -45,6 +45,8 @@ export interface Vitals {
   readonly waiting: readonly string[]
   readonly workers: { readonly running: number; readonly missing: number }
   readonly shares: readonly Share[]
+  /** Whether new calls are refused for want of memory. */
+  readonly isShortOfMemory: boolean
   /** End of the certificate; undefined without TLS. */
   readonly certificateExpires: number | undefined
   readonly lastReload: { readonly ok: boolean; readonly at: number }

@@ -248,6 +248,22 @@ export interface Configuration {
      */
     channelsPerAllocation?: number
     /**
+     * Permitted peer addresses of one user in all their allocations. The widest call needs some dozens for each allocation. Each worker counts by itself.
+     */
+    permissionsPerUser?: number
+    /**
+     * Channels of one user in all their allocations. Each worker counts by itself.
+     */
+    channelsPerUser?: number
+    /**
+     * Permitted peer addresses of all together. One with its channel and route takes some 350 bytes of memory: the default is 90 MB. Each worker counts by itself.
+     */
+    permissions?: number
+    /**
+     * Channels of all together. Each worker counts by itself.
+     */
+    channels?: number
+    /**
      * Open TCP and TLS connections.
      */
     connections?: number

@@ -231,6 +231,12 @@ const CAPACITY_HINTS: Readonly<Record<CapacityCause, string>> = {
     'The client asked for a reserved port by a token that is used, expired or made up. No limit is reached.',
   permissions: 'One client asked for more peers than one allocation may have. Others are not affected.',
   channels: 'One client asked for more channels than one allocation may have. Others are not affected.',
+  'user-share':
+    'One user holds as many permissions or channels as one may, on all devices together. Others are not affected. If these are ordinary calls, raise the limit that detail names.',
+  'peers-in-all':
+    'All users together hold as many permissions or channels as the relay may have. Raise the limit that detail names: a channel with its permission takes some 350 bytes.',
+  memory:
+    'The line "memory is nearly full" says which memory it is, and what to raise. Calls that stand go on.',
 }
 
 const THROTTLED: Record<ThrottleReason, string> = {

@@ -73,6 +73,7 @@ export class HealthWatch {
       waiting,
       workers: { running: workers - shards.missing, missing: shards.missing },
       shares: this.#shares(),
+      isShortOfMemory: shards.gauges.shortOfMemory > 0,
       certificateExpires,
       lastReload: settings.lastReload,
       onlyPrivate,

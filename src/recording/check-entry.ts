@@ -44,6 +44,10 @@ const isConfig = members({
   limits: members({
     permissionsPerAllocation: isNumber,
     channelsPerAllocation: isNumber,
+    permissionsPerUser: isNumber,
+    channelsPerUser: isNumber,
+    permissions: isNumber,
+    channels: isNumber,
     bytesPerSecondPerTenant: optional(value => value instanceof Map),
   }),
   alternate: optional(members({ addresses: listOf(isPlace), domain: optional(isText) })),
@@ -68,6 +72,7 @@ const INPUTS: Readonly<Record<Input['kind'], Check>> = {
   hangup: members({ socket: isNumber }),
   revoke: members({ allocation: isNumber, reason: isText }),
   drain: members({ on: isFlag }),
+  memory: members({ isShort: isFlag }),
   configure: members({ config: isConfig }),
   restore: members({ part: members({ kind: isText }) }),
   tick: members({}),

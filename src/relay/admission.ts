@@ -63,6 +63,8 @@ export interface Gate {
  * claim ends, `release` gives back exactly what it still holds, once.
  */
 export class Admission implements Gate {
+  /** While it is true nothing more is admitted, for want of memory. */
+  isShortOfMemory = false
   #quotas: Quotas
   #total = 0
   readonly #byUser = new Map<string, number>()
@@ -167,6 +169,7 @@ export class Admission implements Gate {
     }
     if (this.#total + units > quotas.total)
       return { code: 508, why: 'limits.allocations', cause: 'allocations' }
+    if (this.isShortOfMemory) return { code: 508, why: 'memory is nearly full', cause: 'memory' }
     return undefined
   }
 

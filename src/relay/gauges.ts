@@ -6,9 +6,11 @@ export interface Gauges {
   readonly ports: number
   /** Faults of the program that were caught since the start. */
   readonly faults: number
+  /** Threads whose memory is nearly full. */
+  readonly shortOfMemory: number
 }
 
-const NAMES = ['sockets', 'connections', 'ports', 'faults'] as const
+const NAMES = ['sockets', 'connections', 'ports', 'faults', 'shortOfMemory'] as const
 
 /** Octets of memory for the gauges of one shard. */
 export const GAUGES_OCTETS = NAMES.length * 8
@@ -20,11 +22,18 @@ export function writeGauges(memory: SharedArrayBuffer, gauges: Gauges): void {
 
 export function readGauges(memory: SharedArrayBuffer): Gauges {
   const values = new Float64Array(memory)
-  return { sockets: values[0]!, connections: values[1]!, ports: values[2]!, faults: values[3]! }
+  const [sockets, connections, ports, faults, shortOfMemory] = values
+  return {
+    sockets: sockets!,
+    connections: connections!,
+    ports: ports!,
+    faults: faults!,
+    shortOfMemory: shortOfMemory!,
+  }
 }
 
 export function sumGauges(parts: Iterable<Gauges>): Gauges {
-  const sum = { sockets: 0, connections: 0, ports: 0, faults: 0 }
+  const sum = { sockets: 0, connections: 0, ports: 0, faults: 0, shortOfMemory: 0 }
   for (const part of parts) for (const name of NAMES) sum[name] += part[name]
   return sum
 }

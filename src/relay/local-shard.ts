@@ -30,11 +30,13 @@ import { type HostNames, hostNames } from '../policy/same-host.ts'
 import { Recorder } from '../recording/recorder.ts'
 import { Shard } from '../shard/shard.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
+import type { MemoryRoom } from '../system/memory-room.ts'
 import { inSlices } from '../system/slices.ts'
 import type { Gate } from './admission.ts'
 import type { Gauges } from './gauges.ts'
 import { type FaultLog, GuardedInbox } from './guarded-inbox.ts'
 import type { ListenerPlan } from './listeners.ts'
+import { MemoryWatch } from './memory-watch.ts'
 import { ReadingsWriter } from './readings.ts'
 import { RecordingFile, type RecordingTo } from './recording-file.ts'
 import { authenticator, peerReach, type RelaySurroundings, random, relayConfig } from './relay-config.ts'
@@ -59,6 +61,8 @@ export interface LocalShardParts {
   readonly heard: (event: Event) => void
   /** Where to record what the core is told and what it asks; nowhere by default. */
   readonly record?: RecordingTo | undefined
+  /** How full the memory of this thread is; as Node.js and the kernel say by default. */
+  readonly memory?: MemoryRoom
   /** What this shard has in common with the others of this relay. */
   readonly shared?: SharedParts
 }
@@ -91,6 +95,7 @@ export class LocalShard implements Shards {
   readonly #ports: RelayPorts
   readonly #shard: Shard
   readonly #own: OwnAddresses
+  readonly #memory: MemoryWatch
   readonly #recording: RecordingFile | undefined
   #settings: Settings
   #relays: readonly ResolvedRelayAddress[]
@@ -175,6 +180,11 @@ export class LocalShard implements Shards {
       return world
     })
     this.#inbox.attach(this.#shard)
+    this.#memory = new MemoryWatch(
+      parts.log,
+      isShort => this.#shard.take({ kind: 'memory', isShort }),
+      parts.memory,
+    )
   }
 
   get udp(): OpenedUdp['kind'] {
@@ -192,6 +202,7 @@ export class LocalShard implements Shards {
       connections: this.#streams.open,
       ports: this.#ports.inUse,
       faults: this.#inbox.faults,
+      shortOfMemory: this.#memory.isShort ? 1 : 0,
     }
   }
 
@@ -249,6 +260,7 @@ export class LocalShard implements Shards {
 
   /** Once a second. */
   tick(): void {
+    this.#memory.look()
     this.#rejudge()
     this.#inbox.tick()
   }
@@ -323,6 +335,7 @@ export class LocalShard implements Shards {
   #heard(event: Event): void {
     if (event.kind === 'opened' || event.kind === 'closed') {
       const opened = event.kind === 'opened'
+      if (opened) this.#memory.grew()
       this.counters.add(opened ? Counter.allocationOpened : Counter.allocationClosed)
       // A connection with an allocation may be silent for as long as that lives.
       if (isStream(event.via)) this.#streams.keepClient(event.client, opened)

@@ -78,6 +78,10 @@ export function relayLimits(settings: Settings): RelayConfig['limits'] {
   return {
     permissionsPerAllocation: limits.permissionsPerAllocation,
     channelsPerAllocation: limits.channelsPerAllocation,
+    permissionsPerUser: limits.permissionsPerUser,
+    channelsPerUser: limits.channelsPerUser,
+    permissions: limits.permissions,
+    channels: limits.channels,
     backOff: settings.credentials.backOff,
     ...bounded({
       peersPerUserPerMinute: limits.peersPerUserPerMinute,

@@ -18,6 +18,7 @@ import { inheritedGroup, type ListenerGroup, openGroup } from '../net/udp/native
 import type { Admission } from '../relay/admission.ts'
 import { GAUGES_OCTETS, type Gauges, readGauges, sumGauges } from '../relay/gauges.ts'
 import type { ListenerPlan } from '../relay/listeners.ts'
+import { MemoryWatch } from '../relay/memory-watch.ts'
 import type { RecordingTo } from '../relay/recording-file.ts'
 import { random } from '../relay/relay-config.ts'
 import type { Shards } from '../relay/shards.ts'
@@ -67,6 +68,8 @@ export class WorkerShards implements Shards {
   readonly #groups: { readonly listener: Listener; readonly group: Group }[] = []
   readonly #book: ShardBook
   readonly #ports: PortDirectory
+  /** Of the main thread, which holds the books; each worker looks at its own. */
+  readonly #memory: MemoryWatch
   #settings: Settings
   #certificate: SecureContextOptions | undefined
   #draining = false
@@ -77,6 +80,9 @@ export class WorkerShards implements Shards {
     const { size, log, relays, heard, rejected } = parts
     this.#parts = parts
     this.#settings = settings
+    this.#memory = new MemoryWatch(log, isShort => {
+      parts.admission.isShortOfMemory = isShort
+    })
     this.listen = (listener, done, fd) => this.#listen(listener, done, fd)
 
     const ports = new PortDirectory(relays, settings.relay.ports)
@@ -146,7 +152,8 @@ export class WorkerShards implements Shards {
   }
 
   get gauges(): Gauges {
-    return sumGauges(this.#slots.map(slot => readGauges(slot.memory.gauges)))
+    const sum = sumGauges(this.#slots.map(slot => readGauges(slot.memory.gauges)))
+    return this.#memory.isShort ? { ...sum, shortOfMemory: sum.shortOfMemory + 1 } : sum
   }
 
   get missing(): number {
@@ -180,8 +187,9 @@ export class WorkerShards implements Shards {
     }
   }
 
-  /** Checks that workers' clocks still agree with ours. */
+  /** Checks that workers' clocks still agree with ours, and that there is memory for more calls. */
   tick(): void {
+    this.#memory.look()
     for (const slot of this.#slots) slot.tick()
     for (const event of this.#book.tick()) this.#parts.heard(event)
   }

@@ -221,6 +221,12 @@ export class Sim {
     this.settle()
   }
 
+  /** Memory is nearly full, or no longer is. */
+  memory(isShort: boolean): void {
+    this.shard.take({ kind: 'memory', isShort })
+    this.settle()
+  }
+
   /** Changes the relay's configuration as a reload would. */
   configure(
     change: Partial<RelayConfig>,
@@ -305,6 +311,14 @@ function relayConfig(options: SimOptions): RelayConfig {
     dontFragment: false,
     strictExpiry: false,
     ...options.config,
-    limits: { permissionsPerAllocation: 256, channelsPerAllocation: 256, ...options.limits },
+    limits: {
+      permissionsPerAllocation: 256,
+      channelsPerAllocation: 256,
+      permissionsPerUser: 8192,
+      channelsPerUser: 8192,
+      permissions: 262_144,
+      channels: 262_144,
+      ...options.limits,
+    },
   }
 }

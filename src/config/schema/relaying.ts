@@ -131,6 +131,22 @@ export const limitsSection = z
     channelsPerAllocation: count(1, 4096)
       .default(256)
       .describe('Channels that one allocation may bind at a time.'),
+    permissionsPerUser: count(1, 10_000_000)
+      .default(8192)
+      .describe(
+        'Permitted peer addresses of one user in all their allocations. The widest call needs some dozens for each allocation. Each worker counts by itself.',
+      ),
+    channelsPerUser: count(1, 10_000_000)
+      .default(8192)
+      .describe('Channels of one user in all their allocations. Each worker counts by itself.'),
+    permissions: count(1, 10_000_000)
+      .default(262_144)
+      .describe(
+        'Permitted peer addresses of all together. One with its channel and route takes some 350 bytes of memory: the default is 90 MB. Each worker counts by itself.',
+      ),
+    channels: count(1, 10_000_000)
+      .default(262_144)
+      .describe('Channels of all together. Each worker counts by itself.'),
     connections: count(1, 1_000_000).default(4096).describe('Open TCP and TLS connections.'),
     connectionsPerAddress: count(1, 1_000_000)
       .default(256)

@@ -10,6 +10,7 @@ import type { RoutesEnded } from '../input.ts'
 import { reachOf } from '../reach.ts'
 import { halfFor, isAdmitted, permissionFor } from './admitted.ts'
 import { NO_ROUTE, ROUTED, STALE } from './peers.ts'
+import { countChannel, hasRouteRoom } from './room.ts'
 
 /**
  * Routes without a channel that one allocation may hold. A permitted host that
@@ -45,7 +46,7 @@ export function bind(
   const route = peers.route(row) === NO_ROUTE ? NO_ROUTE : STALE
   peers.setChannel(row, channel)
   peers.setLifetime(row, lifetimes.open(until), route)
-  allocation.channels++
+  countChannel(context.book, allocation, 1)
 }
 
 /** Takes the channel from a peer, which keeps its route as long as it has a permission. */
@@ -78,7 +79,7 @@ function loseChannel({ book }: Context, allocation: Allocation, row: RouteId): v
   lifetimes.close(lifetime)
   peers.setLifetime(row, lifetime, peers.route(row) === NO_ROUTE ? NO_ROUTE : STALE)
   peers.setChannel(row, 0)
-  allocation.channels--
+  countChannel(book, allocation, -1)
 }
 
 /** Makes the row's route what it should be. The row's channel, if it has one, lives. */
@@ -96,7 +97,7 @@ function settle(
   if (known !== undefined && peers.route(known) === ROUTED && sameLink(links.get(known), passage.link))
     return []
   const withoutChannel = allocation.peers.size - allocation.channels
-  if (known === undefined && withoutChannel >= PEERS_WITHOUT_CHANNEL) return []
+  if (known === undefined && (withoutChannel >= PEERS_WITHOUT_CHANNEL || !hasRouteRoom(context))) return []
 
   const row = known ?? peers.add(allocation.peers, allocation.row, peer)
   const { half, link, lifetime } = passage

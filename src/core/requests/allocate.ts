@@ -27,6 +27,7 @@ import { end } from '../close.ts'
 import type { Claim, Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import type { Opened, Refused } from '../input.ts'
+import { noMemory } from '../peers/room.ts'
 import { unrouteHost } from '../peers/routes.ts'
 import type { FailedFamily } from '../relay-socket.ts'
 import { answer, errorReply, reject, rejected, success } from '../reply.ts'
@@ -99,6 +100,9 @@ export function allocate(context: Context, request: Request): Command[] {
 
   if (evenPort && additional !== undefined) return bad('a reservation with ADDITIONAL-ADDRESS-FAMILY')
   if (additional !== undefined && additional !== IPV6) return bad('ADDITIONAL-ADDRESS-FAMILY is not IPv6')
+
+  const full = noMemory(context)
+  if (full) return refuse(context, request, 508, 'capacity', full.detail, full.cause)
 
   const families =
     additional === undefined ? [wanted] : ([4, 6] as const).filter(f => config.families.includes(f))
@@ -198,6 +202,7 @@ function begin(context: Context, request: Request, lacking: FailedFamily | undef
     row: context.book.newRow(),
     client: { socket: reply.socket, address: reply.to, via: reply.via },
     identity,
+    user: context.book.users.join(identity.owner),
     since: reply.at,
     state: 'opening',
     lifetime: grant(context, get(message, LIFETIME)) as Seconds,

@@ -6,6 +6,7 @@ import { get } from '../../wire/message.ts'
 import { type Allocation, CHANNEL_LIFETIME } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { noChannel } from '../peers/room.ts'
 import { bind, reroute, unbind } from '../peers/routes.ts'
 import { reachOf } from '../reach.ts'
 import { success } from '../reply.ts'
@@ -48,8 +49,7 @@ function bindPeer(
   channel: ChannelNumber,
   peer: Address,
 ): Command[] {
-  const { book, config } = context
-  const { peers, lifetimes } = book
+  const { peers, lifetimes } = context.book
   const now = request.reply.at
   const bound = peers.onChannel(allocation.row, channel)
   const known = peers.find(allocation.row, peer)
@@ -63,9 +63,8 @@ function bindPeer(
   const refusal = refuseUnlessPermitted(context, request, allocation, [peer])
   if (refusal) return refusal
   if (reachOf(context, allocation, peer) === 'no') return refuseDenied(context, request, allocation, peer)
-  if (bound === undefined && allocation.channels >= config.limits.channelsPerAllocation) {
-    return refuse(context, request, 508, 'capacity', 'too many channels on one allocation', 'channels')
-  }
+  const full = bound === undefined ? noChannel(context, allocation) : undefined
+  if (full) return refuse(context, request, 508, 'capacity', full.detail, full.cause)
 
   const stopped = bound === undefined ? refuseUnlessCharged(context, request, allocation, [peer]) : undefined
   if (stopped) return stopped

@@ -8,6 +8,7 @@ import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { chargePeers } from '../data.ts'
 import { halfFor, permissionFor } from '../peers/admitted.ts'
+import { addPermission, noPermissions } from '../peers/room.ts'
 import { reroute } from '../peers/routes.ts'
 import { reachOf, withheld } from '../reach.ts'
 import { success } from '../reply.ts'
@@ -58,7 +59,7 @@ export function refuseUnlessPermitted(
   allocation: Allocation,
   peers: readonly Address[],
 ): Command[] | undefined {
-  const { book, config } = context
+  const { book } = context
   if (peers.some(peer => !halfFor(book, allocation, peer.family, request.reply.at))) {
     return refuse(context, request, 443, 'mismatch', 'the peer is of another address family')
   }
@@ -69,10 +70,8 @@ export function refuseUnlessPermitted(
   if (denied) return refuseDenied(context, request, allocation, denied)
   let fresh = 0
   for (const { ip } of peers) if (book.permissions.find(allocation.row, ip) < 0) fresh++
-  if (fresh > 0 && allocation.permissions.size + fresh > config.limits.permissionsPerAllocation) {
-    return tooMany(context, request)
-  }
-  return undefined
+  const full = fresh > 0 ? noPermissions(context, allocation, fresh) : undefined
+  return full && refuse(context, request, 508, 'capacity', full.detail, full.cause)
 }
 
 /** Refuses a peer that the policy denies. */
@@ -89,10 +88,6 @@ export function refuseDenied(
     ...refuse(context, request, 403, 'denied-peer', 'the peer policy denies this address'),
     ...withheld(context, allocation, peer, request.reply.at),
   ]
-}
-
-function tooMany(context: Context, request: Request): Command[] {
-  return refuse(context, request, 508, 'capacity', 'too many permissions on one allocation', 'permissions')
 }
 
 /** Refuses peers that would be too many different ones for one user in a minute. */
@@ -122,7 +117,7 @@ export function permit(
   const expires = after(now, PERMISSION_LIFETIME)
   for (const { ip } of peers) {
     const row = permissions.find(allocation.row, ip)
-    if (row < 0) permissions.add(allocation.permissions, allocation.row, ip, expires)
+    if (row < 0) addPermission(book, allocation, ip, expires)
     if (row < 0 || lifetimes.isOver(permissions.lifetime(row), now)) allocation.permitted++
     if (row >= 0) lifetimes.set(permissions.lifetime(row), expires)
   }

@@ -4,6 +4,7 @@ import type { Allocation, Half } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { NO_ROUTE, ROUTED } from '../peers/peers.ts'
+import { addPermission, countChannel } from '../peers/room.ts'
 import { noteHost, routeOf, setLink } from '../peers/routes.ts'
 import type { AllocationRecord, SnapshotPart } from './parts.ts'
 
@@ -61,6 +62,7 @@ function restoreAllocation(context: Context, saved: AllocationRecord, now: Time)
     row: book.newRow(),
     client: saved.client,
     identity: saved.identity,
+    user: book.users.join(saved.identity.owner),
     since: saved.since,
     state: saved.state,
     lifetime: saved.lifetime,
@@ -87,7 +89,7 @@ function restoreAllocation(context: Context, saved: AllocationRecord, now: Time)
   }
   if (allocation.state === 'open') allocation.meters = buckets.take(allocation.identity.owner, now)
   for (const { ip, expires } of permissions) {
-    book.permissions.add(allocation.permissions, allocation.row, ip, expires)
+    addPermission(book, allocation, ip, expires)
   }
   return peers.flatMap(peer => restorePeer(context, allocation, peer))
 }
@@ -106,7 +108,7 @@ function restorePeer(
   const lifetime = channel === 0 ? permissions.lifetime(permission) : lifetimes.open(expires)
   if (channel !== 0) {
     peers.setChannel(row, channel)
-    allocation.channels++
+    countChannel(book, allocation, 1)
   }
   peers.setLifetime(row, lifetime, isRouted ? ROUTED : NO_ROUTE)
   if (!isRouted) return []

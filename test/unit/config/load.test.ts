@@ -47,6 +47,10 @@ t.test('a file with a homeserver gets the documented defaults [TURN-GEN-13, TURN
     lifetime: 3600,
     permissionsPerAllocation: 256,
     channelsPerAllocation: 256,
+    permissionsPerUser: 8192,
+    channelsPerUser: 8192,
+    permissions: 262_144,
+    channels: 262_144,
     connections: 4096,
     connectionsPerAddress: 256,
   })

@@ -36,6 +36,7 @@ function vitals(over: Partial<Vitals> = {}, counts: Partial<Counts> = {}): Vital
     shares: [{ what: 'descriptors', used: 10, limit: 1000 }],
     certificateExpires: NOW + 60 * DAY,
     lastReload: { ok: true, at: NOW - DAY },
+    isShortOfMemory: false,
     onlyPrivate: false,
     addressChange: undefined,
     increase: minutes => recent.increase(minutes),
@@ -74,6 +75,7 @@ const SIGNS: readonly (readonly [string, Partial<Vitals>, Partial<Counts>, reado
   ['threads that are busy', {}, { cpuSeconds: 104 }, ['warn cpu']],
   ['ticks that are late', {}, { lateTicks: 4 }, ['warn event-loop']],
   ['no TLS', { certificateExpires: undefined }, {}, ['warn no-tls']],
+  ['memory that is nearly full (S-02)', { isShortOfMemory: true }, {}, ['bad memory']],
   ['only private addresses', { onlyPrivate: true }, {}, ['warn only-private']],
   [
     'an address that changed half an hour ago',

@@ -25,6 +25,7 @@ const well: Vitals = {
   waiting: [],
   workers: { running: 1, missing: 0 },
   shares: [],
+  isShortOfMemory: false,
   certificateExpires: 2000,
   lastReload: { ok: true, at: 0 },
   onlyPrivate: false,
@@ -60,6 +61,7 @@ for (const [what, change, word] of [
     { shares: [{ what: 'descriptors', used: 922, limit: 1024 }] },
     'descriptors',
   ],
+  ['when memory runs out (S-02)', { isShortOfMemory: true }, 'Memory is nearly full'],
   ['once the certificate has expired', { certificateExpires: 1000 }, 'certificate'],
 ] as const) {
   t.test(`it is not ready ${what}, and says so [OPS-20]`, async t => {

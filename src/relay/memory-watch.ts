@@ -1,0 +1,60 @@
+import { type MemoryKind, MemoryRoom } from '../system/memory-room.ts'
+import type { FaultLog } from './guarded-inbox.ts'
+
+/** Allocations after which memory is looked at again before the second is over: they may come by the thousand. */
+const UNSEEN = 128
+const MIB = 1 << 20
+
+const HINTS: Readonly<Record<MemoryKind, string>> = {
+  heap: "Give Node.js a larger heap (NODE_OPTIONS=--max-old-space-size=…, in MiB), or the relay's cgroup more memory, by which Node.js chooses. Or lower limits.allocations.",
+  process:
+    'Raise MemoryMax= in the systemd unit (systemctl edit taciturn) or mem_limit in compose.yml, if there is one, or give the machine more memory. Or lower limits.allocations, limits.permissions and limits.channels.',
+}
+
+/** Looks at the memory of this thread, and tells when it is nearly full and when it no longer is. */
+export class MemoryWatch {
+  readonly #room: MemoryRoom
+  readonly #log: FaultLog
+  readonly #changed: (isShort: boolean) => void
+  #unseen = UNSEEN
+
+  constructor(log: FaultLog, changed: (isShort: boolean) => void, room = new MemoryRoom()) {
+    this.#log = log
+    this.#changed = changed
+    this.#room = room
+  }
+
+  get isShort(): boolean {
+    return this.#room.short !== undefined
+  }
+
+  /** An allocation was opened. */
+  grew(): void {
+    if (--this.#unseen <= 0) this.look()
+  }
+
+  /** To be called once a second. */
+  look(): void {
+    this.#unseen = UNSEEN
+    const reading = this.#room.look()
+    if (!reading) return
+    const { short } = this.#room
+    this.#changed(short !== undefined)
+    if (short === undefined) {
+      this.#log.limited('memory', 'info', 'there is memory for new calls again')
+      return
+    }
+    const { used, limit } = reading[short]
+    this.#log.limited(
+      'memory',
+      'warn',
+      'memory is nearly full: new allocations, permissions and channels are refused (508) until calls have ended',
+      () => ({
+        memory: short,
+        usedMiB: Math.round(used / MIB),
+        limitMiB: Math.round(limit / MIB),
+        hint: HINTS[short],
+      }),
+    )
+  }
+}

@@ -1,0 +1,58 @@
+import { totalmem } from 'node:os'
+import { getHeapStatistics } from 'node:v8'
+
+/** All in bytes. */
+export interface MemoryReading {
+  /** Of V8's heap in this thread, what waits to be collected included. */
+  readonly heap: { readonly used: number; readonly limit: number }
+  /** Of the whole process: what is resident, and what its cgroup or the machine permits. */
+  readonly process: { readonly used: number; readonly limit: number }
+}
+
+/** Which memory is nearly full. */
+export type MemoryKind = keyof MemoryReading
+
+/**
+ * The shares at which memory counts as nearly full, and from which on it no
+ * longer does. V8 collects at the latest halfway between what lived after the
+ * last time and its limit, so a heap that is used to 85 % holds 70 % that
+ * lives, and never mere garbage.
+ */
+const HIGH: Readonly<Record<MemoryKind, number>> = { heap: 0.85, process: 0.9 }
+const LOW: Readonly<Record<MemoryKind, number>> = { heap: 0.75, process: 0.85 }
+
+/** What memory this thread has left, by what Node.js and the kernel permit. */
+export class MemoryRoom {
+  readonly #read: () => MemoryReading
+  #short: MemoryKind | undefined
+
+  constructor(read: () => MemoryReading = readMemory) {
+    this.#read = read
+  }
+
+  /** The memory that was nearly full at the last look; undefined where none was. */
+  get short(): MemoryKind | undefined {
+    return this.#short
+  }
+
+  /** Looks again; returns the figures where memory has become nearly full, or no longer is. */
+  look(): MemoryReading | undefined {
+    const reading = this.#read()
+    const was = this.#short
+    const kinds = ['heap', 'process'] as const
+    const isOver = (shares: typeof HIGH) =>
+      kinds.find(kind => reading[kind].used > shares[kind] * reading[kind].limit)
+    this.#short = isOver(was ? LOW : HIGH)
+    return (was === undefined) === (this.#short === undefined) ? undefined : reading
+  }
+}
+
+function readMemory(): MemoryReading {
+  const { used_heap_size, heap_size_limit } = getHeapStatistics()
+  // Without a limit the kernel says 0, or more than there is.
+  const group = process.constrainedMemory() || Number.POSITIVE_INFINITY
+  return {
+    heap: { used: used_heap_size, limit: heap_size_limit },
+    process: { used: process.memoryUsage.rss(), limit: Math.min(group, totalmem()) },
+  }
+}
