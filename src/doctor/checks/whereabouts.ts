@@ -11,7 +11,7 @@ import { relayed } from './relaying-addresses.ts'
  */
 export type Whereabouts = 'here' | 'router' | 'elsewhere' | 'unknown'
 
-/** Tells where a URI leads; undefined where we are not on the relay's machine. */
+/** Tells where a URI leads; undefined where we are not on the relay's machine, and for private addresses that are not ours. */
 export function whereabouts(facts: Facts, { address: at, uri }: TurnEndpoint): Whereabouts | undefined {
   const { config } = facts.subject
   if (!config || !facts.isOnRelay) return undefined
@@ -25,6 +25,8 @@ export function whereabouts(facts: Facts, { address: at, uri }: TurnEndpoint): W
     entry => entry !== 'auto' && entry.public === uri.host,
   )
   if (isFollowed) return 'router'
+  // A private address that is not ours may be a wrong DNS record as well as the host of a container.
+  if (scopeOf(at.ip) !== 'public') return undefined
   const ours = [...own, ...relays.map(relay => relay.public)]
   const isKnown = ours.some(ip => ip.length === at.ip.length && scopeOf(ip) === 'public')
   return isKnown ? 'elsewhere' : 'unknown'
