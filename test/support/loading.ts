@@ -1,4 +1,5 @@
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { type Loaded, load } from '../../src/config/load.ts'
@@ -13,7 +14,9 @@ export function folderWith(
   files: Readonly<Record<string, string>>,
   modes: Readonly<Record<string, number>> = {},
 ): string {
-  const folder = t.testdir({})
+  // Not below the checkout: the path of a control socket in it has a limit (S-29).
+  const folder = mkdtempSync(join(tmpdir(), 'loading-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   for (const [name, text] of Object.entries(files)) {
     writeFileSync(join(folder, name), text)
     chmodSync(join(folder, name), modes[name] ?? 0o600)
