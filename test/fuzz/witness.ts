@@ -155,8 +155,11 @@ export class Witness {
   }
 
   #mayHear(rights: Rights, peer: Address): boolean {
+    const { now } = this.#stage.sim
     const since = rights.permissions.get(ipKey(peer.ip))
-    return since !== undefined && this.#stage.sim.now - since < PERMISSION
+    // A bound channel admits its peer for as long as it is bound (P-06).
+    const bound = rights.channels.get(peer.key)
+    return (since !== undefined && now - since < PERMISSION) || (bound !== undefined && now - bound < CHANNEL)
   }
 
   #outgoing(policy: boolean): void {
@@ -166,9 +169,7 @@ export class Witness {
       must(to.port !== 0, 'port 0')
       const sender = [...this.#rights.values()].find(one => one.relayed.some(each => each.key === from.key))
       must(sender !== undefined, `${formatAddress(from)} is nobody's`)
-      const bound = sender.channels.get(to.key)
-      const may = this.#mayHear(sender, to) || (bound !== undefined && sim.now - bound < CHANNEL)
-      must(may, `${formatAddress(to)} was sent to without a permission`)
+      must(this.#mayHear(sender, to), `${formatAddress(to)} was sent to without a permission`)
     }
     this.#toPeers = sim.world.toPeers.length
   }

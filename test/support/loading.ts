@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -8,15 +8,19 @@ import { ConfigError, type PlainProblem, plain, withExcerpt } from '../../src/co
 export const SECRET = '5f0c1ad3b1b54c7c9d2f46c0f9a0e7d1'
 export const HOMESERVER = `"homeservers": [{ "name": "example.org", "secrets": ["${SECRET}"] }]`
 
+/** Not below the checkout: the path of a control socket in it has a limit (S-29). */
+const FOLDERS = new WeakMap<Test, string>()
+
 /** Writes the files of a folder, readable for the owner only unless a mode is given. */
 export function folderWith(
   t: Test,
   files: Readonly<Record<string, string>>,
   modes: Readonly<Record<string, number>> = {},
 ): string {
-  // Not below the checkout: the path of a control socket in it has a limit (S-29).
-  const folder = mkdtempSync(join(tmpdir(), 'loading-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = FOLDERS.get(t) ?? mkdtempSync(join(tmpdir(), 'loading-'))
+  if (!FOLDERS.has(t)) t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  FOLDERS.set(t, folder)
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true })
   for (const [name, text] of Object.entries(files)) {
     writeFileSync(join(folder, name), text)
     chmodSync(join(folder, name), modes[name] ?? 0o600)

@@ -16,7 +16,6 @@ import {
   has,
   MAX_ATTRIBUTES,
   type Message,
-  MessageWriter,
   parse,
 } from '../../../src/wire/message.ts'
 import { readNonceCookie } from '../../../src/wire/nonce-cookie.ts'
@@ -53,7 +52,7 @@ export const wire: Target = {
 const FREE_TEXT = new Set<Attribute<unknown>>([SOFTWARE, ERROR_CODE, ADDRESS_ERROR_CODE])
 
 function readAll(message: Message): void {
-  must(message.attributes.length + message.malformed.length <= 64, 'too many attributes')
+  must(message.attributes.length + message.malformed.length <= MAX_ATTRIBUTES, 'too many attributes')
   for (const { value, offset } of message.attributes) {
     must(offset >= 20 && offset + 4 + value.length <= message.bytes.length, 'an attribute beyond the end')
     must(value.length === message.bytes.readUInt16BE(offset + 2), 'an attribute shorter than it says')
