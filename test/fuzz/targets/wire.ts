@@ -16,6 +16,7 @@ import {
   has,
   MAX_ATTRIBUTES,
   type Message,
+  MessageWriter,
   parse,
 } from '../../../src/wire/message.ts'
 import { readNonceCookie } from '../../../src/wire/nonce-cookie.ts'
