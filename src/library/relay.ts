@@ -160,7 +160,7 @@ function logInto({ settings }: Loaded, take: RelayOptions['log']): Log {
 function urlsOf(listener: Listener): string[] {
   const { address } = listener
   const isAny = address.ip.every(octet => octet === 0)
-  return turnUris(isAny ? LOOPBACK[address.family] : uriHost(address), [listener])
+  return turnUris(isAny ? LOOPBACK[address.family] : uriHost(address), { listen: [listener] })
 }
 
 const LOOPBACK: Readonly<Record<Address['family'], string>> = { 4: '127.0.0.1', 6: '[::1]' }

@@ -1,6 +1,6 @@
 import { formatAddress, formatIp } from '../base/address.ts'
 import type { Loaded } from '../config/load.ts'
-import { synapseLines, uriHost } from '../homeserver/synapse-lines.ts'
+import { clientHost, synapseLines } from '../homeserver/synapse-lines.ts'
 import { scopeOf } from '../net/ports/relay-addresses.ts'
 
 /** What came of the configuration once everything was bound. */
@@ -95,26 +95,15 @@ export function whatIsMissing({ settings }: Loaded, { relays }: BoundListener): 
  * Writes the lines to paste into Synapse, for a relay that made its own secret.
  * `undefined` where the secret is the operator's, who has it.
  */
-export function linesToPaste({ settings, defaults }: Loaded, { relays }: BoundListener): string | undefined {
+export function linesToPaste(loaded: Loaded, { relays }: BoundListener): string | undefined {
+  const { settings, defaults } = loaded
   const secret = settings.homeservers[0]?.secrets[0]?.value
   if (!defaults.secret || secret === undefined) return undefined
   return synapseLines({
-    host: hostFor(settings.realm, defaults.realm, relays),
-    listen: settings.listen,
+    host: clientHost(loaded, relays, ip => !isPrivate(ip)),
+    settings,
     secret,
   })
-}
-
-/** The name clients are to use: the realm if somebody chose one, else the best address there is. */
-function hostFor(realm: string, isDefault: boolean, relays: BoundListener['relays']): string {
-  if (!isDefault) return realm
-  const byWorth = [
-    relays.find(relay => relay.public.length === 4 && !isPrivate(relay.public)),
-    relays.find(relay => relay.public.length === 16 && !isPrivate(relay.public)),
-    relays[0],
-  ]
-  const best = byWorth.find(relay => relay !== undefined)
-  return best ? uriHost({ ip: best.public }) : realm
 }
 
 function relayName(relay: BoundListener['relays'][number]): string {

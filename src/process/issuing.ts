@@ -1,6 +1,6 @@
 import { address, formatAddress } from '../base/address.ts'
 import type { Settings } from '../config/settings.ts'
-import { turnUris } from '../homeserver/synapse-lines.ts'
+import { offeredUris } from '../homeserver/synapse-lines.ts'
 import { listenOn } from '../http/server.ts'
 import { dnsNames } from '../issue/dns-names.ts'
 import { Issuing, type Policy } from '../issue/issuing.ts'
@@ -107,7 +107,7 @@ function policyOf(settings: Settings): Policy | undefined {
 const ORDER = ['udp', 'tcp', 'tls'] as const
 
 /** UDP first, TLS last: clients take the first that works, and the first are the fastest. */
-function ownUris({ realm, listen }: Settings): string[] {
+function ownUris({ realm, listen, tls }: Settings): string[] {
   const sorted = listen.toSorted((a, b) => ORDER.indexOf(a.transport) - ORDER.indexOf(b.transport))
-  return turnUris(realm, sorted)
+  return offeredUris(realm, { listen: sorted, ...(tls && { tls }) })
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { password } from '../auth/shared-secret.ts'
 import type { Settings, Testing } from '../config/settings.ts'
 import type { TestRunsParts } from '../control/tests/test-runs.ts'
-import { turnUris } from '../homeserver/synapse-lines.ts'
+import { offeredUris } from '../homeserver/synapse-lines.ts'
 import { wallTime } from '../system/clock.ts'
 
 /** What all tests together may have at a time: eight, of a pair of allocations over each way, at 1 Mbit/s. */
@@ -24,9 +24,9 @@ export function testParts(settings: { readonly current: Settings }, { secret }: 
   return {
     realm: settings.current.realm,
     uris: () => {
-      const { homeservers, realm, listen } = settings.current
+      const { homeservers, realm } = settings.current
       // Names that the operator chose for clients lead here; the realm may only look like one.
-      return homeservers.find(({ uris }) => uris)?.uris ?? turnUris(realm, listen)
+      return homeservers.find(({ uris }) => uris)?.uris ?? offeredUris(realm, settings.current)
     },
     credential: (user, seconds) => {
       const expiry =

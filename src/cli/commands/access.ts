@@ -1,7 +1,8 @@
 import { parseIp } from '../../base/address.ts'
 import type { Loaded } from '../../config/load.ts'
 import type { Homeserver, Secret } from '../../config/settings.ts'
-import { turnUris, uriHost } from '../../homeserver/synapse-lines.ts'
+import { guessedHost } from '../../doctor/guessed-host.ts'
+import { offeredUris, uriHost } from '../../homeserver/synapse-lines.ts'
 import type { CliContext } from '../context.ts'
 import { CommandError, Exit } from '../io.ts'
 import type { CliWords } from '../words.ts'
@@ -30,14 +31,15 @@ export function accessOf(loaded: Loaded, options: AccessOptions, { io, words }: 
   if (!secret) throw new CommandError(words.say('noSecret', { name: homeserver.name }), Exit.failed)
   if (homeserver.paused)
     io.stderr.write(`${words.say('warning')}: ${words.say('paused', { name: homeserver.name })}\n`)
-  const host = hostFor(options.host ?? settings.realm, words)
+  const host = hostFor(options.host ?? guessedHost(loaded), words)
   const isGuess = options.host === undefined && defaults.realm && !homeserver.uris
   if (isGuess) io.stderr.write(`${words.say('guessedHost', { host })}\n`)
-  const uris =
-    options.host === undefined && homeserver.uris ? homeserver.uris : turnUris(host, settings.listen)
+  const uris = options.host === undefined && homeserver.uris ? homeserver.uris : offeredUris(host, settings)
   const portOf = (transport: 'udp' | 'tcp' | 'tls') =>
     settings.listen.find(listener => listener.transport === transport)?.address.port
-  const [udp, tcp, tls] = [portOf('udp'), portOf('tcp'), portOf('tls')]
+  const [udp, tcp] = [portOf('udp'), portOf('tcp')]
+  // With a certificate a tcp:// listener takes TLS too.
+  const tls = portOf('tls') ?? (settings.tls ? tcp : undefined)
   const ports = {
     ...(udp !== undefined && { udp }),
     ...(tcp !== undefined && { tcp }),

@@ -18,6 +18,7 @@ import { ControlClient, RefusedRequest, type SocketOptions } from '../control-cl
 import { type ShownAs, sessionLines, statusLines } from '../control-format.ts'
 import { CommandError, Exit, painter } from '../io.ts'
 import { pseudonymOf, testCode, wholeNumber } from '../person.ts'
+import { linkReach } from './link-reach.ts'
 
 /** Names that are asked for at a time. */
 const NAMES_AT_ONCE = 400
@@ -197,7 +198,8 @@ export interface ConsoleOptions extends SocketOptions {
 /** Prints a link into the console. */
 export async function consoleLink(options: ConsoleOptions, context: CliContext): Promise<number> {
   const ttl = secondsOf(options.ttl, 86_400, context)
-  return printLink(options, { kind: 'console', rights: options.rights, ttl }, context)
+  const asked = { kind: 'console', rights: options.rights, ttl } as const
+  return printLink(options, asked, context)
 }
 
 export interface TestLinkOptions extends SocketOptions {
@@ -210,7 +212,8 @@ export interface TestLinkOptions extends SocketOptions {
 export async function testLink(options: TestLinkOptions, context: CliContext): Promise<number> {
   const ttl = secondsOf(options.ttl, 30 * 86_400, context)
   const uses = wholeNumber('uses', options.uses, MOST_USES, context)
-  return printLink(options, { kind: 'test', uses, ttl }, context)
+  const asked = { kind: 'test', uses, ttl } as const
+  return printLink(options, asked, context)
 }
 
 export interface TestResultOptions extends SocketOptions {
@@ -238,7 +241,7 @@ export async function testResult(options: TestResultOptions, context: CliContext
 
 async function printLink(
   options: SocketOptions & { readonly json: boolean },
-  asked: unknown,
+  asked: { readonly kind: 'console' | 'test' },
   context: CliContext,
 ): Promise<number> {
   const { io, words } = context
@@ -246,6 +249,8 @@ async function printLink(
   if (options.json) return say(options, context, link, '')
   io.stdout.write(`${link.url}\n`)
   io.stderr.write(`${words.say('control.linkUntil', { time: new Date(link.expires) })}\n`)
+  const reach = linkReach(link.url, asked.kind, context)
+  if (reach !== undefined) io.stderr.write(`${painter(io.stderr, io.env)('yellow', reach)}\n`)
   return Exit.ok
 }
 

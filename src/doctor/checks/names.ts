@@ -1,14 +1,14 @@
 import { lookup } from 'node:dns/promises'
 import { type Address, address, formatIp, ipKey, parseIp } from '../../base/address.ts'
-import { turnUris, uriHost } from '../../homeserver/synapse-lines.ts'
+import { turnUris } from '../../homeserver/synapse-lines.ts'
 import { readTurnUri, type TurnUri } from '../../homeserver/turn-uri.ts'
 import { ownAddresses } from '../../net/kernel/machine.ts'
 import { scopeOf } from '../../net/ports/relay-addresses.ts'
 import type { DoctorCheck } from '../check.ts'
 import { type Facts, labelOf, type TurnEndpoint } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
+import { guessedHost } from '../guessed-host.ts'
 import { audienceOf } from '../scope.ts'
-import { relayed } from './relaying-addresses.ts'
 
 /** URIs that are tested; who hands out more has another problem, and is told of it. */
 const MOST_URIS = 8
@@ -50,12 +50,10 @@ function configured(facts: Facts): TurnUri[] {
   const { config, uris } = facts.subject
   let texts = uris ?? []
   if (texts.length === 0 && config) {
-    const { settings, defaults } = config
+    const { settings } = config
     texts = settings.homeservers.find(one => one.uris)?.uris ?? []
-    const [first] = relayed(facts)
-    // A realm that was made of the machine's name need not be known to any DNS.
-    const host = defaults.realm && first ? uriHost({ ip: first.public }) : settings.realm
-    if (texts.length === 0) texts = turnUris(host, settings.listen)
+    const host = guessedHost(config, facts.lookups)
+    if (texts.length === 0) texts = turnUris(host, settings)
   }
   return texts.map(readTurnUri).filter(uri => typeof uri !== 'string')
 }

@@ -1,16 +1,12 @@
-import { address, type Family, formatIp, ipKey } from '../../base/address.ts'
+import { address, formatIp, ipKey } from '../../base/address.ts'
 import { contains, formatRange, parseRange, type Range } from '../../base/range.ts'
 import { ownAddresses } from '../../net/kernel/machine.ts'
-import {
-  type ResolvedRelayAddress,
-  relayAddresses,
-  type Scope,
-  scopeOf,
-} from '../../net/ports/relay-addresses.ts'
+import { type ResolvedRelayAddress, type Scope, scopeOf } from '../../net/ports/relay-addresses.ts'
 import { compilePeers, RECOMMENDED } from '../../policy/peer-policy.ts'
 import type { DoctorCheck } from '../check.ts'
 import type { Facts } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
+import { relayedFrom } from '../guessed-host.ts'
 import { isContainer, kernelNumber } from '../proc.ts'
 import { audienceOf, reaches } from '../scope.ts'
 
@@ -129,10 +125,7 @@ export const surroundings: DoctorCheck = {
 
 /** Addresses that the relay relays from, by its configuration; none without one. */
 export function relayed({ subject: { config }, lookups }: Facts): readonly ResolvedRelayAddress[] {
-  if (!config) return []
-  const lookUp = (name: string, family: Family) =>
-    lookups.get(name)?.find(ip => address(ip, 0).family === family)
-  return relayAddresses(config.settings.relay.addresses, undefined, lookUp).addresses
+  return config ? relayedFrom(config.settings, lookups) : []
 }
 
 /** Whom the relay is for: the widest audience of its URIs, or of its listeners where it has none. */

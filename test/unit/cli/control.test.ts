@@ -1,4 +1,6 @@
 import t from 'tap'
+import { linkReach } from '../../../src/cli/commands/link-reach.ts'
+import type { CliContext } from '../../../src/cli/context.ts'
 import { age, bits, sessionLines } from '../../../src/cli/control-format.ts'
 import { cliWords } from '../../../src/cli/words.ts'
 import { run } from '../../support/captured.ts'
@@ -39,7 +41,8 @@ t.test('acts are carried out, and say what they did', async t => {
   t.match(await say('console', '--ttl', '10m', '--rights', 'read'), {
     code: 0,
     stdout: /#token=/,
-    stderr: /valid until .*; anyone with this link can use it/,
+    stderr:
+      /valid until .*; anyone with this link can use it\n.*only be opened on this machine.*\n {2}ssh -L 1:127\.0\.0\.1:1 \S+@\S+\n/,
   })
   t.match(await say('test-link', '--uses', '3'), { code: 0, stdout: /\/test#/ })
   t.match(await say('test-link', '--uses', '0'), { code: 2, stderr: /--uses must be a whole number/ })
@@ -145,4 +148,18 @@ t.test('U-17: a person is named by the beginning of the pseudonym, or by Matrix 
   )
   const nobody = await run('/', ['sessions', '--user', '@eve:example.org', '--socket', socket])
   t.match(nobody, { code: 0, stdout: /"@eve:example\.org" has no session/ })
+})
+
+t.test('U-07: a test link that leads to this machine only is said to be of no use to others', async t => {
+  const { socket } = await fakePlane(t)
+  const { stdout, stderr } = await run('/', ['test-link', '--socket', socket])
+  t.match(stdout, /^http:\/\/127\.0\.0\.1:1\/test#/)
+  t.match(stderr, /nobody else can open this link[\s\S]*console\.publicUrl: taciturn snippet caddy\n$/)
+})
+
+t.test('U-07: a link by a public address needs no way in', async t => {
+  const context = { io: { env: {} }, words: cliWords('en') } as CliContext
+  t.equal(linkReach('https://turn.example.org/#token=x', 'console', context), undefined)
+  t.equal(linkReach('https://turn.example.org/test#x', 'test', context), undefined)
+  t.match(linkReach('http://[::1]:9642/#token=x', 'console', context), /ssh -L 9642:\[::1\]:9642 /)
 })

@@ -1,8 +1,12 @@
 import { createHmac } from 'node:crypto'
+import { join } from 'node:path'
 import t from 'tap'
 import { password } from '../../../src/auth/shared-secret.ts'
+import { parseIp } from '../../../src/base/address.ts'
 import { credentials } from '../../../src/cli/commands/credentials.ts'
 import { cliWords } from '../../../src/cli/words.ts'
+import { load } from '../../../src/config/load.ts'
+import { linesToPaste } from '../../../src/process/banner.ts'
 import { run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER, SECRET } from '../../support/loading.ts'
 
@@ -104,7 +108,7 @@ t.test('a realm that nobody chose is a guess, and said to be one', async t => {
   const folder = folderWith(t, { 'turnserver.json': `{ ${HOMESERVER} }` })
   const { stderr } = await run(folder, ['credentials', '--user', 'x', '--json'])
 
-  t.match(stderr, /name of this machine; if clients use another one, give --host/)
+  t.match(stderr, /no realm is configured, so the lines name \S+; if clients use another name, give --host/)
 })
 
 for (const [mistake, argv, says] of [
@@ -156,4 +160,23 @@ t.test('a relay that never ran has no secret to issue with', async t => {
 
   t.equal(code, 1)
   t.match(stderr, /no secret yet/)
+})
+
+t.test('U-12: without a realm, credentials, snippet and the banner name the same host', async t => {
+  const folder = folderWith(t, {
+    'turnserver.json': `{ ${HOMESERVER}, "relay": { "addresses": ["192.0.2.9=203.0.113.7"], "ports": "49152-65535" } }`,
+  })
+  const { stdout } = await run(folder, ['credentials', '--user', 'x', '--json'])
+  t.match(JSON.parse(stdout).uris[0], /^turn:203\.0\.113\.7:3478/)
+  t.match((await run(folder, ['snippet', 'synapse'])).stdout, /"turn:203\.0\.113\.7:3478\?transport=udp"/)
+  const loaded = load({
+    path: join(folder, 'turnserver.json'),
+    env: {},
+    cwd: folder,
+    language: 'en',
+    mayWrite: false,
+  })
+  const relays = [{ local: parseIp('192.0.2.9')!, public: parseIp('203.0.113.7')! }]
+  const own = { ...loaded, defaults: { ...loaded.defaults, secret: true } }
+  t.match(linesToPaste(own, { relays, listening: [], udp: 'dgram', workers: 1 }), /"turn:203\.0\.113\.7:3478/)
 })

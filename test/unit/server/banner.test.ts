@@ -1,7 +1,8 @@
 import t from 'tap'
 import { parseIp } from '../../../src/base/address.ts'
 import type { Loaded } from '../../../src/config/load.ts'
-import { synapseLines, turnUris } from '../../../src/homeserver/synapse-lines.ts'
+import type { Settings } from '../../../src/config/settings.ts'
+import { offeredUris, synapseLines, turnUris } from '../../../src/homeserver/synapse-lines.ts'
 import {
   type BoundListener,
   banner,
@@ -92,18 +93,53 @@ t.test('without a public address the lines name the one there is, IPv6 in bracke
 })
 
 t.test('there is one URI for each transport and port', async t => {
-  const { listen } = loaded({
+  const { settings } = loaded({
     listen: ['udp://0.0.0.0:3478', 'udp://[::]:3478', 'tcp://0.0.0.0:3478'],
-  }).settings
+  })
 
-  t.same(turnUris('h', listen), ['turn:h:3478?transport=udp', 'turn:h:3478?transport=tcp'])
+  t.same(turnUris('h', settings), ['turn:h:3478?transport=udp', 'turn:h:3478?transport=tcp'])
+})
+
+t.test(
+  'O-12: with a certificate a tcp:// listener is named for TLS too, where no other listener is',
+  async t => {
+    const tls = {} as NonNullable<Settings['tls']>
+    const { listen } = loaded({ listen: ['udp://0.0.0.0:3478', 'tcp://0.0.0.0:443'] }).settings
+    const both = ['turn:h:3478?transport=udp', 'turn:h:443?transport=tcp']
+    t.same(turnUris('h', { listen }), both)
+    t.same(turnUris('h', { listen, tls }), [...both, 'turns:h:443?transport=tcp'])
+    const { listen: apart } = loaded({ listen: ['udp://0.0.0.0:3478', 'tcp://0.0.0.0:3478'] }).settings
+    const own = { transport: 'tls', address: { ...apart[0]!.address, port: 5349 } } as const
+    t.same(turnUris('h', { listen: [...apart, own], tls }).slice(2), ['turns:h:5349?transport=tcp'])
+  },
+)
+
+t.test('O-32: four URIs are handed out at most, with each transport among them', async t => {
+  const { listen } = loaded({
+    listen: [
+      'udp://0.0.0.0:3478',
+      'udp://0.0.0.0:3479',
+      'udp://0.0.0.0:80',
+      'tcp://0.0.0.0:3478',
+      'tcp://0.0.0.0:443',
+    ],
+  }).settings
+  const tls = {} as NonNullable<Settings['tls']>
+  t.equal(turnUris('h', { listen, tls }).length, 7)
+  t.same(offeredUris('h', { listen, tls }), [
+    'turn:h:3478?transport=udp',
+    'turn:h:3478?transport=tcp',
+    'turn:h:443?transport=tcp',
+    'turns:h:443?transport=tcp',
+  ])
+  t.same(offeredUris('h', { listen: listen.slice(0, 2) }), turnUris('h', { listen: listen.slice(0, 2) }))
 })
 
 t.test('the lines are what Synapse reads', async t => {
-  const { listen } = loaded().settings
+  const { settings } = loaded()
 
   t.equal(
-    synapseLines({ host: 'turn.example.org', listen, secret: 'a "quoted" secret' }),
+    synapseLines({ host: 'turn.example.org', settings, secret: 'a "quoted" secret' }),
     [
       'turn_uris:',
       '  - "turn:turn.example.org:3478?transport=udp"',

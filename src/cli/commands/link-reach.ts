@@ -1,0 +1,26 @@
+import { hostname, networkInterfaces, userInfo } from 'node:os'
+import type { CliContext } from '../context.ts'
+
+/** Says from where a link can be opened that leads to the relay's own machine; undefined where it leads elsewhere. */
+export function linkReach(
+  link: string,
+  kind: 'console' | 'test',
+  { io, words }: CliContext,
+): string | undefined {
+  const url = new URL(link)
+  if (!/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)) return undefined
+  if (kind === 'test') return words.say('control.testLinkHere')
+  const port = url.port === '' ? '80' : url.port
+  return words.say('control.linkHere', {
+    port,
+    listens: `${url.hostname}:${port}`,
+    user: io.env.SUDO_USER ?? userInfo().username,
+    host: ownAddress() ?? hostname(),
+  })
+}
+
+/** An IPv4 address that the neighbours reach this machine at. */
+function ownAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap(list => list ?? [])
+  return all.find(({ internal, family }) => !internal && family === 'IPv4')?.address
+}
