@@ -16,6 +16,8 @@ export async function act(
   if (!(await context.confirm(question))) return
   try {
     const outcome = done(await context.api.post(path))
+    // The row of the button may be about to go, and the focus with it.
+    if (question.danger) document.querySelector<HTMLElement>('main h1')?.focus()
     if (typeof outcome === 'string') context.tell(outcome, 'good')
     else context.tell(outcome.bad, 'bad')
   } catch (error) {

@@ -41,6 +41,14 @@ export function showSignIn(
         'form',
         { onsubmit: submit },
         h('label', { for: id }, say('sign-in.token')),
+        // Password managers want a name beside the password.
+        h('input', {
+          type: 'text',
+          autocomplete: 'username',
+          value: 'taciturn',
+          hidden: true,
+          readonly: true,
+        }),
         input,
         h('button', { class: 'primary' }, say('sign-in.go')),
       ),

@@ -52,8 +52,16 @@ export function note(
   what: string,
   outcome: AccessEntry['outcome'],
   on?: string,
+  targets?: readonly string[],
 ): boolean {
-  return desk.log.write({ who, from, what, ...(on !== undefined && { on }), outcome })
+  return desk.log.write({
+    who,
+    from,
+    what,
+    ...(on !== undefined && { on }),
+    ...(targets && { targets: [...targets] }),
+    outcome,
+  })
 }
 
 /** Reads a body by its schema, or says what is wrong with it. */

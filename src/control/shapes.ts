@@ -174,6 +174,7 @@ export const entryShape = z.strictObject({
   from: z.enum(['socket', 'http', 'console']).describe('The way in.'),
   what: text('What was done.'),
   on: text('What it was done to.').exactOptional(),
+  targets: texts('Each of them, where it was done to several at once.').exactOptional(),
   outcome: z.enum(['done', 'refused', 'failed']).describe('What came of it.'),
 })
 export const accessShape = z.strictObject({ entries: z.array(entryShape).describe('Oldest first.') })

@@ -161,8 +161,9 @@ export class Overview implements View {
             { name: say('card.to-peers'), style: 0 },
             { name: say('card.to-clients'), style: 1 },
           ],
-          moments: moments(point => [point.bytesToPeer, point.bytesToClient]),
-          write: value => format.bitrate(value),
+          // In bits, so that the steps of the scale are round in what they are written in.
+          moments: moments(point => [point.bytesToPeer * 8, point.bytesToClient * 8]),
+          write: value => format.bitrate(value / 8),
         }
       case 'sessions':
         return {
