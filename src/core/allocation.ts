@@ -14,8 +14,8 @@ export const PERMISSION_LIFETIME = 300
 /** Seconds that a channel binding lasts (RFC 8656 §12). */
 export const CHANNEL_LIFETIME = 600
 
-/** One relayed address of an allocation; a dual allocation has two. */
-export interface Half {
+/** One relayed address of an allocation, and what hangs on it. An allocation has one leg, a dual allocation two. */
+export interface Leg {
   readonly relay: RelaySocket
   readonly lifetime: LifetimeId
   /** Routes of allocations on this server that deliver to this one inside the process. */
@@ -34,14 +34,14 @@ export interface Allocation {
   readonly since: Time
   /** `opening` while the world binds its relay sockets; `aborted` when the client left meanwhile. */
   state: 'opening' | 'aborted' | 'open' | 'closed'
-  /** Seconds granted, until a Refresh says otherwise. */
-  readonly lifetime: Seconds
+  /** Seconds that the Allocate request was granted. What a Refresh grants stands in `Lifetimes`. */
+  readonly firstLifetime: Seconds
   /** The Allocate request to answer, and to recognise when it is sent again (RFC 8489 §6.3.1). */
-  readonly asked: ReplyTo
+  readonly replyTo: ReplyTo
   answered: Buffer | undefined
   /** The family of a dual allocation that this server has no relay address for. */
   readonly lacking: FailedFamily | undefined
-  halves: Half[]
+  legs: Leg[]
   /** Nothing below lapses before this moment; the sweep looks no further. */
   due: Time
   /** Rows of `Permissions`, those that have ended and are not yet swept away included. */

@@ -3,7 +3,7 @@ import type { AllocationId, AllocationRow, RouteId, SocketId } from '../base/ids
 import type { Lifetimes } from '../base/lifetimes.ts'
 import { after, type Random, type Time } from '../base/time.ts'
 import { BoundedMap } from '../limits/bounded-map.ts'
-import type { Allocation, Half } from './allocation.ts'
+import type { Allocation, Leg } from './allocation.ts'
 import type { Owner } from './event.ts'
 import { Peers } from './peers/peers.ts'
 import { Permissions } from './peers/permissions.ts'
@@ -13,7 +13,7 @@ import type { RelaySocket } from './relay-socket.ts'
 /** A relayed address on this server, and whose it is. */
 export interface Relayed {
   readonly allocation: Allocation
-  readonly half: Half
+  readonly leg: Leg
 }
 
 /** An odd port that waits for its RESERVATION-TOKEN (RFC 8656 §7.2). */
@@ -38,8 +38,8 @@ export interface RememberedAnswer {
 
 /** Where a route leads that does not go by the network to the peer's own address. */
 export interface Link {
-  /** The half of another allocation here that the peer is. */
-  readonly half?: Half
+  /** The leg of another allocation here that the peer is. */
+  readonly leg?: Leg
   /** What the socket is bound to of another shard's allocation that the peer is. */
   readonly wire?: Address
 }

@@ -1,5 +1,5 @@
 import type { Time } from '../base/time.ts'
-import type { Allocation, Half } from './allocation.ts'
+import type { Allocation, Leg } from './allocation.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
 import type { CloseReason } from './event.ts'
@@ -21,9 +21,9 @@ export function close(context: Context, allocation: Allocation, reason: CloseRea
 /** The same once the world has answered: for an allocation that is open, or that was given up while it opened. */
 export function end(context: Context, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
   const { book } = context
-  const relayed = allocation.halves.map(half => half.relay.address)
-  const commands = allocation.halves.flatMap(half => closeHalf(context, allocation, half))
-  allocation.halves = []
+  const relayed = allocation.legs.map(leg => leg.relay.address)
+  const commands = allocation.legs.flatMap(leg => closeLeg(context, allocation, leg))
+  allocation.legs = []
   allocation.state = 'closed'
   if (allocation.meters) context.buckets.give(allocation.meters)
   book.remove(allocation)
@@ -45,11 +45,11 @@ export function end(context: Context, allocation: Allocation, reason: CloseReaso
 }
 
 /** Gives one relayed address back, and all that hangs on its family. */
-export function closeHalf(context: Context, allocation: Allocation, half: Half): Command[] {
+export function closeLeg(context: Context, allocation: Allocation, leg: Leg): Command[] {
   const { book } = context
-  const { family, socket, address } = half.relay
+  const { family, socket, address } = leg.relay
   const commands: Command[] = []
-  for (const route of half.linked) {
+  for (const route of leg.linked) {
     const owner = book.inRow(book.peers.allocation(route))
     if (owner) commands.push(...withdraw(context, owner, route))
   }
@@ -59,7 +59,7 @@ export function closeHalf(context: Context, allocation: Allocation, half: Half):
   for (const row of book.permissions.of(allocation.permissions)) {
     if (book.permissions.family(row) === family) removePermission(book, allocation, row)
   }
-  book.lifetimes.close(half.lifetime)
+  book.lifetimes.close(leg.lifetime)
   book.bySocket.delete(socket)
   book.byRelayed.delete(address.key)
   commands.push({ kind: 'close', socket })

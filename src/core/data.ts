@@ -13,7 +13,7 @@ import type { Relayed } from './book.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
 import type { Unreachable } from './input.ts'
-import { channelTo, halfFor, isAdmitted } from './peers/admitted.ts'
+import { channelTo, isAdmitted, legFor } from './peers/admitted.ts'
 import { reroute } from './peers/routes.ts'
 import { reachOf, withheld } from './reach.ts'
 
@@ -48,8 +48,8 @@ export function toPeer(
   dontFragment = false,
 ): Command[] {
   const { environment, book, counters, meters } = context
-  const half = halfFor(book, allocation, peer.family, now)
-  if (!half) return drop(context, Counter.dropFamily)
+  const leg = legFor(book, allocation, peer.family, now)
+  if (!leg) return drop(context, Counter.dropFamily)
   const reach = reachOf(context, allocation, peer)
   const relayed = book.byRelayed.get(peer.key)
   const wire = relayed ? undefined : environment.siblings?.wire(peer)
@@ -69,9 +69,9 @@ export function toPeer(
   allocation.traffic.toPeer.packets++
   allocation.traffic.toPeer.bytes += payload.length
   const commands = reroute(context, allocation, peer, now)
-  if (relayed) return [...commands, ...toClient(context, relayed, half.relay.address, payload, now)]
+  if (relayed) return [...commands, ...toClient(context, relayed, leg.relay.address, payload, now)]
   const to = wire ?? environment.host?.wire(peer) ?? peer
-  const send = { kind: 'send' as const, socket: half.relay.socket, to, bytes: payload }
+  const send = { kind: 'send' as const, socket: leg.relay.socket, to, bytes: payload }
   commands.push(dontFragment ? { ...send, dontFragment } : send)
   return commands
 }
@@ -120,8 +120,8 @@ function nameOf({ environment, book }: Context, allocation: Allocation, from: Ad
 /** Hands a peer's payload to the client: ChannelData where a channel is bound, else a Data indication. */
 function toClient(context: Context, relayed: Relayed, from: Address, payload: Buffer, now: Time): Command[] {
   const { book, counters, meters } = context
-  const { allocation, half } = relayed
-  if (book.lifetimes.isOver(half.lifetime, now)) return drop(context, Counter.dropExpired)
+  const { allocation, leg } = relayed
+  if (book.lifetimes.isOver(leg.lifetime, now)) return drop(context, Counter.dropExpired)
   if (reachOf(context, allocation, from) === 'no') return drop(context, Counter.dropDeniedPeer)
   if (!isAdmitted(book, allocation, from, now)) return drop(context, Counter.dropNoPermission)
 
@@ -150,15 +150,15 @@ function toClient(context: Context, relayed: Relayed, from: Address, payload: Bu
 export function unreachable(context: Context, error: Unreachable, now: Time): Command[] {
   const { book } = context
   const relayed = book.bySocket.get(error.socket)
-  if (!relayed || book.lifetimes.isOver(relayed.half.lifetime, now))
+  if (!relayed || book.lifetimes.isOver(relayed.leg.lifetime, now))
     return drop(context, Counter.dropNoAllocation)
   const { type, code } = error
   const peer = nameOf(context, relayed.allocation, error.peer, now)
-  const relevant = relayed.half.relay.family === 4 ? [3, 11] : [1, 2, 3]
+  const relevant = relayed.leg.relay.family === 4 ? [3, 11] : [1, 2, 3]
   if (!relevant.includes(type)) return drop(context, Counter.peerError)
   if (!isAdmitted(book, relayed.allocation, peer, now)) return drop(context, Counter.dropNoPermission)
 
-  const tooBig = relayed.half.relay.family === 4 ? type === 3 && code === 4 : type === 2
+  const tooBig = relayed.leg.relay.family === 4 ? type === 3 && code === 4 : type === 2
   const bytes = indication(context)
     .set(XOR_PEER_ADDRESS, peer)
     .set(ICMP, { type, code, data: tooBig ? error.data : 0 })

@@ -182,7 +182,7 @@ export class Relay {
   /** When the last relayed address of an allocation ends, if nobody refreshes it. */
   expires(allocation: Readonly<Allocation>): Time {
     const { lifetimes } = this.#context.book
-    return Math.max(...allocation.halves.map(half => lifetimes.until(half.lifetime))) as Time
+    return Math.max(...allocation.legs.map(leg => lifetimes.until(leg.lifetime))) as Time
   }
 
   /** The routes of an allocation. */

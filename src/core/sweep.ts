@@ -1,7 +1,7 @@
 import { address } from '../base/address.ts'
 import type { Time } from '../base/time.ts'
 import type { Allocation } from './allocation.ts'
-import { close, closeHalf } from './close.ts'
+import { close, closeLeg } from './close.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
 import { removePermission } from './peers/room.ts'
@@ -91,7 +91,7 @@ function reconfigure(context: Context, allocation: Allocation, now: Time): Comma
 /** Whether the last relayed address of an allocation has ended. */
 export function hasEnded(context: Context, allocation: Allocation, now: Time): boolean {
   const { lifetimes } = context.book
-  return allocation.state === 'open' && allocation.halves.every(half => lifetimes.isOver(half.lifetime, now))
+  return allocation.state === 'open' && allocation.legs.every(leg => lifetimes.isOver(leg.lifetime, now))
 }
 
 /**
@@ -117,10 +117,10 @@ function lapseHalves(context: Context, allocation: Allocation, now: Time): Comma
   if (allocation.state !== 'open') return []
   if (hasEnded(context, allocation, now)) return close(context, allocation, 'expired', now)
   const { lifetimes } = context.book
-  const over = allocation.halves.filter(half => lifetimes.isOver(half.lifetime, now))
+  const over = allocation.legs.filter(leg => lifetimes.isOver(leg.lifetime, now))
   if (over.length === 0) return []
-  allocation.halves = allocation.halves.filter(half => !over.includes(half))
-  return over.flatMap(half => closeHalf(context, allocation, half))
+  allocation.legs = allocation.legs.filter(leg => !over.includes(leg))
+  return over.flatMap(leg => closeLeg(context, allocation, leg))
 }
 
 /** Takes from an allocation whatever has lapsed, and ends it with its last relayed address. */
@@ -129,7 +129,7 @@ function lapse(context: Context, allocation: Allocation, now: Time): Command[] {
   if (allocation.state !== 'open') return commands
   const { lifetimes, peers, permissions } = context.book
   let due = Number.POSITIVE_INFINITY
-  for (const half of allocation.halves) due = Math.min(due, lifetimes.until(half.lifetime))
+  for (const leg of allocation.legs) due = Math.min(due, lifetimes.until(leg.lifetime))
   // Peers first: those without a channel hang on the lifetimes of permissions.
   for (const row of peers.of(allocation.peers)) {
     const lifetime = peers.lifetime(row)

@@ -244,8 +244,8 @@ export class LocalShard implements Shards {
 
   /** Ends the allocations with one of these sockets, a few at a time, so that the others do not wait. */
   #endOn(sockets: ReadonlySet<SocketId>): void {
-    const ending = [...this.#shard.allocations()].filter(({ halves }) =>
-      halves.some(({ relay }) => sockets.has(relay.socket)),
+    const ending = [...this.#shard.allocations()].filter(({ legs }) =>
+      legs.some(({ relay }) => sockets.has(relay.socket)),
     )
     const next = () => {
       for (const { id } of ending.splice(0, AT_ONCE)) {

@@ -1,13 +1,13 @@
 import type { Address, Family } from '../../base/address.ts'
 import type { ChannelNumber } from '../../base/ids.ts'
 import type { Time } from '../../base/time.ts'
-import type { Allocation, Half } from '../allocation.ts'
+import type { Allocation, Leg } from '../allocation.ts'
 import type { Book } from '../book.ts'
 
-/** The half of a family, while it lives. */
-export function halfFor(book: Book, allocation: Allocation, family: Family, now: Time): Half | undefined {
-  for (const half of allocation.halves) {
-    if (half.relay.family === family && !book.lifetimes.isOver(half.lifetime, now)) return half
+/** The leg of a family, while it lives. */
+export function legFor(book: Book, allocation: Allocation, family: Family, now: Time): Leg | undefined {
+  for (const leg of allocation.legs) {
+    if (leg.relay.family === family && !book.lifetimes.isOver(leg.lifetime, now)) return leg
   }
   return undefined
 }

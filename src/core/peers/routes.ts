@@ -2,13 +2,13 @@ import type { Address } from '../../base/address.ts'
 import type { ChannelNumber, LifetimeId, RouteId, SocketId } from '../../base/ids.ts'
 import { addTraffic, type Route } from '../../base/route.ts'
 import type { Time } from '../../base/time.ts'
-import type { Allocation, Half } from '../allocation.ts'
+import type { Allocation, Leg } from '../allocation.ts'
 import type { Link } from '../book.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import type { RoutesEnded } from '../input.ts'
 import { reachOf } from '../reach.ts'
-import { halfFor, isAdmitted, permissionFor } from './admitted.ts'
+import { isAdmitted, legFor, permissionFor } from './admitted.ts'
 import { NO_ROUTE, ROUTED, STALE } from './peers.ts'
 import { countChannel, hasRouteRoom } from './room.ts'
 
@@ -100,11 +100,11 @@ function settle(
   if (known === undefined && (withoutChannel >= PEERS_WITHOUT_CHANNEL || !hasRouteRoom(context))) return []
 
   const row = known ?? peers.add(allocation.peers, allocation.row, peer)
-  const { half, link, lifetime } = passage
+  const { leg, link, lifetime } = passage
   setLink(context, row, link)
   noteHost(context, row, peer)
   peers.setLifetime(row, lifetime, ROUTED)
-  const route = routeOf(context, allocation, row, half, { local: link?.half?.relay.socket, wire: link?.wire })
+  const route = routeOf(context, allocation, row, leg, { local: link?.leg?.relay.socket, wire: link?.wire })
   return [{ kind: 'route', allocation: allocation.id, route }]
 }
 
@@ -113,7 +113,7 @@ export function routeOf(
   { book: { peers } }: Context,
   allocation: Allocation,
   row: RouteId,
-  half: Half,
+  leg: Leg,
   { local, wire }: { readonly local: SocketId | undefined; readonly wire: Address | undefined },
 ): Route {
   return {
@@ -122,10 +122,10 @@ export function routeOf(
     client: allocation.client.address,
     listener: allocation.client.socket,
     via: allocation.client.via,
-    relayed: half.relay.address,
-    relay: half.relay.socket,
+    relayed: leg.relay.address,
+    relay: leg.relay.socket,
     peer: peers.address(row),
-    relayedLifetime: half.lifetime,
+    relayedLifetime: leg.lifetime,
     peerLifetime: peers.lifetime(row),
     meters: allocation.meters ?? [],
     ...(local === undefined ? {} : { local }),
@@ -135,7 +135,7 @@ export function routeOf(
 
 /** How data may flow between an allocation and a peer, both ways. */
 interface Passage {
-  readonly half: Half
+  readonly leg: Leg
   /** Of what admits the peer. */
   readonly lifetime: LifetimeId
   readonly link: Link | undefined
@@ -150,8 +150,8 @@ function passageTo(
   now: Time,
 ): Passage | undefined {
   const { book, environment } = context
-  const half = halfFor(book, allocation, peer.family, now)
-  if (!half || peer.port === 0) return undefined
+  const leg = legFor(book, allocation, peer.family, now)
+  if (!leg || peer.port === 0) return undefined
   const isBound = row !== undefined && book.peers.channel(row) !== 0
   const permission = isBound ? -1 : permissionFor(book, allocation, peer.ip, now)
   if (!isBound && permission < 0) return undefined
@@ -169,21 +169,21 @@ function passageTo(
   if (reach === 'no' || (reach === 'local' && !relayed && !sibling)) return undefined
   const wire = relayed ? undefined : (sibling ?? host?.wire(peer))
   return {
-    half,
+    leg,
     lifetime: isBound ? book.peers.lifetime(row) : book.permissions.lifetime(permission),
-    link: relayed ? { half: relayed.half } : wire ? { wire } : undefined,
+    link: relayed ? { leg: relayed.leg } : wire ? { wire } : undefined,
   }
 }
 
 function sameLink(a: Link | undefined, b: Link | undefined): boolean {
-  return a?.half === b?.half && a?.wire?.key === b?.wire?.key
+  return a?.leg === b?.leg && a?.wire?.key === b?.wire?.key
 }
 
 /** Notes where a route leads, or that it leads to the peer's own address. */
 export function setLink({ book }: Context, row: RouteId, link: Link | undefined): void {
   const { links, strays } = book
-  links.get(row)?.half?.linked.delete(row)
-  link?.half?.linked.add(row)
+  links.get(row)?.leg?.linked.delete(row)
+  link?.leg?.linked.add(row)
   if (link) links.set(row, link)
   else links.delete(row)
   if (link?.wire) strays.add(row)

@@ -131,28 +131,28 @@ export function opened(context: Context, input: Opened, now: Time): Command[] {
     return [...closed, ...end(context, allocation, 'hangup', now)]
   }
 
-  const expires = after(now, allocation.lifetime)
+  const expires = after(now, allocation.firstLifetime)
   allocation.state = 'open'
-  allocation.halves = input.relays.map(relay => ({
+  allocation.legs = input.relays.map(relay => ({
     relay,
     lifetime: book.lifetimes.open(expires),
     linked: new Set(),
   }))
   allocation.due = expires
-  for (const half of allocation.halves) {
-    book.bySocket.set(half.relay.socket, { allocation, half })
-    book.byRelayed.set(half.relay.address.key, { allocation, half })
+  for (const leg of allocation.legs) {
+    book.bySocket.set(leg.relay.socket, { allocation, leg })
+    book.byRelayed.set(leg.relay.address.key, { allocation, leg })
   }
-  const withdrawn = allocation.halves.flatMap(half => unrouteHost(context, half.relay.address))
+  const withdrawn = allocation.legs.flatMap(leg => unrouteHost(context, leg.relay.address))
   allocation.meters = context.buckets.take(allocation.identity.owner, now)
   const token = input.reserved ? reserve(context, allocation, input.reserved, now) : input.token
 
   const command = answer(
-    allocation.asked,
+    allocation.replyTo,
     writeSuccess(context, allocation, allocation.lacking ?? input.failed, token),
   )
   allocation.answered = command.bytes
-  const relayed = allocation.halves.map(half => half.relay.address)
+  const relayed = allocation.legs.map(leg => leg.relay.address)
   const { owner } = allocation.identity
   const client = allocation.client.address
   const { via } = allocation.client
@@ -170,7 +170,7 @@ export function refused(context: Context, input: Refused): Command[] {
   if (aborted) return []
   const why = input.tooFast ? 'allocation-rate' : input.code === 486 ? 'quota' : 'capacity'
   return reject(
-    allocation.asked,
+    allocation.replyTo,
     { code: input.code, why, detail: input.why, cause: input.cause },
     context.config,
     context.counters,
@@ -179,7 +179,7 @@ export function refused(context: Context, input: Refused): Command[] {
 
 /** An Allocate on a 5-tuple that has an allocation: the same request again, or a mismatch. */
 function again(context: Context, request: Request, existing: Allocation): Command[] {
-  const same = existing.asked.transaction.equals(request.reply.transaction)
+  const same = existing.replyTo.transaction.equals(request.reply.transaction)
   if (!same) return refuse(context, request, 437, 'mismatch', 'the 5-tuple has an allocation')
   // While the relay sockets are being bound, the answer to the first is the answer to all.
   if (!existing.answered) return []
@@ -205,11 +205,11 @@ function begin(context: Context, request: Request, lacking: FailedFamily | undef
     user: context.book.users.join(identity.owner),
     since: reply.at,
     state: 'opening',
-    lifetime: grant(context, get(message, LIFETIME)) as Seconds,
-    asked: reply,
+    firstLifetime: grant(context, get(message, LIFETIME)) as Seconds,
+    replyTo: reply,
     answered: undefined,
     lacking,
-    halves: [],
+    legs: [],
     due: Number.POSITIVE_INFINITY as Time,
     permissions: emptyList(),
     peers: emptyList(),
@@ -241,9 +241,9 @@ function writeSuccess(
   token: Buffer | undefined,
 ) {
   const { config } = context
-  const writer = success(allocation.asked)
-  for (const half of allocation.halves) writer.set(XOR_RELAYED_ADDRESS, half.relay.address)
-  writer.set(LIFETIME, allocation.lifetime).set(XOR_MAPPED_ADDRESS, allocation.client.address)
+  const writer = success(allocation.replyTo)
+  for (const leg of allocation.legs) writer.set(XOR_RELAYED_ADDRESS, leg.relay.address)
+  writer.set(LIFETIME, allocation.firstLifetime).set(XOR_MAPPED_ADDRESS, allocation.client.address)
   if (token) writer.set(RESERVATION_TOKEN, token)
   if (failed) {
     const reason = config.reasonPhrases ? reasonPhrase(failed.code) : ''

@@ -7,7 +7,7 @@ import { type Allocation, PERMISSION_LIFETIME } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { chargePeers } from '../data.ts'
-import { halfFor, permissionFor } from '../peers/admitted.ts'
+import { legFor, permissionFor } from '../peers/admitted.ts'
 import { addPermission, noPermissions } from '../peers/room.ts'
 import { reroute } from '../peers/routes.ts'
 import { reachOf, withheld } from '../reach.ts'
@@ -60,7 +60,7 @@ export function refuseUnlessPermitted(
   peers: readonly Address[],
 ): Command[] | undefined {
   const { book } = context
-  if (peers.some(peer => !halfFor(book, allocation, peer.family, request.reply.at))) {
+  if (peers.some(peer => !legFor(book, allocation, peer.family, request.reply.at))) {
     return refuse(context, request, 443, 'mismatch', 'the peer is of another address family')
   }
   // A permission is for an IP address; which of its ports may be reached is asked for each datagram.

@@ -2,7 +2,7 @@ import { after, type Time } from '../../base/time.ts'
 import { familyCode } from '../../wire/address-shapes.ts'
 import { LIFETIME, REQUESTED_ADDRESS_FAMILY, SOFTWARE } from '../../wire/attributes.ts'
 import { get } from '../../wire/message.ts'
-import { close, closeHalf } from '../close.ts'
+import { close, closeLeg } from '../close.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { answer, success } from '../reply.ts'
@@ -22,27 +22,26 @@ export function refresh(context: Context, request: Request): Command[] {
   if (!found.ok) return found.error
   const allocation = found.value
   const family = get(message, REQUESTED_ADDRESS_FAMILY)
-  const halves = allocation.halves.filter(
+  const legs = allocation.legs.filter(
     ({ relay }) => family === undefined || familyCode(relay.family) === family,
   )
-  if (halves.length === 0)
+  if (legs.length === 0)
     return refuse(context, request, 443, 'mismatch', `no relayed address of family ${family}`)
 
   const asked = get(message, LIFETIME)
   const granted = asked === 0 ? 0 : grant(context, asked)
-  const writer = success(reply).set(LIFETIME, granted as typeof allocation.lifetime)
+  const writer = success(reply).set(LIFETIME, granted as typeof allocation.firstLifetime)
   if (context.config.software) writer.set(SOFTWARE, context.config.software)
   const command = answer(reply, writer)
 
   if (granted > 0) {
     const until = after(now, granted)
-    for (const half of halves) context.book.lifetimes.set(half.lifetime, until)
+    for (const leg of legs) context.book.lifetimes.set(leg.lifetime, until)
     allocation.due = Math.min(allocation.due, until) as Time
     return [command]
   }
   context.book.remember(reply.socket, reply.to, reply.transaction, command.bytes, now)
-  if (halves.length === allocation.halves.length)
-    return [command, ...close(context, allocation, 'released', now)]
-  allocation.halves = allocation.halves.filter(half => !halves.includes(half))
-  return [command, ...halves.flatMap(half => closeHalf(context, allocation, half))]
+  if (legs.length === allocation.legs.length) return [command, ...close(context, allocation, 'released', now)]
+  allocation.legs = allocation.legs.filter(leg => !legs.includes(leg))
+  return [command, ...legs.flatMap(leg => closeLeg(context, allocation, leg))]
 }

@@ -7,7 +7,7 @@ import type { Allocation } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { toPeer } from '../data.ts'
-import { halfFor, isAdmitted } from '../peers/admitted.ts'
+import { isAdmitted, legFor } from '../peers/admitted.ts'
 
 /** Takes a Send indication (RFC 8656 §11.2). Whatever is wrong with it, the answer is silence. */
 export function send(context: Context, allocation: Allocation, message: Message, now: Time): Command[] {
@@ -23,7 +23,7 @@ export function send(context: Context, allocation: Allocation, message: Message,
   const data = get(message, DATA)
   if (!sent || !data) return drop(Counter.dropMalformed)
   const peer = address(Uint8Array.from(sent.ip), sent.port)
-  if (!halfFor(book, allocation, peer.family, now)) return drop(Counter.dropFamily)
+  if (!legFor(book, allocation, peer.family, now)) return drop(Counter.dropFamily)
   if (!isAdmitted(book, allocation, peer, now)) return drop(Counter.dropNoPermission)
   return toPeer(context, allocation, peer, data, now, dontFragment)
 }

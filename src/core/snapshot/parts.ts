@@ -67,12 +67,12 @@ export const ALLOCATION = record({
   identity: record({ owner, username: text, key: secret, algorithm: u8, expires: optional(time) }),
   since: time,
   state: oneOf(['opening', 'aborted', 'open'] as const),
-  lifetime: seconds,
-  asked: replyTo,
+  firstLifetime: seconds,
+  replyTo,
   answered: optional(octetString),
   lacking: optional(record({ family, code: u16 as Shape<440 | 508> })),
   due: time,
-  halves: list(
+  legs: list(
     record({
       relay,
       expires: time,

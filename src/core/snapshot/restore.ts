@@ -1,6 +1,6 @@
 import { emptyList } from '../../base/row-store.ts'
 import type { Time } from '../../base/time.ts'
-import type { Allocation, Half } from '../allocation.ts'
+import type { Allocation, Leg } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { NO_ROUTE, ROUTED } from '../peers/peers.ts'
@@ -56,7 +56,7 @@ export function restorePart(context: Context, part: SnapshotPart, now: Time): Co
 function restoreAllocation(context: Context, saved: AllocationRecord, now: Time): Command[] {
   const { book, buckets } = context
   const { lifetimes } = book
-  const { halves, permissions, peers, traffic } = saved
+  const { legs, permissions, peers, traffic } = saved
   const allocation: Allocation = {
     id: saved.id,
     row: book.newRow(),
@@ -65,15 +65,15 @@ function restoreAllocation(context: Context, saved: AllocationRecord, now: Time)
     user: book.users.join(saved.identity.owner),
     since: saved.since,
     state: saved.state,
-    lifetime: saved.lifetime,
-    asked: saved.asked,
+    firstLifetime: saved.firstLifetime,
+    replyTo: saved.replyTo,
     answered: saved.answered,
     lacking: saved.lacking,
     due: saved.due,
     permitted: saved.permitted,
     dropped: saved.dropped,
-    halves: halves.map(
-      ({ relay, expires }): Half => ({ relay, lifetime: lifetimes.open(expires), linked: new Set() }),
+    legs: legs.map(
+      ({ relay, expires }): Leg => ({ relay, lifetime: lifetimes.open(expires), linked: new Set() }),
     ),
     permissions: emptyList(),
     peers: emptyList(),
@@ -83,9 +83,9 @@ function restoreAllocation(context: Context, saved: AllocationRecord, now: Time)
   }
   book.add(allocation)
   if (allocation.state === 'aborted') book.leave(allocation)
-  for (const half of allocation.halves) {
-    book.bySocket.set(half.relay.socket, { allocation, half })
-    book.byRelayed.set(half.relay.address.key, { allocation, half })
+  for (const leg of allocation.legs) {
+    book.bySocket.set(leg.relay.socket, { allocation, leg })
+    book.byRelayed.set(leg.relay.address.key, { allocation, leg })
   }
   if (allocation.state === 'open') allocation.meters = buckets.take(allocation.identity.owner, now)
   for (const { ip, expires } of permissions) {
@@ -101,9 +101,9 @@ function restorePeer(
 ): Command[] {
   const { book } = context
   const { permissions, peers, lifetimes } = book
-  const half = allocation.halves.find(({ relay }) => relay.family === peer.family)
+  const leg = allocation.legs.find(({ relay }) => relay.family === peer.family)
   const permission = permissions.find(allocation.row, peer.ip)
-  if (!half || (channel === 0 && permission < 0)) return []
+  if (!leg || (channel === 0 && permission < 0)) return []
   const row = peers.add(allocation.peers, allocation.row, peer)
   const lifetime = channel === 0 ? permissions.lifetime(permission) : lifetimes.open(expires)
   if (channel !== 0) {
@@ -114,7 +114,7 @@ function restorePeer(
   if (!isRouted) return []
   if (wire) setLink(context, row, { wire })
   noteHost(context, row, peer)
-  const route = routeOf(context, allocation, row, half, { local, wire })
+  const route = routeOf(context, allocation, row, leg, { local, wire })
   return [{ kind: 'route', allocation: allocation.id, route }]
 }
 
@@ -122,13 +122,13 @@ function restorePeer(
 function restoreLinks(context: Context, saved: AllocationRecord): void {
   const { byId, peers } = context.book
   const allocation = byId.get(saved.id)
-  for (const [i, { linked }] of saved.halves.entries()) {
-    const half = allocation?.halves[i]
-    if (!half) continue
+  for (const [i, { linked }] of saved.legs.entries()) {
+    const leg = allocation?.legs[i]
+    if (!leg) continue
     for (const { allocation: from, peer } of linked) {
       const owner = byId.get(from)
       const row = owner && peers.find(owner.row, peer)
-      if (row !== undefined) setLink(context, row, { half })
+      if (row !== undefined) setLink(context, row, { leg })
     }
   }
 }

@@ -121,8 +121,8 @@ function recordOf(
     client: allocation.client,
     identity: allocation.identity,
     since: allocation.since,
-    lifetime: allocation.lifetime,
-    asked: allocation.asked,
+    firstLifetime: allocation.firstLifetime,
+    replyTo: allocation.replyTo,
     answered: allocation.answered,
     lacking: allocation.lacking,
     due: allocation.due,
@@ -130,7 +130,7 @@ function recordOf(
     traffic,
     dropped,
     state: allocation.state as AllocationRecord['state'],
-    halves: allocation.halves.map(({ relay, lifetime, linked }) => ({
+    legs: allocation.legs.map(({ relay, lifetime, linked }) => ({
       relay,
       expires: lifetimes.until(lifetime),
       linked: Array.from(linked, route => ({
@@ -148,7 +148,7 @@ function recordOf(
       channel: peers.channel(row),
       expires: lifetimes.until(peers.lifetime(row)),
       isRouted: peers.route(row) !== NO_ROUTE,
-      local: book.links.get(row)?.half?.relay.socket,
+      local: book.links.get(row)?.leg?.relay.socket,
       wire: book.links.get(row)?.wire,
     })).reverse(),
   }
