@@ -143,6 +143,7 @@ function settings(bitratePerUser: string) {
       allocationsPerUser: most,
       allocationsPerAddress: most,
       allocationsPerUserPerMinute: 'unlimited',
+      requestsPerUserPerSecond: 'unlimited',
       unverifiedAnswers: 'unlimited',
       unverifiedAnswersPerNetwork: 'unlimited',
       bitratePerUser,

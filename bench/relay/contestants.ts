@@ -59,6 +59,7 @@ export async function startTaciturn(
     limits: {
       allocationsPerAddress: 16384,
       allocationsPerUserPerMinute: 'unlimited',
+      requestsPerUserPerSecond: 'unlimited',
       unverifiedAnswersPerNetwork: 'unlimited',
       ...(ofUser && { bitratePerUser: ofUser }),
       ...(inAll && { bitrate: inAll }),

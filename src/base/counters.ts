@@ -54,6 +54,7 @@ export const DROP_COUNTERS = {
   dropRate: 'rate',
   dropUnverified: 'unverified',
   dropScan: 'scan',
+  dropRequests: 'requests',
   dropUnknownAttribute: 'unknown-attribute',
   dropExpired: 'expired',
   dropTooLong: 'too-long',

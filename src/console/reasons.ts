@@ -48,6 +48,7 @@ const DROPPED: Readonly<Record<string, ReasonKind>> = {
   'slow-stream': 'limit',
   unverified: 'hostile',
   guessing: 'hostile',
+  requests: 'hostile',
   scan: 'hostile',
 }
 

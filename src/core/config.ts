@@ -53,6 +53,8 @@ export interface RelayConfig {
     readonly backOff?: boolean
     /** Different peers that one user may try in a minute; undefined for no limit. */
     readonly peersPerUserPerMinute?: number
+    /** Signed requests of one user; undefined for no limit. */
+    readonly requestsPerUserPerSecond?: number
   }
   /** Where to send clients (300, RFC 8489 §10) while draining. */
   readonly alternate?: { readonly addresses: readonly Address[]; readonly domain?: string }

@@ -9,6 +9,7 @@ import type { Decisions } from './decisions.ts'
 import type { Nonces } from './nonce.ts'
 import type { Scans } from './peers/scans.ts'
 import type { Proofs } from './proofs.ts'
+import type { RequestPace } from './requests/pace.ts'
 import type { Strangers } from './strangers.ts'
 
 /** What every handler stands on. */
@@ -18,6 +19,7 @@ export interface Context extends Decisions {
   readonly buckets: BucketSource
   readonly counters: Counters
   readonly scans: Scans
+  readonly pace: RequestPace
   readonly stores: Stores
   draining: boolean
   /** Nothing new is taken on while memory is nearly full; what is held goes on. */

@@ -50,9 +50,10 @@ export type CapacityCause =
 /**
  * What is held back without an answer: `unverified`, answers to sources that
  * have proved nothing; `guessing`, integrity that was wrong too often; `scan`,
- * peers beyond what one user may try in a minute.
+ * peers beyond what one user may try in a minute; `requests`, signed requests
+ * that come too fast.
  */
-export type ThrottleReason = 'unverified' | 'guessing' | 'scan'
+export type ThrottleReason = 'unverified' | 'guessing' | 'scan' | 'requests'
 
 /**
  * Why a connection ended before a client was served on it: what came instead
@@ -159,7 +160,7 @@ export type Event = { readonly at: Time } & (
       readonly count: number
       /** One of those whom it befell. */
       readonly from: Address
-      /** Whose it was, for `scan`. */
+      /** Whose it was, for `scan` and `requests`. */
       readonly owner?: Owner
     }
 )

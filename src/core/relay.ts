@@ -32,6 +32,7 @@ import { allocate, opened, refused } from './requests/allocate.ts'
 import { binding } from './requests/binding.ts'
 import { channelBind } from './requests/channel-bind.ts'
 import { createPermission } from './requests/create-permission.ts'
+import { RequestPace } from './requests/pace.ts'
 import { refresh } from './requests/refresh.ts'
 import type { Request } from './requests/request.ts'
 import { send } from './requests/send.ts'
@@ -107,6 +108,7 @@ export class Relay {
       buckets: buckets ?? new Buckets(meters, config.limits),
       counters,
       scans: new Scans(),
+      pace: new RequestPace(),
       stores: { nonces, strangers, debts: ownDebts, proofs: ownProofs },
       draining: false,
       isShortOfMemory: false,
@@ -276,6 +278,9 @@ export class Relay {
       return this.#drop(Counter.dropUnverified)
     }
     const { counter, handle } = handler!
+    const { requestsPerUserPerSecond: perSecond } = context.config.limits
+    if (isSigned && context.pace.isSpent(reply, perSecond, standing?.identity.owner))
+      return this.#drop(Counter.dropRequests)
     counters.add(counter)
     const known = standing && !hasEnded(context, standing, reply.at) ? standing.identity : undefined
     const proof = authenticate(context, message, reply, known, isFresh)
@@ -286,6 +291,8 @@ export class Relay {
         return this.#drop(Counter.dropUnverified)
       return proof.commands
     }
+    if (!context.pace.take(proof.identity.owner, message, reply, perSecond))
+      return this.#drop(Counter.dropRequests)
     const request: Request = { message, identity: proof.identity, reply: proof.reply }
     const refusal = checkAttributes(context, message, proof.reply)
     if (refusal) return refusal

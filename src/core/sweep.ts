@@ -16,8 +16,11 @@ const STRAYS_AT_ONCE = 2000
 
 /** Clears away what has lapsed. Nothing hangs on when: whatever ends is compared with the time where it is used. */
 export function sweep(context: Context, now: Time): Command[] {
-  const { book, scans, strangers } = context
-  const commands: Command[] = strangers.report(now).map(event => ({ kind: 'tell' as const, event }))
+  const { book, scans, strangers, pace } = context
+  const commands: Command[] = [...strangers.report(now), ...pace.report(now)].map(event => ({
+    kind: 'tell' as const,
+    event,
+  }))
   book.forget(now)
   scans.forget(now)
   for (const [token, { relay, owner, client, expires }] of book.reservations) {

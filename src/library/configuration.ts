@@ -220,6 +220,10 @@ export interface Configuration {
      */
     peersPerUserPerMinute?: 'unlimited' | number
     /**
+     * Signed requests of one user (Allocate, Refresh, permissions and channels), or "unlimited". Ten seconds of it may come at once; one connection or port has half of it. What is above is dropped, and clients send it again. Each worker counts by itself.
+     */
+    requestsPerUserPerSecond?: 'unlimited' | number
+    /**
      * Answers a second to requests without proof (Binding, and the first request of every session) from one network: an IPv4 /24 or an IPv6 /56, UDP apart from TCP. Ten seconds of it may come at once; one address has half of it, one socket a tenth. A client that shows a nonce sent to it, or has an allocation, is not counted. Enough for some hundred people behind one address; "unlimited" makes the relay a reflector.
      */
     unverifiedAnswersPerNetwork?: 'unlimited' | number

@@ -90,6 +90,7 @@ export function ownRelay({ version, transport, udp, workers }: OwnOptions): Cont
             // All load comes from one address.
             allocationsPerUserPerMinute: 'unlimited',
             peersPerUserPerMinute: 'unlimited',
+            requestsPerUserPerSecond: 'unlimited',
             unverifiedAnswersPerNetwork: 'unlimited',
             unverifiedAnswers: 'unlimited',
           },

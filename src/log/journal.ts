@@ -244,6 +244,8 @@ const THROTTLED: Record<ThrottleReason, string> = {
     'More requests without credentials than one network, or all together, may send: a flood, or an office behind one address. Calls go on. For an office, raise limits.unverifiedAnswersPerNetwork.',
   guessing:
     'Wrong passwords again and again, so for a while no more of them are tried. The lines with the reason wrong-secret or unknown-user say which.',
+  requests:
+    'A user sent signed requests faster than one may, and those above were dropped; calls go on. If a media server or a load test is behind it, raise limits.requestsPerUserPerSecond.',
   scan: 'The user tried more different peers in a minute than a call needs, and was stopped. For very large calls, raise limits.peersPerUserPerMinute.',
 }
 

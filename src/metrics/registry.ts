@@ -295,6 +295,6 @@ const REJECTED: Readonly<Record<RejectReason, 0>> = {
   draining: 0,
   internal: 0,
 }
-const THROTTLED: Readonly<Record<ThrottleReason, 0>> = { unverified: 0, guessing: 0, scan: 0 }
+const THROTTLED: Readonly<Record<ThrottleReason, 0>> = { unverified: 0, guessing: 0, scan: 0, requests: 0 }
 
 const CLIENT_VIA: readonly Via[] = VIA.filter(via => via !== 'relay')

@@ -85,6 +85,7 @@ export function relayLimits(settings: Settings): RelayConfig['limits'] {
     backOff: settings.credentials.backOff,
     ...bounded({
       peersPerUserPerMinute: limits.peersPerUserPerMinute,
+      requestsPerUserPerSecond: limits.requestsPerUserPerSecond,
       unverifiedAnswersPerNetwork: limits.unverifiedAnswersPerNetwork,
       unverifiedAnswers: limits.unverifiedAnswers,
       bytesPerSecondPerUser: limits.bitratePerUser,

@@ -28,6 +28,7 @@ const LIMITS = {
   allocationsPerUser: 100_000,
   allocationsPerAddress: 100_000,
   allocationsPerUserPerMinute: 'unlimited',
+  requestsPerUserPerSecond: 'unlimited',
   unverifiedAnswersPerNetwork: 'unlimited',
   unverifiedAnswers: 'unlimited',
   connectionsPerAddress: 4096,

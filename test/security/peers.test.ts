@@ -29,6 +29,7 @@ const EVERYTHING = ['0.0.0.0/0', '::/0']
 const FENCE = toAddress(parseIp('93.184.215.14')!, PEER_PORT)
 const FENCE6 = toAddress(parseIp('2606:2800:21f::1')!, PEER_PORT)
 const MANY = {
+  requestsPerUserPerSecond: 'unlimited',
   permissionsPerAllocation: 4096,
   channelsPerAllocation: 4096,
   peersPerUserPerMinute: 'unlimited',

@@ -17,6 +17,7 @@ export const ROOMY = {
     allocationsPerAddress: 4096,
     allocationsPerUser: 4096,
     allocationsPerUserPerMinute: 'unlimited',
+    requestsPerUserPerSecond: 'unlimited',
     peersPerUserPerMinute: 'unlimited',
     connectionsPerAddress: 4096,
     unverifiedAnswersPerNetwork: 'unlimited',

@@ -102,6 +102,11 @@ export const limitsSection = z
       .describe(
         'Different peers (address and port) that one user may try in a minute, or "unlimited". A call tries a few dozen for each participant; thousands are a scan of hosts or ports, which stops here and is logged. Each worker counts by itself.',
       ),
+    requestsPerUserPerSecond: bound(100_000)
+      .prefault(200)
+      .describe(
+        'Signed requests of one user (Allocate, Refresh, permissions and channels), or "unlimited". Ten seconds of it may come at once; one connection or port has half of it. What is above is dropped, and clients send it again. Each worker counts by itself.',
+      ),
     unverifiedAnswersPerNetwork: bound(10_000)
       .prefault(100)
       .describe(

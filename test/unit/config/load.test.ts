@@ -40,6 +40,7 @@ t.test('a file with a homeserver gets the documented defaults [TURN-GEN-13, TURN
     allocations: 16384,
     allocationsPerUserPerMinute: 600,
     peersPerUserPerMinute: 600,
+    requestsPerUserPerSecond: 200,
     unverifiedAnswersPerNetwork: 100,
     unverifiedAnswers: 10_000,
     bitratePerUser: Number.POSITIVE_INFINITY,
