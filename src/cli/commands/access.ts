@@ -61,7 +61,8 @@ function chosen(homeservers: readonly Homeserver[], name: string | undefined, wo
   return found
 }
 
-function hostFor(given: string, words: CliWords): string {
+/** A host as a URI has it; throws `CommandError` where it is none. */
+export function hostFor(given: string, words: CliWords): string {
   const ip = parseIp(given.replace(/^\[(.*)\]$/, '$1'))
   if (ip) return uriHost({ ip })
   if (!/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$/.test(given))

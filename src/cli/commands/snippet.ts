@@ -1,9 +1,10 @@
-import { parseIp } from '../../base/address.ts'
+import { formatAddress, parseIp } from '../../base/address.ts'
 import { nearest } from '../../config/values/nearest.ts'
 import { SNIPPETS, type Snippet } from '../../homeserver/snippets.ts'
+import { WEB_SNIPPETS, type WebSnippet } from '../../homeserver/web-snippets.ts'
 import { absolute, type CliContext, type ConfigOption, loadFor } from '../context.ts'
 import { CommandError, Exit, painter } from '../io.ts'
-import { type AccessArguments, accessOf } from './access.ts'
+import { type AccessArguments, accessOf, hostFor } from './access.ts'
 
 export interface SnippetOptions extends ConfigOption {
   readonly name?: string | undefined
@@ -16,11 +17,13 @@ export interface SnippetOptions extends ConfigOption {
 export async function snippet(options: SnippetOptions, context: CliContext): Promise<number> {
   const { io, words } = context
   if (options.name === undefined) return listSnippets(context)
+  const web = WEB_SNIPPETS.find(({ name }) => name === options.name!.toLowerCase())
+  if (web) return webSnippet(web, options, context)
   const found = SNIPPETS.find(({ name }) => name === options.name!.toLowerCase())
   if (!found) {
     const guess = nearest(
       options.name,
-      SNIPPETS.map(({ name }) => name),
+      [...SNIPPETS, ...WEB_SNIPPETS].map(({ name }) => name),
     )
     const given = options.name
     const text =
@@ -46,9 +49,22 @@ export async function snippet(options: SnippetOptions, context: CliContext): Pro
   return Exit.ok
 }
 
+/** Prints the lines of a web server for the console and the test page; there is no secret in them. */
+async function webSnippet(found: WebSnippet, options: SnippetOptions, context: CliContext): Promise<number> {
+  const { io, words } = context
+  const { settings } = await loadFor(options, context, { mayWrite: false, warn: false })
+  if (!settings.console) throw new CommandError(words.say('noConsole'), Exit.failed)
+  const host = hostFor(options.host ?? settings.realm, words)
+  io.stderr.write(`# ${words.say('pasteInto', { title: found.title, file: found.file })}\n`)
+  io.stdout.write(found.lines({ host, upstream: formatAddress(settings.console.listen) }))
+  io.stderr.write(`${words.say('webNext', { host })}\n`)
+  return Exit.ok
+}
+
 function listSnippets({ io, words }: CliContext): number {
-  const width = Math.max(...SNIPPETS.map(({ name }) => name.length))
-  for (const { name, title, file } of SNIPPETS) io.stdout.write(`${name.padEnd(width)}  ${title} (${file})\n`)
+  const all = [...SNIPPETS, ...WEB_SNIPPETS]
+  const width = Math.max(...all.map(({ name }) => name.length))
+  for (const { name, title, file } of all) io.stdout.write(`${name.padEnd(width)}  ${title} (${file})\n`)
   io.stderr.write(`${words.say('snippets')}\n`)
   return Exit.ok
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { parse as parseJsonc } from 'jsonc-parser'
 import t from 'tap'
 import { SNIPPETS, type SnippetInput } from '../../../src/homeserver/snippets.ts'
+import { WEB_SNIPPETS } from '../../../src/homeserver/web-snippets.ts'
 import { run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER, SECRET } from '../../support/loading.ts'
 
@@ -191,9 +192,24 @@ t.test('snippet without a name lists every program', async t => {
       .trimEnd()
       .split('\n')
       .map(line => line.split(' ')[0]),
-    SNIPPETS.map(({ name }) => name),
+    [...SNIPPETS, ...WEB_SNIPPETS].map(({ name }) => name),
   )
 })
+
+for (const [name, needs] of [
+  ['caddy', /^turn\.example\.org \{\n\treverse_proxy 127\.0\.0\.1:9642\n\}\n$/],
+  ['nginx', /server_name turn\.example\.org;[\s\S]*proxy_pass http:\/\/127\.0\.0\.1:9642;[\s\S]*Upgrade/],
+  ['haproxy', /option forwardfor[\s\S]*server relay 127\.0\.0\.1:9642/],
+] as const) {
+  t.test(`U-07: the lines for ${name} lead to the console, and hold no secret`, async t => {
+    const folder = folderWith(t, { 'turnserver.json': CONFIG })
+    const { code, stdout, stderr } = await run(folder, ['snippet', name])
+    t.equal(code, 0, stderr)
+    t.match(stdout, needs)
+    t.notMatch(stdout, SECRET)
+    t.match(stderr, /"console": \{ "publicUrl": "https:\/\/turn\.example\.org" \}/)
+  })
+}
 
 t.test('a program that is not known is a mistake of usage, with what was meant', async t => {
   const { code, stderr } = await run(t.testdir({}), ['snippet', 'synaps'])
