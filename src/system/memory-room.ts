@@ -52,7 +52,17 @@ function readMemory(): MemoryReading {
   // Without a limit the kernel says 0, or more than there is.
   const group = process.constrainedMemory() || Number.POSITIVE_INFINITY
   return {
-    heap: { used: used_heap_size, limit: heap_size_limit },
+    heap: { used: used_heap_size, limit: oldGeneration(heap_size_limit) },
     process: { used: process.memoryUsage.rss(), limit: Math.min(group, totalmem()) },
   }
+}
+
+/** Bytes of the young generation as V8 makes it by default, which its limit includes. */
+const YOUNG = 48 << 20
+/** The least share of the limit that the old generation has where heaps are small. */
+const OLD_SHARE = 0.73
+
+/** What of V8's limit is left for objects that live on: when that is full the process ends, however empty the young generation is. */
+function oldGeneration(limit: number): number {
+  return Math.max(limit - YOUNG, limit * OLD_SHARE)
 }
