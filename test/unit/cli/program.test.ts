@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -5,6 +6,7 @@ import { painter } from '../../../src/cli/io.ts'
 import { languageOf } from '../../../src/cli/words.ts'
 import { type Outcome, run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER } from '../../support/loading.ts'
+import { need } from '../../support/need.ts'
 
 const COMMANDS = [
   'serve',
@@ -217,49 +219,58 @@ t.test('errors are in colour on a terminal', async t => {
   t.match(said, '\u001b[31m^^^^^^\u001b[39m')
 })
 
-t.test('U-05: a folder that is closed to an ordinary user is told with what to do, exit code 5', async t => {
-  const closed = join(t.testdir({ closed: { 'turnserver.json': `{ ${HOMESERVER} }` } }), 'closed')
-  chmodSync(closed, 0o000)
-  const restore = asOrdinaryUser()
-  const asked = [
-    ['status'],
-    ['validate'],
-    ['credentials', '--user', 'a'],
-    ['console'],
-    ['serve'],
-    ['validate', join(closed, 'turnserver.json')],
-    ['status', '-c', join(closed, 'turnserver.json')],
-  ]
-  const outcomes: Outcome[] = []
-  for (const argv of asked) outcomes.push(await run(closed, argv))
-  restore()
-  chmodSync(closed, 0o700)
-  for (const [i, { code, stdout, stderr }] of outcomes.entries()) {
-    const argv = asked[i]!
-    t.same({ code, stdout }, { code: 5, stdout: '' }, argv.join(' '))
-    t.match(stderr, new RegExp(`only \\S+ may read ${closed}; run: sudo taciturn ${argv.join(' ')}\n`))
-  }
-})
+t.test(
+  'U-05: a folder that is closed to an ordinary user is told with what to do, exit code 5',
+  need('setpriv'),
+  async t => {
+    const closed = join(t.testdir({ closed: { 'turnserver.json': `{ ${HOMESERVER} }` } }), 'closed')
+    chmodSync(closed, 0o000)
+    const asked = [
+      ['status'],
+      ['validate'],
+      ['credentials', '--user', 'a'],
+      ['console'],
+      ['serve'],
+      ['validate', join(closed, 'turnserver.json')],
+      ['status', '-c', join(closed, 'turnserver.json')],
+    ]
+    const outcomes = asked.map(argv => runAsOwner(closed, argv))
+    chmodSync(closed, 0o700)
+    for (const [i, { code, stdout, stderr }] of outcomes.entries()) {
+      const argv = asked[i]!
+      t.same({ code, stdout }, { code: 5, stdout: '' }, argv.join(' '))
+      t.match(stderr, new RegExp(`only \\S+ may read ${closed}; run: sudo taciturn ${argv.join(' ')}\n`))
+    }
+  },
+)
 
-t.test('U-05: where a group may read the configuration, the way into it is told', async t => {
-  const folder = folderWith(t, { 'turnserver.json': `{ ${HOMESERVER} }` })
-  const file = join(folder, 'turnserver.json')
-  chmodSync(file, 0o040)
-  const restore = asOrdinaryUser()
-  const { code, stderr } = await run(folder, ['validate'])
-  restore()
-  t.equal(code, 5)
-  t.match(stderr, /and the group \S+ may read .*turnserver\.json; run: sudo taciturn validate\n/)
-  t.match(stderr, /sudo usermod -aG \S+ \S+\n/)
-})
+t.test(
+  'U-05: where a group may read the configuration, the way into it is told',
+  need('setpriv'),
+  async t => {
+    const folder = folderWith(t, { 'turnserver.json': `{ ${HOMESERVER} }` })
+    chmodSync(join(folder, 'turnserver.json'), 0o040)
+    const { code, stderr } = runAsOwner(folder, ['validate'])
+    t.equal(code, 5)
+    t.match(stderr, /and the group \S+ may read .*turnserver\.json; run: sudo taciturn validate\n/)
+    t.match(stderr, /sudo usermod -aG \S+ \S+\n/)
+  },
+)
 
-/** Gives up the rights of root until it is told otherwise; root reads everything. */
-function asOrdinaryUser(): () => void {
-  if (process.geteuid?.() !== 0) return () => undefined
-  process.setegid!(65_534)
-  process.seteuid!(65_534)
-  return () => {
-    process.seteuid!(0)
-    process.setegid!(0)
-  }
+/** Runs the program that was built where root, too, needs the permission of a file to read it. */
+function runAsOwner(cwd: string, argv: readonly string[]): Outcome {
+  const main = join(import.meta.dirname, '../../../dist/cli/main.js')
+  const bounded = process.getuid?.() === 0 ? ['--bounding-set=-dac_override,-dac_read_search'] : []
+  const { status, stdout, stderr } = spawnSync('setpriv', [...bounded, process.execPath, main, ...argv], {
+    // A process cannot start in a folder that is closed to it.
+    cwd: '/',
+    env: {
+      ...process.env,
+      TACITURN_CONFIG: join(cwd, 'turnserver.json'),
+      LANG: 'C',
+      TACITURN_STATE: '/nowhere',
+    },
+    encoding: 'utf8',
+  })
+  return { code: status ?? -1, stdout, stderr }
 }
