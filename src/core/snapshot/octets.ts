@@ -119,6 +119,23 @@ export class SnapshotReader {
     return Buffer.from(this.#state.subarray(at, at + length))
   }
 
+  /** Octets as they are kept in addresses: few, so that a loop is quicker than a call. */
+  few(most: number): Uint8Array {
+    const length = this.u32()
+    if (length > most) this.refuse(`${length} octets where ${most} are the most`)
+    const at = this.#take(length)
+    const state = this.#state
+    const value = new Uint8Array(length)
+    for (let i = 0; i < length; i++) value[i] = state[at + i]!
+    return value
+  }
+
+  text(encoding: 'utf8' | 'latin1'): string {
+    const length = this.u32()
+    const at = this.#take(length)
+    return this.#state.toString(encoding, at, at + length)
+  }
+
   secret(): Buffer {
     const length = this.u32()
     const at = this.#secretAt

@@ -49,12 +49,12 @@ const piece: Shape<Uint8Array> = {
 }
 const text: Shape<string> = {
   write: (w, value) => w.text(value, 'utf8'),
-  read: r => r.octets().toString('utf8'),
+  read: r => r.text('utf8'),
 }
 /** A text of characters below 256 that are octets. */
 const latin1: Shape<string> = {
   write: (w, value) => w.text(value, 'latin1'),
-  read: r => r.octets().toString('latin1'),
+  read: r => r.text('latin1'),
 }
 const secretLatin1: Shape<string> = {
   write: (w, value) => w.secret(Buffer.from(value, 'latin1')),
@@ -63,9 +63,9 @@ const secretLatin1: Shape<string> = {
 const ip: Shape<Uint8Array> = {
   write: (w, value) => w.octets(value),
   read: r => {
-    const octets = r.octets()
+    const octets = r.few(16)
     if (octets.length !== 4 && octets.length !== 16) r.refuse('an IP address has 4 or 16 octets')
-    return Uint8Array.from(octets)
+    return octets
   },
 }
 const socketAddress: Shape<Address> = {
