@@ -85,20 +85,22 @@ export class Shard implements Inbox {
   /**
    * Takes over the state of another shard into this fresh one, whose sockets
    * have the same ids. Says how many allocations there are, or why the
-   * snapshot cannot be read. Yields about every millisecond; what arrives
+   * snapshot cannot be read; this shard must not be used then. Yields about every millisecond; what arrives
    * before it is done is handled afterwards.
    */
   *restore(snapshot: Uint8Array): Generator<undefined, Result<number, string>> {
     this.#held = []
     try {
-      const parts = yield* readSnapshot(snapshot)
-      if (!parts.ok) return parts
-      for (const part of parts.value) {
-        const now = this.#world.clock.now()
-        this.#run(this.#relay.handle({ kind: 'restore', part }, now), now)
+      const parts = readSnapshot(snapshot)
+      for (;;) {
+        const next = parts.next()
+        if (next.done) return next.value.ok ? succeeded(this.#relay.sizes().allocations!) : next.value
+        if (next.value) {
+          const now = this.#world.clock.now()
+          this.#run(this.#relay.handle({ kind: 'restore', part: next.value }, now), now)
+        }
         yield undefined
       }
-      return succeeded(this.#relay.sizes().allocations!)
     } finally {
       this.#resume()
     }

@@ -1,16 +1,20 @@
+import { createHash } from 'node:crypto'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 
 /** "TCSS" */
 const MAGIC = 0x54435353
 /** Grows whenever what is written changes its meaning or its order. */
-export const SNAPSHOT_VERSION = 2
-const HEADER = 4 + 2 + 2 + 4 + 4
+export const SNAPSHOT_VERSION = 3
+/** SHA-256 of all that follows the header. */
+const DIGEST = 32
+const DIGEST_AT = 4 + 2 + 2 + 4 + 4
+const HEADER = DIGEST_AT + DIGEST
 const WITH_SECRETS = 1
 /** No relay has this much to say; more is not a snapshot. */
 const LARGEST = 1 << 30
 
 /**
- * Writes a snapshot: a header (magic, version, flags, lengths), the state, and
+ * Writes a snapshot: a header (magic, version, flags, lengths, digest), the state, and
  * after it the secrets, which `withoutSecrets` cuts off. Integers are
  * big-endian.
  */
@@ -65,11 +69,14 @@ export class SnapshotWriter {
     whole.writeUInt16BE(WITH_SECRETS, 6)
     whole.writeUInt32BE(this.#state.length, 8)
     whole.writeUInt32BE(this.#secrets.length, 12)
+    const digest = createHash('sha256')
     let at = HEADER
     for (const chunk of chunks) {
       at += chunk.copy(whole, at)
+      digest.update(chunk)
       yield undefined
     }
+    digest.digest().copy(whole, DIGEST_AT)
     return whole
   }
 }
@@ -152,8 +159,11 @@ export class SnapshotReader {
   }
 }
 
-/** Checks the header of a snapshot. The error says what is wrong in words for an operator. */
-export function openSnapshot(bytes: Uint8Array): Result<SnapshotReader, string> {
+/**
+ * Checks the header of a snapshot and, in slices, its digest: what was damaged on its way is refused before any of it
+ * is restored. The error says what is wrong in words for an operator.
+ */
+export function* openSnapshot(bytes: Uint8Array): Generator<undefined, Result<SnapshotReader, string>> {
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   if (whole.length < HEADER || whole.readUInt32BE(0) !== MAGIC)
     return failed('this is not a snapshot of a relay')
@@ -170,6 +180,13 @@ export function openSnapshot(bytes: Uint8Array): Result<SnapshotReader, string> 
   const secrets = whole.readUInt32BE(12)
   if (HEADER + state + secrets !== whole.length)
     return failed('the snapshot is cut off or has octets to spare')
+  const digest = createHash('sha256')
+  for (let at = HEADER; at < whole.length; at += CHUNK) {
+    digest.update(whole.subarray(at, at + CHUNK))
+    yield undefined
+  }
+  if (!digest.digest().equals(whole.subarray(DIGEST_AT, HEADER)))
+    return failed('the snapshot was damaged on its way')
   return succeeded(new SnapshotReader(whole.subarray(HEADER, HEADER + state), whole.subarray(HEADER + state)))
 }
 

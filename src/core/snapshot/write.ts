@@ -8,7 +8,7 @@ import { type AllocationRecord, END, PARTS, type SnapshotPart } from './parts.ts
 import { LARGEST_PIECE, type Shape } from './shapes.ts'
 
 /** Values of lists that are written in one go; more takes longer than a millisecond. */
-const SLICE = 1000
+const SLICE = 500
 
 /** What an allocation has carried, forwarders included. */
 export type CarriedBy = (allocation: Allocation) => Readonly<Carried>

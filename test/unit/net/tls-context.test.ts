@@ -1,6 +1,16 @@
 import { once } from 'node:events'
-import { chmodSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { formatIp } from '../../../src/base/address.ts'
@@ -86,9 +96,16 @@ for (const [what, change, path, says] of [
 }
 
 t.test('a key that may not be read is refused, and the message says so', async t => {
-  const files = store(t, makeCertificate())
+  const { certificate, key } = store(t, makeCertificate())
+  // Not below the checkout, whose folders may be closed to others.
+  const folder = mkdtempSync(join(tmpdir(), 'tls-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  chmodSync(folder, 0o755)
+  const files = { certificate: join(folder, 'cert.pem'), key: join(folder, 'key.pem') }
+  copyFileSync(certificate, files.certificate)
+  copyFileSync(key, files.key)
+  chmodSync(files.certificate, 0o644)
   chmodSync(files.key, 0)
-  chmodSync(dirname(files.key), 0o755)
   // Root may read everything, so for a moment this process is nobody.
   const root = process.geteuid?.() === 0
   if (root) process.seteuid!(NOBODY)
