@@ -1,5 +1,5 @@
 import type { Authenticate } from '../core/candidate.ts'
-import { longTermKey, PasswordAlgorithm, userhash } from '../wire/integrity.ts'
+import { longTermKeys, PasswordAlgorithm, userhash } from '../wire/integrity.ts'
 
 /** A long-term user, by password or by the keys derived from it. */
 export type StaticUser = { readonly name: string } & (
@@ -18,18 +18,19 @@ export function staticUsers(users: readonly StaticUser[], realm: string): Authen
       request.username === undefined
         ? byHash.get(request.userhash?.toString('hex') ?? '')
         : byName.get(request.username)
-    const key = entry?.keys.get(request.algorithm)
-    if (!entry || !key) return []
-    return [{ tenant: '', user: entry.name, username: entry.name, key, expired: false, paused: false }]
+    if (!entry) return []
+    const { name } = entry
+    const keys = entry.keys.get(request.algorithm) ?? []
+    return keys.map(key => ({ tenant: '', user: name, username: name, key, expired: false, paused: false }))
   }
 }
 
-function keysOf(user: StaticUser, realm: string): ReadonlyMap<number, Buffer> {
+function keysOf(user: StaticUser, realm: string): ReadonlyMap<number, readonly Buffer[]> {
   if ('password' in user) {
     const algorithms = [PasswordAlgorithm.MD5, PasswordAlgorithm.SHA256]
-    return new Map(algorithms.map(one => [one, longTermKey(user.name, realm, user.password, one)]))
+    return new Map(algorithms.map(one => [one, longTermKeys(user.name, realm, user.password, one)]))
   }
-  const keys = new Map<number, Buffer>([[PasswordAlgorithm.MD5, user.md5]])
-  if (user.sha256) keys.set(PasswordAlgorithm.SHA256, user.sha256)
+  const keys = new Map([[PasswordAlgorithm.MD5 as number, [user.md5]]])
+  if (user.sha256) keys.set(PasswordAlgorithm.SHA256, [user.sha256])
   return keys
 }

@@ -13,9 +13,28 @@ export const PasswordAlgorithm = { MD5: 1, SHA256: 2 } as const
  * the end of all three, are not significant.
  */
 export function longTermKey(username: string, realm: string, password: string, algorithm: number): Buffer {
+  return keyOf(username, realm, opaqueString(withoutNuls(password)), algorithm)
+}
+
+/**
+ * The keys that clients make of a password: the one of the RFC and, where the
+ * preparation changes the password, the one without it, since browsers and most
+ * other clients prepare nothing (P-10).
+ */
+export function longTermKeys(
+  username: string,
+  realm: string,
+  password: string,
+  algorithm: number,
+): readonly Buffer[] {
+  const typed = withoutNuls(password)
+  const passwords = [...new Set([opaqueString(typed), typed])]
+  return passwords.map(secret => keyOf(username, realm, secret, algorithm))
+}
+
+function keyOf(username: string, realm: string, secret: string, algorithm: number): Buffer {
   const user = unquote(withoutNuls(username))
   const domain = opaqueString(unquote(withoutNuls(realm)))
-  const secret = opaqueString(withoutNuls(password))
   const kind = algorithm === PasswordAlgorithm.SHA256 ? 'sha256' : 'md5'
   return hash(kind, `${user}:${domain}:${secret}`, 'buffer')
 }

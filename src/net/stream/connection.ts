@@ -158,6 +158,12 @@ export class StreamConnection {
     this.#gathered = 0
   }
 
+  /** Hears nothing more of the client. */
+  stopReading(): void {
+    const socket = this.#socket ?? this.raw
+    socket.pause()
+  }
+
   /** Hangs up when all that was sent has left. */
   end(): void {
     this.flush()

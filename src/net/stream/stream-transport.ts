@@ -360,7 +360,10 @@ export class StreamTransport implements Transport {
     if (!framed) {
       this.#counters.add(Counter.dropNotStun)
       connection.reader.clear()
-      connection.raw.destroy()
+      // Answers that are due leave first (RFC 8489 §6.2.2); nothing more is read.
+      connection.deadline = after(this.#clock.now(), LAST_WORDS)
+      connection.stopReading()
+      connection.end()
     }
   }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import t from 'tap'
 import { type StaticUser, staticUsers } from '../../../src/auth/static-users.ts'
 import { longTermKey, PasswordAlgorithm, userhash } from '../../../src/wire/integrity.ts'
@@ -14,6 +15,25 @@ t.test('a user of the list gets an allocation by password, with either algorithm
 
     t.match(guest.allocate(), { kind: 'allocated' }, algorithms)
     t.match(other.allocate(), { kind: 'rejected', code: 401 }, algorithms)
+  }
+  t.end()
+})
+
+t.test('P-10: a password lets its user in as it is typed and as the RFC prepares it', t => {
+  const decomposed = 'pa\u0308ssword'
+  for (const listed of [decomposed, 'p\u00e4ssword', 'pass\u00a0word', 'pass\u3000word', 'plain']) {
+    const look = staticUsers([{ name: 'guest', password: listed }], REALM)
+    for (const algorithm of [MD5, SHA256]) {
+      const keys = look({ username: 'guest', realm: REALM, algorithm, now: START }).map(({ key }) => key)
+      const kind = algorithm === MD5 ? 'md5' : 'sha256'
+      const asTyped = createHash(kind).update(`guest:${REALM}:${listed}`).digest()
+      t.ok(
+        keys.some(key => key.equals(asTyped)),
+        listed,
+      )
+      t.ok(keys.some(key => key.equals(longTermKey('guest', REALM, listed, algorithm))))
+      t.ok(keys.length <= 2)
+    }
   }
   t.end()
 })

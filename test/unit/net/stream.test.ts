@@ -132,6 +132,25 @@ for (const [what, bytes] of [
   })
 }
 
+t.test('S-17: an answer that is due leaves before a connection is closed for what follows it', async t => {
+  const world = new StreamWorld(t)
+  const client = await world.client(await world.listen())
+  const received = world.inbox.received.bind(world.inbox)
+  world.inbox.received = batch => {
+    received(batch)
+    const { socket, from } = world.inbox.all.at(-1)!
+    world.sockets.sendOne(socket, from, stunFrame(2))
+  }
+
+  client.write(Buffer.concat([stunFrame(1), Buffer.alloc(4, 0xff)]))
+  const answer = await client.end()
+
+  t.ok(answer.equals(stunFrame(2)))
+  t.equal(world.counters.read('dropNotStun'), 1)
+  await idle(() => world.streams.open === 0)
+  t.equal(world.inbox.hangups.length, 1, 'and the shard is told')
+})
+
 t.test('a client that hangs up is told of exactly once, and its id is free again', async t => {
   const world = new StreamWorld(t)
   const client = await world.client(await world.listen())
