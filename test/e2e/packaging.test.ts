@@ -99,6 +99,11 @@ t.test('the container has no right that the unit has not, and the network of the
     security_opt: ['no-new-privileges:true'],
     healthcheck: { test: ['CMD', '/usr/bin/taciturn', 'status'] },
   })
+  t.match(
+    services.taciturn.volumes,
+    ['./config:/etc/taciturn:ro'],
+    'O-11: a folder, so that renewed files are seen',
+  )
   t.match(containerfile, /^USER 10001:10001$/m)
   t.match(containerfile, /^HEALTHCHECK .* CMD \["\/usr\/bin\/taciturn", "status"\]$/m)
   // What is copied into the image must be there, or be made by its build.
