@@ -26,11 +26,11 @@ export async function programPage(help, about) {
   )}\n`
   page += section('Commands')
   for (const { term, text } of commands) {
-    // `help --help` is the overview again.
+    const usageAlone = WITHOUT_HELP[term]
     const { usage, blocks, after } =
-      term === 'taciturn help'
-        ? { usage: `${term} [command]`, blocks: [], after: [] }
-        : parse(await help([...commandWords(term), '--help']))
+      usageAlone === undefined
+        ? parse(await help([...commandWords(term), '--help']))
+        : { usage: usageAlone, blocks: [], after: [] }
     page += subsection(usage)
     page += `${paragraph(sentence(text))}\n`
     for (const block of blocks) {
@@ -57,6 +57,11 @@ export async function programPage(help, about) {
   return page
 }
 
+/** @type {Record<string, string>} With --help, the first gives the overview again, and the second its script. */
+const WITHOUT_HELP = {
+  'taciturn help': 'taciturn help [command]',
+  'taciturn completion': 'taciturn completion',
+}
 const COMMON = ['--lang', '-h, --help', '-v, --version']
 const SIGNALS = [
   ['SIGHUP', 'Reads configuration, secrets and certificate again. Calls go on.'],
