@@ -1,3 +1,4 @@
+import { stackOf } from '../base/stack.ts'
 import { LoadError } from './fault.ts'
 import { Generator } from './generator.ts'
 import type { WorkerAnswer, WorkerAsk } from './protocol.ts'
@@ -16,7 +17,7 @@ process.on('message', (ask: WorkerAsk) => {
         ? error.fault
         : ({
             kind: 'generator',
-            why: error instanceof Error ? (error.stack ?? error.message) : String(error),
+            why: stackOf(error),
           } as const)
     say({ kind: 'failed', fault })
   })

@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Address, formatAddress, formatIp } from '../base/address.ts'
+import { stackOf } from '../base/stack.ts'
 import type { Settings } from '../config/settings.ts'
 import { AccessLog } from '../control/access-log.ts'
 import type { Desk } from '../control/call.ts'
@@ -43,7 +44,7 @@ export class ControlPlane {
     this.#settings = settings
     this.#log = log
     const fault = (error: unknown) => {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      const text = stackOf(error)
       log.limited(
         'control-fault',
         'error',

@@ -1,4 +1,5 @@
 import { address, formatAddress } from '../base/address.ts'
+import { stackOf } from '../base/stack.ts'
 import type { Settings } from '../config/settings.ts'
 import { offeredUris } from '../homeserver/synapse-lines.ts'
 import { listenOn } from '../http/server.ts'
@@ -33,7 +34,7 @@ export class CredentialIssuing {
       wall: wallTime,
       note: note => this.#write(note),
       fault: error => {
-        const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+        const text = stackOf(error)
         log.limited('issue-fault', 'error', 'a fault of the program while issuing; please report it', () => ({
           error: text,
         }))

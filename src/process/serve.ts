@@ -1,4 +1,5 @@
 import { formatIp } from '../base/address.ts'
+import { stackOf } from '../base/stack.ts'
 import { type LoadOptions, load } from '../config/load.ts'
 import { Log } from '../log/log.ts'
 import { StartError } from '../relay/start-error.ts'
@@ -98,7 +99,7 @@ function attend(service: Service, log: Log): void {
   const unlisten = handleSignals(service, { process, isTerminal: isInTerminal() })
   const fatal = (error: unknown) => {
     log.error('a fault of the program that nothing caught; please report it', {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      error: stackOf(error),
     })
     // Should the fault stand in the way of an orderly end as well.
     setTimeout(() => process.exit(1), LAST_RESORT).unref()

@@ -122,7 +122,10 @@ function watchdogInterval(env: Env, pid: number): number | undefined {
   return microseconds / 1000
 }
 
-/** Sends through the addon; where there is none, through systemd's own command, which the unit must allow (NotifyAccess=all). */
+/**
+ * Sends through the addon; where there is none, through systemd's own command,
+ * which the unit must allow (NotifyAccess=all).
+ */
 const sendOrSpawn: Send = (socket, message, done) => {
   const error = notifyManager(socket, message)
   if (error === undefined) {

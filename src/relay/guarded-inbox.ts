@@ -1,6 +1,7 @@
 import type { Batch } from '../base/batch.ts'
 import type { RouteId, SocketId } from '../base/ids.ts'
 import type { Carried } from '../base/route.ts'
+import { stackOf } from '../base/stack.ts'
 import type { Opened, Refused, Unreachable } from '../core/input.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import type { Log } from '../log/log.ts'
@@ -82,7 +83,7 @@ export class GuardedInbox implements Inbox {
     this.#faults++
     this.#log.limited('fault', 'error', 'a fault of the program was caught; please report it', () => ({
       where,
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      error: stackOf(error),
     }))
   }
 }
