@@ -91,7 +91,6 @@ NAPI_MODULE_INIT()
   value_add_function(env, exports, "notify", notify_manager, 0);
   value_add_function(env, exports, "features", features, 0);
   value_add_function(env, exports, "routes", watcher_open, 0);
-  export_number(env, exports, "largest", LARGEST);
   export_number(env, exports, "stateWords", STATE_WORDS);
   return exports;
 }

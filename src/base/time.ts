@@ -20,8 +20,3 @@ export type Random = (into: Buffer) => void
 export function after(from: Time, seconds: number): Time {
   return (from + seconds * 1000) as Time
 }
-
-/** Whole seconds left until `until`, rounded up; never negative. */
-export function secondsUntil(until: Time, now: Time): Seconds {
-  return Math.max(0, Math.ceil((until - now) / 1000)) as Seconds
-}

@@ -1,4 +1,4 @@
-import type { SessionView, Status, TrafficView } from '../control/view.ts'
+import type { SessionView, Status } from '../control/view.ts'
 import { healthText, healthWords, uncheckedText } from '../health/words.ts'
 import type { Language } from '../texts/language.ts'
 import type { Paint } from './io.ts'
@@ -164,10 +164,6 @@ export function reasons(counts: Readonly<Record<string, number>>, language: Lang
     .sort(([, a], [, b]) => b - a)
     .map(([why, count]) => `${why} ${count.toLocaleString(language)}`)
     .join(', ')
-}
-
-export function both({ toPeer, toClient }: TrafficView): number {
-  return toPeer.bytes + toClient.bytes
 }
 
 function withoutFirst({ 'first-401': _, ...rest }: Readonly<Record<string, number>>): Record<string, number> {

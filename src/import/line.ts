@@ -60,10 +60,6 @@ export class Ledger {
     this.#entries.set(line, entry)
   }
 
-  isSettled(line: ImportedLine): boolean {
-    return this.#entries.has(line)
-  }
-
   /** One entry for each line, in the order of the file. */
   entries(): ImportedEntry[] {
     return this.#lines.map(

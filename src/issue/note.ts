@@ -1,17 +1,8 @@
 /** How a credential was asked for. */
 export type IssueWay = 'rest' | 'stand-in' | 'openid'
-export const WAYS: readonly IssueWay[] = ['rest', 'stand-in', 'openid']
 
 /** What became of a request. */
 export type IssueOutcome = 'issued' | 'refused' | 'nothing' | 'limited' | 'failed' | 'bad-request'
-export const OUTCOMES: readonly IssueOutcome[] = [
-  'issued',
-  'refused',
-  'nothing',
-  'limited',
-  'failed',
-  'bad-request',
-]
 
 /** A fact for log and metrics. It never holds a token, a key or a password. */
 export interface IssueNote {

@@ -87,7 +87,10 @@ function isUsedUp(error: unknown): boolean {
 
 const own = new DescriptorCount()
 
-/** How many descriptors this process has open; undefined where the system does not say, infinite where none is left to count with. */
+/**
+ * How many descriptors this process has open; undefined where the system does
+ * not say, infinite where none is left to count with.
+ */
 export function openDescriptors(): number | undefined {
   return own.read()
 }

@@ -62,7 +62,10 @@ const YOUNG = 48 << 20
 /** The least share of the limit that the old generation has where heaps are small. */
 const OLD_SHARE = 0.73
 
-/** What of V8's limit is left for objects that live on: when that is full the process ends, however empty the young generation is. */
+/**
+ * What of V8's limit is left for objects that live on: when that is full the
+ * process ends, however empty the young generation is.
+ */
 function oldGeneration(limit: number): number {
   return Math.max(limit - YOUNG, limit * OLD_SHARE)
 }

@@ -6,21 +6,26 @@ import { failed, type Result, succeeded } from '../base/result.ts'
 /** What the addon exports. Numbers below 0 are a negated errno. */
 export interface NativeAddon {
   /**
-   * Opens an epoll over any number of sockets. `wake` is called when one of them has something to read; where many
-   * datagrams come, at intervals instead, so that none waits longer than `longestWait` microseconds. 0: never at intervals.
+   * Opens an epoll over any number of sockets. `wake` is called when one of them
+   * has something to read; where many datagrams come, at intervals instead, so
+   * that none waits longer than `longestWait` microseconds. 0: never at intervals.
    */
   open(layout: NativeLayout, wake: () => void, longestWait: number): NativeSockets
-  /** Binds a socket that nobody reads yet, UDP unless told otherwise; the record gets the address it was given. Returns a descriptor. */
+  /**
+   * Binds a socket that nobody reads yet, UDP unless told otherwise; the record
+   * gets the address it was given. Returns a descriptor.
+   */
   listen(record: Uint8Array, flags: number, receiveBuffer: number, sendBuffer: number): number
   duplicate(fd: number): number
   release(fd: number): void
   notify(path: string, text: string): number
   /** Bits: 1 for UDP_GRO that can be trusted, 2 for UDP_SEGMENT. */
   features(): number
-  /** Opens the kernel's routing tables; a negated errno where it will not. `wake` is called when they may have changed. */
+  /**
+   * Opens the kernel's routing tables; a negated errno where it will not.
+   * `wake` is called when they may have changed.
+   */
   routes(wake: () => void): NativeRoutes | number
-  /** Octets that a slot's payload must have room for. */
-  readonly largest: number
   readonly stateWords: number
 }
 
@@ -84,7 +89,10 @@ export const NativeFeature = { gro: 1, gso: 2 } as const
 /** Words of one ICMP error: socket, errno × 256 + origin, type × 256 + code, information. */
 export const ERROR_WORDS = 4
 
-/** Words of `NativeLayout.state`. Five of them, from `receives` on, count since the start, modulo 2^32. `period`: microseconds. */
+/**
+ * Words of `NativeLayout.state`. Five of them, from `receives` on, count since
+ * the start, modulo 2^32. `period`: microseconds.
+ */
 export const State = {
   errors: 0,
   more: 1,

@@ -16,9 +16,6 @@ export interface Request {
   readonly reply: ReplyTo
 }
 
-/** Why a handler refuses, or undefined where it does not. */
-export type RequestCheck = Command[] | undefined
-
 /** Refuses an authenticated request; the answer carries integrity. */
 export function refuse(
   context: Context,

@@ -81,11 +81,6 @@ export function loadTls(files: TlsFilePaths, now = new Date()): TlsMaterial {
   return { options, names: namesOf(leaf), validFrom, validTo, warnings: warn(files, validFrom, validTo, now) }
 }
 
-/** Whole days until the certificate expires, rounded down; negative once it has. */
-export function daysLeft(material: TlsMaterial, now = new Date()): number {
-  return Math.floor((material.validTo.getTime() - now.getTime()) / DAY)
-}
-
 /**
  * A certificate and key that are read again whenever their files change.
  *
@@ -266,7 +261,6 @@ const CIPHERS = [
   'ECDHE-ECDSA-AES256-GCM-SHA384',
   'ECDHE-RSA-AES256-GCM-SHA384',
 ].join(':')
-const DAY = 86_400_000
 const POLL = 60_000
 const TICKET_KEYS_LIFE = 12 * 3_600_000
 const SETTLE = 1000
