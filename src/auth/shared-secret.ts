@@ -15,7 +15,10 @@ export interface SharedSecret {
 export interface SharedSecretOptions {
   /** Seconds past its expiry that a credential is still taken; homeservers' clocks and caches are not exact. */
   readonly grace: Seconds
-  /** The furthest ahead that an expiry may lie; Infinity, as without it, also takes a leaked credential that never ends. */
+  /**
+   * The furthest ahead that an expiry may lie; Infinity, as without it, also
+   * takes a leaked credential that never ends.
+   */
   readonly maxLifetime?: number
 }
 

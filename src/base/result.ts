@@ -1,4 +1,7 @@
-/** A value, or the reason why there is none: what a function returns that may fail for reasons its caller must handle. */
+/**
+ * A value, or the reason why there is none: what a function returns that may
+ * fail for reasons its caller must handle.
+ */
 export type Result<T, E> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: E }

@@ -9,7 +9,10 @@ export interface Rows {
 /** The most rows that an index can tell apart. */
 export const MOST_ROWS = 0xff_ffff
 
-/** Bits of an entry that hold a row, plus one. Above them are eight bits of the hash, which spare most looks at rows. */
+/**
+ * Bits of an entry that hold a row, plus one. Above them are eight bits of the
+ * hash, which spare most looks at rows.
+ */
 const ROW = 0xff_ffff
 const TAG = 24
 const FIRST_CAPACITY = 64

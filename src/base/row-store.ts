@@ -1,6 +1,9 @@
 import { MOST_ROWS, type Rows } from './row-index.ts'
 
-/** Rows of words that are taken and given back, with lists through them. Rows of a list name its next and the one before. */
+/**
+ * Rows of words that are taken and given back, with lists through them. Rows of
+ * a list name its next and the one before.
+ */
 export class RowStore implements Rows {
   words: Int32Array
   /** The same memory in octets. */

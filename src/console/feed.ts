@@ -25,6 +25,7 @@ export interface FeedOptions {
 export class FeedConnection {
   readonly #options: FeedOptions
   #socket: WebSocket | undefined
+  #live = false
   #failures = 0
   #timer: ReturnType<typeof setTimeout> | undefined
   #silence: ReturnType<typeof setTimeout> | undefined
@@ -77,7 +78,6 @@ export class FeedConnection {
     this.#failures = 0
     if (applied === 'done') onChange()
   }
-  #live = false
 
   #refused(): void {
     this.#clear()

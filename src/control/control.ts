@@ -7,7 +7,10 @@ export interface RelayLook {
   readonly sessions: readonly SessionView[]
 }
 
-/** What an operator can see of a running relay and do to it, by whichever door. The relay's side of the control plane. */
+/**
+ * What an operator can see of a running relay and do to it, by whichever door.
+ * The relay's side of the control plane.
+ */
 export interface Control {
   /**
    * Rates are those of about one second; where nobody has looked of late, that

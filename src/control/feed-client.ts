@@ -35,7 +35,10 @@ export class FeedClient {
     this.#ws.terminate()
   }
 
-  /** Says whether more may be sent. A slow listener is sent nothing until all has left, and is gone after `patience`. */
+  /**
+   * Says whether more may be sent. A slow listener is sent nothing until all
+   * has left, and is gone after `patience`.
+   */
   pace(now: number, patience: number): Pace {
     const waiting = this.#ws.bufferedAmount
     if (this.#slowSince === undefined) {

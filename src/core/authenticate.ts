@@ -188,7 +188,10 @@ function isRelease(message: Message): boolean {
   return message.method === Method.Refresh && get(message, LIFETIME) === 0
 }
 
-/** Whether the request took part in choosing an algorithm; one that is signed with SHA-256 is then answered so (RFC 8489 §9.2.4). */
+/**
+ * Whether the request took part in choosing an algorithm; one that is signed
+ * with SHA-256 is then answered so (RFC 8489 §9.2.4).
+ */
 function has8489Algorithms(message: Message): boolean {
   const chosen = get(message, PASSWORD_ALGORITHM)
   return chosen !== undefined && get(message, PASSWORD_ALGORITHMS) !== undefined

@@ -58,6 +58,9 @@ export interface RelayConfig {
   }
   /** Where to send clients (300, RFC 8489 §10) while draining. */
   readonly alternate?: { readonly addresses: readonly Address[]; readonly domain?: string }
-  /** A homeserver whose users reach nothing but live relayed addresses at these IP addresses, whatever the peer policy allows. */
+  /**
+   * A homeserver whose users reach nothing but live relayed addresses at these
+   * IP addresses, whatever the peer policy allows.
+   */
   readonly confined?: { readonly tenant: string; readonly ips: readonly Uint8Array[] }
 }

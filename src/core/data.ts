@@ -108,7 +108,10 @@ export function fromPeer(
   return toClient(context, relayed, peer, payload, now)
 }
 
-/** Who a datagram is from, to the client: the public address of a program beside us, unless only the local one is permitted. */
+/**
+ * Who a datagram is from, to the client: the public address of a program beside
+ * us, unless only the local one is permitted.
+ */
 function nameOf({ environment, book }: Context, allocation: Allocation, from: Address, now: Time): Address {
   const outside = environment.host?.peer(from)
   if (!outside) return from

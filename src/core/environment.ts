@@ -39,7 +39,11 @@ export interface Siblings {
   relayed(from: Address): Address | undefined
   /** Whether this may be the RESERVATION-TOKEN of a port that is held for all shards; only a claim finds out. */
   mayReserve(token: Uint8Array): boolean
-  /** Charges a user, by `ownerKey`, for so many peers that are new to this shard; false, and none charged, where all shards have seen too many of them. */
+  /**
+   * Charges a user, by `ownerKey`, for so many peers that are new to this
+   * shard; false, and none charged, where all shards have seen too many of
+   * them.
+   */
   chargePeers(user: string, peers: number, most: number, now: Time): boolean
 }
 
@@ -58,6 +62,9 @@ export interface Host {
   peer(from: Address): Address | undefined
   /** Whether an IP address is one that this server relays from, as peers see it. */
   isRelayed(ip: Uint8Array): boolean
-  /** The key under `peers` that would open a closed port of this machine; undefined for other machines, and for our own listeners. */
+  /**
+   * The key under `peers` that would open a closed port of this machine;
+   * undefined for other machines, and for our own listeners.
+   */
   keyFor(peer: Address): HostKey | undefined
 }

@@ -5,12 +5,15 @@ import type { Time } from '../base/time.ts'
 import type { Via } from '../base/via.ts'
 import type { HostKey } from './environment.ts'
 
-/** `lost`: the shard that held it broke. Told for it, since it cannot say so itself. `moved`: its relayed address is no longer ours. */
+/**
+ * `lost`: the shard that held it broke. Told for it, since it cannot say so
+ * itself. `moved`: its relayed address is no longer ours.
+ */
 export type CloseReason = 'expired' | 'released' | 'hangup' | 'revoked' | 'stopped' | 'lost' | 'moved'
 
 /**
- * Why a request was answered with an error. The first four are separate because
- * operators must tell them apart: `first-401` is how every session begins.
+ * Why a request was answered with an error. The first four are separate so that
+ * operators can distinguish them: `first-401` is how every session begins.
  */
 export type RejectReason =
   | 'first-401'
@@ -81,7 +84,10 @@ export interface Owner {
   readonly user: string
 }
 
-/** Equal for equal owners only: neither a homeserver's name nor a user name can hold a NUL, and the first one parts them. */
+/**
+ * Equal for equal owners only: neither a homeserver's name nor a user name can
+ * hold a NUL, and the first one parts them.
+ */
 export function ownerKey(owner: Owner): string {
   return `${owner.tenant}\0${owner.user}`
 }

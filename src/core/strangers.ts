@@ -119,7 +119,10 @@ export class Strangers {
     this.#limits = limits
   }
 
-  /** Charges this source for an answer, dearer where its request is signed. False, and nothing charged, where it may have none. */
+  /**
+   * Charges this source for an answer, dearer where its request is signed.
+   * False, and nothing charged, where it may have none.
+   */
   chargeAnswer(from: Address, via: Via, now: Time, isSigned = false): boolean {
     if (this.isSpent(from, via, now)) {
       this.#hold('unverified', from)
@@ -154,7 +157,10 @@ export class Strangers {
     this.#hold('unverified', from)
   }
 
-  /** Holds back an integrity for this name where too many were wrong before it, and counts that; `blind` without a fresh nonce. */
+  /**
+   * Holds back an integrity for this name where too many were wrong before it,
+   * and counts that; `blind` without a fresh nonce.
+   */
   holdBack(from: Address, username: string, blind: boolean, now: Time): boolean {
     if (!this.#limits.backOff) return false
     const debts = this.#debts

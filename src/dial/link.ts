@@ -97,7 +97,10 @@ export interface TlsOptions {
   readonly host: string
   readonly patience: number
   readonly maxVersion?: 'TLSv1.1' | 'TLSv1.2'
-  /** What makes a certificate trusted; without it every certificate is taken, and judging it is the caller's business. */
+  /**
+   * What makes a certificate trusted; without it every certificate is taken,
+   * and judging it is the caller's business.
+   */
   readonly trust?: Pick<ConnectionOptions, 'ca' | 'servername' | 'rejectUnauthorized'>
 }
 

@@ -52,7 +52,7 @@ export class DataIndicationRows {
     view.setInt32(at + 12, t1, LITTLE_ENDIAN)
     view.setInt32(at + 16, t2, LITTLE_ENDIAN)
 
-    // The IP address is veiled by cookie and transaction id in line (RFC 8489 §14.2).
+    // The IP address is XORed with cookie and transaction id in line (RFC 8489 §14.2).
     const port = words[peer]! & PORT
     view.setInt32(at + 28, words[peer + 1]! ^ COOKIE, LITTLE_ENDIAN)
     if (header === DATA_HEADER_IPV4) {

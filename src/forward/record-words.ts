@@ -25,7 +25,7 @@ const COOKIE_HEAD = [MAGIC_COOKIE >>> 24, (MAGIC_COOKIE >>> 16) & 255] as const
 const COOKIE_TAIL = [(MAGIC_COOKIE >>> 8) & 255, MAGIC_COOKIE & 255] as const
 
 // First words of XOR address values (RFC 8489 §14.2): an octet of zero, the
-// family, and the port, here what it is veiled with, the head of the cookie.
+// family, and the port, here what it is XORed with, the head of the cookie.
 export const XOR_IPV4 = wordOf(0, IPV4, ...COOKIE_HEAD)
 export const XOR_IPV6 = wordOf(0, IPV6, ...COOKIE_HEAD)
 /** The magic cookie, that the first word of an IP address is XORed with. */

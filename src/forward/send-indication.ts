@@ -48,8 +48,8 @@ export class SendIndication {
 }
 
 /**
- * Reads an XOR-PEER-ADDRESS attribute into a record. The IP address is veiled
- * by the cookie and the transaction id, which stand in line (RFC 8489 §14.2).
+ * Reads an XOR-PEER-ADDRESS attribute into a record. The IP address is XORed
+ * with the cookie and the transaction id, which stand in line (RFC 8489 §14.2).
  * False if it is not an address that a peer can have.
  */
 function readPeer(view: DataView, start: number, attribute: number, record: Int32Array): boolean {

@@ -13,7 +13,10 @@ export interface Judgement {
   readonly findings: readonly HealthFinding[]
   /** How many conditions were looked at. */
   readonly checked: number
-  /** What could not be looked at: `descriptors`, which not every system counts, and `sign-in` before anybody has come. */
+  /**
+   * What could not be looked at: `descriptors`, which not every system counts,
+   * and `sign-in` before anybody has come.
+   */
   readonly unchecked: readonly string[]
 }
 

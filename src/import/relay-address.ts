@@ -24,7 +24,10 @@ export function mapPublic(
   return { missing: { key: 'todo-local', values: { public: formatIp(outside) } } }
 }
 
-/** The one local address of a family that the file or, failing that, the machine has; undefined where there are several. */
+/**
+ * The one local address of a family that the file or, failing that, the machine
+ * has; undefined where there are several.
+ */
 export function localFor(
   family: 4 | 6,
   named: readonly Uint8Array[],

@@ -27,7 +27,10 @@ export function customerKey(ip: Uint8Array, span: Span = 'customer'): number | s
   return span === 'network' ? ((ipKey(ip) as number) & 0xffff_ff00) >>> 0 : ipKey(ip)
 }
 
-/** The same for an address in text, as `Socket.remoteAddress` has it; what is not an address is a customer of its own. */
+/**
+ * The same for an address in text, as `Socket.remoteAddress` has it; what is
+ * not an address is a customer of its own.
+ */
 export function customerKeyOf(text: string | undefined, span: Span = 'customer'): number | string {
   const ip = parseIp((text ?? '').replace(/%.*$/, ''))
   return ip ? customerKey(address(ip, 0).ip, span) : ''

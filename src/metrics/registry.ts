@@ -44,7 +44,10 @@ export function createMetrics(figures: Figures, options: MetricsOptions): Regist
   return registry
 }
 
-/** In the place of prom-client's figure, which lists all descriptors at each scrape: with thousands that takes milliseconds. */
+/**
+ * In the place of prom-client's figure, which lists all descriptors at each
+ * scrape: with thousands that takes milliseconds.
+ */
 function addDescriptors(registry: Registry, page: Page, figures: Figures): void {
   registry.removeSingleMetric('process_open_fds')
   page.gauge('process_open_fds', 'Number of open file descriptors.', [], () => {

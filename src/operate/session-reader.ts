@@ -16,7 +16,10 @@ const FRESH = 200
 
 interface Count {
   readonly at: number
-  /** Of each shard. They stay rows of numbers: thousands of objects that live for seconds cost the collector milliseconds. */
+  /**
+   * Of each shard. They stay rows of numbers: thousands of objects that live
+   * for seconds cost the collector milliseconds.
+   */
   readonly readings: readonly Float64Array[]
 }
 

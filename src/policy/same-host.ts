@@ -51,7 +51,10 @@ export interface HostNames {
   /** How a client knows what comes from a local relay address. */
   peer(from: Address): Address | undefined
   isRelayed(ip: Uint8Array): boolean
-  /** What of the peer policy would open a port of this machine; undefined where none should, or it is another machine. */
+  /**
+   * What of the peer policy would open a port of this machine; undefined where
+   * none should, or it is another machine.
+   */
   keyFor(peer: Address): HostKey | undefined
 }
 

@@ -95,7 +95,10 @@ const ENTRIES: Readonly<Record<RecordingEntry['kind'], Check>> = {
   ending: members({ why: one(['full', 'stopped']) }),
 }
 
-/** Checks what stands in a line that anybody may have written. What the relay was answered is checked where it is used. */
+/**
+ * Checks what stands in a line that anybody may have written. What the relay
+ * was answered is checked where it is used.
+ */
 export function isEntry(value: unknown): value is RecordingEntry {
   const kind = (value as { kind?: unknown } | null)?.kind
   return (

@@ -69,7 +69,10 @@ export class Following {
     this.addresses = relayAddresses(entries, this.#machine()).addresses
   }
 
-  /** Looks the names up and binds every address once. Throws a `StartError` where only fixed ones are wanted and none is there. */
+  /**
+   * Looks the names up and binds every address once. Throws a `StartError`
+   * where only fixed ones are wanted and none is there.
+   */
   async start(): Promise<void> {
     await this.#lookUp()
     let first: NodeJS.ErrnoException | undefined

@@ -48,7 +48,10 @@ export class Listeners {
     return this.#warnings
   }
 
-  /** Binds all of them; throws a `StartError` for the first that cannot be bound. What was bound until then is the caller's to close. */
+  /**
+   * Binds all of them; throws a `StartError` for the first that cannot be
+   * bound. What was bound until then is the caller's to close.
+   */
   async open(own: readonly Uint8Array[]): Promise<void> {
     this.#checkInherited(own)
     for (const listener of this.#wanted) {

@@ -102,7 +102,10 @@ export class LocalShard implements Shards {
   #authenticate!: Environment['authenticate']
   #reach!: Environment['reach']
   #host!: HostNames
-  /** Whether the kernel's routes have changed since the peers were judged, and from when on they may be judged again. */
+  /**
+   * Whether the kernel's routes have changed since the peers were judged, and
+   * from when on they may be judged again.
+   */
   #isStale = false
   #judgeAgain = 0
 

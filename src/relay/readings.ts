@@ -46,7 +46,10 @@ export class ReadingsWriter {
   }
 }
 
-/** The reading of one allocation; undefined where it is not among them. A shard's allocations stand in the order of their ids. */
+/**
+ * The reading of one allocation; undefined where it is not among them. A
+ * shard's allocations stand in the order of their ids.
+ */
 export function findReading(values: Float64Array, allocation: AllocationId): Reading | undefined {
   let low = 0
   let high = values.length / ROW

@@ -32,7 +32,10 @@ export interface Shards {
   /** Refuses new allocations from now on, or takes them again. */
   drain(on: boolean): void
   allocations(): number
-  /** What the allocations of each shard have carried (`readings.ts`); a shard that does not answer in time is left out. */
+  /**
+   * What the allocations of each shard have carried (`readings.ts`); a shard
+   * that does not answer in time is left out.
+   */
   read(): Promise<readonly Float64Array[]>
   /** Ends one allocation, by its number among all. */
   revoke(allocation: AllocationId): void

@@ -70,8 +70,8 @@ export interface Malformed {
 }
 
 /**
- * A bound on what one datagram can cost. A CreatePermission names a peer in each attribute, and as many as an allocation
- * may have permissions.
+ * A bound on what one datagram can cost. A CreatePermission names a peer in
+ * each attribute, and as many as an allocation may have permissions.
  */
 export const MAX_ATTRIBUTES = 512
 

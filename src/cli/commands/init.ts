@@ -87,7 +87,8 @@ ${comment(say('template.listen'))}
   // "listen": ["udp://0.0.0.0:3478", "udp://[::]:3478", "tcp://0.0.0.0:3478", "tcp://[::]:3478"],
 
 ${comment(say('template.tls'))}
-  // "tls": { "certificate": ${JSON.stringify(`${live}/fullchain.pem`)}, "key": ${JSON.stringify(`${live}/privkey.pem`)} },
+  // "tls": { "certificate": ${JSON.stringify(`${live}/fullchain.pem`)}, "key":
+  // ${JSON.stringify(`${live}/privkey.pem`)} },
 
 ${comment(say('template.relay'))}
   "relay": { "addresses": ["auto"], "ports": "49152-65535" },

@@ -16,7 +16,10 @@ export interface ReplayOptions {
 /** Bytes of a line; the longest step has a datagram of 64 KiB in it, as hexadecimal digits. */
 const LONGEST_LINE = 1 << 22
 
-/** Plays a recording. Fails where an output is not as recorded, or where the file is damaged, after what comes before that. */
+/**
+ * Plays a recording. Fails where an output is not as recorded, or where the
+ * file is damaged, after what comes before that.
+ */
 export async function replay(options: ReplayOptions, { io, words }: CliContext): Promise<number> {
   const { file, json, errors, client } = options
   const paint = painter(io.stdout, io.env)

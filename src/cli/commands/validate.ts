@@ -8,7 +8,10 @@ export interface ValidateOptions extends ConfigOption {
   readonly json: boolean
 }
 
-/** Checks the configuration without starting anything. An invalid one is thrown on, or printed where JSON is asked for. */
+/**
+ * Checks the configuration without starting anything. An invalid one is thrown
+ * on, or printed where JSON is asked for.
+ */
 export async function validate(options: ValidateOptions, context: CliContext): Promise<number> {
   const { io, words } = context
   try {

@@ -40,7 +40,10 @@ export function configKeys(): KeyDescription {
   return described
 }
 
-/** All that `path` may lead to, in any of the forms that a value can have. Positions in lists are left out of `path`. */
+/**
+ * All that `path` may lead to, in any of the forms that a value can have.
+ * Positions in lists are left out of `path`.
+ */
 export function describedAt(path: readonly string[], from: KeyDescription = configKeys()): KeyDescription[] {
   return path.reduce(
     (nodes, key) =>

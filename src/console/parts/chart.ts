@@ -47,6 +47,8 @@ export class Chart {
   #pointed: number | undefined
   #summarised = Number.NEGATIVE_INFINITY
   #summaryOf = ''
+  #gridMarkup = ''
+  #tableMarkup = ''
 
   constructor(words: ConsoleWords) {
     this.#words = words
@@ -138,7 +140,6 @@ export class Chart {
     this.#gridMarkup = markup
     this.#grid.replaceChildren(...children)
   }
-  #gridMarkup = ''
 
   /** The legend holds the values too: the newest, or those under the pointer. */
   #drawLegend(drawing: Drawing, frame: Frame): void {
@@ -206,7 +207,6 @@ export class Chart {
     this.#tableMarkup = markup
     setChildren(this.#table, [h('caption', {}, drawing.title), h('thead', {}, head), h('tbody', {}, ...body)])
   }
-  #tableMarkup = ''
 
   #point(x: number | undefined): void {
     const drawing = this.#drawing

@@ -1,6 +1,9 @@
 import { h, setText } from './dom.ts'
 
-/** A button that copies a text, and says so. Without TLS there is no clipboard; then what `select` selects is copied. */
+/**
+ * A button that copies a text, and says so. Without TLS there is no clipboard;
+ * then what `select` selects is copied.
+ */
 export function copyButton(label: string, done: string, text: () => string, select: () => void): HTMLElement {
   const copied = h('span', { role: 'status', class: 'quiet' })
   const copy = async () => {

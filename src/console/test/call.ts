@@ -23,7 +23,10 @@ const PING = 160
 const CHUNK = 1_100
 const QUEUE = 64 * CHUNK
 
-/** Tries one way: finds the relay, holds a call with itself from relayed address to relayed address, and measures it. */
+/**
+ * Tries one way: finds the relay, holds a call with itself from relayed address
+ * to relayed address, and measures it.
+ */
 export async function tryWay(server: IceServer, tell: (step: CallStep) => void): Promise<WayVerdict> {
   const { transport, port } = readTestUri(server.urls)!
   const base = { uri: server.urls, transport, port }

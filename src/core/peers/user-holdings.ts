@@ -1,6 +1,9 @@
 import { type Owner, ownerKey } from '../event.ts'
 
-/** What one user holds here in all their allocations. What has ended counts until it is swept away, within about a second. */
+/**
+ * What one user holds here in all their allocations. What has ended counts
+ * until it is swept away, within about a second.
+ */
 export interface UserHolding {
   readonly key: string
   allocations: number

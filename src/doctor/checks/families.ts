@@ -5,7 +5,10 @@ import { type Finding, finding } from '../finding.ts'
 import { openSession } from '../open.ts'
 import { codeOf } from './relaying.ts'
 
-/** People on IPv4 and on IPv6 can call each other: the relay has an address of both families, or says which it has not. */
+/**
+ * People on IPv4 and on IPv6 can call each other: the relay has an address of
+ * both families, or says which it has not.
+ */
 export const families: DoctorCheck = {
   id: 'D26',
   async run(facts) {

@@ -12,7 +12,10 @@ import type { TurnSession } from '../turn-session.ts'
 import { reachable } from './listeners.ts'
 import { publicAddresses, whereabouts } from './whereabouts.ts'
 
-/** The largest answer to a bare Binding of 20 octets that reflects no more than it must: 1.6-fold, and what IPv6 adds. */
+/**
+ * The largest answer to a bare Binding of 20 octets that reflects no more than
+ * it must: 1.6-fold, and what IPv6 adds.
+ */
 const SMALL_ANSWER = { 4: 40, 6: 52 } as const
 
 /** The relay answers STUN at this URI and address, and sees us as who we are. */

@@ -11,7 +11,10 @@ import { relayed } from './relaying-addresses.ts'
  */
 export type Whereabouts = 'here' | 'router' | 'elsewhere' | 'unknown'
 
-/** Tells where a URI leads; undefined where we are not on the relay's machine, and for private addresses that are not ours. */
+/**
+ * Tells where a URI leads; undefined where we are not on the relay's machine,
+ * and for private addresses that are not ours.
+ */
 export function whereabouts(facts: Facts, { address: at, uri }: TurnEndpoint): Whereabouts | undefined {
   const { config } = facts.subject
   if (!config || !facts.isOnRelay) return undefined

@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Microseconds of processor time that a process has used, user and system, all threads; `undefined` where it cannot be told. */
+/**
+ * Microseconds of processor time that a process has used, user and system, all
+ * threads; `undefined` where it cannot be told.
+ */
 export function cpuMicros(pid: number): number | undefined {
   try {
     // The scheduler's own account is in nanoseconds; stat rounds to hundredths of a second.

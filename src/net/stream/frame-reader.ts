@@ -28,7 +28,10 @@ export class FrameReader {
     return this.#partial?.length ?? 0
   }
 
-  /** Reads on. False when what came cannot be a frame, after which nothing can be told apart (STUN-TCP), or is too long to be kept. */
+  /**
+   * Reads on. False when what came cannot be a frame, after which nothing can
+   * be told apart (STUN-TCP), or is too long to be kept.
+   */
   read(chunk: Buffer): boolean {
     let at = 0
     if (this.#partial) {

@@ -159,7 +159,10 @@ export class DgramTransport implements UdpTransport {
     this.#inbox.received(batch)
   }
 
-  /** Many parameters, and no object for each datagram. `own`: the octets are the batch's, which has to be given up if libuv keeps them. */
+  /**
+   * Many parameters, and no object for each datagram. `own`: the octets are the
+   * batch's, which has to be given up if libuv keeps them.
+   */
   #transmit(
     socket: UdpSocket,
     bytes: Buffer,

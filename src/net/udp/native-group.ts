@@ -52,7 +52,8 @@ export class ListenerGroup {
     const record = new Uint8Array(RECORD)
     writeRecord(at, record, 0)
     const flags = BindFlag.v6only | (transport === 'tcp' ? BindFlag.stream : 0)
-    // Another program of this user could join the group, or we could join its; a client's packets would be split between two programs.
+    // Another program of this user could join the group, or we could join its; a client's packets
+    // would be split between two programs.
     const alone = this.#open(record, flags)
     addon.release(alone)
     for (let i = 0; i < size; i++) {
@@ -69,7 +70,10 @@ export class ListenerGroup {
     return fd
   }
 
-  /** The descriptor of the socket at `index`, which is for others to duplicate; descriptors count for the whole process. */
+  /**
+   * The descriptor of the socket at `index`, which is for others to duplicate;
+   * descriptors count for the whole process.
+   */
   at(index: number): number {
     const own = this.#fds[index]
     if (own === undefined) throw new RangeError(`no socket ${index} in this group`)
@@ -88,7 +92,10 @@ export class ListenerGroup {
   }
 }
 
-/** A duplicate of another thread's descriptor, to be closed by the thread that adopts it. Throws what the kernel says. */
+/**
+ * A duplicate of another thread's descriptor, to be closed by the thread that
+ * adopts it. Throws what the kernel says.
+ */
 export function duplicate(fd: number): number {
   const addon = loadAddon()
   if (!addon.ok) throw new Error(addon.error)

@@ -29,7 +29,10 @@ export interface NativeOptions {
   readonly gro?: boolean
   /** Send bursts of equal size to one address with one call, where the kernel can. Default true. */
   readonly gso?: boolean
-  /** What a datagram may wait at most so that several are taken with one wake, in microseconds. Default 0: it never waits. */
+  /**
+   * What a datagram may wait at most so that several are taken with one wake,
+   * in microseconds. Default 0: it never waits.
+   */
   readonly longestWait?: number
 }
 

@@ -60,8 +60,7 @@ t.test('without REQUESTED-TRANSPORT: 400 [TURN-ALLOC-02, TURN-ERR-400]', t => {
   t.end()
 })
 
-for (let transport = 0; transport < 256; transport += 1) {
-  if (![0, 1, 6, 16, 18, 132, 255].includes(transport)) continue
+for (const transport of [0, 1, 6, 16, 18, 132, 255]) {
   t.test(`transport protocol ${transport} towards peers: 442 [TURN-ALLOC-03, TURN-ERR-442]`, t => {
     const alice = new Sim().client(ALICE)
 
@@ -297,21 +296,24 @@ t.test("a dual allocation may be asked for by the draft's number, as coturn's cl
 })
 
 for (const family of [4, 6] as const) {
-  t.test(`a dual allocation whose IPv${family} port cannot be bound is had by half [TURN-ALLOC-16]`, t => {
-    const sim = new Sim()
-    const alice = sim.client(ALICE)
-    sim.failNextBind('EADDRINUSE', family)
+  t.test(
+    `a dual allocation whose IPv${family} port cannot be bound succeeds for the other family and reports this one [TURN-ALLOC-16]`,
+    t => {
+      const sim = new Sim()
+      const alice = sim.client(ALICE)
+      sim.failNextBind('EADDRINUSE', family)
 
-    const answer = allocate(alice, writer => writer.set(ADDITIONAL_ADDRESS_FAMILY, 2))!
+      const answer = allocate(alice, writer => writer.set(ADDITIONAL_ADDRESS_FAMILY, 2))!
 
-    t.equal(codeOf(answer), 0)
-    t.match(get(answer, ADDRESS_ERROR_CODE), { family: family === 4 ? 1 : 2, code: 508 })
-    t.same(
-      all(answer, XOR_RELAYED_ADDRESS).map(relayed => relayed.family),
-      [family === 4 ? 6 : 4],
-    )
-    t.end()
-  })
+      t.equal(codeOf(answer), 0)
+      t.match(get(answer, ADDRESS_ERROR_CODE), { family: family === 4 ? 1 : 2, code: 508 })
+      t.same(
+        all(answer, XOR_RELAYED_ADDRESS).map(relayed => relayed.family),
+        [family === 4 ? 6 : 4],
+      )
+      t.end()
+    },
+  )
 }
 
 t.test('a dual allocation that can be had in neither family: 508 [TURN-ALLOC-16]', t => {
