@@ -1,3 +1,4 @@
+import type { Result } from '../base/result.ts'
 import { HttpRoutes } from '../http/routes.ts'
 import { type ApiAnswer, fault, okAnswer, RefusedAnswer } from './answer.ts'
 import { type ApiEndpoint, type Desk, note } from './call.ts'
@@ -14,9 +15,9 @@ export interface ApiRequest {
   /** Reads the body, or a `Refused`; not called before the visitor may do what is asked. */
   body(): Promise<unknown>
   /** Says who asks, or why nobody is let in. Not called for what does not exist. */
-  visitor(act: string | undefined): Visitor | ApiAnswer
+  visitor(act: string | undefined): Result<Visitor, ApiAnswer>
   /** Lets somebody in who need not say who they are, unless they come too often. */
-  stranger(): Visitor | ApiAnswer
+  stranger(): Result<Visitor, ApiAnswer>
   /** IP address that the request came from; empty by the control socket. */
   readonly client: string
 }
@@ -35,8 +36,9 @@ export async function answerApi(request: ApiRequest, desk: Desk): Promise<ApiAns
     return fault(405, `${request.method} is not answered here`, `ask with ${allow}`, { allow })
   }
   const { route: endpoint, params } = found
-  const visitor = endpoint.needs === 'nobody' ? request.stranger() : request.visitor(endpoint.act)
-  if ('status' in visitor) return visitor
+  const shown = endpoint.needs === 'nobody' ? request.stranger() : request.visitor(endpoint.act)
+  if (!shown.ok) return shown.error
+  const visitor = shown.value
   const refusal = refuse(endpoint, visitor)
   if (refusal) {
     if (endpoint.act !== undefined) note(desk, visitor, endpoint.act, 'refused', Object.values(params)[0])

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Range } from '../base/range.ts'
+import { failed, type Result, succeeded } from '../base/result.ts'
 import { type AllowedHosts, isOurHost, isOurOrigin } from '../http/origin.ts'
 import type { HttpRequest } from '../http/request.ts'
 import { createHttpServer, type HttpOptions, type HttpReply } from '../http/server.ts'
@@ -40,7 +41,7 @@ export interface WebParts extends DoorParts {
 
 /** Creates the server of the control socket: anyone who can open the file may do everything. */
 export function socketDoor(parts: DoorParts): Server {
-  const visitor: Visitor = { who: 'socket', from: 'socket', rights: 'act' }
+  const visitor = succeeded<Visitor>({ who: 'socket', from: 'socket', rights: 'act' })
   return create(parts, {
     answer: async request =>
       request.path.startsWith(API)
@@ -61,7 +62,8 @@ export function webDoor(parts: WebParts): Server {
       const client = request.client(parts.trustedProxies())
       return answer(request, desk, {
         visitor: act => visitorOf(request, client, act, parts),
-        stranger: () => (strangers.pass(customerKeyOf(client), performance.now()) ? NOBODY : tooMany()),
+        stranger: () =>
+          strangers.pass(customerKeyOf(client), performance.now()) ? succeeded(NOBODY) : failed(tooMany()),
         client,
       })
     },
@@ -129,20 +131,20 @@ function visitorOf(
   client: string,
   act: string | undefined,
   parts: WebParts,
-): Visitor | ApiAnswer {
+): Result<Visitor, ApiAnswer> {
   const token = tokenOf(headers.authorization)
   const { desk, wrong } = parts
-  if (token !== undefined && !wrong.mayTry(client, token)) return tooMany()
+  if (token !== undefined && !wrong.mayTry(client, token)) return failed(tooMany())
   const found = token === undefined ? undefined : desk.tokens.find(token)
   if (found) {
     wrong.right(client, token!)
-    return headers['x-taciturn-client'] === 'console' ? { ...found, from: 'console' } : found
+    return succeeded(headers['x-taciturn-client'] === 'console' ? { ...found, from: 'console' } : found)
   }
-  if (!wrong.wrong(client)) return tooMany()
+  if (!wrong.wrong(client)) return failed(tooMany())
   if ((token !== undefined || act !== undefined) && wrong.mayWrite())
     note(desk, NOBODY, act ?? 'token', 'refused')
   const why = token === undefined ? 'a token is needed' : 'this token is not good, or not any more'
-  return fault(401, why, 'make a link with: taciturn console', { 'www-authenticate': 'Bearer' })
+  return failed(fault(401, why, 'make a link with: taciturn console', { 'www-authenticate': 'Bearer' }))
 }
 
 /** The token of an Authorization header, which node reads as Latin-1 whatever was sent. */

@@ -44,7 +44,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
 
   const { env } = process
   const inherited = inheritedSockets(env)
-  if (typeof inherited === 'string') throw new StartError(inherited)
+  if (!inherited.ok) throw new StartError(inherited.error)
   const systemd = new Systemd({
     env,
     unreachable: why =>
@@ -60,7 +60,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
     log,
     load: () => load(again),
     systemd,
-    inherited,
+    inherited: inherited.value,
     record: options.record,
   })
   const bound = await service.start().catch(async error => {

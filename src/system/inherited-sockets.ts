@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { endianness } from 'node:os'
 import { type Address, address } from '../base/address.ts'
+import { failed, type Result, succeeded } from '../base/result.ts'
 
 /** A socket that the service manager has bound for us, and keeps when we go (sd_listen_fds(3)). */
 export interface InheritedSocket {
@@ -20,15 +21,15 @@ const LISTENING = '0A'
 /**
  * Finds the sockets that LISTEN_FDS speaks of; none unless LISTEN_PID is this
  * process. Node.js cannot ask a descriptor for its address, /proc can.
- * Returns a sentence instead if one of them is nothing a relay can listen on.
+ * The error is a sentence: one of them is nothing a relay can listen on.
  */
 export function inheritedSockets(
   env: Readonly<Record<string, string | undefined>>,
   pid: number = process.pid,
   proc: string = PROC,
-): InheritedSocket[] | string {
+): Result<readonly InheritedSocket[], string> {
   const count = Number(env.LISTEN_FDS ?? 0)
-  if (Number(env.LISTEN_PID) !== pid || !Number.isInteger(count) || count < 1) return []
+  if (Number(env.LISTEN_PID) !== pid || !Number.isInteger(count) || count < 1) return succeeded([])
   const names = env.LISTEN_FDNAMES?.split(':') ?? []
   const bound = readTables(proc)
   const sockets: InheritedSocket[] = []
@@ -36,10 +37,12 @@ export function inheritedSockets(
     const fd = FIRST_FD + i
     const name = names[i] || `descriptor ${fd}`
     const socket = bound.get(inodeOf(fd, proc))
-    if (!socket) return `"${name}", which the service manager handed over, is no UDP or listening TCP socket`
+    if (!socket) {
+      return failed(`"${name}", which the service manager handed over, is not a UDP or listening TCP socket`)
+    }
     sockets.push({ fd, name, ...socket })
   }
-  return sockets
+  return succeeded(sockets)
 }
 
 type Bound = Pick<InheritedSocket, 'transport' | 'address'>

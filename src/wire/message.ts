@@ -1,3 +1,4 @@
+import { failed, type Result, succeeded } from '../base/result.ts'
 import {
   ATTRIBUTES,
   type Attribute,
@@ -100,7 +101,7 @@ export function parse(bytes: Buffer, options?: { readonly classic?: boolean }): 
   const attributes: RawAttribute[] = []
   const broken: number[] = []
   const fingerprint = walk(bytes, attributes, broken)
-  if (typeof fingerprint !== 'boolean') return fingerprint
+  if (!fingerprint.ok) return fingerprint.error
   return {
     kind: 'message',
     class: CLASSES[((type >> 4) & 1) | ((type >> 7) & 2)]!,
@@ -109,7 +110,7 @@ export function parse(bytes: Buffer, options?: { readonly classic?: boolean }): 
     classic,
     attributes,
     malformed: broken,
-    fingerprint,
+    fingerprint: fingerprint.value,
     bytes,
   }
 }
@@ -226,26 +227,26 @@ export class MessageWriter {
  * Walks the attributes of a message whose header is sound and sorts those that
  * count into the two lists. Returns whether there was a correct FINGERPRINT.
  */
-function walk(bytes: Buffer, attributes: RawAttribute[], broken: number[]): boolean | Malformed {
+function walk(bytes: Buffer, attributes: RawAttribute[], broken: number[]): Result<boolean, Malformed> {
   // What has been passed: 0 no integrity, 1 MESSAGE-INTEGRITY, 2 MESSAGE-INTEGRITY-SHA256.
   let covered = 0
   let count = 0
   for (let offset = HEADER_LENGTH; offset < bytes.length; ) {
-    if (++count > MAX_ATTRIBUTES) return malformed('too-many-attributes')
+    if (++count > MAX_ATTRIBUTES) return failed(malformed('too-many-attributes'))
     // The whole is a multiple of four octets, so there are four here.
     const type = (bytes[offset]! << 8) | bytes[offset + 1]!
     const length = (bytes[offset + 2]! << 8) | bytes[offset + 3]!
     const start = offset + ATTRIBUTE_HEADER
     const next = start + padded(length)
-    if (next > bytes.length) return malformed('bad-attribute')
+    if (next > bytes.length) return failed(malformed('bad-attribute'))
 
     if (type === FINGERPRINT.type) {
-      if (next !== bytes.length) return malformed('bad-attribute')
+      if (next !== bytes.length) return failed(malformed('bad-attribute'))
       if (length !== 4 || bytes.readUInt32BE(start) !== fingerprintOf(bytes, offset)) {
-        return malformed('bad-fingerprint')
+        return failed(malformed('bad-fingerprint'))
       }
       attributes.push({ type, value: bytes.subarray(start, next), offset })
-      return true
+      return succeeded(true)
     }
 
     if (type === MESSAGE_INTEGRITY.type || type === MESSAGE_INTEGRITY_SHA256.type) {
@@ -263,7 +264,7 @@ function walk(bytes: Buffer, attributes: RawAttribute[], broken: number[]): bool
     }
     offset = next
   }
-  return false
+  return succeeded(false)
 }
 
 function malformed(why: Malformed['why']): Malformed {

@@ -1,6 +1,7 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseIp } from '../../base/address.ts'
+import { failed, type Result, succeeded } from '../../base/result.ts'
 import { findConfig } from '../../config/find.ts'
 import type { Loaded } from '../../config/load.ts'
 import { ConfigError, plain } from '../../config/problem.ts'
@@ -32,8 +33,8 @@ export interface DoctorOptions {
 export async function doctor(options: DoctorOptions, context: CliContext): Promise<number> {
   const { io, language, words } = context
   const config = await configOf(options, context)
-  if (config === 'invalid') return Exit.config
-  const subject = await subjectOf(options, config, words, io)
+  if (!config.ok) return config.error
+  const subject = await subjectOf(options, config.value, words, io)
   const ticker = new Ticker(io.stderr, io.env)
   let examination: Examination
   try {
@@ -88,20 +89,23 @@ const STYLES: Readonly<Record<Parameters<Mark>[0], TextStyle | undefined>> = {
   place: 'dim',
 }
 
-/** The relay's configuration: the one that is named, or one that lies where the relay would find it. */
+/**
+ * The relay's configuration: the one that is named, or one that lies where the
+ * relay would find it. The error is the exit code, once the problems are written.
+ */
 async function configOf(
   options: DoctorOptions,
   context: CliContext,
-): Promise<Loaded | undefined | 'invalid'> {
+): Promise<Result<Loaded | undefined, number>> {
   const { env } = context.io
   const isGiven = options.config !== undefined || env.TACITURN_CONFIG !== undefined
   if (!isGiven) {
-    if (options['turn-uri'] !== undefined || options['from-outside']) return undefined
+    if (options['turn-uri'] !== undefined || options['from-outside']) return succeeded(undefined)
     // Built-in defaults are only looked at where nothing else was asked for.
-    if (options.homeserver !== undefined && !hasReadableConfig(context.io)) return undefined
+    if (options.homeserver !== undefined && !hasReadableConfig(context.io)) return succeeded(undefined)
   }
   try {
-    return await loadFor(options, context, { mayWrite: false, warn: false })
+    return succeeded(await loadFor(options, context, { mayWrite: false, warn: false }))
   } catch (error) {
     if (!options.json || !(error instanceof ConfigError)) throw error
     const problems = error.problems.map(problem => plain(problem, context.language))
@@ -118,7 +122,7 @@ async function configOf(
     context.io.stdout.write(
       `${JSON.stringify({ version: 1, exitCode: Exit.config, findings }, undefined, 2)}\n`,
     )
-    return 'invalid'
+    return failed(Exit.config)
   }
 }
 

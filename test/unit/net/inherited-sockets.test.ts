@@ -3,6 +3,7 @@ import { endianness } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { formatAddress } from '../../../src/base/address.ts'
+import { failed, succeeded } from '../../../src/base/result.ts'
 import { inheritedSockets } from '../../../src/system/inherited-sockets.ts'
 
 const HEAD =
@@ -20,9 +21,9 @@ t.test('descriptors are told by their inode', t => {
 
   const sockets = inheritedSockets(env, 77, proc)
 
-  if (typeof sockets === 'string') throw new Error(sockets)
+  if (!sockets.ok) throw new Error(sockets.error)
   t.same(
-    sockets.map(({ fd, name, transport, address }) => [fd, name, transport, formatAddress(address)]),
+    sockets.value.map(({ fd, name, transport, address }) => [fd, name, transport, formatAddress(address)]),
     [
       [3, 'a', 'udp', '127.0.0.1:3478'],
       [4, 'b', 'udp', '[2001:db8::7]:3478'],
@@ -33,11 +34,13 @@ t.test('descriptors are told by their inode', t => {
   t.end()
 })
 
+const NONE = succeeded([])
+
 t.test('what is for another process is left alone', t => {
-  t.same(inheritedSockets({ LISTEN_PID: '1', LISTEN_FDS: '2' }, 77), [])
-  t.same(inheritedSockets({ LISTEN_FDS: '2' }, 77), [])
-  t.same(inheritedSockets({ LISTEN_PID: '77', LISTEN_FDS: 'x' }, 77), [])
-  t.same(inheritedSockets({}, 77), [])
+  t.same(inheritedSockets({ LISTEN_PID: '1', LISTEN_FDS: '2' }, 77), NONE)
+  t.same(inheritedSockets({ LISTEN_FDS: '2' }, 77), NONE)
+  t.same(inheritedSockets({ LISTEN_PID: '77', LISTEN_FDS: 'x' }, 77), NONE)
+  t.same(inheritedSockets({}, 77), NONE)
   t.end()
 })
 
@@ -49,8 +52,8 @@ t.test('a descriptor that is nothing to listen on is named', t => {
   })
   const env = { LISTEN_PID: '77', LISTEN_FDS: '1', LISTEN_FDNAMES: 'odd' }
 
-  t.match(inheritedSockets(env, 77, proc), /^"odd".* is no UDP or listening TCP socket$/)
-  t.match(inheritedSockets({ LISTEN_PID: '77', LISTEN_FDS: '2' }, 77, proc), /^"descriptor 3"/)
+  t.match(inheritedSockets(env, 77, proc), failed(/^"odd".* is not a UDP or listening TCP socket$/))
+  t.match(inheritedSockets({ LISTEN_PID: '77', LISTEN_FDS: '2' }, 77, proc), failed(/^"descriptor 3"/))
   t.end()
 })
 
