@@ -1,3 +1,5 @@
+import type { Random } from '../../src/base/time.ts'
+import type { TurnClient } from '../../src/client/turn-client.ts'
 import {
   type Attribute,
   NONCE,
@@ -9,8 +11,16 @@ import {
 } from '../../src/wire/attributes.ts'
 import { longTermKey, PasswordAlgorithm } from '../../src/wire/integrity.ts'
 import { type Class, get, type Message, MessageWriter, Method } from '../../src/wire/message.ts'
-import { REALM as OUR_REALM } from './sim.ts'
-import type { SimClient } from './sim-client.ts'
+import { REALM as OUR_REALM } from './places.ts'
+
+/** Who sends what is made by hand. */
+export interface CraftingClient {
+  readonly user: string
+  readonly password: string
+  readonly turn: Pick<TurnClient, 'realm' | 'nonce'>
+  readonly random: Random
+  exchange(bytes: Buffer): Message | undefined
+}
 
 export interface Offer {
   readonly algorithm: number
@@ -43,7 +53,7 @@ export const SHA256: Offer = { algorithm: PasswordAlgorithm.SHA256, parameters: 
 /** What the server offers, in its order. */
 export const OFFERED: readonly Offer[] = [SHA256, MD5]
 
-export function craft(client: SimClient, method: number, what: Craft): Buffer {
+export function craft(client: CraftingClient, method: number, what: Craft): Buffer {
   const klass = what.class ?? 'request'
   const writer = new MessageWriter(klass, method, what.transaction ?? transactionOf(client))
   what.fields?.(writer)
@@ -87,7 +97,7 @@ export function append(
 }
 
 /** What the server says to a request without credentials. */
-export function challenge(client: SimClient): { realm: string; nonce: string; message: Message } {
+export function challenge(client: CraftingClient): { realm: string; nonce: string; message: Message } {
   const message = client.exchange(craft(client, Method.Allocate, { sign: 'none' }))
   const realm = message && get(message, REALM)
   const nonce = message && get(message, NONCE)
@@ -106,7 +116,7 @@ export function rawAttribute(type: number): Attribute<Buffer> {
   }
 }
 
-export function transactionOf(client: SimClient): Buffer {
+export function transactionOf(client: CraftingClient): Buffer {
   const transaction = Buffer.alloc(12)
   client.random(transaction)
   return transaction

@@ -9,7 +9,21 @@ import type { RequestNumber, TurnEvent } from '../../src/client/turn-event.ts'
 import { ERROR_CODE } from '../../src/wire/attributes.ts'
 import { get, type Message, parse } from '../../src/wire/message.ts'
 import { type Craft, craft } from './craft.ts'
-import { SERVER, type Sim } from './sim.ts'
+import { SERVER } from './places.ts'
+import type { SimNet } from './sim-net.ts'
+import type { SimWorld } from './sim-world.ts'
+import type { Timeline } from './timeline.ts'
+
+/** The simulation that a client is in. */
+export interface SimSurroundings {
+  readonly now: Time
+  readonly roundTrip: number
+  readonly timeline: Timeline
+  readonly net: SimNet
+  readonly world: SimWorld
+  settle(): void
+  wait(done: () => boolean, milliseconds: number): void
+}
 
 export interface SimClientOptions extends Partial<Omit<TurnClientOptions, 'random' | 'reliable'>> {
   /** Whom it is; known to the server unless `registered` is false. */
@@ -49,11 +63,11 @@ export class SimClient {
   /** The server's id for this client's stream connection. */
   readonly socket: SocketId | undefined
   readonly random: Random
-  readonly #sim: Sim
+  readonly #sim: SimSurroundings
   #wake = Number.POSITIVE_INFINITY
 
   constructor(
-    sim: Sim,
+    sim: SimSurroundings,
     at: Address,
     options: SimClientOptions & { user: string; password: string },
     random: Random,

@@ -16,6 +16,7 @@ import { Meters } from '../../src/limits/meters.ts'
 import { Shard } from '../../src/shard/shard.ts'
 import { longTermKey, userhash } from '../../src/wire/integrity.ts'
 import { PickyForwarder } from './picky-forwarder.ts'
+import { REALM, SERVER } from './places.ts'
 import { dice, octets, seedOf } from './random.ts'
 import { SimClient, type SimClientOptions } from './sim-client.ts'
 import { SimNet } from './sim-net.ts'
@@ -55,12 +56,6 @@ const FORWARDERS = {
 
 /** 2027-01-15 08:00:00 UTC. */
 export const START = 1_800_000_000_000 as Time
-export const REALM = 'example.org'
-/** Where the server listens. */
-export const SERVER = {
-  4: parseAddress('203.0.113.1:3478')!,
-  6: parseAddress('[2001:db8:cafe::1]:3478')!,
-} as const
 
 /**
  * A relay as it runs in production (shard, core and route table) in a

@@ -3,7 +3,8 @@ import { password, sharedSecrets } from '../../../src/auth/shared-secret.ts'
 import { staticUsers } from '../../../src/auth/static-users.ts'
 import type { Seconds } from '../../../src/base/time.ts'
 import { Pseudonyms } from '../../../src/log/pseudonyms.ts'
-import { REALM, Sim, START } from '../../sim/sim.ts'
+import { REALM } from '../../sim/places.ts'
+import { Sim, START } from '../../sim/sim.ts'
 
 /** Names that plain objects have of their own. */
 const NAMES = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__']

@@ -5,7 +5,8 @@ import { password, type SharedSecret, sharedSecrets, splitUsername } from '../..
 import { staticUsers } from '../../../src/auth/static-users.ts'
 import { after, type Seconds, type Time } from '../../../src/base/time.ts'
 import { longTermKey, PasswordAlgorithm, userhash } from '../../../src/wire/integrity.ts'
-import { minutes, REALM, Sim, START, seconds } from '../../sim/sim.ts'
+import { REALM } from '../../sim/places.ts'
+import { minutes, Sim, START, seconds } from '../../sim/sim.ts'
 import type { SimClient } from '../../sim/sim-client.ts'
 
 const SECRET = 'example-shared-secret'

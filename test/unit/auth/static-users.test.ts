@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import t from 'tap'
 import { type StaticUser, staticUsers } from '../../../src/auth/static-users.ts'
 import { longTermKey, PasswordAlgorithm, userhash } from '../../../src/wire/integrity.ts'
-import { REALM, Sim, START } from '../../sim/sim.ts'
+import { REALM } from '../../sim/places.ts'
+import { Sim, START } from '../../sim/sim.ts'
 
 const GUEST = { name: 'guest', password: 'please' }
 const { MD5, SHA256 } = PasswordAlgorithm

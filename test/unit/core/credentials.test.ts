@@ -23,7 +23,8 @@ import {
 import { get, has, type Message, type MessageWriter, Method, parse } from '../../../src/wire/message.ts'
 import { readNonceCookie, SecurityFeature } from '../../../src/wire/nonce-cookie.ts'
 import { challenge, MD5, OFFERED, rawAttribute, SHA256 } from '../../sim/craft.ts'
-import { minutes, REALM as OUR_REALM, Sim, START, seconds } from '../../sim/sim.ts'
+import { REALM as OUR_REALM } from '../../sim/places.ts'
+import { minutes, Sim, START, seconds } from '../../sim/sim.ts'
 import { codeOf, type SimClient } from '../../sim/sim-client.ts'
 
 const ALICE = '192.0.2.10:50000'

@@ -6,7 +6,8 @@ import { LIFETIME, REQUESTED_TRANSPORT } from '../../../src/wire/attributes.ts'
 import { longTermKey, verify } from '../../../src/wire/integrity.ts'
 import { Method } from '../../../src/wire/message.ts'
 import { craft, MD5, OFFERED, rawAttribute, SHA256 } from '../../sim/craft.ts'
-import { minutes, REALM, Sim } from '../../sim/sim.ts'
+import { REALM } from '../../sim/places.ts'
+import { minutes, Sim } from '../../sim/sim.ts'
 
 const ALICE = '192.0.2.10:50000'
 
