@@ -140,8 +140,8 @@ function visitorOf(
     wrong.right(client, token!)
     return succeeded(headers['x-taciturn-client'] === 'console' ? { ...found, from: 'console' } : found)
   }
-  if (!wrong.wrong(client)) return failed(tooMany())
-  if ((token !== undefined || act !== undefined) && wrong.mayWrite())
+  if (!wrong.chargeWrong(client)) return failed(tooMany())
+  if ((token !== undefined || act !== undefined) && wrong.takeLine())
     note(desk, NOBODY, act ?? 'token', 'refused')
   const why = token === undefined ? 'a token is needed' : 'this token is not good, or not any more'
   return failed(fault(401, why, 'make a link with: taciturn console', { 'www-authenticate': 'Bearer' }))

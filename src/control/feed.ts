@@ -114,7 +114,7 @@ export class Feed {
     const visitor = mayTry ? find() : undefined
     if (visitor) wrong.right(client, hello.token)
     if (!visitor || this.#clients.size >= MOST_FEEDS) {
-      if (!visitor && mayTry && wrong.wrong(client) && wrong.mayWrite())
+      if (!visitor && mayTry && wrong.chargeWrong(client) && wrong.takeLine())
         refused({ who: 'nobody', from: 'http', rights: 'read' })
       const bad = mayTry ? 'this token is not good, or not any more' : 'too many wrong tokens; wait a minute'
       const why = visitor ? 'too many consoles are open' : bad

@@ -39,13 +39,13 @@ export class WrongTokens {
     this.#right.set(keyOf(client, token), true, this.#now() + DAY)
   }
 
-  /** The token was wrong, or one was missing. False when that is one too many for this customer. */
-  wrong(client: string): boolean {
+  /** Counts a token that was wrong or missing. False when that is one too many for this customer. */
+  chargeWrong(client: string): boolean {
     return this.#guesses.pass(customerKeyOf(client), this.#now())
   }
 
-  /** True if a refusal may be written down now. */
-  mayWrite(): boolean {
+  /** Takes the right to write a refusal down; false where too many were written this minute. */
+  takeLine(): boolean {
     return this.#lines.pass('refused', this.#now())
   }
 }
