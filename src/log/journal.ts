@@ -131,7 +131,7 @@ export class Journal {
       allocation,
       homeserver: owner.tenant || undefined,
       user: this.#privacy.user(owner.user),
-      peer: formatAddress(peer),
+      own: formatAddress(peer),
       hint:
         key === 'sameHost'
           ? `If a program of this machine, such as a media server, is to be reached there, open its UDP ports: "peers": {"sameHost": ["${peer.port}"]}. The list replaces the default, which is 1024-65535 without the ports of well-known services.`

@@ -126,7 +126,7 @@ t.test('a wrong secret ends with exit code 5 and without it in the output', asyn
   })
 
   t.equal(code, 5)
-  t.match(child.stderr, 'refused Allocate with 401')
+  t.match(child.stderr, 'rejected Allocate with 401')
   t.notMatch(child.output, 'not what the relay has')
 })
 

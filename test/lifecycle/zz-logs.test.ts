@@ -54,13 +54,11 @@ t.test(
         if (line === '') continue
         lines++
         const record = parsed(line)
-        if (!record) {
-          t.fail(`not a record: ${line}`)
-          continue
-        }
+        // A start that fails says why in a sentence, to the person who started it.
+        if (!record && !line.startsWith('taciturn: ')) t.fail(`not a record: ${line}`)
         for (const [what, pattern] of NEVER) if (pattern.test(line)) t.fail(`${what}: ${line}`)
         for (const name of ['user', 'client', 'peer', 'from', 'username']) {
-          const value = String(record[name] ?? '')
+          const value = String(record?.[name] ?? '')
           if (/\d+\.\d+\.\d+\.\d+|::|@/.test(value)) t.fail(`${name}: ${line}`)
         }
       }

@@ -106,7 +106,7 @@ for (const [kind, settings] of KINDS) {
       const line = await relay.says(/^.*this machine is kept from a client.*$/m)
       t.match(JSON.parse(line[0]), {
         level: 'warn',
-        peer: '11.0.0.1:161',
+        own: '11.0.0.1:161',
         hint: /"peers": \{"sameHost": \["161"\]\}/,
       })
     },
@@ -122,7 +122,7 @@ t.test(
 
     t.equal(await session.permit(parseAddress('10.0.0.5:10000')!), 403)
     const line = await relay.says(/^.*this machine is kept from a client.*$/m)
-    t.match(JSON.parse(line[0]), { peer: '10.0.0.5:10000', hint: /"peers": \{"allow": \["10\.0\.0\.5"\]\}/ })
+    t.match(JSON.parse(line[0]), { own: '10.0.0.5:10000', hint: /"peers": \{"allow": \["10\.0\.0\.5"\]\}/ })
   },
 )
 
