@@ -4,6 +4,9 @@ import { formatRate, parseRate } from '../config/values/rate.ts'
 import { leadingNumber } from './coturn-file.ts'
 import type { CoturnReading } from './coturn-reading.ts'
 
+/** Seconds: what RFC 8656 §7.2 grants at the least. */
+const SHORTEST_LIFETIME = 600
+
 /** Element asks for some twenty allocations to gather its candidates. */
 const FEW_ALLOCATIONS = 20
 
@@ -17,7 +20,7 @@ export function readLimits(reading: CoturnReading): void {
     const seconds = leadingNumber(lifetime.value)
     if (seconds === undefined || seconds === 0) reading.ledger.unsupported(lifetime, 'bad-value')
     else {
-      const granted = Math.min(86_400, Math.max(60, seconds))
+      const granted = Math.min(86_400, Math.max(SHORTEST_LIFETIME, seconds))
       reading.draft.limits.lifetime = formatDuration(granted)
       const note = granted === seconds ? undefined : 'lifetime-bounds'
       reading.ledger.taken(lifetime, 'limits.lifetime', note, { granted: formatDuration(granted) })
