@@ -1,11 +1,10 @@
-import { formatIp } from '../base/address.ts'
-import { formatRange, networkOf, parseRange, type Range } from '../base/range.ts'
+import { networkOf, parseRange, type Range } from '../base/range.ts'
+import { takeAllowed } from './allowed-peers.ts'
 import type { Draft, ImportSurroundings } from './draft.ts'
 import type { Leaf } from './eturnal-file.ts'
 import type { Ledger } from './line.ts'
-import { isRecommended, NEVER_OPEN, overlaps, PRIVATE, touchesRecommended, without } from './peers.ts'
+import { coversPrivate, isRecommended, overlaps, remarkPrivate, without } from './peers.ts'
 import { settlePlaceholder } from './placeholder.ts'
-import { sameIp } from './relay-address.ts'
 
 interface PeerReading {
   readonly draft: Draft
@@ -36,41 +35,16 @@ export function readEturnalPeers(reading: PeerReading, all: (name: string) => Le
     const isCarved = holes.some(hole => overlaps(hole, range))
     ledger.taken(leaf, 'peers.deny', isCarved ? 'deny-carved' : undefined)
   }
-  for (const one of allow) takeAllowed(reading, one, denied)
+  const ours = reading.around.own
+  for (const { leaf, range } of allow)
+    takeAllowed(reading, { line: leaf, range, denied, ours, keepsLoopback: false })
   if (all('blacklist').length > 0) draft.remarks.push({ key: 'client-lists', values: {} })
   const wereClosed =
     deny.some(({ value }) => value === 'recommended') ||
     // Without the key eturnal denies what it recommends.
     deny.length === 0 ||
-    PRIVATE.every(network => denied.some(other => without(network, [other]).length === 0))
-  const stayOpen = PRIVATE.every(network => without(network, draft.allow).length === 0)
-  if (!wereClosed && !stayOpen) draft.remarks.push({ key: 'private-closed', values: {} })
-}
-
-function takeAllowed(
-  { draft, ledger, around }: PeerReading,
-  { leaf, range }: Listed,
-  denied: readonly Range[],
-): void {
-  const isOwn = sameIp(range.from, range.to) && around.own.some(ip => sameIp(ip, range.from))
-  if (isOwn) {
-    draft.allow.push(range)
-    ledger.taken(leaf, 'peers.allow', 'own-address')
-    return
-  }
-  const inside = around.own.filter(ip =>
-    overlaps(range, { family: ip.length === 4 ? 4 : 6, from: ip, to: ip }),
-  )
-  if (inside.length > 0)
-    draft.remarks.push({ key: 'own-in-range', values: { addresses: inside.map(formatIp).join(', ') } })
-  if (touchesRecommended(range)) {
-    const kept = without(range, NEVER_OPEN)
-    draft.allow.push(...kept)
-    const isCut = kept.length !== 1 || formatRange(kept[0]!) !== formatRange(range)
-    if (kept.length > 0) ledger.taken(leaf, 'peers.allow', isCut ? 'allow-cut' : undefined)
-    else ledger.unneeded(leaf, 'never-open')
-  } else if (denied.some(other => overlaps(other, range))) ledger.taken(leaf, 'peers.deny', 'allow-carved')
-  else ledger.unneeded(leaf, 'allowed-anyway')
+    coversPrivate(denied)
+  if (!wereClosed) remarkPrivate(draft)
 }
 
 /** The networks of a list. eturnal masks both sides, so 8.8.8.8/24 means 8.8.8.0/24 there. */

@@ -1,5 +1,6 @@
 import { formatRange, parseRange, type Range } from '../base/range.ts'
 import { RECOMMENDED } from '../policy/peer-policy.ts'
+import type { Draft } from './draft.ts'
 
 /** A run of addresses as numbers, both ends included. */
 interface Span {
@@ -97,6 +98,17 @@ export const NEVER_OPEN: readonly Range[] = [
 ].map(text => parseRange(text) as Range)
 
 /** Private IPv4 networks. */
-export const PRIVATE: readonly Range[] = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].map(
+const PRIVATE: readonly Range[] = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].map(
   text => parseRange(text) as Range,
 )
+
+/** Whether each private network lies in one of the ranges. */
+export function coversPrivate(ranges: readonly Range[]): boolean {
+  return PRIVATE.every(network => ranges.some(other => without(network, [other]).length === 0))
+}
+
+/** Says that private networks are closed from now on, unless what is allowed keeps them open. */
+export function remarkPrivate({ allow, remarks }: Draft): void {
+  const stayOpen = PRIVATE.every(network => without(network, allow).length === 0)
+  if (!stayOpen) remarks.push({ key: 'private-closed', values: {} })
+}
