@@ -1,31 +1,31 @@
 import type { Time } from '../base/time.ts'
 import type { Allocation, Leg } from './allocation.ts'
 import type { Command } from './command.ts'
-import type { Context } from './context.ts'
+import type { RelayState } from './relay-state.ts'
 import type { CloseReason } from './event.ts'
 import { removePermission } from './peers/room.ts'
 import { dismiss, withdraw } from './peers/routes.ts'
 
 /** Ends an allocation: routes, relay sockets, permissions and channels go with it (RFC 8656 §6). */
-export function close(context: Context, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
-  const { book } = context
+export function close(state: RelayState, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
+  const { book } = state
   if (allocation.state === 'opening' || allocation.state === 'aborted') {
     // The claim is still with the world; its answer ends the allocation.
     allocation.state = 'aborted'
     book.leave(allocation)
     return []
   }
-  return end(context, allocation, reason, now)
+  return end(state, allocation, reason, now)
 }
 
 /** The same once the world has answered: for an allocation that is open, or that was given up while it opened. */
-export function end(context: Context, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
-  const { book } = context
+export function end(state: RelayState, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
+  const { book } = state
   const relayed = allocation.legs.map(leg => leg.relay.address)
-  const commands = allocation.legs.flatMap(leg => closeLeg(context, allocation, leg))
+  const commands = allocation.legs.flatMap(leg => closeLeg(state, allocation, leg))
   allocation.legs = []
   allocation.state = 'closed'
-  if (allocation.meters) context.buckets.give(allocation.meters)
+  if (allocation.meters) state.buckets.give(allocation.meters)
   book.remove(allocation)
   const event = {
     kind: 'closed' as const,
@@ -45,16 +45,16 @@ export function end(context: Context, allocation: Allocation, reason: CloseReaso
 }
 
 /** Gives one relayed address back, and all that hangs on its family. */
-export function closeLeg(context: Context, allocation: Allocation, leg: Leg): Command[] {
-  const { book } = context
+export function closeLeg(state: RelayState, allocation: Allocation, leg: Leg): Command[] {
+  const { book } = state
   const { family, socket, address } = leg.relay
   const commands: Command[] = []
   for (const route of leg.linked) {
     const owner = book.inRow(book.peers.allocation(route))
-    if (owner) commands.push(...withdraw(context, owner, route))
+    if (owner) commands.push(...withdraw(state, owner, route))
   }
   for (const row of book.peers.of(allocation.peers)) {
-    if (book.peers.family(row) === family) commands.push(...dismiss(context, allocation, row))
+    if (book.peers.family(row) === family) commands.push(...dismiss(state, allocation, row))
   }
   for (const row of book.permissions.of(allocation.permissions)) {
     if (book.permissions.family(row) === family) removePermission(book, allocation, row)

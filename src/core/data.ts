@@ -11,7 +11,7 @@ import { MessageWriter, Method } from '../wire/message.ts'
 import type { Allocation } from './allocation.ts'
 import type { Relayed } from './book.ts'
 import type { Command } from './command.ts'
-import type { Context } from './context.ts'
+import type { RelayState } from './relay-state.ts'
 import type { Unreachable } from './input.ts'
 import { channelTo, isAdmitted, legFor } from './peers/admitted.ts'
 import { reroute } from './peers/routes.ts'
@@ -21,16 +21,16 @@ import { reachOf, withheld } from './reach.ts'
 const LARGEST_INDICATION = 65_535
 
 /** Takes a ChannelData message from a client (RFC 8656 §12.6). */
-export function channelData(context: Context, allocation: Allocation, bytes: Buffer, now: Time): Command[] {
+export function channelData(state: RelayState, allocation: Allocation, bytes: Buffer, now: Time): Command[] {
   const number = readChannel(bytes, 0, bytes.length)
-  if (number === undefined) return drop(context, Counter.dropMalformed)
-  const { peers, lifetimes } = context.book
+  if (number === undefined) return drop(state, Counter.dropMalformed)
+  const { peers, lifetimes } = state.book
   const row = peers.onChannel(allocation.row, number as ChannelNumber)
   if (row === undefined || lifetimes.isOver(peers.lifetime(row), now))
-    return drop(context, Counter.dropNoChannel)
+    return drop(state, Counter.dropNoChannel)
 
   const payload = bytes.subarray(CHANNEL_HEADER, CHANNEL_HEADER + channelLength(bytes, 0))
-  return toPeer(context, allocation, peers.address(row), payload, now)
+  return toPeer(state, allocation, peers.address(row), payload, now)
 }
 
 /**
@@ -40,36 +40,36 @@ export function channelData(context: Context, allocation: Allocation, bytes: Buf
  * policy is asked here, on every path alike.
  */
 export function toPeer(
-  context: Context,
+  state: RelayState,
   allocation: Allocation,
   peer: Address,
   payload: Buffer,
   now: Time,
   dontFragment = false,
 ): Command[] {
-  const { environment, book, counters, meters } = context
+  const { environment, book, counters, meters } = state
   const leg = legFor(book, allocation, peer.family, now)
-  if (!leg) return drop(context, Counter.dropFamily)
-  const reach = reachOf(context, allocation, peer)
+  if (!leg) return drop(state, Counter.dropFamily)
+  const reach = reachOf(state, allocation, peer)
   const relayed = book.byRelayed.get(peer.key)
   const wire = relayed ? undefined : environment.siblings?.wire(peer)
   if (peer.port === 0 || reach === 'no' || (reach === 'local' && !relayed && !wire)) {
-    return [...drop(context, Counter.dropDeniedPeer), ...withheld(context, allocation, peer, now)]
+    return [...drop(state, Counter.dropDeniedPeer), ...withheld(state, allocation, peer, now)]
   }
   if (book.peers.find(allocation.row, peer) === undefined) {
-    const stopped = chargePeers(context, allocation, [peer], now)
-    if (stopped) return [...drop(context, Counter.dropScan), ...stopped]
+    const stopped = chargePeers(state, allocation, [peer], now)
+    if (stopped) return [...drop(state, Counter.dropScan), ...stopped]
   }
   if (!meters.take(allocation.meters ?? [], payload.length + PACKET_OVERHEAD, now)) {
     allocation.dropped++
-    return drop(context, Counter.dropRate)
+    return drop(state, Counter.dropRate)
   }
 
   counters.toPeer(viaNumber(allocation.client.via), payload.length)
   allocation.traffic.toPeer.packets++
   allocation.traffic.toPeer.bytes += payload.length
-  const commands = reroute(context, allocation, peer, now)
-  if (relayed) return [...commands, ...toClient(context, relayed, leg.relay.address, payload, now)]
+  const commands = reroute(state, allocation, peer, now)
+  if (relayed) return [...commands, ...toClient(state, relayed, leg.relay.address, payload, now)]
   const to = wire ?? environment.host?.wire(peer) ?? peer
   const send = { kind: 'send' as const, socket: leg.relay.socket, to, bytes: payload }
   commands.push(dontFragment ? { ...send, dontFragment } : send)
@@ -81,7 +81,7 @@ export function toPeer(
  * too many, returns what there is to tell of it, which may be nothing.
  */
 export function chargePeers(
-  { scans, config, environment }: Context,
+  { scans, config, environment }: RelayState,
   { identity: { owner }, client }: Allocation,
   peers: readonly Address[],
   now: Time,
@@ -93,26 +93,26 @@ export function chargePeers(
 
 /** Takes a datagram that reached a relayed address from the network (RFC 8656 §11.3). */
 export function fromPeer(
-  context: Context,
+  state: RelayState,
   relayed: Relayed,
   from: Address,
   payload: Buffer,
   now: Time,
 ): Command[] {
-  const sibling = context.environment.siblings?.relayed(from)
-  if (sibling) return toClient(context, relayed, sibling, payload, now)
-  const peer = nameOf(context, relayed.allocation, from, now)
+  const sibling = state.environment.siblings?.relayed(from)
+  if (sibling) return toClient(state, relayed, sibling, payload, now)
+  const peer = nameOf(state, relayed.allocation, from, now)
   // What claims to come from one of our own relayed addresses came neither through the process nor from a peer.
-  if (reachOf(context, relayed.allocation, peer) !== 'yes' || context.book.byRelayed.has(peer.key))
-    return drop(context, Counter.dropDeniedPeer)
-  return toClient(context, relayed, peer, payload, now)
+  if (reachOf(state, relayed.allocation, peer) !== 'yes' || state.book.byRelayed.has(peer.key))
+    return drop(state, Counter.dropDeniedPeer)
+  return toClient(state, relayed, peer, payload, now)
 }
 
 /**
  * Who a datagram is from, to the client: the public address of a program beside
  * us, unless only the local one is permitted.
  */
-function nameOf({ environment, book }: Context, allocation: Allocation, from: Address, now: Time): Address {
+function nameOf({ environment, book }: RelayState, allocation: Allocation, from: Address, now: Time): Address {
   const outside = environment.host?.peer(from)
   if (!outside) return from
   return isAdmitted(book, allocation, from, now) && !isAdmitted(book, allocation, outside, now)
@@ -121,48 +121,48 @@ function nameOf({ environment, book }: Context, allocation: Allocation, from: Ad
 }
 
 /** Hands a peer's payload to the client: ChannelData where a channel is bound, else a Data indication. */
-function toClient(context: Context, relayed: Relayed, from: Address, payload: Buffer, now: Time): Command[] {
-  const { book, counters, meters } = context
+function toClient(state: RelayState, relayed: Relayed, from: Address, payload: Buffer, now: Time): Command[] {
+  const { book, counters, meters } = state
   const { allocation, leg } = relayed
-  if (book.lifetimes.isOver(leg.lifetime, now)) return drop(context, Counter.dropExpired)
-  if (reachOf(context, allocation, from) === 'no') return drop(context, Counter.dropDeniedPeer)
-  if (!isAdmitted(book, allocation, from, now)) return drop(context, Counter.dropNoPermission)
+  if (book.lifetimes.isOver(leg.lifetime, now)) return drop(state, Counter.dropExpired)
+  if (reachOf(state, allocation, from) === 'no') return drop(state, Counter.dropDeniedPeer)
+  if (!isAdmitted(book, allocation, from, now)) return drop(state, Counter.dropNoPermission)
 
   const channel = channelTo(book, allocation, from, now)
   const overhead = from.family === 4 ? 12 + 4 : 24 + 4
   if (!channel && padded(payload.length) + overhead > LARGEST_INDICATION) {
-    return drop(context, Counter.dropTooLong)
+    return drop(state, Counter.dropTooLong)
   }
   if (!meters.take(allocation.meters ?? [], payload.length + PACKET_OVERHEAD, now)) {
     allocation.dropped++
-    return drop(context, Counter.dropRate)
+    return drop(state, Counter.dropRate)
   }
 
   counters.toClient(viaNumber(allocation.client.via), payload.length)
   allocation.traffic.toClient.packets++
   allocation.traffic.toClient.bytes += payload.length
-  const commands = reroute(context, allocation, from, now)
+  const commands = reroute(state, allocation, from, now)
   const bytes = channel
     ? writeChannelData(channel, payload)
-    : indication(context).set(XOR_PEER_ADDRESS, from).set(DATA, payload).finish()
+    : indication(state).set(XOR_PEER_ADDRESS, from).set(DATA, payload).finish()
   commands.push({ kind: 'send', socket: allocation.client.socket, to: allocation.client.address, bytes })
   return commands
 }
 
 /** Tells the client that the network refused what it sent to a peer (RFC 8656 §11.5). */
-export function unreachable(context: Context, error: Unreachable, now: Time): Command[] {
-  const { book } = context
+export function unreachable(state: RelayState, error: Unreachable, now: Time): Command[] {
+  const { book } = state
   const relayed = book.bySocket.get(error.socket)
   if (!relayed || book.lifetimes.isOver(relayed.leg.lifetime, now))
-    return drop(context, Counter.dropNoAllocation)
+    return drop(state, Counter.dropNoAllocation)
   const { type, code } = error
-  const peer = nameOf(context, relayed.allocation, error.peer, now)
+  const peer = nameOf(state, relayed.allocation, error.peer, now)
   const relevant = relayed.leg.relay.family === 4 ? [3, 11] : [1, 2, 3]
-  if (!relevant.includes(type)) return drop(context, Counter.peerError)
-  if (!isAdmitted(book, relayed.allocation, peer, now)) return drop(context, Counter.dropNoPermission)
+  if (!relevant.includes(type)) return drop(state, Counter.peerError)
+  if (!isAdmitted(book, relayed.allocation, peer, now)) return drop(state, Counter.dropNoPermission)
 
   const tooBig = relayed.leg.relay.family === 4 ? type === 3 && code === 4 : type === 2
-  const bytes = indication(context)
+  const bytes = indication(state)
     .set(XOR_PEER_ADDRESS, peer)
     .set(ICMP, { type, code, data: tooBig ? error.data : 0 })
     .finish()
@@ -171,13 +171,13 @@ export function unreachable(context: Context, error: Unreachable, now: Time): Co
 }
 
 /** A Data indication with a transaction id of its own (RFC 8489 §6.1). */
-function indication(context: Context): MessageWriter {
+function indication(state: RelayState): MessageWriter {
   const transaction = Buffer.alloc(12)
-  context.environment.random(transaction)
+  state.environment.random(transaction)
   return new MessageWriter('indication', Method.Data, transaction)
 }
 
-function drop(context: Context, counter: number): Command[] {
-  context.counters.add(counter)
+function drop(state: RelayState, counter: number): Command[] {
+  state.counters.add(counter)
   return []
 }

@@ -2,7 +2,7 @@ import { type Address, address, ipKey } from '../base/address.ts'
 import { after, type Time } from '../base/time.ts'
 import type { Allocation } from './allocation.ts'
 import type { Command } from './command.ts'
-import type { Context } from './context.ts'
+import type { RelayState } from './relay-state.ts'
 import type { Reach } from './environment.ts'
 
 /** Seconds between two events of the kind `withheld`. */
@@ -10,7 +10,7 @@ const WITHHELD_EVERY = 60
 
 /** Decides whether an allocation may exchange datagrams with a peer: by the peer policy, and by whose it is. */
 export function reachOf(
-  { environment, config: { confined } }: Pick<Context, 'environment' | 'config'>,
+  { environment, config: { confined } }: Pick<RelayState, 'environment' | 'config'>,
   { identity }: Pick<Allocation, 'identity'>,
   peer: Address,
 ): Reach {
@@ -26,15 +26,15 @@ export function reachOf(
  * operator who has to learn of it. Nothing where the peer is somewhere else.
  */
 export function withheld(
-  context: Context,
+  state: RelayState,
   { id, identity }: Allocation,
   peer: Address,
   now: Time,
 ): Command[] {
-  if (now < context.withheldUntil) return []
-  const key = context.environment.host?.keyFor(peer)
+  if (now < state.withheldUntil) return []
+  const key = state.environment.host?.keyFor(peer)
   if (!key) return []
-  context.withheldUntil = after(now, WITHHELD_EVERY)
+  state.withheldUntil = after(now, WITHHELD_EVERY)
   const { owner } = identity
   // The address may be a view into the batch, and the event outlives that.
   const copy = address(Uint8Array.from(peer.ip), peer.port)

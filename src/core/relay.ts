@@ -17,7 +17,7 @@ import { type BucketSource, Buckets } from './buckets.ts'
 import { close } from './close.ts'
 import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
-import type { Context } from './context.ts'
+import type { RelayState } from './relay-state.ts'
 import { channelData, fromPeer, unreachable } from './data.ts'
 import type { Decisions, Witness } from './decisions.ts'
 import type { Environment } from './environment.ts'
@@ -82,7 +82,7 @@ export interface RelayParts {
  * where it is used, so the sweep once a second only clears away.
  */
 export class Relay {
-  readonly #context: Context
+  readonly #state: RelayState
   readonly #witness: Witness | undefined
 
   constructor(parts: RelayParts) {
@@ -101,7 +101,7 @@ export class Relay {
     }
     const lastId = parts.lastId ?? drawId(random)
     this.#witness = witness
-    this.#context = {
+    this.#state = {
       ...(witness?.began(own, config, lastId) ?? own),
       config,
       book: new Book(lastId, lifetimes, random),
@@ -125,42 +125,42 @@ export class Relay {
   }
 
   #handle(input: Input, now: Time): Command[] {
-    const context = this.#context
+    const state = this.#state
     switch (input.kind) {
       case 'datagram':
-        context.counters.add(Counter.passed)
+        state.counters.add(Counter.passed)
         return input.via === 'relay' ? this.#fromPeer(input, now) : this.#fromClient(input, now)
       case 'opened':
-        return opened(context, input, now)
+        return opened(state, input, now)
       case 'refused':
-        return refused(context, input)
+        return refused(state, input)
       case 'unreachable':
-        return unreachable(context, input, now)
+        return unreachable(state, input, now)
       case 'routes-ended':
-        return routesEnded(context, input)
+        return routesEnded(state, input)
       case 'hangup':
-        return [...context.book.on(input.socket)].flatMap(allocation =>
-          close(context, allocation, 'hangup', now),
+        return [...state.book.on(input.socket)].flatMap(allocation =>
+          close(state, allocation, 'hangup', now),
         )
       case 'revoke': {
-        const allocation = context.book.byId.get(input.allocation)
-        return allocation ? close(context, allocation, input.reason, now) : []
+        const allocation = state.book.byId.get(input.allocation)
+        return allocation ? close(state, allocation, input.reason, now) : []
       }
       case 'drain':
-        context.draining = input.on
+        state.draining = input.on
         return []
       case 'memory':
-        context.isShortOfMemory = input.isShort
+        state.isShortOfMemory = input.isShort
         return []
       case 'configure':
-        configure(context, input.config)
-        return proceed(context, now)
+        configure(state, input.config)
+        return proceed(state, now)
       case 'restore':
-        return restorePart(context, input.part, now)
+        return restorePart(state, input.part, now)
       case 'tick':
-        return sweep(context, now)
+        return sweep(state, now)
       case 'continue':
-        return proceed(context, now)
+        return proceed(state, now)
     }
   }
 
@@ -174,38 +174,38 @@ export class Relay {
    * `readSnapshot` gives them.
    */
   snapshot(now: Time, carried: CarriedBy = allocation => allocation): Generator<undefined, Buffer> {
-    return writeSnapshot(this.#context, carried, now)
+    return writeSnapshot(this.#state, carried, now)
   }
 
   allocations(): Iterable<Readonly<Allocation>> {
-    return this.#context.book.byId.values()
+    return this.#state.book.byId.values()
   }
 
   /** When the last relayed address of an allocation ends, if nobody refreshes it. */
   expires(allocation: Readonly<Allocation>): Time {
-    const { lifetimes } = this.#context.book
+    const { lifetimes } = this.#state.book
     return Math.max(...allocation.legs.map(leg => lifetimes.until(leg.lifetime))) as Time
   }
 
   /** The routes of an allocation. */
   *routes({ peers }: Readonly<Allocation>): Iterable<RouteId> {
-    const { book } = this.#context
+    const { book } = this.#state
     for (const row of book.peers.of(peers)) if (book.peers.route(row) !== NO_ROUTE) yield row
   }
 
   get draining(): boolean {
-    return this.#context.draining
+    return this.#state.draining
   }
 
   /** How many things are held, by kind. For tests and for the operator's status. */
   sizes(): Readonly<Record<string, number>> {
-    return this.#context.book.sizes()
+    return this.#state.book.sizes()
   }
 
   #fromPeer(input: Input & { kind: 'datagram' }, now: Time): Command[] {
-    const relayed = this.#context.book.bySocket.get(input.socket)
+    const relayed = this.#state.book.bySocket.get(input.socket)
     if (!relayed) return this.#drop(Counter.dropNoAllocation)
-    return fromPeer(this.#context, relayed, input.from, input.bytes, now)
+    return fromPeer(this.#state, relayed, input.from, input.bytes, now)
   }
 
   #fromClient(input: Input & { kind: 'datagram' }, now: Time): Command[] {
@@ -213,17 +213,17 @@ export class Relay {
     if (bytes.length === 0) return this.#drop(Counter.dropNotStun)
     const kind = demultiplex(bytes[0]!)
     if (kind === 'channel') {
-      const allocation = this.#context.book.of(socket, from)
+      const allocation = this.#state.book.of(socket, from)
       if (allocation?.state !== 'open') return this.#drop(Counter.dropNoAllocation)
-      return channelData(this.#context, allocation, bytes, now)
+      return channelData(this.#state, allocation, bytes, now)
     }
     if (kind !== 'stun') return this.#drop(Counter.dropNotStun)
-    const { book, strangers } = this.#context
+    const { book, strangers } = this.#state
     if (!book.of(socket, from) && strangers.isSpent(from, via, now) && !this.#isReturning(from, bytes, now)) {
       strangers.dropped(from)
       return this.#drop(Counter.dropUnverified)
     }
-    const classic = this.#context.config.classicStun && via === 'udp'
+    const classic = this.#state.config.classicStun && via === 'udp'
     const message = parse(bytes, { classic })
     if (message.kind === 'malformed') {
       return this.#drop(message.why === 'not-stun' ? Counter.dropNotStun : Counter.dropMalformed)
@@ -242,32 +242,32 @@ export class Relay {
   #isReturning(from: Address, bytes: Buffer, now: Time): boolean {
     if (bytes.length < SHORTEST_SIGNED) return false
     const nonce = peekNonce(bytes)
-    return nonce !== undefined && this.#context.nonces.isFresh(nonce, from, now)
+    return nonce !== undefined && this.#state.nonces.isFresh(nonce, from, now)
   }
 
   #send(message: Message, input: Input & { kind: 'datagram' }, now: Time): Command[] {
-    const allocation = this.#context.book.of(input.socket, input.from)
+    const allocation = this.#state.book.of(input.socket, input.from)
     if (allocation?.state !== 'open') return this.#drop(Counter.dropNoAllocation)
     if (unknownAttributes(message).length > 0) return this.#drop(Counter.dropUnknownAttribute)
     if (message.malformed.length > 0) return this.#drop(Counter.dropMalformed)
-    return send(this.#context, allocation, message, now)
+    return send(this.#state, allocation, message, now)
   }
 
   #request(message: Message, reply: ReplyTo): Command[] {
-    const context = this.#context
-    const { counters } = context
+    const state = this.#state
+    const { counters } = state
     const handler = HANDLERS.get(message.method)
     if (message.method !== Method.Binding && (!handler || message.classic)) {
       return this.#drop(Counter.dropUnknownMethod)
     }
-    const { strangers, nonces, book } = context
+    const { strangers, nonces, book } = state
     const standing = book.of(reply.socket, reply.to)
     if (message.method === Method.Binding) {
       if (!standing && !strangers.chargeAnswer(reply.to, reply.via, reply.at)) {
         return this.#drop(Counter.dropUnverified)
       }
       counters.add(Counter.binding)
-      return checkAttributes(context, message, reply) ?? binding(context, reply, message.classic)
+      return checkAttributes(state, message, reply) ?? binding(state, reply, message.classic)
     }
 
     // In the order that `Strangers` explains.
@@ -278,12 +278,12 @@ export class Relay {
       return this.#drop(Counter.dropUnverified)
     }
     const { counter, handle } = handler!
-    const { requestsPerUserPerSecond: perSecond } = context.config.limits
-    if (isSigned && context.pace.isSpent(reply, perSecond, standing?.identity.owner))
+    const { requestsPerUserPerSecond: perSecond } = state.config.limits
+    if (isSigned && state.pace.isSpent(reply, perSecond, standing?.identity.owner))
       return this.#drop(Counter.dropRequests)
     counters.add(counter)
-    const known = standing && !hasEnded(context, standing, reply.at) ? standing.identity : undefined
-    const proof = authenticate(context, message, reply, known, isFresh)
+    const known = standing && !hasEnded(state, standing, reply.at) ? standing.identity : undefined
+    const proof = authenticate(state, message, reply, known, isFresh)
     if (proof.kind === 'refused') {
       // What was let through for the sake of a call, or of its nonce, has not proved itself after all.
       const isUnpaid = proof.wrong && (standing || isReturning)
@@ -291,18 +291,18 @@ export class Relay {
         return this.#drop(Counter.dropUnverified)
       return proof.commands
     }
-    if (!context.pace.take(proof.identity.owner, message, reply, perSecond))
+    if (!state.pace.take(proof.identity.owner, message, reply, perSecond))
       return this.#drop(Counter.dropRequests)
     const request: Request = { message, identity: proof.identity, reply: proof.reply }
-    const refusal = checkAttributes(context, message, proof.reply)
+    const refusal = checkAttributes(state, message, proof.reply)
     if (refusal) return refusal
     // What has lapsed since the last sweep must not be refreshed back to life.
-    const lapsed = standing ? lapseFor(context, standing, reply.at) : []
-    return [...lapsed, ...handle(context, request)]
+    const lapsed = standing ? lapseFor(state, standing, reply.at) : []
+    return [...lapsed, ...handle(state, request)]
   }
 
   #drop(counter: number): Command[] {
-    this.#context.counters.add(counter)
+    this.#state.counters.add(counter)
     return []
   }
 }
@@ -311,28 +311,28 @@ export class Relay {
 const SHORTEST_SIGNED = 20 + 8 + 8 + 36 + 24
 
 /** See `Input`. What allocations hold is judged by the new configuration in turns, see `proceed`. */
-function configure(context: Context, config: RelayConfig): void {
-  context.config = config
-  context.nonces.configure(config.nonceLifetime)
-  context.buckets.configure(config.limits)
-  context.strangers.configure(config.limits)
-  context.unconfigured = new Set(context.book.byId.keys())
+function configure(state: RelayState, config: RelayConfig): void {
+  state.config = config
+  state.nonces.configure(config.nonceLifetime)
+  state.buckets.configure(config.limits)
+  state.strangers.configure(config.limits)
+  state.unconfigured = new Set(state.book.byId.keys())
 }
 
 /** Refuses unknown comprehension-required attributes with 420 and broken ones with 400 (RFC 8489 §6.3.1). */
-function checkAttributes(context: Context, message: Message, reply: ReplyTo): Command[] | undefined {
+function checkAttributes(state: RelayState, message: Message, reply: ReplyTo): Command[] | undefined {
   const unknown = unknownAttributes(message)
   if (unknown.length > 0) {
     const detail = `attributes ${unknown.map(type => `0x${type.toString(16).padStart(4, '0')}`).join(', ')}`
     const refusal = { code: 420 as const, why: 'unknown-attribute' as const, detail, unknown }
-    return reject(reply, refusal, context.config, context.counters)
+    return reject(reply, refusal, state.config, state.counters)
   }
   // Binding uses none of the attributes that we know, and what is not used is ignored.
   if (message.method === Method.Binding) return undefined
   const broken = message.malformed.find(type => type < 0x8000 || type === ADDITIONAL_ADDRESS_FAMILY.type)
   if (broken === undefined) return undefined
   const detail = `attribute 0x${broken.toString(16).padStart(4, '0')} is malformed`
-  return reject(reply, { code: 400, why: 'bad-request', detail }, context.config, context.counters)
+  return reject(reply, { code: 400, why: 'bad-request', detail }, state.config, state.counters)
 }
 
 /** Comprehension-required types that this server does not understand, each once. */
@@ -350,7 +350,7 @@ function unknownAttributes(message: Message): number[] {
 
 const HANDLERS: ReadonlyMap<
   number,
-  { readonly counter: number; readonly handle: (context: Context, request: Request) => Command[] }
+  { readonly counter: number; readonly handle: (state: RelayState, request: Request) => Command[] }
 > = new Map([
   [Method.Allocate as number, { counter: Counter.allocateRequest, handle: allocate }],
   [Method.Refresh, { counter: Counter.refreshRequest, handle: refresh }],

@@ -3,7 +3,7 @@ import type { Time } from '../base/time.ts'
 import type { Allocation } from './allocation.ts'
 import { close, closeLeg } from './close.ts'
 import type { Command } from './command.ts'
-import type { Context } from './context.ts'
+import type { RelayState } from './relay-state.ts'
 import { removePermission } from './peers/room.ts'
 import { dismiss, reroute } from './peers/routes.ts'
 import { reachOf } from './reach.ts'
@@ -15,8 +15,8 @@ const CLOSING = 8
 const STRAYS_AT_ONCE = 2000
 
 /** Clears away what has lapsed. Nothing hangs on when: whatever ends is compared with the time where it is used. */
-export function sweep(context: Context, now: Time): Command[] {
-  const { book, scans, strangers, pace } = context
+export function sweep(state: RelayState, now: Time): Command[] {
+  const { book, scans, strangers, pace } = state
   const commands: Command[] = [...strangers.report(now), ...pace.report(now)].map(event => ({
     kind: 'tell' as const,
     event,
@@ -32,9 +32,9 @@ export function sweep(context: Context, now: Time): Command[] {
   // Withdraws routes to relayed addresses that their shard no longer holds: somebody else may have the port next.
   for (const route of book.someStrays(STRAYS_AT_ONCE)) {
     const allocation = book.inRow(book.peers.allocation(route))
-    if (allocation) commands.push(...reroute(context, allocation, book.peers.address(route), now))
+    if (allocation) commands.push(...reroute(state, allocation, book.peers.address(route), now))
   }
-  commands.push(...proceed(context, now))
+  commands.push(...proceed(state, now))
   return commands
 }
 
@@ -42,8 +42,8 @@ export function sweep(context: Context, now: Time): Command[] {
  * Does as much as fits one turn, about a millisecond, of what there is to do
  * for many allocations: a new configuration, and what has lapsed.
  */
-export function proceed(context: Context, now: Time): Command[] {
-  const { book, unconfigured } = context
+export function proceed(state: RelayState, now: Time): Command[] {
+  const { book, unconfigured } = state
   const commands: Command[] = []
   let left = TURN
   for (const id of unconfigured) {
@@ -52,13 +52,13 @@ export function proceed(context: Context, now: Time): Command[] {
     const allocation = book.byId.get(id)
     if (allocation?.state !== 'open') continue
     left -= costOf(allocation)
-    commands.push(...reconfigure(context, allocation, now))
+    commands.push(...reconfigure(state, allocation, now))
   }
   for (const allocation of book.byId.values()) {
     if (left <= 0) break
     if (allocation.due > now) continue
     left -= costOf(allocation)
-    commands.push(...lapse(context, allocation, now))
+    commands.push(...lapse(state, allocation, now))
   }
   if (left <= 0) commands.push({ kind: 'continue' })
   return commands
@@ -69,8 +69,8 @@ function costOf({ permissions, peers }: Allocation): number {
 }
 
 /** Judges what one allocation holds by the configuration in force. */
-function reconfigure(context: Context, allocation: Allocation, now: Time): Command[] {
-  const { book, buckets } = context
+function reconfigure(state: RelayState, allocation: Allocation, now: Time): Command[] {
+  const { book, buckets } = state
   const { peers, permissions } = book
   const commands: Command[] = []
   const meters = buckets.take(allocation.identity.owner, now)
@@ -80,20 +80,20 @@ function reconfigure(context: Context, allocation: Allocation, now: Time): Comma
   if (!areSame) allocation.meters = meters
   for (const row of permissions.of(allocation.permissions)) {
     const host = address(permissions.ip(row), 0)
-    if (reachOf(context, allocation, host) === 'no') removePermission(context.book, allocation, row)
+    if (reachOf(state, allocation, host) === 'no') removePermission(state.book, allocation, row)
   }
   for (const row of peers.of(allocation.peers)) {
     const peer = peers.address(row)
     if (!areSame) peers.makeStale(row)
-    const isDenied = reachOf(context, allocation, peer) === 'no'
-    commands.push(...(isDenied ? dismiss(context, allocation, row) : reroute(context, allocation, peer, now)))
+    const isDenied = reachOf(state, allocation, peer) === 'no'
+    commands.push(...(isDenied ? dismiss(state, allocation, row) : reroute(state, allocation, peer, now)))
   }
   return commands
 }
 
 /** Whether the last relayed address of an allocation has ended. */
-export function hasEnded(context: Context, allocation: Allocation, now: Time): boolean {
-  const { lifetimes } = context.book
+export function hasEnded(state: RelayState, allocation: Allocation, now: Time): boolean {
+  const { lifetimes } = state.book
   return allocation.state === 'open' && allocation.legs.every(leg => lifetimes.isOver(leg.lifetime, now))
 }
 
@@ -101,48 +101,48 @@ export function hasEnded(context: Context, allocation: Allocation, now: Time): b
  * Takes what has lapsed from the allocation that a request is about: of one that is near its limits everything, so that
  * nothing counts that is over.
  */
-export function lapseFor(context: Context, allocation: Allocation, now: Time): Command[] {
+export function lapseFor(state: RelayState, allocation: Allocation, now: Time): Command[] {
   if (allocation.due > now) return []
-  const { limits } = context.config
+  const { limits } = state.config
   const isCrowded =
     allocation.permissions.size * 2 > limits.permissionsPerAllocation ||
     allocation.channels * 2 > limits.channelsPerAllocation ||
     allocation.user.permissions * 2 > limits.permissionsPerUser ||
     allocation.user.channels * 2 > limits.channelsPerUser
-  return isCrowded ? lapse(context, allocation, now) : lapseHalves(context, allocation, now)
+  return isCrowded ? lapse(state, allocation, now) : lapseHalves(state, allocation, now)
 }
 
 /**
  * Ends the relayed addresses of an allocation that have lapsed since the last sweep, so that no request refreshes them
  * back to life. What else has lapsed is found out where a request names it.
  */
-function lapseHalves(context: Context, allocation: Allocation, now: Time): Command[] {
+function lapseHalves(state: RelayState, allocation: Allocation, now: Time): Command[] {
   if (allocation.state !== 'open') return []
-  if (hasEnded(context, allocation, now)) return close(context, allocation, 'expired', now)
-  const { lifetimes } = context.book
+  if (hasEnded(state, allocation, now)) return close(state, allocation, 'expired', now)
+  const { lifetimes } = state.book
   const over = allocation.legs.filter(leg => lifetimes.isOver(leg.lifetime, now))
   if (over.length === 0) return []
   allocation.legs = allocation.legs.filter(leg => !over.includes(leg))
-  return over.flatMap(leg => closeLeg(context, allocation, leg))
+  return over.flatMap(leg => closeLeg(state, allocation, leg))
 }
 
 /** Takes from an allocation whatever has lapsed, and ends it with its last relayed address. */
-function lapse(context: Context, allocation: Allocation, now: Time): Command[] {
-  const commands = lapseHalves(context, allocation, now)
+function lapse(state: RelayState, allocation: Allocation, now: Time): Command[] {
+  const commands = lapseHalves(state, allocation, now)
   if (allocation.state !== 'open') return commands
-  const { lifetimes, peers, permissions } = context.book
+  const { lifetimes, peers, permissions } = state.book
   let due = Number.POSITIVE_INFINITY
   for (const leg of allocation.legs) due = Math.min(due, lifetimes.until(leg.lifetime))
   // Peers first: those without a channel hang on the lifetimes of permissions.
   for (const row of peers.of(allocation.peers)) {
     const lifetime = peers.lifetime(row)
     if (!lifetimes.isOver(lifetime, now)) due = Math.min(due, lifetimes.until(lifetime))
-    else commands.push(...dismiss(context, allocation, row))
+    else commands.push(...dismiss(state, allocation, row))
   }
   for (const row of permissions.of(allocation.permissions)) {
     const lifetime = permissions.lifetime(row)
     if (!lifetimes.isOver(lifetime, now)) due = Math.min(due, lifetimes.until(lifetime))
-    else removePermission(context.book, allocation, row)
+    else removePermission(state.book, allocation, row)
   }
   allocation.due = due as Time
   return commands

@@ -1,7 +1,7 @@
 import type { Time } from '../../base/time.ts'
 import type { Allocation } from '../allocation.ts'
 import type { Book } from '../book.ts'
-import type { Context } from '../context.ts'
+import type { RelayState } from '../relay-state.ts'
 import type { CapacityCause } from '../event.ts'
 
 /** Why there is no room; `detail` is the configuration's key where it is a limit of the operator's. */
@@ -11,42 +11,42 @@ export interface NoRoom {
 }
 
 /** Why nobody may open an allocation: memory that is nearly full. */
-export function noMemory(context: Context): NoRoom | undefined {
-  return context.isShortOfMemory ? { detail: 'memory is nearly full', cause: 'memory' } : undefined
+export function noMemory(state: RelayState): NoRoom | undefined {
+  return state.isShortOfMemory ? { detail: 'memory is nearly full', cause: 'memory' } : undefined
 }
 
 /** Why an allocation may not have that many more permissions: its own limit, the user's, that of all, or memory. */
-export function noPermissions(context: Context, allocation: Allocation, fresh: number): NoRoom | undefined {
-  const { permissionsPerAllocation, permissionsPerUser, permissions } = context.config.limits
+export function noPermissions(state: RelayState, allocation: Allocation, fresh: number): NoRoom | undefined {
+  const { permissionsPerAllocation, permissionsPerUser, permissions } = state.config.limits
   if (allocation.permissions.size + fresh > permissionsPerAllocation) {
     return { detail: 'too many permissions on one allocation', cause: 'permissions' }
   }
   if (allocation.user.permissions + fresh > permissionsPerUser) {
     return { detail: 'limits.permissionsPerUser', cause: 'user-share' }
   }
-  if (context.book.permissions.size + fresh > permissions) {
+  if (state.book.permissions.size + fresh > permissions) {
     return { detail: 'limits.permissions', cause: 'peers-in-all' }
   }
-  return noMemory(context)
+  return noMemory(state)
 }
 
 /** The same for one more channel. */
-export function noChannel(context: Context, allocation: Allocation): NoRoom | undefined {
-  const { channelsPerAllocation, channelsPerUser, channels } = context.config.limits
+export function noChannel(state: RelayState, allocation: Allocation): NoRoom | undefined {
+  const { channelsPerAllocation, channelsPerUser, channels } = state.config.limits
   if (allocation.channels >= channelsPerAllocation) {
     return { detail: 'too many channels on one allocation', cause: 'channels' }
   }
   if (allocation.user.channels >= channelsPerUser) {
     return { detail: 'limits.channelsPerUser', cause: 'user-share' }
   }
-  if (context.book.channels >= channels) return { detail: 'limits.channels', cause: 'peers-in-all' }
-  return noMemory(context)
+  if (state.book.channels >= channels) return { detail: 'limits.channels', cause: 'peers-in-all' }
+  return noMemory(state)
 }
 
 /** Whether a peer without a channel may have a route of its own: without one the core relays for it, more slowly. */
-export function hasRouteRoom(context: Context): boolean {
-  const { book, config } = context
-  return !context.isShortOfMemory && book.peers.size - book.channels < config.limits.permissions
+export function hasRouteRoom(state: RelayState): boolean {
+  const { book, config } = state
+  return !state.isShortOfMemory && book.peers.size - book.channels < config.limits.permissions
 }
 
 /** Adds a permission, for an IP address that has none. */

@@ -5,7 +5,7 @@ import type { Time } from '../../base/time.ts'
 import type { Allocation, Leg } from '../allocation.ts'
 import type { Link } from '../book.ts'
 import type { Command } from '../command.ts'
-import type { Context } from '../context.ts'
+import type { RelayState } from '../relay-state.ts'
 import type { RoutesEnded } from '../input.ts'
 import { reachOf } from '../reach.ts'
 import { isAdmitted, legFor, permissionFor } from './admitted.ts'
@@ -24,56 +24,56 @@ const PEERS_WITHOUT_CHANNEL = 64
  * and when a datagram took the long way. Not where something is only renewed:
  * a route names lifetimes, not moments.
  */
-export function reroute(context: Context, allocation: Allocation, peer: Address, now: Time): Command[] {
-  const { peers, lifetimes } = context.book
+export function reroute(state: RelayState, allocation: Allocation, peer: Address, now: Time): Command[] {
+  const { peers, lifetimes } = state.book
   const row = peers.find(allocation.row, peer)
   if (row !== undefined && peers.channel(row) !== 0 && lifetimes.isOver(peers.lifetime(row), now)) {
-    return unbind(context, allocation, row, now)
+    return unbind(state, allocation, row, now)
   }
-  return settle(context, allocation, row, peer, now)
+  return settle(state, allocation, row, peer, now)
 }
 
 /** Binds a channel to a peer that has none. */
 export function bind(
-  context: Context,
+  state: RelayState,
   allocation: Allocation,
   peer: Address,
   channel: ChannelNumber,
   until: Time,
 ): void {
-  const { peers, lifetimes } = context.book
+  const { peers, lifetimes } = state.book
   const row = peers.find(allocation.row, peer) ?? peers.add(allocation.peers, allocation.row, peer)
   const route = peers.route(row) === NO_ROUTE ? NO_ROUTE : STALE
   peers.setChannel(row, channel)
   peers.setLifetime(row, lifetimes.open(until), route)
-  countChannel(context.book, allocation, 1)
+  countChannel(state.book, allocation, 1)
 }
 
 /** Takes the channel from a peer, which keeps its route as long as it has a permission. */
-export function unbind(context: Context, allocation: Allocation, row: RouteId, now: Time): Command[] {
-  const peer = context.book.peers.address(row)
-  loseChannel(context, allocation, row)
-  return settle(context, allocation, row, peer, now)
+export function unbind(state: RelayState, allocation: Allocation, row: RouteId, now: Time): Command[] {
+  const peer = state.book.peers.address(row)
+  loseChannel(state, allocation, row)
+  return settle(state, allocation, row, peer, now)
 }
 
 /** Takes from a peer its route, and its row where it has no channel to keep that. */
-export function withdraw(context: Context, allocation: Allocation, row: RouteId): Command[] {
-  const { peers } = context.book
+export function withdraw(state: RelayState, allocation: Allocation, row: RouteId): Command[] {
+  const { peers } = state.book
   const isRouted = peers.route(row) !== NO_ROUTE
-  setLink(context, row, undefined)
-  forgetNote(context, row)
+  setLink(state, row, undefined)
+  forgetNote(state, row)
   if (peers.channel(row) !== 0) peers.setLifetime(row, peers.lifetime(row), NO_ROUTE)
   else peers.remove(allocation.peers, row)
   return isRouted ? [{ kind: 'unroute', allocation: allocation.id, route: row }] : []
 }
 
 /** Takes from a peer all it has. */
-export function dismiss(context: Context, allocation: Allocation, row: RouteId): Command[] {
-  if (context.book.peers.channel(row) !== 0) loseChannel(context, allocation, row)
-  return withdraw(context, allocation, row)
+export function dismiss(state: RelayState, allocation: Allocation, row: RouteId): Command[] {
+  if (state.book.peers.channel(row) !== 0) loseChannel(state, allocation, row)
+  return withdraw(state, allocation, row)
 }
 
-function loseChannel({ book }: Context, allocation: Allocation, row: RouteId): void {
+function loseChannel({ book }: RelayState, allocation: Allocation, row: RouteId): void {
   const { peers, lifetimes } = book
   const lifetime = peers.lifetime(row)
   lifetimes.close(lifetime)
@@ -84,33 +84,33 @@ function loseChannel({ book }: Context, allocation: Allocation, row: RouteId): v
 
 /** Makes the row's route what it should be. The row's channel, if it has one, lives. */
 function settle(
-  context: Context,
+  state: RelayState,
   allocation: Allocation,
   known: RouteId | undefined,
   peer: Address,
   now: Time,
 ): Command[] {
-  const { book } = context
+  const { book } = state
   const { peers, links } = book
-  const passage = passageTo(context, allocation, known, peer, now)
-  if (!passage) return known === undefined ? [] : withdraw(context, allocation, known)
+  const passage = passageTo(state, allocation, known, peer, now)
+  if (!passage) return known === undefined ? [] : withdraw(state, allocation, known)
   if (known !== undefined && peers.route(known) === ROUTED && sameLink(links.get(known), passage.link))
     return []
   const withoutChannel = allocation.peers.size - allocation.channels
-  if (known === undefined && (withoutChannel >= PEERS_WITHOUT_CHANNEL || !hasRouteRoom(context))) return []
+  if (known === undefined && (withoutChannel >= PEERS_WITHOUT_CHANNEL || !hasRouteRoom(state))) return []
 
   const row = known ?? peers.add(allocation.peers, allocation.row, peer)
   const { leg, link, lifetime } = passage
-  setLink(context, row, link)
-  noteHost(context, row, peer)
+  setLink(state, row, link)
+  noteHost(state, row, peer)
   peers.setLifetime(row, lifetime, ROUTED)
-  const route = routeOf(context, allocation, row, leg, { local: link?.leg?.relay.socket, wire: link?.wire })
+  const route = routeOf(state, allocation, row, leg, { local: link?.leg?.relay.socket, wire: link?.wire })
   return [{ kind: 'route', allocation: allocation.id, route }]
 }
 
 /** The route of a peer, as forwarders get it. */
 export function routeOf(
-  { book: { peers } }: Context,
+  { book: { peers } }: RelayState,
   allocation: Allocation,
   row: RouteId,
   leg: Leg,
@@ -143,13 +143,13 @@ interface Passage {
 
 /** The passage that may stand now, or undefined while either direction may not flow. */
 function passageTo(
-  context: Context,
+  state: RelayState,
   allocation: Allocation,
   row: RouteId | undefined,
   peer: Address,
   now: Time,
 ): Passage | undefined {
-  const { book, environment } = context
+  const { book, environment } = state
   const leg = legFor(book, allocation, peer.family, now)
   if (!leg || peer.port === 0) return undefined
   const isBound = row !== undefined && book.peers.channel(row) !== 0
@@ -163,7 +163,7 @@ function passageTo(
   // The same goes for a program beside us that the client knows by both of its addresses.
   const outside = host?.peer(peer)
   if (outside && isAdmitted(book, allocation, outside, now)) return undefined
-  const reach = reachOf(context, allocation, peer)
+  const reach = reachOf(state, allocation, peer)
   const relayed = book.byRelayed.get(peer.key)
   const sibling = relayed ? undefined : siblings?.wire(peer)
   if (reach === 'no' || (reach === 'local' && !relayed && !sibling)) return undefined
@@ -180,7 +180,7 @@ function sameLink(a: Link | undefined, b: Link | undefined): boolean {
 }
 
 /** Notes where a route leads, or that it leads to the peer's own address. */
-export function setLink({ book }: Context, row: RouteId, link: Link | undefined): void {
+export function setLink({ book }: RelayState, row: RouteId, link: Link | undefined): void {
   const { links, strays } = book
   links.get(row)?.leg?.linked.delete(row)
   link?.leg?.linked.add(row)
@@ -191,14 +191,14 @@ export function setLink({ book }: Context, row: RouteId, link: Link | undefined)
 }
 
 /** Notes a route to a port of this machine, which may become a relayed address. */
-export function noteHost({ environment, book }: Context, row: RouteId, peer: Address): void {
+export function noteHost({ environment, book }: RelayState, row: RouteId, peer: Address): void {
   if (!environment.host?.isRelayed(peer.ip)) return
   const noted = book.toHost.get(peer.key)
   if (noted) noted.add(row)
   else book.toHost.set(peer.key, new Set([row]))
 }
 
-function forgetNote({ book }: Context, row: RouteId): void {
+function forgetNote({ book }: RelayState, row: RouteId): void {
   if (book.toHost.size === 0) return
   const { key } = book.peers.address(row)
   const noted = book.toHost.get(key)
@@ -206,18 +206,18 @@ function forgetNote({ book }: Context, row: RouteId): void {
 }
 
 /** Withdraws routes to an address that has just become one of ours: it is reached inside the process from now on. */
-export function unrouteHost(context: Context, relayed: Address): Command[] {
-  const { book } = context
+export function unrouteHost(state: RelayState, relayed: Address): Command[] {
+  const { book } = state
   const commands: Command[] = []
   for (const row of [...(book.toHost.get(relayed.key) ?? [])]) {
     const owner = book.inRow(book.peers.allocation(row))
-    if (owner) commands.push(...withdraw(context, owner, row))
+    if (owner) commands.push(...withdraw(state, owner, row))
   }
   return commands
 }
 
 /** Puts what routes have carried that are gone to the account of their allocation. */
-export function routesEnded({ book }: Context, { allocation, carried }: RoutesEnded): Command[] {
+export function routesEnded({ book }: RelayState, { allocation, carried }: RoutesEnded): Command[] {
   const account = book.byId.get(allocation)
   if (account) {
     addTraffic(account.traffic, carried.traffic)

@@ -25,7 +25,7 @@ import type { Allocation } from '../allocation.ts'
 import { RESERVATION_LIFETIME, type Reservation } from '../book.ts'
 import { end } from '../close.ts'
 import type { Claim, Command } from '../command.ts'
-import type { Context } from '../context.ts'
+import type { RelayState } from '../relay-state.ts'
 import type { Opened, Refused } from '../input.ts'
 import { noMemory } from '../peers/room.ts'
 import { unrouteHost } from '../peers/routes.ts'
@@ -42,20 +42,20 @@ const UDP = 17
  * Success is not answered here: the reply waits for the relay sockets, see
  * `opened`.
  */
-export function allocate(context: Context, request: Request): Command[] {
-  const { book, config } = context
+export function allocate(state: RelayState, request: Request): Command[] {
+  const { book, config } = state
   const { message, reply } = request
   const now = reply.at
-  const bad = (detail: string) => refuse(context, request, 400, 'bad-request', detail)
+  const bad = (detail: string) => refuse(state, request, 400, 'bad-request', detail)
 
   const existing = book.of(reply.socket, reply.to)
-  if (existing) return again(context, request, existing)
-  if (context.draining) return redirect(context, request)
+  if (existing) return again(state, request, existing)
+  if (state.draining) return redirect(state, request)
 
   const transport = get(message, REQUESTED_TRANSPORT)
   if (transport === undefined) return bad('no REQUESTED-TRANSPORT')
   if (transport !== UDP)
-    return refuse(context, request, 442, 'unsupported', `transport protocol ${transport}`)
+    return refuse(state, request, 442, 'unsupported', `transport protocol ${transport}`)
 
   if (has(message, DONT_FRAGMENT) && !config.dontFragment) {
     const detail = 'DONT-FRAGMENT cannot be honoured here'
@@ -65,7 +65,7 @@ export function allocate(context: Context, request: Request): Command[] {
       detail,
       unknown: [DONT_FRAGMENT.type],
     }
-    return reject(reply, refusal, config, context.counters)
+    return reject(reply, refusal, config, state.counters)
   }
 
   const token = get(message, RESERVATION_TOKEN)
@@ -78,9 +78,9 @@ export function allocate(context: Context, request: Request): Command[] {
     if (family !== undefined) return bad('RESERVATION-TOKEN with REQUESTED-ADDRESS-FAMILY')
     if (additional !== undefined) return bad('RESERVATION-TOKEN with ADDITIONAL-ADDRESS-FAMILY')
     reservation = book.reservations.get(token.toString('latin1'))
-    if (reservation ? reservation.expires <= now : !context.environment.siblings?.mayReserve(token)) {
+    if (reservation ? reservation.expires <= now : !state.environment.siblings?.mayReserve(token)) {
       return refuse(
-        context,
+        state,
         request,
         508,
         'capacity',
@@ -93,21 +93,21 @@ export function allocate(context: Context, request: Request): Command[] {
   if (family !== undefined && additional !== undefined) {
     return bad('REQUESTED-ADDRESS-FAMILY with ADDITIONAL-ADDRESS-FAMILY')
   }
-  const wanted = reservation ? reservation.relay.family : primaryFamily(context, request, family)
+  const wanted = reservation ? reservation.relay.family : primaryFamily(state, request, family)
   if (wanted === undefined || (additional === undefined && !token && !config.families.includes(wanted))) {
-    return refuse(context, request, 440, 'unsupported', `address family ${family ?? wanted ?? 'unknown'}`)
+    return refuse(state, request, 440, 'unsupported', `address family ${family ?? wanted ?? 'unknown'}`)
   }
 
   if (evenPort && additional !== undefined) return bad('a reservation with ADDITIONAL-ADDRESS-FAMILY')
   if (additional !== undefined && additional !== IPV6) return bad('ADDITIONAL-ADDRESS-FAMILY is not IPv6')
 
-  const full = noMemory(context)
-  if (full) return refuse(context, request, 508, 'capacity', full.detail, full.cause)
+  const full = noMemory(state)
+  if (full) return refuse(state, request, 508, 'capacity', full.detail, full.cause)
 
   const families =
     additional === undefined ? [wanted] : ([4, 6] as const).filter(f => config.families.includes(f))
   const absent = ([4, 6] as const).find(f => additional !== undefined && !config.families.includes(f))
-  const allocation = begin(context, request, absent && { family: absent, code: 440 })
+  const allocation = begin(state, request, absent && { family: absent, code: 440 })
   const claim: Claim = {
     allocation: allocation.id,
     owner: request.identity.owner,
@@ -121,14 +121,14 @@ export function allocate(context: Context, request: Request): Command[] {
 }
 
 /** The world has the relay sockets: completes the allocation and answers. */
-export function opened(context: Context, input: Opened, now: Time): Command[] {
-  const { book } = context
+export function opened(state: RelayState, input: Opened, now: Time): Command[] {
+  const { book } = state
   const allocation = book.byId.get(input.allocation)
   if (!allocation) return []
   const orphans = input.reserved ? [...input.relays, input.reserved] : input.relays
   if (allocation.state !== 'opening') {
     const closed = orphans.map(relay => ({ kind: 'close' as const, socket: relay.socket }))
-    return [...closed, ...end(context, allocation, 'hangup', now)]
+    return [...closed, ...end(state, allocation, 'hangup', now)]
   }
 
   const expires = after(now, allocation.firstLifetime)
@@ -143,13 +143,13 @@ export function opened(context: Context, input: Opened, now: Time): Command[] {
     book.bySocket.set(leg.relay.socket, { allocation, leg })
     book.byRelayed.set(leg.relay.address.key, { allocation, leg })
   }
-  const withdrawn = allocation.legs.flatMap(leg => unrouteHost(context, leg.relay.address))
-  allocation.meters = context.buckets.take(allocation.identity.owner, now)
-  const token = input.reserved ? reserve(context, allocation, input.reserved, now) : input.token
+  const withdrawn = allocation.legs.flatMap(leg => unrouteHost(state, leg.relay.address))
+  allocation.meters = state.buckets.take(allocation.identity.owner, now)
+  const token = input.reserved ? reserve(state, allocation, input.reserved, now) : input.token
 
   const command = answer(
     allocation.replyTo,
-    writeSuccess(context, allocation, allocation.lacking ?? input.failed, token),
+    writeSuccess(state, allocation, allocation.lacking ?? input.failed, token),
   )
   allocation.answered = command.bytes
   const relayed = allocation.legs.map(leg => leg.relay.address)
@@ -161,51 +161,51 @@ export function opened(context: Context, input: Opened, now: Time): Command[] {
 }
 
 /** The world has no relay socket for the claim, or a quota stands against it. */
-export function refused(context: Context, input: Refused): Command[] {
-  const allocation = context.book.byId.get(input.allocation)
+export function refused(state: RelayState, input: Refused): Command[] {
+  const allocation = state.book.byId.get(input.allocation)
   if (!allocation) return []
   const aborted = allocation.state === 'aborted'
-  context.book.remove(allocation)
+  state.book.remove(allocation)
   allocation.state = 'closed'
   if (aborted) return []
   const why = input.tooFast ? 'allocation-rate' : input.code === 486 ? 'quota' : 'capacity'
   return reject(
     allocation.replyTo,
     { code: input.code, why, detail: input.why, cause: input.cause },
-    context.config,
-    context.counters,
+    state.config,
+    state.counters,
   )
 }
 
 /** An Allocate on a 5-tuple that has an allocation: the same request again, or a mismatch. */
-function again(context: Context, request: Request, existing: Allocation): Command[] {
+function again(state: RelayState, request: Request, existing: Allocation): Command[] {
   const same = existing.replyTo.transaction.equals(request.reply.transaction)
-  if (!same) return refuse(context, request, 437, 'mismatch', 'the 5-tuple has an allocation')
+  if (!same) return refuse(state, request, 437, 'mismatch', 'the 5-tuple has an allocation')
   // While the relay sockets are being bound, the answer to the first is the answer to all.
   if (!existing.answered) return []
   return [{ kind: 'send', socket: request.reply.socket, to: request.reply.to, bytes: existing.answered }]
 }
 
 /** The family that REQUESTED-ADDRESS-FAMILY, or its absence, asks for; undefined for none that exists. */
-function primaryFamily(context: Context, request: Request, family: number | undefined): Family | undefined {
+function primaryFamily(state: RelayState, request: Request, family: number | undefined): Family | undefined {
   if (family === IPV4) return 4
   if (family === IPV6) return 6
   if (family !== undefined) return undefined
-  return context.config.defaultFamily === 'listener' ? request.reply.to.family : 4
+  return state.config.defaultFamily === 'listener' ? request.reply.to.family : 4
 }
 
 /** An allocation without relay sockets, which already holds its 5-tuple. */
-function begin(context: Context, request: Request, lacking: FailedFamily | undefined): Allocation {
+function begin(state: RelayState, request: Request, lacking: FailedFamily | undefined): Allocation {
   const { reply, identity, message } = request
   const allocation: Allocation = {
-    id: context.book.newId(),
-    row: context.book.newRow(),
+    id: state.book.newId(),
+    row: state.book.newRow(),
     client: { socket: reply.socket, address: reply.to, via: reply.via },
     identity,
-    user: context.book.users.join(identity.owner),
+    user: state.book.users.join(identity.owner),
     since: reply.at,
     state: 'opening',
-    firstLifetime: grant(context, get(message, LIFETIME)) as Seconds,
+    firstLifetime: grant(state, get(message, LIFETIME)) as Seconds,
     replyTo: reply,
     answered: undefined,
     lacking,
@@ -219,28 +219,28 @@ function begin(context: Context, request: Request, lacking: FailedFamily | undef
     dropped: 0,
     traffic: noTraffic(),
   }
-  context.book.add(allocation)
+  state.book.add(allocation)
   return allocation
 }
 
 /** Keeps the odd port for the client that brings the token (RFC 8656 §7.2). */
-function reserve(context: Context, allocation: Allocation, relay: Reservation['relay'], now: Time): Buffer {
+function reserve(state: RelayState, allocation: Allocation, relay: Reservation['relay'], now: Time): Buffer {
   const token = Buffer.alloc(8)
-  context.environment.random(token)
+  state.environment.random(token)
   const { owner } = allocation.identity
   const client = allocation.client.address
   const expires = after(now, RESERVATION_LIFETIME)
-  context.book.reservations.set(token.toString('latin1'), { relay, owner, client, expires })
+  state.book.reservations.set(token.toString('latin1'), { relay, owner, client, expires })
   return token
 }
 
 function writeSuccess(
-  context: Context,
+  state: RelayState,
   allocation: Allocation,
   failed: FailedFamily | undefined,
   token: Buffer | undefined,
 ) {
-  const { config } = context
+  const { config } = state
   const writer = success(allocation.replyTo)
   for (const leg of allocation.legs) writer.set(XOR_RELAYED_ADDRESS, leg.relay.address)
   writer.set(LIFETIME, allocation.firstLifetime).set(XOR_MAPPED_ADDRESS, allocation.client.address)
@@ -254,12 +254,12 @@ function writeSuccess(
 }
 
 /** While draining: 300 with the other server where one of the client's family is known, else 508. */
-function redirect(context: Context, request: Request): Command[] {
-  const { alternate } = context.config
+function redirect(state: RelayState, request: Request): Command[] {
+  const { alternate } = state.config
   const { reply } = request
   const first = alternate?.addresses.find(address => address.family === reply.to.family)
-  if (!alternate || !first) return refuse(context, request, 508, 'draining', 'no new allocations: draining')
-  const writer = errorReply(reply, 300, context.config).set(ALTERNATE_SERVER, first)
+  if (!alternate || !first) return refuse(state, request, 508, 'draining', 'no new allocations: draining')
+  const writer = errorReply(reply, 300, state.config).set(ALTERNATE_SERVER, first)
   const second = alternate.addresses.find(address => address.family !== reply.to.family)
   if (second) writer.set(ALTERNATE_SERVER, second)
   const secured = reply.via === 'tls' || reply.via === 'dtls'
@@ -267,5 +267,5 @@ function redirect(context: Context, request: Request): Command[] {
     writer.set(ALTERNATE_DOMAIN, alternate.domain)
   }
   const refusal = { code: 300, why: 'draining', detail: 'sent to the alternate server' } as const
-  return [answer(reply, writer), rejected(reply, refusal, context.counters)]
+  return [answer(reply, writer), rejected(reply, refusal, state.counters)]
 }

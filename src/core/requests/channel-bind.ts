@@ -5,7 +5,7 @@ import { CHANNEL_NUMBER, XOR_PEER_ADDRESS } from '../../wire/attributes.ts'
 import { get } from '../../wire/message.ts'
 import { type Allocation, CHANNEL_LIFETIME } from '../allocation.ts'
 import type { Command } from '../command.ts'
-import type { Context } from '../context.ts'
+import type { RelayState } from '../relay-state.ts'
 import { noChannel } from '../peers/room.ts'
 import { bind, reroute, unbind } from '../peers/routes.ts'
 import { reachOf } from '../reach.ts'
@@ -19,63 +19,63 @@ const LAST = 0x4fff
 const LAST_LEGACY = 0x7ffe
 
 /** Answers an authenticated ChannelBind request (RFC 8656 §12.2). */
-export function channelBind(context: Context, request: Request): Command[] {
-  const found = allocationOf(context, request)
+export function channelBind(state: RelayState, request: Request): Command[] {
+  const found = allocationOf(state, request)
   if (!found.ok) return found.error
   const allocation = found.value
   const { message, reply } = request
   const now = reply.at
-  const bad = (detail: string) => refuse(context, request, 400, 'bad-request', detail)
+  const bad = (detail: string) => refuse(state, request, 400, 'bad-request', detail)
 
   const number = get(message, CHANNEL_NUMBER)
   const sent = get(message, XOR_PEER_ADDRESS)
   if (number === undefined) return bad('no CHANNEL-NUMBER')
   if (sent === undefined) return bad('no XOR-PEER-ADDRESS')
-  if (number < FIRST || number > (context.config.legacyChannelNumbers ? LAST_LEGACY : LAST)) {
+  if (number < FIRST || number > (state.config.legacyChannelNumbers ? LAST_LEGACY : LAST)) {
     return bad(`channel number 0x${number.toString(16)}`)
   }
   if (sent.port === 0) return bad('peer port 0')
   // The attribute is a view into the batch; what is kept must not be.
   const peer = address(Uint8Array.from(sent.ip), sent.port)
   const channel = number as ChannelNumber
-  const lapsed = forgetLapsed(context, allocation, channel, peer, now)
-  return [...lapsed, ...bindPeer(context, request, allocation, channel, peer)]
+  const lapsed = forgetLapsed(state, allocation, channel, peer, now)
+  return [...lapsed, ...bindPeer(state, request, allocation, channel, peer)]
 }
 
 function bindPeer(
-  context: Context,
+  state: RelayState,
   request: Request,
   allocation: Allocation,
   channel: ChannelNumber,
   peer: Address,
 ): Command[] {
-  const { peers, lifetimes } = context.book
+  const { peers, lifetimes } = state.book
   const now = request.reply.at
   const bound = peers.onChannel(allocation.row, channel)
   const known = peers.find(allocation.row, peer)
   if (bound !== undefined && bound !== known) {
-    return refuse(context, request, 400, 'bad-request', 'the channel number is bound to another peer')
+    return refuse(state, request, 400, 'bad-request', 'the channel number is bound to another peer')
   }
   if (bound === undefined && known !== undefined && peers.channel(known) !== 0) {
-    return refuse(context, request, 400, 'bad-request', 'the peer is bound to another channel number')
+    return refuse(state, request, 400, 'bad-request', 'the peer is bound to another channel number')
   }
 
-  const refusal = refuseUnlessPermitted(context, request, allocation, [peer])
+  const refusal = refuseUnlessPermitted(state, request, allocation, [peer])
   if (refusal) return refusal
-  if (reachOf(context, allocation, peer) === 'no') return refuseDenied(context, request, allocation, peer)
-  const full = bound === undefined ? noChannel(context, allocation) : undefined
-  if (full) return refuse(context, request, 508, 'capacity', full.detail, full.cause)
+  if (reachOf(state, allocation, peer) === 'no') return refuseDenied(state, request, allocation, peer)
+  const full = bound === undefined ? noChannel(state, allocation) : undefined
+  if (full) return refuse(state, request, 508, 'capacity', full.detail, full.cause)
 
-  const stopped = bound === undefined ? refuseUnlessCharged(context, request, allocation, [peer]) : undefined
+  const stopped = bound === undefined ? refuseUnlessCharged(state, request, allocation, [peer]) : undefined
   if (stopped) return stopped
 
   const expires = after(now, CHANNEL_LIFETIME)
   if (bound !== undefined) lifetimes.set(peers.lifetime(bound), expires)
-  else bind(context, allocation, peer, channel, expires)
-  permit(context, allocation, [peer], now)
+  else bind(state, allocation, peer, channel, expires)
+  permit(state, allocation, [peer], now)
   const event = { kind: 'bound' as const, at: now, allocation: allocation.id, channel, peer }
   return [
-    ...reroute(context, allocation, peer, now),
+    ...reroute(state, allocation, peer, now),
     ...succeed(request, success(request.reply)),
     { kind: 'tell', event },
   ]
@@ -83,20 +83,20 @@ function bindPeer(
 
 /** A number or peer whose binding has lapsed may be bound anew at once (RFC 8656 §12). */
 function forgetLapsed(
-  context: Context,
+  state: RelayState,
   allocation: Allocation,
   channel: ChannelNumber,
   peer: Address,
   now: Time,
 ): Command[] {
-  const { peers, lifetimes } = context.book
+  const { peers, lifetimes } = state.book
   const isLapsed = (row: RouteId | undefined) =>
     row !== undefined && peers.channel(row) !== 0 && lifetimes.isOver(peers.lifetime(row), now)
   const commands: Command[] = []
   const numbered = peers.onChannel(allocation.row, channel)
   if (numbered !== undefined && isLapsed(numbered))
-    commands.push(...unbind(context, allocation, numbered, now))
+    commands.push(...unbind(state, allocation, numbered, now))
   const known = peers.find(allocation.row, peer)
-  if (known !== undefined && isLapsed(known)) commands.push(...unbind(context, allocation, known, now))
+  if (known !== undefined && isLapsed(known)) commands.push(...unbind(state, allocation, known, now))
   return commands
 }

@@ -5,7 +5,7 @@ import { XOR_PEER_ADDRESS } from '../../wire/attributes.ts'
 import { all } from '../../wire/message.ts'
 import { type Allocation, PERMISSION_LIFETIME } from '../allocation.ts'
 import type { Command } from '../command.ts'
-import type { Context } from '../context.ts'
+import type { RelayState } from '../relay-state.ts'
 import { chargePeers } from '../data.ts'
 import { legFor, permissionFor } from '../peers/admitted.ts'
 import { addPermission, noPermissions } from '../peers/room.ts'
@@ -19,22 +19,22 @@ import { allocationOf, type Request, refuse, succeed } from './request.ts'
  * its peers, or none. It may name as many as an allocation may have
  * permissions: pion renews all of them in one request.
  */
-export function createPermission(context: Context, request: Request): Command[] {
-  const found = allocationOf(context, request)
+export function createPermission(state: RelayState, request: Request): Command[] {
+  const found = allocationOf(state, request)
   if (!found.ok) return found.error
   const allocation = found.value
   const { message, reply } = request
   const now = reply.at
   const peers = distinct(all(message, XOR_PEER_ADDRESS))
-  if (peers.length === 0) return refuse(context, request, 400, 'bad-request', 'no XOR-PEER-ADDRESS')
+  if (peers.length === 0) return refuse(state, request, 400, 'bad-request', 'no XOR-PEER-ADDRESS')
 
-  const refusal = refuseUnlessPermitted(context, request, allocation, peers)
+  const refusal = refuseUnlessPermitted(state, request, allocation, peers)
   if (refusal) return refusal
-  const fresh = peers.filter(({ ip }) => permissionFor(context.book, allocation, ip, now) < 0)
+  const fresh = peers.filter(({ ip }) => permissionFor(state.book, allocation, ip, now) < 0)
   const hosts = fresh.map(({ ip }) => address(ip, 0))
-  const stopped = refuseUnlessCharged(context, request, allocation, hosts)
+  const stopped = refuseUnlessCharged(state, request, allocation, hosts)
   if (stopped) return stopped
-  permit(context, allocation, peers, now)
+  permit(state, allocation, peers, now)
   const event = { kind: 'permitted' as const, at: now, allocation: allocation.id, peers }
   return [...succeed(request, success(reply)), { kind: 'tell', event }]
 }
@@ -54,52 +54,52 @@ function distinct(peers: readonly Address[]): Address[] {
  * denied peer 403, no room 508. Each IP address is there once.
  */
 export function refuseUnlessPermitted(
-  context: Context,
+  state: RelayState,
   request: Request,
   allocation: Allocation,
   peers: readonly Address[],
 ): Command[] | undefined {
-  const { book } = context
+  const { book } = state
   if (peers.some(peer => !legFor(book, allocation, peer.family, request.reply.at))) {
-    return refuse(context, request, 443, 'mismatch', 'the peer is of another address family')
+    return refuse(state, request, 443, 'mismatch', 'the peer is of another address family')
   }
   // A permission is for an IP address; which of its ports may be reached is asked for each datagram.
   const denied = peers.find(
-    peer => reachOf(context, allocation, peer.port === 0 ? peer : address(peer.ip, 0)) === 'no',
+    peer => reachOf(state, allocation, peer.port === 0 ? peer : address(peer.ip, 0)) === 'no',
   )
-  if (denied) return refuseDenied(context, request, allocation, denied)
+  if (denied) return refuseDenied(state, request, allocation, denied)
   let fresh = 0
   for (const { ip } of peers) if (book.permissions.find(allocation.row, ip) < 0) fresh++
-  const full = fresh > 0 ? noPermissions(context, allocation, fresh) : undefined
-  return full && refuse(context, request, 508, 'capacity', full.detail, full.cause)
+  const full = fresh > 0 ? noPermissions(state, allocation, fresh) : undefined
+  return full && refuse(state, request, 508, 'capacity', full.detail, full.cause)
 }
 
 /** Refuses a peer that the policy denies. */
 export function refuseDenied(
-  context: Context,
+  state: RelayState,
   request: Request,
   allocation: Allocation,
   peer: Address,
 ): Command[] {
-  context.counters.add(Counter.deniedPermission)
+  state.counters.add(Counter.deniedPermission)
   return [
     // It may not always have been denied: what is denied by now is not relayed from now on.
-    ...reroute(context, allocation, peer, request.reply.at),
-    ...refuse(context, request, 403, 'denied-peer', 'the peer policy denies this address'),
-    ...withheld(context, allocation, peer, request.reply.at),
+    ...reroute(state, allocation, peer, request.reply.at),
+    ...refuse(state, request, 403, 'denied-peer', 'the peer policy denies this address'),
+    ...withheld(state, allocation, peer, request.reply.at),
   ]
 }
 
 /** Refuses peers that would be too many different ones for one user in a minute. */
 export function refuseUnlessCharged(
-  context: Context,
+  state: RelayState,
   request: Request,
   allocation: Allocation,
   peers: readonly Address[],
 ): Command[] | undefined {
-  const stopped = chargePeers(context, allocation, peers, request.reply.at)
+  const stopped = chargePeers(state, allocation, peers, request.reply.at)
   if (!stopped) return undefined
-  const refusal = refuse(context, request, 508, 'scan', 'too many different peers in a minute')
+  const refusal = refuse(state, request, 508, 'scan', 'too many different peers in a minute')
   return [...refusal, ...stopped]
 }
 
@@ -108,7 +108,7 @@ export function refuseUnlessCharged(
  * One that is renewed is one number written, whatever routes hang on it.
  */
 export function permit(
-  { book }: Context,
+  { book }: RelayState,
   allocation: Allocation,
   peers: readonly Address[],
   now: Time,

@@ -3,7 +3,7 @@ import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Message, MessageWriter } from '../../wire/message.ts'
 import type { Allocation } from '../allocation.ts'
 import type { Command } from '../command.ts'
-import type { Context } from '../context.ts'
+import type { RelayState } from '../relay-state.ts'
 import type { CapacityCause, RejectReason } from '../event.ts'
 import { answer, type ReplyTo, reject } from '../reply.ts'
 import type { Identity } from '../signer.ts'
@@ -18,14 +18,14 @@ export interface Request {
 
 /** Refuses an authenticated request; the answer carries integrity. */
 export function refuse(
-  context: Context,
+  state: RelayState,
   request: Request,
   code: CountedCode,
   why: RejectReason,
   detail: string,
   cause?: CapacityCause,
 ): Command[] {
-  return reject(request.reply, { code, why, detail, cause }, context.config, context.counters)
+  return reject(request.reply, { code, why, detail, cause }, state.config, state.counters)
 }
 
 /** Answers an authenticated request with success. */
@@ -37,13 +37,13 @@ export function succeed(request: Request, writer: MessageWriter): Command[] {
  * The allocation a request other than Allocate is about: 437 where the 5-tuple
  * has none, 441 where another user made it (RFC 8656 §5). The error is the refusal.
  */
-export function allocationOf(context: Context, request: Request): Result<Allocation, Command[]> {
+export function allocationOf(state: RelayState, request: Request): Result<Allocation, Command[]> {
   const { reply } = request
-  const allocation = context.book.of(reply.socket, reply.to)
+  const allocation = state.book.of(reply.socket, reply.to)
   if (allocation?.state !== 'open')
-    return failed(refuse(context, request, 437, 'mismatch', 'no allocation on this 5-tuple'))
+    return failed(refuse(state, request, 437, 'mismatch', 'no allocation on this 5-tuple'))
   if (!isSameUser(allocation.identity, request.identity)) {
-    return failed(refuse(context, request, 441, 'wrong-user', 'another user made this allocation'))
+    return failed(refuse(state, request, 441, 'wrong-user', 'another user made this allocation'))
   }
   return succeeded(allocation)
 }
@@ -58,7 +58,7 @@ function isSameUser(a: Identity, b: Identity): boolean {
 }
 
 /** Seconds granted for seconds asked (RFC 8656 §7.2, §8.2): never below the default, never above the maximum. */
-export function grant(context: Context, asked: number | undefined): number {
-  const { default: usual, max } = context.config.lifetime
+export function grant(state: RelayState, asked: number | undefined): number {
+  const { default: usual, max } = state.config.lifetime
   return Math.max(usual, Math.min(asked ?? 0, max))
 }

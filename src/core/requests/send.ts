@@ -5,13 +5,13 @@ import { DATA, DONT_FRAGMENT, XOR_PEER_ADDRESS } from '../../wire/attributes.ts'
 import { get, has, type Message } from '../../wire/message.ts'
 import type { Allocation } from '../allocation.ts'
 import type { Command } from '../command.ts'
-import type { Context } from '../context.ts'
+import type { RelayState } from '../relay-state.ts'
 import { toPeer } from '../data.ts'
 import { isAdmitted, legFor } from '../peers/admitted.ts'
 
 /** Takes a Send indication (RFC 8656 §11.2). Whatever is wrong with it, the answer is silence. */
-export function send(context: Context, allocation: Allocation, message: Message, now: Time): Command[] {
-  const { book, config, counters } = context
+export function send(state: RelayState, allocation: Allocation, message: Message, now: Time): Command[] {
+  const { book, config, counters } = state
   const drop = (counter: number): Command[] => {
     counters.add(counter)
     return []
@@ -25,5 +25,5 @@ export function send(context: Context, allocation: Allocation, message: Message,
   const peer = address(Uint8Array.from(sent.ip), sent.port)
   if (!legFor(book, allocation, peer.family, now)) return drop(Counter.dropFamily)
   if (!isAdmitted(book, allocation, peer, now)) return drop(Counter.dropNoPermission)
-  return toPeer(context, allocation, peer, data, now, dontFragment)
+  return toPeer(state, allocation, peer, data, now, dontFragment)
 }

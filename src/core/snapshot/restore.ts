@@ -2,22 +2,22 @@ import { emptyList } from '../../base/row-store.ts'
 import type { Time } from '../../base/time.ts'
 import type { Allocation, Leg } from '../allocation.ts'
 import type { Command } from '../command.ts'
-import type { Context } from '../context.ts'
+import type { RelayState } from '../relay-state.ts'
 import { NO_ROUTE, ROUTED } from '../peers/peers.ts'
 import { addPermission, countChannel } from '../peers/room.ts'
 import { noteHost, routeOf, setLink } from '../peers/routes.ts'
 import type { AllocationRecord, SnapshotPart } from './parts.ts'
 
 /** Takes over one part of another relay's state; the relay is fresh and hears nothing else meanwhile. */
-export function restorePart(context: Context, part: SnapshotPart, now: Time): Command[] {
-  const { book, buckets, scans, stores } = context
+export function restorePart(state: RelayState, part: SnapshotPart, now: Time): Command[] {
+  const { book, buckets, scans, stores } = state
   switch (part.kind) {
     case 'base': {
       const { draining, lastId, nonceKey } = part.value
-      context.draining = draining
+      state.draining = draining
       book.lastId = lastId
-      context.unconfigured = new Set(part.value.unconfigured)
-      context.withheldUntil = part.value.withheldUntil
+      state.unconfigured = new Set(part.value.unconfigured)
+      state.withheldUntil = part.value.withheldUntil
       nonceKey.copy(stores.nonces.key)
       stores.strangers.import(part.value)
       return []
@@ -42,9 +42,9 @@ export function restorePart(context: Context, part: SnapshotPart, now: Time): Co
       for (const answer of part.value) book.recall(answer)
       return []
     case 'allocations':
-      return part.value.flatMap(saved => restoreAllocation(context, saved, now))
+      return part.value.flatMap(saved => restoreAllocation(state, saved, now))
     case 'links':
-      for (const saved of part.value) restoreLinks(context, saved)
+      for (const saved of part.value) restoreLinks(state, saved)
       return []
     case 'complete':
       buckets.importEnded?.()
@@ -53,8 +53,8 @@ export function restorePart(context: Context, part: SnapshotPart, now: Time): Co
 }
 
 /** Makes an allocation of its record. Its routes are for forwarders that have none. */
-function restoreAllocation(context: Context, saved: AllocationRecord, now: Time): Command[] {
-  const { book, buckets } = context
+function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time): Command[] {
+  const { book, buckets } = state
   const { lifetimes } = book
   const { legs, permissions, peers, traffic } = saved
   const allocation: Allocation = {
@@ -91,15 +91,15 @@ function restoreAllocation(context: Context, saved: AllocationRecord, now: Time)
   for (const { ip, expires } of permissions) {
     addPermission(book, allocation, ip, expires)
   }
-  return peers.flatMap(peer => restorePeer(context, allocation, peer))
+  return peers.flatMap(peer => restorePeer(state, allocation, peer))
 }
 
 function restorePeer(
-  context: Context,
+  state: RelayState,
   allocation: Allocation,
   { peer, channel, expires, isRouted, local, wire }: AllocationRecord['peers'][number],
 ): Command[] {
-  const { book } = context
+  const { book } = state
   const { permissions, peers, lifetimes } = book
   const leg = allocation.legs.find(({ relay }) => relay.family === peer.family)
   const permission = permissions.find(allocation.row, peer.ip)
@@ -112,15 +112,15 @@ function restorePeer(
   }
   peers.setLifetime(row, lifetime, isRouted ? ROUTED : NO_ROUTE)
   if (!isRouted) return []
-  if (wire) setLink(context, row, { wire })
-  noteHost(context, row, peer)
-  const route = routeOf(context, allocation, row, leg, { local, wire })
+  if (wire) setLink(state, row, { wire })
+  noteHost(state, row, peer)
+  const route = routeOf(state, allocation, row, leg, { local, wire })
   return [{ kind: 'route', allocation: allocation.id, route }]
 }
 
 /** Ties the routes that lead to an allocation to it, once all allocations are there. */
-function restoreLinks(context: Context, saved: AllocationRecord): void {
-  const { byId, peers } = context.book
+function restoreLinks(state: RelayState, saved: AllocationRecord): void {
+  const { byId, peers } = state.book
   const allocation = byId.get(saved.id)
   for (const [i, { linked }] of saved.legs.entries()) {
     const leg = allocation?.legs[i]
@@ -128,7 +128,7 @@ function restoreLinks(context: Context, saved: AllocationRecord): void {
     for (const { allocation: from, peer } of linked) {
       const owner = byId.get(from)
       const row = owner && peers.find(owner.row, peer)
-      if (row !== undefined) setLink(context, row, { leg })
+      if (row !== undefined) setLink(state, row, { leg })
     }
   }
 }

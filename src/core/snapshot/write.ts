@@ -1,7 +1,7 @@
 import type { Carried } from '../../base/route.ts'
 import type { Time } from '../../base/time.ts'
 import type { Allocation } from '../allocation.ts'
-import type { Context } from '../context.ts'
+import type { RelayState } from '../relay-state.ts'
 import { NO_ROUTE } from '../peers/peers.ts'
 import { SnapshotWriter } from './octets.ts'
 import { type AllocationRecord, END, PARTS, type SnapshotPart } from './parts.ts'
@@ -19,20 +19,20 @@ export type CarriedBy = (allocation: Allocation) => Readonly<Carried>
  * forwarders do meanwhile changes nothing but the figures of their routes.
  */
 export function* writeSnapshot(
-  context: Context,
+  state: RelayState,
   carried: CarriedBy,
   now: Time,
 ): Generator<undefined, Buffer> {
   const writer = new SnapshotWriter()
-  const { book, buckets, scans, stores } = context
+  const { book, buckets, scans, stores } = state
   write(writer, {
     kind: 'base',
     value: {
       at: now,
-      draining: context.draining,
+      draining: state.draining,
       lastId: book.lastId,
-      unconfigured: [...context.unconfigured],
-      withheldUntil: context.withheldUntil,
+      unconfigured: [...state.unconfigured],
+      withheldUntil: state.withheldUntil,
       nonceKey: stores.nonces.key,
       ...stores.strangers.export(),
     },
@@ -48,7 +48,7 @@ export function* writeSnapshot(
   }))
   yield* inSlices(writer, 'remembered', book.answersRemembered(now), answer => answer)
   yield* inSlices(writer, 'allocations', book.byId.values(), allocation =>
-    recordOf(context, allocation, carried(allocation)),
+    recordOf(state, allocation, carried(allocation)),
   )
   writer.u8(END)
   return yield* writer.finish()
@@ -111,7 +111,7 @@ function write(writer: SnapshotWriter, part: SnapshotPart): void {
 
 /** Member by member: with a spread it takes several times as long. */
 function recordOf(
-  { book }: Context,
+  { book }: RelayState,
   allocation: Allocation,
   { traffic, dropped }: Readonly<Carried>,
 ): AllocationRecord {

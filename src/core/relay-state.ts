@@ -12,8 +12,8 @@ import type { Proofs } from './proofs.ts'
 import type { RequestPace } from './requests/pace.ts'
 import type { Strangers } from './strangers.ts'
 
-/** What every handler stands on. */
-export interface Context extends Decisions {
+/** The whole state of one relay, and what it asks to decide (`Decisions`). Every handler gets it and changes it. */
+export interface RelayState extends Decisions {
   config: RelayConfig
   readonly book: Book
   readonly buckets: BucketSource
