@@ -73,7 +73,7 @@ export class Traffic {
       const octets = arrives ? Buffer.alloc(PAYLOAD) : fromClient(scenario, route)
       head.set(octets.subarray(0, HEAD), at * HEAD)
       writeRecord(arrives ? route.peer : route.client, remote, at * RECORD)
-      this.#socket[at] = arrives ? route.relay : route.listener
+      this.#socket[at] = arrives ? route.relaySocket : route.clientSocket
       this.#length[at] = octets.length
     }
     this.batch = createBatch(scenario.batch, PAYLOAD + HEAD)
@@ -113,10 +113,10 @@ function routeOf(scenario: Scenario, i: number, lifetime: () => LifetimeId): Rou
     id: i as RouteId,
     channel: scenario.form === 'channel' ? CHANNEL : (0 as const),
     client: host(scenario.family, 2, i),
-    listener: LISTENER,
+    clientSocket: LISTENER,
     via: 'udp' as const,
     relayed: relayed(i),
-    relay: relay(i),
+    relaySocket: relay(i),
     peer: local ? relayed(neighbour) : host(scenario.family, 3, i),
     relayedLifetime: lifetime(),
     peerLifetime: lifetime(),

@@ -15,13 +15,13 @@ export interface Route {
   readonly id: RouteId
   /** 0 when the peer has no channel. A peer with a channel may be sent indications all the same. */
   readonly channel: ChannelNumber | 0
-  /** The client, and the listener or stream connection it talks to. */
+  /** The client's address, and the socket that it talks to: a listener's, or its own stream connection. */
   readonly client: Address
-  readonly listener: SocketId
+  readonly clientSocket: SocketId
   readonly via: Via
   /** The allocation's relayed address as peers see it, and its socket. */
   readonly relayed: Address
-  readonly relay: SocketId
+  readonly relaySocket: SocketId
   readonly peer: Address
   /**
    * Present when the peer is a relayed address of this very server: the relay

@@ -7,7 +7,7 @@ import { viaNumber } from '../base/via.ts'
 
 /** Words in a row. The first six are the key of the index. */
 const ROW = 24
-const LISTENER = 0
+const CLIENT_SOCKET = 0
 const ADDRESS = 1
 const VIA = 6
 /** How many routes the client has. */
@@ -29,7 +29,7 @@ export class ClientRows implements Rows {
   #octets = new Uint8Array(this.words.buffer)
   readonly #meters: (readonly MeterId[])[] = []
   readonly #free: number[] = []
-  /** By listener and the client's address. */
+  /** By the client's socket and address. */
   readonly #byAddress: RecordIndex
   /** By relay socket: a client's number, plus one. */
   #bySocket = new Int32Array(256)
@@ -37,12 +37,12 @@ export class ClientRows implements Rows {
   readonly #wantedWords = new Int32Array(this.#wanted.buffer)
 
   constructor(random: Random) {
-    this.#byAddress = new RecordIndex(this, ROW, LISTENER, random)
+    this.#byAddress = new RecordIndex(this, ROW, CLIENT_SOCKET, random)
   }
 
-  /** The client with routes at this listener that sends from the record at `words[at]`, or -1. */
-  find(listener: number, words: Int32Array, at: number): number {
-    return this.#byAddress.find(listener, words, at)
+  /** The client with routes that talks to this socket and sends from the record at `words[at]`, or -1. */
+  find(socket: number, words: Int32Array, at: number): number {
+    return this.#byAddress.find(socket, words, at)
   }
 
   /** The client with routes out of this relay socket, or -1. */
@@ -53,7 +53,7 @@ export class ClientRows implements Rows {
   /** The client whose route this is, with one route more. */
   retain(route: Route): number {
     writeRecord(route.client, this.#wanted, 0)
-    const found = this.find(route.listener, this.#wantedWords, 0)
+    const found = this.find(route.clientSocket, this.#wantedWords, 0)
     const client = found < 0 ? this.#open(route) : found
     const at = client * ROW
     const { words } = this
@@ -61,11 +61,11 @@ export class ClientRows implements Rows {
     words[at + ROUTES] = words[at + ROUTES]! + 1
     this.#meters[client] = route.meters
     const out = at + RELAYED + familyOf(route.peer) * RELAYED_ROW
-    words[out + SOCKET] = route.relay
+    words[out + SOCKET] = route.relaySocket
     words[out + LIFETIME] = route.relayedLifetime
     writeRecord(route.relayed, this.#octets, (out + RECORD_AT) * 4)
     words[out + ROUTES_OUT] = words[out + ROUTES_OUT]! + 1
-    this.#setSocket(route.relay, client + 1)
+    this.#setSocket(route.relaySocket, client + 1)
     return client
   }
 
@@ -90,8 +90,8 @@ export class ClientRows implements Rows {
     return this.#meters[client]!
   }
 
-  listener(client: number): number {
-    return this.words[client * ROW + LISTENER]!
+  clientSocket(client: number): number {
+    return this.words[client * ROW + CLIENT_SOCKET]!
   }
 
   via(client: number): number {
@@ -103,7 +103,7 @@ export class ClientRows implements Rows {
   }
 
   /** The relay socket for peers of a family. */
-  relay(client: number, family: number): number {
+  relaySocket(client: number, family: number): number {
     return this.words[client * ROW + RELAYED + family * RELAYED_ROW + SOCKET]!
   }
 
@@ -123,7 +123,7 @@ export class ClientRows implements Rows {
       this.words = wider
       this.#octets = new Uint8Array(wider.buffer)
     }
-    this.words[client * ROW + LISTENER] = route.listener
+    this.words[client * ROW + CLIENT_SOCKET] = route.clientSocket
     writeRecord(route.client, this.#octets, (client * ROW + ADDRESS) * 4)
     this.#byAddress.set(client)
     return client

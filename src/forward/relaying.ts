@@ -103,7 +103,7 @@ function toPeer(
   countToPeer(tables, route, octets)
   batch.start[i] = payload
   batch.length[i] = octets
-  batch.socket[i] = clients.relay(rows.client(route), rows.family(route))
+  batch.socket[i] = clients.relaySocket(rows.client(route), rows.family(route))
   direct(batch, i, rows.wayWords(route), rows.wayAt(route))
   return SEND
 }
@@ -165,7 +165,7 @@ function toClient(
   rows.countToClient(route, octets)
   batch.start[i] = start
   batch.length[i] = length
-  batch.socket[i] = clients.listener(client)
+  batch.socket[i] = clients.clientSocket(client)
   direct(batch, i, clients.words, clients.addressAt(client))
   return SEND
 }

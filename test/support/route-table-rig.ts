@@ -31,10 +31,10 @@ export interface RouteOptions {
   readonly id?: number
   readonly channel?: number
   readonly client?: string
-  readonly listener?: number
+  readonly clientSocket?: number
   readonly via?: Via
   readonly relayed?: string
-  readonly relay?: number
+  readonly relaySocket?: number
   readonly peer?: string
   readonly local?: number
   readonly wire?: string
@@ -48,10 +48,10 @@ export function route(options: RouteOptions, lifetimes: Lifetimes): Route {
     id: (options.id ?? 0) as RouteId,
     channel: (options.channel ?? 0) as ChannelNumber,
     client: addressOf(options.client ?? '192.0.2.10:50000'),
-    listener: (options.listener ?? LISTENER) as SocketId,
+    clientSocket: (options.clientSocket ?? LISTENER) as SocketId,
     via: options.via ?? 'udp',
     relayed: addressOf(options.relayed ?? '203.0.113.5:49160'),
-    relay: (options.relay ?? RELAY) as SocketId,
+    relaySocket: (options.relaySocket ?? RELAY) as SocketId,
     peer: addressOf(options.peer ?? '198.51.100.7:40000'),
     relayedLifetime: lifetimes.open(options.relayedExpires ?? after(EXPIRES, 3600)),
     peerLifetime: lifetimes.open(options.expires ?? EXPIRES),

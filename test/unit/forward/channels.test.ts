@@ -52,7 +52,7 @@ t.test('every payload size survives both ways, ChannelData to the client unpadde
 t.test('a stream client gets the largest of datagrams; a UDP client cannot [TURN-DATA-05]', async t => {
   const rig = new Rig({ octets: 65_531 })
     .add({ id: 0, channel: 0x4001, via: 'tcp', client: CLIENT })
-    .add({ id: 1, channel: 0x4001, via: 'udp', client: '192.0.2.11:50000', relay: 3 })
+    .add({ id: 1, channel: 0x4001, via: 'udp', client: '192.0.2.11:50000', relaySocket: 3 })
   const largest = payloadOf(65_507)
 
   t.ok(rig.arrive(RELAY, PEER, largest).bytes?.equals(channelData(0x4001, largest)))
@@ -129,9 +129,9 @@ t.test('a channel number of RFC 5766 works where the core has bound one [TURN-CH
 
 t.test('one number in two allocations means two peers [TURN-CHAN-14]', async t => {
   const rig = new Rig()
-    .add({ id: 0, channel: 0x4001, client: CLIENT, relay: 2, peer: '198.51.100.7:1' })
-    .add({ id: 1, channel: 0x4001, client: '192.0.2.10:50001', relay: 3, peer: '198.51.100.7:2' })
-    .add({ id: 2, channel: 0x4001, client: CLIENT, listener: 9, relay: 4, peer: '198.51.100.7:3' })
+    .add({ id: 0, channel: 0x4001, client: CLIENT, relaySocket: 2, peer: '198.51.100.7:1' })
+    .add({ id: 1, channel: 0x4001, client: '192.0.2.10:50001', relaySocket: 3, peer: '198.51.100.7:2' })
+    .add({ id: 2, channel: 0x4001, client: CLIENT, clientSocket: 9, relaySocket: 4, peer: '198.51.100.7:3' })
 
   t.match(rig.arrive(LISTENER, CLIENT, channelData(0x4001, hello)), { socket: 2, to: '198.51.100.7:1' })
   t.match(rig.arrive(LISTENER, '192.0.2.10:50001', channelData(0x4001, hello)), {
@@ -143,8 +143,8 @@ t.test('one number in two allocations means two peers [TURN-CHAN-14]', async t =
 
 t.test('a client with relayed addresses of both families reaches each peer from its own', async t => {
   const rig = new Rig()
-    .add({ id: 0, channel: 0x4001, relay: 2, peer: PEER })
-    .add({ id: 1, channel: 0x4002, relay: 3, relayed: '[2001:db8::5]:49160', peer: PEER6 })
+    .add({ id: 0, channel: 0x4001, relaySocket: 2, peer: PEER })
+    .add({ id: 1, channel: 0x4002, relaySocket: 3, relayed: '[2001:db8::5]:49160', peer: PEER6 })
 
   t.match(rig.arrive(LISTENER, CLIENT, channelData(0x4001, hello)), { socket: 2, to: PEER })
   t.match(rig.arrive(LISTENER, CLIENT, channelData(0x4002, hello)), { socket: 3, to: PEER6 })

@@ -139,7 +139,7 @@ t.test('a peer that has no route is left to the core [TURN-SEND-02]', async t =>
 t.test('another client’s peer is left to the core', async t => {
   const rig = new Rig()
     .add({ id: 0, client: CLIENT, peer: PEER })
-    .add({ id: 1, client: '192.0.2.11:50000', peer: '198.51.100.8:40000', relay: 3 })
+    .add({ id: 1, client: '192.0.2.11:50000', peer: '198.51.100.8:40000', relaySocket: 3 })
 
   t.equal(rig.arrive(LISTENER, '192.0.2.11:50000', sendIndication(PEER, hello)).verdict, PASS)
 })
@@ -168,8 +168,8 @@ t.test('indications pay like ChannelData, by payload and packet', async t => {
 
 t.test('a payload that no DATA attribute can hold is left to the core [TURN-DATA-05]', async t => {
   const rig = new Rig({ octets: 65_600 })
-    .add({ id: 0, via: 'tcp', relay: 2, peer: PEER })
-    .add({ id: 1, via: 'tcp', relay: 3, peer: PEER6 })
+    .add({ id: 0, via: 'tcp', relaySocket: 2, peer: PEER })
+    .add({ id: 1, via: 'tcp', relaySocket: 3, peer: PEER6 })
 
   t.equal(rig.arrive(2, PEER, payloadOf(65_507)).verdict, SEND)
   t.equal(rig.arrive(3, PEER6, payloadOf(65_504)).verdict, SEND)

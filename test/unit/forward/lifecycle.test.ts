@@ -73,7 +73,7 @@ t.test('a route may move to another client address and keeps its counts', async 
   const rig = new Rig().add({ channel: 0x4001 })
   rig.arrive(LISTENER, CLIENT, channelData(0x4001, hello))
 
-  rig.add({ channel: 0x4001, client: '192.0.2.77:7', listener: 9, via: 'tcp' })
+  rig.add({ channel: 0x4001, client: '192.0.2.77:7', clientSocket: 9, via: 'tcp' })
 
   t.equal(rig.arrive(LISTENER, CLIENT, channelData(0x4001, hello)).verdict, PASS)
   t.equal(rig.arrive(9, '192.0.2.77:7', channelData(0x4001, hello)).verdict, SEND)
@@ -124,7 +124,7 @@ t.test(
     const rig = new Rig().add({ channel: 0x4001 })
     rig.remove(0)
 
-    rig.add({ id: 5, listener: RELAY, client: '192.0.2.77:7', relay: 9, channel: 0x4005 })
+    rig.add({ id: 5, clientSocket: RELAY, client: '192.0.2.77:7', relaySocket: 9, channel: 0x4005 })
 
     t.equal(rig.arrive(RELAY, '192.0.2.77:7', channelData(0x4005, hello)).socket, 9)
   },
@@ -173,7 +173,7 @@ t.test('twenty thousand routes come and go, each its own', async t => {
     id,
     channel: id % 3 ? 0x4000 + (id % 4096) : 0,
     client: client(id),
-    relay: 100 + id,
+    relaySocket: 100 + id,
     peer: peer(id),
   })
   const wrong = (id: number) => {

@@ -14,15 +14,15 @@ import {
   sendIndication,
 } from '../../support/route-table-rig.ts'
 
-const ALICE = { client: '192.0.2.10:50000', relayed: '203.0.113.5:49160', relay: 2, channel: 0x4001 }
-const BOB = { client: '192.0.2.99:60000', relayed: '203.0.113.5:49161', relay: 3, channel: 0x4002 }
+const ALICE = { client: '192.0.2.10:50000', relayed: '203.0.113.5:49160', relaySocket: 2, channel: 0x4001 }
+const BOB = { client: '192.0.2.99:60000', relayed: '203.0.113.5:49161', relaySocket: 3, channel: 0x4002 }
 const hello = Buffer.from('hello')
 
 /** Alice and Bob, each with an allocation here, and each the other's peer. */
 function call(alice: RouteOptions = {}, bob: RouteOptions = {}, rig = new Rig()): Rig {
   return rig
-    .add({ id: 0, ...ALICE, peer: bob.relayed ?? BOB.relayed, local: BOB.relay, ...alice })
-    .add({ id: 1, ...BOB, peer: alice.relayed ?? ALICE.relayed, local: ALICE.relay, ...bob })
+    .add({ id: 0, ...ALICE, peer: bob.relayed ?? BOB.relayed, local: BOB.relaySocket, ...alice })
+    .add({ id: 1, ...BOB, peer: alice.relayed ?? ALICE.relayed, local: ALICE.relaySocket, ...bob })
 }
 
 t.test('what one client sends another of this server goes from client to client', async t => {
@@ -73,14 +73,14 @@ for (const { name, alice, bob } of [
 }
 
 t.test('a stream client and a UDP client may talk', async t => {
-  const rig = call({ via: 'tls', listener: 8 })
+  const rig = call({ via: 'tls', clientSocket: 8 })
 
   t.match(rig.arrive(8, ALICE.client, channelData(0x4001, hello)), { socket: LISTENER, to: BOB.client })
   t.match(rig.arrive(LISTENER, BOB.client, channelData(0x4002, hello)), { socket: 8, to: ALICE.client })
 })
 
 t.test('a client may send to its own relayed address', async t => {
-  const rig = new Rig().add({ id: 0, ...ALICE, peer: ALICE.relayed, local: ALICE.relay })
+  const rig = new Rig().add({ id: 0, ...ALICE, peer: ALICE.relayed, local: ALICE.relaySocket })
 
   const out = rig.arrive(LISTENER, ALICE.client, channelData(0x4001, hello))
 
@@ -91,7 +91,7 @@ t.test('a client may send to its own relayed address', async t => {
 t.test('without the other’s permission it is left to the core, as it was received', async t => {
   const message = channelData(0x4001, hello)
 
-  const absent = new Rig().add({ id: 0, ...ALICE, peer: BOB.relayed, local: BOB.relay })
+  const absent = new Rig().add({ id: 0, ...ALICE, peer: BOB.relayed, local: BOB.relaySocket })
   t.equal(absent.arrive(LISTENER, ALICE.client, message).verdict, PASS)
 
   const other = call({}, { peer: '203.0.113.5:49162' })
@@ -114,7 +114,7 @@ t.test('both routes must live', async t => {
 })
 
 t.test('each half is counted where it belongs', async t => {
-  const rig = call({ via: 'tcp', listener: 8 })
+  const rig = call({ via: 'tcp', clientSocket: 8 })
 
   rig.arrive(8, ALICE.client, channelData(0x4001, hello))
 
@@ -158,8 +158,8 @@ t.test('a payload that does not fit the other’s message is left to the core', 
 t.test('what the network brings in the name of a local peer is left to the core', async t => {
   const rig = call()
 
-  t.equal(rig.arrive(BOB.relay, ALICE.relayed, hello).verdict, PASS)
-  t.equal(rig.arrive(ALICE.relay, BOB.relayed, hello).verdict, PASS)
+  t.equal(rig.arrive(BOB.relaySocket, ALICE.relayed, hello).verdict, PASS)
+  t.equal(rig.arrive(ALICE.relaySocket, BOB.relayed, hello).verdict, PASS)
 })
 
 t.test('a peer in another shard is reached on the wire and named by its relayed address', async t => {
@@ -170,11 +170,11 @@ t.test('a peer in another shard is reached on the wire and named by its relayed 
     const rig = new Rig().add({ ...ALICE, peer, wire, channel: 0 })
 
     const out = rig.arrive(LISTENER, ALICE.client, sendIndication(peer, hello))
-    t.match(out, { verdict: SEND, socket: ALICE.relay, to: wire, bytes: hello })
-    const back = rig.arrive(ALICE.relay, wire, hello)
+    t.match(out, { verdict: SEND, socket: ALICE.relaySocket, to: wire, bytes: hello })
+    const back = rig.arrive(ALICE.relaySocket, wire, hello)
     t.match(back, { verdict: SEND, socket: LISTENER, to: ALICE.client })
     t.same(back.bytes, dataIndication(peer, hello, back.bytes!))
-    t.match(rig.arrive(ALICE.relay, peer, hello), { verdict: PASS }, 'from there it cannot have come')
+    t.match(rig.arrive(ALICE.relaySocket, peer, hello), { verdict: PASS }, 'from there it cannot have come')
     t.match(rig.arrive(LISTENER, ALICE.client, sendIndication(wire, hello)), { verdict: PASS })
   }
 })
@@ -183,14 +183,14 @@ t.test('a peer that comes to or leaves another shard leaves nothing behind', asy
   const wire = '10.0.0.5:49161'
   const rig = new Rig().add({ ...ALICE, peer: BOB.relayed })
   rig.add({ ...ALICE, peer: BOB.relayed, wire })
-  t.match(rig.arrive(ALICE.relay, BOB.relayed, hello), { verdict: PASS })
-  t.match(rig.arrive(ALICE.relay, wire, hello), { verdict: SEND })
+  t.match(rig.arrive(ALICE.relaySocket, BOB.relayed, hello), { verdict: PASS })
+  t.match(rig.arrive(ALICE.relaySocket, wire, hello), { verdict: SEND })
 
   rig.add({ ...ALICE, peer: BOB.relayed })
-  t.match(rig.arrive(ALICE.relay, wire, hello), { verdict: PASS })
+  t.match(rig.arrive(ALICE.relaySocket, wire, hello), { verdict: PASS })
   t.match(rig.arrive(LISTENER, ALICE.client, channelData(0x4001, hello)), { to: BOB.relayed })
 
   rig.add({ ...ALICE, peer: BOB.relayed, wire })
   rig.remove(0)
-  t.match(rig.arrive(ALICE.relay, wire, hello), { verdict: PASS })
+  t.match(rig.arrive(ALICE.relaySocket, wire, hello), { verdict: PASS })
 })
