@@ -10,6 +10,30 @@ export interface Address {
   readonly key: number | string
 }
 
+declare const role: unique symbol
+interface Role<R extends string> {
+  readonly [role]?: R
+}
+
+/**
+ * An address together with whose it is. What has just arrived is a plain
+ * `Address` and fits any of these; once it has a role it fits no other, so that
+ * a client's address cannot be handed in where a peer's is meant.
+ */
+export type ClientAddress = Address & Role<'client'>
+/** Whom a client exchanges datagrams with, by the address that the client knows. */
+export type PeerAddress = Address & Role<'peer'>
+/** An allocation's address as its peers see it (RFC 8656 §2). */
+export type RelayedAddress = Address & Role<'relayed'>
+/** What another socket on this machine is bound to: where datagrams for it really go, and come from. */
+export type WireAddress = Address & Role<'wire'>
+
+/** A relayed address as the other allocation sees it, whose peer it is. */
+export function asPeer(relayed: RelayedAddress): PeerAddress {
+  const plain: Address = relayed
+  return plain
+}
+
 /** Octets of an address as tables and batches hold it: family, 0, port (big-endian), 16 octets of IP. */
 export const RECORD = 20
 

@@ -1,4 +1,4 @@
-import type { Address } from './address.ts'
+import type { ClientAddress, PeerAddress, RelayedAddress, WireAddress } from './address.ts'
 import type { ChannelNumber, LifetimeId, MeterId, RouteId, SocketId } from './ids.ts'
 import type { Via } from './via.ts'
 
@@ -16,13 +16,13 @@ export interface Route {
   /** 0 when the peer has no channel. A peer with a channel may be sent indications all the same. */
   readonly channel: ChannelNumber | 0
   /** The client's address, and the socket that it talks to: a listener's, or its own stream connection. */
-  readonly client: Address
+  readonly client: ClientAddress
   readonly clientSocket: SocketId
   readonly via: Via
   /** The allocation's relayed address as peers see it, and its socket. */
-  readonly relayed: Address
+  readonly relayed: RelayedAddress
   readonly relaySocket: SocketId
-  readonly peer: Address
+  readonly peer: PeerAddress
   /**
    * Present when the peer is a relayed address of this very server: the relay
    * socket of that other allocation. Such datagrams never touch the network;
@@ -33,7 +33,7 @@ export interface Route {
    * Present when the peer is a relayed address of another shard: what its
    * socket is bound to, where datagrams go and where they come from.
    */
-  readonly wire?: Address
+  readonly wire?: WireAddress
   /** When the relayed address ends. */
   readonly relayedLifetime: LifetimeId
   /** When what admits the peer ends: its channel where it has one, else the permission for its IP address. */

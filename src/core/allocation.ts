@@ -1,4 +1,4 @@
-import type { Address } from '../base/address.ts'
+import type { ClientAddress } from '../base/address.ts'
 import type { AllocationId, AllocationRow, LifetimeId, MeterId, RouteId, SocketId } from '../base/ids.ts'
 import type { Traffic } from '../base/route.ts'
 import type { RowList } from '../base/row-store.ts'
@@ -6,7 +6,7 @@ import type { Seconds, Time } from '../base/time.ts'
 import type { Via } from '../base/via.ts'
 import type { UserHolding } from './peers/user-holdings.ts'
 import type { FailedFamily, RelaySocket } from './relay-socket.ts'
-import type { ReplyTo } from './reply.ts'
+import type { SignedReplyTo } from './reply.ts'
 import type { Identity } from './signer.ts'
 
 /** Seconds that a permission lasts (RFC 8656 §9). */
@@ -22,25 +22,35 @@ export interface Leg {
   readonly linked: Set<RouteId>
 }
 
-/** What one client holds on this server (RFC 8656 §3.2). */
-export interface Allocation {
+/** What is known of an allocation from its Allocate request on. */
+interface Requested {
   readonly id: AllocationId
   readonly row: AllocationRow
   /** The 5-tuple: the client's address and the socket it talks to, which stands for the server's. */
-  readonly client: { readonly socket: SocketId; readonly address: Address; readonly via: Via }
+  readonly client: { readonly socket: SocketId; readonly address: ClientAddress; readonly via: Via }
   readonly identity: Identity
   /** What its user holds, this one included. */
   readonly user: UserHolding
   readonly since: Time
-  /** `opening` while the world binds its relay sockets; `aborted` when the client left meanwhile. */
-  state: 'opening' | 'aborted' | 'open' | 'closed'
   /** Seconds that the Allocate request was granted. What a Refresh grants stands in `Lifetimes`. */
   readonly firstLifetime: Seconds
   /** The Allocate request to answer, and to recognise when it is sent again (RFC 8489 §6.3.1). */
-  readonly replyTo: ReplyTo
-  answered: Buffer | undefined
+  readonly replyTo: SignedReplyTo
   /** The family of a dual allocation that this server has no relay address for. */
   readonly lacking: FailedFamily | undefined
+}
+
+/** An allocation whose relay sockets the world is still binding. It holds its 5-tuple and nothing else. */
+export interface OpeningAllocation extends Requested {
+  /** `aborted` when the client left meanwhile: the world's answer ends it. */
+  state: 'opening' | 'aborted'
+}
+
+/** What one client holds on this server (RFC 8656 §3.2). */
+export interface OpenAllocation extends Requested {
+  state: 'open' | 'closed'
+  /** The answer to its Allocate request. */
+  readonly answered: Buffer
   legs: Leg[]
   /** Nothing below lapses before this moment; the sweep looks no further. */
   due: Time
@@ -50,8 +60,8 @@ export interface Allocation {
   readonly peers: RowList
   /** How many of those have a channel. */
   channels: number
-  /** Token buckets that its payload passes, from when it is open. */
-  meters: readonly MeterId[] | undefined
+  /** Token buckets that its payload passes. */
+  meters: readonly MeterId[]
   /** How often a permission was installed for an IP address that had none. */
   permitted: number
   /** Datagrams that its token buckets have dropped, but for those of routes that forwarders still have. */
@@ -59,3 +69,6 @@ export interface Allocation {
   /** What it has carried, but for what routes have that forwarders still have. */
   readonly traffic: Traffic
 }
+
+/** The book has one object while it opens and another once it is open. */
+export type Allocation = OpeningAllocation | OpenAllocation

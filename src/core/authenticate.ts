@@ -15,11 +15,19 @@ import { readNonceCookie, SecurityFeature } from '../wire/nonce-cookie.ts'
 import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
 import type { Decisions } from './decisions.ts'
-import { answer, errorReply, type RefusalReason, type ReplyTo, reject, rejected } from './reply.ts'
+import {
+  answer,
+  errorReply,
+  type RefusalReason,
+  type ReplyTo,
+  reject,
+  rejected,
+  type SignedReplyTo,
+} from './reply.ts'
 import type { Identity, Signer } from './signer.ts'
 
 export type Authenticated =
-  | { readonly kind: 'identified'; readonly identity: Identity; readonly reply: ReplyTo }
+  | { readonly kind: 'identified'; readonly identity: Identity; readonly reply: SignedReplyTo }
   /** `wrong`: the integrity did not verify, or was not tried, or nobody has that name. */
   | { readonly kind: 'refused'; readonly commands: Command[]; readonly wrong: boolean }
 
@@ -112,7 +120,7 @@ export function authenticate(
   // A client that chose an algorithm and signed with SHA-1 all the same could not verify SHA-256.
   const isSha256 = kind === 'sha256' && has8489Algorithms(message)
   const signature = { kind: isSha256 ? ('sha256' as const) : ('sha1' as const), key: signed.key }
-  const proved: ReplyTo = { ...named, signature }
+  const proved: SignedReplyTo = { ...named, signature }
   if (signed.paused && message.method === Method.Allocate) {
     const paused = { code: 403, why: 'paused', detail: `${signed.tenant} is paused` } as const
     return refused(reject(proved, paused, config, counters))

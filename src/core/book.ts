@@ -1,9 +1,9 @@
-import type { Address } from '../base/address.ts'
+import type { ClientAddress, WireAddress } from '../base/address.ts'
 import type { AllocationId, AllocationRow, RouteId, SocketId } from '../base/ids.ts'
 import type { Lifetimes } from '../base/lifetimes.ts'
 import { after, type Random, type Time } from '../base/time.ts'
 import { BoundedMap } from '../limits/bounded-map.ts'
-import type { Allocation, Leg } from './allocation.ts'
+import type { Allocation, Leg, OpenAllocation } from './allocation.ts'
 import type { Owner } from './event.ts'
 import { Peers } from './peers/peers.ts'
 import { Permissions } from './peers/permissions.ts'
@@ -12,7 +12,7 @@ import type { RelaySocket } from './relay-socket.ts'
 
 /** A relayed address on this server, and whose it is. */
 export interface Relayed {
-  readonly allocation: Allocation
+  readonly allocation: OpenAllocation
   readonly leg: Leg
 }
 
@@ -20,7 +20,7 @@ export interface Relayed {
 export interface Reservation {
   readonly relay: RelaySocket
   readonly owner: Owner
-  readonly client: Address
+  readonly client: ClientAddress
   readonly expires: Time
 }
 
@@ -30,7 +30,7 @@ export const RESERVATION_LIFETIME = 30
 /** The answer to a request that ended its allocation. */
 export interface RememberedAnswer {
   readonly socket: SocketId
-  readonly client: Address
+  readonly client: ClientAddress
   readonly transaction: Buffer
   readonly bytes: Buffer
   readonly until: Time
@@ -41,7 +41,7 @@ export interface Link {
   /** The leg of another allocation here that the peer is. */
   readonly leg?: Leg
   /** What the socket is bound to of another shard's allocation that the peer is. */
-  readonly wire?: Address
+  readonly wire?: WireAddress
 }
 
 /** Seconds that an answer is remembered for a request that comes again (RFC 8489 §6.3.1). */
@@ -101,9 +101,10 @@ export class Book {
     this.peers = new Peers(random)
   }
 
-  /** The allocation with this number. */
-  inRow(row: AllocationRow): Allocation | undefined {
-    return this.#rows[row]
+  /** The open allocation with this number. */
+  inRow(row: AllocationRow): OpenAllocation | undefined {
+    const allocation = this.#rows[row]
+    return allocation?.state === 'open' ? allocation : undefined
   }
 
   /** As many of `strays` as `most`, going round them from one call to the next. */
@@ -131,7 +132,7 @@ export class Book {
   }
 
   /** The allocation of this 5-tuple, opening ones included. */
-  of(socket: SocketId, client: Address): Allocation | undefined {
+  of(socket: SocketId, client: ClientAddress): Allocation | undefined {
     return this.#byClient.get(socket)?.get(client.key)
   }
 
@@ -147,6 +148,7 @@ export class Book {
     return this.#lastId as AllocationId
   }
 
+  /** Takes an allocation in; one that is open takes the place of the one that was opening. */
   add(allocation: Allocation): void {
     const { socket, address } = allocation.client
     let clients = this.#byClient.get(socket)
@@ -174,7 +176,7 @@ export class Book {
   }
 
   /** Remembers the answer to a request that ended its allocation. */
-  remember(socket: SocketId, client: Address, transaction: Buffer, bytes: Buffer, now: Time): void {
+  remember(socket: SocketId, client: ClientAddress, transaction: Buffer, bytes: Buffer, now: Time): void {
     this.recall({ socket, client, transaction, bytes, until: after(now, MEMORY) })
   }
 
@@ -189,7 +191,7 @@ export class Book {
     for (const [, answer] of this.#released.entries(now)) yield answer
   }
 
-  remembered(socket: SocketId, client: Address, transaction: Buffer, now: Time): Buffer | undefined {
+  remembered(socket: SocketId, client: ClientAddress, transaction: Buffer, now: Time): Buffer | undefined {
     return this.#released.get(memoryKey(socket, client, transaction), now)?.bytes
   }
 
@@ -219,6 +221,6 @@ export class Book {
   }
 }
 
-function memoryKey(socket: SocketId, client: Address, transaction: Buffer): string {
+function memoryKey(socket: SocketId, client: ClientAddress, transaction: Buffer): string {
   return `${socket} ${client.key} ${transaction.toString('latin1')}`
 }

@@ -1,10 +1,11 @@
+import { noTraffic } from '../base/route.ts'
 import type { Time } from '../base/time.ts'
-import type { Allocation, Leg } from './allocation.ts'
+import type { Allocation, Leg, OpenAllocation } from './allocation.ts'
 import type { Command } from './command.ts'
-import type { RelayState } from './relay-state.ts'
 import type { CloseReason } from './event.ts'
 import { removePermission } from './peers/room.ts'
 import { dismiss, withdraw } from './peers/routes.ts'
+import type { RelayState } from './relay-state.ts'
 
 /** Ends an allocation: routes, relay sockets, permissions and channels go with it (RFC 8656 §6). */
 export function close(state: RelayState, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
@@ -21,11 +22,14 @@ export function close(state: RelayState, allocation: Allocation, reason: CloseRe
 /** The same once the world has answered: for an allocation that is open, or that was given up while it opened. */
 export function end(state: RelayState, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
   const { book } = state
-  const relayed = allocation.legs.map(leg => leg.relay.address)
-  const commands = allocation.legs.flatMap(leg => closeLeg(state, allocation, leg))
-  allocation.legs = []
-  allocation.state = 'closed'
-  if (allocation.meters) state.buckets.give(allocation.meters)
+  const open = allocation.state === 'open' ? allocation : undefined
+  const legs = open?.legs ?? []
+  const commands = open ? legs.flatMap(leg => closeLeg(state, open, leg)) : []
+  if (open) {
+    open.legs = []
+    open.state = 'closed'
+    state.buckets.give(open.meters)
+  }
   book.remove(allocation)
   const event = {
     kind: 'closed' as const,
@@ -34,18 +38,18 @@ export function end(state: RelayState, allocation: Allocation, reason: CloseReas
     owner: allocation.identity.owner,
     client: allocation.client.address,
     via: allocation.client.via,
-    relayed,
+    relayed: legs.map(leg => leg.relay.address),
     reason,
     since: allocation.since,
-    traffic: allocation.traffic,
-    peers: allocation.permitted,
+    traffic: open?.traffic ?? noTraffic(),
+    peers: open?.permitted ?? 0,
   }
   commands.push({ kind: 'tell', event })
   return commands
 }
 
 /** Gives one relayed address back, and all that hangs on its family. */
-export function closeLeg(state: RelayState, allocation: Allocation, leg: Leg): Command[] {
+export function closeLeg(state: RelayState, allocation: OpenAllocation, leg: Leg): Command[] {
   const { book } = state
   const { family, socket, address } = leg.relay
   const commands: Command[] = []

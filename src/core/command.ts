@@ -1,4 +1,4 @@
-import type { Address, Family } from '../base/address.ts'
+import type { Address, ClientAddress, Family } from '../base/address.ts'
 import type { AllocationId, RouteId, SocketId } from '../base/ids.ts'
 import type { Route } from '../base/route.ts'
 import type { Event, Owner } from './event.ts'
@@ -8,13 +8,13 @@ import type { RelaySocket } from './relay-socket.ts'
 export interface Claim {
   readonly allocation: AllocationId
   readonly owner: Owner
-  readonly client: Address
+  readonly client: ClientAddress
   /** One family, or both for a dual allocation, of which one is enough. */
   readonly families: readonly Family[]
   /** `even`: an even port. `pair`: an even port, and the next one reserved (RFC 8656 §18.7). */
   readonly port: 'any' | 'even' | 'pair'
   /** A socket that a RESERVATION-TOKEN named; the world only settles the quota. */
-  readonly reserved?: { readonly relay: RelaySocket; readonly owner: Owner; readonly client: Address }
+  readonly reserved?: { readonly relay: RelaySocket; readonly owner: Owner; readonly client: ClientAddress }
   /**
    * A RESERVATION-TOKEN that is not this shard's. The world has its port from
    * another shard, whatever its family, or refuses the claim.

@@ -1,4 +1,4 @@
-import type { Address } from '../base/address.ts'
+import { type Address, asPeer, type PeerAddress } from '../base/address.ts'
 import { Counter } from '../base/counters.ts'
 import type { ChannelNumber } from '../base/ids.ts'
 import type { Time } from '../base/time.ts'
@@ -8,20 +8,25 @@ import { DATA, ICMP, XOR_PEER_ADDRESS } from '../wire/attributes.ts'
 import { CHANNEL_HEADER, channelLength, readChannel, writeChannelData } from '../wire/channel.ts'
 import { padded } from '../wire/header.ts'
 import { MessageWriter, Method } from '../wire/message.ts'
-import type { Allocation } from './allocation.ts'
+import type { OpenAllocation } from './allocation.ts'
 import type { Relayed } from './book.ts'
 import type { Command } from './command.ts'
-import type { RelayState } from './relay-state.ts'
 import type { Unreachable } from './input.ts'
 import { channelTo, isAdmitted, legFor } from './peers/admitted.ts'
 import { reroute } from './peers/routes.ts'
 import { reachOf, withheld } from './reach.ts'
+import type { RelayState } from './relay-state.ts'
 
 /** The most that fits a Data indication: its length field has 16 bits (RFC 8489 §5). */
 const LARGEST_INDICATION = 65_535
 
 /** Takes a ChannelData message from a client (RFC 8656 §12.6). */
-export function channelData(state: RelayState, allocation: Allocation, bytes: Buffer, now: Time): Command[] {
+export function channelData(
+  state: RelayState,
+  allocation: OpenAllocation,
+  bytes: Buffer,
+  now: Time,
+): Command[] {
   const number = readChannel(bytes, 0, bytes.length)
   if (number === undefined) return drop(state, Counter.dropMalformed)
   const { peers, lifetimes } = state.book
@@ -41,8 +46,8 @@ export function channelData(state: RelayState, allocation: Allocation, bytes: Bu
  */
 export function toPeer(
   state: RelayState,
-  allocation: Allocation,
-  peer: Address,
+  allocation: OpenAllocation,
+  peer: PeerAddress,
   payload: Buffer,
   now: Time,
   dontFragment = false,
@@ -60,7 +65,7 @@ export function toPeer(
     const stopped = chargePeers(state, allocation, [peer], now)
     if (stopped) return [...drop(state, Counter.dropScan), ...stopped]
   }
-  if (!meters.take(allocation.meters ?? [], payload.length + PACKET_OVERHEAD, now)) {
+  if (!meters.take(allocation.meters, payload.length + PACKET_OVERHEAD, now)) {
     allocation.dropped++
     return drop(state, Counter.dropRate)
   }
@@ -69,7 +74,7 @@ export function toPeer(
   allocation.traffic.toPeer.packets++
   allocation.traffic.toPeer.bytes += payload.length
   const commands = reroute(state, allocation, peer, now)
-  if (relayed) return [...commands, ...toClient(state, relayed, leg.relay.address, payload, now)]
+  if (relayed) return [...commands, ...toClient(state, relayed, asPeer(leg.relay.address), payload, now)]
   const to = wire ?? environment.host?.wire(peer) ?? peer
   const send = { kind: 'send' as const, socket: leg.relay.socket, to, bytes: payload }
   commands.push(dontFragment ? { ...send, dontFragment } : send)
@@ -82,8 +87,8 @@ export function toPeer(
  */
 export function chargePeers(
   { scans, config, environment }: RelayState,
-  { identity: { owner }, client }: Allocation,
-  peers: readonly Address[],
+  { identity: { owner }, client }: OpenAllocation,
+  peers: readonly PeerAddress[],
   now: Time,
 ): Command[] | undefined {
   const most = config.limits.peersPerUserPerMinute
@@ -100,7 +105,7 @@ export function fromPeer(
   now: Time,
 ): Command[] {
   const sibling = state.environment.siblings?.relayed(from)
-  if (sibling) return toClient(state, relayed, sibling, payload, now)
+  if (sibling) return toClient(state, relayed, asPeer(sibling), payload, now)
   const peer = nameOf(state, relayed.allocation, from, now)
   // What claims to come from one of our own relayed addresses came neither through the process nor from a peer.
   if (reachOf(state, relayed.allocation, peer) !== 'yes' || state.book.byRelayed.has(peer.key))
@@ -112,7 +117,12 @@ export function fromPeer(
  * Who a datagram is from, to the client: the public address of a program beside
  * us, unless only the local one is permitted.
  */
-function nameOf({ environment, book }: RelayState, allocation: Allocation, from: Address, now: Time): Address {
+function nameOf(
+  { environment, book }: RelayState,
+  allocation: OpenAllocation,
+  from: Address,
+  now: Time,
+): PeerAddress {
   const outside = environment.host?.peer(from)
   if (!outside) return from
   return isAdmitted(book, allocation, from, now) && !isAdmitted(book, allocation, outside, now)
@@ -121,7 +131,13 @@ function nameOf({ environment, book }: RelayState, allocation: Allocation, from:
 }
 
 /** Hands a peer's payload to the client: ChannelData where a channel is bound, else a Data indication. */
-function toClient(state: RelayState, relayed: Relayed, from: Address, payload: Buffer, now: Time): Command[] {
+function toClient(
+  state: RelayState,
+  relayed: Relayed,
+  from: PeerAddress,
+  payload: Buffer,
+  now: Time,
+): Command[] {
   const { book, counters, meters } = state
   const { allocation, leg } = relayed
   if (book.lifetimes.isOver(leg.lifetime, now)) return drop(state, Counter.dropExpired)
@@ -133,7 +149,7 @@ function toClient(state: RelayState, relayed: Relayed, from: Address, payload: B
   if (!channel && padded(payload.length) + overhead > LARGEST_INDICATION) {
     return drop(state, Counter.dropTooLong)
   }
-  if (!meters.take(allocation.meters ?? [], payload.length + PACKET_OVERHEAD, now)) {
+  if (!meters.take(allocation.meters, payload.length + PACKET_OVERHEAD, now)) {
     allocation.dropped++
     return drop(state, Counter.dropRate)
   }

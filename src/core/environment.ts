@@ -1,4 +1,4 @@
-import type { Address } from '../base/address.ts'
+import type { Address, PeerAddress, RelayedAddress, WireAddress } from '../base/address.ts'
 import type { Random, Time } from '../base/time.ts'
 import type { Authenticate } from './candidate.ts'
 
@@ -19,7 +19,7 @@ export interface Environment {
    */
   wall(at: Time): Time
   /** Decides by IP address (canonical) and port; the deny lists are compiled into it. */
-  reach(peer: Address): Reach
+  reach(peer: PeerAddress): Reach
   readonly authenticate: Authenticate
   /** What other shards of this server hold; absent where there is only one. */
   readonly siblings?: Siblings
@@ -34,9 +34,9 @@ export interface Environment {
  */
 export interface Siblings {
   /** Where to send for this relayed address, if another shard holds it just now. */
-  wire(peer: Address): Address | undefined
+  wire(peer: PeerAddress): WireAddress | undefined
   /** The relayed address whose socket is bound here, if another shard holds it just now. */
-  relayed(from: Address): Address | undefined
+  relayed(from: Address): RelayedAddress | undefined
   /** Whether this may be the RESERVATION-TOKEN of a port that is held for all shards; only a claim finds out. */
   mayReserve(token: Uint8Array): boolean
   /**
@@ -57,14 +57,14 @@ export type HostKey = 'sameHost' | 'allow'
  */
 export interface Host {
   /** Where to send for a peer at a public relay address, if that is elsewhere. */
-  wire(peer: Address): Address | undefined
+  wire(peer: PeerAddress): WireAddress | undefined
   /** How clients know what comes from a local relay address, if by another. */
-  peer(from: Address): Address | undefined
+  peer(from: Address): PeerAddress | undefined
   /** Whether an IP address is one that this server relays from, as peers see it. */
   isRelayed(ip: Uint8Array): boolean
   /**
    * The key under `peers` that would open a closed port of this machine;
    * undefined for other machines, and for our own listeners.
    */
-  keyFor(peer: Address): HostKey | undefined
+  keyFor(peer: PeerAddress): HostKey | undefined
 }

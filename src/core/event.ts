@@ -1,4 +1,4 @@
-import type { Address } from '../base/address.ts'
+import type { ClientAddress, PeerAddress, RelayedAddress } from '../base/address.ts'
 import type { AllocationId, ChannelNumber } from '../base/ids.ts'
 import type { Traffic } from '../base/route.ts'
 import type { Time } from '../base/time.ts'
@@ -98,28 +98,28 @@ export type Event = { readonly at: Time } & (
       readonly kind: 'opened'
       readonly allocation: AllocationId
       readonly owner: Owner
-      readonly client: Address
+      readonly client: ClientAddress
       readonly via: Via
-      readonly relayed: readonly Address[]
+      readonly relayed: readonly RelayedAddress[]
     }
   | {
       readonly kind: 'permitted'
       readonly allocation: AllocationId
-      readonly peers: readonly Address[]
+      readonly peers: readonly PeerAddress[]
     }
   | {
       readonly kind: 'bound'
       readonly allocation: AllocationId
       readonly channel: ChannelNumber
-      readonly peer: Address
+      readonly peer: PeerAddress
     }
   | {
       readonly kind: 'closed'
       readonly allocation: AllocationId
       readonly owner: Owner
-      readonly client: Address
+      readonly client: ClientAddress
       readonly via: Via
-      readonly relayed: readonly Address[]
+      readonly relayed: readonly RelayedAddress[]
       readonly reason: CloseReason
       readonly since: Time
       readonly traffic: Traffic
@@ -127,19 +127,19 @@ export type Event = { readonly at: Time } & (
       readonly peers: number
     }
   /** A reserved port went back without being used; its quota unit with it. */
-  | { readonly kind: 'unreserved'; readonly owner: Owner; readonly client: Address }
+  | { readonly kind: 'unreserved'; readonly owner: Owner; readonly client: ClientAddress }
   /** A client wanted to reach a port of this machine that the peer policy keeps closed. Told once in a while. */
   | {
       readonly kind: 'withheld'
       readonly allocation: AllocationId
       readonly owner: Owner
-      readonly peer: Address
+      readonly peer: PeerAddress
       /** What in `peers` would open it. */
       readonly key: HostKey
     }
   | {
       readonly kind: 'rejected'
-      readonly from: Address
+      readonly from: ClientAddress
       readonly via: Via
       readonly method: string
       readonly code: number
@@ -153,7 +153,7 @@ export type Event = { readonly at: Time } & (
   | {
       /** Not by the core, which has never heard of the connection, but by what accepted it. */
       readonly kind: 'unserved'
-      readonly from: Address
+      readonly from: ClientAddress
       readonly why: UnservedReason
       /** A sentence in our words; nothing that the client chose is in it. */
       readonly detail: string
@@ -165,7 +165,7 @@ export type Event = { readonly at: Time } & (
       /** How often since it was last told. */
       readonly count: number
       /** One of those whom it befell. */
-      readonly from: Address
+      readonly from: ClientAddress
       /** Whose it was, for `scan` and `requests`. */
       readonly owner?: Owner
     }

@@ -1,4 +1,4 @@
-import type { Address } from '../base/address.ts'
+import type { Address, PeerAddress } from '../base/address.ts'
 import type { AllocationId, SocketId } from '../base/ids.ts'
 import type { Carried } from '../base/route.ts'
 import type { Via } from '../base/via.ts'
@@ -33,7 +33,7 @@ export interface Unreachable {
   /** The relay socket that sent the datagram. */
   readonly socket: SocketId
   /** Where the datagram was going: the embedded destination, not the router that complains. */
-  readonly peer: Address
+  readonly peer: PeerAddress
   readonly type: number
   readonly code: number
   /** The next hop's MTU for "packet too big" and "fragmentation needed", else 0. */

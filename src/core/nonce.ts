@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import { type Address, RECORD, writeRecord } from '../base/address.ts'
+import { type ClientAddress, RECORD, writeRecord } from '../base/address.ts'
 import type { Random, Seconds, Time } from '../base/time.ts'
 import { hmac } from '../wire/mac.ts'
 import { readNonceCookie, writeNonceCookie } from '../wire/nonce-cookie.ts'
@@ -36,13 +36,13 @@ export class Nonces {
     return this.#key
   }
 
-  make(client: Address, features: number, now: Time): string {
+  make(client: ClientAddress, features: number, now: Time): string {
     const cookie = writeNonceCookie(features)
     return cookie + this.#body(cookie, Math.floor(now / 1000) >>> 0, client)
   }
 
   /** True if this nonce was made here for this client and is not too old. */
-  isFresh(nonce: string, client: Address, now: Time): boolean {
+  isFresh(nonce: string, client: ClientAddress, now: Time): boolean {
     if (nonce.length !== COOKIE + BODY) return false
     const cookie = nonce.slice(0, COOKIE)
     if (readNonceCookie(cookie) === undefined) return false
@@ -59,7 +59,7 @@ export class Nonces {
   }
 
   /** Stamp and MAC as they stand behind the cookie. */
-  #body(cookie: string, stamp: number, client: Address): string {
+  #body(cookie: string, stamp: number, client: ClientAddress): string {
     signed.write(cookie, 'latin1')
     signed.writeUInt32BE(stamp, COOKIE)
     writeRecord(client, signed, COOKIE + STAMP)

@@ -1,9 +1,9 @@
-import { type Address, address, ipKey } from '../base/address.ts'
+import { address, ipKey, type PeerAddress } from '../base/address.ts'
 import { after, type Time } from '../base/time.ts'
 import type { Allocation } from './allocation.ts'
 import type { Command } from './command.ts'
-import type { RelayState } from './relay-state.ts'
 import type { Reach } from './environment.ts'
+import type { RelayState } from './relay-state.ts'
 
 /** Seconds between two events of the kind `withheld`. */
 const WITHHELD_EVERY = 60
@@ -12,7 +12,7 @@ const WITHHELD_EVERY = 60
 export function reachOf(
   { environment, config: { confined } }: Pick<RelayState, 'environment' | 'config'>,
   { identity }: Pick<Allocation, 'identity'>,
-  peer: Address,
+  peer: PeerAddress,
 ): Reach {
   const verdict = environment.reach(peer)
   if (verdict === 'no' || confined?.tenant !== identity.owner.tenant) return verdict
@@ -28,7 +28,7 @@ export function reachOf(
 export function withheld(
   state: RelayState,
   { id, identity }: Allocation,
-  peer: Address,
+  peer: PeerAddress,
   now: Time,
 ): Command[] {
   if (now < state.withheldUntil) return []

@@ -1,4 +1,4 @@
-import type { Address, Family } from '../base/address.ts'
+import type { Family, RelayedAddress } from '../base/address.ts'
 import type { SocketId } from '../base/ids.ts'
 
 /** A relay socket that the world has bound for one family of an allocation. */
@@ -6,7 +6,7 @@ export interface RelaySocket {
   readonly family: Family
   readonly socket: SocketId
   /** The relayed address as peers see it (the public one behind 1:1 NAT). */
-  readonly address: Address
+  readonly address: RelayedAddress
 }
 
 /** Why one family of a claim could not be had (ADDRESS-ERROR-CODE, RFC 8656 §18.12). */

@@ -10,14 +10,13 @@ import { demultiplex } from '../wire/channel.ts'
 import { integrityKind } from '../wire/integrity.ts'
 import { get, type Message, Method, parse } from '../wire/message.ts'
 import { peekNonce } from '../wire/peek.ts'
-import type { Allocation } from './allocation.ts'
+import type { Allocation, OpenAllocation } from './allocation.ts'
 import { authenticate } from './authenticate.ts'
 import { Book, drawId } from './book.ts'
 import { type BucketSource, Buckets } from './buckets.ts'
 import { close } from './close.ts'
 import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
-import type { RelayState } from './relay-state.ts'
 import { channelData, fromPeer, unreachable } from './data.ts'
 import type { Decisions, Witness } from './decisions.ts'
 import type { Environment } from './environment.ts'
@@ -27,6 +26,7 @@ import { NO_ROUTE } from './peers/peers.ts'
 import { routesEnded } from './peers/routes.ts'
 import { Scans } from './peers/scans.ts'
 import { Proofs } from './proofs.ts'
+import type { RelayState } from './relay-state.ts'
 import { type ReplyTo, reject, replyTo } from './reply.ts'
 import { allocate, opened, refused } from './requests/allocate.ts'
 import { binding } from './requests/binding.ts'
@@ -139,9 +139,7 @@ export class Relay {
       case 'routes-ended':
         return routesEnded(state, input)
       case 'hangup':
-        return [...state.book.on(input.socket)].flatMap(allocation =>
-          close(state, allocation, 'hangup', now),
-        )
+        return [...state.book.on(input.socket)].flatMap(allocation => close(state, allocation, 'hangup', now))
       case 'revoke': {
         const allocation = state.book.byId.get(input.allocation)
         return allocation ? close(state, allocation, input.reason, now) : []
@@ -177,18 +175,23 @@ export class Relay {
     return writeSnapshot(this.#state, carried, now)
   }
 
+  /** Those that are still opening included. */
   allocations(): Iterable<Readonly<Allocation>> {
     return this.#state.book.byId.values()
   }
 
+  *openAllocations(): Iterable<Readonly<OpenAllocation>> {
+    for (const allocation of this.allocations()) if (allocation.state === 'open') yield allocation
+  }
+
   /** When the last relayed address of an allocation ends, if nobody refreshes it. */
-  expires(allocation: Readonly<Allocation>): Time {
+  expires(allocation: Readonly<OpenAllocation>): Time {
     const { lifetimes } = this.#state.book
     return Math.max(...allocation.legs.map(leg => lifetimes.until(leg.lifetime))) as Time
   }
 
   /** The routes of an allocation. */
-  *routes({ peers }: Readonly<Allocation>): Iterable<RouteId> {
+  *routes({ peers }: Readonly<OpenAllocation>): Iterable<RouteId> {
     const { book } = this.#state
     for (const row of book.peers.of(peers)) if (book.peers.route(row) !== NO_ROUTE) yield row
   }
@@ -297,7 +300,7 @@ export class Relay {
     const refusal = checkAttributes(state, message, proof.reply)
     if (refusal) return refusal
     // What has lapsed since the last sweep must not be refreshed back to life.
-    const lapsed = standing ? lapseFor(state, standing, reply.at) : []
+    const lapsed = standing?.state === 'open' ? lapseFor(state, standing, reply.at) : []
     return [...lapsed, ...handle(state, request)]
   }
 

@@ -1,4 +1,4 @@
-import type { Address } from '../base/address.ts'
+import type { ClientAddress } from '../base/address.ts'
 import { type CountedCode, Counter, type Counters, ERROR_COUNTERS } from '../base/counters.ts'
 import type { SocketId } from '../base/ids.ts'
 import type { Time } from '../base/time.ts'
@@ -12,7 +12,7 @@ import type { CapacityCause, RejectReason } from './event.ts'
 /** Where an answer goes and how it is signed. Keeps nothing of the batch the request came in. */
 export interface ReplyTo {
   readonly socket: SocketId
-  readonly to: Address
+  readonly to: ClientAddress
   readonly via: Via
   readonly method: number
   readonly transaction: Buffer
@@ -20,8 +20,19 @@ export interface ReplyTo {
   readonly fingerprint: boolean
   readonly at: Time
   /** Undefined until the request has proved itself. */
-  readonly signature: { readonly kind: 'sha1' | 'sha256'; readonly key: Buffer } | undefined
+  readonly signature: Signature | undefined
   readonly username: string | undefined
+}
+
+/** How an answer is signed: as the request was, with the key that verified it. */
+export interface Signature {
+  readonly kind: 'sha1' | 'sha256'
+  readonly key: Buffer
+}
+
+/** Where the answer to a request goes that has proved itself: what handlers answer is always signed. */
+export interface SignedReplyTo extends ReplyTo {
+  readonly signature: Signature
 }
 
 export interface ReplyStyle {
@@ -29,7 +40,7 @@ export interface ReplyStyle {
 }
 
 /** What is needed to answer this message; the transaction id is copied. */
-export function replyTo(message: Message, socket: SocketId, to: Address, via: Via, at: Time): ReplyTo {
+export function replyTo(message: Message, socket: SocketId, to: ClientAddress, via: Via, at: Time): ReplyTo {
   return {
     socket,
     to,

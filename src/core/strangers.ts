@@ -1,4 +1,4 @@
-import type { Address, Family } from '../base/address.ts'
+import type { Address, ClientAddress, Family } from '../base/address.ts'
 import { after, type Time } from '../base/time.ts'
 import { isStream, type Via } from '../base/via.ts'
 import { CUSTOMERS_OF_NETWORK, SPAN_OCTETS, type Span } from '../limits/customer.ts'
@@ -56,8 +56,8 @@ const WINDOW = 10
 /** What was held back since it was last reported, and one of those whom it befell. */
 export interface HeldBack {
   readonly reported: Time
-  readonly unverified: { readonly count: number; readonly from: Address }
-  readonly guessing: { readonly count: number; readonly from: Address }
+  readonly unverified: { readonly count: number; readonly from: ClientAddress }
+  readonly guessing: { readonly count: number; readonly from: ClientAddress }
 }
 
 /**
@@ -123,7 +123,7 @@ export class Strangers {
    * Charges this source for an answer, dearer where its request is signed.
    * False, and nothing charged, where it may have none.
    */
-  chargeAnswer(from: Address, via: Via, now: Time, isSigned = false): boolean {
+  chargeAnswer(from: ClientAddress, via: Via, now: Time, isSigned = false): boolean {
     if (this.isSpent(from, via, now)) {
       this.#hold('unverified', from)
       return false
@@ -139,7 +139,7 @@ export class Strangers {
   }
 
   /** True while this source would not be answered. */
-  isSpent(from: Address, via: Via, now: Time): boolean {
+  isSpent(from: ClientAddress, via: Via, now: Time): boolean {
     const { unverifiedAnswersPerNetwork: perNetwork, unverifiedAnswers: inAll } = this.#limits
     const debts = this.#debts
     if (perNetwork !== undefined) {
@@ -153,7 +153,7 @@ export class Strangers {
   }
 
   /** Takes note of a datagram that was dropped because its source `isSpent`. */
-  dropped(from: Address): void {
+  dropped(from: ClientAddress): void {
     this.#hold('unverified', from)
   }
 
@@ -161,7 +161,7 @@ export class Strangers {
    * Holds back an integrity for this name where too many were wrong before it,
    * and counts that; `blind` without a fresh nonce.
    */
-  holdBack(from: Address, username: string, blind: boolean, now: Time): boolean {
+  holdBack(from: ClientAddress, username: string, blind: boolean, now: Time): boolean {
     if (!this.#limits.backOff) return false
     const debts = this.#debts
     const name = this.#nameKey(from, username, blind)
@@ -178,7 +178,7 @@ export class Strangers {
   }
 
   /** Somebody's integrity did not verify. */
-  failed(from: Address, username: string, blind: boolean, now: Time): void {
+  failed(from: ClientAddress, username: string, blind: boolean, now: Time): void {
     if (!this.#limits.backOff) return
     this.#wrong(this.#nameKey(from, username, blind), GUESS, now)
     // A source that may be forged must not be able to speak for its socket and network.
@@ -188,7 +188,7 @@ export class Strangers {
   }
 
   /** Somebody's integrity verified, with a fresh nonce: the source is theirs. */
-  proved(from: Address, via: Via, username: string, owner: Owner, now: Time): void {
+  proved(from: ClientAddress, via: Via, username: string, owner: Owner, now: Time): void {
     const until = after(now, KNOWN)
     const user = this.#debts.key(USER, { text: ownerKey(owner) })
     if (this.#limits.unverifiedAnswers !== undefined) {
@@ -231,29 +231,29 @@ export class Strangers {
     this.#debts.charge(key, cost + this.#debts.owed(key, now) * growth, now)
   }
 
-  #answersKey(from: Address, via: Via, span: Span | 'socket'): DebtKey {
+  #answersKey(from: ClientAddress, via: Via, span: Span | 'socket'): DebtKey {
     const kind = ANSWERS[span] + (isStream(via) ? BY_STREAM : 0)
     return span === 'socket'
       ? this.#debts.key(kind, { ip: from.ip, number: from.port })
       : this.#debts.key(kind, { ip: from.ip, octets: SPAN_OCTETS[span][from.family] })
   }
 
-  #networkKey(from: Address): DebtKey {
+  #networkKey(from: ClientAddress): DebtKey {
     const octets = SPAN_OCTETS[KNOWN_SPAN[from.family]][from.family]
     return this.#debts.key(GUESSES_FROM_NETWORK, { ip: from.ip, octets })
   }
 
-  #socketKey(from: Address): DebtKey {
+  #socketKey(from: ClientAddress): DebtKey {
     return this.#debts.key(GUESSES_FROM_SOCKET, { ip: from.ip, number: from.port })
   }
 
-  #nameKey(from: Address, username: string, blind: boolean): DebtKey {
+  #nameKey(from: ClientAddress, username: string, blind: boolean): DebtKey {
     const kind = blind ? BLIND_GUESSES_AT_NAME : GUESSES_AT_NAME
     return this.#debts.key(kind, { ip: from.ip, octets: SPAN_OCTETS.host[from.family], text: username })
   }
 
   /** Takes note of what is dropped. */
-  #hold(why: 'unverified' | 'guessing', from: Address): void {
+  #hold(why: 'unverified' | 'guessing', from: ClientAddress): void {
     const held = this.#held[why]
     held.count++
     held.from = from

@@ -1,12 +1,12 @@
 import { address } from '../base/address.ts'
 import type { Time } from '../base/time.ts'
-import type { Allocation } from './allocation.ts'
+import type { Allocation, OpenAllocation } from './allocation.ts'
 import { close, closeLeg } from './close.ts'
 import type { Command } from './command.ts'
-import type { RelayState } from './relay-state.ts'
 import { removePermission } from './peers/room.ts'
 import { dismiss, reroute } from './peers/routes.ts'
 import { reachOf } from './reach.ts'
+import type { RelayState } from './relay-state.ts'
 
 /** What one turn may cost, in things that are looked at or withdrawn. Closing a socket counts as several. */
 const TURN = 256
@@ -56,7 +56,7 @@ export function proceed(state: RelayState, now: Time): Command[] {
   }
   for (const allocation of book.byId.values()) {
     if (left <= 0) break
-    if (allocation.due > now) continue
+    if (allocation.state !== 'open' || allocation.due > now) continue
     left -= costOf(allocation)
     commands.push(...lapse(state, allocation, now))
   }
@@ -64,17 +64,17 @@ export function proceed(state: RelayState, now: Time): Command[] {
   return commands
 }
 
-function costOf({ permissions, peers }: Allocation): number {
+function costOf({ permissions, peers }: OpenAllocation): number {
   return CLOSING + permissions.size + peers.size
 }
 
 /** Judges what one allocation holds by the configuration in force. */
-function reconfigure(state: RelayState, allocation: Allocation, now: Time): Command[] {
+function reconfigure(state: RelayState, allocation: OpenAllocation, now: Time): Command[] {
   const { book, buckets } = state
   const { peers, permissions } = book
   const commands: Command[] = []
   const meters = buckets.take(allocation.identity.owner, now)
-  const old = allocation.meters ?? []
+  const old = allocation.meters
   buckets.give(old)
   const areSame = meters.length === old.length && meters.every((id, i) => id === old[i])
   if (!areSame) allocation.meters = meters
@@ -101,7 +101,7 @@ export function hasEnded(state: RelayState, allocation: Allocation, now: Time): 
  * Takes what has lapsed from the allocation that a request is about: of one that is near its limits everything, so that
  * nothing counts that is over.
  */
-export function lapseFor(state: RelayState, allocation: Allocation, now: Time): Command[] {
+export function lapseFor(state: RelayState, allocation: OpenAllocation, now: Time): Command[] {
   if (allocation.due > now) return []
   const { limits } = state.config
   const isCrowded =
@@ -116,7 +116,7 @@ export function lapseFor(state: RelayState, allocation: Allocation, now: Time): 
  * Ends the relayed addresses of an allocation that have lapsed since the last sweep, so that no request refreshes them
  * back to life. What else has lapsed is found out where a request names it.
  */
-function lapseHalves(state: RelayState, allocation: Allocation, now: Time): Command[] {
+function lapseHalves(state: RelayState, allocation: OpenAllocation, now: Time): Command[] {
   if (allocation.state !== 'open') return []
   if (hasEnded(state, allocation, now)) return close(state, allocation, 'expired', now)
   const { lifetimes } = state.book
@@ -127,7 +127,7 @@ function lapseHalves(state: RelayState, allocation: Allocation, now: Time): Comm
 }
 
 /** Takes from an allocation whatever has lapsed, and ends it with its last relayed address. */
-function lapse(state: RelayState, allocation: Allocation, now: Time): Command[] {
+function lapse(state: RelayState, allocation: OpenAllocation, now: Time): Command[] {
   const commands = lapseHalves(state, allocation, now)
   if (allocation.state !== 'open') return commands
   const { lifetimes, peers, permissions } = state.book

@@ -247,7 +247,7 @@ export class LocalShard implements Shards {
 
   /** Ends the allocations with one of these sockets, a few at a time, so that the others do not wait. */
   #endOn(sockets: ReadonlySet<SocketId>): void {
-    const ending = [...this.#shard.allocations()].filter(({ legs }) =>
+    const ending = [...this.#shard.openAllocations()].filter(({ legs }) =>
       legs.some(({ relay }) => sockets.has(relay.socket)),
     )
     const next = () => {
@@ -280,8 +280,7 @@ export class LocalShard implements Shards {
 
   async read(): Promise<readonly [Float64Array]> {
     const readings = new ReadingsWriter()
-    await inSlices(this.#shard.allocations(), allocation => {
-      if (allocation.state !== 'open') return
+    await inSlices(this.#shard.openAllocations(), allocation => {
       const { traffic, dropped } = this.#shard.carried(allocation)
       readings.add({
         allocation: allocation.id,

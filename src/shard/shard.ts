@@ -4,7 +4,7 @@ import type { RouteId, SocketId } from '../base/ids.ts'
 import { type Result, succeeded } from '../base/result.ts'
 import { addCarried, type Carried, nothingCarried } from '../base/route.ts'
 import type { Time } from '../base/time.ts'
-import type { Allocation } from '../core/allocation.ts'
+import type { Allocation, OpenAllocation } from '../core/allocation.ts'
 import type { Command } from '../core/command.ts'
 import type { Event } from '../core/event.ts'
 import type { Input, Opened, Refused, Unreachable } from '../core/input.ts'
@@ -159,13 +159,17 @@ export class Shard implements Inbox {
     return this.#relay.allocations()
   }
 
+  openAllocations(): Iterable<Readonly<OpenAllocation>> {
+    return this.#relay.openAllocations()
+  }
+
   /** When the last relayed address of an allocation ends, if nobody refreshes it. */
-  expires(allocation: Readonly<Allocation>): Time {
+  expires(allocation: Readonly<OpenAllocation>): Time {
     return this.#relay.expires(allocation)
   }
 
   /** What an allocation has carried so far, and its token buckets have dropped, by the core and by its routes. */
-  carried(allocation: Readonly<Allocation>): Carried {
+  carried(allocation: Readonly<OpenAllocation>): Carried {
     const sum = nothingCarried()
     addCarried(sum, allocation)
     for (const route of this.#relay.routes(allocation)) addCarried(sum, this.#forwarders.read(route))

@@ -24,7 +24,7 @@ export function plainAddress(type: number, name: string): Attribute<Address> {
 }
 
 /** RFC 8489 §14.2. */
-export function xorAddress(type: number, name: string): Attribute<Address> {
+export function xorAddress<A extends Address>(type: number, name: string): Attribute<A> {
   return {
     type,
     name,
@@ -32,7 +32,7 @@ export function xorAddress(type: number, name: string): Attribute<Address> {
     read: (value, transaction) => {
       const ip = octetsOfIp(value)
       mask(ip, 0, transaction)
-      return address(ip, value.readUInt16BE(2) ^ (MAGIC_COOKIE >>> 16))
+      return address(ip, value.readUInt16BE(2) ^ (MAGIC_COOKIE >>> 16)) as A
     },
     write: (value, transaction) => {
       const octets = addressOctets(value)

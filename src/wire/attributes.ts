@@ -1,3 +1,4 @@
+import type { ClientAddress, PeerAddress, RelayedAddress } from '../base/address.ts'
 import type { Seconds } from '../base/time.ts'
 import { plainAddress, xorAddress } from './address-shapes.ts'
 import type { Attribute } from './attribute.ts'
@@ -14,11 +15,11 @@ export const ERROR_CODE = errorCode(0x0009, 'ERROR-CODE')
 export const UNKNOWN_ATTRIBUTES = typeList(0x000a, 'UNKNOWN-ATTRIBUTES')
 export const CHANNEL_NUMBER = leadingU16(0x000c, 'CHANNEL-NUMBER')
 export const LIFETIME = u32<Seconds>(0x000d, 'LIFETIME')
-export const XOR_PEER_ADDRESS = xorAddress(0x0012, 'XOR-PEER-ADDRESS')
+export const XOR_PEER_ADDRESS = xorAddress<PeerAddress>(0x0012, 'XOR-PEER-ADDRESS')
 export const DATA = octets(0x0013, 'DATA')
 export const REALM = text(0x0014, 'REALM')
 export const NONCE = text(0x0015, 'NONCE')
-export const XOR_RELAYED_ADDRESS = xorAddress(0x0016, 'XOR-RELAYED-ADDRESS')
+export const XOR_RELAYED_ADDRESS = xorAddress<RelayedAddress>(0x0016, 'XOR-RELAYED-ADDRESS')
 export const REQUESTED_ADDRESS_FAMILY = leadingU8(0x0017, 'REQUESTED-ADDRESS-FAMILY')
 export const EVEN_PORT = leadingBit(0x0018, 'EVEN-PORT')
 export const REQUESTED_TRANSPORT = leadingU8(0x0019, 'REQUESTED-TRANSPORT')
@@ -27,7 +28,7 @@ export const ACCESS_TOKEN = octets(0x001b, 'ACCESS-TOKEN')
 export const MESSAGE_INTEGRITY_SHA256 = octets(0x001c, 'MESSAGE-INTEGRITY-SHA256', 32)
 export const PASSWORD_ALGORITHM = algorithm(0x001d, 'PASSWORD-ALGORITHM')
 export const USERHASH = octets(0x001e, 'USERHASH', 32)
-export const XOR_MAPPED_ADDRESS = xorAddress(0x0020, 'XOR-MAPPED-ADDRESS')
+export const XOR_MAPPED_ADDRESS = xorAddress<ClientAddress>(0x0020, 'XOR-MAPPED-ADDRESS')
 export const RESERVATION_TOKEN = octets(0x0022, 'RESERVATION-TOKEN', 8)
 export const PRIORITY = u32(0x0024, 'PRIORITY')
 export const USE_CANDIDATE = flag(0x0025, 'USE-CANDIDATE')

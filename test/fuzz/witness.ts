@@ -51,7 +51,7 @@ export class Witness {
     this.#outgoing(policy)
     const { sim } = this.#stage
     must(sim.world.hairpins === 0, 'something went to our own address by the network')
-    for (const allocation of sim.relay.allocations()) {
+    for (const allocation of sim.relay.openAllocations()) {
       must(allocation.permissions.size <= 3, 'more permissions than allowed')
       must(allocation.channels <= CHANNELS, 'more channels than allowed')
       must(allocation.peers.size <= PEERS_WITHOUT_CHANNEL + 2 * CHANNELS, 'more routes than peers')

@@ -1,4 +1,4 @@
-import { type Address, RECORD, readRecord, writeRecord } from '../../base/address.ts'
+import { type PeerAddress, RECORD, readRecord, writeRecord } from '../../base/address.ts'
 import type { AllocationRow, ChannelNumber, LifetimeId, RouteId } from '../../base/ids.ts'
 import { NumberIndex, RecordIndex } from '../../base/row-index.ts'
 import { type RowList, RowStore } from '../../base/row-store.ts'
@@ -40,7 +40,7 @@ export class Peers {
   }
 
   /** The row of exactly this peer. */
-  find(allocation: AllocationRow, peer: Address): RouteId | undefined {
+  find(allocation: AllocationRow, peer: PeerAddress): RouteId | undefined {
     writeRecord(peer, this.#wanted, 0)
     return rowOrNone(this.#byAddress.find(allocation, this.#words, 0))
   }
@@ -51,7 +51,7 @@ export class Peers {
   }
 
   /** Adds a peer, of which there must be no row; it has neither channel nor route yet. */
-  add(list: RowList, allocation: AllocationRow, peer: Address): RouteId {
+  add(list: RowList, allocation: AllocationRow, peer: PeerAddress): RouteId {
     const row = this.#rows.take(list)
     this.#rows.words[row * ROW + ALLOCATION] = allocation
     writeRecord(peer, this.#rows.octets, (row * ROW + PEER) * 4)
@@ -108,7 +108,7 @@ export class Peers {
     return this.#rows.octets[(row * ROW + PEER) * 4] as 4 | 6
   }
 
-  address(row: RouteId): Address {
+  address(row: RouteId): PeerAddress {
     return readRecord(this.#rows.octets, (row * ROW + PEER) * 4)
   }
 }

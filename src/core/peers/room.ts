@@ -1,8 +1,8 @@
 import type { Time } from '../../base/time.ts'
-import type { Allocation } from '../allocation.ts'
+import type { OpenAllocation } from '../allocation.ts'
 import type { Book } from '../book.ts'
-import type { RelayState } from '../relay-state.ts'
 import type { CapacityCause } from '../event.ts'
+import type { RelayState } from '../relay-state.ts'
 
 /** Why there is no room; `detail` is the configuration's key where it is a limit of the operator's. */
 export interface NoRoom {
@@ -16,7 +16,11 @@ export function noMemory(state: RelayState): NoRoom | undefined {
 }
 
 /** Why an allocation may not have that many more permissions: its own limit, the user's, that of all, or memory. */
-export function noPermissions(state: RelayState, allocation: Allocation, fresh: number): NoRoom | undefined {
+export function noPermissions(
+  state: RelayState,
+  allocation: OpenAllocation,
+  fresh: number,
+): NoRoom | undefined {
   const { permissionsPerAllocation, permissionsPerUser, permissions } = state.config.limits
   if (allocation.permissions.size + fresh > permissionsPerAllocation) {
     return { detail: 'too many permissions on one allocation', cause: 'permissions' }
@@ -31,7 +35,7 @@ export function noPermissions(state: RelayState, allocation: Allocation, fresh: 
 }
 
 /** The same for one more channel. */
-export function noChannel(state: RelayState, allocation: Allocation): NoRoom | undefined {
+export function noChannel(state: RelayState, allocation: OpenAllocation): NoRoom | undefined {
   const { channelsPerAllocation, channelsPerUser, channels } = state.config.limits
   if (allocation.channels >= channelsPerAllocation) {
     return { detail: 'too many channels on one allocation', cause: 'channels' }
@@ -50,18 +54,18 @@ export function hasRouteRoom(state: RelayState): boolean {
 }
 
 /** Adds a permission, for an IP address that has none. */
-export function addPermission(book: Book, allocation: Allocation, ip: Uint8Array, until: Time): void {
+export function addPermission(book: Book, allocation: OpenAllocation, ip: Uint8Array, until: Time): void {
   book.permissions.add(allocation.permissions, allocation.row, ip, until)
   allocation.user.permissions++
 }
 
-export function removePermission(book: Book, allocation: Allocation, row: number): void {
+export function removePermission(book: Book, allocation: OpenAllocation, row: number): void {
   book.permissions.remove(allocation.permissions, row)
   allocation.user.permissions--
 }
 
 /** Counts a channel that an allocation has got, or, with -1, lost. */
-export function countChannel(book: Book, allocation: Allocation, by: 1 | -1): void {
+export function countChannel(book: Book, allocation: OpenAllocation, by: 1 | -1): void {
   allocation.channels += by
   allocation.user.channels += by
   book.channels += by

@@ -1,13 +1,13 @@
-import type { Address } from '../../base/address.ts'
+import type { PeerAddress, RelayedAddress, WireAddress } from '../../base/address.ts'
 import type { ChannelNumber, LifetimeId, RouteId, SocketId } from '../../base/ids.ts'
 import { addTraffic, type Route } from '../../base/route.ts'
 import type { Time } from '../../base/time.ts'
-import type { Allocation, Leg } from '../allocation.ts'
+import type { Leg, OpenAllocation } from '../allocation.ts'
 import type { Link } from '../book.ts'
 import type { Command } from '../command.ts'
-import type { RelayState } from '../relay-state.ts'
 import type { RoutesEnded } from '../input.ts'
 import { reachOf } from '../reach.ts'
+import type { RelayState } from '../relay-state.ts'
 import { isAdmitted, legFor, permissionFor } from './admitted.ts'
 import { NO_ROUTE, ROUTED, STALE } from './peers.ts'
 import { countChannel, hasRouteRoom } from './room.ts'
@@ -24,7 +24,12 @@ const PEERS_WITHOUT_CHANNEL = 64
  * and when a datagram took the long way. Not where something is only renewed:
  * a route names lifetimes, not moments.
  */
-export function reroute(state: RelayState, allocation: Allocation, peer: Address, now: Time): Command[] {
+export function reroute(
+  state: RelayState,
+  allocation: OpenAllocation,
+  peer: PeerAddress,
+  now: Time,
+): Command[] {
   const { peers, lifetimes } = state.book
   const row = peers.find(allocation.row, peer)
   if (row !== undefined && peers.channel(row) !== 0 && lifetimes.isOver(peers.lifetime(row), now)) {
@@ -36,8 +41,8 @@ export function reroute(state: RelayState, allocation: Allocation, peer: Address
 /** Binds a channel to a peer that has none. */
 export function bind(
   state: RelayState,
-  allocation: Allocation,
-  peer: Address,
+  allocation: OpenAllocation,
+  peer: PeerAddress,
   channel: ChannelNumber,
   until: Time,
 ): void {
@@ -50,14 +55,14 @@ export function bind(
 }
 
 /** Takes the channel from a peer, which keeps its route as long as it has a permission. */
-export function unbind(state: RelayState, allocation: Allocation, row: RouteId, now: Time): Command[] {
+export function unbind(state: RelayState, allocation: OpenAllocation, row: RouteId, now: Time): Command[] {
   const peer = state.book.peers.address(row)
   loseChannel(state, allocation, row)
   return settle(state, allocation, row, peer, now)
 }
 
 /** Takes from a peer its route, and its row where it has no channel to keep that. */
-export function withdraw(state: RelayState, allocation: Allocation, row: RouteId): Command[] {
+export function withdraw(state: RelayState, allocation: OpenAllocation, row: RouteId): Command[] {
   const { peers } = state.book
   const isRouted = peers.route(row) !== NO_ROUTE
   setLink(state, row, undefined)
@@ -68,12 +73,12 @@ export function withdraw(state: RelayState, allocation: Allocation, row: RouteId
 }
 
 /** Takes from a peer all it has. */
-export function dismiss(state: RelayState, allocation: Allocation, row: RouteId): Command[] {
+export function dismiss(state: RelayState, allocation: OpenAllocation, row: RouteId): Command[] {
   if (state.book.peers.channel(row) !== 0) loseChannel(state, allocation, row)
   return withdraw(state, allocation, row)
 }
 
-function loseChannel({ book }: RelayState, allocation: Allocation, row: RouteId): void {
+function loseChannel({ book }: RelayState, allocation: OpenAllocation, row: RouteId): void {
   const { peers, lifetimes } = book
   const lifetime = peers.lifetime(row)
   lifetimes.close(lifetime)
@@ -85,9 +90,9 @@ function loseChannel({ book }: RelayState, allocation: Allocation, row: RouteId)
 /** Makes the row's route what it should be. The row's channel, if it has one, lives. */
 function settle(
   state: RelayState,
-  allocation: Allocation,
+  allocation: OpenAllocation,
   known: RouteId | undefined,
-  peer: Address,
+  peer: PeerAddress,
   now: Time,
 ): Command[] {
   const { book } = state
@@ -111,10 +116,10 @@ function settle(
 /** The route of a peer, as forwarders get it. */
 export function routeOf(
   { book: { peers } }: RelayState,
-  allocation: Allocation,
+  allocation: OpenAllocation,
   row: RouteId,
   leg: Leg,
-  { local, wire }: { readonly local: SocketId | undefined; readonly wire: Address | undefined },
+  { local, wire }: { readonly local: SocketId | undefined; readonly wire: WireAddress | undefined },
 ): Route {
   return {
     id: row,
@@ -127,7 +132,7 @@ export function routeOf(
     peer: peers.address(row),
     relayedLifetime: leg.lifetime,
     peerLifetime: peers.lifetime(row),
-    meters: allocation.meters ?? [],
+    meters: allocation.meters,
     ...(local === undefined ? {} : { local }),
     ...(wire ? { wire } : {}),
   }
@@ -144,9 +149,9 @@ interface Passage {
 /** The passage that may stand now, or undefined while either direction may not flow. */
 function passageTo(
   state: RelayState,
-  allocation: Allocation,
+  allocation: OpenAllocation,
   row: RouteId | undefined,
-  peer: Address,
+  peer: PeerAddress,
   now: Time,
 ): Passage | undefined {
   const { book, environment } = state
@@ -191,7 +196,7 @@ export function setLink({ book }: RelayState, row: RouteId, link: Link | undefin
 }
 
 /** Notes a route to a port of this machine, which may become a relayed address. */
-export function noteHost({ environment, book }: RelayState, row: RouteId, peer: Address): void {
+export function noteHost({ environment, book }: RelayState, row: RouteId, peer: PeerAddress): void {
   if (!environment.host?.isRelayed(peer.ip)) return
   const noted = book.toHost.get(peer.key)
   if (noted) noted.add(row)
@@ -206,7 +211,7 @@ function forgetNote({ book }: RelayState, row: RouteId): void {
 }
 
 /** Withdraws routes to an address that has just become one of ours: it is reached inside the process from now on. */
-export function unrouteHost(state: RelayState, relayed: Address): Command[] {
+export function unrouteHost(state: RelayState, relayed: RelayedAddress): Command[] {
   const { book } = state
   const commands: Command[] = []
   for (const row of [...(book.toHost.get(relayed.key) ?? [])]) {
@@ -219,7 +224,7 @@ export function unrouteHost(state: RelayState, relayed: Address): Command[] {
 /** Puts what routes have carried that are gone to the account of their allocation. */
 export function routesEnded({ book }: RelayState, { allocation, carried }: RoutesEnded): Command[] {
   const account = book.byId.get(allocation)
-  if (account) {
+  if (account?.state === 'open') {
     addTraffic(account.traffic, carried.traffic)
     account.dropped += carried.dropped
   }

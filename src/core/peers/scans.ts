@@ -1,4 +1,4 @@
-import type { Address } from '../../base/address.ts'
+import type { ClientAddress, PeerAddress } from '../../base/address.ts'
 import type { Random, Time } from '../../base/time.ts'
 import { FixedWindow } from '../../limits/fixed-window.ts'
 import { GcraTable } from '../../limits/gcra-table.ts'
@@ -63,7 +63,7 @@ export class Scans {
    */
   charge(
     owner: Owner,
-    peers: readonly Address[],
+    peers: readonly PeerAddress[],
     most: number | undefined,
     now: Time,
     siblings?: Siblings,
@@ -80,7 +80,7 @@ export class Scans {
   }
 
   /** What there is to tell of a user who was stopped; nothing the second time in a minute. */
-  stopped(owner: Owner, from: Address, now: Time): Event[] {
+  stopped(owner: Owner, from: ClientAddress, now: Time): Event[] {
     const tried = this.#users.find(ownerKey(owner), now)
     if (!tried || tried.told) return []
     tried.told = true

@@ -1,4 +1,5 @@
 import type { Family } from '../../base/address.ts'
+import type { RouteId } from '../../base/ids.ts'
 import { noTraffic } from '../../base/route.ts'
 import { emptyList } from '../../base/row-store.ts'
 import { after, type Seconds, type Time } from '../../base/time.ts'
@@ -21,15 +22,15 @@ import {
 } from '../../wire/attributes.ts'
 import { reasonPhrase } from '../../wire/error-codes.ts'
 import { get, has } from '../../wire/message.ts'
-import type { Allocation } from '../allocation.ts'
+import type { Allocation, Leg, OpenAllocation, OpeningAllocation } from '../allocation.ts'
 import { RESERVATION_LIFETIME, type Reservation } from '../book.ts'
 import { end } from '../close.ts'
 import type { Claim, Command } from '../command.ts'
-import type { RelayState } from '../relay-state.ts'
 import type { Opened, Refused } from '../input.ts'
 import { noMemory } from '../peers/room.ts'
 import { unrouteHost } from '../peers/routes.ts'
 import type { FailedFamily } from '../relay-socket.ts'
+import type { RelayState } from '../relay-state.ts'
 import { answer, errorReply, reject, rejected, success } from '../reply.ts'
 import { grant, type Request, refuse } from './request.ts'
 
@@ -54,8 +55,7 @@ export function allocate(state: RelayState, request: Request): Command[] {
 
   const transport = get(message, REQUESTED_TRANSPORT)
   if (transport === undefined) return bad('no REQUESTED-TRANSPORT')
-  if (transport !== UDP)
-    return refuse(state, request, 442, 'unsupported', `transport protocol ${transport}`)
+  if (transport !== UDP) return refuse(state, request, 442, 'unsupported', `transport protocol ${transport}`)
 
   if (has(message, DONT_FRAGMENT) && !config.dontFragment) {
     const detail = 'DONT-FRAGMENT cannot be honoured here'
@@ -123,40 +123,43 @@ export function allocate(state: RelayState, request: Request): Command[] {
 /** The world has the relay sockets: completes the allocation and answers. */
 export function opened(state: RelayState, input: Opened, now: Time): Command[] {
   const { book } = state
-  const allocation = book.byId.get(input.allocation)
-  if (!allocation) return []
-  const orphans = input.reserved ? [...input.relays, input.reserved] : input.relays
-  if (allocation.state !== 'opening') {
+  const opening = book.byId.get(input.allocation)
+  if (!opening) return []
+  if (opening.state !== 'opening') {
+    const orphans = input.reserved ? [...input.relays, input.reserved] : input.relays
     const closed = orphans.map(relay => ({ kind: 'close' as const, socket: relay.socket }))
-    return [...closed, ...end(state, allocation, 'hangup', now)]
+    return [...closed, ...end(state, opening, 'hangup', now)]
   }
 
-  const expires = after(now, allocation.firstLifetime)
-  allocation.state = 'open'
-  allocation.legs = input.relays.map(relay => ({
+  const due = after(now, opening.firstLifetime)
+  const legs = input.relays.map(relay => ({
     relay,
-    lifetime: book.lifetimes.open(expires),
-    linked: new Set(),
+    lifetime: book.lifetimes.open(due),
+    linked: new Set<RouteId>(),
   }))
-  allocation.due = expires
-  for (const leg of allocation.legs) {
+  const meters = state.buckets.take(opening.identity.owner, now)
+  const token = input.reserved ? reserve(state, opening, input.reserved, now) : input.token
+  const writer = writeSuccess(state, opening, legs, opening.lacking ?? input.failed, token)
+  const command = answer(opening.replyTo, writer)
+
+  const allocation = complete(opening, { legs, due, meters, answered: command.bytes })
+  book.add(allocation)
+  for (const leg of legs) {
     book.bySocket.set(leg.relay.socket, { allocation, leg })
     book.byRelayed.set(leg.relay.address.key, { allocation, leg })
   }
-  const withdrawn = allocation.legs.flatMap(leg => unrouteHost(state, leg.relay.address))
-  allocation.meters = state.buckets.take(allocation.identity.owner, now)
-  const token = input.reserved ? reserve(state, allocation, input.reserved, now) : input.token
-
-  const command = answer(
-    allocation.replyTo,
-    writeSuccess(state, allocation, allocation.lacking ?? input.failed, token),
-  )
-  allocation.answered = command.bytes
-  const relayed = allocation.legs.map(leg => leg.relay.address)
-  const { owner } = allocation.identity
-  const client = allocation.client.address
-  const { via } = allocation.client
-  const event = { kind: 'opened' as const, at: now, allocation: allocation.id, owner, client, via, relayed }
+  const relayed = legs.map(leg => leg.relay.address)
+  const withdrawn = relayed.flatMap(address => unrouteHost(state, address))
+  const { id, identity, client } = allocation
+  const event = {
+    kind: 'opened' as const,
+    at: now,
+    allocation: id,
+    owner: identity.owner,
+    client: client.address,
+    via: client.via,
+    relayed,
+  }
   return [...withdrawn, command, { kind: 'tell', event }]
 }
 
@@ -164,10 +167,8 @@ export function opened(state: RelayState, input: Opened, now: Time): Command[] {
 export function refused(state: RelayState, input: Refused): Command[] {
   const allocation = state.book.byId.get(input.allocation)
   if (!allocation) return []
-  const aborted = allocation.state === 'aborted'
   state.book.remove(allocation)
-  allocation.state = 'closed'
-  if (aborted) return []
+  if (allocation.state === 'aborted') return []
   const why = input.tooFast ? 'allocation-rate' : input.code === 486 ? 'quota' : 'capacity'
   return reject(
     allocation.replyTo,
@@ -182,7 +183,7 @@ function again(state: RelayState, request: Request, existing: Allocation): Comma
   const same = existing.replyTo.transaction.equals(request.reply.transaction)
   if (!same) return refuse(state, request, 437, 'mismatch', 'the 5-tuple has an allocation')
   // While the relay sockets are being bound, the answer to the first is the answer to all.
-  if (!existing.answered) return []
+  if (existing.state !== 'open') return []
   return [{ kind: 'send', socket: request.reply.socket, to: request.reply.to, bytes: existing.answered }]
 }
 
@@ -195,9 +196,9 @@ function primaryFamily(state: RelayState, request: Request, family: number | und
 }
 
 /** An allocation without relay sockets, which already holds its 5-tuple. */
-function begin(state: RelayState, request: Request, lacking: FailedFamily | undefined): Allocation {
+function begin(state: RelayState, request: Request, lacking: FailedFamily | undefined): OpeningAllocation {
   const { reply, identity, message } = request
-  const allocation: Allocation = {
+  const allocation: OpeningAllocation = {
     id: state.book.newId(),
     row: state.book.newRow(),
     client: { socket: reply.socket, address: reply.to, via: reply.via },
@@ -207,24 +208,48 @@ function begin(state: RelayState, request: Request, lacking: FailedFamily | unde
     state: 'opening',
     firstLifetime: grant(state, get(message, LIFETIME)) as Seconds,
     replyTo: reply,
-    answered: undefined,
     lacking,
-    legs: [],
-    due: Number.POSITIVE_INFINITY as Time,
-    permissions: emptyList(),
-    peers: emptyList(),
-    channels: 0,
-    meters: undefined,
-    permitted: 0,
-    dropped: 0,
-    traffic: noTraffic(),
   }
   state.book.add(allocation)
   return allocation
 }
 
+/** The allocation that an opening one becomes. */
+function complete(
+  opening: OpeningAllocation,
+  had: Pick<OpenAllocation, 'legs' | 'due' | 'meters' | 'answered'>,
+): OpenAllocation {
+  return {
+    id: opening.id,
+    row: opening.row,
+    client: opening.client,
+    identity: opening.identity,
+    user: opening.user,
+    since: opening.since,
+    state: 'open',
+    firstLifetime: opening.firstLifetime,
+    replyTo: opening.replyTo,
+    answered: had.answered,
+    lacking: opening.lacking,
+    legs: had.legs,
+    due: had.due,
+    permissions: emptyList(),
+    peers: emptyList(),
+    channels: 0,
+    meters: had.meters,
+    permitted: 0,
+    dropped: 0,
+    traffic: noTraffic(),
+  }
+}
+
 /** Keeps the odd port for the client that brings the token (RFC 8656 §7.2). */
-function reserve(state: RelayState, allocation: Allocation, relay: Reservation['relay'], now: Time): Buffer {
+function reserve(
+  state: RelayState,
+  allocation: OpeningAllocation,
+  relay: Reservation['relay'],
+  now: Time,
+): Buffer {
   const token = Buffer.alloc(8)
   state.environment.random(token)
   const { owner } = allocation.identity
@@ -236,13 +261,14 @@ function reserve(state: RelayState, allocation: Allocation, relay: Reservation['
 
 function writeSuccess(
   state: RelayState,
-  allocation: Allocation,
+  allocation: OpeningAllocation,
+  legs: readonly Leg[],
   failed: FailedFamily | undefined,
   token: Buffer | undefined,
 ) {
   const { config } = state
   const writer = success(allocation.replyTo)
-  for (const leg of allocation.legs) writer.set(XOR_RELAYED_ADDRESS, leg.relay.address)
+  for (const leg of legs) writer.set(XOR_RELAYED_ADDRESS, leg.relay.address)
   writer.set(LIFETIME, allocation.firstLifetime).set(XOR_MAPPED_ADDRESS, allocation.client.address)
   if (token) writer.set(RESERVATION_TOKEN, token)
   if (failed) {

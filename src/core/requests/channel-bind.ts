@@ -1,14 +1,14 @@
-import { type Address, address } from '../../base/address.ts'
+import { address, type PeerAddress } from '../../base/address.ts'
 import type { ChannelNumber, RouteId } from '../../base/ids.ts'
 import { after, type Time } from '../../base/time.ts'
 import { CHANNEL_NUMBER, XOR_PEER_ADDRESS } from '../../wire/attributes.ts'
 import { get } from '../../wire/message.ts'
-import { type Allocation, CHANNEL_LIFETIME } from '../allocation.ts'
+import { CHANNEL_LIFETIME, type OpenAllocation } from '../allocation.ts'
 import type { Command } from '../command.ts'
-import type { RelayState } from '../relay-state.ts'
 import { noChannel } from '../peers/room.ts'
 import { bind, reroute, unbind } from '../peers/routes.ts'
 import { reachOf } from '../reach.ts'
+import type { RelayState } from '../relay-state.ts'
 import { success } from '../reply.ts'
 import { permit, refuseDenied, refuseUnlessCharged, refuseUnlessPermitted } from './create-permission.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
@@ -36,7 +36,7 @@ export function channelBind(state: RelayState, request: Request): Command[] {
   }
   if (sent.port === 0) return bad('peer port 0')
   // The attribute is a view into the batch; what is kept must not be.
-  const peer = address(Uint8Array.from(sent.ip), sent.port)
+  const peer: PeerAddress = address(Uint8Array.from(sent.ip), sent.port)
   const channel = number as ChannelNumber
   const lapsed = forgetLapsed(state, allocation, channel, peer, now)
   return [...lapsed, ...bindPeer(state, request, allocation, channel, peer)]
@@ -45,9 +45,9 @@ export function channelBind(state: RelayState, request: Request): Command[] {
 function bindPeer(
   state: RelayState,
   request: Request,
-  allocation: Allocation,
+  allocation: OpenAllocation,
   channel: ChannelNumber,
-  peer: Address,
+  peer: PeerAddress,
 ): Command[] {
   const { peers, lifetimes } = state.book
   const now = request.reply.at
@@ -84,9 +84,9 @@ function bindPeer(
 /** A number or peer whose binding has lapsed may be bound anew at once (RFC 8656 §12). */
 function forgetLapsed(
   state: RelayState,
-  allocation: Allocation,
+  allocation: OpenAllocation,
   channel: ChannelNumber,
-  peer: Address,
+  peer: PeerAddress,
   now: Time,
 ): Command[] {
   const { peers, lifetimes } = state.book
@@ -94,8 +94,7 @@ function forgetLapsed(
     row !== undefined && peers.channel(row) !== 0 && lifetimes.isOver(peers.lifetime(row), now)
   const commands: Command[] = []
   const numbered = peers.onChannel(allocation.row, channel)
-  if (numbered !== undefined && isLapsed(numbered))
-    commands.push(...unbind(state, allocation, numbered, now))
+  if (numbered !== undefined && isLapsed(numbered)) commands.push(...unbind(state, allocation, numbered, now))
   const known = peers.find(allocation.row, peer)
   if (known !== undefined && isLapsed(known)) commands.push(...unbind(state, allocation, known, now))
   return commands

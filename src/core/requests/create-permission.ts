@@ -1,16 +1,16 @@
-import { type Address, address, ipKey } from '../../base/address.ts'
+import { address, ipKey, type PeerAddress } from '../../base/address.ts'
 import { Counter } from '../../base/counters.ts'
 import { after, type Time } from '../../base/time.ts'
 import { XOR_PEER_ADDRESS } from '../../wire/attributes.ts'
 import { all } from '../../wire/message.ts'
-import { type Allocation, PERMISSION_LIFETIME } from '../allocation.ts'
+import { type OpenAllocation, PERMISSION_LIFETIME } from '../allocation.ts'
 import type { Command } from '../command.ts'
-import type { RelayState } from '../relay-state.ts'
 import { chargePeers } from '../data.ts'
 import { legFor, permissionFor } from '../peers/admitted.ts'
 import { addPermission, noPermissions } from '../peers/room.ts'
 import { reroute } from '../peers/routes.ts'
 import { reachOf, withheld } from '../reach.ts'
+import type { RelayState } from '../relay-state.ts'
 import { success } from '../reply.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
 
@@ -40,8 +40,8 @@ export function createPermission(state: RelayState, request: Request): Command[]
 }
 
 /** One of these for each IP address: a permission is for all ports of a host. */
-function distinct(peers: readonly Address[]): Address[] {
-  const hosts = new Map<number | string, Address>()
+function distinct(peers: readonly PeerAddress[]): PeerAddress[] {
+  const hosts = new Map<number | string, PeerAddress>()
   for (const peer of peers) {
     const key = ipKey(peer.ip)
     if (!hosts.has(key)) hosts.set(key, peer)
@@ -56,8 +56,8 @@ function distinct(peers: readonly Address[]): Address[] {
 export function refuseUnlessPermitted(
   state: RelayState,
   request: Request,
-  allocation: Allocation,
-  peers: readonly Address[],
+  allocation: OpenAllocation,
+  peers: readonly PeerAddress[],
 ): Command[] | undefined {
   const { book } = state
   if (peers.some(peer => !legFor(book, allocation, peer.family, request.reply.at))) {
@@ -78,8 +78,8 @@ export function refuseUnlessPermitted(
 export function refuseDenied(
   state: RelayState,
   request: Request,
-  allocation: Allocation,
-  peer: Address,
+  allocation: OpenAllocation,
+  peer: PeerAddress,
 ): Command[] {
   state.counters.add(Counter.deniedPermission)
   return [
@@ -94,8 +94,8 @@ export function refuseDenied(
 export function refuseUnlessCharged(
   state: RelayState,
   request: Request,
-  allocation: Allocation,
-  peers: readonly Address[],
+  allocation: OpenAllocation,
+  peers: readonly PeerAddress[],
 ): Command[] | undefined {
   const stopped = chargePeers(state, allocation, peers, request.reply.at)
   if (!stopped) return undefined
@@ -109,8 +109,8 @@ export function refuseUnlessCharged(
  */
 export function permit(
   { book }: RelayState,
-  allocation: Allocation,
-  peers: readonly Address[],
+  allocation: OpenAllocation,
+  peers: readonly PeerAddress[],
   now: Time,
 ): void {
   const { permissions, lifetimes } = book

@@ -1,11 +1,11 @@
 import type { CountedCode } from '../../base/counters.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Message, MessageWriter } from '../../wire/message.ts'
-import type { Allocation } from '../allocation.ts'
+import type { OpenAllocation } from '../allocation.ts'
 import type { Command } from '../command.ts'
-import type { RelayState } from '../relay-state.ts'
 import type { CapacityCause, RejectReason } from '../event.ts'
-import { answer, type ReplyTo, reject } from '../reply.ts'
+import type { RelayState } from '../relay-state.ts'
+import { answer, reject, type SignedReplyTo } from '../reply.ts'
 import type { Identity } from '../signer.ts'
 
 /** A request whose signature has verified. */
@@ -13,7 +13,7 @@ export interface Request {
   readonly message: Message
   readonly identity: Identity
   /** `at` is when the request came. */
-  readonly reply: ReplyTo
+  readonly reply: SignedReplyTo
 }
 
 /** Refuses an authenticated request; the answer carries integrity. */
@@ -37,7 +37,7 @@ export function succeed(request: Request, writer: MessageWriter): Command[] {
  * The allocation a request other than Allocate is about: 437 where the 5-tuple
  * has none, 441 where another user made it (RFC 8656 §5). The error is the refusal.
  */
-export function allocationOf(state: RelayState, request: Request): Result<Allocation, Command[]> {
+export function allocationOf(state: RelayState, request: Request): Result<OpenAllocation, Command[]> {
   const { reply } = request
   const allocation = state.book.of(reply.socket, reply.to)
   if (allocation?.state !== 'open')

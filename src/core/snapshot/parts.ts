@@ -57,7 +57,7 @@ const replyTo = record({
   transaction: octetString,
   fingerprint: flag,
   at: time,
-  signature: optional(record({ kind: oneOf(['sha1', 'sha256'] as const), key: secret })),
+  signature: record({ kind: oneOf(['sha1', 'sha256'] as const), key: secret }),
   username: optional(text),
 })
 

@@ -1,11 +1,11 @@
 import { emptyList } from '../../base/row-store.ts'
 import type { Time } from '../../base/time.ts'
-import type { Allocation, Leg } from '../allocation.ts'
+import type { Leg, OpenAllocation, OpeningAllocation } from '../allocation.ts'
 import type { Command } from '../command.ts'
-import type { RelayState } from '../relay-state.ts'
 import { NO_ROUTE, ROUTED } from '../peers/peers.ts'
 import { addPermission, countChannel } from '../peers/room.ts'
 import { noteHost, routeOf, setLink } from '../peers/routes.ts'
+import type { RelayState } from '../relay-state.ts'
 import type { AllocationRecord, SnapshotPart } from './parts.ts'
 
 /** Takes over one part of another relay's state; the relay is fresh and hears nothing else meanwhile. */
@@ -56,47 +56,63 @@ export function restorePart(state: RelayState, part: SnapshotPart, now: Time): C
 function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time): Command[] {
   const { book, buckets } = state
   const { lifetimes } = book
+  const row = book.newRow()
+  const user = book.users.join(saved.identity.owner)
+  const { id, client, identity, since, firstLifetime, replyTo, lacking, answered } = saved
+  if (saved.state !== 'open' || answered === undefined) {
+    const opening: OpeningAllocation = {
+      id,
+      row,
+      client,
+      identity,
+      user,
+      since,
+      state: saved.state === 'aborted' ? 'aborted' : 'opening',
+      firstLifetime,
+      replyTo,
+      lacking,
+    }
+    book.add(opening)
+    if (opening.state === 'aborted') book.leave(opening)
+    return []
+  }
   const { legs, permissions, peers, traffic } = saved
-  const allocation: Allocation = {
-    id: saved.id,
-    row: book.newRow(),
-    client: saved.client,
-    identity: saved.identity,
-    user: book.users.join(saved.identity.owner),
-    since: saved.since,
-    state: saved.state,
-    firstLifetime: saved.firstLifetime,
-    replyTo: saved.replyTo,
-    answered: saved.answered,
-    lacking: saved.lacking,
-    due: saved.due,
-    permitted: saved.permitted,
-    dropped: saved.dropped,
+  const allocation: OpenAllocation = {
+    id,
+    row,
+    client,
+    identity,
+    user,
+    since,
+    state: 'open',
+    firstLifetime,
+    replyTo,
+    answered,
+    lacking,
     legs: legs.map(
       ({ relay, expires }): Leg => ({ relay, lifetime: lifetimes.open(expires), linked: new Set() }),
     ),
+    due: saved.due,
     permissions: emptyList(),
     peers: emptyList(),
     channels: 0,
-    meters: undefined,
+    meters: buckets.take(identity.owner, now),
+    permitted: saved.permitted,
+    dropped: saved.dropped,
     traffic: { toPeer: { ...traffic.toPeer }, toClient: { ...traffic.toClient } },
   }
   book.add(allocation)
-  if (allocation.state === 'aborted') book.leave(allocation)
   for (const leg of allocation.legs) {
     book.bySocket.set(leg.relay.socket, { allocation, leg })
     book.byRelayed.set(leg.relay.address.key, { allocation, leg })
   }
-  if (allocation.state === 'open') allocation.meters = buckets.take(allocation.identity.owner, now)
-  for (const { ip, expires } of permissions) {
-    addPermission(book, allocation, ip, expires)
-  }
+  for (const { ip, expires } of permissions) addPermission(book, allocation, ip, expires)
   return peers.flatMap(peer => restorePeer(state, allocation, peer))
 }
 
 function restorePeer(
   state: RelayState,
-  allocation: Allocation,
+  allocation: OpenAllocation,
   { peer, channel, expires, isRouted, local, wire }: AllocationRecord['peers'][number],
 ): Command[] {
   const { book } = state
@@ -123,7 +139,7 @@ function restoreLinks(state: RelayState, saved: AllocationRecord): void {
   const { byId, peers } = state.book
   const allocation = byId.get(saved.id)
   for (const [i, { linked }] of saved.legs.entries()) {
-    const leg = allocation?.legs[i]
+    const leg = allocation?.state === 'open' ? allocation.legs[i] : undefined
     if (!leg) continue
     for (const { allocation: from, peer } of linked) {
       const owner = byId.get(from)

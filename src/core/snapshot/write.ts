@@ -1,8 +1,8 @@
-import type { Carried } from '../../base/route.ts'
+import { type Carried, nothingCarried } from '../../base/route.ts'
 import type { Time } from '../../base/time.ts'
-import type { Allocation } from '../allocation.ts'
-import type { RelayState } from '../relay-state.ts'
+import type { Allocation, OpenAllocation } from '../allocation.ts'
 import { NO_ROUTE } from '../peers/peers.ts'
+import type { RelayState } from '../relay-state.ts'
 import { SnapshotWriter } from './octets.ts'
 import { type AllocationRecord, END, PARTS, type SnapshotPart } from './parts.ts'
 import { LARGEST_PIECE, type Shape } from './shapes.ts'
@@ -11,7 +11,7 @@ import { LARGEST_PIECE, type Shape } from './shapes.ts'
 const SLICE = 500
 
 /** What an allocation has carried, forwarders included. */
-export type CarriedBy = (allocation: Allocation) => Readonly<Carried>
+export type CarriedBy = (allocation: OpenAllocation) => Readonly<Carried>
 
 /**
  * Writes the whole state, yielding after about a millisecond's work. It is the
@@ -48,7 +48,7 @@ export function* writeSnapshot(
   }))
   yield* inSlices(writer, 'remembered', book.answersRemembered(now), answer => answer)
   yield* inSlices(writer, 'allocations', book.byId.values(), allocation =>
-    recordOf(state, allocation, carried(allocation)),
+    recordOf(state, allocation, carried),
   )
   writer.u8(END)
   return yield* writer.finish()
@@ -109,13 +109,11 @@ function write(writer: SnapshotWriter, part: SnapshotPart): void {
   }
 }
 
-/** Member by member: with a spread it takes several times as long. */
-function recordOf(
-  { book }: RelayState,
-  allocation: Allocation,
-  { traffic, dropped }: Readonly<Carried>,
-): AllocationRecord {
+/** Member by member: with a spread it takes several times as long. One that is still opening holds nothing yet. */
+function recordOf({ book }: RelayState, allocation: Allocation, carried: CarriedBy): AllocationRecord {
   const { lifetimes, permissions, peers } = book
+  const open = allocation.state === 'open' ? allocation : undefined
+  const { traffic, dropped } = open ? carried(open) : nothingCarried()
   return {
     id: allocation.id,
     client: allocation.client,
@@ -123,14 +121,14 @@ function recordOf(
     since: allocation.since,
     firstLifetime: allocation.firstLifetime,
     replyTo: allocation.replyTo,
-    answered: allocation.answered,
+    answered: open?.answered,
     lacking: allocation.lacking,
-    due: allocation.due,
-    permitted: allocation.permitted,
+    due: open?.due ?? (Number.POSITIVE_INFINITY as Time),
+    permitted: open?.permitted ?? 0,
     traffic,
     dropped,
     state: allocation.state as AllocationRecord['state'],
-    legs: allocation.legs.map(({ relay, lifetime, linked }) => ({
+    legs: (open?.legs ?? []).map(({ relay, lifetime, linked }) => ({
       relay,
       expires: lifetimes.until(lifetime),
       linked: Array.from(linked, route => ({
@@ -139,11 +137,11 @@ function recordOf(
       })),
     })),
     // The last of a list first: the code that adds them in this order has the same list.
-    permissions: Array.from(permissions.of(allocation.permissions), row => ({
+    permissions: Array.from(open ? permissions.of(open.permissions) : [], row => ({
       ip: permissions.ip(row),
       expires: lifetimes.until(permissions.lifetime(row)),
     })).reverse(),
-    peers: Array.from(peers.of(allocation.peers), row => ({
+    peers: Array.from(open ? peers.of(open.peers) : [], row => ({
       peer: peers.address(row),
       channel: peers.channel(row),
       expires: lifetimes.until(peers.lifetime(row)),

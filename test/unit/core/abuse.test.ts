@@ -143,7 +143,7 @@ t.test('two thousand permissions end at the limit, and so do channels [SEC-36, S
   mallory.allocate()
   for (let i = 0; i < 2000; i++) mallory.permit(parseAddress(`198.${18 + (i >> 8)}.${i & 255}.1:1`)!)
   t.equal(mallory.errors.length, 2000 - 256)
-  const [allocation] = sim.relay.allocations()
+  const [allocation] = sim.relay.openAllocations()
   t.equal(allocation?.permissions.size, 256)
 
   const alice = sim.client('192.0.2.10:50000')
@@ -270,10 +270,12 @@ for (const forwarder of ['table', 'none'] as const) {
     bob.send(0x4001, 'after')
 
     t.same([alice.inbox, bob.inbox], [[], ['before']])
-    for (const allocation of sim.relay.allocations()) t.equal(allocation.permissions.size, 0)
-    const routes = [...sim.relay.allocations()].map(allocation => [...sim.relay.routes(allocation)].length)
+    for (const allocation of sim.relay.openAllocations()) t.equal(allocation.permissions.size, 0)
+    const routes = [...sim.relay.openAllocations()].map(
+      allocation => [...sim.relay.routes(allocation)].length,
+    )
     t.same(routes, [0, 1], 'bob has one to alice, whom the policy allows')
-    t.equal([...sim.relay.allocations()][0]?.channels, 0, 'its channel is gone')
+    t.equal([...sim.relay.openAllocations()][0]?.channels, 0, 'its channel is gone')
     t.end()
   })
 }
@@ -291,8 +293,8 @@ t.test('an own listener that appears at a rescan is denied at once, on channels 
   alice.send(peer, 'after')
 
   t.same(peer.inbox, ['before'])
-  t.equal([...sim.relay.allocations()][0]?.permissions.size, 1, 'other ports of that host are as before')
-  t.equal([...sim.relay.allocations()][0]?.channels, 0)
+  t.equal([...sim.relay.openAllocations()][0]?.permissions.size, 1, 'other ports of that host are as before')
+  t.equal([...sim.relay.openAllocations()][0]?.channels, 0)
   t.equal(alice.permit(address(parseIp('198.51.100.7')!, 1)).kind, 'permitted')
   t.end()
 })

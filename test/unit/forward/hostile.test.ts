@@ -21,7 +21,13 @@ function table(options?: { readonly last: boolean }): Rig {
     .add({ id: 0, channel: 0x4001, peer: PEER })
     .add({ id: 1, peer: PEER6 })
     .add({ id: 2, channel: 0x4141, peer: '203.0.113.5:49161', local: 9 })
-    .add({ id: 3, client: '192.0.2.99:9', relaySocket: 9, relayed: '203.0.113.5:49161', peer: '203.0.113.5:49160' })
+    .add({
+      id: 3,
+      client: '192.0.2.99:9',
+      relaySocket: 9,
+      relayed: '203.0.113.5:49161',
+      peer: '203.0.113.5:49160',
+    })
 }
 
 // The rig throws where a datagram that was not sent was touched, or a neighbour of it.

@@ -45,7 +45,7 @@ for (const forwarder of ['table', 'none', 'picky', 'picky, then table'] as const
       }
 
       const expected = { toPeer: { packets: 40, bytes: 140 }, toClient: { packets: 40, bytes: 80 } }
-      const [allocation] = [...sim.shard.allocations()]
+      const [allocation] = [...sim.shard.openAllocations()]
       t.same(sim.shard.carried(allocation!), { traffic: expected, dropped: 0 })
       t.same(sim.counters.traffic('udp'), expected)
       alice.release()
@@ -146,7 +146,7 @@ for (const forwarder of ['table', 'none', 'picky', 'picky, then table'] as const
 t.test('a route that a forwarder declines goes to the next, and comes back when it is taken', t => {
   const { sim, alice, bob } = scene({ forwarder: 'picky, then table' })
   const [picky, table] = sim.forwarders as [PickyForwarder, RouteTable]
-  const id = () => [...sim.relay.routes([...sim.relay.allocations()][0]!)][0]!
+  const id = () => [...sim.relay.routes([...sim.relay.openAllocations()][0]!)][0]!
   alice.permit(bob)
   for (let i = 0; i < 3; i++) alice.send(bob, 'by indication')
   t.same([picky.did.relayed, table.read(id()).traffic.toPeer.packets], [0, 2])
@@ -157,7 +157,7 @@ t.test('a route that a forwarder declines goes to the next, and comes back when 
   t.ok(picky.did.relayed >= 3, 'all but those that it leaves to others')
   t.equal(table.read(id()).traffic.toPeer.packets, 0, 'the table has given it up')
   sim.advance(seconds(2))
-  t.equal(sim.shard.carried([...sim.shard.allocations()][0]!).traffic.toPeer.packets, 7)
+  t.equal(sim.shard.carried([...sim.shard.openAllocations()][0]!).traffic.toPeer.packets, 7)
   t.end()
 })
 
@@ -181,7 +181,7 @@ t.test('it does not wait for ever, and figures that come too late are nobody’s
   picky.late = seconds(60)
   alice.bind(0x4001, bob)
   for (let i = 0; i < 4; i++) alice.send(0x4001, 'hello')
-  const byCore = [...sim.relay.allocations()][0]!.traffic.toPeer.packets
+  const byCore = [...sim.relay.openAllocations()][0]!.traffic.toPeer.packets
   alice.release()
   sim.advance(seconds(4))
   t.same(sim.told('closed'), [])
@@ -199,7 +199,7 @@ t.test('when the relay stops, no end is left untold', t => {
   const { sim, alice, bob } = scene({ forwarder: 'picky, then table' })
   alice.bind(0x4001, bob)
   alice.send(0x4001, 'hello')
-  const [allocation] = [...sim.shard.allocations()]
+  const [allocation] = [...sim.shard.openAllocations()]
   sim.shard.take({ kind: 'revoke', allocation: allocation!.id, reason: 'stopped' })
   t.same(sim.told('closed'), [])
 
@@ -218,7 +218,7 @@ t.test('a forwarder that still owes figures of a route does not get another by t
   const carol = sim.client('192.0.2.11:50000')
   carol.allocate()
   carol.bind(0x4001, bob)
-  t.equal([...sim.relay.routes([...sim.relay.allocations()][0]!)][0]!, 0, 'the number is used again')
+  t.equal([...sim.relay.routes([...sim.relay.openAllocations()][0]!)][0]!, 0, 'the number is used again')
   const before = picky.did.relayed
   for (let i = 0; i < 4; i++) carol.send(0x4001, 'other')
   sim.advance(seconds(1))
@@ -239,7 +239,7 @@ t.test('a forwarder that still owes figures of a route does not get another by t
 t.test('a revoked allocation ends at once and says why', t => {
   const { sim, alice, bob } = scene()
   alice.bind(0x4001, bob)
-  const [allocation] = [...sim.shard.allocations()]
+  const [allocation] = [...sim.shard.openAllocations()]
 
   sim.shard.take({ kind: 'revoke', allocation: allocation!.id, reason: 'revoked' })
   alice.send(0x4001, 'late')
@@ -287,13 +287,13 @@ t.test(
     alice.post(bind)
     alice.post(writeChannelData(0x4001 as never, Buffer.from('same batch')))
     sim.settle()
-    const passed = sim.shard.carried([...sim.shard.allocations()][0]!).traffic.toPeer.packets
-    const byCore = [...sim.relay.allocations()][0]!.traffic.toPeer.packets
+    const passed = sim.shard.carried([...sim.shard.openAllocations()][0]!).traffic.toPeer.packets
+    const byCore = [...sim.relay.openAllocations()][0]!.traffic.toPeer.packets
     alice.send(0x4001, 'by the table')
 
     t.same(bob.inbox, ['same batch', 'by the table'])
     t.same([passed, byCore], [1, 1])
-    t.equal([...sim.relay.allocations()][0]!.traffic.toPeer.packets, 1)
+    t.equal([...sim.relay.openAllocations()][0]!.traffic.toPeer.packets, 1)
     t.end()
   },
 )
