@@ -20,6 +20,8 @@ const LEFT_OUT = [
   '.github',
   '.husky',
 ]
+/** The same code a second time, for `require`, which the relay never calls. */
+const SECOND_COPY = ['node_modules/nodemailer/dist/cjs']
 const LICENCE = /^(?:licen[cs]e|copying|notice)(?:\.(?:md|txt))?$/i
 /** Programs of modules, which nobody calls. */
 const PROGRAM = /^bin\.m?js$/
@@ -70,7 +72,7 @@ export function copyModule(root, { path }, to) {
       const parts = inside.split('/')
       // Modules below have an entry of their own in the lock file.
       if (parts.includes('node_modules')) return false
-      if (LEFT_OUT.includes(parts[0] ?? '')) return false
+      if (LEFT_OUT.includes(parts[0] ?? '') || SECOND_COPY.includes(`${path}/${inside}`)) return false
       return keeps(file) && !PROGRAM.test(inside)
     },
   })

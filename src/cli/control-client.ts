@@ -43,11 +43,12 @@ export class ControlClient {
     return this.#ask<T>('GET', path)
   }
 
-  post<T>(path: string, body?: unknown): Promise<T> {
-    return this.#ask<T>('POST', path, body)
+  /** `patience` is in milliseconds, for what takes longer than most. */
+  post<T>(path: string, body?: unknown, patience = PATIENCE): Promise<T> {
+    return this.#ask<T>('POST', path, body, patience)
   }
 
-  #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  #ask<T>(method: string, path: string, body?: unknown, patience = PATIENCE): Promise<T> {
     const text = body === undefined ? '' : JSON.stringify(body)
     return new Promise<T>((resolve, reject) => {
       const asked = request(
@@ -56,7 +57,7 @@ export class ControlClient {
           path: `/api/v1${path}`,
           method,
           headers: { host: 'localhost', 'content-length': Buffer.byteLength(text) },
-          timeout: PATIENCE,
+          timeout: patience,
         },
         response => {
           const chunks: Buffer[] = []

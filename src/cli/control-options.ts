@@ -75,6 +75,16 @@ function operatingCommands<T>(program: Argv<T>, context: CliContext, runs: Runs)
       command => command.options(where),
       runs(async options => (await control()).reload(options, context)),
     )
+    .command(
+      'notify',
+      words.say('control.commands.notify'),
+      command =>
+        command.options({
+          ...where,
+          test: { ...flag, describe: words.say('control.options.notifyTest'), demandOption: true },
+        }),
+      runs(async options => (await import('./commands/notify.ts')).notify(options, context)),
+    )
 }
 
 /** The commands that make links, and read what came of them. */

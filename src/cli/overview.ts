@@ -31,6 +31,7 @@ const GROUPS: readonly CommandGroup[] = [
       ['disconnect', 'control.commands.disconnect'],
       ['drain', 'control.commands.drain'],
       ['reload', 'control.commands.reload'],
+      ['notify', 'control.commands.notify'],
       ['console', 'control.commands.console'],
     ],
   },

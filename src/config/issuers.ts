@@ -150,13 +150,20 @@ function readBackends(
   return found
 }
 
+interface KeyOrFile {
+  readonly value: string | undefined
+  readonly file: string | undefined
+}
+
 /** Reads a secret that stands in the configuration or in a file, and checks that nobody can guess it. */
-export function readSecretOrFile(
-  { value, file }: { readonly value: string | undefined; readonly file: string | undefined },
-  place: Place,
-): string | ConfigFault {
-  const found = value ?? fromFile(file!, place)
+export function readSecretOrFile(given: KeyOrFile, place: Place): string | ConfigFault {
+  const found = readKeyOrFile(given, place)
   return found instanceof ConfigFault ? found : (secretFault(found) ?? found)
+}
+
+/** The same for a key to something else, which somebody else has chosen. */
+export function readKeyOrFile({ value, file }: KeyOrFile, place: Place): string | ConfigFault {
+  return value ?? fromFile(file!, place)
 }
 
 function fromFile(written: string, place: Place): string | ConfigFault {

@@ -10,6 +10,7 @@ import { recognise } from './foreign.ts'
 import { type Place, readHomeservers, readUsers } from './issuers.ts'
 import { explainIssue } from './messages/explain.ts'
 import { ConfigReport } from './messages/report.ts'
+import { readNotify } from './notifying.ts'
 import { inOneLine } from './problem.ts'
 import { isSecret } from './schema/description.ts'
 import { schema, type Written } from './schema/schema.ts'
@@ -79,7 +80,8 @@ export function load(options: LoadOptions = {}): Loaded {
     source || options.value || state instanceof ConfigFault
       ? readHomeservers(written.homeservers, place, report)
       : ownHomeserver(state, place, report)
-  const { $schema: _, ...keys } = written
+  const { $schema: _, notify: __, ...keys } = written
+  const notify = readNotify(written.notify, place, report)
   const settings: Settings = {
     ...keys,
     realm: written.realm ?? machineRealm(),
@@ -89,6 +91,7 @@ export function load(options: LoadOptions = {}): Loaded {
     users: readUsers(written.users, report),
     control: readControl(written.control, place, report),
     console: readConsole(written.console, place, report),
+    ...(notify && { notify }),
     state: place.state,
   }
   checkTogether(settings, report, broken)

@@ -22,6 +22,7 @@ export type Settings = With<
     /** `lenient`: nobody chose it, so failing to have it does not prevent a start. */
     control: false | { readonly path: string; readonly lenient: boolean }
     console: false | Console
+    notify?: Notify
     /** Users of the test page; made when the relay starts, and in no file. */
     testing?: Testing
   }
@@ -51,6 +52,20 @@ export type StandIn = With<NonNullable<File['homeservers'][number]['standIn']>, 
 
 /** A program that may ask for credentials of any user by TURN REST. */
 export type Backend = Readonly<{ name: string; apiKey: string }>
+
+/** Who is told when something is wrong, and how; its secrets are read. */
+export type Notify = With<
+  NonNullable<File['notify']>,
+  {
+    webhooks: readonly NotifyTarget[]
+    ntfy: readonly NotifyTarget[]
+    email?: Omit<NonNullable<NonNullable<File['notify']>['email']>, 'passwordFile'>
+    matrix?: Readonly<{ homeserver: string; room: string; token: string }>
+  }
+>
+
+/** Where a notification is posted to, and the token that is shown there. */
+export type NotifyTarget = Readonly<{ url: string; token?: string }>
 
 /** How credentials are handed out over HTTP. */
 export type Issue = NonNullable<Settings['issue']>

@@ -1,4 +1,12 @@
-import type { HistoryPoint, HistoryView, NamesView, Reloaded, SessionView, Status } from './view.ts'
+import type {
+  HistoryPoint,
+  HistoryView,
+  NamesView,
+  NotifiedView,
+  Reloaded,
+  SessionView,
+  Status,
+} from './view.ts'
 
 /** A relay at one moment. */
 export interface RelayLook {
@@ -35,6 +43,8 @@ export interface Control {
   /** Takes new allocations again; false where no drain is under way. */
   cancelDrain(): boolean
   reload(): Reloaded
+  /** Sends a test message by every way that people are notified by. */
+  notifyTest(): Promise<NotifiedView>
   /** The settings in force, without secrets. */
   configuration(): Readonly<Record<string, unknown>>
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { fault, okAnswer } from './answer.ts'
 import { type ApiEndpoint, type Call, type Desk, isAnswer, note, readAs } from './call.ts'
+import { NOTIFY_TEST } from './notify-endpoint.ts'
 import {
   accessShape,
   cancelledShape,
@@ -55,6 +56,7 @@ const linkAsked = z.discriminatedUnion('kind', [
 /** Everything that the API can be asked, below /api/v1. */
 export const ENDPOINTS: readonly ApiEndpoint[] = [
   ...TEST_ENDPOINTS,
+  NOTIFY_TEST,
   {
     method: 'GET',
     path: '/status',

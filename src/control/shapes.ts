@@ -200,6 +200,17 @@ export const reloadedShape = z.strictObject({
   restart: texts('Keys that have changed and need a restart.'),
 })
 
+export const notifiedShape = z.strictObject({
+  sent: z
+    .array(
+      z.strictObject({
+        way: text('The way: `email`, `matrix`, `ntfy 1`, `webhook 1`.'),
+        why: text('Why it was not sent; absent where it was.').exactOptional(),
+      }),
+    )
+    .describe('One entry for each way that `notify` names.'),
+})
+
 export const linkShape = z.strictObject({ url: text('The link.'), expires: at('When it ends') })
 export const endedShape = z.strictObject({ ended: count('Allocations that were ended.') })
 export const drainingShape = z.strictObject({

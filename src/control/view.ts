@@ -22,6 +22,7 @@ export type HistoryPoint = View<typeof shape.pointShape>
 export type HistoryView = View<typeof shape.historyShape>
 export type NamesView = View<typeof shape.namesShape>
 export type FoundView = View<typeof shape.foundShape>
+export type NotifiedView = View<typeof shape.notifiedShape>
 export type Reloaded = View<typeof shape.reloadedShape>
 export type LinkView = View<typeof shape.linkShape>
 export type AccessEntry = View<typeof shape.entryShape>

@@ -17,6 +17,8 @@ export interface Rule {
   readonly id: string
   /** The alerts of `deploy/prometheus` for the same condition, or why there is none. */
   readonly alerts: readonly string[] | { readonly none: string }
+  /** True for what the configuration says, which is shown, but nobody is notified of it. */
+  readonly isChosen?: true
   /** Comparisons as they also stand in these alerts. */
   readonly compares?: readonly string[]
   /** Empty where the condition does not hold. */
@@ -166,11 +168,13 @@ export const RULES: readonly Rule[] = [
   },
   {
     id: 'no-tls',
+    isChosen: true,
     alerts: { none: 'a choice in the configuration, which does not change by itself' },
     look: ({ certificateExpires }) => yes(certificateExpires === undefined, { level: 'warn' }),
   },
   {
     id: 'only-private',
+    isChosen: true,
     alerts: { none: 'a choice in the configuration, which does not change by itself' },
     look: ({ onlyPrivate }) => yes(onlyPrivate, { level: 'warn' }),
   },

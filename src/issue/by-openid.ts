@@ -1,7 +1,7 @@
 import type { Homeserver } from '../config/settings.ts'
 import { isListed, parseServerName, type ServerName } from '../homeserver/matrix-id.ts'
+import { jsonObject } from '../http/exchange.ts'
 import { type IssueAnswer, matrixError, NOTHING_TO_GIVE, unavailable } from './answer.ts'
-import { jsonObject } from './exchange.ts'
 import type { Issued } from './issuer.ts'
 import type { IssueNote } from './note.ts'
 import type { Verified } from './openid.ts'

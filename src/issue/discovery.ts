@@ -1,8 +1,8 @@
 import { address, formatIp, parseIp } from '../base/address.ts'
 import type { Time } from '../base/time.ts'
 import { parseServerName, type ServerName } from '../homeserver/matrix-id.ts'
+import { type Exchanged, jsonObject } from '../http/exchange.ts'
 import { BoundedMap } from '../limits/bounded-map.ts'
-import { type Exchanged, jsonObject } from './exchange.ts'
 
 /** The domain name system. Empty lists where there is nothing; rejects when nobody answers. */
 export interface NameResolver {

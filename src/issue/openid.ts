@@ -1,8 +1,8 @@
 import { formatIp } from '../base/address.ts'
 import type { Time } from '../base/time.ts'
 import { type ServerName, splitUserId } from '../homeserver/matrix-id.ts'
+import { exchange, jsonObject } from '../http/exchange.ts'
 import { Discovery, firstAnswer, type Get, type NameResolver } from './discovery.ts'
-import { exchange, jsonObject } from './exchange.ts'
 import { type Learnt, Remembered } from './remembered.ts'
 
 /** Whose OpenID token it is. */

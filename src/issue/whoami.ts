@@ -2,7 +2,7 @@ import { Agent as PlainAgent } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
 import type { Time } from '../base/time.ts'
 import { splitUserId } from '../homeserver/matrix-id.ts'
-import { type Exchanged, exchange, jsonObject } from './exchange.ts'
+import { type Exchanged, exchange, jsonObject } from '../http/exchange.ts'
 import { type Learnt, Remembered } from './remembered.ts'
 
 /** Whose access token it is. */

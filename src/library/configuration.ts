@@ -455,6 +455,125 @@ export interface Configuration {
     | false
     | string
   /**
+   * Tells people when something is wrong, and when it is over, without a Prometheus: by the conditions that `taciturn status` and the console show. `taciturn notify --test` sends a test message. See docs/notifications.md.
+   */
+  notify?: {
+    /**
+     * "warn": everything. "bad": only what costs calls now or within days.
+     */
+    level?: 'warn' | 'bad'
+    /**
+     * How long a condition must hold before it is told, and must be over before that is told.
+     */
+    after?: string
+    /**
+     * After how long what still holds is told again; "unlimited" for never.
+     */
+    repeat?: string
+    /**
+     * At most so many messages an hour each way. What is too much for one comes with the next.
+     */
+    perHour?: number
+    /**
+     * The language of the messages.
+     */
+    language?: 'en' | 'de'
+    /**
+     * Posts JSON with "text", which Slack, Mattermost, Rocket.Chat and Discord show, and "findings" for programs.
+     */
+    webhooks?: {
+      /**
+       * Where to POST to. It is treated as a secret, since anyone who knows it can post there.
+       */
+      url?: string
+      /**
+       * A file that holds the URL, instead.
+       */
+      urlFile?: string
+      /**
+       * The access token, if one is needed.
+       */
+      token?: string
+      /**
+       * A file that holds the token, instead.
+       */
+      tokenFile?: string
+    }[]
+    /**
+     * Topics of ntfy, for a telephone.
+     */
+    ntfy?: {
+      /**
+       * Server and topic. It is treated as a secret: on a public server anyone who knows it can read.
+       */
+      url?: string
+      /**
+       * A file that holds the URL, instead.
+       */
+      urlFile?: string
+      /**
+       * The access token, if one is needed.
+       */
+      token?: string
+      /**
+       * A file that holds the token, instead.
+       */
+      tokenFile?: string
+    }[]
+    /**
+     * E-mail by SMTP.
+     */
+    email?: {
+      /**
+       * The mail server: "smtps://" with TLS (465), "smtp://" with STARTTLS (587), which is insisted on everywhere but on this machine.
+       */
+      server: string
+      /**
+       * The name to log in with, if the server wants one.
+       */
+      user?: string
+      /**
+       * The password of that name.
+       */
+      password?: string
+      /**
+       * A file that holds the password, instead.
+       */
+      passwordFile?: string
+      /**
+       * The sender.
+       */
+      from: string
+      /**
+       * The recipients.
+       *
+       * @minItems 1
+       */
+      to: string[]
+    }
+    /**
+     * A Matrix room.
+     */
+    matrix?: {
+      /**
+       * Where the client API of the homeserver is reached.
+       */
+      homeserver: string
+      /**
+       * The room, by id or alias. The account joins it if it was invited or the room is public. It must not be encrypted.
+       */
+      room: string
+      /**
+       * The access token, if one is needed.
+       */
+      token?: string
+      /**
+       * A file that holds the token, instead.
+       */
+      tokenFile?: string
+    }
+  }
+  /**
    * Threads that relay: "auto" or a number. One thread carries hundreds of calls; "auto" takes more where there are six cores and memory to spare. Each takes about 15 MB, and more than one need the native UDP transport. A change needs a restart.
    */
   workers?: 'auto' | number

@@ -1,6 +1,6 @@
 import { VIA } from '../base/via.ts'
 import type { Status } from '../control/view.ts'
-import { type Judgement, judgeHealth } from '../health/judge.ts'
+import { type HealthFinding, type Judgement, judgeHealth } from '../health/judge.ts'
 import { RecentCounts } from '../health/recent-counts.ts'
 import type { Counts, Share, Vitals } from '../health/vitals.ts'
 import { healthText, healthWords } from '../health/words.ts'
@@ -55,6 +55,11 @@ export class HealthWatch {
       checked,
       unchecked: [...unchecked],
     }
+  }
+
+  /** Every condition that holds, for those who write it in words of their own. */
+  findings(): readonly HealthFinding[] {
+    return this.#judgeHealth().findings
   }
 
   /** Why new calls should go elsewhere; empty when they may come. */

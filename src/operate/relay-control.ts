@@ -10,6 +10,7 @@ import type {
   HistoryView,
   HomeserverView,
   NamesView,
+  NotifiedView,
   Reloaded,
   Status,
 } from '../control/view.ts'
@@ -36,6 +37,8 @@ export interface RelayControlParts {
   readonly health: HealthWatch
   readonly shutdown: Shutdown
   readonly reload: Reload
+  /** Sends a test message by every way that people are notified by. */
+  readonly notifyTest: () => Promise<NotifiedView['sent']>
 }
 
 /** What an operator sees of the relay and does to it. Nothing is put together before somebody asks. */
@@ -150,6 +153,10 @@ export class RelayControl implements Control {
 
   reload(): Reloaded {
     return this.#parts.reload.now()
+  }
+
+  async notifyTest(): Promise<NotifiedView> {
+    return { sent: await this.#parts.notifyTest() }
   }
 
   configuration(): Readonly<Record<string, unknown>> {

@@ -23,6 +23,7 @@ import type { BoundListener } from './banner.ts'
 import { ControlPlane } from './control-plane.ts'
 import { CredentialIssuing } from './issuing.ts'
 import { listen, metricsServer } from './metrics.ts'
+import { Notifying } from './notifying.ts'
 import type { Systemd } from './systemd.ts'
 import { freshTesting, testParts } from './test-credentials.ts'
 
@@ -40,6 +41,8 @@ export interface ServiceOptions {
   readonly inherited?: readonly InheritedSocket[]
 }
 
+/** Seconds between two looks at what people are to be told. */
+const NOTIFY_EVERY = 10
 /** Seconds between two looks at the machine's addresses. */
 const RESCAN_EVERY = 10
 
@@ -61,6 +64,7 @@ export class Service {
   readonly #issuing: CredentialIssuing
   readonly #systemd: Systemd | undefined
   readonly #operator: RelayControl
+  readonly #notifying: Notifying
   readonly #controlPlane: ControlPlane
   #ticks = 0
   #timer: NodeJS.Timeout | undefined
@@ -117,8 +121,9 @@ export class Service {
     const reload = new Reload({ settings: live, shutdown, serviceManager })
     const readiness = new Readiness(shutdown)
     const health = new HealthWatch({ engine, tally, settings: live, readiness })
+    const notifying = new Notifying(settings, { log, health })
     const parts = { version, engine, tally, sessions, settings: live, readiness, health, shutdown, reload }
-    const operator = new RelayControl(parts)
+    const operator = new RelayControl({ ...parts, notifyTest: () => notifying.test() })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator }) : undefined
     this.#controlPlane = new ControlPlane(settings, { control: operator, log, tests })
     this.#issuing = new CredentialIssuing(settings, { log, privacy, tally })
@@ -127,7 +132,7 @@ export class Service {
       reload.request()
     })
     this.#watch.watch(watched(loaded))
-    live.follow(engine, this.#issuing, this.#controlPlane, {
+    live.follow(engine, this.#issuing, this.#controlPlane, notifying, {
       configure: settings => {
         log.configure(settings.log.level)
         privacy.configure(settings.log.privacy)
@@ -140,6 +145,7 @@ export class Service {
     this.#settings = live
     this.#engine = engine
     this.#systemd = systemd
+    this.#notifying = notifying
     this.#operator = operator
     this.shutdown = shutdown
     this.reload = reload
@@ -184,7 +190,8 @@ export class Service {
     this.#operator.tick()
     this.#log.tick()
     this.shutdown.tick()
-    if (++this.#ticks % RESCAN_EVERY === 0 && this.shutdown.state === 'none') {
+    if (++this.#ticks % NOTIFY_EVERY === 0) this.#notifying.tick()
+    if (this.#ticks % RESCAN_EVERY === 0 && this.shutdown.state === 'none') {
       this.#engine.rescan()
     }
   }

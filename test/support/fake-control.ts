@@ -18,6 +18,7 @@ import type {
   AccessEntry,
   FeedMessage,
   HistoryPoint,
+  NotifiedView,
   Reloaded,
   SessionView,
   Status,
@@ -35,6 +36,8 @@ export class FakeControl implements Control {
   looks = 0
   draining = true
   refused: Reloaded['refused']
+  /** What comes of a test message. */
+  notified: NotifiedView['sent'] = [{ way: 'email' }]
   /** Makes every look different. */
   #second = 0
 
@@ -88,6 +91,11 @@ export class FakeControl implements Control {
   cancelDrain(): boolean {
     this.asked.push('cancel drain')
     return this.draining
+  }
+
+  async notifyTest() {
+    this.asked.push('notify test')
+    return { sent: this.notified }
   }
 
   reload(): Reloaded {

@@ -19,6 +19,8 @@ export interface RelayOptions {
   readonly loopbackPeers?: boolean
   /** Keys to put over the written configuration; this relay only. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** Puts more files beside the configuration. */
+  readonly before?: (folder: string) => void
   /** More arguments for `taciturn serve`. */
   readonly arguments?: readonly string[]
   /** The node to run it with. */
@@ -104,6 +106,7 @@ function startTaciturn(plan: Plan): Child {
   if (!existsSync(MAIN)) throw new Error('the relay is not built: run npm run build')
   const hosts = plan.options.ipv6 ? ['127.0.0.1', '[::1]'] : ['127.0.0.1']
   const file = join(plan.folder, 'turnserver.json')
+  plan.options.before?.(plan.folder)
   const settings = {
     realm: REALM,
     listen: hosts.flatMap(host => [

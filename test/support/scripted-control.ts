@@ -94,6 +94,7 @@ export function scriptedControl(count = 14): ScriptedControl {
       done.push('drain')
       control.over = { ...control.over, state: 'draining', notReady: ['draining'] }
     },
+    notifyTest: async () => ({ sent: [] }),
     reload: () => {
       done.push('reload')
       return { ...control.reloads, warnings: [], restart: [] }

@@ -28,6 +28,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     issue: { values: ['auth', 'base', 'homeserver', 'http', 'limits'], types: ['config'] },
     control: { values: ['base', 'http', 'limits'], types: ['core'] },
     health: { values: ['texts'] },
+    notify: { values: ['base', 'health', 'http', 'limits', 'texts'] },
     verdict: { values: ['texts'], types: ['control'] },
     console: { values: ['verdict', 'health', 'texts'], types: ['control'] },
     relay: {
@@ -51,6 +52,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'log',
         'metrics',
         'net',
+        'notify',
         'operate',
         'policy',
         'relay',

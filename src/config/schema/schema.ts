@@ -4,6 +4,7 @@ import { parseRealm } from '../values/text.ts'
 import { formatWait, parseWait } from '../values/wait.ts'
 import { homeserversSection, usersSection } from './access.ts'
 import { count, DAY, duration, path, textField } from './fields.ts'
+import { notifySection } from './notifying.ts'
 import {
   alternateSection,
   credentialsSection,
@@ -78,6 +79,7 @@ export const schema = z.strictObject({
       'The Unix socket by which `taciturn status`, `sessions`, `disconnect`, `drain` and `reload` talk to the running relay. "auto" is control.sock in $RUNTIME_DIRECTORY (systemd), else in the state folder; false for none. Anyone who can open the file (mode 0660: its user and its group) may do everything.',
     ),
   console: consoleSection,
+  notify: notifySection,
   workers: z
     .union([z.literal('auto'), count(1, 64)], { error: () => 'want-workers' })
     .default('auto')

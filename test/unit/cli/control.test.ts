@@ -61,6 +61,22 @@ t.test('acts are carried out, and say what they did', async t => {
   ])
 })
 
+t.test('notify --test says of each way whether a message got through, and why not', async t => {
+  const { socket, control } = await fakePlane(t)
+  const say = async (...args: string[]) => run('/', ['notify', ...args, '--socket', socket])
+  t.match(await say('--test'), { code: 0, stdout: 'email: sent\n' })
+  control.notified = [{ way: 'email' }, { way: 'matrix', why: 'the account may not join: invite it' }]
+  t.match(await say('--test'), {
+    code: 1,
+    stdout: 'email: sent\nmatrix: not sent; the account may not join: invite it\n',
+  })
+  t.match(await say('--test', '--lang', 'de'), { stdout: /^email: gesendet\nmatrix: nicht gesendet; / })
+  t.match(JSON.parse((await say('--test', '--json')).stdout), { sent: [{ way: 'email' }, { way: 'matrix' }] })
+  control.notified = []
+  t.match(await say('--test'), { code: 1, stderr: /has no "notify" in its configuration/ })
+  t.match(await say(), { code: 2, stderr: /--test/ })
+})
+
 t.test('a broken configuration is exit code 3, with what is wrong', async t => {
   const { socket, control } = await fakePlane(t)
   control.reload = () => ({ ok: false, problems: ['line 3: oh'], warnings: [], restart: [] as string[] })

@@ -11,6 +11,7 @@ const ACTS = [
   { path: '/drain', what: 'drain' },
   { path: '/drain/cancel', what: 'cancel-drain' },
   { path: '/reload', what: 'reload' },
+  { path: '/notifications/test', what: 'notify-test' },
   { path: '/links', what: 'link', on: 'test, 1', body: { kind: 'test' } },
 ] as const
 

@@ -2,13 +2,13 @@ import t from 'tap'
 import { formatIp, parseIp } from '../../../src/base/address.ts'
 import type { Time } from '../../../src/base/time.ts'
 import { parseServerName } from '../../../src/homeserver/matrix-id.ts'
+import type { Exchanged } from '../../../src/http/exchange.ts'
 import {
   Discovery,
   type Get,
   type HomeserverService,
   type NameResolver,
 } from '../../../src/issue/discovery.ts'
-import type { Exchanged } from '../../../src/issue/exchange.ts'
 
 interface Internet {
   readonly addresses?: Readonly<Record<string, readonly string[]>>

@@ -1,9 +1,11 @@
 import { type Agent, type IncomingMessage, request as plain, type RequestOptions } from 'node:http'
 import { request as secure } from 'node:https'
 
-/** One HTTP request that never follows a redirect, never waits long and never reads much. */
+/** One HTTP request, a GET unless `method` says otherwise, that never follows a redirect, never waits long and never reads much. */
 export interface Exchange {
   readonly url: URL
+  readonly method?: 'GET' | 'POST' | 'PUT'
+  readonly body?: string
   readonly headers?: Readonly<Record<string, string>>
   /** Where to connect instead of looking the host up: an address that was checked before. */
   readonly connect?: { readonly ip: string; readonly port: number }
@@ -27,7 +29,7 @@ export type Header = (name: string) => string | undefined
 /** The longest body that is read, in octets. */
 export const LONGEST_BODY = 64 * 1024
 
-/** Sends a GET and reads the answer. Never throws. */
+/** Sends a request and reads the answer. Never throws. */
 export function exchange(asked: Exchange): Promise<Exchanged> {
   return new Promise(resolve => {
     let over = false
@@ -49,19 +51,28 @@ export function exchange(asked: Exchange): Promise<Exchanged> {
     request.on('error', error => fail(reason(error), true))
     if (asked.signal?.aborted) return giveUp()
     asked.signal?.addEventListener('abort', giveUp)
-    request.end()
+    request.end(asked.body)
   })
 }
 
-function options({ url, headers, connect, servername, agent }: Exchange): RequestOptions {
+function options(asked: Exchange): RequestOptions {
+  const { url, method = 'GET', body, headers, connect, servername, agent } = asked
   return {
-    method: 'GET',
+    method,
     host: connect?.ip ?? url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: connect?.port ?? (url.port || (url.protocol === 'https:' ? 443 : 80)),
     path: `${url.pathname}${url.search}`,
     agent: agent ?? false,
     maxHeaderSize: 16 * 1024,
-    headers: { accept: 'application/json', 'user-agent': 'taciturn', ...headers },
+    headers: {
+      accept: 'application/json',
+      'user-agent': 'taciturn',
+      ...(body !== undefined && {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+      }),
+      ...headers,
+    },
     ...(servername !== undefined && { servername }),
   }
 }

@@ -1,0 +1,125 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Settings } from '../config/settings.ts'
+import type { Log } from '../log/log.ts'
+import { email } from '../notify/email.ts'
+import { matrix } from '../notify/matrix.ts'
+import type { NotifyMessage } from '../notify/message.ts'
+import { type KeptNews, Notifier, type NotifyPlan, type Tested } from '../notify/notifier.ts'
+import { ntfy } from '../notify/ntfy.ts'
+import type { Way } from '../notify/way.ts'
+import { webhook } from '../notify/webhook.ts'
+import type { HealthWatch } from '../operate/health-watch.ts'
+import { monotonicClock } from '../system/clock.ts'
+
+export interface NotifyingParts {
+  readonly log: Log
+  readonly health: Pick<HealthWatch, 'findings'>
+}
+
+/** Tells people what the health rules find, as `notify` of the settings says. */
+export class Notifying {
+  readonly #log: Log
+  readonly #notifier: Notifier
+
+  constructor(settings: Settings, { log, health }: NotifyingParts) {
+    this.#log = log
+    const file = join(settings.state, 'notified.json')
+    this.#notifier = new Notifier(planOf(settings), {
+      judge: () => health.findings(),
+      now: () => monotonicClock.now(),
+      kept: settings.notify ? readKept(file) : {},
+      keep: kept => this.#keep(file, kept),
+      tried: (way, message, why) => this.#tried(way, message, why),
+    })
+  }
+
+  configure(settings: Settings): void {
+    this.#notifier.configure(planOf(settings))
+  }
+
+  tick(): void {
+    void this.#notifier.tick()
+  }
+
+  test(): Promise<Tested[]> {
+    return this.#notifier.test()
+  }
+
+  #tried(way: string, { findings }: NotifyMessage, why: string | undefined): void {
+    if (why === undefined) this.#log.info('notified', { way, conditions: findings.map(({ id }) => id) })
+    else {
+      this.#log.limited(`notify-${way}`, 'warn', 'a notification could not be sent', () => ({
+        way,
+        why,
+        hint: 'It is tried again, in the end once an hour. Try it with: taciturn notify --test',
+      }))
+    }
+  }
+
+  /** Replaces the file as a whole, so that it is never half written. */
+  #keep(file: string, kept: KeptNews): void {
+    try {
+      writeFileSync(`${file}.new`, JSON.stringify(kept), { mode: 0o600 })
+      renameSync(`${file}.new`, file)
+    } catch (error) {
+      const { code = '?' } = error as NodeJS.ErrnoException
+      this.#log.limited('notify-kept', 'warn', 'what was notified cannot be kept', () => ({ file, code }))
+    }
+  }
+}
+
+function planOf({ notify, realm, console }: Settings): NotifyPlan {
+  const sender = { relay: realm, console: console ? console.publicUrl : undefined }
+  if (!notify) return { ...sender, ways: [], level: 'warn', after: 0, repeat: 0, perHour: 1, language: 'en' }
+  const { level, after, repeat, perHour, language } = notify
+  return {
+    ...sender,
+    level,
+    perHour,
+    language,
+    after: after * 1000,
+    repeat: repeat * 1000,
+    ways: waysOf(notify),
+  }
+}
+
+function waysOf({
+  webhooks,
+  ntfy: topics,
+  email: mail,
+  matrix: room,
+}: NonNullable<Settings['notify']>): Way[] {
+  return [
+    ...webhooks.map((target, i) => webhook(`webhook ${i + 1}`, target)),
+    ...topics.map((target, i) => ntfy(`ntfy ${i + 1}`, target)),
+    ...(mail ? [email(mail)] : []),
+    ...(room ? [matrix(room)] : []),
+  ]
+}
+
+const keptShape = z.record(
+  z.string(),
+  z.array(
+    z.object({
+      key: z.string(),
+      finding: z.object({
+        id: z.string(),
+        level: z.enum(['bad', 'warn']),
+        values: z.record(z.string(), z.union([z.string(), z.number()])).exactOptional(),
+      }),
+      since: z.number(),
+      at: z.number(),
+    }),
+  ),
+)
+
+/** What was told before; nothing where there is no such file, or none that can be read. */
+function readKept(file: string): KeptNews {
+  try {
+    return keptShape.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch {
+    return {}
+  }
+}
