@@ -1,4 +1,5 @@
 import type { LifetimeId } from './ids.ts'
+import { roomier } from './row-store.ts'
 import type { Time } from './time.ts'
 
 /**
@@ -49,7 +50,7 @@ export class Lifetimes {
   }
 
   #grow(): void {
-    const wider = new Float64Array(this.ends.length + (this.ends.length >> 1))
+    const wider = new Float64Array(roomier(this.ends.length))
     wider.set(this.ends)
     this.ends = wider
   }

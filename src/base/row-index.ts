@@ -15,7 +15,14 @@ export const MOST_ROWS = 0xff_ffff
  */
 const ROW = 0xff_ffff
 const TAG = 24
-const FIRST_CAPACITY = 64
+/**
+ * The upper bits of a hash choose one of so many tables, each of which grows by
+ * itself: to make one table of 262,144 entries anew takes thirty milliseconds,
+ * in which nothing is relayed, and one of sixty-four takes half of one.
+ */
+const PARTS = 6
+const PART = 32 - PARTS
+const FIRST_CAPACITY = 8
 
 /**
  * A hash table of rows by a key that stands in the row itself: one word an
@@ -23,11 +30,12 @@ const FIRST_CAPACITY = 64
  * have the same hash with a probability of 2^-17 at most (`multiply-shift.ts`).
  */
 abstract class RowIndex {
-  protected slots = new Int32Array(FIRST_CAPACITY)
-  #used = 0
+  protected readonly parts = Array.from({ length: 1 << PARTS }, () => new Int32Array(FIRST_CAPACITY))
+  readonly #used = new Int32Array(1 << PARTS)
+  #size = 0
 
   get size(): number {
-    return this.#used
+    return this.#size
   }
 
   protected abstract hashOf(row: number): number
@@ -37,26 +45,31 @@ abstract class RowIndex {
   /** Enters a row by the key that it holds, in place of another with the same key. */
   set(row: number): void {
     const found = this.like(row)
+    const hash = this.hashOf(row)
+    const part = hash >>> PART
     if (found >= 0) {
-      this.slots[this.#slotOf(found)] = entryOf(row, this.hashOf(row))
+      this.parts[part]![this.#slotOf(found, hash)] = entryOf(row, hash)
       return
     }
-    if ((this.#used + 1) * 2 > this.slots.length) this.#grow()
-    this.#used++
-    this.#enter(row)
+    if ((this.#used[part]! + 1) * 2 > this.parts[part]!.length) this.#grow(part)
+    this.#used[part]!++
+    this.#size++
+    enter(this.parts[part]!, row, hash)
   }
 
   /** Removes a row, which must still hold its key. Another with the same key stays. */
   delete(row: number): void {
-    let hole = this.#slotOf(row)
+    const hash = this.hashOf(row)
+    let hole = this.#slotOf(row, hash)
     if (hole < 0) return
-    const { slots } = this
+    const part = hash >>> PART
+    const slots = this.parts[part]!
     const wrap = slots.length - 1
-    const shift = Math.clz32(wrap)
-    this.#used--
+    this.#used[part]!--
+    this.#size--
     // Later ones move back (Knuth 6.4, algorithm R), so that no tombstones pile up in a table that lives for months.
     for (let next = (hole + 1) & wrap; slots[next] !== 0; next = (next + 1) & wrap) {
-      const home = this.hashOf((slots[next]! & ROW) - 1) >>> shift
+      const home = homeOf(this.hashOf((slots[next]! & ROW) - 1), wrap)
       // An entry whose home lies behind the hole would not be found in front of it.
       if (((next - home) & wrap) < ((next - hole) & wrap)) continue
       slots[hole] = slots[next]!
@@ -65,38 +78,44 @@ abstract class RowIndex {
     slots[hole] = 0
   }
 
-  /** Where a row stands, or -1. */
-  #slotOf(row: number): number {
-    const { slots } = this
-    const hash = this.hashOf(row)
+  /** Where a row with this hash stands in its part, or -1. */
+  #slotOf(row: number, hash: number): number {
+    const slots = this.parts[hash >>> PART]!
     const entry = entryOf(row, hash)
     const wrap = slots.length - 1
-    for (let slot = hash >>> Math.clz32(wrap); slots[slot] !== 0; slot = (slot + 1) & wrap) {
+    for (let slot = homeOf(hash, wrap); slots[slot] !== 0; slot = (slot + 1) & wrap) {
       if (slots[slot] === entry) return slot
     }
     return -1
   }
 
-  #enter(row: number): void {
-    const { slots } = this
-    const hash = this.hashOf(row)
-    const wrap = slots.length - 1
-    let slot = hash >>> Math.clz32(wrap)
-    while (slots[slot] !== 0) slot = (slot + 1) & wrap
-    slots[slot] = entryOf(row, hash)
+  #grow(part: number): void {
+    const old = this.parts[part]!
+    const wider = (this.parts[part] = new Int32Array(old.length * 2))
+    for (const entry of old) {
+      if (entry === 0) continue
+      const row = (entry & ROW) - 1
+      enter(wider, row, this.hashOf(row))
+    }
   }
+}
 
-  #grow(): void {
-    const old = this.slots
-    this.slots = new Int32Array(old.length * 2)
-    for (const entry of old) if (entry !== 0) this.#enter((entry & ROW) - 1)
-  }
+function enter(slots: Int32Array, row: number, hash: number): void {
+  const wrap = slots.length - 1
+  let slot = homeOf(hash, wrap)
+  while (slots[slot] !== 0) slot = (slot + 1) & wrap
+  slots[slot] = entryOf(row, hash)
+}
+
+/** Where the search for a hash begins: the bits below those that chose the part. */
+function homeOf(hash: number, wrap: number): number {
+  return (hash << PARTS) >>> Math.clz32(wrap)
 }
 
 /** Finds rows by a space and an address record, which stand in a row one behind the other: six words. */
 export class RecordIndex extends RowIndex {
   readonly #rows: Rows
-  readonly #size: number
+  readonly #width: number
   readonly #key: number
   /** The secret words of the hash: two for each word of the key. */
   readonly #secret: Int32Array
@@ -105,20 +124,20 @@ export class RecordIndex extends RowIndex {
   constructor(rows: Rows, size: number, key: number, random: Random) {
     super()
     this.#rows = rows
-    this.#size = size
+    this.#width = size
     this.#key = key
     this.#secret = secretWords(random, 12)
   }
 
   /** The row whose key is `space` and the record at `words[at]`, or -1. Creates nothing. */
   find(space: number, words: Int32Array, at: number): number {
-    const { slots } = this
     const rows = this.#rows.words
-    const size = this.#size
+    const size = this.#width
     const key = this.#key
     const hash = recordHash(this.#secret, space, words, at)
+    const slots = this.parts[hash >>> PART]!
     const wrap = slots.length - 1
-    for (let slot = hash >>> Math.clz32(wrap); ; slot = (slot + 1) & wrap) {
+    for (let slot = homeOf(hash, wrap); ; slot = (slot + 1) & wrap) {
       const entry = slots[slot]!
       if (entry === 0) return -1
       if ((entry ^ (hash << TAG)) >>> TAG !== 0) continue
@@ -138,12 +157,12 @@ export class RecordIndex extends RowIndex {
   }
 
   protected hashOf(row: number): number {
-    const at = row * this.#size + this.#key
+    const at = row * this.#width + this.#key
     return recordHash(this.#secret, this.#rows.words[at]!, this.#rows.words, at + 1)
   }
 
   protected like(row: number): number {
-    const at = row * this.#size + this.#key
+    const at = row * this.#width + this.#key
     return this.find(this.#rows.words[at]!, this.#rows.words, at + 1)
   }
 }
@@ -151,7 +170,7 @@ export class RecordIndex extends RowIndex {
 /** Finds rows by a space and a number of at most 16 bits, two words of the row. */
 export class NumberIndex extends RowIndex {
   readonly #rows: Rows
-  readonly #size: number
+  readonly #width: number
   readonly #space: number
   readonly #number: number
   /** The secret words of the hash: two for the space, one for the number. */
@@ -161,7 +180,7 @@ export class NumberIndex extends RowIndex {
   constructor(rows: Rows, size: number, space: number, number: number, random: Random) {
     super()
     this.#rows = rows
-    this.#size = size
+    this.#width = size
     this.#space = space
     this.#number = number
     this.#secret = secretWords(random, 3)
@@ -169,28 +188,28 @@ export class NumberIndex extends RowIndex {
 
   /** The row with this key, or -1. Creates nothing. */
   find(space: number, number: number): number {
-    const { slots } = this
     const rows = this.#rows.words
     const hash = numberHash(this.#secret, space, number)
+    const slots = this.parts[hash >>> PART]!
     const wrap = slots.length - 1
-    for (let slot = hash >>> Math.clz32(wrap); ; slot = (slot + 1) & wrap) {
+    for (let slot = homeOf(hash, wrap); ; slot = (slot + 1) & wrap) {
       const entry = slots[slot]!
       if (entry === 0) return -1
       if ((entry ^ (hash << TAG)) >>> TAG !== 0) continue
       const row = (entry & ROW) - 1
-      const at = row * this.#size
+      const at = row * this.#width
       if (rows[at + this.#space] === space && rows[at + this.#number] === number) return row
     }
   }
 
   protected hashOf(row: number): number {
-    const at = row * this.#size
+    const at = row * this.#width
     const { words } = this.#rows
     return numberHash(this.#secret, words[at + this.#space]!, words[at + this.#number]!)
   }
 
   protected like(row: number): number {
-    const at = row * this.#size
+    const at = row * this.#width
     return this.find(this.#rows.words[at + this.#space]!, this.#rows.words[at + this.#number]!)
   }
 }

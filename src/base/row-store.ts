@@ -70,7 +70,7 @@ export class RowStore implements Rows {
 
   #grow(): void {
     const rows = this.words.length / this.size
-    const wider = new Int32Array((rows + (rows >> 1)) * this.size)
+    const wider = new Int32Array(roomier(rows) * this.size)
     wider.set(this.words)
     this.words = wider
     this.octets = new Uint8Array(wider.buffer)
@@ -83,6 +83,16 @@ export interface RowList {
   size: number
 }
 
+/**
+ * How many rows there is room for after `rows`. Few steps, so that little is
+ * ever copied at once: memory that was never written takes none. Above
+ * 262,144 a copy takes several milliseconds, so that there it is doubled.
+ */
+export function roomier(rows: number): number {
+  return rows < LARGE ? rows * 8 : rows * 2
+}
+
+const LARGE = 262_144
 export const NO_ROW = -1
 const FIRST_ROWS = 64
 

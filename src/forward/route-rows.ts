@@ -2,6 +2,7 @@ import { writeRecord } from '../base/address.ts'
 import type { LifetimeId } from '../base/ids.ts'
 import type { Carried, Route } from '../base/route.ts'
 import { NumberIndex, RecordIndex, type Rows } from '../base/row-index.ts'
+import { roomier } from '../base/row-store.ts'
 import type { Random } from '../base/time.ts'
 import { WayRows } from './way-rows.ts'
 
@@ -163,7 +164,7 @@ export class RouteRows implements Rows {
 
   #grow(): void {
     const rows = this.words.length / ROW
-    const wider = new Int32Array((rows + (rows >> 1)) * ROW)
+    const wider = new Int32Array(roomier(rows) * ROW)
     wider.set(this.words)
     this.words = wider
     this.#octets = new Uint8Array(wider.buffer)

@@ -164,3 +164,25 @@ t.test('large numbers of spaces are told apart, and an index that grows keeps wh
     )
   }
 })
+
+t.test('S-01: an index of a hundred thousand rows never does much at once when it grows', async t => {
+  const words = new Int32Array(100_000 * ROW)
+  let looks = 0
+  const rows = {
+    get words() {
+      looks++
+      return words
+    },
+  }
+  const index = new NumberIndex(rows, ROW, SPACE, NUMBER, seeded(7))
+  let most = 0
+  for (let row = 0; row < 100_000; row++) {
+    words[row * ROW + SPACE] = row >> 8
+    words[row * ROW + NUMBER] = row & 255
+    looks = 0
+    index.set(row)
+    most = Math.max(most, looks)
+  }
+  t.equal(index.size, 100_000)
+  t.ok(most < 4000, `${most} rows looked at for one that was added`)
+})
