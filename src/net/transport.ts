@@ -21,6 +21,12 @@ export interface Transport {
 export interface UdpTransport extends Transport {
   /** Binds a socket, or says why not; then nothing stays open. The answer never comes before `bind` returns. */
   bind(options: Bind): Promise<Result<BoundSocket, NodeJS.ErrnoException>>
+  /**
+   * Receives what has arrived by now, if it can be asked: for long turns of the
+   * event loop that are made of many events. Must not be called from within
+   * `received`.
+   */
+  look(): void
   /** Whether sockets can set DF on what they send. */
   readonly dontFragment: boolean
   /** Closes every socket and frees everything; nothing is received afterwards. */

@@ -31,7 +31,7 @@ import { Recorder } from '../recording/recorder.ts'
 import { Shard } from '../shard/shard.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
 import type { MemoryRoom } from '../system/memory-room.ts'
-import { inSlices } from '../system/slices.ts'
+import { DEAR, inSlices } from '../system/slices.ts'
 import type { Gate } from './admission.ts'
 import type { Gauges } from './gauges.ts'
 import { type FaultLog, GuardedInbox } from './guarded-inbox.ts'
@@ -46,9 +46,6 @@ import { RealWorld } from './world.ts'
 
 /** The share of the time that may be spent on judging peers anew because routes change. */
 const JUDGING = 0.05
-/** Allocations that are ended in one turn. */
-const AT_ONCE = 16
-
 export interface LocalShardParts {
   readonly log: FaultLog
   /** The clock of the whole relay; this process's own by default. */
@@ -130,6 +127,7 @@ export class LocalShard implements Shards {
       settings.limits,
       shared?.crowd,
       event => this.#parts.heard(event),
+      () => this.#udp.transport.look(),
     )
     this.#ports = new RelayPorts(
       this.#udp.transport,
@@ -242,23 +240,17 @@ export class LocalShard implements Shards {
     this.#decide()
     this.#shard.take({ kind: 'configure', config: relayConfig(settings, this.#surroundings()) })
     const lost = this.#ports.setAddresses(relays)
-    if (lost.size > 0) this.#endOn(lost)
+    if (lost.size > 0) void this.#endOn(lost)
   }
 
-  /** Ends the allocations with one of these sockets, a few at a time, so that the others do not wait. */
-  #endOn(sockets: ReadonlySet<SocketId>): void {
+  /** Ends the allocations with one of these sockets, in slices, so that the others do not wait. */
+  async #endOn(sockets: ReadonlySet<SocketId>): Promise<void> {
     const ending = [...this.#shard.openAllocations()].filter(({ legs }) =>
       legs.some(({ relay }) => sockets.has(relay.socket)),
     )
-    const next = () => {
-      for (const { id } of ending.splice(0, AT_ONCE)) {
-        this.#inbox.guard('moved', () =>
-          this.#shard.take({ kind: 'revoke', allocation: id, reason: 'moved' }),
-        )
-      }
-      if (ending.length > 0) setImmediate(next)
-    }
-    next()
+    const end = ({ id }: { readonly id: AllocationId }) =>
+      this.#inbox.guard('moved', () => this.#shard.take({ kind: 'revoke', allocation: id, reason: 'moved' }))
+    await inSlices(ending, end, DEAR)
   }
 
   /** Once a second. */

@@ -1,6 +1,13 @@
-/** Milliseconds that one slice may take, and the items after which the time is looked at. */
+/** Milliseconds that one slice may take. */
 const SLICE = 1
-const LOOK_EVERY = 16
+
+/** After how many items the time is looked at. */
+export interface ItemCost {
+  readonly lookEvery: number
+}
+const CHEAP: ItemCost = { lookEvery: 16 }
+/** For items of which one may take a tenth of a millisecond or more. */
+export const DEAR: ItemCost = { lookEvery: 1 }
 
 /** How slices take turns with everything else; replaced in tests. */
 export interface SliceClock {
@@ -23,13 +30,14 @@ const REAL: SliceClock = {
 export async function inSlices<T>(
   items: Iterable<T>,
   work: (item: T) => void,
+  { lookEvery }: ItemCost = CHEAP,
   clock: SliceClock = REAL,
 ): Promise<void> {
   let end = clock.now() + SLICE
   let count = 0
   for (const item of items) {
     work(item)
-    if (++count % LOOK_EVERY !== 0 || clock.now() < end) continue
+    if (++count % lookEvery !== 0 || clock.now() < end) continue
     await clock.rest()
     end = clock.now() + SLICE
   }
@@ -54,7 +62,7 @@ export async function sortInSlices<T>(
     const merged: T[][] = []
     for (let i = 0; i < runs.length; i += 2) {
       const run: T[] = []
-      await inSlices(merge(runs[i]!, runs[i + 1] ?? [], compare), item => void run.push(item), clock)
+      await inSlices(merge(runs[i]!, runs[i + 1] ?? [], compare), item => void run.push(item), CHEAP, clock)
       merged.push(run)
       await clock.rest()
     }

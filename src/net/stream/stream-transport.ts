@@ -62,6 +62,8 @@ export class StreamTransport implements Transport {
   #unserved: (event: UnservedEvent) => void
   #servers = new Set<Server>()
   #connections = new Set<StreamConnection>()
+  /** By remote address: one, or one on each listener. */
+  #byRemote = new Map<Address['key'], Set<StreamConnection>>()
   /** Those without an allocation, the oldest first. */
   #strangers = new Set<StreamConnection>()
   #byId: (StreamConnection | undefined)[] = []
@@ -70,12 +72,17 @@ export class StreamTransport implements Transport {
   #frames: FrameBatches
   #gathering: StreamConnection[] = []
   #sweeper: NodeJS.Timeout
+  #sweepOn: NodeJS.Immediate | undefined
+  #between: () => void
+  #worked = 0
   #stopping = false
   #left: () => void = () => {}
 
   /**
    * `crowd` counts connections; a count of its own unless several transports
    * share one. `unserved` is told of connections that end before STUN begins.
+   * `between` is called while events of many connections are worked through, so
+   * that others are not kept waiting.
    */
   constructor(
     ids: SocketIds,
@@ -85,8 +92,10 @@ export class StreamTransport implements Transport {
     limits: StreamLimits,
     crowd: Gathering = new Crowd(limits.connections, limits.connectionsPerAddress),
     unserved: (event: UnservedEvent) => void = () => {},
+    between: () => void = () => {},
   ) {
     this.#unserved = unserved
+    this.#between = between
     this.#ids = ids
     this.#inbox = inbox
     this.#counters = counters
@@ -122,8 +131,7 @@ export class StreamTransport implements Transport {
    * our ports from one port of its own share the fate.
    */
   keepClient(client: Address, on: boolean): void {
-    for (const connection of this.#connections) {
-      if (connection.remote.key !== client.key) continue
+    for (const connection of this.#byRemote.get(client.key) ?? []) {
       if (connection.state.kind !== 'turn') continue
       connection.deadline = on ? NEVER : after(this.#clock.now(), TO_ALLOCATE)
       connection.reader.longest = on ? MAX_FRAME : MAX_STRANGERS_FRAME
@@ -169,6 +177,7 @@ export class StreamTransport implements Transport {
     if (this.#stopping) return
     this.#stopping = true
     clearInterval(this.#sweeper)
+    clearImmediate(this.#sweepOn)
     for (const server of this.#servers) server.close()
     for (const connection of this.#connections) {
       if (connection.state.kind === 'turn') {
@@ -200,14 +209,34 @@ export class StreamTransport implements Transport {
     return this.#connections.size
   }
 
-  /** Closes connections whose time is up; called by itself once a second. */
+  /** Closes connections whose time is up, a few in each turn; called by itself once a second. */
   sweep(): void {
     const now = this.#clock.now()
+    let left = SWEPT_AT_ONCE
     for (const connection of this.#connections) {
-      if (now < connection.deadline) continue
+      if (now < connection.deadline || connection.raw.destroyed) continue
+      if (left-- === 0) {
+        this.#sweepOn ??= setImmediate(() => {
+          this.#sweepOn = undefined
+          this.sweep()
+        })
+        return
+      }
       connection.blame(TOO_SLOW)
       connection.raw.destroy()
     }
+  }
+
+  /**
+   * Lets datagrams be relayed between the events of many connections, which Node
+   * hands over all in one turn: a thousand that hang up in the same moment are
+   * fifty milliseconds. `weight` is what this event costs, in times of a read.
+   */
+  #breathe(weight: number): void {
+    this.#worked += weight
+    if (this.#worked < BREATH) return
+    this.#worked = 0
+    this.#between()
   }
 
   #listen(listen: StreamListenOptions, done: (result: Result<Address, NodeJS.ErrnoException>) => void): void {
@@ -230,6 +259,7 @@ export class StreamTransport implements Transport {
   }
 
   #accept(raw: Socket, tlsOnly: boolean): void {
+    this.#breathe(ACCEPTING)
     raw.on('error', ignore)
     const ip = parseIp(raw.remoteAddress ?? '')
     if (!ip || raw.remotePort === undefined) {
@@ -251,7 +281,9 @@ export class StreamTransport implements Transport {
       (bytes, start, length) => this.#frame(connection, bytes, start, length),
     )
     this.#connections.add(connection)
+    addTo(this.#byRemote, remote.key, connection)
     this.#strangers.add(connection)
+    raw.once('end', () => this.#breathe(ENDING))
     raw.once('close', () => this.#closed(connection))
     raw.once('data', chunk => this.#first(connection, chunk, tlsOnly))
   }
@@ -315,6 +347,7 @@ export class StreamTransport implements Transport {
   /** Waits for the whole of a ClientHello, which may come in pieces, and hands it to TLS. */
   #hello(connection: StreamConnection, hello: Buffer): void {
     const { raw } = connection
+    this.#breathe(HANDSHAKE)
     if (hello.length < helloLength(hello)) {
       raw.once('data', more => this.#hello(connection, Buffer.concat([hello, more])))
       return
@@ -334,6 +367,7 @@ export class StreamTransport implements Transport {
       socket.destroy()
       return
     }
+    this.#breathe(HANDSHAKE)
     this.#handshakes.delete(connection.state.ends)
     this.#serve(connection, socket, 'tls')
   }
@@ -344,6 +378,7 @@ export class StreamTransport implements Transport {
   }
 
   #read(connection: StreamConnection, chunk: Buffer): void {
+    this.#breathe(1)
     if (connection.state.kind === 'ready') {
       if (demultiplex(chunk[0]!) !== 'stun') {
         this.#refuse(connection, nameForeign(chunk))
@@ -403,7 +438,9 @@ export class StreamTransport implements Transport {
   /** The socket is gone, whichever side ended it. */
   #closed(connection: StreamConnection): void {
     const { state } = connection
+    this.#breathe(ENDING)
     this.#connections.delete(connection)
+    takeFrom(this.#byRemote, connection.remote.key, connection)
     this.#leaveCrowd(connection)
     this.#counters.add(Counter.streamClosed)
     if (state.kind === 'handshaking') {
@@ -433,6 +470,18 @@ function endsOf(socket: Socket): string {
 
 function ignore(): void {}
 
+function addTo<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const known = sets.get(key)
+  if (known) known.add(value)
+  else sets.set(key, new Set([value]))
+}
+
+function takeFrom<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const known = sets.get(key)
+  known?.delete(value)
+  if (known?.size === 0) sets.delete(key)
+}
+
 type UnservedEvent = Extract<Event, { kind: 'unserved' }>
 
 const UNSERVED = Object.fromEntries(
@@ -446,5 +495,10 @@ const TO_ALLOCATE = 60
 /** Seconds that the last octets have to leave. */
 const LAST_WORDS = 10
 const SWEEP = 1000
+/** Connections that are ended in one turn because their time is up. */
+const SWEPT_AT_ONCE = 32
+/** Reads after which others have their turn, and what other events cost in times of a read. A handshake is a signature. */
+const BREATH = 8
+const [ACCEPTING, ENDING, HANDSHAKE] = [1, 1, BREATH]
 /** Milliseconds that clients have to hang up too when the server stops. */
 const FAREWELL = 500

@@ -80,6 +80,9 @@ export class DgramTransport implements UdpTransport {
     this.#transmit(socket, copy, 0, copy.length, to.port, mapped ? `::ffff:${host}` : host, false)
   }
 
+  /** Node reads its sockets itself, and when it likes. */
+  look(): void {}
+
   close(id: SocketId): void {
     const socket = this.#sockets[id]
     if (socket === undefined) return

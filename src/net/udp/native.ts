@@ -86,6 +86,7 @@ export class NativeTransport implements UdpTransport {
   /** 1 where a socket of ours is. */
   #owned = new Uint8Array(64)
   #stopped = false
+  #isScheduled = false
 
   constructor(
     addon: NativeAddon,
@@ -178,6 +179,10 @@ export class NativeTransport implements UdpTransport {
     this.#native.stop()
   }
 
+  look(): void {
+    this.#take(1)
+  }
+
   tally(): NativeTally {
     const at = (word: number) => this.#state[word]!
     return {
@@ -191,8 +196,10 @@ export class NativeTransport implements UdpTransport {
   }
 
   /** Takes batches until there is nothing left, or until it is time to yield to the event loop. */
-  readonly #wake = (): void => {
-    for (let turn = 0; turn < TURNS; turn++) {
+  readonly #wake = (): void => this.#take(TURNS)
+
+  #take(turns: number): void {
+    for (let turn = 0; turn < turns; turn++) {
       if (this.#stopped) return
       const batch = this.#batch
       batch.count = this.#native.receive()
@@ -200,8 +207,13 @@ export class NativeTransport implements UdpTransport {
       if (batch.count > 0) this.#inbox.received(batch)
       if (this.#state[State.more] === 0 && batch.count < WORTHWHILE) return
     }
+    if (this.#isScheduled) return
+    this.#isScheduled = true
     // Datagrams already read do not trigger epoll again, so reschedule ourselves.
-    setImmediate(this.#wake)
+    setImmediate(() => {
+      this.#isScheduled = false
+      this.#wake()
+    })
   }
 
   #report(): void {

@@ -336,6 +336,7 @@ function pretending(when: 'now' | 'late' = 'now'): UdpTransport & { [ids]: Socke
   const udp: UdpTransport & { [ids]: SocketIds } = {
     [ids]: own,
     dontFragment: false,
+    look: () => {},
     bind: async ({ address }) => {
       if (when === 'late') await new Promise(resolve => setImmediate(resolve))
       const key = formatAddress(address)

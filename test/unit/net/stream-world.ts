@@ -23,14 +23,23 @@ export class StreamWorld {
   readonly sockets: AllSockets
   /** Connections that ended before STUN began, as they were told. */
   readonly unserved: Extract<Event, { kind: 'unserved' }>[] = []
+  /** Called between events of many connections. */
+  between: () => void = () => {}
   #now = 1_000_000
   #t: Test
 
   constructor(t: Test, limits: StreamLimits = { connections: 100, connectionsPerAddress: 100 }) {
     this.#t = t
     const clock = { now: () => this.#now as Time }
-    this.streams = new StreamTransport(this.ids, this.inbox, this.counters, clock, limits, undefined, event =>
-      this.unserved.push(event),
+    this.streams = new StreamTransport(
+      this.ids,
+      this.inbox,
+      this.counters,
+      clock,
+      limits,
+      undefined,
+      event => this.unserved.push(event),
+      () => this.between(),
     )
     this.sockets = new AllSockets(this.ids, [this.streams])
     t.teardown(() => this.streams.stop())

@@ -1,10 +1,10 @@
 import t from 'tap'
 import { DescriptorCount } from '../../../src/system/descriptor-count.ts'
-import { inSlices, sortInSlices } from '../../../src/system/slices.ts'
+import { DEAR, inSlices, sortInSlices } from '../../../src/system/slices.ts'
 
 t.test('S-14: no slice does more than a millisecond of work, and all is done in the end', async t => {
   const { clock, slices, work } = rig(0.01)
-  await inSlices(Array(10_000).keys(), work, clock)
+  await inSlices(Array(10_000).keys(), work, undefined, clock)
   t.equal(
     slices.reduce((sum, count) => sum + count, 0),
     10_000,
@@ -14,8 +14,14 @@ t.test('S-14: no slice does more than a millisecond of work, and all is done in 
 
 t.test('S-14: few items are done at once', async t => {
   const { clock, slices, work } = rig(0.01)
-  await inSlices(Array(50).keys(), work, clock)
+  await inSlices(Array(50).keys(), work, undefined, clock)
   t.same(slices, [50])
+})
+
+t.test('S-14: where one item may take long, the time is looked at after each', async t => {
+  const { clock, slices, work } = rig(0.6)
+  await inSlices(Array(100).keys(), work, DEAR, clock)
+  t.equal(Math.max(...slices), 2)
 })
 
 t.test('S-14: what a map loses meanwhile is left out', async t => {
@@ -29,6 +35,7 @@ t.test('S-14: what a map loses meanwhile is left out', async t => {
       seen.push(item)
       map.delete(item + 1)
     },
+    undefined,
     clock,
   )
   t.equal(seen.length, 500)
