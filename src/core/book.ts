@@ -86,6 +86,7 @@ export class Book {
   /** Routes that lead to another shard. */
   readonly strays = new Set<RouteId>()
   #strayAt: Iterator<RouteId, unknown> = this.strays.values()
+  #straysDue = 0
   /** By row. */
   readonly #rows: (Allocation | undefined)[] = []
   readonly #freeRows: AllocationRow[] = []
@@ -107,14 +108,18 @@ export class Book {
     return allocation?.state === 'open' ? allocation : undefined
   }
 
-  /** As many of `strays` as `most`, going round them from one call to the next. */
-  *someStrays(most: number): Iterable<RouteId> {
-    for (let left = Math.min(most, this.strays.size); left > 0; left--) {
-      let next = this.#strayAt.next()
-      if (next.done) next = (this.#strayAt = this.strays.values()).next()
-      if (next.done) return
-      yield next.value
-    }
+  /** Lets `nextStray` give as many of `strays` as `most`, from where it was. */
+  beginStrays(most: number): void {
+    this.#straysDue = Math.min(most, this.strays.size)
+  }
+
+  /** The next of `strays`, going round them; undefined when all that are due have been given. */
+  nextStray(): RouteId | undefined {
+    if (this.#straysDue === 0) return undefined
+    this.#straysDue--
+    let next = this.#strayAt.next()
+    if (next.done) next = (this.#strayAt = this.strays.values()).next()
+    return next.done ? undefined : next.value
   }
 
   /** A number that no allocation has. */

@@ -1,6 +1,8 @@
 import { address } from '../base/address.ts'
+import type { RouteId } from '../base/ids.ts'
 import type { Time } from '../base/time.ts'
 import type { Allocation, OpenAllocation } from './allocation.ts'
+import type { Book } from './book.ts'
 import { close, closeLeg } from './close.ts'
 import type { Command } from './command.ts'
 import { removePermission } from './peers/room.ts'
@@ -11,8 +13,8 @@ import type { RelayState } from './relay-state.ts'
 /** What one turn may cost, in things that are looked at or withdrawn. Closing a socket counts as several. */
 const TURN = 256
 const CLOSING = 8
-/** Routes to other shards that a tick looks at; the next goes on from there. */
-const STRAYS_AT_ONCE = 2000
+/** Routes to other shards that are looked at in a second; the next second goes on from there. */
+const STRAYS_A_SECOND = 2000
 
 /** Clears away what has lapsed. Nothing hangs on when: whatever ends is compared with the time where it is used. */
 export function sweep(state: RelayState, now: Time): Command[] {
@@ -23,29 +25,34 @@ export function sweep(state: RelayState, now: Time): Command[] {
   }))
   book.forget(now)
   scans.forget(now)
-  for (const [token, { relay, owner, client, expires }] of book.reservations) {
-    if (expires > now) continue
-    book.reservations.delete(token)
-    commands.push({ kind: 'close', socket: relay.socket })
-    commands.push({ kind: 'tell', event: { kind: 'unreserved', at: now, owner, client } })
-  }
-  // Withdraws routes to relayed addresses that their shard no longer holds: somebody else may have the port next.
-  for (const route of book.someStrays(STRAYS_AT_ONCE)) {
-    const allocation = book.inRow(book.peers.allocation(route))
-    if (allocation) commands.push(...reroute(state, allocation, book.peers.address(route), now))
-  }
+  book.beginStrays(STRAYS_A_SECOND)
   commands.push(...proceed(state, now))
   return commands
 }
 
 /**
  * Does as much as fits one turn, about a millisecond, of what there is to do
- * for many allocations: a new configuration, and what has lapsed.
+ * for many: reservations that have ended, routes to other shards, a new
+ * configuration, and what has lapsed.
  */
 export function proceed(state: RelayState, now: Time): Command[] {
   const { book, unconfigured } = state
   const commands: Command[] = []
   let left = TURN
+  for (const [token, { relay, owner, client, expires }] of book.reservations) {
+    // All live equally long, so they stand in the order in which they end.
+    if (left <= 0 || expires > now) break
+    left -= CLOSING
+    book.reservations.delete(token)
+    commands.push({ kind: 'close', socket: relay.socket })
+    commands.push({ kind: 'tell', event: { kind: 'unreserved', at: now, owner, client } })
+  }
+  // Withdraws routes to relayed addresses that their shard no longer holds: somebody else may have the port next.
+  for (let route = nextStray(book, left); route !== undefined; route = nextStray(book, left)) {
+    left--
+    const allocation = book.inRow(book.peers.allocation(route))
+    if (allocation) commands.push(...reroute(state, allocation, book.peers.address(route), now))
+  }
   for (const id of unconfigured) {
     if (left <= 0) break
     unconfigured.delete(id)
@@ -64,8 +71,12 @@ export function proceed(state: RelayState, now: Time): Command[] {
   return commands
 }
 
-function costOf({ permissions, peers }: OpenAllocation): number {
-  return CLOSING + permissions.size + peers.size
+function nextStray(book: Book, left: number): RouteId | undefined {
+  return left > 0 ? book.nextStray() : undefined
+}
+
+function costOf({ permissions, peers, legs }: OpenAllocation): number {
+  return legs.reduce((sum, { linked }) => sum + linked.size, CLOSING + permissions.size + peers.size)
 }
 
 /** Judges what one allocation holds by the configuration in force. */

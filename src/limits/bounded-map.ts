@@ -12,6 +12,7 @@ interface Entry<V> {
 export class BoundedMap<K, V> {
   readonly #most: number
   readonly #entries = new Map<K, Entry<V>>()
+  #at: Iterator<[K, Entry<V>], unknown> = this.#entries.entries()
 
   /** Holds at most `most` entries. */
   constructor(most: number) {
@@ -54,10 +55,17 @@ export class BoundedMap<K, V> {
     return this.#entries.delete(key)
   }
 
-  /** Removes what has ended, and returns it. */
-  forget(now: Time | number): [K, V][] {
+  /**
+   * Removes what has ended, and returns it. Looks at `most` entries at most,
+   * going round them from one call to the next.
+   */
+  forget(now: Time | number, most = Number.POSITIVE_INFINITY): [K, V][] {
     const ended: [K, V][] = []
-    for (const [key, { value, until }] of this.#entries) {
+    for (let left = Math.min(most, this.#entries.size); left > 0; left--) {
+      let next = this.#at.next()
+      if (next.done) next = (this.#at = this.#entries.entries()).next()
+      if (next.done) break
+      const [key, { value, until }] = next.value
       if (until > now) continue
       this.#entries.delete(key)
       ended.push([key, value])

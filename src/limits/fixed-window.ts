@@ -37,9 +37,9 @@ export class FixedWindow<K, V> {
     this.#windows.set(key, value, until)
   }
 
-  /** Removes the windows that are over, and returns them. */
-  end(now: Time | number): [K, V][] {
-    return this.#windows.forget(now)
+  /** Removes the windows that are over, and returns them; looks at `most` at most, see `BoundedMap`. */
+  end(now: Time | number, most?: number): [K, V][] {
+    return this.#windows.forget(now, most)
   }
 
   /** Windows that are remembered. */

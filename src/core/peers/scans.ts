@@ -9,6 +9,8 @@ import { type Event, type Owner, ownerKey } from '../event.ts'
 const WINDOW = 60_000
 /** Users whose peers are counted at a time. */
 const USERS = 65_536
+/** Users that one sweep looks at. */
+const AT_ONCE = 1024
 
 /** The table that all shards charge has 4 · 2^12 places for users who owe something. */
 const ROW_BITS = 12
@@ -100,9 +102,9 @@ export class Scans {
     }
   }
 
-  /** Drops the minutes that are over. */
+  /** Drops the minutes that are over; of many users some at a time. */
   forget(now: Time): void {
-    this.#users.end(now)
+    this.#users.end(now, AT_ONCE)
   }
 }
 

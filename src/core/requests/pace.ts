@@ -13,6 +13,8 @@ const SOCKET_SHARE = 2
 const ATTRIBUTES = 16
 /** Users and 5-tuples that owe something at a time. */
 const DEBTORS = 16_384
+/** Debtors that one sweep looks at. */
+const AT_ONCE = 1024
 /** Milliseconds that one report stands for. */
 const WINDOW = 10_000
 
@@ -58,10 +60,10 @@ export class RequestPace {
     return mayBe
   }
 
-  /** Forgets what is paid off, and says what was dropped; once in a while. To be called once a second. */
+  /** Forgets what is paid off, some at a time, and says what was dropped; once in a while. To be called once a second. */
   report(now: Time): Event[] {
-    this.#users.forget(now)
-    this.#sockets.forget(now)
+    this.#users.forget(now, AT_ONCE)
+    this.#sockets.forget(now, AT_ONCE)
     const held = this.#held
     if (!held || now - this.#reported < WINDOW) return []
     this.#reported = now
