@@ -32,7 +32,7 @@ export function createMetrics(figures: Figures, options: MetricsOptions): Regist
   if (options.process) {
     collectDefaultMetrics({ register: registry, ...WITHOUT_LAG })
     replaceLag(registry)
-    for (const name of MISNAMED) registry.removeSingleMetric(name)
+    for (const name of WALKS) registry.removeSingleMetric(name)
     addDescriptors(registry, page, figures)
   }
   addState(page, figures)
@@ -259,12 +259,14 @@ function addDurations(registry: Registry, tally: Tally): void {
   tally.onClosed((via, seconds) => durations.observe({ transport: via }, seconds))
 }
 
-/** Gauges of prom-client whose names say that they are counters; the same figures are there by reason. */
-const MISNAMED = [
-  'nodejs_active_handles_total',
-  'nodejs_active_requests_total',
-  'nodejs_active_resources_total',
-]
+/**
+ * What prom-client counts by walking all connections at each scrape, which takes milliseconds with thousands;
+ * `taciturn_connections` and `taciturn_sockets` say how many there are.
+ */
+const WALKS = ['handles', 'requests', 'resources'].flatMap(what => [
+  `nodejs_active_${what}`,
+  `nodejs_active_${what}_total`,
+])
 
 /** Reasons are on the page before they happen: a rate needs a zero to begin from. */
 const CLOSED: Readonly<Record<CloseReason, 0>> = {
