@@ -1,3 +1,4 @@
+import type { Traffic } from '../base/route.ts'
 import type {
   HistoryPoint,
   HistoryView,
@@ -8,11 +9,28 @@ import type {
   Status,
 } from './view.ts'
 
-/** A relay at one moment. */
-export interface RelayLook {
-  readonly status: Status
-  /** All of them, the busiest first. */
+/** What somebody wants to see of the sessions. What is not shown is not put together. */
+export interface Wanted {
+  /** At most so many, the busiest. */
+  readonly most: number
+  /** Only those of this homeserver, of this user (by pseudonym), or whose client came by this transport. */
+  readonly homeserver?: string | undefined
+  readonly user?: string | undefined
+  readonly transport?: string | undefined
+  /** Does not wait for rates. */
+  readonly hurry?: boolean
+}
+
+export interface SessionsShown {
+  /** The busiest first. */
   readonly sessions: readonly SessionView[]
+  /** Those that are wanted too, and are not in the list. */
+  readonly more: number
+}
+
+/** A relay at one moment. */
+export interface RelayLook extends SessionsShown {
+  readonly status: Status
 }
 
 /**
@@ -24,7 +42,13 @@ export interface Control {
    * Rates are those of about one second; where nobody has looked of late, that
    * second is waited for, or, in a `hurry`, sessions have no rate yet.
    */
-  look(options?: { readonly hurry?: boolean }): Promise<RelayLook>
+  look(wanted: Wanted): Promise<RelayLook>
+  /** The same without the relay as a whole. */
+  findSessions(wanted: Wanted): Promise<SessionsShown>
+  /** One session; undefined when there is none of this id. */
+  session(id: string): Promise<SessionView | undefined>
+  /** Says what live allocations have carried by now; undefined of one that is not open. */
+  traffic(): Promise<(allocation: number) => Traffic | undefined>
   /** Without the sessions' rates, and so without waiting. */
   status(): Promise<Status>
   history(): HistoryView

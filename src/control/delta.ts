@@ -3,9 +3,6 @@ import type { FeedMessage, HistoryPoint, SessionView, Status } from './view.ts'
 
 type Delta = Extract<FeedMessage, { type: 'delta' }>
 
-/** Sessions that the feed shows at most. */
-const MOST_SESSIONS = 500
-
 /** What the feed shows of a look. */
 export interface ShownRows {
   readonly status: Status
@@ -13,13 +10,8 @@ export interface ShownRows {
   readonly more: number
 }
 
-export function shown({ status, sessions }: RelayLook): ShownRows {
-  const list = sessions.slice(0, MOST_SESSIONS)
-  return {
-    status,
-    sessions: new Map(list.map(session => [session.id, session])),
-    more: sessions.length - list.length,
-  }
+export function shown({ status, sessions, more }: RelayLook): ShownRows {
+  return { status, sessions: new Map(sessions.map(session => [session.id, session])), more }
 }
 
 /** What has changed from one look to the next. */
@@ -51,8 +43,14 @@ function differenceOf<T extends object>(before: T, now: T): Partial<T> | undefin
   return isDifferent ? difference : undefined
 }
 
+/** Whether two values of JSON are the same. There are thousands of them in a second. */
 function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true
-  if (typeof a !== 'object' || typeof b !== 'object') return false
-  return JSON.stringify(a) === JSON.stringify(b)
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a) !== Array.isArray(b)) return false
+  const keys = Object.keys(a)
+  if (keys.length !== Object.keys(b).length) return false
+  return keys.every(key => isSame((a as Values)[key], (b as Values)[key]))
 }
+
+type Values = Readonly<Record<string, unknown>>

@@ -18,7 +18,6 @@ import {
   statusShape,
 } from './shapes.ts'
 import { TEST_ENDPOINTS } from './tests/test-endpoints.ts'
-import type { SessionView } from './view.ts'
 
 /** Names that one request may ask for. */
 const MOST_NAMES = 1000
@@ -86,7 +85,7 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
     summary: 'One allocation.',
     answers: sessionShape,
     answer: async ({ params }, { control }) => {
-      const session = (await control.look()).sessions.find(({ id }) => id === params.id)
+      const session = await control.session(params.id!)
       return session ? okAnswer(session) : noSession()
     },
   },
@@ -232,15 +231,15 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
 async function sessions({ query }: Call, { control }: Desk) {
   const limit = numberOf(query, 'limit', 500, 20_000)
   if (limit === undefined) return badNumber('limit')
-  const wanted = [
-    ['homeserver', query.get('homeserver')],
-    ['user', query.get('user')],
-    ['transport', query.get('transport')],
-  ] as const
-  const isWanted = (session: SessionView) =>
-    wanted.every(([key, value]) => value === null || session[key] === value)
-  const all = (await control.look()).sessions.filter(isWanted)
-  return okAnswer({ sessions: all.slice(0, limit), more: Math.max(0, all.length - limit) })
+  const asked = (key: 'homeserver' | 'user' | 'transport') => query.get(key) ?? undefined
+  return okAnswer(
+    await control.findSessions({
+      most: limit,
+      homeserver: asked('homeserver'),
+      user: asked('user'),
+      transport: asked('transport'),
+    }),
+  )
 }
 
 /** Written down before it is told: who may ask for a name learns whether that person is here. */

@@ -38,6 +38,8 @@ const MOST_STRANGERS = 32
 /** Deltas that are kept for those who come back. */
 const KEPT = 60
 const LONGEST_MESSAGE = 4096
+/** Sessions that are shown at most. */
+const MOST_SESSIONS = 500
 
 /**
  * The live feed: one snapshot per second, serialised once for all subscribers, and
@@ -154,7 +156,7 @@ export class Feed {
   /** Looks once, however many ask. What is seen first is what deltas count from. */
   #look(): Promise<ShownRows | undefined> {
     this.#looking ??= this.#parts.control
-      .look({ hurry: true })
+      .look({ most: MOST_SESSIONS, hurry: true })
       .then(look => {
         this.#shown ??= shown(look)
         return this.#shown
@@ -173,7 +175,7 @@ export class Feed {
       await this.#look()
       return
     }
-    const now = shown(await control.look())
+    const now = shown(await control.look({ most: MOST_SESSIONS }))
     // Everybody may have left meanwhile, or a later tick may have been quicker.
     if (this.#shown !== before || this.#clients.size === 0) return
     const delta = text(deltaOf(before, now, ++this.#seq, control.point()))

@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Address, formatIp } from '../base/address.ts'
+import { DEAR, inSlices } from '../system/slices.ts'
+import { jsonPieces } from './json.ts'
 import { type ConnectionPlace, Places } from './places.ts'
 import { HttpRequest, hasBody } from './request.ts'
 
@@ -43,6 +45,8 @@ export interface Upgrade {
   readonly head: Buffer
 }
 
+/** Pieces of an answer that are sent at once. */
+const FEW = 16
 /** Headers at a request beyond this number are dropped. */
 const MOST_HEADERS = 100
 
@@ -114,32 +118,41 @@ async function respond(
     const answer = request ? await options.answer(request) : options.badRequest
     // A body that nobody wants is not waited for.
     if (request?.hasUnreadBody ?? hasBody(message)) response.shouldKeepAlive = false
-    write(response, answer, options, isHead)
+    await write(response, answer, options, isHead)
   } catch (error) {
     options.fault(error)
     if (response.headersSent) response.destroy()
-    else write(response, options.failure, options, isHead)
+    else await write(response, options.failure, options, isHead)
   }
 }
 
-function write(
+/** Writes an answer. One with long lists is put together and sent in slices. */
+async function write(
   response: ServerResponse,
   { status, headers, body, content, after }: HttpReply,
   options: HttpOptions,
   isHead: boolean,
-): void {
-  const text = body === undefined ? undefined : `${JSON.stringify(body)}\n`
-  const bytes = content?.bytes ?? text
+): Promise<void> {
+  const json = body === undefined ? undefined : await jsonPieces(body)
+  json?.push('\n')
+  const pieces = content ? [content.bytes] : (json ?? [])
+  const octets = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0)
   if (after) response.once('close', after)
   response.writeHead(status, {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...options.headers,
-    ...(bytes !== undefined && { 'content-type': content?.type ?? 'application/json' }),
-    ...(status !== 304 && { 'content-length': String(bytes === undefined ? 0 : Buffer.byteLength(bytes)) }),
+    ...(pieces.length > 0 && { 'content-type': content?.type ?? 'application/json' }),
+    ...(status !== 304 && { 'content-length': String(octets) }),
     ...headers,
   })
-  response.end(isHead ? undefined : bytes)
+  if (isHead || pieces.length === 0) response.end()
+  else if (content) response.end(content.bytes)
+  else if (pieces.length <= FEW) response.end(pieces.join(''))
+  else {
+    await inSlices(pieces, piece => void response.write(piece), DEAR)
+    response.end()
+  }
 }
 
 function refuseUpgrade(socket: Duplex, status: number, { headers }: HttpOptions): void {

@@ -3,11 +3,11 @@ import type { AllocationId } from '../base/ids.ts'
 import type { Event } from '../core/event.ts'
 import type { Pseudonyms } from '../log/pseudonyms.ts'
 
-type Opened = Event & { readonly kind: 'opened' }
+export type OpenedEvent = Event & { readonly kind: 'opened' }
 
 /** A session that is open, and how it is called without naming anybody. */
 export interface SessionEntry {
-  readonly opened: Opened
+  readonly opened: OpenedEvent
   /** Pseudonyms of today. */
   readonly user: string
   readonly client: string
@@ -22,7 +22,7 @@ const DAY = 86_400_000
 export class OpenSessions {
   readonly #pseudonyms: Pseudonyms
   readonly #now: () => number
-  readonly #open = new Map<AllocationId, Opened>()
+  readonly #open = new Map<AllocationId, OpenedEvent>()
   #entries = new Map<AllocationId, SessionEntry>()
   #day = 0
 
@@ -40,7 +40,12 @@ export class OpenSessions {
 
   /** By id of the session; undefined when it is not open. */
   find(id: string): SessionEntry | undefined {
-    const opened = /^[0-9]{1,16}$/.test(id) ? this.#open.get(Number(id) as AllocationId) : undefined
+    return /^[0-9]{1,16}$/.test(id) ? this.entry(Number(id) as AllocationId) : undefined
+  }
+
+  /** That of an allocation; undefined when it is not open. */
+  entry(allocation: AllocationId): SessionEntry | undefined {
+    const opened = this.#open.get(allocation)
     return opened && this.#entry(opened)
   }
 
@@ -50,11 +55,11 @@ export class OpenSessions {
   }
 
   /** The same without pseudonyms, which take time to make. */
-  opened(): Iterable<Opened> {
+  opened(): Iterable<OpenedEvent> {
     return this.#open.values()
   }
 
-  #entry(opened: Opened): SessionEntry {
+  #entry(opened: OpenedEvent): SessionEntry {
     const day = Math.floor(this.#now() / DAY)
     if (day !== this.#day) {
       this.#day = day

@@ -4,7 +4,7 @@ import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import { VIA } from '../base/via.ts'
 import { effective } from '../config/effective.ts'
 import type { Settings } from '../config/settings.ts'
-import type { Control, RelayLook } from '../control/control.ts'
+import type { Control, RelayLook, SessionsShown, Wanted } from '../control/control.ts'
 import type {
   HistoryPoint,
   HistoryView,
@@ -12,16 +12,17 @@ import type {
   NamesView,
   NotifiedView,
   Reloaded,
+  SessionView,
   Status,
 } from '../control/view.ts'
 import type { Tally } from '../metrics/tally.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
-import { inSlices } from '../system/slices.ts'
+import { DEAR, inSlices } from '../system/slices.ts'
 import type { Engine } from '../workers/engine.ts'
 import type { HealthWatch } from './health-watch.ts'
 import { type Counted, PastTraffic } from './history.ts'
 import type { LiveSettings } from './live-settings.ts'
-import type { OpenSessions } from './open-sessions.ts'
+import type { OpenSessions, SessionEntry } from './open-sessions.ts'
 import { type Readiness, readDescriptors } from './readiness.ts'
 import type { Reload } from './reload.ts'
 import { SessionReader } from './session-reader.ts'
@@ -75,9 +76,21 @@ export class RelayControl implements Control {
     this.#cpuAt = at
   }
 
-  async look({ hurry = false }: { readonly hurry?: boolean } = {}): Promise<RelayLook> {
-    const sessions = await this.#reader.sessions(hurry)
-    return { sessions, status: this.#status(await this.#reader.carried()) }
+  async look(wanted: Wanted): Promise<RelayLook> {
+    const sessions = await this.#reader.sessions(wanted)
+    return { ...sessions, status: this.#status(await this.#reader.carried()) }
+  }
+
+  findSessions(wanted: Wanted): Promise<SessionsShown> {
+    return this.#reader.sessions(wanted)
+  }
+
+  session(id: string): Promise<SessionView | undefined> {
+    return this.#reader.session(id)
+  }
+
+  traffic(): Promise<(allocation: number) => Traffic | undefined> {
+    return this.#reader.traffic()
   }
 
   async status(): Promise<Status> {
@@ -107,11 +120,12 @@ export class RelayControl implements Control {
     const { engine, sessions } = this.#parts
     let count = 0
     if (user === '') return count
-    await inSlices(sessions.entries(), entry => {
+    const disconnect = (entry: SessionEntry) => {
       if (entry.user !== user) return
       count++
       engine.shards.revoke(entry.opened.allocation)
-    })
+    }
+    await inSlices(sessions.entries(), disconnect, DEAR)
     return count
   }
 

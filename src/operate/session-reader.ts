@@ -1,11 +1,13 @@
 import { formatAddress } from '../base/address.ts'
 import type { AllocationId } from '../base/ids.ts'
-import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
+import { noTraffic, type Traffic } from '../base/route.ts'
+import type { SessionsShown, Wanted } from '../control/control.ts'
 import type { SessionView } from '../control/view.ts'
-import { findReading, type Reading } from '../relay/readings.ts'
+import { addTrafficAt, bytesAt, findReading, findRow, type Reading } from '../relay/readings.ts'
 import { inSlices, sortInSlices } from '../system/slices.ts'
+import { Best, type Scored } from './best.ts'
 import { rateOf } from './history.ts'
-import type { OpenSessions, SessionEntry } from './open-sessions.ts'
+import type { OpenedEvent, OpenSessions, SessionEntry } from './open-sessions.ts'
 
 /** Milliseconds that a rate is measured over, about. */
 const WINDOW = 900
@@ -47,20 +49,46 @@ export class SessionReader {
     this.#parts = parts
   }
 
-  /** All sessions, the busiest first. Waits for a rate to be known, unless in a hurry. */
-  async sessions(hurry: boolean): Promise<SessionView[]> {
+  /** The busiest of the sessions that are wanted. Waits for a rate to be known, unless in a hurry. */
+  async sessions(wanted: Wanted): Promise<SessionsShown> {
     let now = await this.#count()
     let before = this.#before(now)
-    if (!before && !hurry && now.readings.some(({ length }) => length > 0)) {
+    if (!before && !wanted.hurry && now.readings.some(({ length }) => length > 0)) {
       await this.#parts.wait(WINDOW)
       const later = await this.#count()
       before = this.#before(later) ?? now
       now = later
     }
-    const { sessions, date } = this.#parts
+    const { sessions } = this.#parts
+    const busiest = new Best<OpenedEvent>(wanted.most, isBusier)
+    let count = 0
+    const judge = (opened: OpenedEvent) => {
+      count++
+      busiest.add({ score: carriedSince(before, now, opened.allocation), item: opened })
+    }
+    if (wanted.user === undefined) {
+      await inSlices(sessions.opened(), opened => {
+        if (isWanted(wanted, opened)) judge(opened)
+      })
+    } else {
+      // Pseudonyms of all, which are made once a day.
+      await inSlices(sessions.entries(), ({ user, opened }) => {
+        if (user === wanted.user && isWanted(wanted, opened)) judge(opened)
+      })
+    }
     const views: SessionView[] = []
-    await inSlices(sessions.entries(), entry => void views.push(viewOf(entry, now, before, date)))
-    return sortInSlices(views, (a, b) => busyness(b) - busyness(a) || b.since - a.since)
+    await inSlices(await sortInSlices(busiest.items(), isBusier), ({ item }) => {
+      const entry = sessions.entry(item.allocation)
+      if (entry) views.push(this.#view(entry, now, before))
+    })
+    return { sessions: views, more: count - busiest.size }
+  }
+
+  /** One session; undefined where it is not open. Its rate is known where somebody has looked of late. */
+  async session(id: string): Promise<SessionView | undefined> {
+    const now = await this.#count()
+    const entry = this.#parts.sessions.find(id)
+    return entry && this.#view(entry, now, this.#before(now))
   }
 
   /** What the allocations of each homeserver have carried since they opened. */
@@ -68,22 +96,34 @@ export class SessionReader {
     const count = await this.#count()
     const sums = new Map<string, Traffic>()
     await inSlices(this.#parts.sessions.opened(), ({ allocation, owner }) => {
-      const reading = readingOf(count, allocation) ?? this.#latest(allocation)
-      if (!reading) return
-      const sum = sums.get(owner.tenant) ?? noTraffic()
-      addTraffic(sum, reading.traffic)
-      sums.set(owner.tenant, sum)
+      let sum = sums.get(owner.tenant)
+      if (!sum) sums.set(owner.tenant, (sum = noTraffic()))
+      this.#addCarried(sum, count, allocation)
     })
     return sums
   }
 
-  /** The last word of a worker that was too busy to answer in time. */
-  #latest(allocation: AllocationId): Reading | undefined {
-    for (const count of this.#counts.toReversed()) {
-      const reading = readingOf(count, allocation)
-      if (reading) return reading
+  /** Says what an open allocation has carried by now. */
+  async traffic(): Promise<(allocation: number) => Traffic | undefined> {
+    const count = await this.#count()
+    return allocation => readingOf(count, allocation as AllocationId)?.traffic
+  }
+
+  /** Adds what an allocation has carried; by the last word of a worker that was too busy to answer in time. */
+  #addCarried(sum: Traffic, now: Count, allocation: AllocationId): void {
+    for (let i = this.#counts.length; i >= 0; i--) {
+      const { readings } = this.#counts[i] ?? now
+      for (const values of readings) {
+        const at = findRow(values, allocation)
+        if (at < 0) continue
+        addTrafficAt(sum, values, at)
+        return
+      }
     }
-    return undefined
+  }
+
+  #view(entry: SessionEntry, now: Count, before: Count | undefined): SessionView {
+    return viewOf(entry, now, before, this.#parts.date)
   }
 
   /** The newest count that is old enough to measure a rate from. */
@@ -156,6 +196,29 @@ function readingOf({ readings }: Count, allocation: AllocationId): Reading | und
   return undefined
 }
 
-function busyness({ rate }: SessionView): number {
-  return rate.toPeer.bytes + rate.toClient.bytes
+/** Octets that an allocation has carried between two counts; 0 where one of them is missing. */
+function carriedSince(before: Count | undefined, now: Count, allocation: AllocationId): number {
+  if (!before) return 0
+  const bytes = bytesOf(now, allocation)
+  return bytes === undefined ? 0 : bytes - (bytesOf(before, allocation) ?? 0)
+}
+
+function bytesOf({ readings }: Count, allocation: AllocationId): number | undefined {
+  for (const values of readings) {
+    const at = findRow(values, allocation)
+    if (at >= 0) return bytesAt(values, at)
+  }
+  return undefined
+}
+
+function isWanted({ homeserver, transport }: Wanted, { owner, via }: OpenedEvent): boolean {
+  return (
+    (homeserver === undefined || homeserver === owner.tenant) &&
+    (transport === undefined || transport === via)
+  )
+}
+
+/** The busiest first; of two that are as busy the one that has opened last. */
+function isBusier(a: Scored<OpenedEvent>, b: Scored<OpenedEvent>): number {
+  return b.score - a.score || b.item.at - a.item.at
 }

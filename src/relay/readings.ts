@@ -47,10 +47,11 @@ export class ReadingsWriter {
 }
 
 /**
- * The reading of one allocation; undefined where it is not among them. A
- * shard's allocations stand in the order of their ids.
+ * Where the row of an allocation begins; -1 where it is not among them. A
+ * shard's allocations stand in the order of their ids. No object is made, as
+ * there may be thousands.
  */
-export function findReading(values: Float64Array, allocation: AllocationId): Reading | undefined {
+export function findRow(values: Float64Array, allocation: AllocationId): number {
   let low = 0
   let high = values.length / ROW
   while (low < high) {
@@ -59,7 +60,26 @@ export function findReading(values: Float64Array, allocation: AllocationId): Rea
     else high = middle
   }
   const at = low * ROW
-  return values[at] === allocation ? readingAt(values, at) : undefined
+  return values[at] === allocation ? at : -1
+}
+
+/** The reading of one allocation; undefined where it is not among them. */
+export function findReading(values: Float64Array, allocation: AllocationId): Reading | undefined {
+  const at = findRow(values, allocation)
+  return at < 0 ? undefined : readingAt(values, at)
+}
+
+/** Octets of payload that the row that begins at `at` says were carried, both ways. */
+export function bytesAt(values: Float64Array, at: number): number {
+  return values[at + 5]! + values[at + 7]!
+}
+
+/** Adds what the row that begins at `at` says was carried. */
+export function addTrafficAt(sum: Traffic, values: Float64Array, at: number): void {
+  sum.toPeer.packets += values[at + 4]!
+  sum.toPeer.bytes += values[at + 5]!
+  sum.toClient.packets += values[at + 6]!
+  sum.toClient.bytes += values[at + 7]!
 }
 
 /** The row that begins at `at`. */

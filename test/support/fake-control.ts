@@ -8,7 +8,7 @@ import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { Range } from '../../src/base/range.ts'
 import { AccessLog } from '../../src/control/access-log.ts'
-import type { Control, RelayLook } from '../../src/control/control.ts'
+import type { Control, RelayLook, SessionsShown, Wanted } from '../../src/control/control.ts'
 import { listenAt } from '../../src/control/control-socket.ts'
 import { socketDoor, webDoor } from '../../src/control/door.ts'
 import { Feed, type FeedParts } from '../../src/control/feed.ts'
@@ -41,10 +41,24 @@ export class FakeControl implements Control {
   /** Makes every look different. */
   #second = 0
 
-  async look(): Promise<RelayLook> {
+  async look(wanted: Wanted): Promise<RelayLook> {
     this.looks++
     this.#second++
-    return { status: statusAt(this.#second), sessions: this.sessions }
+    return { status: statusAt(this.#second), ...listed(this.sessions, wanted) }
+  }
+
+  async findSessions(wanted: Wanted): Promise<SessionsShown> {
+    this.looks++
+    return listed(this.sessions, wanted)
+  }
+
+  async session(id: string): Promise<SessionView | undefined> {
+    return this.sessions.find(session => session.id === id)
+  }
+
+  async traffic() {
+    this.looks++
+    return (allocation: number) => this.sessions.find(({ id }) => id === String(allocation))?.traffic
   }
 
   async status(): Promise<Status> {
@@ -107,6 +121,17 @@ export class FakeControl implements Control {
   configuration() {
     return { realm: 'turn.example.org' }
   }
+}
+
+/** The wanted of these sessions, in the order in which they are. */
+export function listed(all: readonly SessionView[], wanted: Wanted): SessionsShown {
+  const { most, homeserver, user, transport } = wanted
+  const isWanted = (session: SessionView) =>
+    (homeserver ?? session.homeserver) === session.homeserver &&
+    (user ?? session.user) === session.user &&
+    (transport ?? session.transport) === session.transport
+  const found = all.filter(isWanted)
+  return { sessions: found.slice(0, most), more: Math.max(0, found.length - most) }
 }
 
 export interface FakePlane {

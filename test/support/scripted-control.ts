@@ -1,5 +1,6 @@
-import type { Control, RelayLook } from '../../src/control/control.ts'
+import type { Control, RelayLook, Wanted } from '../../src/control/control.ts'
 import type { HistoryPoint, SessionView, Status } from '../../src/control/view.ts'
+import { listed } from './fake-control.ts'
 
 /** When the scripted relay was started. */
 export const STARTED = Date.UTC(2030, 4, 14, 6, 30)
@@ -30,10 +31,8 @@ export function scriptedControl(count = 14): ScriptedControl {
   const sessions = (): SessionView[] =>
     Array.from({ length: count }, (_, i) => sessionAt(i, seconds)).filter((_, i) => !gone.has(i))
   const status = (): Status => ({ ...statusAt(now(), seconds, sessions()), ...control.over })
-  const look = (): RelayLook => ({
-    status: status(),
-    sessions: sessions().sort((a, b) => b.rate.toPeer.bytes - a.rate.toPeer.bytes),
-  })
+  const busiest = () => sessions().sort((a, b) => b.rate.toPeer.bytes - a.rate.toPeer.bytes)
+  const look = (wanted: Wanted): RelayLook => ({ status: status(), ...listed(busiest(), wanted) })
   const control: ScriptedControl = {
     get seconds() {
       return seconds
@@ -45,10 +44,13 @@ export function scriptedControl(count = 14): ScriptedControl {
     over: {},
     reloads: { ok: true, problems: [] },
     pseudonymOf: async name => sessions().find(({ user }) => user === name)?.user,
-    look: async options => {
-      if (!options?.hurry) seconds++
-      return look()
+    look: async wanted => {
+      if (!wanted.hurry) seconds++
+      return look(wanted)
     },
+    findSessions: async wanted => listed(busiest(), wanted),
+    session: async id => sessions().find(session => session.id === id),
+    traffic: async () => allocation => sessions().find(({ id }) => id === String(allocation))?.traffic,
     status: async () => status(),
     history: () => {
       snapshots++

@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     config: { values: ['base', 'texts'] },
     import: { values: ['base', 'config', 'policy', 'texts'] },
     log: { values: ['base', 'limits', 'wire'], types: ['core'] },
-    http: { values: ['base', 'limits'] },
+    http: { values: ['base', 'limits', 'system'] },
     metrics: { values: ['base', 'http'], types: ['core'] },
     homeserver: { values: ['base'], types: ['config'] },
     issue: { values: ['auth', 'base', 'homeserver', 'http', 'limits'], types: ['config'] },

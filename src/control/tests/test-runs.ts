@@ -154,6 +154,11 @@ export class TestRuns {
     }
   }
 
+  /** Whether there is a test of this handle. */
+  knows(handle: string): boolean {
+    return among(this.#tests.entries(this.#now()), handle) !== undefined
+  }
+
   /** `traffic` tells what a live allocation has carried. */
   view(handle: string, traffic: (allocation: number) => Traffic | undefined): TestView | undefined {
     this.#sweep()

@@ -8,7 +8,7 @@ type Delta = Extract<FeedMessage, { type: 'delta' }>
 
 async function snapshot(over: Partial<Snapshot> = {}): Promise<Snapshot> {
   const control = scriptedControl(3)
-  const { status, sessions } = await control.look({ hurry: true })
+  const { status, sessions } = await control.look({ most: 500, hurry: true })
   const history = control.history()
   return { type: 'snapshot', epoch: 'e', seq: 7, rights: 'act', status, sessions, more: 0, history, ...over }
 }

@@ -141,3 +141,13 @@ t.test('the control socket is for its user and its group, and replaces that of a
   await t.rejects(listenAt(createServer(), file), /is not a socket/)
   await t.rejects(listenAt(createServer(), join(folder, 'x'.repeat(120))), /107 octets/)
 })
+
+t.test('S-14: a stranger who makes up the handle of a test costs the relay no look', async t => {
+  const plane = await fakePlane(t)
+  t.equal((await ask(plane, 'GET', '/api/v1/test/made-up', {})).status, 404)
+  const measured = { browser: 'x', ways: [] }
+  await ask(plane, 'POST', '/api/v1/test/made-up/result', { body: measured })
+  t.equal(plane.control.looks, 0)
+  t.equal((await ask(plane, 'GET', '/api/v1/sessions/1', { token: READ })).status, 200)
+  t.equal(plane.control.looks, 0, 'nor does one session cost a look at all')
+})

@@ -10,6 +10,7 @@ import { SessionReader } from '../../../src/operate/session-reader.ts'
 import { findReading, ReadingsWriter } from '../../../src/relay/readings.ts'
 
 const DAY = 86_400_000
+const ALL = { most: 100 }
 
 t.test('readings cross from one thread to another as they are', async t => {
   const readings = [reading(1, 100), { ...reading(2, 7), dropped: 2 ** 40 }]
@@ -26,33 +27,37 @@ t.test('readings cross from one thread to another as they are', async t => {
 t.test('a rate is measured over about a second, and waited for where nobody has looked of late', async t => {
   const { reader, clock, carry } = rig()
   carry(1, 1000)
-  const [first] = await reader.sessions(false)
+  const [first] = (await reader.sessions(ALL)).sessions
   t.equal(clock.waited, 900, 'one wait')
   t.equal(first!.rate.toPeer.bytes, 0)
 
   carry(1, 3000)
   clock.now += 1000
-  const [second] = await reader.sessions(false)
+  const [second] = (await reader.sessions(ALL)).sessions
   t.equal(clock.waited, 900, 'and none while somebody looks each second')
   t.equal(second!.rate.toPeer.bytes, 2000)
   t.equal(second!.traffic.toPeer.bytes, 3000)
 
   clock.now += 60_000
-  await reader.sessions(false)
+  await reader.sessions(ALL)
   t.equal(clock.waited, 1800, 'an old reading says nothing of the present')
 })
 
 t.test('who is in a hurry does not wait, and several who ask at once cost one reading', async t => {
   const { reader, clock, carry } = rig()
   carry(1, 1000)
-  await Promise.all([reader.sessions(true), reader.sessions(true), reader.sessions(true)])
+  await Promise.all([
+    reader.sessions({ ...ALL, hurry: true }),
+    reader.sessions({ ...ALL, hurry: true }),
+    reader.sessions({ ...ALL, hurry: true }),
+  ])
   t.equal(clock.waited, 0)
   t.equal(clock.read, 1)
 })
 
 t.test('nobody is waited for where nobody is', async t => {
   const { reader, clock } = rig([])
-  t.same(await reader.sessions(false), [])
+  t.same(await reader.sessions(ALL), { sessions: [], more: 0 })
   t.equal(clock.waited, 0)
 })
 
@@ -60,14 +65,53 @@ t.test('the busiest come first; a session that nobody could read of is there all
   const { reader, clock, carry } = rig([1, 2, 3])
   carry(1, 0)
   carry(2, 0)
-  await reader.sessions(true)
+  await reader.sessions({ ...ALL, hurry: true })
   carry(1, 10)
   carry(2, 1000)
   clock.now += 1000
   t.same(
-    (await reader.sessions(false)).map(({ id }) => id),
+    (await reader.sessions(ALL)).sessions.map(({ id }) => id),
     ['2', '1', '3'],
   )
+})
+
+t.test('S-14: of many sessions only those that are shown are put together', async t => {
+  const ids = Array.from({ length: 2000 }, (_, i) => i + 1)
+  const { reader, clock, carry, sessions } = rig(ids)
+  let made = 0
+  const entry = sessions.entry.bind(sessions)
+  sessions.entry = allocation => {
+    made++
+    return entry(allocation)
+  }
+  for (const id of ids) carry(id, 0)
+  await reader.sessions({ most: 10, hurry: true })
+  t.equal(made, 10)
+  // 7 and 2000 have no factor in common, so that all differ, and the busiest stand anywhere.
+  for (const id of ids) carry(id, (id * 7) % 2000)
+  clock.now += 1000
+  made = 0
+  const { sessions: shown, more } = await reader.sessions({ most: 10 })
+  t.equal(made, 10)
+  t.same(
+    shown.map(({ rate }) => rate.toPeer.bytes),
+    [1999, 1998, 1997, 1996, 1995, 1994, 1993, 1992, 1991, 1990],
+  )
+  t.equal(more, 1990)
+})
+
+t.test('sessions of one homeserver, user or transport are found among all', async t => {
+  const { reader, sessions } = rig([1, 2, 3])
+  sessions.hear({ ...opened(4), owner: { tenant: 'other.example', user: '@bob:other.example' }, via: 'tls' })
+  const idsOf = async (wanted: object) =>
+    (await reader.sessions({ most: 2, hurry: true, ...wanted })).sessions.map(({ id }) => id).toSorted()
+  t.same(await idsOf({ homeserver: 'other.example' }), ['4'])
+  t.same(await idsOf({ transport: 'tls' }), ['4'])
+  t.same(await idsOf({ user: sessions.find('4')!.user }), ['4'])
+  t.same(await idsOf({ user: sessions.find('4')!.user, transport: 'udp' }), [])
+  t.equal((await reader.sessions({ most: 2, hurry: true, homeserver: 'example.org' })).more, 1)
+  t.equal((await reader.session('2'))!.id, '2')
+  t.equal(await reader.session('5'), undefined)
 })
 
 t.test('sessions are named by pseudonyms that hold for a day', async t => {
@@ -133,7 +177,7 @@ function rig(ids: readonly number[] = [1]) {
     },
     date: time => time,
   })
-  return { reader, clock, carry: (id: number, bytes: number) => carried.set(id, bytes) }
+  return { reader, sessions, clock, carry: (id: number, bytes: number) => carried.set(id, bytes) }
 }
 
 function reading(allocation: number, bytes: number) {
