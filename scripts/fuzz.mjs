@@ -4,7 +4,7 @@
 //   npm run fuzz -- --target wire --seed 7            one target, and other luck
 //   npm run fuzz -- --target relay --reproduce FILE   plays one input again
 //
-// Options: --target wire|relay|twins|config|import, --seconds N (60), --seed N (1), --corpus FOLDER (test/fuzz/corpus),
+// Options: --target wire|relay|twins|cost|config|import, --seconds N (60; 0 plays the corpus once), --seed N (1), --corpus FOLDER (test/fuzz/corpus),
 // --save (writes the smallest corpus that shows all edges back), --finds FOLDER (.fuzz/finds), --every SECONDS (10).
 // Ends with 1 if anything was found.
 
@@ -22,13 +22,15 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const SHARES = new Map([
   ['wire', 3],
   ['relay', 8],
-  ['twins', 4],
+  ['twins', 3],
+  ['cost', 5],
   ['config', 1],
   ['import', 1],
 ])
 /** What is looked at; the rest of the program is the stage. */
 const INSTRUMENTED =
-  /\/src\/(base|wire|core|shard|forward|auth|config|import)\/[^/]+(\/[^/]+)?\.ts$|\/src\/net\/frame-reader\.ts$/
+  /\/src\/(base|wire|core|limits|policy|shard|forward|auth|config|import)\/[^/]+(\/[^/]+)?\.ts$|\/src\/net\/stream\/frame-reader\.ts$/
+/** Milliseconds of CPU after which an input counts as one that does not end. */
 const HANGS = 20_000
 const FIGURES = 7
 const INPUT_LENGTH = 6
@@ -94,26 +96,30 @@ async function fuzz(target, seconds) {
   }
   const shown = setInterval(show, Number(values.every) * 1000)
   let last = -1
-  let same = 0
+  let since = 0
   const watched = setInterval(() => {
-    same = figures[0] === last ? same + 1000 : 0
+    const { user, system } = process.cpuUsage()
+    const used = (user + system) / 1000
+    if (figures[0] !== last) since = used
     last = figures[0] ?? 0
-    if (same < HANGS || last === 0) return
+    if (used - since < HANGS || last === 0) return
+    clearInterval(watched)
     const file = join(
       finds,
       `${target}-hang-${createHash('sha256').update(input).digest('hex').slice(0, 16)}`,
     )
     mkdirSync(finds, { recursive: true })
     writeFileSync(file, Buffer.from(input.subarray(0, figures[INPUT_LENGTH])))
-    tell({ kind: 'hang', what: `no end after ${HANGS / 1000} s`, file })
+    tell({ kind: 'hang', what: `no end after ${HANGS / 1000} s of CPU`, file })
     void worker.terminate()
   }, 1000)
-  const tell = (/** @type {{ kind: string, what: string, file: string }} */ find) => {
+  const tell = (/** @type {{ kind: string, what: string, file?: string }} */ find) => {
     found++
     console.log(`\n${target}: ${find.kind}: ${find.what}`)
-    console.log(`  npm run fuzz -- --target ${target} --reproduce ${relative(process.cwd(), find.file)}\n`)
+    if (find.file)
+      console.log(`  npm run fuzz -- --target ${target} --reproduce ${relative(process.cwd(), find.file)}\n`)
   }
-  worker.on('message', tell)
+  worker.on('message', told => (told.kind === 'summary' ? console.log(told.what) : tell(told)))
   await new Promise(done => {
     worker.once('error', error => {
       found++

@@ -47,7 +47,7 @@ export class Fuzzer {
   readonly #words: readonly Buffer[]
   readonly #watch: (input: Buffer) => void
   /** Bits of `bucket` not seen yet, by edge. */
-  readonly #seen = new Uint8Array(EDGES)
+  readonly #seen = new Uint16Array(EDGES)
   readonly #corpus: Entry[] = []
   readonly #known = new Set<string>()
 
@@ -127,23 +127,23 @@ export class Fuzzer {
   }
 
   #execute(input: Buffer): Find | undefined {
-    const begun = performance.now()
+    const begun = cpu()
     const error = this.#run(input)
-    const took = performance.now() - begun
+    const took = cpu() - begun
     this.figures.executions++
     if (error !== undefined) return this.#crash(input, error)
     if (took <= this.#target.slow) return undefined
-    // Whatever else the machine did is not the input's fault: the best of five counts.
+    // Whatever else this process did is not the input's fault: the best of five counts.
     let best = took
     for (let i = 0; i < 4 && best > this.#target.slow; i++) {
-      const again = performance.now()
+      const again = cpu()
       this.#run(input)
-      best = Math.min(best, performance.now() - again)
+      best = Math.min(best, cpu() - again)
     }
     if (best <= this.#target.slow || this.#isKnown(`slow ${Math.round(Math.log2(input.length))}`))
       return undefined
     this.figures.slow++
-    return { kind: 'slow', input, what: `${best.toFixed(1)} ms` }
+    return { kind: 'slow', input, what: `${best.toFixed(1)} ms of CPU` }
   }
 
   /** Plays an input; returns what it threw. */
@@ -207,6 +207,12 @@ export class Fuzzer {
     this.#known.add(what)
     return false
   }
+}
+
+/** Milliseconds of CPU that this process has used: what else runs on the machine is not in it. */
+function cpu(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }
 
 /** Names a file by its octets. */

@@ -1,5 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { readCorpus, writeCorpus } from './corpus.ts'
 import { type Find, Fuzzer, nameOf } from './engine.ts'
@@ -55,15 +57,55 @@ function main(options: LoopOptions): void {
     parentPort?.postMessage({ kind: find.kind, what: find.what, file })
   }
 
+  const heap = new HeapWatch()
   const until = performance.now() + options.seconds * 1000
   for (const find of fuzzer.begin([...target.seeds(), ...readCorpus(options.corpus, target.name)]))
     report(find)
   while (performance.now() < until) {
     for (let i = 0; i < 16; i++) report(fuzzer.step())
     show()
+    const grown = heap.look(fuzzer.corpus())
+    if (grown !== undefined) parentPort?.postMessage({ kind: 'memory', what: grown })
   }
   show()
+  const summary = target.summary?.()
+  if (summary) parentPort?.postMessage({ kind: 'summary', what: summary })
   if (options.save) writeCorpus(options.corpus, target.name, fuzzer.smallest(fuzzer.corpus()))
+}
+
+/** Milliseconds between two looks at the heap, bytes that it may grow by, and looks before the first that counts. */
+const LOOK_EVERY = 20_000
+const GROWTH = 24 << 20
+const WARMING = 3
+
+/** Watches what inputs leave behind: whatever a run makes is garbage after it, but for the corpus. */
+class HeapWatch {
+  #next = performance.now() + LOOK_EVERY
+  #looks = 0
+  #least = 0
+  readonly #collect: () => void
+
+  constructor() {
+    setFlagsFromString('--expose-gc')
+    this.#collect = runInNewContext('gc')
+  }
+
+  /** Says how much has grown, once; undefined where nothing has, or it is too early to look. */
+  look(corpus: readonly Buffer[]): string | undefined {
+    if (performance.now() < this.#next) return undefined
+    this.#next = performance.now() + LOOK_EVERY
+    this.#collect()
+    const { used_heap_size, external_memory } = getHeapStatistics()
+    const kept = corpus.reduce((sum, input) => sum + input.length + 400, 0)
+    const bytes = used_heap_size + external_memory - kept
+    if (++this.#looks <= WARMING) this.#least = this.#looks === 1 ? bytes : Math.max(this.#least, bytes)
+    else if (bytes > this.#least + GROWTH) {
+      const grown = `${(this.#least / 1e6).toFixed(1)} MB have become ${(bytes / 1e6).toFixed(1)}`
+      this.#least = bytes
+      return grown
+    }
+    return undefined
+  }
 }
 
 function reproduce(target: Target, input: Buffer): void {

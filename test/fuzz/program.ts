@@ -37,10 +37,14 @@ export const SIGNED_TYPES: readonly number[] = [
 /** One step: an operation, two octets of length, and what it needs. */
 export interface Step {
   readonly operation: number
+  /** Done 2^doublings times, where a target does steps several times. */
+  readonly doublings: number
   readonly body: Buffer
 }
 
 const MOST = 64
+/** The operation's octet has room for so many. */
+export const MOST_DOUBLINGS = 8
 
 /** Reads a program: one octet that chooses the world, then steps. Any octets are one. */
 export function readProgram(input: Buffer): { readonly world: number; readonly steps: Step[] } {
@@ -48,7 +52,12 @@ export function readProgram(input: Buffer): { readonly world: number; readonly s
   for (let at = 1; at < input.length && steps.length < MOST; ) {
     const length = ((input[at + 1] ?? 0) << 8) | (input[at + 2] ?? 0)
     const body = input.subarray(at + 3, at + 3 + length)
-    steps.push({ operation: input[at]! % OPERATIONS.length, body })
+    const octet = input[at]!
+    steps.push({
+      operation: octet % OPERATIONS.length,
+      doublings: Math.min(MOST_DOUBLINGS, Math.floor(octet / OPERATIONS.length)),
+      body,
+    })
     at += 3 + length
   }
   return { world: input[0] ?? 0, steps }
@@ -56,15 +65,16 @@ export function readProgram(input: Buffer): { readonly world: number; readonly s
 
 export function writeProgram(world: number, steps: readonly Step[]): Buffer {
   const parts: Buffer[] = [Buffer.of(world)]
-  for (const { operation, body } of steps) {
-    parts.push(Buffer.of(operation, body.length >> 8, body.length & 255), body)
+  for (const { operation, doublings, body } of steps) {
+    const octet = operation + doublings * OPERATIONS.length
+    parts.push(Buffer.of(octet, body.length >> 8, body.length & 255), body)
   }
   return Buffer.concat(parts)
 }
 
 export function step(operation: Operation, ...body: (number | Buffer)[]): Step {
   const octets = body.map(part => (typeof part === 'number' ? Buffer.of(part) : part))
-  return { operation: OPERATIONS.indexOf(operation), body: Buffer.concat(octets) }
+  return { operation: OPERATIONS.indexOf(operation), doublings: 0, body: Buffer.concat(octets) }
 }
 
 /** Changes a program step by step: one more, one less, twice, elsewhere, another's, or the inside of one. */
@@ -97,7 +107,7 @@ export function mutateProgram(input: Buffer, other: Buffer, roll: Dice): Buffer 
         if (roll() < 0.2) flags = upTo(roll, 256)
         break
       default:
-        if (one) steps[at] = { operation: one.operation, body: inside(one, foreign, roll) }
+        if (one) steps[at] = { ...one, body: inside(one, foreign, roll) }
     }
   }
   return writeProgram(flags, steps.slice(0, MOST))
@@ -127,19 +137,20 @@ function fresh(roll: Dice): Step {
   const operation = upTo(roll, OPERATIONS.length)
   const name = OPERATIONS[operation]!
   const few = () => Buffer.from(Array.from({ length: 1 + upTo(roll, 6) }, () => upTo(roll, 256)))
-  if (name !== 'signed' && name !== 'raw') return { operation, body: few() }
+  if (name !== 'signed' && name !== 'raw') return { operation, doublings: 0, body: few() }
   const method = oneOf(roll, [1, 3, 4, 6, 8, 9, 10])
   if (name === 'raw') {
     const header = Buffer.alloc(21)
     header[0] = upTo(roll, 4)
     header.writeUInt16BE(method, 1)
     header.writeUInt32BE(0x2112a442, 5)
-    return { operation, body: mutateMessage(header.subarray(0), header, roll) }
+    return { operation, doublings: 0, body: mutateMessage(header.subarray(0), header, roll) }
   }
   let attributes: Buffer = Buffer.alloc(0)
   for (let i = upTo(roll, 4); i >= 0; i--) attributes = mutateAttributes(attributes, roll, SIGNED_TYPES)
   return {
     operation,
+    doublings: 0,
     body: Buffer.concat([Buffer.of(upTo(roll, 4), upTo(roll, 8), method, 0, upTo(roll, 256)), attributes]),
   }
 }

@@ -8,7 +8,7 @@ export interface Target {
   readonly name: string
   /** Octets in an input at most. */
   readonly longest: number
-  /** Milliseconds above which an input is reported as slow. */
+  /** Milliseconds of CPU above which an input is reported as slow. */
   readonly slow: number
   /** Inputs to begin with. */
   seeds(): Buffer[]
@@ -16,6 +16,8 @@ export interface Target {
   run(input: Buffer): void
   /** Changes an input in a way that keeps its form; `other` is another input of the corpus. */
   mutate(input: Buffer, other: Buffer, roll: Dice): Buffer
+  /** What is worth telling at the end. */
+  summary?(): string
 }
 
 /** Throws unless something holds that must. */
