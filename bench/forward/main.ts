@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { SEND } from '../../src/base/batch.ts'
 import type { Time } from '../../src/base/time.ts'
+import { widenInlining } from '../../src/system/inlining.ts'
 import { NOW, type Scenario, Traffic } from './traffic.ts'
 
 /** Rounds of which the median counts. */
@@ -38,6 +39,8 @@ SCENARIOS.push({
   buckets: 3,
 })
 
+// As the relay does.
+widenInlining()
 const results = SCENARIOS.map((scenario): Result => ({ ...scenario, ns: measure(new Traffic(scenario)) }))
 const garbage = await findGarbage(SCENARIOS.filter(scenario => scenario.allocations === 10_000))
 

@@ -38,12 +38,12 @@ export function fromClient(tables: Tables, batch: Batch, i: number, client: numb
     // Fewer than arrived is padding (RFC 8656 §12.5); more is a message cut short.
     if (octets > length - CHANNEL_HEADER) return PASS
     const route = tables.rows.overChannel(client, (first << 8) | bytes[start + 1]!)
-    return route < 0 ? PASS : depart(tables, batch, i, route, start + CHANNEL_HEADER, octets, now)
+    return route < 0 ? PASS : depart(tables, batch, i, client, route, start + CHANNEL_HEADER, octets, now)
   }
   const { sent } = tables
   if (first !== 0 || !sent.read(batch.view, start, length)) return PASS
   const route = tables.rows.toPeer(client, sent.peer, 0)
-  return route < 0 ? PASS : depart(tables, batch, i, route, sent.payload, sent.octets, now)
+  return route < 0 ? PASS : depart(tables, batch, i, client, route, sent.payload, sent.octets, now)
 }
 
 /**
@@ -51,12 +51,19 @@ export function fromClient(tables: Tables, batch: Batch, i: number, client: numb
  * allocation here: its datagrams do not come by the network, and what does
  * come from there in its name is for the core to judge.
  */
-export function forwardFromPeer(tables: Tables, batch: Batch, i: number, route: number, now: Time): number {
+export function forwardFromPeer(
+  tables: Tables,
+  batch: Batch,
+  i: number,
+  client: number,
+  route: number,
+  now: Time,
+): number {
   const payload = batch.start[i]!
   const octets = batch.length[i]!
-  if (isOver(tables, route, now) || tables.rows.local(route) >= 0) return PASS
-  const header = headerFor(tables, batch, i, route, payload, octets)
-  return header === 0 ? PASS : toClient(tables, batch, i, route, payload, octets, header, now)
+  if (isOver(tables, client, route, now) || tables.rows.local(route) >= 0) return PASS
+  const header = headerFor(tables, batch, i, client, route, payload, octets)
+  return header === 0 ? PASS : toClient(tables, batch, i, client, route, payload, octets, header, now)
 }
 
 /** A client's payload leaves its allocation: for the network, or for another client of this server. */
@@ -64,46 +71,44 @@ function depart(
   tables: Tables,
   batch: Batch,
   i: number,
+  client: number,
   route: number,
   payload: number,
   octets: number,
   now: Time,
 ): number {
   const { clients, rows } = tables
-  if (octets > MAX_DATAGRAM || isOver(tables, route, now)) return PASS
+  if (octets > MAX_DATAGRAM || isOver(tables, client, route, now)) return PASS
   const local = rows.local(route)
-  if (local < 0) return toPeer(tables, batch, i, route, payload, octets, now)
+  if (local < 0) return toPeer(tables, batch, i, client, route, payload, octets, now)
 
   const receiver = clients.ofRelay(local)
   if (receiver < 0) return PASS
-  const other = rows.toPeer(
-    receiver,
-    clients.words,
-    clients.relayedAt(rows.client(route), rows.family(route)),
-  )
-  if (other < 0 || isOver(tables, other, now)) return PASS
-  const header = headerFor(tables, batch, i, other, payload, octets)
+  const other = rows.toPeer(receiver, clients.words, clients.relayedAt(client, rows.family(route)))
+  if (other < 0 || isOver(tables, receiver, other, now)) return PASS
+  const header = headerFor(tables, batch, i, receiver, other, payload, octets)
   if (header === 0) return PASS
-  if (!admit(tables, route, octets, now)) return DROP
-  countToPeer(tables, route, octets)
-  return toClient(tables, batch, i, other, payload, octets, header, now)
+  if (!admit(tables, client, route, octets, now)) return DROP
+  countToPeer(tables, client, route, octets)
+  return toClient(tables, batch, i, receiver, other, payload, octets, header, now)
 }
 
 function toPeer(
   tables: Tables,
   batch: Batch,
   i: number,
+  client: number,
   route: number,
   payload: number,
   octets: number,
   now: Time,
 ): number {
   const { clients, rows } = tables
-  if (!admit(tables, route, octets, now)) return DROP
-  countToPeer(tables, route, octets)
+  if (!admit(tables, client, route, octets, now)) return DROP
+  countToPeer(tables, client, route, octets)
   batch.start[i] = payload
   batch.length[i] = octets
-  batch.socket[i] = clients.relaySocket(rows.client(route), rows.family(route))
+  batch.socket[i] = clients.relaySocket(client, rows.family(route))
   direct(batch, i, rows.wayWords(route), rows.wayAt(route))
   return SEND
 }
@@ -116,6 +121,7 @@ function headerFor(
   tables: Tables,
   batch: Batch,
   i: number,
+  client: number,
   route: number,
   payload: number,
   octets: number,
@@ -129,7 +135,7 @@ function headerFor(
     if (header - HEADER_LENGTH + length > MAX_STUN_LENGTH) return 0
   }
   if (octets > MAX_DATAGRAM) return 0
-  if (header + length > MAX_DATAGRAM && !STREAM[tables.clients.via(rows.client(route))]) return 0
+  if (header + length > MAX_DATAGRAM && !STREAM[tables.clients.via(client)]) return 0
   const slot = i * batch.stride
   return payload - header < slot || payload + length > slot + batch.stride ? 0 : header
 }
@@ -139,16 +145,16 @@ function toClient(
   tables: Tables,
   batch: Batch,
   i: number,
+  client: number,
   route: number,
   payload: number,
   octets: number,
   header: number,
   now: Time,
 ): number {
-  if (!admit(tables, route, octets, now)) return DROP
+  if (!admit(tables, client, route, octets, now)) return DROP
   const { clients, rows } = tables
   const { bytes } = batch
-  const client = rows.client(route)
   const start = payload - header
   const channel = rows.channel(route)
   let length = header + octets
@@ -171,26 +177,22 @@ function toClient(
 }
 
 /** Whether the relayed address has ended, or what admits the peer. */
-function isOver(tables: Tables, route: number, now: Time): boolean {
+function isOver(tables: Tables, client: number, route: number, now: Time): boolean {
   const { rows, clients } = tables
   const { ends } = tables.lifetimes
-  return (
-    now >= ends[rows.lifetime(route)]! ||
-    now >= ends[clients.lifetime(rows.client(route), rows.family(route))]!
-  )
+  return now >= ends[rows.lifetime(route)]! || now >= ends[clients.lifetime(client, rows.family(route))]!
 }
 
 /** Takes a packet from the route's token buckets. */
-function admit(tables: Tables, route: number, octets: number, now: Time): boolean {
-  const meters = tables.clients.meters(tables.rows.client(route))
+function admit(tables: Tables, client: number, route: number, octets: number, now: Time): boolean {
+  const meters = tables.clients.meters(client)
   if (tables.meters.takePacket(meters, octets, now)) return true
   tables.counters.add(DROP_RATE)
   tables.rows.countDropped(route)
   return false
 }
 
-function countToPeer(tables: Tables, route: number, octets: number): void {
-  const client = tables.rows.client(route)
+function countToPeer(tables: Tables, client: number, route: number, octets: number): void {
   tables.counters.toPeer(tables.clients.via(client), octets)
   tables.rows.countToPeer(route, octets)
 }

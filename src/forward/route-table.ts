@@ -86,7 +86,7 @@ export class RouteTable implements Forwarder {
       let client = clients.ofRelay(socket)
       if (client >= 0) {
         const route = rows.fromOrigin(client, batch.remoteWords, i * RECORD_WORDS)
-        if (route >= 0) verdict = forwardFromPeer(tables, batch, i, route, now)
+        if (route >= 0) verdict = forwardFromPeer(tables, batch, i, client, route, now)
       } else {
         client = clients.find(socket, batch.remoteWords, i * RECORD_WORDS)
         if (client >= 0) verdict = fromClient(tables, batch, i, client, now)

@@ -4,6 +4,7 @@ import { type LoadOptions, load } from '../config/load.ts'
 import { Log } from '../log/log.ts'
 import { StartError } from '../relay/start-error.ts'
 import { inheritedSockets } from '../system/inherited-sockets.ts'
+import { widenInlining } from '../system/inlining.ts'
 import { needlessPrivileges, readPrivileges } from '../system/privileges.ts'
 import { forgetLostTerminal, isInTerminal } from '../system/terminal.ts'
 import { otherInstance } from './already-running.ts'
@@ -36,6 +37,7 @@ const LAST_RESORT = 3000
  * exit code 3, or 1 where the relay runs already, and nothing stays bound.
  */
 export async function startService(options: ServeOptions): Promise<Service> {
+  widenInlining()
   const { version, stdout = process.stdout, stderr = process.stderr } = options
   const loaded = load(options.load)
   const { level, format } = loaded.settings.log
