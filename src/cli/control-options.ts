@@ -4,7 +4,7 @@ import type { Runs } from './set-up-options.ts'
 
 /** Adds the commands that talk to a running relay. */
 export function controlCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
-  return linkCommands(operatingCommands(program, context, runs), context, runs)
+  return linkCommands(changeCommands(operatingCommands(program, context, runs), context, runs), context, runs)
 }
 
 /** What the commands have in common: how the relay is found, and the form of the answer. */
@@ -84,6 +84,75 @@ function operatingCommands<T>(program: Argv<T>, context: CliContext, runs: Runs)
           test: { ...flag, describe: words.say('control.options.notifyTest'), demandOption: true },
         }),
       runs(async options => (await import('./commands/notify.ts')).notify(options, context)),
+    )
+}
+
+/** The commands that change what the configuration file says, until that is undone. */
+function changeCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
+  const { words } = context
+  const { one, where } = optionParts(context)
+  const commands = () => import('./commands/changes.ts')
+  const name = {
+    describe: words.say('control.options.homeserverName'),
+    type: 'string',
+    demandOption: true,
+  } as const
+  const who = { describe: words.say('control.options.whom'), type: 'string', demandOption: true } as const
+  const homeserver = { ...one, describe: words.say('control.options.ofHomeserver') }
+  return program
+    .command(
+      'block <user>',
+      words.say('control.commands.block'),
+      command =>
+        command
+          .positional('user', who)
+          .options({ ...where, for: { ...one, describe: words.say('control.options.for') }, homeserver })
+          .example('$0 block @mallory:example.org --for 7d', words.say('examples.block')),
+      runs(async options => (await commands()).block(options, context)),
+    )
+    .command(
+      'unblock <user>',
+      words.say('control.commands.unblock'),
+      command => command.positional('user', who).options(where),
+      runs(async options => (await commands()).unblock(options, context)),
+    )
+    .command(
+      'pause <homeserver>',
+      words.say('control.commands.pause'),
+      command => command.positional('homeserver', name).options(where),
+      runs(async options => (await commands()).pause({ ...options, paused: true }, context)),
+    )
+    .command(
+      'resume <homeserver>',
+      words.say('control.commands.resume'),
+      command => command.positional('homeserver', name).options(where),
+      runs(async options => (await commands()).pause({ ...options, paused: false }, context)),
+    )
+    .command(
+      'limit [key] [value]',
+      words.say('control.commands.limit'),
+      command =>
+        command
+          .positional('key', { describe: words.say('control.options.limitKey'), type: 'string' })
+          .positional('value', { describe: words.say('control.options.limitValue'), type: 'string' })
+          .options({ ...where, homeserver })
+          .example("$0 limit bitratePerUser '4 Mbit/s'", words.say('examples.limit')),
+      runs(async options => (await commands()).limit(options, context)),
+    )
+    .command(
+      'changes',
+      words.say('control.commands.changes'),
+      command => command.options(where),
+      runs(async options => (await commands()).changes(options, context)),
+    )
+    .command(
+      'undo [id]',
+      words.say('control.commands.undo'),
+      command =>
+        command
+          .positional('id', { describe: words.say('control.options.change'), type: 'string' })
+          .options(where),
+      runs(async options => (await commands()).undo(options, context)),
     )
 }
 

@@ -24,7 +24,8 @@ const MEANT: Readonly<Record<string, string>> = {
   users: 'taciturn sessions',
   kick: 'taciturn disconnect',
   undrain: 'taciturn drain --cancel',
-  resume: 'taciturn drain --cancel',
+  ban: 'taciturn block',
+  unban: 'taciturn unblock',
 }
 
 /** Throws `UsageError` where the command line names a command that is not there, with what may be meant. */

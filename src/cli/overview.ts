@@ -36,6 +36,18 @@ const GROUPS: readonly CommandGroup[] = [
     ],
   },
   {
+    title: 'overview.groups.change',
+    commands: [
+      ['block', 'control.commands.block'],
+      ['unblock', 'control.commands.unblock'],
+      ['pause', 'control.commands.pause'],
+      ['resume', 'control.commands.resume'],
+      ['limit', 'control.commands.limit'],
+      ['changes', 'control.commands.changes'],
+      ['undo', 'control.commands.undo'],
+    ],
+  },
+  {
     title: 'overview.groups.test',
     commands: [
       ['doctor', 'commands.doctor'],

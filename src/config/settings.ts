@@ -25,6 +25,8 @@ export type Settings = With<
     notify?: Notify
     /** Users of the test page; made when the relay starts, and in no file. */
     testing?: Testing
+    /** Users whom an operator has blocked while the relay ran; in no configuration file. */
+    blocked?: readonly BlockedUser[]
   }
 >
 
@@ -72,6 +74,16 @@ export type Issue = NonNullable<Settings['issue']>
 
 /** A long-term user, with a password or with the keys made from it (RFC 8489 §9.2.2), in hexadecimal. */
 export type User = Settings['users'][number]
+
+/** A user who gets nothing from the relay, until a moment of the wall clock or for ever. */
+export interface BlockedUser {
+  /** The name in the credential. */
+  readonly user: string
+  /** Absent for every homeserver; `''` for `users` of the configuration. */
+  readonly homeserver?: string
+  /** Milliseconds since the epoch. */
+  readonly until?: number
+}
 
 /** What users may do who test the relay by a link: a little, and only with the relay itself. */
 export interface Testing {

@@ -8,6 +8,7 @@ import { h, setAttribute, setChildren, setText } from './parts/dom.ts'
 import { pickers } from './parts/pickers.ts'
 import { Store } from './store.ts'
 import { Access } from './views/access.ts'
+import { ChangesPage } from './views/changes.ts'
 import { Overview } from './views/overview.ts'
 import { People } from './views/people.ts'
 import { Refusals } from './views/refusals.ts'
@@ -22,6 +23,7 @@ const PAGES = {
   people: People,
   refusals: Refusals,
   tests: Tests,
+  changes: ChangesPage,
   server: Server,
   access: Access,
 } as const
@@ -71,8 +73,8 @@ export class App {
       api: new Api(options.token),
       names: new NameBook(),
       confirm: question => confirmIn(root, options.words, question),
-      tell: (text, level) => this.#tell(text, level),
-      redraw: () => this.#update(),
+      tell: (text, level, undo) => this.#tell(text, level, undo),
+      redraw: () => this.#redraw(),
     }
     const url = new URL('api/v1/live', document.baseURI)
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
@@ -183,6 +185,12 @@ export class App {
     )
   }
 
+  /** Draws the open view once more, with what it has to ask for. */
+  #redraw(): void {
+    this.#update()
+    this.#views.get(this.#page)?.open?.()
+  }
+
   #showLink(link: FeedLink): void {
     const { words, store } = this.#context
     const { say, format } = words
@@ -211,9 +219,16 @@ export class App {
     else this.#feed.start()
   }
 
-  #tell(text: string, level: 'good' | 'bad' = 'good'): void {
+  #tell(text: string, level: 'good' | 'bad' = 'good', undo?: () => void): void {
     clearTimeout(this.#toldTimer)
-    this.#told.replaceChildren(h('p', { 'data-level': level }, `${level === 'good' ? '✓' : '✕'} ${text}`))
+    const press = () => {
+      this.#told.replaceChildren()
+      undo?.()
+    }
+    const button =
+      undo && h('button', { type: 'button', onclick: press }, this.#context.words.say('act.undo'))
+    const line = h('p', { 'data-level': level }, `${level === 'good' ? '✓' : '✕'} ${text} `, button)
+    this.#told.replaceChildren(line)
     this.#toldTimer = setTimeout(() => this.#told.replaceChildren(), TOLD)
   }
 }

@@ -12,9 +12,9 @@ export interface ConsoleContext {
   readonly names: NameBook
   /** Asks in a dialog; false when it was dismissed. */
   confirm(question: DialogQuestion): Promise<boolean>
-  /** Says what an act has led to, to eyes and ears. */
-  tell(text: string, level?: 'good' | 'bad'): void
-  /** Draws the view that is open once more. */
+  /** Says what an act has led to, to eyes and ears, and offers to take it back. */
+  tell(text: string, level?: 'good' | 'bad', undo?: () => void): void
+  /** Draws the view that is open once more, after an act. */
   redraw(): void
 }
 
@@ -23,6 +23,6 @@ export interface View {
   readonly element: HTMLElement
   /** Draws what has changed. Called once a second at most, and only while the view can be seen. */
   update(): void
-  /** Called each time the view is opened. */
+  /** Called each time the view is opened, and after an act. */
   open?(): void
 }

@@ -1,4 +1,4 @@
-import type { NamesView as Answer } from '../control/view.ts'
+import type { NamesView as Answer, ChangesView } from '../control/view.ts'
 import type { Api } from './api.ts'
 import type { Store } from './store.ts'
 
@@ -23,15 +23,27 @@ export class NameBook {
     return this.#clients.get(session)
   }
 
-  /** Asks for the names of everybody who is in the list now; the relay writes that down. */
+  /** Asks for the names of everybody who is in the list now or is blocked; the relay writes that down. */
   async fetch(api: Api, store: Store): Promise<void> {
     const sessions = [...store.sessions.values()].slice(0, MOST)
-    const users = [...new Set(sessions.map(({ user }) => user).filter(user => user !== ''))]
+    const { changes } = await api.get<ChangesView>('changes')
+    const all = [...sessions, ...changes].map(({ user = '' }) => user).filter(user => user !== '')
+    const users = [...new Set(all)].slice(0, MOST)
     const answer = await api.post<Answer>('names', { users, sessions: sessions.map(({ id }) => id) })
     this.hide()
     for (const [user, name] of Object.entries(answer.users)) this.#users.set(user, name)
     for (const [id, { client }] of Object.entries(answer.sessions)) this.#clients.set(id, client)
     this.#shown = true
+  }
+
+  /** Keeps the name of one person, who was looked up by it. */
+  learn(pseudonym: string, name: string): void {
+    this.#users.set(pseudonym, name)
+  }
+
+  /** Hides the name of one person again, unless all are shown. */
+  forget(pseudonym: string): void {
+    if (!this.#shown) this.#users.delete(pseudonym)
   }
 
   hide(): void {

@@ -16,6 +16,7 @@ const REJECTED: Readonly<Record<string, ReasonKind>> = {
   'wrong-realm': 'setup',
   'stale-nonce': 'normal',
   paused: 'setup',
+  blocked: 'normal',
   'bad-request': 'hostile',
   'unknown-attribute': 'normal',
   mismatch: 'normal',

@@ -1,5 +1,9 @@
+import type { Result } from '../base/result.ts'
 import type { Traffic } from '../base/route.ts'
 import type {
+  ChangeAsked,
+  ChangesView,
+  ChangeView,
   HistoryPoint,
   HistoryView,
   NamesView,
@@ -33,6 +37,12 @@ export interface RelayLook extends SessionsShown {
   readonly status: Status
 }
 
+/** Why a change was not made. `not-kept`: it could not be written down, so a restart would undo it. */
+export interface ChangeFault {
+  readonly why: 'unknown' | 'invalid' | 'too-many' | 'not-kept'
+  readonly detail: string
+}
+
 /**
  * What an operator can see of a running relay and do to it, by whichever door.
  * The relay's side of the control plane.
@@ -60,7 +70,7 @@ export interface Control {
   disconnectUser(user: string): Promise<number>
   /** Whose pseudonyms and sessions these are. */
   reveal(users: readonly string[], sessions: readonly string[]): Promise<NamesView>
-  /** The pseudonym of a user by the name in the credential; undefined where that user has no session. */
+  /** A user's pseudonym by the name in the credential; undefined for one without a session, unless blocked. */
   pseudonymOf(name: string): Promise<string | undefined>
   /** Takes no new allocation any more, and ends the process with the last one. */
   drain(): void
@@ -69,6 +79,12 @@ export interface Control {
   reload(): Reloaded
   /** Sends a test message by every way that people are notified by. */
   notifyTest(): Promise<NotifiedView>
+  /** What operators have changed while the relay ran, and the limits in force. */
+  changes(): ChangesView
+  /** Pauses a homeserver, blocks a user or changes a limit, at once and across restarts. */
+  change(asked: ChangeAsked, who: string): Promise<Result<ChangeView, ChangeFault>>
+  /** Takes a change back. */
+  undo(id: string): Result<ChangeView, ChangeFault>
   /** The settings in force, without secrets. */
   configuration(): Readonly<Record<string, unknown>>
 }

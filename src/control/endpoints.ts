@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { fault, okAnswer } from './answer.ts'
 import { type ApiEndpoint, type Call, type Desk, isAnswer, note, readAs } from './call.ts'
+import { CHANGE_ENDPOINTS } from './change-endpoints.ts'
 import { NOTIFY_TEST } from './notify-endpoint.ts'
 import {
   accessShape,
@@ -56,6 +57,7 @@ const linkAsked = z.discriminatedUnion('kind', [
 export const ENDPOINTS: readonly ApiEndpoint[] = [
   ...TEST_ENDPOINTS,
   NOTIFY_TEST,
+  ...CHANGE_ENDPOINTS,
   {
     method: 'GET',
     path: '/status',

@@ -141,7 +141,7 @@ export const sessionShape = z.strictObject({
 })
 
 export const foundShape = z.strictObject({
-  user: text('Pseudonym; absent where nobody of this name has a session.').exactOptional(),
+  user: text('Pseudonym; absent where nobody of this name has a session or is blocked.').exactOptional(),
 })
 
 export const sessionsShape = z.strictObject({
@@ -211,6 +211,57 @@ export const notifiedShape = z.strictObject({
     .describe('One entry for each way that `notify` names.'),
 })
 
+const changeKind = z.enum(['pause', 'block', 'limit'])
+const limitValue = z.union([z.string(), z.number()])
+
+/** Something that an operator has changed while the relay ran. */
+export const changeShape = z.strictObject({
+  id: text('Names it, for undoing it.'),
+  at: at('When it was made'),
+  who: text('Who made it, as in the access log.'),
+  kind: changeKind.describe('`pause`: a homeserver; `block`: a user; `limit`: one of the limits.'),
+  homeserver: text('The homeserver that it is about; absent for all.').exactOptional(),
+  paused: yes('With `pause`: whether it is paused now.').exactOptional(),
+  user: text('With `block`: pseudonym of the user.').exactOptional(),
+  until: at('With `block`: its end, where it has one').exactOptional(),
+  key: text('With `limit`: its name in the configuration.').exactOptional(),
+  value: limitValue.describe('With `limit`: the value, as the file would have it.').exactOptional(),
+})
+export const changesShape = z.strictObject({
+  changes: z.array(changeShape).describe('Those in force, the oldest first.'),
+  limits: z
+    .array(
+      z.strictObject({
+        key: text('Name in the configuration.'),
+        homeserver: text('Whose share it is; absent for `limits`.').exactOptional(),
+        value: limitValue.describe('In force.'),
+        file: limitValue.describe('In the configuration file; absent where it has none.').exactOptional(),
+      }),
+    )
+    .describe('Every limit.'),
+})
+export const changeAskedShape = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('pause').describe('Pauses a homeserver, or resumes it: calls in progress continue.'),
+    homeserver: z.string().max(256).describe('Its name in the configuration.'),
+    paused: yes('False: opens new allocations again.'),
+  }),
+  z.strictObject({
+    kind: z.literal('block').describe('Blocks a user: ends the allocations and opens no more.'),
+    user: z.string().max(64).exactOptional().describe('The user by pseudonym, while there is a session.'),
+    name: z.string().min(1).max(512).exactOptional().describe('Or by the name in the credential.'),
+    homeserver: z.string().max(256).exactOptional().describe('Only as a user of this homeserver.'),
+    seconds: z.int().min(60).max(315_360_000).exactOptional().describe('For how long; absent for ever.'),
+  }),
+  z.strictObject({
+    kind: z.literal('limit').describe('Changes one of the limits; what is open stays open.'),
+    key: z.string().max(64).describe('Its name in `limits`, or `allocations` or `bitrate` of a homeserver.'),
+    homeserver: z.string().max(256).exactOptional().describe('The homeserver whose share it is.'),
+    value: z
+      .union([z.string().max(64), z.number()])
+      .describe('As the file would have it: 200, "2 Mbit/s", "unlimited".'),
+  }),
+])
 export const linkShape = z.strictObject({ url: text('The link.'), expires: at('When it ends') })
 export const endedShape = z.strictObject({ ended: count('Allocations that were ended.') })
 export const drainingShape = z.strictObject({

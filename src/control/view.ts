@@ -24,6 +24,9 @@ export type NamesView = View<typeof shape.namesShape>
 export type FoundView = View<typeof shape.foundShape>
 export type NotifiedView = View<typeof shape.notifiedShape>
 export type Reloaded = View<typeof shape.reloadedShape>
+export type ChangeView = View<typeof shape.changeShape>
+export type ChangesView = View<typeof shape.changesShape>
+export type ChangeAsked = View<typeof shape.changeAskedShape>
 export type LinkView = View<typeof shape.linkShape>
 export type AccessEntry = View<typeof shape.entryShape>
 /** Every answer of the API that is not a success. */

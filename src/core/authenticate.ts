@@ -121,10 +121,8 @@ export function authenticate(
   const isSha256 = kind === 'sha256' && has8489Algorithms(message)
   const signature = { kind: isSha256 ? ('sha256' as const) : ('sha1' as const), key: signed.key }
   const proved: SignedReplyTo = { ...named, signature }
-  if (signed.paused && message.method === Method.Allocate) {
-    const paused = { code: 403, why: 'paused', detail: `${signed.tenant} is paused` } as const
-    return refused(reject(proved, paused, config, counters))
-  }
+  const barred = findBarred(message, signed)
+  if (barred) return refused(reject(proved, barred, config, counters))
   const identity = signed.known ?? {
     owner: { tenant: signed.tenant, user: signed.user },
     username: signed.username,
@@ -133,6 +131,15 @@ export function authenticate(
     expires: signed.expires,
   }
   return { kind: 'identified', identity, reply: proved }
+}
+
+/** Why the operator wants a request that verifies refused. */
+function findBarred(message: Message, { paused, blocked, tenant }: Signer): RefusalReason | undefined {
+  if (paused && message.method === Method.Allocate)
+    return { code: 403, why: 'paused', detail: `${tenant} is paused` }
+  if (blocked && !isRelease(message))
+    return { code: 403, why: 'blocked', detail: 'the operator has blocked this user' }
+  return undefined
 }
 
 /** Why a request that verifies is challenged again: its credential or its nonce is too old. */

@@ -26,8 +26,10 @@ export interface Candidate {
   readonly expired: boolean
   /** The expiry lies further ahead than the operator allows. */
   readonly tooLong?: boolean
-  /** The operator has paused this homeserver or user: no new allocations. */
+  /** The operator has paused this homeserver: no new allocations. */
   readonly paused: boolean
+  /** The operator has blocked this user: nothing but giving an allocation back. */
+  readonly blocked?: boolean
 }
 
 /**

@@ -24,6 +24,7 @@ export type RejectReason =
   | 'stale-nonce'
   | 'guessing'
   | 'paused'
+  | 'blocked'
   | 'bad-request'
   | 'unknown-attribute'
   | 'mismatch'

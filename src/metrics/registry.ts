@@ -287,6 +287,7 @@ const REJECTED: Readonly<Record<RejectReason, 0>> = {
   'stale-nonce': 0,
   guessing: 0,
   paused: 0,
+  blocked: 0,
   'bad-request': 0,
   'unknown-attribute': 0,
   mismatch: 0,

@@ -1,8 +1,10 @@
+import { type Change, changesFile, readChanges, withChanges, writtenChanges } from '../config/changes.ts'
 import type { Loaded } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
 import type { Settings, Testing } from '../config/settings.ts'
 import type { Reloaded, Status } from '../control/view.ts'
 import type { Log } from '../log/log.ts'
+import { writeKept } from '../system/kept-file.ts'
 import { merge } from './merge.ts'
 
 /** A part of the relay that takes new settings while it runs. */
@@ -19,22 +21,42 @@ export interface LiveSettingsParts {
   readonly testing: Testing
 }
 
-/** The settings in force. A reload hands new ones to every follower, in the order in which they came. */
+/**
+ * The settings in force: those of the file, with what operators have changed
+ * laid over them. New ones go to every follower, in the order in which they came.
+ */
 export class LiveSettings {
   readonly #parts: LiveSettingsParts
   readonly #followers: Follower[] = []
   #loaded: Loaded
   #settings: Settings
+  /** As the file has them. */
+  #unchanged: Settings
+  #changes: readonly Change[] = []
+  /** Why the kept changes cannot be read; then none is written over them. */
+  #unreadable: string | undefined
   #lastReload: Status['reload'] = { ok: true, at: Date.now(), problems: [] }
 
   constructor(loaded: Loaded, parts: LiveSettingsParts) {
     this.#parts = parts
     this.#loaded = loaded
-    this.#settings = this.#withTesting(loaded.settings)
+    this.#readChanges(loaded.settings.state)
+    this.#unchanged = this.#withTesting(loaded.settings)
+    this.#settings = withChanges(this.#unchanged, this.#changes)
   }
 
   get current(): Settings {
     return this.#settings
+  }
+
+  /** Those of the file alone. */
+  get unchanged(): Settings {
+    return this.#unchanged
+  }
+
+  /** What operators have changed, the oldest first. */
+  get changes(): readonly Change[] {
+    return this.#changes
   }
 
   /** What was read last. */
@@ -56,9 +78,10 @@ export class LiveSettings {
     const { log } = this.#parts
     try {
       const next = this.#parts.load()
-      const { settings, restart } = merge(this.#settings, this.#withTesting(next.settings))
-      for (const follower of this.#followers) follower.configure(settings)
-      this.#settings = settings
+      this.#readChanges(this.#settings.state)
+      const { settings: unchanged, restart } = merge(this.#unchanged, this.#withTesting(next.settings))
+      this.#apply(withChanges(unchanged, this.#changes))
+      this.#unchanged = unchanged
       this.#loaded = next
       this.#lastReload = { ok: true, at: Date.now(), problems: [] }
       for (const warning of next.warnings) log.warn(warning)
@@ -71,6 +94,38 @@ export class LiveSettings {
       for (const problem of problems) log.error(`the configuration in use stays: ${problem}`)
       return { ok: false, problems, warnings: [], restart: [] }
     }
+  }
+
+  /** Keeps these changes and applies them; otherwise says why not, and nothing has changed. */
+  change(changes: readonly Change[]): string | undefined {
+    if (this.#unreadable !== undefined) return this.#unreadable
+    const settings = withChanges(this.#unchanged, changes)
+    const file = changesFile(settings.state)
+    try {
+      writeKept(file, writtenChanges(changes))
+    } catch (error) {
+      return `${file} cannot be written: ${(error as Error).message}`
+    }
+    try {
+      this.#apply(settings)
+    } catch (error) {
+      writeKept(file, writtenChanges(this.#changes))
+      return (error as Error).message
+    }
+    this.#changes = changes
+    return undefined
+  }
+
+  #apply(settings: Settings): void {
+    for (const follower of this.#followers) follower.configure(settings)
+    this.#settings = settings
+  }
+
+  #readChanges(state: string): void {
+    const read = readChanges(state)
+    this.#unreadable = read.ok ? undefined : `${changesFile(state)} cannot be read: ${read.error}`
+    if (read.ok) this.#changes = read.value
+    else this.#parts.log.error('changes made by operators are not in force', { why: this.#unreadable })
   }
 
   /** Tests begin on the console's pages, so without it there are none. */

@@ -1,11 +1,15 @@
 import { formatAddress, formatIp } from '../base/address.ts'
 import { type CounterReader, counterEntries, DROP_COUNTERS } from '../base/counters.ts'
+import type { Result } from '../base/result.ts'
 import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import { VIA } from '../base/via.ts'
 import { effective } from '../config/effective.ts'
 import type { Settings } from '../config/settings.ts'
-import type { Control, RelayLook, SessionsShown, Wanted } from '../control/control.ts'
+import type { ChangeFault, Control, RelayLook, SessionsShown, Wanted } from '../control/control.ts'
 import type {
+  ChangeAsked,
+  ChangesView,
+  ChangeView,
   HistoryPoint,
   HistoryView,
   HomeserverView,
@@ -19,6 +23,7 @@ import type { Tally } from '../metrics/tally.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
 import { DEAR, inSlices } from '../system/slices.ts'
 import type { Engine } from '../workers/engine.ts'
+import type { Changes } from './changes.ts'
 import type { HealthWatch } from './health-watch.ts'
 import { type Counted, PastTraffic } from './history.ts'
 import type { LiveSettings } from './live-settings.ts'
@@ -40,6 +45,7 @@ export interface RelayControlParts {
   readonly reload: Reload
   /** Sends a test message by every way that people are notified by. */
   readonly notifyTest: () => Promise<NotifiedView['sent']>
+  readonly changes: Changes
 }
 
 /** What an operator sees of the relay and does to it. Nothing is put together before somebody asks. */
@@ -130,9 +136,9 @@ export class RelayControl implements Control {
   }
 
   async reveal(users: readonly string[], ids: readonly string[]): Promise<NamesView> {
-    const { sessions } = this.#parts
+    const { sessions, changes } = this.#parts
     const wanted = new Set(users.filter(user => user !== ''))
-    const found: [pseudonym: string, name: string][] = []
+    const found = [...changes.names()].filter(([pseudonym]) => wanted.has(pseudonym))
     if (wanted.size > 0) {
       await inSlices(sessions.entries(), ({ user, opened }) => {
         if (wanted.has(user)) found.push([user, opened.owner.user])
@@ -150,8 +156,9 @@ export class RelayControl implements Control {
   }
 
   async pseudonymOf(name: string): Promise<string | undefined> {
-    let found: string | undefined
-    await inSlices(this.#parts.sessions.entries(), ({ user, opened }) => {
+    const { sessions, changes } = this.#parts
+    let found = [...changes.names()].find(([, blocked]) => blocked === name)?.[0]
+    await inSlices(sessions.entries(), ({ user, opened }) => {
       if (name !== '' && opened.owner.user === name) found = user
     })
     return found
@@ -171,6 +178,18 @@ export class RelayControl implements Control {
 
   async notifyTest(): Promise<NotifiedView> {
     return { sent: await this.#parts.notifyTest() }
+  }
+
+  changes(): ChangesView {
+    return this.#parts.changes.view()
+  }
+
+  change(asked: ChangeAsked, who: string): Promise<Result<ChangeView, ChangeFault>> {
+    return this.#parts.changes.make(asked, who)
+  }
+
+  undo(id: string): Result<ChangeView, ChangeFault> {
+    return this.#parts.changes.undo(id)
   }
 
   configuration(): Readonly<Record<string, unknown>> {

@@ -7,6 +7,7 @@ import type { Log } from '../log/log.ts'
 import { Privacy } from '../log/privacy.ts'
 import { Pseudonyms } from '../log/pseudonyms.ts'
 import { Tally } from '../metrics/tally.ts'
+import { Changes } from '../operate/changes.ts'
 import { HealthWatch } from '../operate/health-watch.ts'
 import { LiveSettings } from '../operate/live-settings.ts'
 import { OpenSessions } from '../operate/open-sessions.ts'
@@ -90,6 +91,7 @@ export class Service {
     tally.configure(namesOf(settings))
     const sessions = new OpenSessions(pseudonyms)
     const tests = new TestRuns(testParts(live, testing))
+    let changes: Changes | undefined
 
     const engine = new Engine(settings, {
       log,
@@ -97,6 +99,7 @@ export class Service {
       heard: event => {
         tally.count(event)
         sessions.hear(event)
+        changes?.hear(event)
         tests.hear(event)
         journal.write(event)
       },
@@ -122,8 +125,10 @@ export class Service {
     const readiness = new Readiness(shutdown)
     const health = new HealthWatch({ engine, tally, settings: live, readiness })
     const notifying = new Notifying(settings, { log, health })
+    live.follow(engine)
+    changes = new Changes({ settings: live, sessions, shards, pseudonyms })
     const parts = { version, engine, tally, sessions, settings: live, readiness, health, shutdown, reload }
-    const operator = new RelayControl({ ...parts, notifyTest: () => notifying.test() })
+    const operator = new RelayControl({ ...parts, changes, notifyTest: () => notifying.test() })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator }) : undefined
     this.#controlPlane = new ControlPlane(settings, { control: operator, log, tests })
     this.#issuing = new CredentialIssuing(settings, { log, privacy, tally })
@@ -132,7 +137,7 @@ export class Service {
       reload.request()
     })
     this.#watch.watch(watched(loaded))
-    live.follow(engine, this.#issuing, this.#controlPlane, notifying, {
+    live.follow(this.#issuing, this.#controlPlane, notifying, {
       configure: settings => {
         log.configure(settings.log.level)
         privacy.configure(settings.log.privacy)

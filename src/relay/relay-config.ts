@@ -1,6 +1,7 @@
 import assert from 'node:assert'
 import { randomFillSync } from 'node:crypto'
 import { anyOf } from '../auth/any-of.ts'
+import { withBlocked } from '../auth/blocked.ts'
 import { type SharedSecret, sharedSecrets } from '../auth/shared-secret.ts'
 import { type StaticUser, staticUsers } from '../auth/static-users.ts'
 import type { Address, Family } from '../base/address.ts'
@@ -74,7 +75,7 @@ export function peerReach({ peers }: Settings, around: RelaySurroundings): Envir
 /** What an allocation may have, and the bit rates of everybody. */
 export function relayLimits(settings: Settings): RelayConfig['limits'] {
   const { limits } = settings
-  const perTenant = homeserverLimits(settings, 'bitrate')
+  const perTenant = limitsByHomeserver(settings, 'bitrate')
   return {
     permissionsPerAllocation: limits.permissionsPerAllocation,
     channelsPerAllocation: limits.channelsPerAllocation,
@@ -115,17 +116,18 @@ export function authenticator(settings: Settings): Authenticate {
     const secret = Buffer.from(testing.secret, 'utf8')
     secrets.push({ tenant: testing.tenant, secret, algorithm: 'sha1', paused: false })
   }
-  return anyOf(
+  const known = anyOf(
     sharedSecrets(secrets, settings.credentials),
     staticUsers(settings.users.map(staticUser), settings.realm),
   )
+  return withBlocked(settings.blocked ?? [], known)
 }
 
 export function quotas(settings: Settings): Quotas {
   return {
     perUser: settings.limits.allocationsPerUser,
     perAddress: settings.limits.allocationsPerAddress,
-    perTenant: homeserverLimits(settings, 'allocations'),
+    perTenant: limitsByHomeserver(settings, 'allocations'),
     total: settings.limits.allocations,
     ...bounded({ perUserPerMinute: settings.limits.allocationsPerUserPerMinute }),
   }
@@ -137,7 +139,10 @@ function bounded<T extends Readonly<Record<string, number>>>(limits: T): Partial
   return Object.fromEntries(finite) as Partial<T>
 }
 
-function homeserverLimits(settings: Settings, limit: 'allocations' | 'bitrate'): ReadonlyMap<string, number> {
+function limitsByHomeserver(
+  settings: Settings,
+  limit: 'allocations' | 'bitrate',
+): ReadonlyMap<string, number> {
   const limits = new Map<string, number>()
   for (const { name, limits: own } of settings.homeservers) {
     const value = own?.[limit]

@@ -6,7 +6,7 @@ import { type RunningBrowser, visit } from '../support/browser.ts'
 import { ACT, type ConsoleRig, READ, type RigOptions, startConsole } from '../support/console-rig.ts'
 import { need } from '../support/need.ts'
 
-const VIEWS = ['overview', 'sessions', 'people', 'refusals', 'tests', 'server', 'access'] as const
+const VIEWS = ['overview', 'sessions', 'people', 'refusals', 'tests', 'changes', 'server', 'access'] as const
 
 t.setTimeout(240_000)
 
@@ -226,6 +226,69 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     },
   )
 
+  t.test('UW-13: pauses a homeserver, blocks a user and changes a limit, and undoes each', async t => {
+    const { rig, page } = await open(t, browser, { view: 'people' })
+    await page.click('section:nth-of-type(1) tbody tr[data-key="example.org"] button')
+    await confirm(page)
+    await page.waitForFunction('/example.org \\(paused\\)/.test(document.querySelector("main")?.textContent)')
+    await clickText(page, 'Undo')
+    await page.waitForFunction(
+      '!/example.org \\(paused\\)/.test(document.querySelector("main")?.textContent)',
+    )
+    await clickText(page, 'Block…')
+    await page.waitForSelector('dialog[open]')
+    await page.select('dialog select', '604800')
+    await confirm(page)
+    await page.waitForFunction('/is blocked/.test(document.querySelector(".told")?.textContent)')
+
+    await show(page, 'changes')
+    await page.waitForFunction('/is blocked until/.test(document.querySelector("tbody")?.textContent)')
+    await clickText(page, 'Block a user…')
+    await page.waitForSelector('dialog[open]')
+    t.equal(await page.evaluate('document.activeElement.tagName'), 'INPUT', 'the field has the focus')
+    await page.click('dialog button[value=yes]')
+    t.ok(await page.$('dialog[open]'), 'without a name nothing is done')
+    await page.keyboard.press('Escape')
+    await page.type('section:nth-of-type(2) input[type=search]', 'bitrate')
+    await page.click('section:nth-of-type(2) tbody button')
+    await page.waitForSelector('dialog[open]')
+    t.same(await barriers(page), [], 'dialog with a field')
+    await page.$eval('dialog input', input => {
+      input.value = 'much'
+    })
+    await confirm(page)
+    await page.waitForFunction('/"much" is not a rate/.test(document.querySelector(".told")?.textContent)')
+    await page.click('section:nth-of-type(2) tbody button')
+    await page.waitForSelector('dialog[open]')
+    await page.$eval('dialog input', input => {
+      input.value = '8 Mbit/s'
+    })
+    await confirm(page)
+    await page.waitForFunction('/the file has 4/.test(document.querySelector("main")?.textContent)')
+    await page.click('section:nth-of-type(1) tbody tr button')
+    await page.waitForFunction('/Undone/.test(document.querySelector(".told")?.textContent)')
+    t.match(rig.control.done, ['pause', 'undo pause', 'block', 'limit', 'limit', /^undo/])
+    t.equal(rig.log.read(100).filter(({ what }) => what === 'change').length, 4)
+  })
+
+  t.test('UW-04: finds one person by Matrix ID, shows nobody else, and leaves one line', async t => {
+    const { rig, page } = await open(t, browser, { view: 'sessions' })
+    const { user } = (await rig.control.look({ most: 500 })).sessions[0]!
+    await page.type('input[type=search]', user)
+    await page.keyboard.press('Enter')
+    await page.waitForFunction('/Sessions of/.test(document.querySelector(".finder")?.textContent)')
+    const theirs = (await rig.control.look({ most: 500 })).sessions.filter(one => one.user === user).length
+    await page.waitForFunction(`document.querySelectorAll('tbody tr').length === ${theirs}`)
+    t.match(
+      rig.log.read(10).map(({ what, on }) => `${what} ${on}`),
+      [`find user ${user}`],
+    )
+    await page.type('input[type=search]', 'x')
+    await page.keyboard.press('Enter')
+    await page.waitForFunction('/no session right now/.test(document.querySelector(".finder")?.textContent)')
+    t.same(await barriers(page), [])
+  })
+
   t.test('makes a link to the test page, and says whom it helps', async t => {
     const { rig, page } = await open(t, browser, { view: 'tests' })
     await clickText(page, 'Make a link')
@@ -279,11 +342,15 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
         t.same(await barriers(page), [], view)
       }
       await page.setViewport({ width: 360, height: 740 })
-      for (const view of VIEWS) {
-        await show(page, view)
-        t.same(await barriers(page), [], `${view} on a phone`)
-        const tooWide = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
-        t.ok((tooWide as number) <= 0, `${view} fits a phone`)
+      for (const language of ['de', 'en']) {
+        await page.select('[data-picker=language]', language)
+        await page.waitForSelector('nav')
+        for (const view of VIEWS) {
+          await show(page, view)
+          if (language === 'en') t.same(await barriers(page), [], `${view} on a phone`)
+          const tooWide = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
+          t.ok((tooWide as number) <= 0, `${view} fits a phone, ${language}`)
+        }
       }
       await show(page, 'server')
       await clickText(page, 'Drain and stop')

@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { Range } from '../../src/base/range.ts'
+import { failed, type Result, succeeded } from '../../src/base/result.ts'
 import { AccessLog } from '../../src/control/access-log.ts'
-import type { Control, RelayLook, SessionsShown, Wanted } from '../../src/control/control.ts'
+import type { ChangeFault, Control, RelayLook, SessionsShown, Wanted } from '../../src/control/control.ts'
 import { listenAt } from '../../src/control/control-socket.ts'
 import { socketDoor, webDoor } from '../../src/control/door.ts'
 import { Feed, type FeedParts } from '../../src/control/feed.ts'
@@ -16,6 +17,9 @@ import { TestRuns } from '../../src/control/tests/test-runs.ts'
 import { Tokens } from '../../src/control/tokens.ts'
 import type {
   AccessEntry,
+  ChangeAsked,
+  ChangesView,
+  ChangeView,
   FeedMessage,
   HistoryPoint,
   NotifiedView,
@@ -38,6 +42,7 @@ export class FakeControl implements Control {
   refused: Reloaded['refused']
   /** What comes of a test message. */
   notified: NotifiedView['sent'] = [{ way: 'email' }]
+  made: ChangeView[] = [{ id: '1', at: 1, who: 'bob', kind: 'limit', key: 'allocations', value: 100 }]
   /** Makes every look different. */
   #second = 0
 
@@ -116,6 +121,42 @@ export class FakeControl implements Control {
     this.asked.push('reload')
     if (this.refused) return { ok: false, refused: this.refused, problems: [], warnings: [], restart: [] }
     return { ok: true, problems: [], warnings: [], restart: ['listen'] }
+  }
+
+  changes(): ChangesView {
+    return {
+      changes: this.made,
+      limits: [
+        { key: 'allocations', value: 100, file: 50 },
+        { key: 'bitrate', homeserver: 'example.org', value: '2 Mbit/s' },
+      ],
+    }
+  }
+
+  async change(asked: ChangeAsked, who: string): Promise<Result<ChangeView, ChangeFault>> {
+    this.asked.push(`change ${asked.kind}`)
+    if (asked.kind !== 'block' && asked.homeserver === 'unknown.example')
+      return failed({ why: 'unknown', detail: 'not configured' })
+    if (asked.kind === 'limit' && asked.value === 'much')
+      return failed({ why: 'invalid', detail: 'not a rate' })
+    const { kind, homeserver } = asked
+    const common = { id: `0000000${this.made.length}`, at: 1, who, kind, ...(homeserver && { homeserver }) }
+    const view: ChangeView =
+      asked.kind === 'pause'
+        ? { ...common, paused: asked.paused }
+        : asked.kind === 'limit'
+          ? { ...common, key: asked.key, value: asked.value }
+          : { ...common, user: 'user1', ...(asked.seconds && { until: asked.seconds * 1000 }) }
+    this.made.push(view)
+    return succeeded(view)
+  }
+
+  undo(id: string): Result<ChangeView, ChangeFault> {
+    this.asked.push(`undo ${id}`)
+    const undone = this.made.find(one => one.id === id)
+    if (!undone) return failed({ why: 'unknown', detail: 'there is no such change' })
+    this.made = this.made.filter(one => one !== undone)
+    return succeeded(undone)
   }
 
   configuration() {

@@ -1,5 +1,6 @@
+import { failed, succeeded } from '../../src/base/result.ts'
 import type { Control, RelayLook, Wanted } from '../../src/control/control.ts'
-import type { HistoryPoint, SessionView, Status } from '../../src/control/view.ts'
+import type { ChangesView, ChangeView, HistoryPoint, SessionView, Status } from '../../src/control/view.ts'
 import { listed } from './fake-control.ts'
 
 /** When the scripted relay was started. */
@@ -27,10 +28,18 @@ export function scriptedControl(count = 14): ScriptedControl {
   let snapshots = 0
   const done: string[] = []
   const gone = new Set<number>()
+  let changes: readonly ChangeView[] = []
   const now = () => BEGIN + seconds * 1000
   const sessions = (): SessionView[] =>
     Array.from({ length: count }, (_, i) => sessionAt(i, seconds)).filter((_, i) => !gone.has(i))
-  const status = (): Status => ({ ...statusAt(now(), seconds, sessions()), ...control.over })
+  const status = (): Status => {
+    const seen = statusAt(now(), seconds, sessions())
+    const homeservers = seen.homeservers.map(one => {
+      const change = changes.findLast(({ kind, homeserver }) => kind === 'pause' && homeserver === one.name)
+      return change ? { ...one, paused: change.paused ?? false } : one
+    })
+    return { ...seen, homeservers, ...control.over }
+  }
   const busiest = () => sessions().sort((a, b) => b.rate.toPeer.bytes - a.rate.toPeer.bytes)
   const look = (wanted: Wanted): RelayLook => ({ status: status(), ...listed(busiest(), wanted) })
   const control: ScriptedControl = {
@@ -101,6 +110,39 @@ export function scriptedControl(count = 14): ScriptedControl {
       done.push('reload')
       return { ...control.reloads, warnings: [], restart: [] }
     },
+    changes: () => ({ changes, limits: limitsOf(changes) }),
+    change: async (asked, who) => {
+      done.push(asked.kind === 'pause' ? (asked.paused ? 'pause' : 'resume') : asked.kind)
+      const { kind, homeserver } = asked
+      const common = {
+        id: `0000000${changes.length}`,
+        at: now(),
+        who,
+        kind,
+        ...(homeserver && { homeserver }),
+      }
+      if (asked.kind === 'limit' && asked.value === 'much')
+        return failed({ why: 'invalid', detail: '"much" is not a rate' })
+      const made: ChangeView =
+        asked.kind === 'pause'
+          ? { ...common, paused: asked.paused }
+          : asked.kind === 'limit'
+            ? { ...common, key: asked.key, value: asked.value }
+            : {
+                ...common,
+                user: asked.user ?? PEOPLE[0]!,
+                ...(asked.seconds && { until: now() + asked.seconds * 1000 }),
+              }
+      changes = [...changes, made]
+      return succeeded(made)
+    },
+    undo: id => {
+      const undone = changes.find(one => one.id === id)
+      if (!undone) return failed({ why: 'unknown', detail: 'there is no such change' })
+      changes = changes.filter(one => one !== undone)
+      done.push(`undo ${undone.kind}`)
+      return succeeded(undone)
+    },
     configuration: () => ({
       realm: 'turn.example.org',
       listen: ['udp://0.0.0.0:3478', 'tcp://0.0.0.0:3478', 'tls://0.0.0.0:443'],
@@ -109,6 +151,23 @@ export function scriptedControl(count = 14): ScriptedControl {
     }),
   }
   return control
+}
+
+/** The limits of the script's file, with changes laid over them. */
+function limitsOf(changes: readonly ChangeView[]): ChangesView['limits'] {
+  const file: ChangesView['limits'] = [
+    { key: 'allocationsPerUser', value: 20, file: 20 },
+    { key: 'allocations', value: 2000, file: 2000 },
+    { key: 'bitratePerUser', value: '4 Mbit/s', file: '4 Mbit/s' },
+    { key: 'lifetime', value: '1h', file: '1h' },
+    { key: 'allocations', homeserver: SERVERS[1]!, value: 6, file: 6 },
+  ]
+  return file.map(limit => {
+    const change = changes.findLast(
+      ({ key, homeserver }) => key === limit.key && homeserver === limit.homeserver,
+    )
+    return change?.value === undefined ? limit : { ...limit, value: change.value }
+  })
 }
 
 const PEOPLE = Array.from({ length: 9 }, (_, i) =>

@@ -37,7 +37,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     },
     workers: { values: ['base', 'core', 'limits', 'log', 'net', 'relay', 'system'], types: ['config'] },
     operate: {
-      values: ['base', 'config', 'health', 'relay', 'system'],
+      values: ['auth', 'base', 'config', 'health', 'relay', 'system'],
       types: ['control', 'core', 'log', 'metrics', 'workers'],
     },
     process: {

@@ -16,7 +16,7 @@ export async function validate(options: ValidateOptions, context: CliContext): P
   const { io, words } = context
   try {
     const loaded = await loadFor(options, context, { mayWrite: false, warn: !options.json })
-    const inForce = options.effective ? await effectiveOf(loaded) : {}
+    const inForce = options.effective ? await effectiveOf(loaded, context) : {}
     const { machineFindings, lookAtMachine } = await import('../this-machine.ts')
     const found = machineFindings(loaded, lookAtMachine(), words)
     const code = found.some(({ prevents }) => prevents) ? Exit.failed : Exit.ok
@@ -46,10 +46,25 @@ export async function validate(options: ValidateOptions, context: CliContext): P
   }
 }
 
-async function effectiveOf({ settings }: Loaded): Promise<Record<string, unknown>> {
+/** With what operators have changed while the relay ran, where this user may read that. */
+async function effectiveOf(
+  { settings }: Loaded,
+  { io, words }: CliContext,
+): Promise<Record<string, unknown>> {
   const { effective } = await import('../../config/effective.ts')
+  const { readChanges, withChanges } = await import('../../config/changes.ts')
   const { peerTable } = await import('../../relay/peer-table.ts')
-  return { settings: effective(settings), peerPolicy: peerTable(settings.peers) }
+  const read = readChanges(settings.state)
+  const changes = read.ok ? read.value : []
+  if (!read.ok) {
+    const text = words.say('changesUnread', { folder: settings.state, why: read.error })
+    io.stderr.write(`${painter(io.stderr, io.env)('yellow', `${words.say('warning')}:`)} ${text}\n`)
+  }
+  return {
+    settings: effective(withChanges(settings, changes)),
+    changes,
+    peerPolicy: peerTable(settings.peers),
+  }
 }
 
 function json(value: unknown): string {

@@ -22,6 +22,16 @@ const secret = z.union(
   { error: () => 'want-secret' },
 )
 
+export const homeserverLimits = z.strictObject({
+  allocations: count(1, 1_000_000)
+    .exactOptional()
+    .meta({ examples: [4000] })
+    .describe('Allocations of all its users together.'),
+  bitrate: rate('200 Mbit/s')
+    .exactOptional()
+    .describe('Payload of all its users together, in both directions.'),
+})
+
 const homeserver = z.strictObject({
   name: textField(parseHomeserverName, { examples: ['example.org'] }).describe(
     'What the homeserver is called in logs and metrics; its server name is a good choice.',
@@ -54,16 +64,7 @@ const homeserver = z.strictObject({
     .describe(
       'The TURN URIs to hand out for this homeserver, where they are not those that "listen" and "realm" give: behind a forwarded port, for instance. Firefox warns of more than two entries and complains of five.',
     ),
-  limits: z
-    .strictObject({
-      allocations: count(1, 1_000_000)
-        .exactOptional()
-        .meta({ examples: [4000] })
-        .describe('Allocations of all its users together.'),
-      bitrate: rate('200 Mbit/s')
-        .exactOptional()
-        .describe('Payload of all its users together, in both directions.'),
-    })
+  limits: homeserverLimits
     .exactOptional()
     .describe('The share of this homeserver. Without it, only the limits below count.'),
   standIn: z

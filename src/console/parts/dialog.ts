@@ -8,6 +8,8 @@ export interface DialogQuestion {
   /** The word on the button that does it. */
   readonly act: string
   readonly danger?: boolean
+  /** What it asks for besides, below the text. */
+  readonly fields?: readonly HTMLElement[]
 }
 
 /** Asks in a modal dialog of the browser; Escape and Cancel say no. */
@@ -26,10 +28,15 @@ export function confirmIn(
       { method: 'dialog' },
       h('h2', { id: title }, question.title),
       h('p', { id: text }, question.text),
+      ...(question.fields ?? []),
       h(
         'p',
         { class: 'buttons' },
-        h('button', { value: 'no', autofocus: true }, words.say('act.cancel')),
+        h(
+          'button',
+          { value: 'no', autofocus: question.fields === undefined, formnovalidate: true },
+          words.say('act.cancel'),
+        ),
         h('button', { value: 'yes', class: question.danger ? 'danger' : 'primary' }, question.act),
       ),
     ),

@@ -1,5 +1,6 @@
 import type { HomeserverView, SessionView } from '../../control/view.ts'
 import { act } from '../acts.ts'
+import { blockUser, pauseHomeserver } from '../change-acts.ts'
 import type { ConsoleContext, View } from '../context.ts'
 import { h } from '../parts/dom.ts'
 import { namesButton } from '../parts/names-button.ts'
@@ -118,6 +119,7 @@ export class People implements View {
         sort: ({ bytesToClient }) => bytesToClient,
         text: ({ bytesToClient }) => format.bytes(bytesToClient),
       },
+      ...(this.#context.store.rights === 'act' ? [this.#pauseColumn()] : []),
     ]
   }
 
@@ -174,21 +176,53 @@ export class People implements View {
         sort: ({ dropped }) => dropped,
         text: ({ dropped }) => format.integer(dropped),
       },
-      ...(store.rights === 'act' ? [this.#disconnectColumn()] : []),
+      ...(store.rights === 'act' ? [this.#actColumn()] : []),
     ]
   }
 
-  #disconnectColumn(): Column<Person> {
+  #pauseColumn(): Column<HomeserverView> {
     const { say } = this.#context.words
     return {
       name: 'act',
       title: say('column.act'),
-      draw: (cell, { user }) => {
+      draw: (cell, { name, paused }) => {
+        const label = say(paused ? 'act.resume' : 'act.pause')
+        const button = cell.querySelector('button')
+        if (button?.textContent === label) return
+        const press = () => pauseHomeserver(this.#context, name, !paused)
+        const fresh = h(
+          'button',
+          { type: 'button', onclick: press, 'aria-label': `${label}: ${name}` },
+          label,
+        )
+        if (button) button.replaceWith(fresh)
+        else cell.append(fresh)
+      },
+    }
+  }
+
+  #actColumn(): Column<Person> {
+    const { say } = this.#context.words
+    return {
+      name: 'act',
+      title: say('column.act'),
+      draw: (cell, { user, homeserver }) => {
         if (cell.firstChild || user === '') return
-        const label = say('act.disconnect-user')
-        const button = h('button', { type: 'button', onclick: () => this.#disconnect(user) }, label)
-        button.setAttribute('aria-label', `${label}: ${personName(user, this.#context)}`)
-        cell.append(button)
+        const button = (label: string, press: () => void) =>
+          h(
+            'button',
+            {
+              type: 'button',
+              onclick: press,
+              'aria-label': `${label}: ${personName(user, this.#context)}`,
+            },
+            label,
+          )
+        cell.append(
+          button(say('act.disconnect-user'), () => this.#disconnect(user)),
+          ' ',
+          button(say('act.block'), () => blockUser(this.#context, user, homeserver)),
+        )
       },
     }
   }

@@ -4,6 +4,7 @@ import type { ConsoleContext, View } from '../context.ts'
 import { h, newId, setAttribute, setText } from '../parts/dom.ts'
 import { namesButton } from '../parts/names-button.ts'
 import { personName } from '../parts/person.ts'
+import { PersonFinder } from '../parts/person-finder.ts'
 import { type Column, Table } from '../parts/table.ts'
 
 /** Everything that is relayed now, one row for each allocation. */
@@ -11,7 +12,7 @@ export class Sessions implements View {
   readonly element: HTMLElement
   readonly #context: ConsoleContext
   readonly #table: Table<SessionView>
-  readonly #filter: HTMLInputElement
+  readonly #finder: PersonFinder
   readonly #transport: HTMLSelectElement
   readonly #count = h('p', { class: 'quiet', 'data-count': true })
   readonly #names: { readonly element: HTMLElement; update(): void }
@@ -27,10 +28,9 @@ export class Sessions implements View {
       sort: { column: 'rate', descending: true },
       empty: say('sessions.empty'),
     })
-    const filter = newId('filter')
     const transport = newId('filter')
     const redraw = () => this.update()
-    this.#filter = h('input', { id: filter, type: 'search', autocomplete: 'off', oninput: redraw })
+    this.#finder = new PersonFinder(context, redraw)
     this.#transport = h(
       'select',
       { id: transport, onchange: redraw },
@@ -47,7 +47,7 @@ export class Sessions implements View {
       h(
         'div',
         { class: 'tools' },
-        h('p', {}, h('label', { for: filter }, say('sessions.filter')), this.#filter),
+        this.#finder.element,
         h('p', {}, h('label', { for: transport }, say('sessions.kind')), this.#transport),
         this.#names.element,
       ),
@@ -59,7 +59,7 @@ export class Sessions implements View {
   update(): void {
     const { store, words } = this.#context
     const all = [...store.sessions.values()]
-    const shown = all.filter(session => this.#matches(session))
+    const shown = (this.#finder.sessions(all, store.more) ?? all).filter(session => this.#matches(session))
     const texts = [
       shown.length === all.length
         ? words.count('sessions', all.length)
@@ -84,7 +84,7 @@ export class Sessions implements View {
         : kind && session.transport !== kind
     )
       return false
-    const wanted = this.#filter.value.trim().toLowerCase()
+    const wanted = this.#finder.text
     if (wanted === '') return true
     const { names } = this.#context
     const fields = [

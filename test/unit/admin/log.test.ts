@@ -21,6 +21,7 @@ const REASONS: readonly RejectReason[] = [
   'stale-nonce',
   'guessing',
   'paused',
+  'blocked',
   'bad-request',
   'unknown-attribute',
   'mismatch',

@@ -179,3 +179,52 @@ t.test('U-07: a link by a public address needs no way in', async t => {
   t.equal(linkReach('https://turn.example.org/test#x', 'test', context), undefined)
   t.match(linkReach('http://[::1]:9642/#token=x', 'console', context), /ssh -L 9642:\[::1\]:9642 /)
 })
+
+t.test('UW-13: a user is blocked, a homeserver paused and a limit changed, and each is undone', async t => {
+  const plane = await fakePlane(t)
+  const { socket } = plane
+  const say = async (...args: string[]) => run('/', [...args, '--socket', socket, '--lang', 'en'])
+  plane.control.made = []
+  t.match(await say('block', '@alice:example.org', '--for', '1h'), {
+    code: 0,
+    stdout: /^user user1 is blocked until /,
+    stderr: /across restarts.*taciturn undo 00000000/,
+  })
+  t.match(await say('pause', 'example.org'), { code: 0, stdout: 'example.org is paused\n' })
+  t.match(await say('limit', 'limits.bitratePerUser', '4 Mbit/s'), {
+    code: 0,
+    stdout: 'limits.bitratePerUser is 4 Mbit/s\n',
+  })
+  t.match(await say('limit'), {
+    stdout:
+      'limits.allocations: 100 (the configuration file has 50)\nhomeservers[example.org].limits.bitrate: 2 Mbit/s (not in the configuration file)\n',
+  })
+  const listed = (await say('changes')).stdout.split('\n')
+  t.match(listed, [
+    /^00000000 {2}user user1 is blocked/,
+    /^00000001 {2}example.org is paused \(socket, /,
+    /4 Mbit/,
+  ])
+  t.match(await say('undo'), { code: 0, stdout: /undone: limits\.bitratePerUser/ }, 'the newest')
+  t.match(await say('undo', '00000001'), { code: 0, stdout: 'undone: example.org is paused\n' })
+  t.match(await say('unblock', '@alice:example.org'), { code: 0, stdout: /undone: user user1/ })
+  t.match(await say('changes'), { code: 0, stdout: /nothing has been changed/ })
+})
+
+t.test('UW-13: what cannot be changed is said, with what to do', async t => {
+  const { socket, control } = await fakePlane(t)
+  const say = async (...args: string[]) => run('/', [...args, '--socket', socket, '--lang', 'en'])
+  control.made = []
+  t.match(await say('block', 'abcdef12'), { code: 1, stderr: /"abcdef12" has no session/ })
+  t.match(await say('block', '@a:b', '--for', '1s'), { code: 2, stderr: /--for: / })
+  t.match(await say('pause', 'unknown.example'), {
+    code: 1,
+    stderr: /"unknown.example" is not in the config/,
+  })
+  t.match(await say('limit', 'bitratePerUser', 'much'), { code: 1, stderr: /not a rate/ })
+  t.match(await say('limit', 'nothing'), { code: 1, stderr: /no limit nothing/ })
+  t.match(await say('undo'), { code: 1, stderr: /nothing has been changed/ })
+  t.match(await say('undo', 'ffffffff'), { code: 1, stderr: /no change ffffffff/ })
+  t.match(await say('unblock', '@bob:example.org'), { code: 1, stderr: /is not blocked/ })
+  t.match(await say('resume', 'example.org'), { code: 0, stdout: 'example.org is not paused\n' })
+})

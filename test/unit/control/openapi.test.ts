@@ -56,6 +56,7 @@ t.test('every endpoint answers what the description says', async t => {
   const values: Record<string, string> = { id: '1', pseudonym: 'user2', handle, code: finished.code }
   const bodies: Record<string, unknown> = {
     '/names': { users: ['user1'], sessions: ['1'] },
+    '/changes': { kind: 'pause', homeserver: 'example.org', paused: true },
     '/links': { kind: 'test' },
     '/users/find': { name: '@alice:example.org' },
     '/test/start': { code },

@@ -8,6 +8,13 @@ const ACTS = [
   { path: '/users/user2/disconnect', what: 'disconnect', on: 'user user2', subject: 'user2' },
   { path: '/users/find', what: 'find', on: 'user user1', body: { name: '@alice:example.org' } },
   { path: '/names', what: 'names', on: 'session 1', body: { sessions: ['1'] } },
+  {
+    path: '/changes',
+    what: 'change',
+    on: 'block user user1 until 1970-01-01T00:01:00.000Z',
+    body: { kind: 'block', name: '@alice:example.org', seconds: 60 },
+  },
+  { path: '/changes/1/undo', what: 'undo', on: 'limit allocations = 100', subject: '1' },
   { path: '/drain', what: 'drain' },
   { path: '/drain/cancel', what: 'cancel-drain' },
   { path: '/reload', what: 'reload' },

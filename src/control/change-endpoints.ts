@@ -1,0 +1,90 @@
+import type { Result } from '../base/result.ts'
+import { type ApiAnswer, fault, okAnswer } from './answer.ts'
+import { type ApiEndpoint, type Call, type Desk, isAnswer, note, readAs } from './call.ts'
+import type { ChangeFault } from './control.ts'
+import { changeAskedShape, changeShape, changesShape } from './shapes.ts'
+import type { ChangeView } from './view.ts'
+
+/** What can be changed while the relay runs, laid over the configuration file. */
+export const CHANGE_ENDPOINTS: readonly ApiEndpoint[] = [
+  {
+    method: 'GET',
+    path: '/changes',
+    needs: 'read',
+    summary: 'What operators have changed over the configuration file, and the limits in force.',
+    answers: changesShape,
+    answer: (_, { control }) => okAnswer(control.changes()),
+  },
+  {
+    method: 'POST',
+    path: '/changes',
+    needs: 'act',
+    act: 'change',
+    summary:
+      'Pauses a homeserver, blocks a user or changes a limit: at once, and across restarts until it is undone.',
+    body: changeAskedShape,
+    answers: changeShape,
+    answer: make,
+  },
+  {
+    method: 'POST',
+    path: '/changes/{id}/undo',
+    needs: 'act',
+    act: 'undo',
+    summary: 'Takes a change back, so that the configuration file counts again.',
+    answers: changeShape,
+    answer: ({ visitor, params }, desk) => {
+      const undone = desk.control.undo(params.id!)
+      note(
+        desk,
+        visitor,
+        'undo',
+        undone.ok ? 'done' : 'failed',
+        undone.ok ? targetOf(undone.value) : params.id,
+      )
+      return answerOf(undone)
+    },
+  },
+]
+
+async function make({ visitor, body }: Call, desk: Desk): Promise<ApiAnswer> {
+  const asked = readAs(changeAskedShape, body)
+  if (isAnswer(asked)) return asked
+  if (asked.kind === 'block' && (asked.user === undefined) === (asked.name === undefined))
+    return fault(400, 'one of "user" and "name" says who is meant', 'give one of them')
+  const made = await desk.control.change(asked, visitor.who)
+  note(desk, visitor, 'change', made.ok ? 'done' : 'failed', made.ok ? targetOf(made.value) : asked.kind)
+  return answerOf(made)
+}
+
+/** What the access log says of it: no name of a user. */
+function targetOf({ kind, homeserver, paused, user, until, key, value }: ChangeView): string {
+  const of = homeserver === undefined ? '' : ` of ${homeserver}`
+  switch (kind) {
+    case 'pause':
+      return `${paused ? 'pause' : 'resume'} ${homeserver}`
+    case 'block':
+      return `block user ${user}${of}${until === undefined ? '' : ` until ${new Date(until).toISOString()}`}`
+    case 'limit':
+      return `limit ${key}${of} = ${value}`
+  }
+}
+
+const STATUS: Readonly<Record<ChangeFault['why'], number>> = {
+  unknown: 404,
+  invalid: 400,
+  'too-many': 409,
+  'not-kept': 507,
+}
+const HINTS: Readonly<Record<ChangeFault['why'], string>> = {
+  unknown: 'see GET /api/v1/changes',
+  invalid: 'write it as turnserver.json would have it',
+  'too-many': 'undo some of them',
+  'not-kept': "make the relay's state folder writable",
+}
+
+function answerOf(result: Result<ChangeView, ChangeFault>): ApiAnswer {
+  if (result.ok) return okAnswer(result.value)
+  const { why, detail } = result.error
+  return fault(STATUS[why], detail, HINTS[why])
+}
