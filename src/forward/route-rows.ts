@@ -1,28 +1,27 @@
 import { writeRecord } from '../base/address.ts'
 import type { LifetimeId } from '../base/ids.ts'
-import type { Carried, Route } from '../base/route.ts'
+import { addCarried, type Carried, type Route } from '../base/route.ts'
 import { NumberIndex, RecordIndex, type Rows } from '../base/row-index.ts'
 import { roomier } from '../base/row-store.ts'
 import type { Random } from '../base/time.ts'
 import { WayRows } from './way-rows.ts'
 
 /** Words in a row. */
-const ROW = 18
-// The row in doubles: what it has carried.
-const TO_PEER_PACKETS = 0
-const TO_PEER_BYTES = 1
-const TO_CLIENT_PACKETS = 2
-const TO_CLIENT_BYTES = 3
-// The row in words, from where the doubles end.
+const ROW = 14
 /** The client's number, plus one; 0 in a row that is free. With the peer behind it, the key of an index. */
-const CLIENT = 8
-const PEER = 9
-const CHANNEL = 14
-const LIFETIME = 15
+const CLIENT = 0
+const PEER = 1
+const CHANNEL = 6
+const LIFETIME = 7
 /** Where the peer is: the relay socket of an allocation here, or -1, or below that a row of `WayRows`. */
-const LOCAL = 16
+const LOCAL = 8
 /** Datagrams that token buckets have dropped. */
-const DROPPED = 17
+const DROPPED = 9
+// What it has carried since it was last added to `#spilled`: packets, and behind them payload octets and packets.
+const TO_PEER = 10
+const TO_CLIENT = 12
+/** Where the second of those two words stands at this, the counts are moved away before they overflow. */
+const FULL = 2 ** 30
 
 const ELSEWHERE = -1
 /** What `LOCAL` holds for the first row of `WayRows`. */
@@ -30,12 +29,13 @@ const FIRST_WAY = -2
 
 /**
  * Routes in typed arrays, by RouteId: whatever is particular to one peer. A
- * route takes 72 bytes here, and a few words in the indexes.
+ * route takes 56 bytes here, and a few words in the indexes.
  */
 export class RouteRows implements Rows {
   words = new Int32Array(64 * ROW)
   #octets = new Uint8Array(this.words.buffer)
-  #doubles = new Float64Array(this.words.buffer)
+  /** What routes have carried that have carried gigabytes, but for what stands in their rows. */
+  readonly #spilled = new Map<number, Carried>()
   readonly #byPeer: RecordIndex
   readonly #byChannel: NumberIndex
   readonly #ways: WayRows
@@ -84,27 +84,22 @@ export class RouteRows implements Rows {
   }
 
   carried(row: number): Carried {
-    const at = (row * ROW) >> 1
-    const doubles = this.#doubles
-    const traffic = {
-      toPeer: { packets: doubles[at + TO_PEER_PACKETS]!, bytes: doubles[at + TO_PEER_BYTES]! },
-      toClient: { packets: doubles[at + TO_CLIENT_PACKETS]!, bytes: doubles[at + TO_CLIENT_BYTES]! },
+    const at = row * ROW
+    const carried = {
+      traffic: { toPeer: this.#counted(at + TO_PEER), toClient: this.#counted(at + TO_CLIENT) },
+      dropped: this.words[at + DROPPED]! >>> 0,
     }
-    return { traffic, dropped: this.words[row * ROW + DROPPED]! >>> 0 }
+    const spilled = this.#spilled.get(row)
+    if (spilled) addCarried(carried, spilled)
+    return carried
   }
 
   countToPeer(row: number, bytes: number): void {
-    const at = (row * ROW) >> 1
-    const doubles = this.#doubles
-    doubles[at + TO_PEER_PACKETS] = doubles[at + TO_PEER_PACKETS]! + 1
-    doubles[at + TO_PEER_BYTES] = doubles[at + TO_PEER_BYTES]! + bytes
+    if (count(this.words, row * ROW + TO_PEER, bytes)) this.#spill(row)
   }
 
   countToClient(row: number, bytes: number): void {
-    const at = (row * ROW) >> 1
-    const doubles = this.#doubles
-    doubles[at + TO_CLIENT_PACKETS] = doubles[at + TO_CLIENT_PACKETS]! + 1
-    doubles[at + TO_CLIENT_BYTES] = doubles[at + TO_CLIENT_BYTES]! + bytes
+    if (count(this.words, row * ROW + TO_CLIENT, bytes)) this.#spill(row)
   }
 
   countDropped(row: number): void {
@@ -122,6 +117,7 @@ export class RouteRows implements Rows {
 
   /** Frees a row that has left, counts and all. */
   clear(row: number): void {
+    this.#spilled.delete(row)
     this.words.fill(0, row * ROW, (row + 1) * ROW)
   }
 
@@ -162,12 +158,33 @@ export class RouteRows implements Rows {
     return local <= FIRST_WAY ? this.#ways.at(FIRST_WAY - local) : row * ROW + PEER
   }
 
+  #counted(at: number): { packets: number; bytes: number } {
+    const packets = this.words[at]!
+    return { packets, bytes: this.words[at + 1]! - packets }
+  }
+
+  /** Moves what a route has carried to where there is room for more than two gigabytes. */
+  #spill(row: number): void {
+    const carried = this.carried(row)
+    this.#spilled.set(row, { ...carried, dropped: 0 })
+    const at = row * ROW
+    this.words.fill(0, at + TO_PEER, at + TO_CLIENT + 2)
+  }
+
   #grow(): void {
     const rows = this.words.length / ROW
     const wider = new Int32Array(roomier(rows) * ROW)
     wider.set(this.words)
     this.words = wider
     this.#octets = new Uint8Array(wider.buffer)
-    this.#doubles = new Float64Array(wider.buffer)
   }
+}
+
+/** Counts a packet. True when the counts have to be moved away. */
+function count(words: Int32Array, at: number, bytes: number): boolean {
+  words[at] = words[at]! + 1
+  // Packets are counted along, so that those without payload fill it too.
+  const sum = words[at + 1]! + bytes + 1
+  words[at + 1] = sum
+  return sum >= FULL
 }

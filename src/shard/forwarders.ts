@@ -14,12 +14,14 @@ export interface GivenUp {
 /** The forwarders of a shard, the preferred one first, and which of them has each route. */
 export class Forwarders {
   readonly #all: readonly Forwarder[]
-  readonly #none = new NoForwarder()
-  /** By `RouteId`. */
-  readonly #holders: (Forwarder | undefined)[] = []
+  /** By number, and first the one that has what no other has taken. */
+  readonly #byNumber: readonly Forwarder[]
+  /** The number of the one that has each route, by `RouteId`. */
+  #holders = new Uint8Array(64)
 
   constructor(all: readonly Forwarder[]) {
     this.#all = all
+    this.#byNumber = [new NoForwarder(), ...all]
   }
 
   /** Lets one after the other see the batch; returns how many of its datagrams are left to the core. */
@@ -34,21 +36,35 @@ export class Forwarders {
    * had it until now, if that is another.
    */
   add(route: Route): GivenUp | undefined {
-    const before = this.#holders[route.id]
-    const holder = this.#all.find(forwarder => forwarder.add(route)) ?? this.#none
+    const before = this.#holders[route.id] ?? NONE
+    const holder = this.#all.findIndex(forwarder => forwarder.add(route)) + 1
+    while (route.id >= this.#holders.length) this.#grow()
     this.#holders[route.id] = holder
-    if (before === undefined || before === holder) return undefined
-    return { by: before, carried: before.remove(route.id) }
+    if (before === NONE || before === holder) return undefined
+    const by = this.#byNumber[before]!
+    return { by, carried: by.remove(route.id) }
   }
 
   /** Takes a route from the one that has it. */
   remove(route: RouteId): GivenUp {
-    const by = this.#holders[route] ?? this.#none
-    this.#holders[route] = undefined
+    const by = this.#holderOf(route)
+    if (route < this.#holders.length) this.#holders[route] = NONE
     return { by, carried: by.remove(route) }
   }
 
   read(route: RouteId): Readonly<Carried> {
-    return (this.#holders[route] ?? this.#none).read(route)
+    return this.#holderOf(route).read(route)
+  }
+
+  #holderOf(route: RouteId): Forwarder {
+    return this.#byNumber[this.#holders[route] ?? NONE]!
+  }
+
+  #grow(): void {
+    const wider = new Uint8Array(this.#holders.length * 2)
+    wider.set(this.#holders)
+    this.#holders = wider
   }
 }
+
+const NONE = 0
