@@ -55,6 +55,7 @@ export const DROP_COUNTERS = {
   dropUnverified: 'unverified',
   dropScan: 'scan',
   dropRequests: 'requests',
+  dropBacklog: 'backlog',
   dropUnknownAttribute: 'unknown-attribute',
   dropExpired: 'expired',
   dropTooLong: 'too-long',

@@ -50,6 +50,7 @@ const DROPPED: Readonly<Record<string, ReasonKind>> = {
   unverified: 'hostile',
   guessing: 'hostile',
   requests: 'hostile',
+  backlog: 'limit',
   scan: 'hostile',
 }
 

@@ -3,6 +3,7 @@ import { Counter, type Counters } from '../base/counters.ts'
 import type { RouteId } from '../base/ids.ts'
 import type { Lifetimes } from '../base/lifetimes.ts'
 import type { Time } from '../base/time.ts'
+import { customerKey } from '../limits/customer.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
 import type { Meters } from '../limits/meters.ts'
 import { ADDITIONAL_ADDRESS_FAMILY, CHANGE_REQUEST, NONCE } from '../wire/attributes.ts'
@@ -194,6 +195,19 @@ export class Relay {
   *routes({ peers }: Readonly<OpenAllocation>): Iterable<RouteId> {
     const { book } = this.#state
     for (const row of book.peers.of(peers)) if (book.peers.route(row) !== NO_ROUTE) yield row
+  }
+
+  /** Whom a datagram stands for where senders take turns: the user of its allocation, else its network's customer. */
+  senderOf({ via, socket, from }: Input & { kind: 'datagram' }): string {
+    const { book } = this.#state
+    const allocation = via === 'relay' ? book.bySocket.get(socket)?.allocation : book.of(socket, from)
+    // The key of a user never begins so.
+    return allocation?.user.key ?? `\0${customerKey(from.ip)}`
+  }
+
+  /** Counts datagrams that had to wait and were dropped for others. */
+  countCrowdedOut(count: number): void {
+    this.#state.counters.add(Counter.dropBacklog, count)
   }
 
   get draining(): boolean {

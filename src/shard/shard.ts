@@ -11,24 +11,36 @@ import type { Input, Opened, Refused, Unreachable } from '../core/input.ts'
 import type { Relay } from '../core/relay.ts'
 import { readSnapshot } from '../core/snapshot/read.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
+import { demultiplex } from '../wire/channel.ts'
 import { Accounts } from './accounts.ts'
+import { Backlog, type Datagram } from './backlog.ts'
 import { Forwarders } from './forwarders.ts'
 import type { Inbox, World } from './world.ts'
 
-/** Datagrams that wait for the end of a snapshot at most. */
-const MOST_HELD = 4096
+/** Milliseconds that requests may take in one turn of the event loop; what is begun is done. */
+const TURN = 1
 
 /**
  * One core, its forwarders, and the wires between them. Lives in a process, a
- * worker, or a test. Time is read once for each batch and each call, here and
- * nowhere else.
+ * worker, or a test. Time is read here and nowhere else: once for each batch
+ * and each call, and after each request.
+ *
+ * Requests have a millisecond of each turn of the event loop. Those for which
+ * that is not enough wait in the backlog, from which users are served in turn,
+ * so that media, and the requests of others, never wait for one client's.
  */
 export class Shard implements Inbox {
   readonly #relay: Relay
   readonly #forwarders: Forwarders
   readonly #world: World
   readonly #accounts = new Accounts()
-  /** What has come while a snapshot is taken or restored. */
+  readonly #backlog = new Backlog()
+  /** Milliseconds that requests have taken in this turn. */
+  #spent = 0
+  /** Whether `World.continue` has been called and not answered, and whether the core has asked for that. */
+  #isTurnAsked = false
+  #hasCoreAsked = false
+  /** What has come besides datagrams while a snapshot is taken or restored. */
   #held: Input[] | undefined
 
   /** `forwarders`: the preferred one first; with none the core relays every datagram itself. */
@@ -44,23 +56,20 @@ export class Shard implements Inbox {
     // First what is on its way: a request behind it in the batch may close the socket it leaves by.
     this.#world.sockets.send(batch)
     if (passed === 0) return
+    let then = now
     for (let i = 0; i < batch.count; i++) {
       if (batch.verdict[i] !== PASS) continue
-      const socket = batch.socket[i] as SocketId
-      const start = batch.start[i]!
-      const bytes = batch.bytes.subarray(start, start + batch.length[i]!)
-      const via = this.#world.sockets.via(socket)
-      const from = readRecord(batch.remote, i * RECORD)
-      const input = { kind: 'datagram' as const, via, socket, from, bytes }
-      if (this.#held) this.#hold({ ...input, bytes: Buffer.from(bytes) })
-      else this.#run(this.#relay.handle(input, now), now)
+      const datagram = this.#datagram(batch, i)
+      if (this.#mustWait(datagram)) this.#wait(datagram)
+      else if (isRequest(datagram)) then = this.#serve(datagram)
+      else this.#run(this.#relay.handle(datagram, then), then)
     }
   }
 
   /** Hands one input to the core and does what it commands. */
   take(input: Input): void {
     if (this.#held) {
-      this.#hold(input)
+      this.#held.push(input)
       return
     }
     const now = this.#world.clock.now()
@@ -106,16 +115,11 @@ export class Shard implements Inbox {
     }
   }
 
-  #hold(input: Input): void {
-    // Beyond it a datagram is lost as it would be in a full socket; nothing else comes in such numbers.
-    if (input.kind === 'datagram' && this.#held!.length >= MOST_HELD) return
-    this.#held!.push(input)
-  }
-
   #resume(): void {
     const held = this.#held
     this.#held = undefined
     for (const input of held ?? []) this.take(input)
+    this.#ask()
   }
 
   opened(opened: Opened): void {
@@ -131,6 +135,7 @@ export class Shard implements Inbox {
   }
 
   hungUp(socket: SocketId): void {
+    this.#backlog.closed(socket)
     this.take({ kind: 'hangup', socket })
   }
 
@@ -147,7 +152,22 @@ export class Shard implements Inbox {
   }
 
   continue(): void {
-    this.take({ kind: 'continue' })
+    this.#isTurnAsked = false
+    if (this.#held) return
+    this.#spent = 0
+    try {
+      if (this.#hasCoreAsked) {
+        this.#hasCoreAsked = false
+        this.take({ kind: 'continue' })
+      }
+      while (this.#spent < TURN) {
+        const datagram = this.#backlog.take()
+        if (!datagram) break
+        this.#serve(datagram)
+      }
+    } finally {
+      if (!this.#backlog.isEmpty) this.#ask()
+    }
   }
 
   /** Tells of the ends of allocations that wait for figures of a forwarder, as nothing will be told afterwards. */
@@ -176,6 +196,52 @@ export class Shard implements Inbox {
     return sum
   }
 
+  #datagram(batch: Batch, i: number): Datagram {
+    const socket = batch.socket[i] as SocketId
+    const start = batch.start[i]!
+    return {
+      kind: 'datagram',
+      via: this.#world.sockets.via(socket),
+      socket,
+      from: readRecord(batch.remote, i * RECORD),
+      bytes: batch.bytes.subarray(start, start + batch.length[i]!),
+    }
+  }
+
+  /** Whether a datagram cannot be handled now: requests have had their time, or something of its sender waits already. */
+  #mustWait(datagram: Datagram): boolean {
+    if (this.#held) return true
+    if (isRequest(datagram) && this.#spent >= TURN) return true
+    if (this.#backlog.isEmpty) return false
+    return (
+      isRequest(datagram) || (datagram.via !== 'relay' && this.#backlog.has(this.#relay.senderOf(datagram)))
+    )
+  }
+
+  #wait(datagram: Datagram): void {
+    const dropped = this.#backlog.add(this.#relay.senderOf(datagram), datagram)
+    if (dropped > 0) this.#relay.countCrowdedOut(dropped)
+    this.#ask()
+  }
+
+  /** Handles a request, or what has waited like one, on this turn's account. Returns the time afterwards. */
+  #serve(datagram: Datagram): Time {
+    const { clock } = this.#world
+    this.#ask()
+    const began = clock.now()
+    this.#run(this.#relay.handle(datagram, began), began)
+    const ended = clock.now()
+    this.#spent += ended - began
+    return ended
+  }
+
+  /** Asks for another turn, unless that has been done. */
+  #ask(): void {
+    if (this.#isTurnAsked) return
+    this.#isTurnAsked = true
+    this.#world.continue()
+  }
+
   #run(commands: readonly Command[], now: Time): void {
     for (const command of commands) {
       switch (command.kind) {
@@ -186,6 +252,7 @@ export class Shard implements Inbox {
           this.#world.open(command.claim)
           break
         case 'close':
+          this.#backlog.closed(command.socket)
           this.#world.sockets.close(command.socket)
           break
         case 'route': {
@@ -201,7 +268,8 @@ export class Shard implements Inbox {
           this.#tell(command.event, now)
           break
         case 'continue':
-          this.#world.continue()
+          this.#hasCoreAsked = true
+          this.#ask()
           break
       }
     }
@@ -219,4 +287,9 @@ export class Shard implements Inbox {
     if (this.#held) return
     for (const ended of this.#accounts.ended()) this.#relay.handle({ kind: 'routes-ended', ...ended }, now)
   }
+}
+
+/** Whether a datagram is a client's STUN message, which may want signatures verified and made: dear, compared with data. */
+function isRequest({ via, bytes }: Datagram): boolean {
+  return via !== 'relay' && bytes.length > 0 && demultiplex(bytes[0]!) === 'stun'
 }

@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     auth: { values: ['base', 'wire'], types: ['core'] },
     forward: { values: ['base', 'wire'], types: ['limits'] },
     client: { values: ['base', 'wire'] },
-    shard: { values: ['base', 'core'], types: ['forward'] },
+    shard: { values: ['base', 'core', 'wire'], types: ['forward'] },
     system: { values: ['base'] },
     net: { values: ['base', 'limits', 'system', 'wire'], types: ['core', 'shard'] },
     texts: { values: [] },

@@ -48,21 +48,31 @@ class Tape {
   }
 }
 
-for (const [name, options] of [
+for (const [name, options, work = 0] of [
   ['a table', { forwarder: 'table' }],
   ['the core alone', { forwarder: 'none' }],
+  ['requests that wait for their turn', {}, 2],
   [
     'limits',
     {
       limits: { bytesPerSecondPerUser: 2000, peersPerUserPerMinute: 3, unverifiedAnswers: 5, backOff: true },
     },
   ],
-] as const satisfies readonly (readonly [string, SimOptions])[]) {
+] as const satisfies readonly (readonly [string, SimOptions, milliseconds?: number])[]) {
   t.test(`C-01: a recorded run replays octet for octet, and to the same state (${name})`, t => {
     let steps = 0
     for (const list of fc.sample(actions(4), { numRuns: 60, seed: SEED })) {
       const tape = new Tape()
-      const stage = new Stage({ ...options, witness: tape.witness })
+      const stage: Stage = new Stage({
+        ...options,
+        witness: {
+          began: (...args) => tape.witness.began(...args),
+          handled: (...args) => {
+            tape.witness.handled(...args)
+            stage.sim.world.worked += work
+          },
+        },
+      })
       for (const action of list) stage.do(action)
       const player = tape.replay()
       steps += tape.steps.length
