@@ -8,6 +8,9 @@
  *   notify(path, text) -> 0
  *   features() -> bits
  *   routes(wake) -> watcher, see watcher.h
+ *   bpf, mapMemory: see bpf.h
+ *   sendDescriptors, receiveDescriptors: see descriptors.h
+ *   netlink: see netlink.h
  *
  * There is no state outside a transport, so every worker thread may load this.
  */
@@ -18,6 +21,9 @@
 #include <unistd.h>
 
 #include "batch.h"
+#include "bpf.h"
+#include "descriptors.h"
+#include "netlink.h"
 #include "notify.h"
 #include "socket.h"
 #include "transport.h"
@@ -91,6 +97,11 @@ NAPI_MODULE_INIT()
   value_add_function(env, exports, "notify", notify_manager, 0);
   value_add_function(env, exports, "features", features, 0);
   value_add_function(env, exports, "routes", watcher_open, 0);
+  value_add_function(env, exports, "bpf", bpf_call, 0);
+  value_add_function(env, exports, "mapMemory", bpf_memory, 0);
+  value_add_function(env, exports, "sendDescriptors", descriptors_send, 0);
+  value_add_function(env, exports, "receiveDescriptors", descriptors_receive, 0);
+  value_add_function(env, exports, "netlink", netlink_call, 0);
   export_number(env, exports, "stateWords", STATE_WORDS);
   return exports;
 }

@@ -26,6 +26,19 @@ export interface NativeAddon {
    * `wake` is called when they may have changed.
    */
   routes(wake: () => void): NativeRoutes | number
+  /**
+   * bpf(2): `attr` is its argument as octets. At each offset in `pointers`
+   * stands the address of the buffer of the same number. Returns what it returns.
+   */
+  bpf(command: number, attr: Uint8Array, pointers: Uint32Array, buffers: readonly Uint8Array[]): number
+  /** The memory of a map made with BPF_F_MMAPABLE; a negated errno where the kernel will not. */
+  mapMemory(fd: number, octets: number): ArrayBuffer | number
+  /** Hands copies of descriptors over a Unix socket. */
+  sendDescriptors(socket: number, descriptors: Int32Array): number
+  /** Connects to a Unix socket and waits a second at most for descriptors, as many as fit. Returns the connection. */
+  receiveDescriptors(path: string, into: Int32Array): number
+  /** Sends a message to NETLINK_ROUTE. Returns the octets of what the kernel answers first. */
+  netlink(request: Uint8Array, answer: Uint8Array): number
   readonly stateWords: number
 }
 
@@ -119,7 +132,7 @@ export function loadAddon(): Result<NativeAddon, string> {
 function load(): Result<NativeAddon, string> {
   if (process.platform !== 'linux')
     return failed(`the native transport is for Linux, not ${process.platform}`)
-  const path = find(`prebuilds/linux-${process.arch}/taciturn.node`)
+  const path = findPackaged(`prebuilds/linux-${process.arch}/taciturn.node`)
   if (!path) return failed(`no native transport was built for linux-${process.arch}`)
   try {
     const addon = createRequire(import.meta.url)(path) as NativeAddon
@@ -130,8 +143,8 @@ function load(): Result<NativeAddon, string> {
   }
 }
 
-/** Looks above this file, which stands in src/net, dist/net or a bench's build. */
-function find(name: string): string | undefined {
+/** Where a file of this package is: above this one, which stands in src, dist or a bench's build. */
+export function findPackaged(name: string): string | undefined {
   return ['../../', '../../../']
     .map(up => fileURLToPath(new URL(up + name, import.meta.url)))
     .find(path => existsSync(path))

@@ -1,0 +1,96 @@
+#include "descriptors.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MOST_DESCRIPTORS 16
+
+union control {
+  struct cmsghdr header;
+  char octets[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
+};
+
+napi_value descriptors_send(napi_env env, napi_callback_info info)
+{
+  napi_value a[MOST_ARGUMENTS];
+  union control control;
+  char octet = 0;
+  struct iovec io = { &octet, 1 };
+  struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = &control };
+  size_t octets;
+  void *fds;
+
+  value_arguments(env, info, a);
+  if (value_octets(env, a[1], &fds, &octets) < 0 || octets > MOST_DESCRIPTORS * sizeof(int))
+    return value_from_int32(env, -EINVAL);
+  memset(&control, 0, sizeof control);
+  message.msg_controllen = CMSG_SPACE(octets);
+  control.header.cmsg_level = SOL_SOCKET;
+  control.header.cmsg_type = SCM_RIGHTS;
+  control.header.cmsg_len = CMSG_LEN(octets);
+  memcpy(CMSG_DATA(&control.header), fds, octets);
+  return value_from_int32(env, sendmsg(value_int32(env, a[0]), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0);
+}
+
+/* Takes the descriptors that came with a message; fewer or more than wanted are closed. Returns 0 or a negated errno. */
+static int take(struct msghdr *message, void *into, size_t octets)
+{
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+      continue;
+    size_t came = c->cmsg_len - CMSG_LEN(0);
+    if (came == octets) {
+      memcpy(into, CMSG_DATA(c), octets);
+      return 0;
+    }
+    for (size_t i = 0; i < came / sizeof(int); i++) {
+      int fd;
+      memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+      close(fd);
+    }
+  }
+  return -EPROTO;
+}
+
+static int receive(int connection, void *into, size_t octets)
+{
+  union control control;
+  char octet;
+  struct iovec io = { &octet, 1 };
+  struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+  ssize_t got;
+
+  do
+    got = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
+  while (got < 0 && errno == EINTR);
+  if (got < 0)
+    return -errno;
+  return got == 0 ? -ECONNRESET : take(&message, into, octets);
+}
+
+napi_value descriptors_receive(napi_env env, napi_callback_info info)
+{
+  static const struct timeval PATIENCE = { .tv_sec = 1 };
+  napi_value a[MOST_ARGUMENTS];
+  struct sockaddr_un to = { .sun_family = AF_UNIX };
+  size_t length, octets;
+  void *into;
+
+  value_arguments(env, info, a);
+  if (napi_get_value_string_utf8(env, a[0], to.sun_path, sizeof to.sun_path, &length) != napi_ok ||
+      value_octets(env, a[1], &into, &octets) < 0 || octets > MOST_DESCRIPTORS * sizeof(int))
+    return value_from_int32(env, -EINVAL);
+  int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connection < 0)
+    return value_from_int32(env, -errno);
+  setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &PATIENCE, sizeof PATIENCE);
+  int error = connect(connection, (struct sockaddr *)&to, sizeof to) < 0 ? -errno : receive(connection, into, octets);
+  if (error == 0)
+    return value_from_int32(env, connection);
+  close(connection);
+  return value_from_int32(env, error);
+}
