@@ -159,6 +159,15 @@ export class Counters {
     this.values[at + TO_CLIENT_BYTES] = this.values[at + TO_CLIENT_BYTES]! + bytes
   }
 
+  /** Counts what figures have grown by. */
+  carried(via: number, now: Readonly<Traffic>, before: Readonly<Traffic>): void {
+    const at = TRAFFIC + via * 4
+    this.add(at + TO_PEER_PACKETS, now.toPeer.packets - before.toPeer.packets)
+    this.add(at + TO_PEER_BYTES, now.toPeer.bytes - before.toPeer.bytes)
+    this.add(at + TO_CLIENT_PACKETS, now.toClient.packets - before.toClient.packets)
+    this.add(at + TO_CLIENT_BYTES, now.toClient.bytes - before.toClient.bytes)
+  }
+
   /** What was relayed for clients on this transport; payload octets. */
   traffic(via: Via): Traffic {
     const at = TRAFFIC + viaNumber(via) * 4

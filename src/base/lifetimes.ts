@@ -15,6 +15,7 @@ export class Lifetimes {
   /** The id that was closed last; its place in `ends` leads to the one before. */
   #free = NONE
   #open = 0
+  #watcher: ((id: LifetimeId) => void) | undefined
 
   /** How many are open. */
   get size(): number {
@@ -39,6 +40,12 @@ export class Lifetimes {
 
   set(id: LifetimeId, until: Time): void {
     this.ends[id] = until
+    this.#watcher?.(id)
+  }
+
+  /** Has one who keeps copies be told of every moment that is set anew. */
+  watch(watcher: (id: LifetimeId) => void): void {
+    this.#watcher = watcher
   }
 
   until(id: LifetimeId): Time {

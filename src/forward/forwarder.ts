@@ -20,8 +20,8 @@ export interface Forwarder {
   /**
    * Takes a route, or replaces the one with this id and keeps its figures.
    * False if this forwarder cannot carry it; one with this id, which it may
-   * have had before, is then removed by the caller. Must be false for an id
-   * whose figures it still owes.
+   * have had before, is then removed by the caller. It must never owe the
+   * figures of two routes by one id.
    */
   add(route: Route): boolean
   /**

@@ -16,6 +16,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     client: { values: ['base', 'wire'] },
     shard: { values: ['base', 'core', 'wire'], types: ['forward'] },
     system: { values: ['base'] },
+    kernel: { values: ['base', 'forward', 'system'] },
     net: { values: ['base', 'limits', 'system', 'wire'], types: ['core', 'shard'] },
     texts: { values: [] },
     load: { values: ['auth', 'base', 'client', 'net', 'system', 'texts', 'wire'] },

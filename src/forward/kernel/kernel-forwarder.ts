@@ -1,0 +1,138 @@
+import type { Batch } from '../../base/batch.ts'
+import type { RouteId } from '../../base/ids.ts'
+import { addCarried, type Carried, nothingCarried, type Route } from '../../base/route.ts'
+import type { Time } from '../../base/time.ts'
+import type { Forwarder } from '../forwarder.ts'
+import { type HeldRoute, KernelOffload, type KernelSurroundings } from './kernel-offload.ts'
+import type { KernelTable } from './kernel-table.ts'
+
+export interface KernelForwarderParts extends KernelSurroundings {
+  /** Takes all routes too, and relays what the kernel leaves. */
+  readonly behind: Forwarder
+  readonly now: () => Time
+  /** Is told of figures that were owed, as `Inbox.settled` is. */
+  readonly settled: (by: Forwarder, route: RouteId, carried: Readonly<Carried>) => void
+}
+
+/** A route that was withdrawn from the kernel, whose figures are not known yet. */
+interface Owed {
+  readonly held: HeldRoute
+  readonly since: Time
+  /** Where the route itself was removed: what it has carried elsewhere. */
+  removed?: Carried
+}
+
+/** Milliseconds after which the program is done with datagrams that it had in hand when their route was withdrawn. */
+const GRACE = 20
+
+/**
+ * Has the kernel relay datagrams of UDP clients before they come to a socket
+ * (bpf/relay.c), while there are maps to tell it of the routes. Every route is
+ * given to the forwarder behind it as well, for what the kernel leaves:
+ * fragments, merged datagrams, peers whose neighbour is not known.
+ *
+ * A route stops in the kernel when `remove` returns; its figures come with a later `poll`.
+ */
+export class KernelForwarder implements Forwarder {
+  readonly #parts: KernelForwarderParts
+  readonly #behind: Forwarder
+  readonly #all = new Map<RouteId, Route>()
+  /** What routes carried in the kernel that are not there any more, or in maps that are gone. */
+  readonly #earlier = new Map<RouteId, Carried>()
+  readonly #owed = new Map<RouteId, Owed>()
+  #offload: KernelOffload | undefined
+
+  constructor(parts: KernelForwarderParts) {
+    this.#parts = parts
+    this.#behind = parts.behind
+    parts.lifetimes.watch(id => this.#offload?.renew(id))
+  }
+
+  /** Routes that are in the kernel. */
+  get size(): number {
+    return this.#offload?.size ?? 0
+  }
+
+  /** Has the kernel relay by these maps from now on. */
+  connect(table: KernelTable): void {
+    this.disconnect()
+    this.#offload = new KernelOffload(table, this.#parts)
+    for (const route of this.#all.values()) this.#enter(route)
+  }
+
+  /** The maps are gone; the forwarder behind goes on alone. */
+  disconnect(): void {
+    const offload = this.#offload
+    if (!offload) return
+    for (const id of [...offload.ids()]) this.#withdraw(id)
+    this.#offload = undefined
+    for (const [id, owed] of [...this.#owed]) this.#settle(offload, id, owed)
+  }
+
+  forward(batch: Batch, now: Time): number {
+    return this.#behind.forward(batch, now)
+  }
+
+  add(route: Route): boolean {
+    this.#all.set(route.id, route)
+    this.#enter(route)
+    return this.#behind.add(route)
+  }
+
+  remove(id: RouteId): Carried | undefined {
+    this.#all.delete(id)
+    const carried = nothingCarried()
+    addCarried(carried, this.#behind.remove(id) ?? nothingCarried())
+    addCarried(carried, this.#earlier.get(id) ?? nothingCarried())
+    this.#earlier.delete(id)
+    this.#withdraw(id)
+    const owed = this.#owed.get(id)
+    // One that still owes for another route by this id has had nothing of this one.
+    if (!owed || owed.removed) return carried
+    owed.removed = carried
+    return undefined
+  }
+
+  read(id: RouteId): Readonly<Carried> {
+    const sum = nothingCarried()
+    addCarried(sum, this.#behind.read(id))
+    addCarried(sum, this.#earlier.get(id) ?? nothingCarried())
+    addCarried(sum, this.#offload?.carried(id) ?? nothingCarried())
+    return sum
+  }
+
+  /** Brings figures and token buckets up to date, and tells what is owed. Once a second or more often. */
+  poll(): void {
+    const now = this.#parts.now()
+    const offload = this.#offload
+    if (!offload) return
+    offload.poll(now)
+    for (const [id, owed] of [...this.#owed]) if (now - owed.since >= GRACE) this.#settle(offload, id, owed)
+  }
+
+  #enter(route: Route): void {
+    // While figures of one by its id are owed it is behind only.
+    if (!this.#offload || this.#owed.has(route.id)) return
+    if (!this.#offload.enter(route, this.#parts.now())) this.#withdraw(route.id)
+  }
+
+  #withdraw(id: RouteId): void {
+    const held = this.#offload?.withdraw(id)
+    if (held) this.#owed.set(id, { held, since: this.#parts.now() })
+  }
+
+  #settle(offload: KernelOffload, id: RouteId, owed: Owed): void {
+    const sum = nothingCarried()
+    addCarried(sum, offload.settle(owed.held))
+    this.#owed.delete(id)
+    if (owed.removed) {
+      addCarried(sum, owed.removed)
+      this.#parts.settled(this, id, sum)
+    } else {
+      addCarried(sum, this.#earlier.get(id) ?? nothingCarried())
+      this.#earlier.set(id, sum)
+    }
+    const route = this.#all.get(id)
+    if (route) this.#enter(route)
+  }
+}
