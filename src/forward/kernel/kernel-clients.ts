@@ -24,7 +24,7 @@ export class KernelClients {
 
   /** The client of a route, with one route more; undefined where there is no room. */
   retain(route: Route, { server }: RouteEnds): KernelClient | undefined {
-    const name = `${route.listener} ${route.client.key}`
+    const name = `${route.clientSocket} ${route.client.key}`
     const known = this.#byName.get(name)
     if (known) {
       known.routes++

@@ -148,8 +148,8 @@ export class KernelOffload {
   /** What the ends are bound to; undefined where the kernel cannot carry the route. */
   #endsOf(route: Route): RouteEnds | undefined {
     if (route.via !== 'udp' || route.meters.length > MOST_METERS) return undefined
-    const server = this.#around.boundTo(route.listener)
-    const relay = this.#around.boundTo(route.relay)
+    const server = this.#around.boundTo(route.clientSocket)
+    const relay = this.#around.boundTo(route.relaySocket)
     return server && relay && { server, relay }
   }
 
@@ -199,9 +199,9 @@ function flowsOf(route: Route, { server, relay }: RouteEnds): readonly Uint8Arra
 /** Whether two routes differ in channel and lifetimes at most. */
 function isSamePath(a: Route, b: Route): boolean {
   return (
-    a.listener === b.listener &&
+    a.clientSocket === b.clientSocket &&
     a.client.key === b.client.key &&
-    a.relay === b.relay &&
+    a.relaySocket === b.relaySocket &&
     a.relayed.key === b.relayed.key &&
     a.peer.key === b.peer.key &&
     isInside(a) === isInside(b) &&

@@ -31,10 +31,25 @@ const BOUND = new Map([
   [RELAY[1], 3],
 ])
 const ROUTES: readonly RouteOptions[] = [
-  { id: 0, channel: 0x4001, relay: 2, relayed: RELAY[0], peer: PEER[0] },
-  { id: 1, relay: 2, relayed: RELAY[0], peer: '198.51.100.8:40000' },
-  { id: 2, client: CLIENT[1], listener: 4, channel: 0x4002, relay: 3, relayed: RELAY[1], peer: PEER[1] },
-  { id: 3, client: CLIENT[1], listener: 4, relay: 3, relayed: RELAY[1], peer: '[2001:db8::b0b]:40001' },
+  { id: 0, channel: 0x4001, relaySocket: 2, relayed: RELAY[0], peer: PEER[0] },
+  { id: 1, relaySocket: 2, relayed: RELAY[0], peer: '198.51.100.8:40000' },
+  {
+    id: 2,
+    client: CLIENT[1],
+    clientSocket: 4,
+    channel: 0x4002,
+    relaySocket: 3,
+    relayed: RELAY[1],
+    peer: PEER[1],
+  },
+  {
+    id: 3,
+    client: CLIENT[1],
+    clientSocket: 4,
+    relaySocket: 3,
+    relayed: RELAY[1],
+    peer: '[2001:db8::b0b]:40001',
+  },
 ]
 
 t.test(

@@ -93,7 +93,7 @@ test('a channel does not keep a client from indications', (t, rig, kind) => {
 test('two allocations here reach each other, by channel and by indication', (t, rig, kind) => {
   rig.bind(1, SERVER[4]).bind(2, RELAY[4]).bind(3, OTHER.relay)
   rig.add({ id: 1, channel: CHANNEL, relayed: RELAY[4], peer: OTHER.relay, local: 3 })
-  rig.add({ id: 2, client: OTHER.client, relay: 3, relayed: OTHER.relay, peer: RELAY[4], local: 2 })
+  rig.add({ id: 2, client: OTHER.client, relaySocket: 3, relayed: OTHER.relay, peer: RELAY[4], local: 2 })
   for (const octets of [0, 1, 4, 160]) {
     const payload = payloadOf(octets)
     const there = rig.arrive(kind, CLIENT[4], SERVER[4], channelData(CHANNEL, payload))
@@ -142,7 +142,7 @@ test('a trailer of a frame becomes padding only where it is 0', (t, rig, kind) =
 test('a datagram without checksum stays so to IPv4, and goes up where IPv6 needs one', (t, rig, kind) => {
   rig.bind(1, SERVER[4]).bind(2, RELAY[4]).bind(3, RELAY[6])
   rig.add({ id: 1, channel: CHANNEL, relayed: RELAY[4], peer: PEER[4] })
-  rig.add({ id: 2, channel: CHANNEL + 1, relay: 3, relayed: RELAY[6], peer: PEER[6] })
+  rig.add({ id: 2, channel: CHANNEL + 1, relaySocket: 3, relayed: RELAY[6], peer: PEER[6] })
   const arrive = (channel: number) =>
     rig.arrive(kind, CLIENT[4], SERVER[4], channelData(channel, payloadOf(5)), { noChecksum: true })
   t.equal(lineOf(arrive(CHANNEL)), `${RELAY[4]} > ${PEER[4]} ${payloadOf(5).toString('hex')} none`)
