@@ -17,7 +17,8 @@ export interface KernelForwarderParts extends KernelSurroundings {
 /** A route that was withdrawn from the kernel, whose figures are not known yet. */
 interface Owed {
   readonly held: HeldRoute
-  readonly since: Time
+  /** From when on they are known. */
+  readonly due: number
   /** Where the route itself was removed: what it has carried elsewhere. */
   removed?: Carried
 }
@@ -107,7 +108,7 @@ export class KernelForwarder implements Forwarder {
     const offload = this.#offload
     if (!offload) return
     offload.poll(now)
-    for (const [id, owed] of [...this.#owed]) if (now - owed.since >= GRACE) this.#settle(offload, id, owed)
+    for (const [id, owed] of [...this.#owed]) if (now >= owed.due) this.#settle(offload, id, owed)
   }
 
   #enter(route: Route): void {
@@ -118,7 +119,7 @@ export class KernelForwarder implements Forwarder {
 
   #withdraw(id: RouteId): void {
     const held = this.#offload?.withdraw(id)
-    if (held) this.#owed.set(id, { held, since: this.#parts.now() })
+    if (held) this.#owed.set(id, { held, due: this.#parts.now() + GRACE })
   }
 
   #settle(offload: KernelOffload, id: RouteId, owed: Owed): void {
