@@ -109,7 +109,10 @@ function settle(
   setLink(state, row, link)
   noteHost(state, row, peer)
   peers.setLifetime(row, lifetime, ROUTED)
-  const route = routeOf(state, allocation, row, leg, { local: link?.leg?.relay.socket, wire: link?.wire })
+  const route = routeOf(state, allocation, row, peers.address(row), leg, {
+    local: link?.leg?.relay.socket,
+    wire: link?.wire,
+  })
   return [{ kind: 'route', allocation: allocation.id, route }]
 }
 
@@ -118,6 +121,7 @@ export function routeOf(
   { book: { peers } }: RelayState,
   allocation: OpenAllocation,
   row: RouteId,
+  peer: PeerAddress,
   leg: Leg,
   { local, wire }: { readonly local: SocketId | undefined; readonly wire: WireAddress | undefined },
 ): Route {
@@ -129,7 +133,7 @@ export function routeOf(
     via: allocation.client.via,
     relayed: leg.relay.address,
     relaySocket: leg.relay.socket,
-    peer: peers.address(row),
+    peer,
     relayedLifetime: leg.lifetime,
     peerLifetime: peers.lifetime(row),
     meters: allocation.meters,

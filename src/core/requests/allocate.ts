@@ -145,8 +145,9 @@ export function opened(state: RelayState, input: Opened, now: Time): Command[] {
   const allocation = complete(opening, { legs, due, meters, answered: command.bytes })
   book.add(allocation)
   for (const leg of legs) {
-    book.bySocket.set(leg.relay.socket, { allocation, leg })
-    book.byRelayed.set(leg.relay.address.key, { allocation, leg })
+    const relayed = { allocation, leg }
+    book.bySocket.set(leg.relay.socket, relayed)
+    book.byRelayed.set(leg.relay.address.key, relayed)
   }
   const relayed = legs.map(leg => leg.relay.address)
   const withdrawn = relayed.flatMap(address => unrouteHost(state, address))

@@ -13,12 +13,23 @@ const socket = u32 as Shape<SocketId>
 const channelNumber = u16 as Shape<ChannelNumber>
 const family = u8 as Shape<4 | 6>
 const via = oneOf(VIA)
-const owner = record({ tenant: text, user: text })
-const relay = record({ family, socket, address: socketAddress })
-const traffic = record({
-  toPeer: record({ packets: f64, bytes: f64 }),
-  toClient: record({ packets: f64, bytes: f64 }),
-})
+const owner = record({ tenant: text, user: text }, (of, r) => ({
+  tenant: of.tenant.read(r),
+  user: of.user.read(r),
+}))
+const relay = record({ family, socket, address: socketAddress }, (of, r) => ({
+  family: of.family.read(r),
+  socket: of.socket.read(r),
+  address: of.address.read(r),
+}))
+const amount = record({ packets: f64, bytes: f64 }, (of, r) => ({
+  packets: of.packets.read(r),
+  bytes: of.bytes.read(r),
+}))
+const traffic = record({ toPeer: amount, toClient: amount }, (of, r) => ({
+  toPeer: of.toPeer.read(r),
+  toClient: of.toClient.read(r),
+}))
 const held = record({ count: f64, from: socketAddress })
 
 /** What there is one of. */
@@ -49,54 +60,109 @@ export const REMEMBERED = record({
   until: time,
 })
 
-const replyTo = record({
-  socket,
-  to: socketAddress,
-  via,
-  method: u16,
-  transaction: octetString,
-  fingerprint: flag,
-  at: time,
-  signature: record({ kind: oneOf(['sha1', 'sha256'] as const), key: secret }),
-  username: optional(text),
-})
+/** The 5-tuple of an allocation. */
+const client = record({ socket, address: socketAddress, via }, (of, r) => ({
+  socket: of.socket.read(r),
+  address: of.address.read(r),
+  via: of.via.read(r),
+}))
+const identity = record(
+  { owner, username: text, key: secret, algorithm: u8, expires: optional(time) },
+  (of, r) => ({
+    owner: of.owner.read(r),
+    username: of.username.read(r),
+    key: of.key.read(r),
+    algorithm: of.algorithm.read(r),
+    expires: of.expires.read(r),
+  }),
+)
+/** What of the Allocate request the client and its identity do not say. */
+const request = record(
+  {
+    transaction: octetString,
+    fingerprint: flag,
+    signature: oneOf(['sha1', 'sha256'] as const),
+    username: optional(text),
+  },
+  (of, r) => ({
+    transaction: of.transaction.read(r),
+    fingerprint: of.fingerprint.read(r),
+    signature: of.signature.read(r),
+    username: of.username.read(r),
+  }),
+)
+const leg = record(
+  {
+    relay,
+    expires: time,
+    /** Routes of other allocations that lead here, in order. */
+    linked: list(record({ allocation: allocationId, peer: socketAddress })),
+  },
+  (of, r) => ({ relay: of.relay.read(r), expires: of.expires.read(r), linked: of.linked.read(r) }),
+)
+const permission = record({ ip, expires: time }, (of, r) => ({
+  ip: of.ip.read(r),
+  expires: of.expires.read(r),
+}))
+/** A peer with a channel, or a route, or both. */
+const peer = record(
+  {
+    peer: socketAddress,
+    channel: channelNumber as Shape<ChannelNumber | 0>,
+    /** Of the channel; a peer without one is admitted by its permission. */
+    expires: time,
+    isRouted: flag,
+    local: optional(socket),
+    wire: optional(socketAddress),
+  },
+  (of, r) => ({
+    peer: of.peer.read(r),
+    channel: of.channel.read(r),
+    expires: of.expires.read(r),
+    isRouted: of.isRouted.read(r),
+    local: of.local.read(r),
+    wire: of.wire.read(r),
+  }),
+)
 
-export const ALLOCATION = record({
-  id: allocationId,
-  client: record({ socket, address: socketAddress, via }),
-  identity: record({ owner, username: text, key: secret, algorithm: u8, expires: optional(time) }),
-  since: time,
-  state: oneOf(['opening', 'aborted', 'open'] as const),
-  firstLifetime: seconds,
-  replyTo,
-  answered: optional(octetString),
-  lacking: optional(record({ family, code: u16 as Shape<440 | 508> })),
-  due: time,
-  legs: list(
-    record({
-      relay,
-      expires: time,
-      /** Routes of other allocations that lead here, in order. */
-      linked: list(record({ allocation: allocationId, peer: socketAddress })),
-    }),
-  ),
-  permissions: list(record({ ip, expires: time })),
-  /** Peers with a channel, or a route, or both. */
-  peers: list(
-    record({
-      peer: socketAddress,
-      channel: channelNumber as Shape<ChannelNumber | 0>,
-      /** Of the channel; a peer without one is admitted by its permission. */
-      expires: time,
-      isRouted: flag,
-      local: optional(socket),
-      wire: optional(socketAddress),
-    }),
-  ),
-  permitted: f64,
-  dropped: f64,
-  traffic,
-})
+export const ALLOCATION = record(
+  {
+    id: allocationId,
+    client,
+    identity,
+    since: time,
+    state: oneOf(['opening', 'aborted', 'open'] as const),
+    firstLifetime: seconds,
+    request,
+    answered: optional(octetString),
+    lacking: optional(record({ family, code: u16 as Shape<440 | 508> })),
+    due: time,
+    legs: list(leg),
+    permissions: list(permission),
+    peers: list(peer),
+    permitted: f64,
+    dropped: f64,
+    traffic,
+  },
+  (of, r) => ({
+    id: of.id.read(r),
+    client: of.client.read(r),
+    identity: of.identity.read(r),
+    since: of.since.read(r),
+    state: of.state.read(r),
+    firstLifetime: of.firstLifetime.read(r),
+    request: of.request.read(r),
+    answered: of.answered.read(r),
+    lacking: of.lacking.read(r),
+    due: of.due.read(r),
+    legs: of.legs.read(r),
+    permissions: of.permissions.read(r),
+    peers: of.peers.read(r),
+    permitted: of.permitted.read(r),
+    dropped: of.dropped.read(r),
+    traffic: of.traffic.read(r),
+  }),
+)
 export type AllocationRecord = Shaped<typeof ALLOCATION>
 
 /** Kinds of parts, by the octet that begins them. */

@@ -1,11 +1,13 @@
 import { emptyList } from '../../base/row-store.ts'
 import type { Time } from '../../base/time.ts'
+import { Method } from '../../wire/message.ts'
 import type { Leg, OpenAllocation, OpeningAllocation } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import { NO_ROUTE, ROUTED } from '../peers/peers.ts'
 import { addPermission, countChannel } from '../peers/room.ts'
 import { noteHost, routeOf, setLink } from '../peers/routes.ts'
 import type { RelayState } from '../relay-state.ts'
+import type { SignedReplyTo } from '../reply.ts'
 import type { AllocationRecord, SnapshotPart } from './parts.ts'
 
 /** Takes over one part of another relay's state; the relay is fresh and hears nothing else meanwhile. */
@@ -41,8 +43,11 @@ export function restorePart(state: RelayState, part: SnapshotPart, now: Time): C
     case 'remembered':
       for (const answer of part.value) book.recall(answer)
       return []
-    case 'allocations':
-      return part.value.flatMap(saved => restoreAllocation(state, saved, now))
+    case 'allocations': {
+      const commands: Command[] = []
+      for (const saved of part.value) restoreAllocation(state, saved, now, commands)
+      return commands
+    }
     case 'links':
       for (const saved of part.value) restoreLinks(state, saved)
       return []
@@ -53,12 +58,24 @@ export function restorePart(state: RelayState, part: SnapshotPart, now: Time): C
 }
 
 /** Makes an allocation of its record. Its routes are for forwarders that have none. */
-function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time): Command[] {
+function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time, commands: Command[]): void {
   const { book, buckets } = state
   const { lifetimes } = book
   const row = book.newRow()
   const user = book.users.join(saved.identity.owner)
-  const { id, client, identity, since, firstLifetime, replyTo, lacking, answered } = saved
+  const { id, client, identity, since, firstLifetime, request, lacking, answered } = saved
+  const replyTo: SignedReplyTo = {
+    socket: client.socket,
+    to: client.address,
+    via: client.via,
+    method: Method.Allocate,
+    transaction: request.transaction,
+    fingerprint: request.fingerprint,
+    at: since,
+    signature: { kind: request.signature, key: identity.key },
+    // As a rule it is the same text: one of them is kept.
+    username: request.username === identity.username ? identity.username : request.username,
+  }
   if (saved.state !== 'open' || answered === undefined) {
     const opening: OpeningAllocation = {
       id,
@@ -74,7 +91,7 @@ function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time
     }
     book.add(opening)
     if (opening.state === 'aborted') book.leave(opening)
-    return []
+    return
   }
   const { legs, permissions, peers, traffic } = saved
   const allocation: OpenAllocation = {
@@ -99,27 +116,32 @@ function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time
     meters: buckets.take(identity.owner, now),
     permitted: saved.permitted,
     dropped: saved.dropped,
-    traffic: { toPeer: { ...traffic.toPeer }, toClient: { ...traffic.toClient } },
+    traffic: {
+      toPeer: { packets: traffic.toPeer.packets, bytes: traffic.toPeer.bytes },
+      toClient: { packets: traffic.toClient.packets, bytes: traffic.toClient.bytes },
+    },
   }
   book.add(allocation)
   for (const leg of allocation.legs) {
-    book.bySocket.set(leg.relay.socket, { allocation, leg })
-    book.byRelayed.set(leg.relay.address.key, { allocation, leg })
+    const relayed = { allocation, leg }
+    book.bySocket.set(leg.relay.socket, relayed)
+    book.byRelayed.set(leg.relay.address.key, relayed)
   }
   for (const { ip, expires } of permissions) addPermission(book, allocation, ip, expires)
-  return peers.flatMap(peer => restorePeer(state, allocation, peer))
+  for (const peer of peers) restorePeer(state, allocation, peer, commands)
 }
 
 function restorePeer(
   state: RelayState,
   allocation: OpenAllocation,
   { peer, channel, expires, isRouted, local, wire }: AllocationRecord['peers'][number],
-): Command[] {
+  commands: Command[],
+): void {
   const { book } = state
   const { permissions, peers, lifetimes } = book
   const leg = allocation.legs.find(({ relay }) => relay.family === peer.family)
   const permission = permissions.find(allocation.row, peer.ip)
-  if (!leg || (channel === 0 && permission < 0)) return []
+  if (!leg || (channel === 0 && permission < 0)) return
   const row = peers.add(allocation.peers, allocation.row, peer)
   const lifetime = channel === 0 ? permissions.lifetime(permission) : lifetimes.open(expires)
   if (channel !== 0) {
@@ -127,11 +149,11 @@ function restorePeer(
     countChannel(book, allocation, 1)
   }
   peers.setLifetime(row, lifetime, isRouted ? ROUTED : NO_ROUTE)
-  if (!isRouted) return []
+  if (!isRouted) return
   if (wire) setLink(state, row, { wire })
   noteHost(state, row, peer)
-  const route = routeOf(state, allocation, row, leg, { local, wire })
-  return [{ kind: 'route', allocation: allocation.id, route }]
+  const route = routeOf(state, allocation, row, peer, leg, { local, wire })
+  commands.push({ kind: 'route', allocation: allocation.id, route })
 }
 
 /** Ties the routes that lead to an allocation to it, once all allocations are there. */

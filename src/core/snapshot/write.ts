@@ -112,6 +112,7 @@ function write(writer: SnapshotWriter, part: SnapshotPart): void {
 /** Member by member: with a spread it takes several times as long. One that is still opening holds nothing yet. */
 function recordOf({ book }: RelayState, allocation: Allocation, carried: CarriedBy): AllocationRecord {
   const { lifetimes, permissions, peers } = book
+  const { replyTo } = allocation
   const open = allocation.state === 'open' ? allocation : undefined
   const { traffic, dropped } = open ? carried(open) : nothingCarried()
   return {
@@ -120,7 +121,12 @@ function recordOf({ book }: RelayState, allocation: Allocation, carried: Carried
     identity: allocation.identity,
     since: allocation.since,
     firstLifetime: allocation.firstLifetime,
-    replyTo: allocation.replyTo,
+    request: {
+      transaction: replyTo.transaction,
+      fingerprint: replyTo.fingerprint,
+      signature: replyTo.signature.kind,
+      username: replyTo.username,
+    },
     answered: open?.answered,
     lacking: allocation.lacking,
     due: open?.due ?? (Number.POSITIVE_INFINITY as Time),
