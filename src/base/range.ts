@@ -1,4 +1,5 @@
 import { type Family, formatIp, parseIp } from './address.ts'
+import { failed, type Result, succeeded } from './result.ts'
 
 /** A run of IP addresses of one family, both ends included. */
 export interface Range {
@@ -14,24 +15,31 @@ export interface Range {
 export type RangeFault = 'not-an-address' | 'not-a-prefix' | 'host-bits' | 'backwards' | 'two-families'
 
 /**
- * Reads `10.0.0.0/8`, `10.0.0.5` or `10.0.0.1-10.0.0.9`, of either family; a string says what is wrong with it.
+ * Reads `10.0.0.0/8`, `10.0.0.5` or `10.0.0.1-10.0.0.9`, of either family.
  *
  * A range inside `::ffff:0:0/96` becomes the range of IPv4 addresses it stands
  * for, since that is how addresses are judged. The whole of that block stays
  * as it is: lists copied from other servers have it beside their IPv4 ranges,
  * and never mean "all of IPv4".
  */
-export function parseRange(text: string): Range | RangeFault {
+export function parseRange(text: string): Result<Range, RangeFault> {
   const dash = text.indexOf('-')
   if (dash >= 0) return between(text.slice(0, dash).trim(), text.slice(dash + 1).trim())
   const slash = text.indexOf('/')
   if (slash < 0) return between(text, text)
   const ip = parseIp(text.slice(0, slash))
-  if (!ip) return 'not-an-address'
+  if (!ip) return failed('not-an-address')
   const bits = text.slice(slash + 1)
-  if (!/^(0|[1-9][0-9]{0,2})$/.test(bits) || Number(bits) > ip.length * 8) return 'not-a-prefix'
+  if (!/^(0|[1-9][0-9]{0,2})$/.test(bits) || Number(bits) > ip.length * 8) return failed('not-a-prefix')
   const [from, to] = network(ip, Number(bits))
-  return compare(from, ip) === 0 ? range(from, to) : 'host-bits'
+  return compare(from, ip) === 0 ? succeeded(range(from, to)) : failed('host-bits')
+}
+
+/** Reads a range that stands in the source. Throws a RangeError where it is none. */
+export function knownRange(text: string): Range {
+  const parsed = parseRange(text)
+  if (!parsed.ok) throw new RangeError(`${text}: ${parsed.error}`)
+  return parsed.value
 }
 
 /** The network that `10.0.0.5/8` lies in: `10.0.0.0/8`. `undefined` where the text has no address or prefix. */
@@ -66,12 +74,12 @@ export function compare(a: Uint8Array, b: Uint8Array): number {
   return 0
 }
 
-function between(first: string, last: string): Range | RangeFault {
+function between(first: string, last: string): Result<Range, RangeFault> {
   const from = parseIp(first)
   const to = parseIp(last)
-  if (!from || !to) return 'not-an-address'
-  if (from.length !== to.length) return 'two-families'
-  return compare(from, to) > 0 ? 'backwards' : range(from, to)
+  if (!from || !to) return failed('not-an-address')
+  if (from.length !== to.length) return failed('two-families')
+  return compare(from, to) > 0 ? failed('backwards') : succeeded(range(from, to))
 }
 
 function range(from: Uint8Array, to: Uint8Array): Range {

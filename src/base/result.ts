@@ -13,3 +13,8 @@ export function succeeded<T>(value: T): Result<T, never> {
 export function failed<E>(error: E): Result<never, E> {
   return { ok: false, error }
 }
+
+/** The values of those that have one. */
+export function successes<T, E>(results: readonly Result<T, E>[]): T[] {
+  return results.flatMap(result => (result.ok ? [result.value] : []))
+}

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
+import { succeeded } from '../base/result.ts'
 import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
-import { ConfigFault } from './fault.ts'
+import { notAccepted, type Parsed } from './fault.ts'
 import { type Env, expandPath } from './find.ts'
 import { type Place, readSecretOrFile } from './issuers.ts'
 import type { ConfigReport } from './messages/report.ts'
@@ -19,15 +20,15 @@ export function readControl(
   if (written === false) return false
   if (written === 'auto') return { path: defaultSocket(place.state, place.env), lenient: true }
   const found = expandPath(written, place.folder, place.env)
-  const path = found instanceof ConfigFault ? found : (longPathFault(found) ?? found)
-  if (path instanceof ConfigFault) report.fault(['control'], path)
-  return { path: path instanceof ConfigFault ? '' : path, lenient: false }
+  const path = found.ok ? shortPath(found.value) : found
+  if (!path.ok) report.fault(['control'], path.error)
+  return { path: path.ok ? path.value : '', lenient: false }
 }
 
-function longPathFault(path: string): ConfigFault | undefined {
+function shortPath(path: string): Parsed<string> {
   const length = Buffer.byteLength(path)
-  if (length <= LONGEST_SOCKET_PATH) return undefined
-  return new ConfigFault('control-path-long', { length, max: LONGEST_SOCKET_PATH })
+  if (length <= LONGEST_SOCKET_PATH) return succeeded(path)
+  return notAccepted('control-path-long', { length, max: LONGEST_SOCKET_PATH })
 }
 
 /** The control socket of a relay that was not told where to have it. */
@@ -61,9 +62,9 @@ function readTokens(written: WrittenTokens, place: Place, report: ConfigReport):
     const key = token === undefined ? 'tokenFile' : 'token'
     if (tokens.some(other => other.name === name))
       report.error([...at, 'name'], 'token-twice', { given: name })
-    if (value instanceof ConfigFault) report.fault([...at, key], value)
-    else if (tokens.some(other => other.token === value)) report.error([...at, key], 'token-shared')
-    else tokens.push({ name, rights, token: value })
+    if (!value.ok) report.fault([...at, key], value.error)
+    else if (tokens.some(other => other.token === value.value)) report.error([...at, key], 'token-shared')
+    else tokens.push({ name, rights, token: value.value })
   }
   return tokens
 }

@@ -1,7 +1,8 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import { ConfigFault } from './fault.ts'
+import { succeeded } from '../base/result.ts'
+import { notAccepted, type Parsed } from './fault.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -32,40 +33,42 @@ export function findConfig(asked: string | undefined, env: Env, cwd: string): st
 }
 
 /** Resolves the state folder. It is not made here. */
-export function findState(written: string, folder: string, env: Env): string | ConfigFault {
-  if (env.TACITURN_STATE) return resolve(folder, env.TACITURN_STATE)
+export function findState(written: string, folder: string, env: Env): Parsed<string> {
+  if (env.TACITURN_STATE) return succeeded(resolve(folder, env.TACITURN_STATE))
   if (written !== 'auto') return expandPath(written, folder, env)
   // systemd gives a list when a unit has several state directories.
   const given = env.STATE_DIRECTORY?.split(':')[0]
-  if (given) return given
-  if (isWritable(SYSTEM_STATE) || (userInfo().uid === 0 && !isThere(SYSTEM_STATE))) return SYSTEM_STATE
+  if (given) return succeeded(given)
+  if (isWritable(SYSTEM_STATE) || (userInfo().uid === 0 && !isThere(SYSTEM_STATE)))
+    return succeeded(SYSTEM_STATE)
   const home = env.XDG_STATE_HOME
-  return join(home && isAbsolute(home) ? home : join(homedir(), '.local', 'state'), 'taciturn')
+  const folders = home && isAbsolute(home) ? home : join(homedir(), '.local', 'state')
+  return succeeded(join(folders, 'taciturn'))
 }
 
 /** Makes a path of the configuration absolute: beside the file, or in systemd's credential store. */
-export function expandPath(written: string, folder: string, env: Env): string | ConfigFault {
-  if (!written.startsWith('$')) return resolve(folder, written)
+export function expandPath(written: string, folder: string, env: Env): Parsed<string> {
+  if (!written.startsWith('$')) return succeeded(resolve(folder, written))
   const inStore = /^\$(?:CREDENTIALS_DIRECTORY|\{CREDENTIALS_DIRECTORY\})\/(.+)$/.exec(written)
-  if (!inStore) return new ConfigFault('path-variable', { given: written })
+  if (!inStore) return notAccepted('path-variable', { given: written })
   if (!env.CREDENTIALS_DIRECTORY)
-    return new ConfigFault('path-credentials', { given: written, name: inStore[1]! })
-  return join(env.CREDENTIALS_DIRECTORY, inStore[1]!)
+    return notAccepted('path-credentials', { given: written, name: inStore[1]! })
+  return succeeded(join(env.CREDENTIALS_DIRECTORY, inStore[1]!))
 }
 
 /** Reads a file that the operator named; a fault says why it cannot be read. */
-export function readNamed(file: string): string | ConfigFault {
+export function readNamed(file: string): Parsed<string> {
   try {
-    return readFileSync(file, 'utf8')
+    return succeeded(readFileSync(file, 'utf8'))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return new ConfigFault('file-missing', { file })
+    if (code === 'ENOENT' || code === 'ENOTDIR') return notAccepted('file-missing', { file })
     if (code === 'EACCES' || code === 'EPERM') {
-      return new ConfigFault('file-unreadable', { file: quoted(file), user: userInfo().username })
+      return notAccepted('file-unreadable', { file: quoted(file), user: userInfo().username })
     }
     return code === 'EISDIR'
-      ? new ConfigFault('file-folder', { file })
-      : new ConfigFault('file-error', { file, code: code ?? '?' })
+      ? notAccepted('file-folder', { file })
+      : notAccepted('file-error', { file, code: code ?? '?' })
   }
 }
 

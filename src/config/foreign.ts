@@ -1,5 +1,5 @@
 import { createScanner, type ScanError, type SyntaxKind } from 'jsonc-parser'
-import { ConfigFault } from './fault.ts'
+import { type ConfigFault, configFault } from './fault.ts'
 import { quoted } from './find.ts'
 
 /** What a text is that is not JSON, and where one sees it; the file as a whole without `offset`. */
@@ -14,25 +14,25 @@ export interface ForeignText {
  * line. Asked only where the text is not JSON, or holds nothing.
  */
 export function recognise(text: string, file: string): ForeignText | undefined {
-  if (text.includes('\0')) return { fault: new ConfigFault('foreign-utf16') }
-  if (isUtf16(text)) return { fault: new ConfigFault('foreign-utf16') }
+  if (text.includes('\0')) return { fault: configFault('foreign-utf16') }
+  if (isUtf16(text)) return { fault: configFault('foreign-utf16') }
   const lines = text.split(/\r?\n/).filter(line => /\S/.test(line) && !/^\s*(#|;|\/\/|---)/.test(line))
   const token = firstToken(text)
   const start = token === '#' ? lines[0]?.trimStart()[0] : token
-  if (start === undefined) return { fault: new ConfigFault('empty-file') }
+  if (start === undefined) return { fault: configFault('empty-file') }
   if (start === '{') return signOf(text)
   const mostly = (pattern: RegExp) => lines.filter(line => pattern.test(line)).length * 2 > lines.length
   const isSection = lines.some(line => /^\s*\[[^\]"{}]+\]\s*$/.test(line))
-  if (isSection) return { fault: new ConfigFault('foreign-ini') }
+  if (isSection) return { fault: configFault('foreign-ini') }
   const values = { file: quoted(file) }
-  if (lines.some(line => /^eturnal:/.test(line))) return { fault: new ConfigFault('foreign-eturnal', values) }
+  if (lines.some(line => /^eturnal:/.test(line))) return { fault: configFault('foreign-eturnal', values) }
   // coturn: options of small letters, with a value behind = or none at all.
   const isCoturn =
     mostly(/^\s*-{0,2}(CA-file|[a-z][a-z0-9-]*)\s*(=.*)?$/) && lines.some(line => /[a-z][=-]/.test(line))
-  if (isCoturn) return { fault: new ConfigFault('foreign-coturn', values) }
-  if (mostly(/^\s*(- |[\w$.-]+\s*:(\s|$))/)) return { fault: new ConfigFault('foreign-yaml') }
+  if (isCoturn) return { fault: configFault('foreign-coturn', values) }
+  if (mostly(/^\s*(- |[\w$.-]+\s*:(\s|$))/)) return { fault: configFault('foreign-yaml') }
   if (start === '[' || start === '"') return undefined
-  return { fault: new ConfigFault('foreign') }
+  return { fault: configFault('foreign') }
 }
 
 /** A text in UTF-16 that was read as UTF-8: what cannot be read is replaced. */
@@ -61,7 +61,7 @@ function signOf(text: string): ForeignText | undefined {
         : token.startsWith("'")
           ? 'single-quotes'
           : undefined
-    if (key) return { fault: new ConfigFault(key), offset }
+    if (key) return { fault: configFault(key), offset }
   }
   return undefined
 }

@@ -1,9 +1,10 @@
 import { timingSafeEqual } from 'node:crypto'
-import { ConfigFault } from './fault.ts'
+import { succeeded } from '../base/result.ts'
+import type { Parsed } from './fault.ts'
 import { type Env, expandPath } from './find.ts'
 import type { ConfigReport } from './messages/report.ts'
 import type { Written } from './schema/schema.ts'
-import { keptSecret, keptSecretFile, readSecretFile, secretFault, secretInMemory } from './secrets.ts'
+import { keptSecret, keptSecretFile, readSecretFile, secretInMemory, strongSecret } from './secrets.ts'
 import type { Backend, Homeserver, Secret, User } from './settings.ts'
 import type { Path } from './source.ts'
 import { isExampleWord } from './values/weak-secret.ts'
@@ -82,20 +83,21 @@ function readSecrets(homeserver: WrittenHomeserver, path: Path, place: Place, re
     return []
   }
   const found: Found[] = []
-  const add = (value: string | ConfigFault, algorithm: Secret['algorithm'], path: Path) => {
-    const fault = value instanceof ConfigFault ? value : secretFault(value)
-    if (fault) report.fault(path, fault)
-    else found.push({ secret: { value: value as string, algorithm }, path })
+  const add = (given: KeyOrFile, algorithm: Secret['algorithm'], path: Path) => {
+    const secret = readSecretOrFile(given, place)
+    if (secret.ok) found.push({ secret: { value: secret.value, algorithm }, path })
+    else report.fault(path, secret.error)
   }
   if (homeserver.secretFile !== undefined) {
-    add(fromFile(homeserver.secretFile, place), 'sha1', [...path, 'secretFile'])
+    add({ value: undefined, file: homeserver.secretFile }, 'sha1', [...path, 'secretFile'])
   }
   for (const [i, secret] of (homeserver.secrets ?? []).entries()) {
     const at = [...path, 'secrets', i]
-    if (typeof secret === 'string') add(secret, 'sha1', at)
+    if (typeof secret === 'string') add({ value: secret, file: undefined }, 'sha1', at)
     else if ((secret.value === undefined) === (secret.file === undefined)) report.error(at, 'secret-one-of')
-    else if (secret.value !== undefined) add(secret.value, secret.algorithm, [...at, 'value'])
-    else add(fromFile(secret.file!, place), secret.algorithm, [...at, 'file'])
+    else if (secret.value !== undefined)
+      add({ value: secret.value, file: undefined }, secret.algorithm, [...at, 'value'])
+    else add({ value: undefined, file: secret.file }, secret.algorithm, [...at, 'file'])
   }
   return found
 }
@@ -115,15 +117,16 @@ function ownSecret(
   const file = keptSecretFile(place.state, name)
   const only = (value: string) => ({ secrets: [{ value, algorithm: 'sha1' as const }], file })
   const kept = keptSecret(file, place.mayWrite)
-  if (typeof kept === 'string') {
+  if (kept.ok) {
+    if (kept.value === undefined) return { secrets: [], file }
     place.files.add(file)
-    return only(kept)
+    return only(kept.value)
   }
-  if (kept?.key === 'state-unwritable') {
+  if (kept.error.key === 'state-unwritable') {
     report.warn(path, 'secret-in-memory', { given: name, folder: place.state })
     return only(secretInMemory(name))
   }
-  if (kept) report.fault(path, kept)
+  report.fault(path, kept.error)
   return { secrets: [], file }
 }
 
@@ -140,12 +143,11 @@ function readBackends(
       report.error(at, 'api-key-one-of')
       continue
     }
-    const value = apiKey ?? fromFile(apiKeyFile!, place)
-    const fault = value instanceof ConfigFault ? value : secretFault(value)
+    const key = readSecretOrFile({ value: apiKey, file: apiKeyFile }, place)
     const isUsed = found.some(other => other.name === name)
     if (isUsed) report.error([...at, 'name'], 'backend-twice', { given: name })
-    if (fault) report.fault([...at, apiKey === undefined ? 'apiKeyFile' : 'apiKey'], fault)
-    else found.push({ name, apiKey: value as string })
+    if (key.ok) found.push({ name, apiKey: key.value })
+    else report.fault([...at, apiKey === undefined ? 'apiKeyFile' : 'apiKey'], key.error)
   }
   return found
 }
@@ -156,21 +158,24 @@ interface KeyOrFile {
 }
 
 /** Reads a secret that stands in the configuration or in a file, and checks that nobody can guess it. */
-export function readSecretOrFile(given: KeyOrFile, place: Place): string | ConfigFault {
-  const found = readKeyOrFile(given, place)
-  return found instanceof ConfigFault ? found : (secretFault(found) ?? found)
+export function readSecretOrFile(given: KeyOrFile, place: Place): Parsed<string> {
+  return strong(readKeyOrFile(given, place))
 }
 
 /** The same for a key to something else, which somebody else has chosen. */
-export function readKeyOrFile({ value, file }: KeyOrFile, place: Place): string | ConfigFault {
-  return value ?? fromFile(file!, place)
+export function readKeyOrFile({ value, file }: KeyOrFile, place: Place): Parsed<string> {
+  return value === undefined ? fromFile(file!, place) : succeeded(value)
 }
 
-function fromFile(written: string, place: Place): string | ConfigFault {
+function strong(secret: Parsed<string>): Parsed<string> {
+  return secret.ok ? strongSecret(secret.value) : secret
+}
+
+function fromFile(written: string, place: Place): Parsed<string> {
   const file = expandPath(written, place.folder, place.env)
-  if (file instanceof ConfigFault) return file
-  place.files.add(file)
-  return readSecretFile(file)
+  if (!file.ok) return file
+  place.files.add(file.value)
+  return readSecretFile(file.value)
 }
 
 /** Complains when a secret stands in two places: whose credential would it be? */
@@ -198,7 +203,7 @@ function assemble(
     ...rest,
     secrets,
     backends,
-    ...(typeof file === 'string' && { secretFile: file }),
+    ...(file?.ok && { secretFile: file.value }),
     ...(standIn && { standIn: { ...standIn, hosts: standIn.hosts ?? hostsOf(rest.name, standIn.url) } }),
   }
 }

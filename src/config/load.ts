@@ -4,14 +4,13 @@ import { address, parseIp } from '../base/address.ts'
 import type { Language } from '../texts/language.ts'
 import { checkTogether } from './check.ts'
 import { readConsole, readControl } from './control.ts'
-import { ConfigFault } from './fault.ts'
 import { type Env, expandPath, findConfig, findState, isWorldReadable, quoted, readNamed } from './find.ts'
 import { recognise } from './foreign.ts'
 import { type Place, readHomeservers, readUsers } from './issuers.ts'
 import { explainIssue } from './messages/explain.ts'
 import { ConfigReport } from './messages/report.ts'
 import { readNotify } from './notifying.ts'
-import { inOneLine } from './problem.ts'
+import { ConfigError, inOneLine } from './problem.ts'
 import { isSecret } from './schema/description.ts'
 import { schema, type Written } from './schema/schema.ts'
 import { keptSecret, keptSecretFile } from './secrets.ts'
@@ -64,22 +63,22 @@ export function load(options: LoadOptions = {}): Loaded {
       ? readSource(source, file!)
       : readNothing()
   const state = findState(written.state, folder, env)
-  if (state instanceof ConfigFault) report.fault(['state'], state)
+  if (!state.ok) report.fault(['state'], state.error)
   else if (isRelative(written.state) && !env.TACITURN_STATE)
-    report.warn(['state'], 'state-relative', { folder: state })
+    report.warn(['state'], 'state-relative', { folder: state.value })
   const place: Place = {
     folder,
     env,
     files: new Set(source ? [source] : []),
-    state: state instanceof ConfigFault ? '' : state,
+    state: state.ok ? state.value : '',
     mayWrite: options.mayWrite ?? true,
   }
 
   const tls = written.tls && !broken.has('tls') ? readTls(written.tls, place, report) : undefined
   const homeservers =
-    source || options.value || state instanceof ConfigFault
+    source || options.value || !state.ok
       ? readHomeservers(written.homeservers, place, report)
-      : ownHomeserver(state, place, report)
+      : ownHomeserver(state.value, place, report)
   const { $schema: _, notify: __, ...keys } = written
   const notify = readNotify(written.notify, place, report)
   const settings: Settings = {
@@ -124,12 +123,8 @@ function readValue(value: object): Reading {
 
 function readSource(path: string, shownAs: string): Reading {
   const text = readNamed(path)
-  if (text instanceof ConfigFault) {
-    const report = new ConfigReport()
-    report.fault([], text)
-    report.settle()
-  }
-  const source = new SourceText(text as string)
+  if (!text.ok) throw new ConfigError([{ fault: text.error, path: [] }])
+  const source = new SourceText(text.value)
   const report = new ConfigReport(shownAs, source)
   const isJson = source.syntaxErrors.length === 0 && source.root !== undefined
   const foreign = isJson ? undefined : recognise(source.text, shownAs)
@@ -162,9 +157,10 @@ function readSections(value: unknown, report: ConfigReport): Omit<Reading, 'repo
 function ownHomeserver(state: string, place: Place, report: ConfigReport): Homeserver[] {
   const secretFile = keptSecretFile(state)
   const secret = keptSecret(secretFile, place.mayWrite)
-  if (secret instanceof ConfigFault) report.fault([], secret)
+  if (!secret.ok) report.fault([], secret.error)
   place.files.add(secretFile)
-  const secrets = typeof secret === 'string' ? [{ value: secret, algorithm: 'sha1' as const }] : []
+  const value = secret.ok ? secret.value : undefined
+  const secrets = value === undefined ? [] : [{ value, algorithm: 'sha1' as const }]
   return [{ name: 'default', secrets, secretFile, paused: false, backends: [], openid: [] }]
 }
 
@@ -175,15 +171,16 @@ function readTls(
 ): TlsFiles | undefined {
   const certificate = expandPath(written.certificate, place.folder, place.env)
   const key = expandPath(written.key, place.folder, place.env)
-  if (certificate instanceof ConfigFault) report.fault(['tls', 'certificate'], certificate)
-  if (key instanceof ConfigFault) report.fault(['tls', 'key'], key)
-  if (certificate instanceof ConfigFault || key instanceof ConfigFault) return { certificate: '', key: '' }
-  place.files.add(certificate).add(key)
-  const findings = checkTls({ certificate, key }, new Date())
+  if (!certificate.ok) report.fault(['tls', 'certificate'], certificate.error)
+  if (!key.ok) report.fault(['tls', 'key'], key.error)
+  if (!certificate.ok || !key.ok) return { certificate: '', key: '' }
+  const files: TlsFiles = { certificate: certificate.value, key: key.value }
+  place.files.add(files.certificate).add(files.key)
+  const findings = checkTls(files, new Date())
   if (findings.certificate) report.fault(['tls', 'certificate'], findings.certificate)
   if (findings.key) report.fault(['tls', 'key'], findings.key)
   for (const { key, values } of findings.warnings) report.warn(['tls', 'certificate'], key, values)
-  return { certificate, key }
+  return files
 }
 
 function isRelative(path: string): boolean {
@@ -193,7 +190,7 @@ function isRelative(path: string): boolean {
 /** The machine's name, where a realm may look like that. */
 function machineRealm(): string {
   const name = hostname()
-  return parseRealm(name) instanceof ConfigFault ? 'taciturn' : name
+  return parseRealm(name).ok ? name : 'taciturn'
 }
 
 function everywhere(withTls: boolean): Listener[] {

@@ -1,10 +1,11 @@
-import { ConfigFault } from './fault.ts'
+import { succeeded } from '../base/result.ts'
+import { notAccepted, type Parsed } from './fault.ts'
 import { type Place, readKeyOrFile } from './issuers.ts'
 import type { ConfigReport } from './messages/report.ts'
 import type { Written } from './schema/schema.ts'
 import type { Notify, NotifyTarget } from './settings.ts'
 import type { Path } from './source.ts'
-import { notifyUrlFault } from './values/notifying.ts'
+import { parseNotifyUrl } from './values/notifying.ts'
 
 type WrittenNotify = NonNullable<Written['notify']>
 type WrittenTarget = WrittenNotify['webhooks'][number]
@@ -42,11 +43,11 @@ function readTarget(
     return undefined
   }
   const found = readKeyOrFile({ value: url, file: urlFile }, place)
-  const fault = found instanceof ConfigFault ? found : notifyUrlFault(found, kind)
-  if (fault) report.fault([...at, url === undefined ? 'urlFile' : 'url'], fault)
+  const read = found.ok ? parseNotifyUrl(found.value, kind) : found
+  if (!read.ok) report.fault([...at, url === undefined ? 'urlFile' : 'url'], read.error)
   const shown = readToken({ token, tokenFile }, at, place, report)
-  if (fault || found instanceof ConfigFault) return undefined
-  return { url: found, ...(shown !== undefined && { token: shown }) }
+  if (!read.ok) return undefined
+  return { url: read.value, ...(shown !== undefined && { token: shown }) }
 }
 
 /** The token that is given, if any; undefined where it is not, or cannot be read, which is reported. */
@@ -60,14 +61,13 @@ function readToken(
   if (token === undefined && tokenFile === undefined) return undefined
   const found = readKeyOrFile({ value: token, file: tokenFile }, place)
   const key = token === undefined ? 'tokenFile' : 'token'
-  const fault =
-    found instanceof ConfigFault ? found : isHeaderValue(found) ? undefined : new ConfigFault('token-form')
-  if (fault) report.fault([...at, key], fault)
-  return found instanceof ConfigFault ? undefined : found
+  const read = found.ok ? headerValue(found.value) : found
+  if (!read.ok) report.fault([...at, key], read.error)
+  return found.ok ? found.value : undefined
 }
 
-function isHeaderValue(text: string): boolean {
-  return /^[\x21-\x7e]+$/.test(text)
+function headerValue(text: string): Parsed<string> {
+  return /^[\x21-\x7e]+$/.test(text) ? succeeded(text) : notAccepted('token-form')
 }
 
 function readEmail(
@@ -81,8 +81,8 @@ function readEmail(
     report.error(at, 'mail-password-one-of')
   if (given === 0) return rest
   const found = readKeyOrFile({ value: password, file: passwordFile }, place)
-  if (!(found instanceof ConfigFault)) return { ...rest, password: found }
-  report.fault([...at, 'passwordFile'], found)
+  if (found.ok) return { ...rest, password: found.value }
+  report.fault([...at, 'passwordFile'], found.error)
   return rest
 }
 

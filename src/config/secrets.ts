@@ -1,27 +1,28 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { ConfigFault } from './fault.ts'
+import { succeeded } from '../base/result.ts'
+import { notAccepted, type Parsed } from './fault.ts'
 import { isWorldReadable, quoted, readNamed } from './find.ts'
 import { SECRET_LENGTH, weakness } from './values/weak-secret.ts'
 
 /** Reads a file that holds one secret, without the white space around it. */
-export function readSecretFile(file: string): string | ConfigFault {
+export function readSecretFile(file: string): Parsed<string> {
   const text = readNamed(file)
-  if (text instanceof ConfigFault) return text
-  if (isWorldReadable(file)) return new ConfigFault('secret-world', { file: quoted(file) })
-  const secret = text.trim()
-  if (secret === '') return new ConfigFault('secret-file-empty', { file: quoted(file) })
-  return /[\r\n]/.test(secret) ? new ConfigFault('secret-lines', { file }) : secret
+  if (!text.ok) return text
+  if (isWorldReadable(file)) return notAccepted('secret-world', { file: quoted(file) })
+  const secret = text.value.trim()
+  if (secret === '') return notAccepted('secret-file-empty', { file: quoted(file) })
+  return /[\r\n]/.test(secret) ? notAccepted('secret-lines', { file }) : succeeded(secret)
 }
 
-/** What speaks against a secret, or undefined. The fault does not repeat it. */
-export function secretFault(secret: string): ConfigFault | undefined {
+/** The secret, where nothing speaks against it. The fault does not repeat it. */
+export function strongSecret(secret: string): Parsed<string> {
   const weak = weakness(secret)
-  if (weak === 'short') return new ConfigFault('secret-short', { length: secret.length, min: SECRET_LENGTH })
-  if (weak === 'repetitive') return new ConfigFault('secret-repetitive')
-  if (weak === 'example') return new ConfigFault('secret-example')
-  return secret.trim() === secret ? undefined : new ConfigFault('secret-space')
+  if (weak === 'short') return notAccepted('secret-short', { length: secret.length, min: SECRET_LENGTH })
+  if (weak === 'repetitive') return notAccepted('secret-repetitive')
+  if (weak === 'example') return notAccepted('secret-example')
+  return secret.trim() === secret ? succeeded(secret) : notAccepted('secret-space')
 }
 
 /** Makes a secret that nobody can guess: 32 octets in hexadecimal, which survives every quoting. */
@@ -42,30 +43,30 @@ export function keptSecretFile(state: string, homeserver?: string): string {
 }
 
 /** Reads such a secret, and makes it first where there is none and `mayWrite`. */
-export function keptSecret(file: string, mayWrite: boolean): string | undefined | ConfigFault {
+export function keptSecret(file: string, mayWrite: boolean): Parsed<string | undefined> {
   const state = dirname(file)
   const kept = readOwnSecretFile(file)
-  if (!(kept instanceof ConfigFault)) return secretFault(kept) ?? kept
-  if (kept.key !== 'file-missing') return kept
-  if (!mayWrite) return undefined
+  if (kept.ok) return strongSecret(kept.value)
+  if (kept.error.key !== 'file-missing') return kept
+  if (!mayWrite) return succeeded(undefined)
   try {
     mkdirSync(state, { recursive: true, mode: 0o700 })
     // "wx": of two relays that start at the same moment, one writes and both read.
     writeFileSync(file, `${freshSecret()}\n`, { mode: 0o600, flag: 'wx' })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EEXIST') return new ConfigFault('state-unwritable', { folder: state, code: code ?? '?' })
+    if (code !== 'EEXIST') return notAccepted('state-unwritable', { folder: state, code: code ?? '?' })
   }
   return readOwnSecretFile(file)
 }
 
 /** The same, but a file that somebody else has put there is not taken: its owner would know the secret. */
-function readOwnSecretFile(file: string): string | ConfigFault {
+function readOwnSecretFile(file: string): Parsed<string> {
   const secret = readSecretFile(file)
-  if (secret instanceof ConfigFault) return secret
+  if (!secret.ok) return secret
   const { uid } = statSync(file)
   const trusted = [0, process.getuid?.(), statSync(dirname(file)).uid]
-  return trusted.includes(uid) ? secret : new ConfigFault('secret-owner', { file: quoted(file), uid })
+  return trusted.includes(uid) ? secret : notAccepted('secret-owner', { file: quoted(file), uid })
 }
 
 const inMemory = new Map<string, string>()

@@ -29,14 +29,3 @@ export const SECURITY = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
 } as const
-
-/** A body that cannot be taken. */
-export class RefusedAnswer implements ApiAnswer {
-  readonly status: number
-  readonly body: unknown
-
-  constructor({ status, body }: ApiAnswer) {
-    this.status = status
-    this.body = body
-  }
-}

@@ -1,6 +1,6 @@
-import type { Result } from '../base/result.ts'
+import { type Result, succeeded } from '../base/result.ts'
 import { HttpRoutes } from '../http/routes.ts'
-import { type ApiAnswer, fault, okAnswer, RefusedAnswer } from './answer.ts'
+import { type ApiAnswer, fault, okAnswer } from './answer.ts'
 import { type ApiEndpoint, type Desk, note } from './call.ts'
 import { ENDPOINTS } from './endpoints.ts'
 import { openApi } from './openapi.ts'
@@ -12,8 +12,8 @@ export interface ApiRequest {
   /** Below /api/v1. */
   readonly path: string
   readonly query: URLSearchParams
-  /** Reads the body, or a `Refused`; not called before the visitor may do what is asked. */
-  body(): Promise<unknown>
+  /** Reads the body, or answers why it cannot be taken; not called before the visitor may do what is asked. */
+  body(): Promise<Result<unknown, ApiAnswer>>
   /** Says who asks, or why nobody is let in. Not called for what does not exist. */
   visitor(act: string | undefined): Result<Visitor, ApiAnswer>
   /** Lets somebody in who need not say who they are, unless they come too often. */
@@ -44,8 +44,9 @@ export async function answerApi(request: ApiRequest, desk: Desk): Promise<ApiAns
     if (endpoint.act !== undefined) note(desk, visitor, endpoint.act, 'refused', Object.values(params)[0])
     return refusal
   }
-  const body = endpoint.method === 'POST' ? await request.body() : undefined
-  if (body instanceof RefusedAnswer) return body
+  const read = endpoint.method === 'POST' ? await request.body() : succeeded(undefined)
+  if (!read.ok) return read.error
+  const body = read.value
   return endpoint.answer({ visitor, client: request.client, params, query: request.query, body }, desk)
 }
 

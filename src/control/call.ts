@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { failed, type Result, succeeded } from '../base/result.ts'
 import type { AccessLog } from './access-log.ts'
 import { type ApiAnswer, fault } from './answer.ts'
 import type { Control } from './control.ts'
@@ -64,17 +65,13 @@ export function note(
   })
 }
 
-/** Reads a body by its schema, or says what is wrong with it. */
-export function readAs<T extends z.ZodType>(schema: T, body: unknown): z.output<T> | ApiAnswer {
+/** Reads a body by its schema. The error is the answer that says what is wrong with it. */
+export function readAs<T extends z.ZodType>(schema: T, body: unknown): Result<z.output<T>, ApiAnswer> {
   const result = schema.safeParse(body ?? {})
-  if (result.success) return result.data
+  if (result.success) return succeeded(result.data)
   const [issue] = result.error.issues
   const where = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''
-  return fault(400, `the body is not what is expected: ${where}${issue?.message ?? ''}`, HINT)
-}
-
-export function isAnswer(value: unknown): value is ApiAnswer {
-  return typeof value === 'object' && value !== null && 'status' in value && 'body' in value
+  return failed(fault(400, `the body is not what is expected: ${where}${issue?.message ?? ''}`, HINT))
 }
 
 const HINT = 'see docs/control.md, or GET /api/v1/openapi.json'

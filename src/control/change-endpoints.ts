@@ -1,6 +1,6 @@
 import type { Result } from '../base/result.ts'
 import { type ApiAnswer, fault, okAnswer } from './answer.ts'
-import { type ApiEndpoint, type Call, type Desk, isAnswer, note, readAs } from './call.ts'
+import { type ApiEndpoint, type Call, type Desk, note, readAs } from './call.ts'
 import type { ChangeFault } from './control.ts'
 import { changeAskedShape, changeShape, changesShape } from './shapes.ts'
 import type { ChangeView } from './view.ts'
@@ -48,8 +48,9 @@ export const CHANGE_ENDPOINTS: readonly ApiEndpoint[] = [
 ]
 
 async function make({ visitor, body }: Call, desk: Desk): Promise<ApiAnswer> {
-  const asked = readAs(changeAskedShape, body)
-  if (isAnswer(asked)) return asked
+  const read = readAs(changeAskedShape, body)
+  if (!read.ok) return read.error
+  const asked = read.value
   if (asked.kind === 'block' && (asked.user === undefined) === (asked.name === undefined))
     return fault(400, 'one of "user" and "name" says who is meant', 'give one of them')
   const made = await desk.control.change(asked, visitor.who)

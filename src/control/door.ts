@@ -6,7 +6,7 @@ import type { HttpRequest } from '../http/request.ts'
 import { createHttpServer, type HttpOptions, type HttpReply } from '../http/server.ts'
 import { customerKeyOf } from '../limits/customer.ts'
 import { CountingWindow } from '../limits/fixed-window.ts'
-import { type ApiAnswer, fault, RefusedAnswer, SECURITY } from './answer.ts'
+import { type ApiAnswer, fault, SECURITY } from './answer.ts'
 import { type ApiRequest, answerApi } from './api.ts'
 import { type Desk, note } from './call.ts'
 import type { Feed } from './feed.ts'
@@ -106,22 +106,19 @@ function answer(
   )
 }
 
-/** Reads a body of JSON; none at all is undefined. */
-async function readJson(request: HttpRequest): Promise<unknown> {
+/** Reads a body of JSON; none at all is undefined. The error is the answer that says why it cannot be taken. */
+async function readJson(request: HttpRequest): Promise<Result<unknown, ApiAnswer>> {
   const body = await request.body(LONGEST_BODY)
   if (body === 'too-large') {
-    return new RefusedAnswer(
-      fault(413, `a body has at most ${LONGEST_BODY} octets`, 'ask for fewer things at a time'),
-    )
+    return failed(fault(413, `a body has at most ${LONGEST_BODY} octets`, 'ask for fewer things at a time'))
   }
-  if (body === 'aborted')
-    return new RefusedAnswer(fault(400, 'the body was not sent to its end', 'ask again'))
+  if (body === 'aborted') return failed(fault(400, 'the body was not sent to its end', 'ask again'))
   const text = body.toString('utf8')
-  if (text.trim() === '') return undefined
+  if (text.trim() === '') return succeeded(undefined)
   try {
-    return JSON.parse(text)
+    return succeeded(JSON.parse(text))
   } catch {
-    return new RefusedAnswer(fault(400, 'the body is not JSON', 'send JSON, or nothing'))
+    return failed(fault(400, 'the body is not JSON', 'send JSON, or nothing'))
   }
 }
 

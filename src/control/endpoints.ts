@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { fault, okAnswer } from './answer.ts'
-import { type ApiEndpoint, type Call, type Desk, isAnswer, note, readAs } from './call.ts'
+import { type ApiEndpoint, type Call, type Desk, note, readAs } from './call.ts'
 import { CHANGE_ENDPOINTS } from './change-endpoints.ts'
 import { NOTIFY_TEST } from './notify-endpoint.ts'
 import {
@@ -246,8 +246,9 @@ async function sessions({ query }: Call, { control }: Desk) {
 
 /** Written down before it is told: who may ask for a name learns whether that person is here. */
 async function find({ visitor, body }: Call, desk: Desk) {
-  const asked = readAs(nameAsked, body)
-  if (isAnswer(asked)) return asked
+  const read = readAs(nameAsked, body)
+  if (!read.ok) return read.error
+  const asked = read.value
   const user = await desk.control.pseudonymOf(asked.name)
   const isWritten = note(desk, visitor, 'find', 'done', user === undefined ? 'nobody' : `user ${user}`)
   return isWritten ? okAnswer(user === undefined ? {} : { user }) : notWritten('names are not shown')
@@ -263,8 +264,9 @@ function notWritten(consequence: string) {
 
 /** Names are written down before they are told; what cannot be written down is not told. */
 async function names({ visitor, body }: Call, desk: Desk) {
-  const asked = readAs(namesAsked, body)
-  if (isAnswer(asked)) return asked
+  const read = readAs(namesAsked, body)
+  if (!read.ok) return read.error
+  const asked = read.value
   const found = await desk.control.reveal(asked.users, asked.sessions)
   const users = Object.keys(found.users)
   const sessions = Object.keys(found.sessions)
@@ -279,8 +281,9 @@ async function names({ visitor, body }: Call, desk: Desk) {
 }
 
 function link({ visitor, body }: Call, desk: Desk) {
-  const asked = readAs(linkAsked, body)
-  if (isAnswer(asked)) return asked
+  const read = readAs(linkAsked, body)
+  if (!read.ok) return read.error
+  const asked = read.value
   const url = desk.url()
   if (url === undefined) {
     note(desk, visitor, 'link', 'failed')

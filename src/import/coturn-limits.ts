@@ -1,4 +1,3 @@
-import { ConfigFault } from '../config/fault.ts'
 import { formatDuration } from '../config/values/duration.ts'
 import { formatRate, parseRate } from '../config/values/rate.ts'
 import { leadingNumber } from './coturn-file.ts'
@@ -68,10 +67,11 @@ function rate(reading: CoturnReading, name: string, into: string, note: 'rate-us
     return
   }
   const rate = octets === undefined ? '' : formatRate(octets * 2)
-  const fault = parseRate(rate)
-  if (fault instanceof ConfigFault) {
-    if (fault.key === 'rate-small' && octets !== undefined) {
-      reading.ledger.unsupported(line, 'rate-below', { ...fault.values, rate, into: `limits.${into}` })
+  const parsed = parseRate(rate)
+  if (!parsed.ok) {
+    const { key, values } = parsed.error
+    if (key === 'rate-small' && octets !== undefined) {
+      reading.ledger.unsupported(line, 'rate-below', { ...values, rate, into: `limits.${into}` })
     } else reading.ledger.unsupported(line, 'bad-value')
     return
   }

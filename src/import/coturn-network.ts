@@ -1,6 +1,5 @@
 import { isAbsolute, resolve } from 'node:path'
 import { address, formatIp, ipKey, parseAddress, parseIp } from '../base/address.ts'
-import { ConfigFault } from '../config/fault.ts'
 
 import { type Listener, overlap } from '../config/values/listener.ts'
 import { parsePorts } from '../config/values/port-range.ts'
@@ -102,7 +101,7 @@ export function readRelay(reading: CoturnReading): void {
   const draft = reading.draft
   const locals = reading.all('relay-ip').flatMap(line => {
     const ip = parseIp(firstWord(line.value))
-    const isUsable = ip && !(parseRelayAddress(formatIp(ip)) instanceof ConfigFault)
+    const isUsable = ip && parseRelayAddress(formatIp(ip)).ok
     const isAny = ip?.every(octet => octet === 0)
     if (isAny) reading.ledger.unneeded(line, 'is-default')
     else if (settlePlaceholder(reading.draft, reading.ledger, line, 'relay.addresses')) return []
@@ -155,11 +154,11 @@ function readExternal(
     return
   }
   const parsed = parseRelayAddress(mapping.entry)
-  if (parsed instanceof ConfigFault || parsed === 'auto' || parsed.local === 'auto') {
+  if (!parsed.ok || parsed.value === 'auto' || parsed.value.local === 'auto') {
     reading.ledger.unsupported(line, 'bad-address')
     return
   }
-  const key = ipKey(parsed.local)
+  const key = ipKey(parsed.value.local)
   if (mapped.has(key)) {
     reading.ledger.unneeded(line, 'mapped-before')
     return
@@ -188,7 +187,7 @@ function readNamed(
 ): void {
   const local = given ?? localFor(4, named, reading.around)
   const entry = `${local ? formatIp(local) : 'auto'}=${name}`
-  if (parseRelayAddress(entry) instanceof ConfigFault) {
+  if (!parseRelayAddress(entry).ok) {
     reading.ledger.unsupported(line, 'bad-address')
     reading.draft.todo.push({ key: 'todo-public', values: {} })
     return
@@ -245,7 +244,7 @@ function readRelayPorts(reading: CoturnReading): void {
   const from = min ? leadingNumber(min.value) : 49152
   const to = max ? leadingNumber(max.value) : 65535
   const ports = `${from}-${to}`
-  const isGood = !(parsePorts(ports) instanceof ConfigFault)
+  const isGood = parsePorts(ports).ok
   if (isGood) reading.draft.ports = ports
   for (const line of [min, max]) {
     if (!line) continue

@@ -1,5 +1,5 @@
 import { parseIp } from '../base/address.ts'
-import { formatRange, parseRange, type Range } from '../base/range.ts'
+import { formatRange, knownRange, parseRange, type Range } from '../base/range.ts'
 import { takeAllowed } from './allowed-peers.ts'
 import type { CoturnReading } from './coturn-reading.ts'
 import type { ImportedLine } from './line.ts'
@@ -36,7 +36,7 @@ export function readPeers(reading: CoturnReading): void {
   for (const { line, range } of allow)
     takeAllowed(reading, { line, range, denied, ours, keepsLoopback: loopback !== undefined })
   if (loopback) {
-    draft.allow.push(...['127.0.0.0/8', '::1'].map(text => parseRange(text) as Range))
+    draft.allow.push(...['127.0.0.0/8', '::1'].map(knownRange))
     ledger.taken(loopback, 'peers.allow', 'loopback')
   }
   if (!coversPrivate(denied)) remarkPrivate(draft)
@@ -56,7 +56,7 @@ function listed(reading: CoturnReading, name: string, into: string): Listed[] {
     // A comment may stand behind a range, and blanks around its dash.
     const [, first = '', last] = /^\s*([^\s-]+)(?:\s*-\s*([^\s-]+))?/.exec(line.value) ?? []
     const range = parseRange(last === undefined ? first : `${first}-${last}`)
-    if (typeof range !== 'string') return [{ line, range, isCidr: first.includes('/') }]
+    if (range.ok) return [{ line, range: range.value, isCidr: first.includes('/') }]
     if (settlePlaceholder(reading.draft, reading.ledger, line, into)) return []
     if (isName(first)) {
       reading.ledger.unsupported(line, 'peer-by-name', { name: first })

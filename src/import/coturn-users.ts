@@ -1,4 +1,3 @@
-import { ConfigFault } from '../config/fault.ts'
 import { parseRealm, parseUserName } from '../config/values/text.ts'
 import { firstWord } from './coturn-file.ts'
 import type { CoturnReading } from './coturn-reading.ts'
@@ -8,11 +7,11 @@ export function readRealm(reading: CoturnReading): void {
   const line = reading.last('realm')
   if (!line || settlePlaceholder(reading.draft, reading.ledger, line, 'realm')) return
   const realm = parseRealm(firstWord(line.value))
-  if (realm instanceof ConfigFault) {
+  if (!realm.ok) {
     reading.ledger.unsupported(line, 'bad-value')
     return
   }
-  reading.draft.realm = realm
+  reading.draft.realm = realm.value
   reading.ledger.taken(line, 'realm')
 }
 
@@ -52,17 +51,17 @@ function readUsers(reading: CoturnReading, besideSecret: boolean): void {
     const colon = line.value.indexOf(':')
     const name = parseUserName(line.value.slice(0, Math.max(0, colon)))
     const password = line.value.slice(colon + 1)
-    if (colon < 1 || name instanceof ConfigFault || password === '')
-      reading.ledger.unsupported(line, 'bad-user')
+    if (colon < 1 || !name.ok || password === '') reading.ledger.unsupported(line, 'bad-user')
     else if (settlePlaceholder(reading.draft, reading.ledger, { ...line, value: password }, 'users')) {
       reading.ledger.unsupported(line, 'placeholder')
     } else if (besideSecret) reading.ledger.unneeded(line, 'user-beside-secret')
-    else if (reading.draft.users.some(user => user.name === name)) reading.ledger.unneeded(line, 'twice')
+    else if (reading.draft.users.some(user => user.name === name.value))
+      reading.ledger.unneeded(line, 'twice')
     else if (!/^0x/i.test(password)) {
-      reading.draft.users.push({ name, password })
+      reading.draft.users.push({ name: name.value, password })
       reading.ledger.taken(line, 'users')
     } else if (/^0x[0-9a-f]{32}$/i.test(password)) {
-      reading.draft.users.push({ name, keys: { md5: password.slice(2).toLowerCase() } })
+      reading.draft.users.push({ name: name.value, keys: { md5: password.slice(2).toLowerCase() } })
       reading.ledger.taken(line, 'users', 'user-key')
     } else reading.ledger.unsupported(line, 'user-key-form')
   }

@@ -56,8 +56,8 @@ function listed({ draft, ledger }: PeerReading, leaves: readonly Leaf[], into: s
       return []
     }
     const range = parseRange(leaf.value)
-    if (typeof range !== 'string') return [{ leaf, range }]
-    const network = range === 'host-bits' ? networkOf(leaf.value) : undefined
+    if (range.ok) return [{ leaf, range: range.value }]
+    const network = range.error === 'host-bits' ? networkOf(leaf.value) : undefined
     if (network) return [{ leaf, range: network }]
     if (!settlePlaceholder(draft, ledger, leaf, into)) ledger.unsupported(leaf, 'bad-range')
     return []

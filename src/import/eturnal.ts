@@ -1,7 +1,5 @@
 import { isAbsolute, resolve } from 'node:path'
 import { address, formatIp, parseIp } from '../base/address.ts'
-import { ConfigFault } from '../config/fault.ts'
-
 import { type Listener, overlap } from '../config/values/listener.ts'
 import { nearest } from '../config/values/nearest.ts'
 import { parsePorts } from '../config/values/port-range.ts'
@@ -81,11 +79,11 @@ class EturnalReader {
     for (const leaf of this.#all('realm')) {
       if (settlePlaceholder(this.#draft, this.#ledger, leaf, 'realm')) continue
       const realm = parseRealm(leaf.value)
-      if (realm instanceof ConfigFault) {
+      if (!realm.ok) {
         this.#ledger.unsupported(leaf, 'bad-value')
         continue
       }
-      this.#draft.realm = realm
+      this.#draft.realm = realm.value
       this.#ledger.taken(leaf, 'realm')
     }
   }
@@ -217,7 +215,7 @@ class EturnalReader {
     const min = this.#all('relay_min_port').at(-1)
     const max = this.#all('relay_max_port').at(-1)
     const ports = `${min?.value ?? 49152}-${max?.value ?? 65535}`
-    const isGood = !(parsePorts(ports) instanceof ConfigFault)
+    const isGood = parsePorts(ports).ok
     if ((min || max) && isGood) this.#draft.ports = ports
     for (const leaf of [min, max]) {
       if (!leaf) continue
@@ -258,11 +256,11 @@ class EturnalReader {
       }
       if (settlePlaceholder(draft, this.#ledger, leaf, 'users')) continue
       const name = parseUserName(String(given ?? ''))
-      if (given === undefined || more.length > 0 || name instanceof ConfigFault || leaf.value === '')
+      if (given === undefined || more.length > 0 || !name.ok || leaf.value === '')
         this.#ledger.unsupported(leaf, 'bad-user')
-      else if (draft.users.some(user => user.name === name)) this.#ledger.unneeded(leaf, 'twice')
+      else if (draft.users.some(user => user.name === name.value)) this.#ledger.unneeded(leaf, 'twice')
       else {
-        draft.users.push({ name, password: leaf.value })
+        draft.users.push({ name: name.value, password: leaf.value })
         this.#ledger.taken(leaf, 'users')
       }
     }
@@ -293,12 +291,12 @@ class EturnalReader {
     for (const leaf of this.#all('max_bps')) {
       const octets = Number(leaf.value)
       const rate = Number.isFinite(octets) ? formatRate(octets * 2) : ''
+      const parsed = parseRate(rate)
       if (leaf.value === 'unlimited' || leaf.value === 'none') this.#ledger.unneeded(leaf, 'is-default')
-      else if (parseRate(rate) instanceof ConfigFault) {
-        const fault = parseRate(rate) as ConfigFault
-        if (fault.key === 'rate-small')
+      else if (!parsed.ok) {
+        if (parsed.error.key === 'rate-small')
           this.#ledger.unsupported(leaf, 'rate-below', {
-            ...fault.values,
+            ...parsed.error.values,
             rate,
             into: 'limits.bitratePerUser',
           })

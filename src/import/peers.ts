@@ -1,4 +1,4 @@
-import { formatRange, parseRange, type Range } from '../base/range.ts'
+import { formatRange, knownRange, type Range } from '../base/range.ts'
 import { RECOMMENDED } from '../policy/peer-policy.ts'
 import type { Draft } from './draft.ts'
 
@@ -71,7 +71,7 @@ function octetsOf(number: bigint, length: number): Uint8Array {
 
 /** Neighbours joined, so that 224.0.0.0 to 255.255.255.255 is seen to be denied. */
 function joined(family: 4 | 6): Span[] {
-  const spans = RECOMMENDED.map(text => parseRange(text) as Range)
+  const spans = RECOMMENDED.map(knownRange)
     .filter(range => range.family === family)
     .map(spanOf)
     .sort((a, b) => (a.from < b.from ? -1 : 1))
@@ -95,12 +95,10 @@ export const NEVER_OPEN: readonly Range[] = [
   '::',
   '::1',
   'ff00::/8',
-].map(text => parseRange(text) as Range)
+].map(knownRange)
 
 /** Private IPv4 networks. */
-const PRIVATE: readonly Range[] = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].map(
-  text => parseRange(text) as Range,
-)
+const PRIVATE: readonly Range[] = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].map(knownRange)
 
 /** Whether each private network lies in one of the ranges. */
 export function coversPrivate(ranges: readonly Range[]): boolean {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { password } from '../auth/shared-secret.ts'
 import { type Address, formatIp } from '../base/address.ts'
+import { successes } from '../base/result.ts'
 import { type Loaded, load } from '../config/load.ts'
 import { ConfigError, plain } from '../config/problem.ts'
 import { type Listener, parseListener } from '../config/values/listener.ts'
@@ -99,7 +100,7 @@ export async function startRelay(options: RelayOptions = {}): Promise<RunningRel
   })
   const { homeservers } = loaded.settings
   const secret = homeservers.flatMap(({ secrets }) => secrets)[0]
-  const listeners = bound.listening.map(text => parseListener(text) as Listener)
+  const listeners = successes(bound.listening.map(parseListener))
   const urls = [...new Set(listeners.flatMap(urlsOf))]
   let stopped: Promise<void> | undefined
   return {

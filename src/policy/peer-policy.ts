@@ -1,5 +1,5 @@
 import { type Address, address, ipKey } from '../base/address.ts'
-import { compare, contains, parseRange, type Range } from '../base/range.ts'
+import { compare, contains, knownRange, type Range } from '../base/range.ts'
 import type { Reach } from '../core/environment.ts'
 import { RangeSet } from './range-set.ts'
 import { opensPort, type RelayedAt } from './same-host.ts'
@@ -76,7 +76,7 @@ export function compilePeers(policy: PeerPolicy): (peer: Address) => Reach {
   const allowed = new RangeSet(allows)
   const named = new RangeSet(allows.filter(range => isOneHost(range) || isLoopback(range)))
   const only = policy.only.length > 0
-  const recommended = new RangeSet(isCautious ? RECOMMENDED.map(text => parseRange(text) as Range) : [])
+  const recommended = new RangeSet(isCautious ? RECOMMENDED.map(text => knownRange(text)) : [])
   const relayed = new Map(relays.map(relay => [ipKey(relay.public), relay]))
   // A listener whose port the kernel has yet to choose stands for none.
   const listening = policy.endpoints.filter(endpoint => endpoint.port !== 0)
@@ -122,8 +122,8 @@ function isLoopback({ from, to }: Range): boolean {
   return contains(LOOPBACK4, from) && contains(LOOPBACK4, to)
 }
 
-const LOOPBACK4 = parseRange('127.0.0.0/8') as Range
-const LOOPBACK = new RangeSet([LOOPBACK4, parseRange('::1') as Range])
+const LOOPBACK4 = knownRange('127.0.0.0/8')
+const LOOPBACK = new RangeSet([LOOPBACK4, knownRange('::1')])
 
 /**
  * The IPv4 address inside an IPv6 one: IPv4-compatible `::a.b.c.d`,

@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { successes } from '../base/result.ts'
 import type { Loaded } from '../config/load.ts'
 import { controlPaths } from '../config/values/control-paths.ts'
 import { overlap, parseListener } from '../config/values/listener.ts'
@@ -32,7 +33,7 @@ export async function otherInstance(
   for (const path of paths) {
     const running = await ask(path)
     if (!running) continue
-    const theirs = running.listening.map(parseListener).filter(one => 'transport' in one)
+    const theirs = successes(running.listening.map(parseListener))
     if (settings.listen.some(one => theirs.some(other => overlap(one, other)))) {
       return alreadyRunning(running.pid, running.started)
     }

@@ -3,7 +3,6 @@ import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, dirname } from 'node:path'
 import { parseIp } from '../../base/address.ts'
-import { ConfigFault as BadValue } from '../../config/fault.ts'
 import { fill } from '../../config/messages/messages.ts'
 import { parseDuration } from '../../config/values/duration.ts'
 import { runBench } from '../../load/bench.ts'
@@ -109,11 +108,12 @@ function readScenario(options: BenchArguments, transport: ClientTransport, conte
   const isOurs = options.server === undefined
   // No search if a load is given, or if the relay may have other users.
   const isOpenEnded = isOurs && profile !== 'flood' && rate === undefined && options.allocations === undefined
-  const seconds = parseDuration(options.duration, { min: 1, max: 86_400 })
-  if (seconds instanceof BadValue) {
-    const [what] = fill(seconds.key, seconds.values, context.language)
+  const duration = parseDuration(options.duration, { min: 1, max: 86_400 })
+  if (!duration.ok) {
+    const [what] = fill(duration.error.key, duration.error.values, context.language)
     throw new CommandError(`--duration: ${what}`, Exit.usage)
   }
+  const seconds = duration.value
   const burst = whole('burst', options.burst, 1, 64, words)
   const allocations = whole('allocations', options.allocations ?? DEFAULT_ALLOCATIONS, 1, 100_000, words)
   const cores = availableParallelism()

@@ -1,4 +1,3 @@
-import { ConfigFault } from '../../config/fault.ts'
 import { fill } from '../../config/messages/messages.ts'
 import { parseDuration } from '../../config/values/duration.ts'
 import type { ChangeAsked, ChangesView, ChangeView, FoundView } from '../../control/view.ts'
@@ -204,8 +203,8 @@ function keyOf({ key = '', homeserver }: { readonly key?: string; readonly homes
 
 function secondsOf(given: string, { language, words }: CliContext): number {
   const seconds = parseDuration(given, { min: SHORTEST_BLOCK, max: LONGEST_BLOCK })
-  if (!(seconds instanceof ConfigFault)) return seconds
-  const why = fill(seconds.key, seconds.values, language).join('; ')
+  if (seconds.ok) return seconds.value
+  const why = fill(seconds.error.key, seconds.error.values, language).join('; ')
   throw new CommandError(words.say('control.badFor', { why }), Exit.usage)
 }
 

@@ -1,5 +1,4 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { ConfigFault } from '../../config/fault.ts'
 import { fill } from '../../config/messages/messages.ts'
 import { parseDuration } from '../../config/values/duration.ts'
 import type {
@@ -256,8 +255,8 @@ async function printLink(
 
 function secondsOf(ttl: string, max: number, { language, words }: CliContext): number {
   const seconds = parseDuration(ttl, { min: 10, max })
-  if (!(seconds instanceof ConfigFault)) return seconds
-  const why = fill(seconds.key, seconds.values, language).join('; ')
+  if (seconds.ok) return seconds.value
+  const why = fill(seconds.error.key, seconds.error.values, language).join('; ')
   throw new CommandError(words.say('control.badTtl', { why }), Exit.usage)
 }
 

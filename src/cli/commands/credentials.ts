@@ -1,5 +1,4 @@
 import { password } from '../../auth/shared-secret.ts'
-import { ConfigFault } from '../../config/fault.ts'
 import { fill } from '../../config/messages/messages.ts'
 import { formatDuration, parseDuration } from '../../config/values/duration.ts'
 import { type CliContext, type ConfigOption, loadFor } from '../context.ts'
@@ -31,10 +30,12 @@ export async function credentials(
   if (/\p{Cc}/u.test(options.user) || Buffer.byteLength(options.user) > LONGEST_USER) {
     throw new CommandError(words.say('userControl'), Exit.usage)
   }
-  const ttl = parseDuration(options.ttl, { min: 1, max: 3650 * 86_400 })
-  if (ttl instanceof ConfigFault) {
-    throw new CommandError(`--ttl: ${fill(ttl.key, ttl.values, language).join('; ')}`, Exit.usage)
+  const parsed = parseDuration(options.ttl, { min: 1, max: 3650 * 86_400 })
+  if (!parsed.ok) {
+    const { key, values } = parsed.error
+    throw new CommandError(`--ttl: ${fill(key, values, language).join('; ')}`, Exit.usage)
   }
+  const ttl = parsed.value
   const loaded = await loadFor(options, context, { mayWrite: false, warn: false })
   const { maxLifetime } = loaded.settings.credentials
   if (ttl > maxLifetime) {

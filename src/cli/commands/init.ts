@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { ConfigFault } from '../../config/fault.ts'
+import type { Parsed } from '../../config/fault.ts'
 import { quoted } from '../../config/find.ts'
 import { fill } from '../../config/messages/messages.ts'
 import { freshSecret } from '../../config/secrets.ts'
@@ -53,18 +53,18 @@ async function value(
   given: string | undefined,
   proposal: string,
   question: (proposal: string) => string,
-  parse: (text: string) => string | ConfigFault,
+  parse: (text: string) => Parsed<string>,
   { io, language }: CliContext,
 ): Promise<string> {
   const answer = given ?? (io.ask ? (await io.ask(question(proposal))).trim() || proposal : proposal)
   const parsed = parse(answer)
-  if (!(parsed instanceof ConfigFault)) return parsed
-  throw new CommandError(fill(parsed.key, parsed.values, language).join('; '), Exit.usage)
+  if (parsed.ok) return parsed.value
+  throw new CommandError(fill(parsed.error.key, parsed.error.values, language).join('; '), Exit.usage)
 }
 
 function proposedRealm(): string {
   const name = hostname()
-  return parseRealm(name) instanceof ConfigFault ? 'localhost' : name
+  return parseRealm(name).ok ? name : 'localhost'
 }
 
 interface Parts {

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { ConfigFault } from '../fault.ts'
+import { type ConfigFault, configFault } from '../fault.ts'
 import { describedAt, isSecret, namesAt } from '../schema/description.ts'
 import { holdsPassword, type Path } from '../source.ts'
 import { nearest } from '../values/nearest.ts'
@@ -23,19 +23,18 @@ export function explainIssue(issue: Issue, value: unknown): Explained[] {
   const found = kindOf(given, isSecret(keys))
   switch (issue.code) {
     case 'custom':
-      return here(issue.params as ConfigFault)
+      return here(issue.params as unknown as ConfigFault)
     case 'unrecognized_keys':
       return issue.keys.map(key => {
         const guess = nearest(key, namesAt(keys))
         const fault = guess
-          ? new ConfigFault('unknown-key-guess', { key, guess })
-          : new ConfigFault('unknown-key', { key })
+          ? configFault('unknown-key-guess', { key, guess })
+          : configFault('unknown-key', { key })
         return { path: [...path, key], at: 'key', fault }
       })
     case 'invalid_union': {
       const branch = closest(issue.errors)
-      if (!branch)
-        return here(new ConfigFault(isMessageKey(issue.message) ? issue.message : 'wrong-type', found))
+      if (!branch) return here(configFault(isMessageKey(issue.message) ? issue.message : 'wrong-type', found))
       return branch.flatMap(inner => explainIssue({ ...inner, path: [...path, ...inner.path] }, value))
     }
     case 'invalid_type':
@@ -44,23 +43,23 @@ export function explainIssue(issue: Issue, value: unknown): Explained[] {
           {
             path: issue.path as Path,
             at: 'value',
-            fault: new ConfigFault('missing-key', { key: String(issue.path.at(-1) ?? '') }),
+            fault: configFault('missing-key', { key: String(issue.path.at(-1) ?? '') }),
           },
         ]
       }
-      if (isMessageKey(issue.message)) return here(new ConfigFault(issue.message, found))
-      return here(new ConfigFault(`want-${KINDS[issue.expected] ?? 'object'}`, found))
+      if (isMessageKey(issue.message)) return here(configFault(issue.message, found))
+      return here(configFault(`want-${KINDS[issue.expected] ?? 'object'}`, found))
     case 'invalid_value':
       return here(notOneOf(given, issue.values.map(String), keys))
     case 'too_small':
-      if (issue.origin === 'array') return here(new ConfigFault('empty-list'))
-      if (issue.origin === 'string') return here(new ConfigFault('empty-text'))
-      return here(new ConfigFault('too-small', { given: shown(given), min: Number(issue.minimum) }))
+      if (issue.origin === 'array') return here(configFault('empty-list'))
+      if (issue.origin === 'string') return here(configFault('empty-text'))
+      return here(configFault('too-small', { given: shown(given), min: Number(issue.minimum) }))
     case 'too_big':
-      if (issue.origin === 'string') return here(new ConfigFault('long-text', { max: Number(issue.maximum) }))
-      return here(new ConfigFault('too-big', { given: shown(given), max: Number(issue.maximum) }))
+      if (issue.origin === 'string') return here(configFault('long-text', { max: Number(issue.maximum) }))
+      return here(configFault('too-big', { given: shown(given), max: Number(issue.maximum) }))
     default:
-      return here(new ConfigFault(isMessageKey(issue.message) ? issue.message : 'want-text', found))
+      return here(configFault(isMessageKey(issue.message) ? issue.message : 'want-text', found))
   }
 }
 
@@ -94,7 +93,7 @@ function notOneOf(given: unknown, choices: readonly string[], keys: readonly str
     .find(([word]) => word === text)
   const otherwise = described.find(key => key.default !== undefined)?.default ?? choices[0]
   const guess = alias?.[1] ?? nearest(text, choices) ?? String(otherwise)
-  return new ConfigFault('not-one-of', { given: shown(given), choices: choices.join(', '), guess })
+  return configFault('not-one-of', { given: shown(given), choices: choices.join(', '), guess })
 }
 
 function shown(given: unknown): string {

@@ -1,4 +1,4 @@
-import { ConfigFault, type FaultValues } from '../fault.ts'
+import { type ConfigFault, configFault, type FaultValues } from '../fault.ts'
 import { ConfigError, type Problem } from '../problem.ts'
 import type { Path, SourceText, Spot } from '../source.ts'
 import { isMessageKey, type MessageKey } from './messages.ts'
@@ -17,7 +17,7 @@ export class ConfigReport {
 
   /** Adds an error at the value that `path` leads to. */
   error(path: Path, key: MessageKey, values: FaultValues = {}): void {
-    this.fault(path, new ConfigFault(key, values))
+    this.fault(path, configFault(key, values))
   }
 
   /** Adds an error that something else found; `at` says whether the key or its value is to blame. */
@@ -28,7 +28,7 @@ export class ConfigReport {
   /** Adds an error of the JSON itself. `what` is the parser's name for it. */
   syntax(what: string, spot: Spot): void {
     const key = `syntax-${what}`
-    const fault = new ConfigFault(isMessageKey(key) ? key : 'syntax', { what })
+    const fault = configFault(isMessageKey(key) ? key : 'syntax', { what })
     this.errors.push({ ...this.#problem([], fault, 'value'), spot })
   }
 
@@ -41,13 +41,13 @@ export class ConfigReport {
 
   /** Adds an error for a key that stands twice in one object. */
   duplicate(path: Path, spot: Spot, firstLine: number): void {
-    const fault = new ConfigFault('duplicate-key', { key: String(path.at(-1)), line: firstLine })
+    const fault = configFault('duplicate-key', { key: String(path.at(-1)), line: firstLine })
     this.errors.push({ ...this.#problem(path, fault, 'key'), spot })
   }
 
   /** Adds what need not stop anybody. */
   warn(path: Path, key: MessageKey, values: FaultValues = {}): void {
-    const { spot, ...problem } = this.#problem(path, new ConfigFault(key, values), 'value')
+    const { spot, ...problem } = this.#problem(path, configFault(key, values), 'value')
     // What is said of the file as a whole is at no place in it.
     this.warnings.push(path.length === 0 || !spot ? problem : { ...problem, spot })
   }

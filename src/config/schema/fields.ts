@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { formatRange, type Range } from '../../base/range.ts'
+import { succeeded } from '../../base/result.ts'
 import type { Seconds } from '../../base/time.ts'
-import { ConfigFault } from '../fault.ts'
+import type { Parsed } from '../fault.ts'
 import type { MessageKey } from '../messages/messages.ts'
 import { type DurationBounds, formatDuration, parseDuration } from '../values/duration.ts'
 import { formatRate, parseRate } from '../values/rate.ts'
@@ -29,14 +30,14 @@ interface TextOptions<T> {
   readonly expected?: MessageKey
 }
 
-/** A text that is read by `parse`, which returns the value or its fault. */
-export function textField<T>(parse: (text: string) => T | ConfigFault, options: TextOptions<NoInfer<T>>) {
+/** A text that is read by `parse`, which returns the value or why it is not accepted. */
+export function textField<T>(parse: (text: string) => Parsed<T>, options: TextOptions<NoInfer<T>>) {
   const { format = String, expected = 'want-text', ...hints } = options
   return z.codec(z.string({ error: () => expected }).meta(hints), z.custom<T>(), {
     decode: (given, context): T => {
-      const value = parse(given)
-      if (!(value instanceof ConfigFault)) return value
-      context.issues.push({ code: 'custom', input: given, params: value })
+      const parsed = parse(given)
+      if (parsed.ok) return parsed.value
+      context.issues.push({ code: 'custom', input: given, params: { ...parsed.error } })
       return z.NEVER
     },
     encode: value => format(value),
@@ -53,7 +54,8 @@ export const duration = (bounds: DurationBounds, examples: string[]) =>
 /** A duration, or `unlimited`, which is Infinity. */
 export const durationOrUnlimited = (bounds: DurationBounds, examples: string[]) =>
   textField<Seconds>(
-    given => (given === 'unlimited' ? (Number.POSITIVE_INFINITY as Seconds) : parseDuration(given, bounds)),
+    given =>
+      given === 'unlimited' ? succeeded(Number.POSITIVE_INFINITY as Seconds) : parseDuration(given, bounds),
     {
       format: seconds => (Number.isFinite(seconds) ? formatDuration(seconds) : 'unlimited'),
       examples,
@@ -69,7 +71,7 @@ export const rate = (example: string) =>
     expected: 'want-rate',
   })
 
-export const ranges = (parse: (text: string) => Range | ConfigFault, examples: string[]) =>
+export const ranges = (parse: (text: string) => Parsed<Range>, examples: string[]) =>
   z.array(textField(parse, { format: formatRange, examples }))
 
 export const count = (min: number, max: number) => z.int().min(min).max(max)

@@ -1,12 +1,13 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { ConfigFault } from '../fault.ts'
+import { succeeded } from '../../base/result.ts'
+import { type ConfigFault, configFault, notAccepted, type Parsed } from '../fault.ts'
 import { isWorldReadable, quoted, readNamed } from '../find.ts'
 import type { TlsFiles } from '../settings.ts'
 
 /** What was found about a certificate and its key. */
 export interface TlsFindings {
-  readonly certificate?: ConfigFault
-  readonly key?: ConfigFault
+  readonly certificate: ConfigFault | undefined
+  readonly key: ConfigFault | undefined
   readonly warnings: readonly ConfigFault[]
 }
 
@@ -14,16 +15,16 @@ export interface TlsFindings {
 export function checkTls(files: TlsFiles, now: Date): TlsFindings {
   const certificate = readCertificate(files.certificate)
   const key = readKey(files.key)
-  if (certificate instanceof ConfigFault || key instanceof ConfigFault) {
+  if (!certificate.ok || !key.ok) {
     return {
-      ...(certificate instanceof ConfigFault && { certificate }),
-      ...(key instanceof ConfigFault && { key }),
+      certificate: certificate.ok ? undefined : certificate.error,
+      key: key.ok ? undefined : key.error,
       warnings: [],
     }
   }
-  if (!certificate.leaf.checkPrivateKey(key))
-    return { key: new ConfigFault('key-mismatch', { ...files }), warnings: [] }
-  return { warnings: [...doubts(files, certificate, now)] }
+  if (!certificate.value.leaf.checkPrivateKey(key.value))
+    return { certificate: undefined, key: configFault('key-mismatch', { ...files }), warnings: [] }
+  return { certificate: undefined, key: undefined, warnings: [...doubts(files, certificate.value, now)] }
 }
 
 interface Chain {
@@ -31,43 +32,43 @@ interface Chain {
   readonly count: number
 }
 
-function readCertificate(file: string): Chain | ConfigFault {
+function readCertificate(file: string): Parsed<Chain> {
   const pem = readNamed(file)
-  if (pem instanceof ConfigFault) return pem
-  const count = pem.match(/-----BEGIN (TRUSTED )?CERTIFICATE-----/g)?.length ?? 0
+  if (!pem.ok) return pem
+  const count = pem.value.match(/-----BEGIN (TRUSTED )?CERTIFICATE-----/g)?.length ?? 0
   if (count === 0)
-    return new ConfigFault(pem.includes('PRIVATE KEY-----') ? 'certificate-is-key' : 'certificate-form', {
+    return notAccepted(pem.value.includes('PRIVATE KEY-----') ? 'certificate-is-key' : 'certificate-form', {
       file,
     })
   try {
-    return { leaf: new X509Certificate(pem), count }
+    return succeeded({ leaf: new X509Certificate(pem.value), count })
   } catch {
-    return new ConfigFault('certificate-form', { file })
+    return notAccepted('certificate-form', { file })
   }
 }
 
-function readKey(file: string): KeyObject | ConfigFault {
+function readKey(file: string): Parsed<KeyObject> {
   const pem = readNamed(file)
-  if (pem instanceof ConfigFault) return pem
-  if (!pem.includes('PRIVATE KEY-----')) {
-    return new ConfigFault(pem.includes('CERTIFICATE-----') ? 'key-is-certificate' : 'key-form', { file })
+  if (!pem.ok) return pem
+  if (!pem.value.includes('PRIVATE KEY-----')) {
+    return notAccepted(pem.value.includes('CERTIFICATE-----') ? 'key-is-certificate' : 'key-form', { file })
   }
-  if (pem.includes('ENCRYPTED')) return new ConfigFault('key-encrypted', { file: quoted(file) })
+  if (pem.value.includes('ENCRYPTED')) return notAccepted('key-encrypted', { file: quoted(file) })
   try {
-    return createPrivateKey(pem)
+    return succeeded(createPrivateKey(pem.value))
   } catch {
-    return new ConfigFault('key-form', { file })
+    return notAccepted('key-form', { file })
   }
 }
 
 function* doubts(files: TlsFiles, { leaf, count }: Chain, now: Date): Generator<ConfigFault> {
   const until = new Date(leaf.validTo)
-  if (until < now) yield new ConfigFault('certificate-expired', { file: files.certificate, date: day(until) })
+  if (until < now) yield configFault('certificate-expired', { file: files.certificate, date: day(until) })
   const from = new Date(leaf.validFrom)
-  if (from > now) yield new ConfigFault('certificate-early', { file: files.certificate, date: day(from) })
+  if (from > now) yield configFault('certificate-early', { file: files.certificate, date: day(from) })
   if (count === 1 && leaf.issuer !== leaf.subject)
-    yield new ConfigFault('certificate-chain', { file: files.certificate })
-  if (isWorldReadable(files.key)) yield new ConfigFault('key-world', { file: quoted(files.key) })
+    yield configFault('certificate-chain', { file: files.certificate })
+  if (isWorldReadable(files.key)) yield configFault('key-world', { file: quoted(files.key) })
 }
 
 function day(date: Date): string {

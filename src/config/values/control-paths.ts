@@ -1,5 +1,4 @@
 import { dirname, join, resolve } from 'node:path'
-import { ConfigFault } from '../fault.ts'
 import { type Env, expandPath, ForbiddenFile, findConfig, findState, readNamed } from '../find.ts'
 import { SourceText } from '../source.ts'
 
@@ -20,13 +19,13 @@ export function controlPaths(asked: string | undefined, env: Env, cwd: string): 
   if (control === false) return []
   if (typeof control === 'string' && control !== 'auto') {
     const named = expandPath(control, folder, env)
-    return named instanceof ConfigFault ? [] : [named]
+    return named.ok ? [named.value] : []
   }
   const found = findState(typeof state === 'string' ? state : 'auto', folder, env)
   const runtime = env.RUNTIME_DIRECTORY?.split(':')[0]
   return [
     ...(runtime ? [join(runtime, 'control.sock')] : []),
-    ...(found instanceof ConfigFault ? [] : [join(found, 'control.sock')]),
+    ...(found.ok ? [join(found.value, 'control.sock')] : []),
     SYSTEM_SOCKET,
   ]
 }
@@ -34,10 +33,10 @@ export function controlPaths(asked: string | undefined, env: Env, cwd: string): 
 /** What a configuration says of the two, whatever is wrong with it otherwise. */
 function keysOf(path: string): { readonly control?: unknown; readonly state?: unknown } {
   const text = readNamed(path)
-  if (text instanceof ConfigFault) {
-    if (text.key === 'file-unreadable') throw new ForbiddenFile(path)
+  if (!text.ok) {
+    if (text.error.key === 'file-unreadable') throw new ForbiddenFile(path)
     return {}
   }
-  const value = new SourceText(text).value()
+  const value = new SourceText(text.value).value()
   return typeof value === 'object' && value !== null ? value : {}
 }

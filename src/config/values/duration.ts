@@ -1,5 +1,6 @@
+import { succeeded } from '../../base/result.ts'
 import type { Seconds } from '../../base/time.ts'
-import { ConfigFault } from '../fault.ts'
+import { notAccepted, type Parsed } from '../fault.ts'
 
 const UNITS: readonly (readonly [names: RegExp, seconds: number])[] = [
   [/^(s|secs?|seconds?)$/, 1],
@@ -19,24 +20,24 @@ export interface DurationBounds {
  * Reads `1h`, `90s`, `24 hours` or `1h30m` as whole seconds. A bare number is
  * refused: some programs take it as seconds, some as milliseconds.
  */
-export function parseDuration(text: string, bounds: DurationBounds): Seconds | ConfigFault {
+export function parseDuration(text: string, bounds: DurationBounds): Parsed<Seconds> {
   const given = text.trim().toLowerCase()
-  if (/^[0-9]+$/.test(given)) return new ConfigFault('duration-without-unit', { given })
+  if (/^[0-9]+$/.test(given)) return notAccepted('duration-without-unit', { given })
   const part = /([0-9]+(?:\.[0-9]+)?) ?([a-z]+) ?/y
   let seconds = 0
   while (part.lastIndex < given.length) {
     const match = part.exec(given)
     const unit = match && UNITS.find(([names]) => names.test(match[2]!))
-    if (!unit) return new ConfigFault('duration', { given: text })
+    if (!unit) return notAccepted('duration', { given: text })
     seconds += Number(match[1]) * unit[1]
     part.lastIndex = match.index + match[0].length
   }
-  if (given === '' || !Number.isInteger(seconds)) return new ConfigFault('duration', { given: text })
+  if (given === '' || !Number.isInteger(seconds)) return notAccepted('duration', { given: text })
   if (seconds < bounds.min)
-    return new ConfigFault('duration-short', { given: text, min: formatDuration(bounds.min) })
+    return notAccepted('duration-short', { given: text, min: formatDuration(bounds.min) })
   if (seconds > bounds.max)
-    return new ConfigFault('duration-long', { given: text, max: formatDuration(bounds.max) })
-  return seconds as Seconds
+    return notAccepted('duration-long', { given: text, max: formatDuration(bounds.max) })
+  return succeeded(seconds as Seconds)
 }
 
 /** Writes seconds in the largest unit that divides them: `1h`, `90s`. */

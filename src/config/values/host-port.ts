@@ -1,48 +1,49 @@
 import { type Address, address, formatAddress, parseIp } from '../../base/address.ts'
-import { ConfigFault } from '../fault.ts'
+import { succeeded } from '../../base/result.ts'
+import { notAccepted, type Parsed } from '../fault.ts'
 
 /** Reads `203.0.113.7:3478`, `[2001:db8::7]` and the like; the port may be left out. */
-export function parseHostPort(text: string, defaultPort: number): Address | ConfigFault {
+export function parseHostPort(text: string, defaultPort: number): Parsed<Address> {
   const [host, port] = split(text)
-  if (host === '*' || host === '') return new ConfigFault('host-any', { given: text })
-  if (port !== undefined && !isPort(port)) return new ConfigFault('port', { given: port })
+  if (host === '*' || host === '') return notAccepted('host-any', { given: text })
+  if (port !== undefined && !isPort(port)) return notAccepted('port', { given: port })
   const ip = parseIp(unbracketed(host))
   if (!ip)
     return host.includes('%')
-      ? new ConfigFault('host-zone', { given: host })
-      : new ConfigFault('host-name', { given: host })
-  if (ip.length === 16 && !host.startsWith('[')) return new ConfigFault('host-brackets', { given: host })
-  return address(ip, port === undefined ? defaultPort : Number(port))
+      ? notAccepted('host-zone', { given: host })
+      : notAccepted('host-name', { given: host })
+  if (ip.length === 16 && !host.startsWith('[')) return notAccepted('host-brackets', { given: host })
+  return succeeded(address(ip, port === undefined ? defaultPort : Number(port)))
 }
 
 /**
  * Reads the address of a small HTTP server, `http://127.0.0.1:9641`. Port 0 means any free one.
  */
-export function parseHttpAddress(text: string): Address | ConfigFault {
-  return parseHttp(text, 9641) ?? new ConfigFault('http-address', { given: text })
+export function parseHttpAddress(text: string): Parsed<Address> {
+  return parseHttp(text, 9641) ?? notAccepted('http-address', { given: text })
 }
 
 /** Reads where credentials are handed out, `http://127.0.0.1:8088`. */
-export function parseIssueAddress(text: string): Address | ConfigFault {
-  return parseHttp(text, 8088) ?? new ConfigFault('issue-address', { given: text })
+export function parseIssueAddress(text: string): Parsed<Address> {
+  return parseHttp(text, 8088) ?? notAccepted('issue-address', { given: text })
 }
 
 /** Reads where the console is served, `http://127.0.0.1:9642`. */
-export function parseConsoleAddress(text: string): Address | ConfigFault {
-  return parseHttp(text, 9642) ?? new ConfigFault('console-address', { given: text })
+export function parseConsoleAddress(text: string): Parsed<Address> {
+  return parseHttp(text, 9642) ?? notAccepted('console-address', { given: text })
 }
 
-function parseHttp(text: string, defaultPort: number): Address | ConfigFault | undefined {
+function parseHttp(text: string, defaultPort: number): Parsed<Address> | undefined {
   const match = /^http:\/\/([^/]*)\/?$/.exec(text.trim())
   return match ? parseHostPort(match[1]!, defaultPort) : undefined
 }
 
 /** Reads where clients may turn to instead: an address of another relay. */
-export function parseAlternate(text: string): Address | ConfigFault {
+export function parseAlternate(text: string): Parsed<Address> {
   const found = parseHostPort(text.trim(), 3478)
-  if (found instanceof ConfigFault) return found
-  const isNowhere = found.port === 0 || found.ip.every(octet => octet === 0)
-  return isNowhere ? new ConfigFault('alternate', { given: text }) : found
+  if (!found.ok) return found
+  const isNowhere = found.value.port === 0 || found.value.ip.every(octet => octet === 0)
+  return isNowhere ? notAccepted('alternate', { given: text }) : found
 }
 
 export function formatHttpAddress(at: Address): string {

@@ -1,5 +1,6 @@
 import { type Address, formatAddress, formatIp } from '../../base/address.ts'
-import { ConfigFault } from '../fault.ts'
+import { succeeded } from '../../base/result.ts'
+import { notAccepted, type Parsed } from '../fault.ts'
 import { parseHostPort } from './host-port.ts'
 
 /** RFC 8656 §4: 3478 for TURN over UDP and TCP, 5349 over TLS. */
@@ -11,17 +12,17 @@ export interface Listener {
 }
 
 /** Reads `udp://0.0.0.0:3478` or `tls://[::]:5349`. Port 0 means any free one. */
-export function parseListener(text: string): Listener | ConfigFault {
+export function parseListener(text: string): Parsed<Listener> {
   const match = /^([A-Za-z]+):\/\/([^/]*)\/?$/.exec(text.trim())
-  if (!match) return new ConfigFault('listener', { given: text })
+  if (!match) return notAccepted('listener', { given: text })
   const transport = match[1]!.toLowerCase()
   if (transport !== 'udp' && transport !== 'tcp' && transport !== 'tls') {
-    return new ConfigFault('listener-transport', { given: transport })
+    return notAccepted('listener-transport', { given: transport })
   }
   // With a zone or without: either is refused, so no advice may lead from one to the other.
-  if (/^\[fe[89ab]/i.test(match[2]!)) return new ConfigFault('listener-link-local', { given: match[2]! })
+  if (/^\[fe[89ab]/i.test(match[2]!)) return notAccepted('listener-link-local', { given: match[2]! })
   const address = parseHostPort(match[2]!, PORT[transport])
-  return address instanceof ConfigFault ? address : { transport, address }
+  return address.ok ? succeeded({ transport, address: address.value }) : address
 }
 
 export function formatListener(listener: Listener): string {

@@ -1,4 +1,5 @@
-import { ConfigFault } from '../fault.ts'
+import { succeeded } from '../../base/result.ts'
+import { notAccepted, type Parsed } from '../fault.ts'
 
 export interface PortRange {
   readonly from: number
@@ -6,28 +7,28 @@ export interface PortRange {
 }
 
 /** Reads `49152-65535`: the ports to relay from. */
-export function parsePorts(text: string): PortRange | ConfigFault {
+export function parsePorts(text: string): Parsed<PortRange> {
   const match = /^ *([0-9]{1,6}) *- *([0-9]{1,6}) *$/.exec(text)
-  if (!match) return new ConfigFault('ports', { given: text })
+  if (!match) return notAccepted('ports', { given: text })
   const from = Number(match[1])
   const to = Number(match[2])
-  if (from > 65535 || to > 65535) return new ConfigFault('port', { given: Math.max(from, to) })
-  if (from > to) return new ConfigFault('ports-backwards', { given: text, fix: `${to}-${from}` })
-  if (from < 1024) return new ConfigFault('ports-low', { given: from })
+  if (from > 65535 || to > 65535) return notAccepted('port', { given: Math.max(from, to) })
+  if (from > to) return notAccepted('ports-backwards', { given: text, fix: `${to}-${from}` })
+  if (from < 1024) return notAccepted('ports-low', { given: from })
   // A client that wants RTP and RTCP asks for a pair of ports (RFC 8656 §18.7).
-  if (to === from) return new ConfigFault('ports-few', { given: text })
-  return { from, to }
+  if (to === from) return notAccepted('ports-few', { given: text })
+  return succeeded({ from, to })
 }
 
 /** Reads `10000` or `50000-60000`: ports of other programs. */
-export function parsePortOrRange(text: string): PortRange | ConfigFault {
+export function parsePortOrRange(text: string): Parsed<PortRange> {
   const match = /^ *([0-9]{1,6}) *(?:- *([0-9]{1,6}) *)?$/.exec(text)
-  if (!match) return new ConfigFault('port-or-range', { given: text })
+  if (!match) return notAccepted('port-or-range', { given: text })
   const from = Number(match[1])
   const to = Number(match[2] ?? match[1])
-  for (const port of [from, to]) if (port < 1 || port > 65535) return new ConfigFault('port', { given: port })
-  if (from > to) return new ConfigFault('ports-backwards', { given: text, fix: `${to}-${from}` })
-  return { from, to }
+  for (const port of [from, to]) if (port < 1 || port > 65535) return notAccepted('port', { given: port })
+  if (from > to) return notAccepted('ports-backwards', { given: text, fix: `${to}-${from}` })
+  return succeeded({ from, to })
 }
 
 export function formatPorts({ from, to }: PortRange): string {

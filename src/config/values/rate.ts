@@ -1,4 +1,5 @@
-import { ConfigFault } from '../fault.ts'
+import { succeeded } from '../../base/result.ts'
+import { notAccepted, type Parsed } from '../fault.ts'
 
 /**
  * Octets a second below which a rate is a mistake. A payload larger than one
@@ -12,16 +13,16 @@ const PREFIX: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9
  * Reads `2 Mbit/s`, `500 kbit/s` or `1 MB/s` as octets a second; `unlimited`
  * gives Infinity. A small b means bits and a capital B octets, as everywhere.
  */
-export function parseRate(text: string): number | ConfigFault {
+export function parseRate(text: string): Parsed<number> {
   const given = text.trim()
-  if (given.toLowerCase() === 'unlimited') return Number.POSITIVE_INFINITY
-  if (/^[0-9.]+$/.test(given)) return new ConfigFault('rate-without-unit', { given })
+  if (given.toLowerCase() === 'unlimited') return succeeded(Number.POSITIVE_INFINITY)
+  if (/^[0-9.]+$/.test(given)) return notAccepted('rate-without-unit', { given })
   const match = /^([0-9]+(?:\.[0-9]+)?) ?([kKmMgG]?)(bit|byte|b|B)(?:\/s|ps)$/.exec(given)
-  if (!match) return new ConfigFault('rate', { given: text })
+  if (!match) return notAccepted('rate', { given: text })
   const [, number, prefix, unit] = match
   const octets = unit === 'B' || unit === 'byte' ? 1 : 1 / 8
   const rate = Math.round(Number(number) * PREFIX[prefix!.toLowerCase()]! * octets)
-  return rate < LEAST ? new ConfigFault('rate-small', { given: text, min: formatRate(LEAST) }) : rate
+  return rate < LEAST ? notAccepted('rate-small', { given: text, min: formatRate(LEAST) }) : succeeded(rate)
 }
 
 /** Writes octets a second as bits, in the largest unit that divides them; `unlimited` for none. */

@@ -1,5 +1,6 @@
 import { formatIp, ipKey, parseIp } from '../../base/address.ts'
-import { ConfigFault } from '../fault.ts'
+import { succeeded } from '../../base/result.ts'
+import { notAccepted, type Parsed } from '../fault.ts'
 
 /** An address to relay from, and how peers see it where 1:1 NAT lies in between. */
 export interface RelayAddress {
@@ -16,21 +17,21 @@ const NAME = /^(?=.{3,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0
  * Reads `auto`, `203.0.113.7`, or `10.0.0.5=203.0.113.7` for local and public
  * address behind 1:1 NAT. The local one may be `auto`, the public one a name.
  */
-export function parseRelayAddress(text: string): 'auto' | RelayAddress | ConfigFault {
+export function parseRelayAddress(text: string): Parsed<'auto' | RelayAddress> {
   const given = text.trim()
-  if (given === 'auto') return 'auto'
+  if (given === 'auto') return succeeded('auto')
   const [first = '', second, ...rest] = given.split('=').map(part => part.trim())
   const local = first === 'auto' ? first : parseIp(first)
   const outside = second === undefined ? undefined : (parseIp(second) ?? (NAME.test(second) ? second : null))
-  if (!local || outside === null || rest.length > 0) return new ConfigFault('relay-address', { given: text })
+  if (!local || outside === null || rest.length > 0) return notAccepted('relay-address', { given: text })
   const ips = [local, outside].filter(part => part instanceof Uint8Array)
   if (ips.length === 2 && ips[0]!.length !== ips[1]!.length) {
-    return new ConfigFault('relay-address-families', { given: text })
+    return notAccepted('relay-address-families', { given: text })
   }
   for (const ip of ips) {
-    if (isNoHost(ip)) return new ConfigFault('relay-address-host', { given: formatIp(ip) })
+    if (isNoHost(ip)) return notAccepted('relay-address-host', { given: formatIp(ip) })
   }
-  return outside ? { local, public: outside } : { local }
+  return succeeded(outside ? { local, public: outside } : { local })
 }
 
 export function formatRelayAddress(relay: 'auto' | RelayAddress): string {

@@ -1,4 +1,4 @@
-import { compare, contains, parseRange, type Range } from '../../base/range.ts'
+import { compare, contains, knownRange, type Range } from '../../base/range.ts'
 
 /** Ranges that no LAN is in: this machine, link-local with the cloud metadata services, multicast, reserved. */
 const NEVER_LAN = ranges(
@@ -41,5 +41,5 @@ function overlaps(a: Range, b: Range): boolean {
 }
 
 function ranges(...texts: string[]): Range[] {
-  return texts.map(parseRange).filter(range => typeof range !== 'string')
+  return texts.map(knownRange)
 }

@@ -1,6 +1,5 @@
 import { fault, okAnswer } from '../answer.ts'
-import { type ApiEndpoint, type Call, type Desk, isAnswer, note, readAs } from '../call.ts'
-import type { TestRuns } from './test-runs.ts'
+import { type ApiEndpoint, type Call, type Desk, note, readAs } from '../call.ts'
 import {
   testCodeShape,
   testLeftShape,
@@ -21,8 +20,9 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
     body: testStartAsked,
     answers: testStartShape,
     answer: ({ body, client }, { tests }) => {
-      const asked = readAs(testStartAsked, body)
-      if (isAnswer(asked)) return asked
+      const read = readAs(testStartAsked, body)
+      if (!read.ok) return read.error
+      const asked = read.value
       const started = tests?.start(asked.code, client)
       return started ? okAnswer(started) : badLink()
     },
@@ -35,8 +35,9 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
     body: testStartAsked,
     answers: testLeftShape,
     answer: ({ body }, { tests }) => {
-      const asked = readAs(testStartAsked, body)
-      if (isAnswer(asked)) return asked
+      const read = readAs(testStartAsked, body)
+      if (!read.ok) return read.error
+      const asked = read.value
       const left = tests?.left(asked.code) ?? 0
       return left > 0 ? okAnswer({ left }) : badLink()
     },
@@ -62,10 +63,10 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
     body: testMeasuredShape,
     answers: testCodeShape,
     answer: async ({ params, body }, { tests, control }) => {
-      const measured = readAs(testMeasuredShape, body)
-      if (isAnswer(measured)) return measured
+      const read = readAs(testMeasuredShape, body)
+      if (!read.ok) return read.error
       if (!tests?.knows(params.handle!)) return noTest()
-      const kept = tests.finish(params.handle!, measured, await control.traffic())
+      const kept = tests.finish(params.handle!, read.value, await control.traffic())
       return kept ? okAnswer(kept) : noTest()
     },
   },

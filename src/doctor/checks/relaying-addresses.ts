@@ -1,5 +1,5 @@
 import { address, formatIp, ipKey } from '../../base/address.ts'
-import { contains, formatRange, parseRange, type Range } from '../../base/range.ts'
+import { contains, formatRange, knownRange, type Range } from '../../base/range.ts'
 import { ownAddresses } from '../../net/kernel/machine.ts'
 import { type ResolvedRelayAddress, type Scope, scopeOf } from '../../net/ports/relay-addresses.ts'
 import { compilePeers, RECOMMENDED } from '../../policy/peer-policy.ts'
@@ -74,7 +74,7 @@ export const peerPolicy: DoctorCheck = {
     const found: Finding[] = []
     if (!deny.includes('recommended') && only.length === 0) found.push(finding('peers-open'))
     for (const range of allow) {
-      if (RECOMMENDED.some(text => overlap(range, parseRange(text) as Range))) {
+      if (RECOMMENDED.some(text => overlap(range, knownRange(text)))) {
         found.push(finding('peers-allowed', { range: formatRange(range) }))
       }
     }

@@ -1,8 +1,7 @@
 import t from 'tap'
 import { formatAddress, parseIp } from '../../../src/base/address.ts'
 import { formatRange, type Range } from '../../../src/base/range.ts'
-import { ConfigFault } from '../../../src/config/fault.ts'
-
+import type { Parsed } from '../../../src/config/fault.ts'
 import { parseDenied, parsePeers } from '../../../src/config/values/cidr.ts'
 import { formatDuration, parseDuration } from '../../../src/config/values/duration.ts'
 import { parseAlternate, parseHttpAddress } from '../../../src/config/values/host-port.ts'
@@ -23,8 +22,8 @@ import {
 } from '../../../src/config/values/text.ts'
 import { weakness } from '../../../src/config/values/weak-secret.ts'
 
-/** The message key of a fault, or the value that was read. */
-const outcome = (value: unknown) => (value instanceof ConfigFault ? value.key : value)
+/** The value that was read, or the message key of the fault. */
+const outcome = <T>(read: Parsed<T>) => (read.ok ? read.value : read.error.key)
 const anyLength = { min: 0, max: 1e9 }
 
 for (const [text, seconds] of [
@@ -42,7 +41,7 @@ for (const [text, seconds] of [
   ['1W', 604_800],
 ] as const) {
   t.test(`the duration "${text}" is ${seconds} seconds`, async t => {
-    t.equal(parseDuration(text, anyLength), seconds)
+    t.equal(outcome(parseDuration(text, anyLength)), seconds)
   })
 }
 
@@ -63,8 +62,12 @@ for (const [text, key] of [
 }
 
 t.test('a duration outside its bounds is refused with the bound', async t => {
-  t.match(parseDuration('1m', { min: 600, max: 3600 }), { key: 'duration-short', values: { min: '10m' } })
-  t.match(parseDuration('2h', { min: 600, max: 3600 }), { key: 'duration-long', values: { max: '1h' } })
+  t.match(parseDuration('1m', { min: 600, max: 3600 }), {
+    error: { key: 'duration-short', values: { min: '10m' } },
+  })
+  t.match(parseDuration('2h', { min: 600, max: 3600 }), {
+    error: { key: 'duration-long', values: { max: '1h' } },
+  })
 })
 
 t.test('durations are written in the largest unit that divides them', async t => {
@@ -82,7 +85,7 @@ for (const [text, bytes] of [
   ['unlimited', Number.POSITIVE_INFINITY],
 ] as const) {
   t.test(`the rate "${text}" is ${bytes} octets a second`, async t => {
-    t.equal(parseRate(text), bytes)
+    t.equal(outcome(parseRate(text)), bytes)
   })
 }
 
@@ -119,7 +122,7 @@ for (const [text, written] of [
   ['udp://[::ffff:192.0.2.1]:1', 'udp://192.0.2.1:1'],
 ] as const) {
   t.test(`the listener "${text}" is ${written}`, async t => {
-    t.equal(formatListener(parseListener(text) as Listener), written)
+    t.equal(formatListener(outcome(parseListener(text)) as Listener), written)
   })
 }
 
@@ -153,7 +156,7 @@ for (const [a, b, both] of [
   ['udp://0.0.0.0:0', 'udp://0.0.0.0:0', false],
 ] as const) {
   t.test(`${a} and ${b} ${both ? 'want the same port' : 'go together'}`, async t => {
-    t.equal(overlap(parseListener(a) as Listener, parseListener(b) as Listener), both)
+    t.equal(overlap(outcome(parseListener(a)) as Listener, outcome(parseListener(b)) as Listener), both)
   })
 }
 
@@ -166,7 +169,7 @@ for (const [text, written] of [
 ] as const) {
   t.test(`"${text}" is an address to relay from`, async t => {
     const relay = parseRelayAddress(text)
-    t.equal(relay instanceof ConfigFault ? relay.key : formatRelayAddress(relay), written)
+    t.equal(relay.ok ? formatRelayAddress(relay.value) : relay.error.key, written)
   })
 }
 
@@ -204,15 +207,17 @@ for (const [text, expected] of [
 
 t.test('a range with host bits is refused with both things it may mean', async t => {
   t.match(parsePeers('10.0.0.5/8'), {
-    key: 'range-host-bits',
-    values: { given: '10.0.0.5/8', network: '10.0.0.0/8', host: '10.0.0.5' },
+    error: {
+      key: 'range-host-bits',
+      values: { given: '10.0.0.5/8', network: '10.0.0.0/8', host: '10.0.0.5' },
+    },
   })
 })
 
 t.test('"recommended" can be denied and nothing else', async t => {
-  t.equal(parseDenied('recommended'), 'recommended')
+  t.equal(outcome(parseDenied('recommended')), 'recommended')
   t.equal(outcome(parsePeers('recommended')), 'range-recommended')
-  t.equal(formatRange(parseDenied('198.51.100.0/24') as Range), '198.51.100.0/24')
+  t.equal(formatRange(outcome(parseDenied('198.51.100.0/24')) as Range), '198.51.100.0/24')
 })
 
 for (const [text, expected] of [
@@ -226,7 +231,7 @@ for (const [text, expected] of [
 ] as const) {
   t.test(`the metrics address "${text}" reads as ${expected}`, async t => {
     const read = parseHttpAddress(text)
-    t.equal(read instanceof ConfigFault ? read.key : formatAddress(read), expected)
+    t.equal(read.ok ? formatAddress(read.value) : read.error.key, expected)
   })
 }
 
@@ -238,20 +243,20 @@ t.test('an alternate is an address that a client can reach', async t => {
 })
 
 t.test('a realm has neither spaces nor quotes and is short enough for the wire', async t => {
-  t.equal(parseRealm('turn.example.org'), 'turn.example.org')
+  t.equal(outcome(parseRealm('turn.example.org')), 'turn.example.org')
   for (const text of ['', 'a b', 'a"b', 'a\\b', 'a\nb', 'a'.repeat(128)])
     t.equal(outcome(parseRealm(text)), 'realm')
 })
 
 t.test('the name of a homeserver fits a log field and a label', async t => {
-  t.equal(parseHomeserverName('example.org:8448'), 'example.org:8448')
+  t.equal(outcome(parseHomeserverName('example.org:8448')), 'example.org:8448')
   for (const text of ['', 'a b', 'a"', '\u0000'])
     t.equal(outcome(parseHomeserverName(text)), 'homeserver-name')
 })
 
 t.test('the name of a fixed user cannot pass for a time-limited one', async t => {
-  t.equal(parseUserName('guest'), 'guest')
-  t.equal(parseUserName('4711b'), '4711b')
+  t.equal(outcome(parseUserName('guest')), 'guest')
+  t.equal(outcome(parseUserName('4711b')), '4711b')
   t.equal(outcome(parseUserName('1893456000:@alice:example.org')), 'user-name-timed')
   t.equal(outcome(parseUserName('1893456000')), 'user-name-timed')
   t.equal(outcome(parseUserName('x'.repeat(509))), 'user-name')
@@ -306,16 +311,16 @@ t.test('the word that was meant is found, and none where nothing is near', async
 })
 
 t.test('addresses keep their octets', async t => {
-  t.same(parseRelayAddress('10.0.0.5=203.0.113.7'), {
+  t.same(outcome(parseRelayAddress('10.0.0.5=203.0.113.7')), {
     local: parseIp('10.0.0.5'),
     public: parseIp('203.0.113.7'),
   })
 })
 
 t.test('O-26: the local address may be automatic, and the public one a name', async t => {
-  t.same(parseRelayAddress('auto=203.0.113.7'), { local: 'auto', public: parseIp('203.0.113.7') })
-  t.same(parseRelayAddress('auto = turn.example.org'), { local: 'auto', public: 'turn.example.org' })
-  t.same(parseRelayAddress('10.0.0.5=home.dyn.example.org'), {
+  t.same(outcome(parseRelayAddress('auto=203.0.113.7')), { local: 'auto', public: parseIp('203.0.113.7') })
+  t.same(outcome(parseRelayAddress('auto = turn.example.org')), { local: 'auto', public: 'turn.example.org' })
+  t.same(outcome(parseRelayAddress('10.0.0.5=home.dyn.example.org')), {
     local: parseIp('10.0.0.5'),
     public: 'home.dyn.example.org',
   })
@@ -328,9 +333,9 @@ t.test('O-26: the local address may be automatic, and the public one a name', as
     'a=b=c',
     '=',
   ]) {
-    t.ok(parseRelayAddress(bad) instanceof ConfigFault, bad)
+    t.notOk(parseRelayAddress(bad).ok, bad)
   }
   for (const text of ['auto', 'auto=203.0.113.7', '10.0.0.5=turn.example.org', '2001:db8::1']) {
-    t.equal(formatRelayAddress(parseRelayAddress(text) as 'auto' | RelayAddress), text)
+    t.equal(formatRelayAddress(outcome(parseRelayAddress(text)) as 'auto' | RelayAddress), text)
   }
 })

@@ -1,5 +1,4 @@
 import t from 'tap'
-import { ConfigFault } from '../../../src/config/fault.ts'
 import { formatWait, parseWait } from '../../../src/config/values/wait.ts'
 
 t.test('a wait is read in milliseconds or microseconds, and written in milliseconds', async t => {
@@ -10,7 +9,7 @@ t.test('a wait is read in milliseconds or microseconds, and written in milliseco
     ['1000µs', 1000, '1 ms'],
     ['0', 0, '0'],
   ] as const) {
-    t.equal(parseWait(text), wait)
+    t.match(parseWait(text), { ok: true, value: wait })
     t.equal(formatWait(wait), written)
   }
 })
@@ -23,7 +22,6 @@ t.test('a wait that would be heard, or has no unit, is refused', async t => {
     ['', 'wait'],
     ['-1 ms', 'wait'],
   ] as const) {
-    const fault = parseWait(text)
-    t.ok(fault instanceof ConfigFault && fault.key === key, text)
+    t.match(parseWait(text), { ok: false, error: { key } }, text)
   }
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { type Address, address, formatIp, parseAddress, parseIp } from '../../../src/base/address.ts'
-import { parseRange, type Range } from '../../../src/base/range.ts'
+import { knownRange, type Range } from '../../../src/base/range.ts'
 import type { Reach } from '../../../src/core/environment.ts'
 import { compilePeers, embeddedIp4, type PeerPolicy, RECOMMENDED } from '../../../src/policy/peer-policy.ts'
 import { hostNames } from '../../../src/policy/same-host.ts'
@@ -188,7 +188,7 @@ t.test('without the recommended list only what is denied is denied', t => {
 t.test('the first and last address of every recommended block is denied', t => {
   const reach = policy()
   for (const text of RECOMMENDED) {
-    const { from, to } = parseRange(text) as Range
+    const { from, to } = knownRange(text)
     for (const ip of [from, to]) t.equal(reach(address(ip, 40_000)), 'no', text)
   }
   t.end()
@@ -326,7 +326,7 @@ function base(): PeerPolicy {
 }
 
 function ranges(texts: readonly string[]): Range[] {
-  return texts.map(text => parseRange(text) as Range)
+  return texts.map(text => knownRange(text))
 }
 
 function at(ip: string): Address {

@@ -3,7 +3,7 @@ import { request as send } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { parseIp } from '../../../src/base/address.ts'
-import { parseRange, type Range } from '../../../src/base/range.ts'
+import { knownRange } from '../../../src/base/range.ts'
 import type { Seconds, Time } from '../../../src/base/time.ts'
 import type { Homeserver, Issue } from '../../../src/config/settings.ts'
 import { Issuing, type Policy } from '../../../src/issue/issuing.ts'
@@ -38,7 +38,7 @@ async function start(t: Test, homeservers: readonly Homeserver[], how: Partial<I
       lifetime: 86_400 as Seconds,
       relays: [],
       relaysPerUser: 1,
-      trustedProxies: [parseRange('127.0.0.0/8') as Range],
+      trustedProxies: [knownRange('127.0.0.0/8')],
       origins: ['*'],
       requestsPerMinute: 60,
       reachable: [],

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { formatIp, parseIp } from '../../../src/base/address.ts'
-import { parseRange, type Range } from '../../../src/base/range.ts'
+import { knownRange } from '../../../src/base/range.ts'
 import type { Seconds, Time } from '../../../src/base/time.ts'
 import type { Homeserver } from '../../../src/config/settings.ts'
 import { isListed, parseServerName, splitUserId } from '../../../src/homeserver/matrix-id.ts'
@@ -79,7 +79,7 @@ t.test('a list names servers, or all below a domain', async t => {
 })
 
 t.test('the client is who a trusted proxy names, and nobody else', async t => {
-  const trusted = ['127.0.0.0/8', '10.0.0.0/8', '::1/128'].map(text => parseRange(text) as Range)
+  const trusted = ['127.0.0.0/8', '10.0.0.0/8', '::1/128'].map(text => knownRange(text))
   const client = (peer: string, forwarded?: string) => {
     const ip = clientAddress(peer, forwarded, trusted)
     return ip && formatIp(ip)
