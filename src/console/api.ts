@@ -41,8 +41,17 @@ export class Api {
     return this.#ask<T>('POST', path, body)
   }
 
-  async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await reach(
+  /** A file, with the name that the relay gives it. */
+  async download(path: string): Promise<{ readonly name: string; readonly blob: Blob }> {
+    const response = await this.#fetch('GET', path)
+    if (!response.ok) throw new ApiFailure(response.status, `${response.status} ${response.statusText}`)
+    const disposition = response.headers.get('content-disposition') ?? ''
+    const name = /filename="([\w.-]+)"/.exec(disposition)?.[1] ?? 'taciturn.csv'
+    return { name, blob: await response.blob() }
+  }
+
+  #fetch(method: string, path: string, body?: unknown): Promise<Response> {
+    return reach(
       fetch(new URL(`api/v1/${path}`, document.baseURI), {
         method,
         cache: 'no-store',
@@ -55,6 +64,10 @@ export class Api {
         ...(body !== undefined && { body: JSON.stringify(body) }),
       }),
     )
+  }
+
+  async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await this.#fetch(method, path, body)
     const text = await response.text()
     let value: unknown
     try {

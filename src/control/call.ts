@@ -43,6 +43,8 @@ export interface ApiEndpoint {
   readonly query?: Readonly<Record<string, string>>
   readonly body?: z.ZodType
   readonly answers: z.ZodType
+  /** Answers a table as text (RFC 4180), and not JSON. */
+  readonly csv?: true
   answer(call: Call, desk: Desk): ApiAnswer | Promise<ApiAnswer>
 }
 

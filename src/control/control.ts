@@ -4,6 +4,7 @@ import type {
   ChangeAsked,
   ChangesView,
   ChangeView,
+  History,
   HistoryPoint,
   HistoryView,
   NamesView,
@@ -62,6 +63,8 @@ export interface Control {
   /** Without the sessions' rates, and so without waiting. */
   status(): Promise<Status>
   history(): HistoryView
+  /** By the hour for 400 days, across restarts. */
+  hours(): History
   /** The point for the last second. */
   point(): HistoryPoint
   /** Ends a session; false when there is none of this id. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { fault, okAnswer } from './answer.ts'
 import { type ApiEndpoint, type Call, type Desk, note, readAs } from './call.ts'
 import { CHANGE_ENDPOINTS } from './change-endpoints.ts'
+import { EXPORT_ENDPOINTS } from './export-endpoints.ts'
 import { NOTIFY_TEST } from './notify-endpoint.ts'
 import {
   accessShape,
@@ -14,6 +15,7 @@ import {
   linkShape,
   namesShape,
   reloadedShape,
+  seriesShape,
   sessionShape,
   sessionsShape,
   statusShape,
@@ -58,6 +60,7 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
   ...TEST_ENDPOINTS,
   NOTIFY_TEST,
   ...CHANGE_ENDPOINTS,
+  ...EXPORT_ENDPOINTS,
   {
     method: 'GET',
     path: '/status',
@@ -98,6 +101,14 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
     summary: 'Traffic of the last ten minutes by the second and of the last day by the minute.',
     answers: historyShape,
     answer: (_, { control }) => okAnswer(control.history()),
+  },
+  {
+    method: 'GET',
+    path: '/history/hours',
+    needs: 'read',
+    summary: 'Traffic by the hour for 400 days, across restarts. Of the sessions, the most in that hour.',
+    answers: seriesShape,
+    answer: (_, { control }) => okAnswer(control.hours()),
   },
   {
     method: 'GET',

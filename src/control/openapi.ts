@@ -36,6 +36,7 @@ function operation({
   query = {},
   body,
   answers,
+  csv,
   needs,
 }: ApiEndpoint): Record<string, unknown> {
   const parameters = [
@@ -59,7 +60,7 @@ function operation({
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: { content: json(body, 'input') } }),
     responses: {
-      200: { description: 'Done.', content: json(answers, 'output') },
+      200: { description: 'Done.', content: csv ? TABLE : json(answers, 'output') },
       default: {
         description: 'Refused; the answer says why, and how to fix it.',
         content: json(errorShape, 'output'),
@@ -67,6 +68,8 @@ function operation({
     },
   }
 }
+
+const TABLE = { 'text/csv': { schema: { type: 'string' } } }
 
 function json(shape: z.ZodType, io: 'input' | 'output'): Record<string, unknown> {
   const { $schema: _, ...schema } = z.toJSONSchema(shape, { io, target: 'draft-2020-12', reused: 'inline' })

@@ -11,24 +11,52 @@ export interface Counted {
 }
 
 const RECENT = { step: 1, points: 600 }
-const DAY = { step: 60, points: 1440 }
+export const MOST_MINUTES = 1440
+const DAY = { step: 60, points: MOST_MINUTES }
+/** Hours that are kept: 400 days. */
+export const MOST_HOURS = 9600
+const HOURS = { step: 3600, points: MOST_HOURS }
+const HOUR = 3_600_000
+const A_DAY = 24 * HOUR
+
+/** What was before this process, oldest first. */
+export interface PastPoints {
+  readonly minutes: readonly HistoryPoint[]
+  readonly hours: readonly HistoryPoint[]
+}
 const NOTHING: TrafficView = {
   toPeer: { packets: 0, bytes: 0 },
   toClient: { packets: 0, bytes: 0 },
 }
 
-/** Traffic over time: by the second for ten minutes, by the minute for a day, and never more than that. */
+/**
+ * Traffic over time: by the second for ten minutes, by the minute for a day, by
+ * the hour for 400 days, and never more than that.
+ */
 export class PastTraffic {
   #last: Counted
   #lastMinute: Counted
   #ticks = 0
   #rate: TrafficView = NOTHING
   readonly #recent: HistoryPoint[] = []
-  readonly #day: HistoryPoint[] = []
+  #day: HistoryPoint[]
+  readonly #hours: HistoryPoint[]
+  readonly #hourEnded: (point: HistoryPoint) => void
 
-  constructor(now: Counted) {
+  /** Goes on from what was before; `hourEnded` is told of each hour. */
+  constructor(
+    now: Counted,
+    before: PastPoints = { minutes: [], hours: [] },
+    hourEnded: (point: HistoryPoint) => void = () => {},
+  ) {
     this.#last = now
     this.#lastMinute = now
+    this.#hours = [...before.hours]
+    this.#hourEnded = hourEnded
+    // A clock that was set back must not mix times.
+    this.#day = before.minutes.filter(({ at }) => at <= now.at)
+    this.#endHour(now.at)
+    this.#day = this.#day.filter(({ at }) => at > now.at - A_DAY)
   }
 
   /** Of the last second. */
@@ -42,8 +70,23 @@ export class PastTraffic {
     this.#rate = rateOf(this.#last.traffic, now.traffic, now.at - this.#last.at)
     this.#last = now
     if (++this.#ticks % DAY.step !== 0) return
+    this.#endHour(now.at)
     push(this.#day, pointOf(this.#lastMinute, now), DAY.points)
     this.#lastMinute = now
+  }
+
+  /** Makes a point of the hour that the last minute was in, where that is over. */
+  #endHour(now: number): void {
+    const last = this.#day.at(-1)
+    if (!last || hourOf(now) <= hourOf(last.at)) return
+    const end = hourOf(last.at)
+    if ((this.#hours.at(-1)?.at ?? 0) >= end) return
+    const point = averageOf(
+      this.#day.filter(({ at }) => hourOf(at) === end),
+      end,
+    )
+    push(this.#hours, point, HOURS.points)
+    this.#hourEnded(point)
   }
 
   /** The last second. */
@@ -57,6 +100,30 @@ export class PastTraffic {
       points: [...points],
     })
     return { recent: history(RECENT, this.#recent), day: history(DAY, this.#day) }
+  }
+
+  hours(): History {
+    return { step: HOURS.step, points: [...this.#hours] }
+  }
+}
+
+/** The end of the hour that a moment is in. */
+function hourOf(at: number): number {
+  return Math.ceil(at / HOUR) * HOUR
+}
+
+/** The minutes of an hour as one point: rates are averaged, of the sessions the most counts. */
+function averageOf(minutes: readonly HistoryPoint[], at: number): HistoryPoint {
+  const mean = (key: 'bytesToPeer' | 'bytesToClient' | 'packets' | 'dropped' | 'rejected') =>
+    Math.round((minutes.reduce((sum, point) => sum + point[key], 0) / minutes.length) * 1000) / 1000
+  return {
+    at,
+    allocations: Math.max(...minutes.map(({ allocations }) => allocations)),
+    bytesToPeer: mean('bytesToPeer'),
+    bytesToClient: mean('bytesToClient'),
+    packets: mean('packets'),
+    dropped: mean('dropped'),
+    rejected: mean('rejected'),
   }
 }
 

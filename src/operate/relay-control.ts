@@ -10,6 +10,7 @@ import type {
   ChangeAsked,
   ChangesView,
   ChangeView,
+  History,
   HistoryPoint,
   HistoryView,
   HomeserverView,
@@ -19,6 +20,7 @@ import type {
   SessionView,
   Status,
 } from '../control/view.ts'
+import type { Log } from '../log/log.ts'
 import type { Tally } from '../metrics/tally.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
 import { DEAR, inSlices } from '../system/slices.ts'
@@ -26,6 +28,7 @@ import type { Engine } from '../workers/engine.ts'
 import type { Changes } from './changes.ts'
 import type { HealthWatch } from './health-watch.ts'
 import { type Counted, PastTraffic } from './history.ts'
+import { KeptHistory } from './kept-history.ts'
 import type { LiveSettings } from './live-settings.ts'
 import type { OpenSessions, SessionEntry } from './open-sessions.ts'
 import { type Readiness, readDescriptors } from './readiness.ts'
@@ -35,6 +38,7 @@ import type { Shutdown } from './shutdown.ts'
 
 export interface RelayControlParts {
   readonly version: string
+  readonly log: Log
   readonly engine: Engine
   readonly tally: Tally
   readonly sessions: OpenSessions
@@ -53,6 +57,7 @@ export class RelayControl implements Control {
   readonly #parts: RelayControlParts
   readonly #reader: SessionReader
   readonly #past: PastTraffic
+  readonly #kept: KeptHistory | undefined
   readonly #startedAt = performance.now()
   #cpu = process.cpuUsage()
   #cpuAt = performance.now()
@@ -61,7 +66,10 @@ export class RelayControl implements Control {
   constructor(parts: RelayControlParts) {
     this.#parts = parts
     const { engine, sessions } = parts
-    this.#past = new PastTraffic(this.#counted())
+    const { control, console, state } = parts.settings.current
+    // Where nobody can look, nothing is kept.
+    this.#kept = control || console ? new KeptHistory(state, parts.log) : undefined
+    this.#past = new PastTraffic(this.#counted(), this.#kept?.read(), hour => this.#kept?.addHour(hour))
     this.#reader = new SessionReader({
       sessions,
       read: () => engine.shards.read(),
@@ -110,6 +118,15 @@ export class RelayControl implements Control {
 
   history(): HistoryView {
     return this.#past.view()
+  }
+
+  hours(): History {
+    return this.#past.hours()
+  }
+
+  /** Keeps what the next process goes on from. */
+  close(): void {
+    this.#kept?.keepDay(this.#past.view().day.points)
   }
 
   point(): HistoryPoint {

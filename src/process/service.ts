@@ -128,7 +128,7 @@ export class Service {
     live.follow(engine)
     changes = new Changes({ settings: live, sessions, shards, pseudonyms })
     const parts = { version, engine, tally, sessions, settings: live, readiness, health, shutdown, reload }
-    const operator = new RelayControl({ ...parts, changes, notifyTest: () => notifying.test() })
+    const operator = new RelayControl({ ...parts, log, changes, notifyTest: () => notifying.test() })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator }) : undefined
     this.#controlPlane = new ControlPlane(settings, { control: operator, log, tests })
     this.#issuing = new CredentialIssuing(settings, { log, privacy, tally })
@@ -206,6 +206,7 @@ export class Service {
     this.#systemd?.close()
     this.#watch.stop()
     this.readiness.listening = false
+    this.#operator.close()
     this.#http?.close()
     this.#http?.closeAllConnections()
     this.#issuing.close()

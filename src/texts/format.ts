@@ -13,6 +13,7 @@ export class Format {
   readonly #fraction: readonly Intl.NumberFormat[]
   readonly #time: Intl.DateTimeFormat
   readonly #minute: Intl.DateTimeFormat
+  readonly #day: Intl.DateTimeFormat
   readonly #date: Intl.DateTimeFormat
   readonly #dateTime: Intl.DateTimeFormat
   readonly #plain: Intl.NumberFormat
@@ -33,6 +34,7 @@ export class Format {
       hour12: false,
       ...zone,
     })
+    this.#day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', ...zone })
     this.#date = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', ...zone })
     this.#dateTime = new Intl.DateTimeFormat(locale, {
       day: 'numeric',
@@ -115,6 +117,11 @@ export class Format {
   /** Hour and minute. */
   minute(at: number): string {
     return this.#minute.format(at)
+  }
+
+  /** Day and month. */
+  day(at: number): string {
+    return this.#day.format(at)
   }
 
   date(at: number): string {

@@ -271,6 +271,26 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     t.equal(rig.log.read(100).filter(({ what }) => what === 'change').length, 4)
   })
 
+  t.test('UW-12: shows a month and a year, and downloads tables', async t => {
+    const { page } = await open(t, browser)
+    for (const span of ['month', 'year']) {
+      await page.click(`input[value=${span}]`)
+      await page.waitForFunction(
+        `/\\d [A-Z][a-z]{2,}/.test(document.querySelector('.grid')?.textContent) && document.querySelector('.chart .line')?.getAttribute('d').length > 500`,
+      )
+    }
+    t.same(await barriers(page), [])
+    for (const [view, name] of [
+      ['overview', 'taciturn-history-hours.csv'],
+      ['sessions', 'taciturn-sessions.csv'],
+      ['refusals', 'taciturn-rejected.csv'],
+    ] as const) {
+      await show(page, view)
+      await clickText(page, 'Download as CSV')
+      await page.waitForFunction(`document.querySelector('.told')?.textContent.includes('${name}')`)
+    }
+  })
+
   t.test('UW-04: finds one person by Matrix ID, shows nobody else, and leaves one line', async t => {
     const { rig, page } = await open(t, browser, { view: 'sessions' })
     const { user } = (await rig.control.look({ most: 500 })).sessions[0]!

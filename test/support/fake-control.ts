@@ -74,6 +74,10 @@ export class FakeControl implements Control {
     return { recent: { step: 1, points: [this.point()] }, day: { step: 60, points: [] } }
   }
 
+  hours() {
+    return { step: 3600, points: [this.point()] }
+  }
+
   point(): HistoryPoint {
     return { at: 1, allocations: 2, bytesToPeer: 3, bytesToClient: 4, packets: 5, dropped: 0, rejected: 0 }
   }

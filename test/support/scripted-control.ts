@@ -71,6 +71,10 @@ export function scriptedControl(count = 14): ScriptedControl {
         },
       }
     },
+    hours: () => ({
+      step: 3600,
+      points: Array.from({ length: 2400 }, (_, i) => pointAt(now() - (2399 - i) * 3600_000)),
+    }),
     point: () => {
       const { rate } = status()
       return { ...pointAt(now()), bytesToPeer: rate.toPeer.bytes, bytesToClient: rate.toClient.bytes }

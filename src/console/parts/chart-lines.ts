@@ -28,7 +28,11 @@ export function gridValues(top: number): number[] {
 }
 
 const MINUTE = 60_000
-const TICKS = [1, 2, 5, 10, 30, 60, 120, 240, 360, 480, 720].map(minutes => minutes * MINUTE)
+const DAY = 1440
+const TICKS = [
+  ...[1, 2, 5, 10, 30, 60, 120, 240, 360, 480, 720],
+  ...[1, 2, 5, 7, 14, 30, 61, 92, 183].map(days => days * DAY),
+].map(minutes => minutes * MINUTE)
 
 /** Round times of day inside the frame, at most `most`; `offset` is what local time is behind UTC, in milliseconds. */
 export function timeTicks({ from, to }: Frame, most: number, offset: number): number[] {

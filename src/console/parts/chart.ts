@@ -23,6 +23,9 @@ export interface Drawing {
   write(value: number): string
 }
 
+const HOUR = 3_600_000
+/** Beyond this span a day says more than a time of day. */
+const LONG = 48 * HOUR
 const HEIGHT = 200
 const LEFT = 84
 const RIGHT = 12
@@ -132,7 +135,7 @@ export class Chart {
       const x = Math.round(LEFT + ((at - frame.from) / drawing.span) * frame.width)
       if (x > this.#width - 18) continue
       children.push(svg('line', { x1: x, x2: x, y1: HEIGHT - BOTTOM, y2: HEIGHT - BOTTOM + 4 }))
-      children.push(svg('text', { x, y: HEIGHT - 6, 'text-anchor': 'middle' }, this.#words.format.minute(at)))
+      children.push(svg('text', { x, y: HEIGHT - 6, 'text-anchor': 'middle' }, this.#moment(drawing, at)))
     }
     // Often unchanged; then nothing is touched.
     const markup = children.map(child => child.outerHTML).join('')
@@ -158,7 +161,7 @@ export class Chart {
     for (const [i, value] of this.#legend.querySelectorAll('b').entries())
       setText(value, moment ? drawing.write(moment.values[i] ?? 0) : '–')
     const when = this.#legend.lastElementChild!
-    setText(when, this.#pointed !== undefined && moment ? this.#words.format.time(moment.at) : '')
+    setText(when, this.#pointed !== undefined && moment ? this.#exactly(drawing, moment.at) : '')
     const pointed = this.#pointed !== undefined && moment !== undefined
     setAttribute(this.#cursor, 'visibility', pointed ? 'visible' : 'hidden')
     if (!pointed) return
@@ -172,7 +175,7 @@ export class Chart {
     if (this.#summaryOf === drawing.title && now - this.#summarised < SUMMARY_EVERY) return
     this.#summarised = now
     this.#summaryOf = drawing.title
-    const { say, format } = this.#words
+    const { say } = this.#words
     const parts = drawing.lines.map(({ name }, i) => {
       let peak: Moment | undefined
       for (const moment of drawing.moments) if (!peak || moment.values[i]! > peak.values[i]!) peak = moment
@@ -180,7 +183,7 @@ export class Chart {
         name,
         now: drawing.write(drawing.moments.at(-1)?.values[i] ?? 0),
         most: drawing.write(peak?.values[i] ?? 0),
-        when: peak ? format.minute(peak.at) : '–',
+        when: peak ? this.#moment(drawing, peak.at) : '–',
       })
     })
     setAttribute(
@@ -193,12 +196,13 @@ export class Chart {
   #drawTable(): void {
     const drawing = this.#drawing
     if (!drawing || !this.#details.open) return
-    const { say, format } = this.#words
-    const rows = stretches(drawing.moments, drawing.span > 3_600_000 ? 3_600_000 : 60_000)
+    const { say } = this.#words
+    const stretch = drawing.span > LONG ? 24 * HOUR : drawing.span > HOUR ? HOUR : 60_000
+    const rows = stretches(drawing.moments, stretch)
     const head = h('tr', {}, h('th', { scope: 'col' }, say('chart.time')))
     for (const { name } of drawing.lines) head.append(h('th', { scope: 'col', class: 'number' }, name))
     const body = rows.toReversed().map(({ at, values }) => {
-      const row = h('tr', {}, h('th', { scope: 'row' }, format.minute(at)))
+      const row = h('tr', {}, h('th', { scope: 'row' }, this.#moment(drawing, at)))
       for (const value of values) row.append(h('td', { class: 'number' }, drawing.write(value)))
       return row
     })
@@ -206,6 +210,17 @@ export class Chart {
     if (this.#tableMarkup === markup) return
     this.#tableMarkup = markup
     setChildren(this.#table, [h('caption', {}, drawing.title), h('thead', {}, head), h('tbody', {}, ...body)])
+  }
+
+  /** A moment as the scale has it: a time of day, or a day where the chart spans many. */
+  #moment({ span }: Drawing, at: number): string {
+    const { format } = this.#words
+    return span > LONG ? format.day(at) : format.minute(at)
+  }
+
+  #exactly({ span }: Drawing, at: number): string {
+    const { format } = this.#words
+    return span > LONG ? `${format.day(at)}, ${format.minute(at)}` : format.time(at)
   }
 
   #point(x: number | undefined): void {

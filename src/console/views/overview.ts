@@ -1,13 +1,25 @@
-import type { HistoryPoint, Status } from '../../control/view.ts'
+import type { History, HistoryPoint, Status } from '../../control/view.ts'
 import { healthText, healthWords, uncheckedText } from '../../health/words.ts'
 import type { ConsoleContext, View } from '../context.ts'
 import { Chart, type Drawing } from '../parts/chart.ts'
 import type { Moment } from '../parts/chart-lines.ts'
+import { csvButton } from '../parts/csv-button.ts'
 import { h, newId, setChildren, setText, setWidth } from '../parts/dom.ts'
 import type { TextKey } from '../words.ts'
 
 type What = 'traffic' | 'sessions' | 'refused'
-type Span = 'recent' | 'day'
+type Span = keyof typeof SPANS
+
+/** Milliseconds of each span. */
+const SPANS = { recent: 600_000, day: 86_400_000, month: 30 * 86_400_000, year: 365 * 86_400_000 }
+const CSV_SPANS: Readonly<Record<Span, string>> = {
+  recent: 'recent',
+  day: 'day',
+  month: 'hours',
+  year: 'hours',
+}
+/** Milliseconds after which the hours are asked for again. */
+const HOURS_EVERY = 600_000
 
 /** How the relay is right now: the four figures that are asked for first, what needs attention, and the last hours. */
 export class Overview implements View {
@@ -20,6 +32,9 @@ export class Overview implements View {
   #what: What = 'traffic'
   #span: Span = 'recent'
   #healthMarkup = ''
+  /** The feed does not bring them, so they are asked for where they are looked at. */
+  #hours: History = { step: 3600, points: [] }
+  #hoursAt = Number.NEGATIVE_INFINITY
 
   constructor(context: ConsoleContext) {
     this.#context = context
@@ -57,9 +72,15 @@ export class Overview implements View {
             this.#what,
             what => (this.#what = what),
           ),
-          this.#choice('chart.span', ['recent', 'day'], this.#span, span => (this.#span = span)),
+          this.#choice(
+            'chart.span',
+            ['recent', 'day', 'month', 'year'],
+            this.#span,
+            span => (this.#span = span),
+          ),
         ),
         this.#chart.element,
+        csvButton(context, () => `history.csv?span=${CSV_SPANS[this.#span]}`),
       ),
       h(
         'section',
@@ -144,11 +165,13 @@ export class Overview implements View {
   #drawing(): Drawing {
     const { words, store } = this.#context
     const { say, format } = words
-    const history = this.#span === 'recent' ? store.recent : store.day
+    const isLong = this.#span === 'month' || this.#span === 'year'
+    if (isLong) void this.#loadHours()
+    const history = isLong ? this.#hours : this.#span === 'recent' ? store.recent : store.day
     const common = {
       title: say(`chart.${this.#what}`),
       step: history.step * 1000,
-      span: this.#span === 'recent' ? 600_000 : 86_400_000,
+      span: SPANS[this.#span],
       spanName: `chart.${this.#span}` as TextKey,
     }
     const moments = (read: (point: HistoryPoint) => readonly number[]): Moment[] =>
@@ -182,6 +205,19 @@ export class Overview implements View {
           moments: moments(point => [point.rejected, point.dropped]),
           write: value => format.perSecond(value),
         }
+    }
+  }
+
+  async #loadHours(): Promise<void> {
+    if (performance.now() - this.#hoursAt < HOURS_EVERY) return
+    this.#hoursAt = performance.now()
+    const { api } = this.#context
+    try {
+      this.#hours = await api.get<History>('history/hours')
+      this.update()
+    } catch {
+      // The feed says when the relay is away; then it is asked again with the next look.
+      this.#hoursAt = performance.now() - HOURS_EVERY + 5_000
     }
   }
 

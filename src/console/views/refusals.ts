@@ -1,4 +1,5 @@
 import type { ConsoleContext, View } from '../context.ts'
+import { csvButton } from '../parts/csv-button.ts'
 import { h, setAttribute, setText } from '../parts/dom.ts'
 import { Table } from '../parts/table.ts'
 import { explainReason, type ReasonTable } from '../reasons.ts'
@@ -35,6 +36,7 @@ export class Refusals implements View {
         ),
       )
     }
+    this.element.append(csvButton(context, () => 'rejected.csv'))
   }
 
   update(): void {

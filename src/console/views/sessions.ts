@@ -1,6 +1,7 @@
 import type { SessionView } from '../../control/view.ts'
 import { act } from '../acts.ts'
 import type { ConsoleContext, View } from '../context.ts'
+import { csvButton } from '../parts/csv-button.ts'
 import { h, newId, setAttribute, setText } from '../parts/dom.ts'
 import { namesButton } from '../parts/names-button.ts'
 import { personName } from '../parts/person.ts'
@@ -53,6 +54,7 @@ export class Sessions implements View {
       ),
       this.#count,
       this.#table.element,
+      csvButton(context, () => 'sessions.csv'),
     )
   }
 

@@ -1,0 +1,14 @@
+/**
+ * Writes a table as comma-separated values (RFC 4180). A text that a
+ * spreadsheet would take for a formula gets an apostrophe in front, since names
+ * of homeservers are chosen by others.
+ */
+export function csvText(rows: readonly (readonly (string | number)[])[]): string {
+  return rows.map(row => `${row.map(cell).join(',')}\r\n`).join('')
+}
+
+function cell(value: string | number): string {
+  if (typeof value === 'number') return String(value)
+  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
