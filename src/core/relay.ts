@@ -6,10 +6,19 @@ import type { Time } from '../base/time.ts'
 import { customerKey } from '../limits/customer.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
 import type { Meters } from '../limits/meters.ts'
-import { ADDITIONAL_ADDRESS_FAMILY, CHANGE_REQUEST, NONCE } from '../wire/attributes.ts'
+import {
+  ADDITIONAL_ADDRESS_FAMILY,
+  CHANGE_REQUEST,
+  NONCE,
+  PASSWORD_ALGORITHM,
+  PASSWORD_ALGORITHMS,
+  REALM,
+  USERHASH,
+  USERNAME,
+} from '../wire/attributes.ts'
 import { demultiplex } from '../wire/channel.ts'
 import { integrityKind } from '../wire/integrity.ts'
-import { get, type Message, Method, parse } from '../wire/message.ts'
+import { get, MAX_ATTRIBUTES, type Message, Method, parse } from '../wire/message.ts'
 import { peekNonce } from '../wire/peek.ts'
 import type { Allocation, OpenAllocation } from './allocation.ts'
 import { authenticate } from './authenticate.ts'
@@ -241,8 +250,9 @@ export class Relay {
       return this.#drop(Counter.dropUnverified)
     }
     const classic = this.#state.config.classicStun && via === 'udp'
-    const message = parse(bytes, { classic })
+    const message = parse(bytes, { classic, most: attributesRead(this.#state.config) })
     if (message.kind === 'malformed') {
+      if (message.why === 'too-many-attributes') return this.#overfull(input, now)
       return this.#drop(message.why === 'not-stun' ? Counter.dropNotStun : Counter.dropMalformed)
     }
     if (message.class === 'request') return this.#request(message, replyTo(message, socket, from, via, now))
@@ -253,6 +263,20 @@ export class Relay {
     return message.method === Method.Binding && message.class === 'indication'
       ? []
       : this.#drop(Counter.dropUnknownMethod)
+  }
+
+  /**
+   * Answers a request that names more than is read where somebody with an
+   * allocation has signed it, so that its client learns why (P-01). What else
+   * is as long is dropped: RFC 8489 §9.2.5 has clients pass over an unsigned 400.
+   */
+  #overfull({ socket, from, via, bytes }: Input & { kind: 'datagram' }, now: Time): Command[] {
+    const isOpen = this.#state.book.of(socket, from)?.state === 'open'
+    const message = isOpen ? parse(bytes, { only: CREDENTIALS }) : undefined
+    if (message?.kind !== 'message' || message.class !== 'request' || integrityKind(message) === undefined) {
+      return this.#drop(Counter.dropMalformed)
+    }
+    return this.#request(message, replyTo(message, socket, from, via, now), true)
   }
 
   /** Whether a datagram brings a nonce that was made for where it comes from; without parsing it, as most do not. */
@@ -270,16 +294,16 @@ export class Relay {
     return send(this.#state, allocation, message, now)
   }
 
-  #request(message: Message, reply: ReplyTo): Command[] {
+  /** `overfull`: only its credentials have been read. */
+  #request(message: Message, reply: ReplyTo, overfull = false): Command[] {
     const state = this.#state
     const { counters } = state
     const handler = HANDLERS.get(message.method)
-    if (message.method !== Method.Binding && (!handler || message.classic)) {
-      return this.#drop(Counter.dropUnknownMethod)
-    }
+    const isBinding = message.method === Method.Binding && !overfull
+    if (!isBinding && (!handler || message.classic)) return this.#drop(Counter.dropUnknownMethod)
     const { strangers, nonces, book } = state
     const standing = book.of(reply.socket, reply.to)
-    if (message.method === Method.Binding) {
+    if (isBinding) {
       if (!standing && !strangers.chargeAnswer(reply.to, reply.via, reply.at)) {
         return this.#drop(Counter.dropUnverified)
       }
@@ -310,6 +334,10 @@ export class Relay {
     }
     if (!state.pace.take(proof.identity.owner, message, reply, perSecond))
       return this.#drop(Counter.dropRequests)
+    if (overfull) {
+      const detail = `more than ${attributesRead(state.config)} attributes`
+      return reject(proof.reply, { code: 400, why: 'bad-request', detail }, state.config, counters)
+    }
     const request: Request = { message, identity: proof.identity, reply: proof.reply }
     const refusal = checkAttributes(state, message, proof.reply)
     if (refusal) return refusal
@@ -322,6 +350,18 @@ export class Relay {
     this.#state.counters.add(counter)
     return []
   }
+}
+
+/** What authentication asks for; integrity is read in any case. */
+const CREDENTIALS: ReadonlySet<number> = new Set(
+  [USERNAME, USERHASH, REALM, NONCE, PASSWORD_ALGORITHM, PASSWORD_ALGORITHMS].map(({ type }) => type),
+)
+/** Attributes of a CreatePermission that are no peers. */
+const BESIDE_PEERS = 16
+
+/** How many attributes of a message are read: a CreatePermission may name as many peers as may be permitted. */
+function attributesRead({ limits }: RelayConfig): number {
+  return Math.max(MAX_ATTRIBUTES, limits.permissionsPerAllocation + BESIDE_PEERS)
 }
 
 /** Octets of the shortest request that is signed: header, a name of one octet, realm, nonce, integrity. */

@@ -78,13 +78,20 @@ export const MAX_ATTRIBUTES = 512
 
 const CLASSES: readonly Class[] = ['request', 'indication', 'success', 'error']
 
+export interface ParseOptions {
+  /** Takes a message without the magic cookie as RFC 3489's. */
+  readonly classic?: boolean
+  /** The most attributes that are read; `MAX_ATTRIBUTES` unless said otherwise. */
+  readonly most?: number
+  /** Reads attributes of these types and integrity; others are passed over, and do not count. */
+  readonly only?: ReadonlySet<number>
+}
+
 /**
  * Parses a datagram or a frame of a stream, which must be one message exactly
  * (RFC 8489 §6.3). Once this returns a Message, no accessor below can fail.
- *
- * With `classic`, a message without the magic cookie is taken as RFC 3489's.
  */
-export function parse(bytes: Buffer, options?: { readonly classic?: boolean }): Message | Malformed {
+export function parse(bytes: Buffer, options?: ParseOptions): Message | Malformed {
   if (bytes.length > 0 && bytes[0]! > 0x3f) return malformed('not-stun')
   if (bytes.length < HEADER_LENGTH) return malformed('truncated')
   const classic = bytes.readUInt32BE(4) !== MAGIC_COOKIE
@@ -100,7 +107,7 @@ export function parse(bytes: Buffer, options?: { readonly classic?: boolean }): 
 
   const attributes: RawAttribute[] = []
   const broken: number[] = []
-  const fingerprint = walk(bytes, attributes, broken)
+  const fingerprint = walk(bytes, attributes, broken, options)
   if (!fingerprint.ok) return fingerprint.error
   return {
     kind: 'message',
@@ -223,18 +230,31 @@ export class MessageWriter {
   }
 }
 
+/** What stands behind all others, by types. */
+const PROOFS: ReadonlySet<number> = new Set([
+  MESSAGE_INTEGRITY.type,
+  MESSAGE_INTEGRITY_SHA256.type,
+  FINGERPRINT.type,
+])
+
 /**
  * Walks the attributes of a message whose header is sound and sorts those that
  * count into the two lists. Returns whether there was a correct FINGERPRINT.
  */
-function walk(bytes: Buffer, attributes: RawAttribute[], broken: number[]): Result<boolean, Malformed> {
+function walk(
+  bytes: Buffer,
+  attributes: RawAttribute[],
+  broken: number[],
+  { most = MAX_ATTRIBUTES, only }: ParseOptions = {},
+): Result<boolean, Malformed> {
   // What has been passed: 0 no integrity, 1 MESSAGE-INTEGRITY, 2 MESSAGE-INTEGRITY-SHA256.
   let covered = 0
   let count = 0
   for (let offset = HEADER_LENGTH; offset < bytes.length; ) {
-    if (++count > MAX_ATTRIBUTES) return failed(malformed('too-many-attributes'))
     // The whole is a multiple of four octets, so there are four here.
     const type = (bytes[offset]! << 8) | bytes[offset + 1]!
+    const isRead = !only || only.has(type) || PROOFS.has(type)
+    if (isRead && ++count > most) return failed(malformed('too-many-attributes'))
     const length = (bytes[offset + 2]! << 8) | bytes[offset + 3]!
     const start = offset + ATTRIBUTE_HEADER
     const next = start + padded(length)
@@ -256,7 +276,7 @@ function walk(bytes: Buffer, attributes: RawAttribute[], broken: number[]): Resu
         covered = order
         attributes.push({ type, value: bytes.subarray(start, start + length), offset })
       }
-    } else if (covered === 0) {
+    } else if (covered === 0 && isRead) {
       const value = bytes.subarray(start, start + length)
       const known = ATTRIBUTES.get(type)
       if (known && !known.valid(value)) broken.push(type)

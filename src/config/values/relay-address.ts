@@ -52,7 +52,7 @@ export function publicKey(relay: 'auto' | RelayAddress): number | string | undef
   if (shown instanceof Uint8Array) return ipKey(shown)
   if (shown === 'auto') return undefined
   const family = relay.local === 'auto' ? 'auto' : relay.local.length
-  return `${shown.toLowerCase()} ${family}`
+  return `${shown.toLowerCase().replace(/\.$/, '')} ${family}`
 }
 
 export function publicName(relay: 'auto' | RelayAddress): string {

@@ -2,8 +2,10 @@ import { parseAddress } from '../../../src/base/address.ts'
 import type { Seconds } from '../../../src/base/time.ts'
 import type { Via } from '../../../src/base/via.ts'
 import type { Candidate } from '../../../src/core/candidate.ts'
+import { relayLimits } from '../../../src/relay/relay-config.ts'
 import { longTermKey } from '../../../src/wire/integrity.ts'
 import { Sim, type SimOptions, seconds } from '../../sim/sim.ts'
+import { loaded } from '../../support/settings.ts'
 import { type Login, PlayedClient } from './played-client.ts'
 import type { Profile, Send } from './profile.ts'
 
@@ -87,7 +89,8 @@ function relayFor(scenario: Scenario): Sim {
     latency: LATENCY,
     openDelay: 5,
     forwarder: scenario.forwarder,
-    limits: { peersPerUserPerMinute: 1000 },
+    // What an operator gets who sets nothing.
+    limits: relayLimits(loaded().settings),
     config: {
       nonceLifetime: scenario.nonceLifetime as Seconds,
       lifetime: { default: 600 as Seconds, max: scenario.lifetime as Seconds },

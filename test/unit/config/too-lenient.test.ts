@@ -65,3 +65,50 @@ t.test('U-42: what is said of the whole file names it once, and no place in it',
     /^turnserver\.json: everyone on this machine can read the secrets in it; chmod 600 \S+$/,
   ])
 })
+
+for (const [first, second] of [
+  ['10.0.0.5=8.8.8.8', '10.0.0.6=8.8.8.8'],
+  ['8.8.8.8', '10.0.0.6=8.8.8.8'],
+  ['10.0.0.6=8.8.8.8', '8.8.8.8'],
+  ['10.0.0.5=turn.example.org', '10.0.0.6=TURN.example.org'],
+  ['10.0.0.5=turn.example.org', '10.0.0.6=turn.example.org.'],
+  ['fd00::1=2001:4860::1', 'fd00::2=2001:4860:0::1'],
+] as const) {
+  t.test(`P-02: two relay addresses that peers see as one are refused: ${first}, ${second}`, async t => {
+    const [problem] = problemsOf(t, `{ ${HOMESERVER}, "relay": { "addresses": ["${first}", "${second}"] } }`)
+    t.match(problem, { path: 'relay.addresses[1]', what: /two relay addresses have the public address/ })
+  })
+}
+
+t.test('P-02: one name may stand for an address of each family', async t => {
+  const addresses = '"10.0.0.5=turn.example.org", "fd00::5=turn.example.org"'
+  t.same(warningsOf(t, `"relay": { "addresses": [${addresses}] }`), [])
+})
+
+for (const lifetime of ['1s', '60s', '9m', '599s']) {
+  t.test(`P-11: a lifetime of ${lifetime} is refused, since clients count on ten minutes`, async t => {
+    const [problem] = problemsOf(t, `{ ${HOMESERVER}, "limits": { "lifetime": "${lifetime}" } }`)
+    t.match(problem, { path: 'limits.lifetime', fix: /10m/ })
+  })
+}
+
+for (const lifetime of ['600s', '10m', '1h']) {
+  t.test(`P-11: a lifetime of ${lifetime} is taken`, async t => {
+    t.same(warningsOf(t, `"limits": { "lifetime": "${lifetime}" }`), [])
+  })
+}
+
+for (const [listen, missing] of [
+  ['"udp://[::]:3478"', ['udp://0.0.0.0:3478']],
+  ['"udp://[::]:3478", "tcp://[::]:3479"', ['udp://0.0.0.0:3478', 'tcp://0.0.0.0:3479']],
+  ['"udp://[::]:3478", "tcp://0.0.0.0:3478"', ['udp://0.0.0.0:3478']],
+  ['"udp://[::]:3478", "udp://0.0.0.0:3478"', []],
+  ['"udp://[::]:3478", "udp://192.0.2.7:3478"', []],
+  ['"udp://[2001:db8::7]:3478"', []],
+] as const) {
+  t.test(`P-16: listening on ${listen} is warned of where nothing takes IPv4`, async t => {
+    const warnings = warningsOf(t, `"listen": [${listen}]`)
+    t.equal(warnings.length, missing.length, warnings.join(' '))
+    for (const [i, line] of missing.entries()) t.ok(warnings[i]!.includes(`"${line}"`), warnings[i]!)
+  })
+}

@@ -104,6 +104,60 @@ for (const forwarder of ['table', 'none'] as const) {
     t.same(elsewhere.inbox, [])
   })
 
+  test('P-06: an ICMP error from a bound peer is told of for as long as it is bound', (t, {
+    sim,
+    alice,
+    bob,
+  }) => {
+    alice.bind(0x4001, bob)
+    sim.advance(minutes(5))
+    alice.refresh()
+    sim.unreachable(alice.relayed, bob.address, { type: 3, code: 3 })
+    sim.advance(minutes(5))
+    sim.unreachable(alice.relayed, bob.address, { type: 3, code: 3 })
+
+    t.equal(alice.events.filter(({ kind }) => kind === 'icmp').length, 1)
+  })
+
+  test('P-06: a channel that is bound again at the last moment loses nothing, before and after', (t, {
+    sim,
+    alice,
+    bob,
+  }) => {
+    alice.bind(0x4001, bob)
+    for (let round = 0; round < 3; round++) {
+      sim.advance(minutes(10) - 2)
+      bob.send(alice.relayed, `last ${round}`)
+      alice.send(0x4001, `last ${round}`)
+      alice.bind(0x4001, bob)
+      alice.refresh(3600)
+      sim.advance(1)
+      bob.send(alice.relayed, `first ${round}`)
+      alice.send(0x4001, `first ${round}`)
+    }
+
+    const said = [0, 1, 2].flatMap(round => [`last ${round}`, `first ${round}`])
+    t.same([alice.inbox, bob.inbox], [said, said])
+    t.ok(alice.received.every(({ channel }) => channel === 0x4001))
+  })
+
+  test('P-06: a policy that comes to deny a bound peer stops it, whatever its channel admits', (t, {
+    sim,
+    alice,
+    bob,
+  }) => {
+    alice.bind(0x4001, bob)
+    sim.advance(minutes(5))
+    alice.refresh()
+    bob.send(alice.relayed, 'before')
+    sim.configure({}, { reach: peer => (peer.key === bob.address.key ? 'no' : 'yes') })
+    sim.settle()
+    bob.send(alice.relayed, 'after')
+    alice.send(0x4001, 'after')
+
+    t.same([alice.inbox, bob.inbox], [['before'], []])
+  })
+
   test('P-06: when a channel ends before a permission, the peer is heard in indications', (t, {
     sim,
     alice,

@@ -2,14 +2,30 @@ import t from 'tap'
 import { address } from '../../../src/base/address.ts'
 import type { Seconds, Time } from '../../../src/base/time.ts'
 import { Nonces } from '../../../src/core/nonce.ts'
-import { LIFETIME, REQUESTED_TRANSPORT } from '../../../src/wire/attributes.ts'
-import { longTermKey, verify } from '../../../src/wire/integrity.ts'
+import {
+  CHANNEL_NUMBER,
+  LIFETIME,
+  REQUESTED_TRANSPORT,
+  XOR_PEER_ADDRESS,
+} from '../../../src/wire/attributes.ts'
+import { longTermKey, userhash, verify } from '../../../src/wire/integrity.ts'
 import { Method } from '../../../src/wire/message.ts'
 import { craft, MD5, OFFERED, rawAttribute, SHA256 } from '../../sim/craft.ts'
 import { REALM } from '../../sim/places.ts'
 import { minutes, Sim } from '../../sim/sim.ts'
+import { codeOf } from '../../sim/sim-client.ts'
 
 const ALICE = '192.0.2.10:50000'
+
+/** What a homeserver has issued, with an expiry of its own in the name. */
+const expiring = (username: string) => ({
+  tenant: 'example.org',
+  user: username.slice(username.indexOf(':') + 1),
+  username,
+  key: longTermKey(username, REALM, 'password', 1),
+  expired: false,
+  paused: false,
+})
 
 for (const [sign, chosen, expected] of [
   ['sha1', MD5, 'sha1'],
@@ -38,15 +54,64 @@ for (const [sign, chosen, expected] of [
   )
 }
 
-t.test('P-13: with a fresh credential a user refreshes and frees an allocation of an older one', t => {
-  const expiring = (username: string) => ({
-    tenant: 'example.org',
-    user: username.slice(username.indexOf(':') + 1),
-    username,
-    key: longTermKey(username, REALM, 'password', 1),
-    expired: false,
-    paused: false,
+for (const chosen of [MD5, SHA256]) {
+  t.test(`P-07: errors are signed as the request was, too (algorithm ${chosen.algorithm})`, t => {
+    const alice = new Sim().client(ALICE)
+    const key = longTermKey(alice.user, REALM, alice.password, chosen.algorithm)
+    for (const sign of ['sha1', 'sha256', 'both'] as const) {
+      const answer = alice.ask(Method.Refresh, { offers: OFFERED, chosen, sign })!
+      t.equal(codeOf(answer), 437)
+      t.ok(verify(answer, sign === 'sha1' ? 'sha1' : 'sha256', key), sign)
+    }
+    t.end()
   })
+}
+
+t.test('P-07: SHA-256 without a chosen algorithm is answered with SHA-1, as RFC 8489 §9.2.4 says', t => {
+  const alice = new Sim().client(ALICE)
+  const answer = alice.ask(Method.Refresh, { sign: 'sha256' })!
+  t.ok(verify(answer, 'sha1', longTermKey(alice.user, REALM, alice.password, 1)))
+  t.end()
+})
+
+for (const sign of ['sha1', 'sha256'] as const) {
+  t.test(`P-07: a user who is hidden by a hash is answered with ${sign}, too`, t => {
+    const alice = new Sim({ config: { userhash: true } }).client(ALICE)
+    const hash = userhash(alice.user, REALM)
+    const answer = alice.ask(Method.Refresh, { offers: OFFERED, chosen: MD5, sign, userhash: hash })!
+    t.equal(codeOf(answer), 437)
+    t.ok(verify(answer, sign, longTermKey(alice.user, REALM, alice.password, 1)))
+    t.end()
+  })
+}
+
+t.test('P-13: a fresh credential keeps permissions and channels of an older one, and nobody else does', t => {
+  const sim = new Sim({
+    authenticate: ({ username }) => (username === undefined ? [] : [expiring(username)]),
+  })
+  const bob = sim.peer('198.51.100.7:40000')
+  const alice = sim.client(ALICE, { user: '1:@alice:example.org' })
+  const as = (username: string, method: number) =>
+    alice.code(method, {
+      username,
+      password: 'password',
+      fields: writer => {
+        if (method === Method.Allocate) writer.set(REQUESTED_TRANSPORT, 17)
+        else writer.set(CHANNEL_NUMBER, 0x4001).set(XOR_PEER_ADDRESS, bob.address)
+      },
+    })
+
+  t.equal(as('1:@alice:example.org', Method.Allocate), 0)
+  for (const method of [Method.CreatePermission, Method.ChannelBind]) {
+    t.equal(as('2:@bob:example.org', method), 441)
+    t.equal(as('2:@alice:example.org', method), 0)
+    t.equal(as('1:@alice:example.org', method), 0, 'and the older one still is good')
+  }
+  t.equal(as('2:@alice:example.org', Method.Allocate), 437)
+  t.end()
+})
+
+t.test('P-13: with a fresh credential a user refreshes and frees an allocation of an older one', t => {
   const sim = new Sim({
     authenticate: ({ username }) => (username === undefined ? [] : [expiring(username)]),
   })
@@ -83,6 +148,21 @@ t.test('P-17: a classic CHANGE-REQUEST without flags is answered; one with flags
   const refused = ask('00000006')
   t.equal(refused.readUInt16BE(0), 0x0111)
   t.ok(refused.includes(Buffer.from('000a000400030003', 'hex')), refused.toString('hex'))
+  t.end()
+})
+
+t.test('P-17: a classic list of unknown attributes has an even number of them, whichever they are', t => {
+  const alice = new Sim({ config: { classicStun: true } }).client(ALICE)
+  const ask = (body: string) => {
+    alice.raw.length = 0
+    const length = (body.length / 2).toString(16).padStart(4, '0')
+    alice.sendRaw(Buffer.from(`0001${length}${'00'.repeat(16)}${body}`, 'hex'))
+    return alice.raw[0]!.toString('hex')
+  }
+  t.ok(ask('00300000').includes('000a000400300030'), 'one')
+  t.ok(ask('0030000000310000').includes('000a000400300031'), 'two')
+  t.ok(ask('003000000031000000320000').includes('000a00080030003100320032'), 'three')
+  t.ok(ask('000300040000000000300000').includes('000a000400300030'), 'an idle CHANGE-REQUEST is none of them')
   t.end()
 })
 

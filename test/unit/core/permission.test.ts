@@ -1,9 +1,12 @@
 import t from 'tap'
+import { parseAddress } from '../../../src/base/address.ts'
 import { CHANNEL_NUMBER, XOR_PEER_ADDRESS } from '../../../src/wire/attributes.ts'
-import { Method } from '../../../src/wire/message.ts'
-import { rawAttribute } from '../../sim/craft.ts'
+import { longTermKey, verify } from '../../../src/wire/integrity.ts'
+import { type MessageWriter, Method } from '../../../src/wire/message.ts'
+import { OFFERED, rawAttribute, SHA256 } from '../../sim/craft.ts'
+import { REALM } from '../../sim/places.ts'
 import { minutes, Sim, type SimOptions, seconds } from '../../sim/sim.ts'
-import type { SimClient } from '../../sim/sim-client.ts'
+import { codeOf, type SimClient } from '../../sim/sim-client.ts'
 import type { SimPeer } from '../../sim/sim-peer.ts'
 
 const ALICE = '192.0.2.10:50000'
@@ -303,6 +306,75 @@ for (const family of [4, 6] as const) {
     t.end()
   })
 }
+
+t.test('P-01: an operator who permits more peers lets a request name more of them [TURN-PERM-13]', t => {
+  const { sim, alice } = scene({ limits: { permissionsPerAllocation: 1000 } })
+  const peers = Array.from({ length: 1001 }, (_, i) => sim.peer(`198.51.${100 + (i >> 8)}.${i & 255}:40000`))
+
+  alice.permit(...peers.slice(0, 600))
+  alice.permit(...peers.slice(0, 1000))
+  t.same(alice.errors, [])
+  t.equal(sim.relay.sizes().permissions, 1000)
+
+  alice.permit(...peers)
+  t.same(alice.errors, [508])
+  t.end()
+})
+
+t.test('P-01: both families of a dual allocation, and one peer many times, fit one request', t => {
+  const { sim, alice, bob } = scene()
+  alice.release()
+  alice.allocate({ dual: true })
+  const peers = Array.from({ length: 128 }, (_, i) => [
+    sim.peer(`198.51.100.${i}:1`),
+    sim.peer(`[2001:db8::${i + 1}]:1`),
+  ]).flat()
+
+  alice.permit(...peers)
+  t.equal(sim.relay.sizes().permissions, 256)
+  alice.permit(...Array.from({ length: 500 }, () => bob))
+  t.same(alice.errors, [])
+  t.end()
+})
+
+for (const sign of ['sha1', 'sha256', 'both'] as const) {
+  t.test(`P-01: who names more than is read is told so, signed as the request was (${sign})`, t => {
+    const { sim, alice, bob } = scene()
+    alice.permit(bob)
+    const chosen = sign === 'sha1' ? {} : { offers: OFFERED, chosen: SHA256 }
+    const crowd = (writer: MessageWriter) => {
+      for (let i = 0; i < 600; i++)
+        writer.set(XOR_PEER_ADDRESS, parseAddress(`198.51.100.${i % 200}:${i + 1}`)!)
+    }
+
+    const answer = alice.ask(Method.CreatePermission, { fields: crowd, sign, ...chosen })!
+    t.equal(codeOf(answer), 400)
+    const key = longTermKey(alice.user, REALM, alice.password, sign === 'sha1' ? 1 : 2)
+    t.ok(verify(answer, sign === 'sha1' ? 'sha1' : 'sha256', key))
+    t.match(sim.told('rejected').at(-1), { detail: 'more than 512 attributes' })
+    t.equal(sim.relay.sizes().permissions, 1, 'and nothing is installed')
+    bob.send(alice.relayed, 'still permitted')
+    t.same(alice.inbox, ['still permitted'])
+    t.end()
+  })
+}
+
+t.test('P-01: what is unsigned, of nobody here or no request is dropped when it is as long', t => {
+  const { sim, alice } = scene()
+  const stranger = sim.client('192.0.2.66:50000')
+  const crowd = (writer: MessageWriter) => {
+    for (let i = 0; i < 600; i++) writer.set(XOR_PEER_ADDRESS, parseAddress(`198.51.100.1:${i + 1}`)!)
+  }
+  const nonce = alice.turn.nonce
+
+  t.equal(alice.code(Method.CreatePermission, { fields: crowd, sign: 'none' }), undefined)
+  t.equal(alice.code(Method.Binding, { fields: crowd, sign: 'sha1' }), undefined)
+  t.equal(alice.code(Method.Send, { class: 'indication', fields: crowd }), undefined)
+  t.equal(stranger.code(Method.CreatePermission, { fields: crowd, nonce }), undefined)
+  t.equal(alice.code(Method.CreatePermission, { fields: crowd, password: 'wrong' }), 401)
+  t.equal(alice.code(Method.CreatePermission, { fields: crowd, nonce: 'stale' }), 438)
+  t.end()
+})
 
 t.test('S-01: a permission is told once for each peer, however often the request names it', t => {
   const { sim, alice, bob } = scene()
