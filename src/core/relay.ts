@@ -356,7 +356,7 @@ export class Relay {
 const CREDENTIALS: ReadonlySet<number> = new Set(
   [USERNAME, USERHASH, REALM, NONCE, PASSWORD_ALGORITHM, PASSWORD_ALGORITHMS].map(({ type }) => type),
 )
-/** Attributes of a CreatePermission that are no peers. */
+/** Attributes that a CreatePermission has beside its peers. */
 const BESIDE_PEERS = 16
 
 /** How many attributes of a message are read: a CreatePermission may name as many peers as may be permitted. */

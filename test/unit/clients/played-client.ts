@@ -26,7 +26,7 @@ import { MD5, SHA256 } from '../../sim/craft.ts'
 import { SERVER } from '../../sim/places.ts'
 import { dice, octets, seedOf } from '../../sim/random.ts'
 import { type Sim, START } from '../../sim/sim.ts'
-import type { Manner } from './profile.ts'
+import type { Manner } from './manner.ts'
 
 export interface Login {
   readonly username: string

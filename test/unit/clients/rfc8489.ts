@@ -1,4 +1,5 @@
-import { type Manner, type Profile, Queue } from './profile.ts'
+import type { Manner } from './manner.ts'
+import { type Profile, Queue } from './profile.ts'
 
 const LIFETIME = 1800
 const MARGIN = 60
