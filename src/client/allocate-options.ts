@@ -6,6 +6,7 @@ import {
   DONT_FRAGMENT,
   EVEN_PORT,
   LIFETIME,
+  MOBILITY_TICKET,
   REQUESTED_ADDRESS_FAMILY,
   REQUESTED_TRANSPORT,
   RESERVATION_TOKEN,
@@ -21,6 +22,8 @@ export interface AllocateOptions {
   readonly port?: 'any' | 'even' | 'pair'
   readonly reservation?: Buffer
   readonly dontFragment?: boolean
+  /** Asks for a ticket with which the allocation can be moved to another 5-tuple (RFC 8016). */
+  readonly mobility?: boolean
   /** IP protocol number towards peers; 17 unless said otherwise. */
   readonly transport?: number
 }
@@ -37,5 +40,6 @@ export function writeAllocate(writer: MessageWriter, options: AllocateOptions): 
   if (options.dual) writer.set(ADDITIONAL_ADDRESS_FAMILY, familyCode(6))
   if (port === 'even' || port === 'pair') writer.set(EVEN_PORT, port === 'pair')
   if (reservation) writer.set(RESERVATION_TOKEN, reservation)
+  if (options.mobility) writer.set(MOBILITY_TICKET, Buffer.alloc(0))
   if (options.dontFragment) writer.set(DONT_FRAGMENT, true)
 }

@@ -8,6 +8,7 @@ import {
   DATA,
   DONT_FRAGMENT,
   LIFETIME,
+  MOBILITY_TICKET,
   REQUESTED_ADDRESS_FAMILY,
   RESERVATION_TOKEN,
   SOFTWARE,
@@ -65,11 +66,14 @@ export class TurnClient {
   readonly #options: TurnClientOptions
   readonly #longTerm: LongTerm | undefined
   readonly #transactions: Transactions
-  readonly #channels = new Map<ChannelNumber, Address>()
-  readonly #upkeep: Upkeep | undefined
+  #channels = new Map<ChannelNumber, Address>()
+  #upkeep: Upkeep | undefined
   #relayed: readonly Address[] = []
   #mapped: Address | undefined
   #lifetime: Seconds | undefined
+  #ticket: Buffer | undefined
+  /** The client that has the allocation until it is moved here. */
+  #before: TurnClient | undefined
 
   constructor(options: TurnClientOptions) {
     this.#options = options
@@ -92,6 +96,11 @@ export class TurnClient {
   /** Our own address as the server last reported it. */
   get mapped(): Address | undefined {
     return this.#mapped
+  }
+
+  /** Whether the server has given a ticket for the allocation, with which it can be moved. */
+  get isMobile(): boolean {
+    return this.#ticket !== undefined
   }
 
   /** The realm of the server's last challenge. */
@@ -146,6 +155,7 @@ export class TurnClient {
         this.#relayed = relayed
         this.#mapped = get(message, XOR_MAPPED_ADDRESS) ?? this.#mapped
         this.#lifetime = lifetime
+        this.#ticket = copied(get(message, MOBILITY_TICKET))
         this.#upkeep?.allocated(lifetime, at)
         return {
           kind: 'allocated',
@@ -182,6 +192,45 @@ export class TurnClient {
           this.#upkeep?.allocated(granted, at)
         }
         return { kind: 'refreshed', request, lifetime: granted }
+      },
+      now,
+    )
+  }
+
+  /**
+   * A client for another socket, to which this one's allocation can be moved
+   * with `resume`. Until that has succeeded the allocation is used here, over
+   * the old socket, if there still is one.
+   */
+  successor(options: Pick<TurnClientOptions, 'reliable'> = {}): TurnClient {
+    const next = new TurnClient({ ...this.#options, ...options })
+    next.#before = this
+    return next
+  }
+
+  /**
+   * Asks to use the allocation of the client that this is the successor of, or
+   * its own one after a NAT has given this client another port (RFC 8016 §3.2).
+   */
+  resume(now: Time): RequestNumber {
+    const before = this.#before ?? this
+    const fields = (writer: MessageWriter) => {
+      writer.set(MOBILITY_TICKET, before.#ticket ?? Buffer.alloc(0))
+      if (before.#lifetime !== undefined) writer.set(LIFETIME, before.#lifetime)
+      this.#software(writer)
+    }
+    return this.#transactions.start(
+      Method.Refresh,
+      fields,
+      (message, request, at) => {
+        const lifetime = get(message, LIFETIME)
+        const ticket = copied(get(message, MOBILITY_TICKET))
+        if (lifetime === undefined || !ticket) return undefined
+        if (before !== this) this.#takeOver(before)
+        this.#lifetime = lifetime
+        this.#ticket = ticket
+        this.#upkeep?.allocated(lifetime, at)
+        return { kind: 'resumed', request, lifetime }
       },
       now,
     )
@@ -306,10 +355,28 @@ export class TurnClient {
     if (this.#relayed.length > 0) return
     this.#channels.clear()
     this.#lifetime = undefined
+    this.#ticket = undefined
     this.#upkeep?.clear()
+  }
+
+  /** Has what the other client had, which only reads and sends on channels from now on: data may be under way there. */
+  #takeOver(before: TurnClient): void {
+    this.#before = undefined
+    this.#relayed = before.#relayed
+    this.#channels = before.#channels
+    this.#upkeep = before.#upkeep
+    before.#relayed = []
+    before.#upkeep = undefined
+    before.#lifetime = undefined
+    before.#ticket = undefined
   }
 
   #software(writer: MessageWriter): void {
     if (this.#options.software !== undefined) writer.set(SOFTWARE, this.#options.software)
   }
+}
+
+/** What is taken is only lent. */
+function copied(octets: Buffer | undefined): Buffer | undefined {
+  return octets && Buffer.from(octets)
 }

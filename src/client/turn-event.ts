@@ -29,6 +29,8 @@ export type TurnEvent =
       /** 0: the allocation, or the family that was named, is gone. */
       readonly lifetime: Seconds
     }
+  /** The allocation may be used from here (RFC 8016); the first that is sent to a peer moves it here. */
+  | { readonly kind: 'resumed'; readonly request: RequestNumber; readonly lifetime: Seconds }
   | { readonly kind: 'permitted'; readonly request: RequestNumber; readonly peers: readonly Address[] }
   | {
       readonly kind: 'bound'

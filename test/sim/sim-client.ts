@@ -1,4 +1,4 @@
-import type { Address } from '../../src/base/address.ts'
+import { type Address, parseAddress } from '../../src/base/address.ts'
 import type { ChannelNumber, SocketId } from '../../src/base/ids.ts'
 import type { Random, Time } from '../../src/base/time.ts'
 import type { Via } from '../../src/base/via.ts'
@@ -33,6 +33,8 @@ export interface SimClientOptions extends Partial<Omit<TurnClientOptions, 'rando
   readonly via?: Via
   /** The listener it talks to; the server's of its own family unless said otherwise. */
   readonly server?: Address
+  /** The TURN client, where it is not a fresh one. */
+  readonly turn?: TurnClient
 }
 
 /** Somebody with an address; a peer's, or another client's relayed address. */
@@ -79,7 +81,9 @@ export class SimClient {
     this.via = options.via ?? 'udp'
     this.server = options.server ?? SERVER[at.family]
     this.random = random
-    this.turn = new TurnClient({ ...options, username: this.user, random, reliable: isStream(this.via) })
+    this.turn =
+      options.turn ??
+      new TurnClient({ ...options, username: this.user, random, reliable: isStream(this.via) })
     if (!isStream(this.via)) {
       sim.net.attach(at, (from, bytes) => {
         if (from.key === this.server.key) this.#receive(bytes)
@@ -93,6 +97,18 @@ export class SimClient {
         this.closed = true
       },
     })
+  }
+
+  /** The same client at another address, where it has asked for nothing yet. */
+  at(address: string, options: Pick<SimClientOptions, 'via' | 'server'> = {}): SimClient {
+    const { user, password, random } = this
+    const turn = this.turn.successor({ reliable: isStream(options.via ?? 'udp') })
+    return new SimClient(this.#sim, parseAddress(address)!, { user, password, turn, ...options }, random)
+  }
+
+  /** Goes on here with the allocation that the client has where it was. */
+  resume(): TurnEvent {
+    return this.#await(this.turn.resume(this.#sim.now))
   }
 
   /** The relayed address; a dual allocation's IPv4 one. */
