@@ -82,11 +82,14 @@ function doneText(done: Done, words: CliWords): string {
     }
     case 'tell':
       return words.say('replay.did.tell', { event: done.event, about: aboutText(done.about) })
+    case 'host':
+      return words.say(done.on ? 'replay.did.host' : 'replay.did.unhost', { client: done.client })
     case 'relay':
     case 'open':
     case 'close':
     case 'route':
     case 'unroute':
+    case 'refer':
     case 'continue':
     case 'rejected':
       return words.say(`replay.did.${done.kind}`, { ...done }).trimEnd()

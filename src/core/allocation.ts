@@ -1,9 +1,8 @@
-import type { ClientAddress } from '../base/address.ts'
-import type { AllocationId, AllocationRow, LifetimeId, MeterId, RouteId, SocketId } from '../base/ids.ts'
+import type { FiveTuple } from '../base/five-tuple.ts'
+import type { AllocationId, AllocationRow, LifetimeId, MeterId, RouteId } from '../base/ids.ts'
 import type { Traffic } from '../base/route.ts'
 import type { RowList } from '../base/row-store.ts'
 import type { Seconds, Time } from '../base/time.ts'
-import type { Via } from '../base/via.ts'
 import type { UserHolding } from './peers/user-holdings.ts'
 import type { FailedFamily, RelaySocket } from './relay-socket.ts'
 import type { SignedReplyTo } from './reply.ts'
@@ -22,12 +21,35 @@ export interface Leg {
   readonly linked: Set<RouteId>
 }
 
+/** Where a client with a ticket has asked from to go on, and has sent nothing to a peer from yet. */
+export interface Arrival {
+  readonly client: FiveTuple
+  /** Of the ticket that was given out there. */
+  readonly ticket: number
+  /** When it is given up, and the client stays where it was. */
+  readonly until: Time
+}
+
+/** How a client that asked for tickets moves (RFC 8016). */
+export interface Mobility {
+  /** The number of the latest ticket. */
+  latest: number
+  /** The number of the oldest ticket that is still good. */
+  oldest: number
+  /** At most one at a time. */
+  arrival: Arrival | undefined
+  /** The answer to the last Refresh with a ticket, for the case that it comes again. */
+  answered: { readonly client: FiveTuple; readonly transaction: Buffer; readonly bytes: Buffer } | undefined
+}
+
 /** What is known of an allocation from its Allocate request on. */
 interface Requested {
   readonly id: AllocationId
   readonly row: AllocationRow
-  /** The 5-tuple: the client's address and the socket it talks to, which stands for the server's. */
-  readonly client: { readonly socket: SocketId; readonly address: ClientAddress; readonly via: Via }
+  /** The 5-tuple. Its socket is `NOWHERE` while the client's connection is gone and it may come back. */
+  client: FiveTuple
+  /** Present where the client has asked for tickets (RFC 8016). */
+  readonly mobility: Mobility | undefined
   readonly identity: Identity
   /** What its user holds, this one included. */
   readonly user: UserHolding

@@ -31,6 +31,13 @@ export type Authenticated =
   /** `wrong`: the integrity did not verify, or was not tried, or nobody has that name. */
   | { readonly kind: 'refused'; readonly commands: Command[]; readonly wrong: boolean }
 
+/** The user whose allocation a request is about. */
+export interface Known {
+  readonly identity: Identity
+  /** It came on the allocation's own 5-tuple. */
+  readonly isStanding: boolean
+}
+
 /** What the checks stand on. */
 export type Authority = Pick<Decisions, 'environment' | 'findSigner' | 'nonces' | 'strangers'> & {
   readonly config: RelayConfig
@@ -46,15 +53,16 @@ const OFFERED = [PasswordAlgorithm.SHA256, PasswordAlgorithm.MD5].map(algorithm 
 /**
  * Checks a request's long-term credential in the order of RFC 8489 §9.2.4:
  * integrity present, attributes present, algorithm, user, integrity, nonce.
- * `known` is the identity behind an allocation on the same 5-tuple; a request
- * in its name is verified without a look-up, so a call outlives its secret.
+ * `known` is who made the allocation on the same 5-tuple, or the one whose
+ * ticket the request brings; a request in its name is verified without a
+ * look-up, so a call outlives its secret.
  * `isFresh` is whether its nonce was made for this address and is not too old.
  */
 export function authenticate(
   authority: Authority,
   message: Message,
   reply: ReplyTo,
-  known: Identity | undefined,
+  known: Known | undefined,
   isFresh: boolean,
 ): Authenticated {
   const { config, counters, strangers } = authority
@@ -91,12 +99,21 @@ export function authenticate(
 
   const now = authority.environment.wall(reply.at)
   const name = username ?? hash!.toString('hex')
-  const isOwn = known !== undefined && known.username === username
+  const isOwn = known?.isStanding === true && known.identity.username === username
   if (!isOwn && strangers.holdBack(reply.to, name, !isFresh, reply.at)) {
     counters.add(Counter.authGuessing)
     return wrong({ why: 'guessing', detail: 'not tried: too many wrong passwords came before it' })
   }
-  const signed = authority.findSigner({ message, kind, algorithm, realm, username, hash, known, now })
+  const signed = authority.findSigner({
+    message,
+    kind,
+    algorithm,
+    realm,
+    username,
+    hash,
+    known: known?.identity,
+    now,
+  })
   if (!isOwn && (signed === 'unknown-user' || signed === 'wrong-secret')) {
     strangers.failed(reply.to, name, !isFresh, reply.at)
   }

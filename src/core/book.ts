@@ -1,4 +1,5 @@
 import type { ClientAddress, WireAddress } from '../base/address.ts'
+import { type FiveTuple, NOWHERE } from '../base/five-tuple.ts'
 import type { AllocationId, AllocationRow, RouteId, SocketId } from '../base/ids.ts'
 import type { Lifetimes } from '../base/lifetimes.ts'
 import { after, type Random, type Time } from '../base/time.ts'
@@ -136,12 +137,12 @@ export class Book {
     this.#lastId = id
   }
 
-  /** The allocation of this 5-tuple, opening ones included. */
+  /** The allocation of this 5-tuple, opening ones included, and those whose client has arrived here but not spoken. */
   of(socket: SocketId, client: ClientAddress): Allocation | undefined {
     return this.#byClient.get(socket)?.get(client.key)
   }
 
-  /** All allocations of a listener or a stream connection. */
+  /** All allocations of a listener or a stream connection, in the same sense. */
   on(socket: SocketId): Iterable<Allocation> {
     return this.#byClient.get(socket)?.values() ?? []
   }
@@ -155,17 +156,23 @@ export class Book {
 
   /** Takes an allocation in; one that is open takes the place of the one that was opening. */
   add(allocation: Allocation): void {
-    const { socket, address } = allocation.client
-    let clients = this.#byClient.get(socket)
-    if (!clients) this.#byClient.set(socket, (clients = new Map()))
-    clients.set(address.key, allocation)
+    this.enter(allocation, allocation.client)
+    const { arrival } = allocation.mobility ?? {}
+    if (arrival) this.enter(allocation, arrival.client)
     this.byId.set(allocation.id, allocation)
     this.#rows[allocation.row] = allocation
   }
 
-  /** Forgets the 5-tuple, so that a new allocation may take it. */
-  leave(allocation: Allocation): void {
-    const { socket, address } = allocation.client
+  /** Has a 5-tuple lead to an allocation. */
+  enter(allocation: Allocation, { socket, address }: FiveTuple): void {
+    if (socket === NOWHERE) return
+    let clients = this.#byClient.get(socket)
+    if (!clients) this.#byClient.set(socket, (clients = new Map()))
+    clients.set(address.key, allocation)
+  }
+
+  /** Forgets a 5-tuple of an allocation, so that a new one may take it. */
+  leave(allocation: Allocation, { socket, address }: FiveTuple = allocation.client): void {
     const clients = this.#byClient.get(socket)
     if (clients?.get(address.key) !== allocation) return
     clients.delete(address.key)
@@ -174,6 +181,8 @@ export class Book {
 
   remove(allocation: Allocation): void {
     this.leave(allocation)
+    const { arrival } = allocation.mobility ?? {}
+    if (arrival) this.leave(allocation, arrival.client)
     this.users.leave(allocation.user)
     this.byId.delete(allocation.id)
     this.#rows[allocation.row] = undefined

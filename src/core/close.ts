@@ -3,6 +3,7 @@ import type { Time } from '../base/time.ts'
 import type { Allocation, Leg, OpenAllocation } from './allocation.ts'
 import type { Command } from './command.ts'
 import type { CloseReason } from './event.ts'
+import { unhost } from './mobility/tuples.ts'
 import { removePermission } from './peers/room.ts'
 import { dismiss, withdraw } from './peers/routes.ts'
 import type { RelayState } from './relay-state.ts'
@@ -25,6 +26,7 @@ export function end(state: RelayState, allocation: Allocation, reason: CloseReas
   const open = allocation.state === 'open' ? allocation : undefined
   const legs = open?.legs ?? []
   const commands = open ? legs.flatMap(leg => closeLeg(state, open, leg)) : []
+  commands.push(...unhost(allocation))
   if (open) {
     open.legs = []
     open.state = 'closed'

@@ -1,4 +1,5 @@
 import type { Address, ClientAddress, Family } from '../base/address.ts'
+import type { FiveTuple } from '../base/five-tuple.ts'
 import type { AllocationId, RouteId, SocketId } from '../base/ids.ts'
 import type { Route } from '../base/route.ts'
 import type { Event, Owner } from './event.ts'
@@ -22,6 +23,14 @@ export interface Claim {
   readonly token?: Uint8Array
 }
 
+/** A Refresh whose ticket names an allocation that is not held here. */
+export interface Referral {
+  readonly allocation: AllocationId
+  /** Where it came from. */
+  readonly client: FiveTuple
+  readonly bytes: Buffer
+}
+
 /**
  * Everything the relay can ask for. Carried out at once and in order, before
  * the batch is given back: `bytes` may be a view into it.
@@ -41,6 +50,10 @@ export type Command =
   /** Adds a route, or replaces the one with the same id. */
   | { readonly kind: 'route'; readonly allocation: AllocationId; readonly route: Route }
   | { readonly kind: 'unroute'; readonly allocation: AllocationId; readonly route: RouteId }
+  /** A Refresh with the ticket of an allocation that another shard may hold, which is asked to answer it. */
+  | ({ readonly kind: 'refer' } & Referral)
+  /** From now on, or no longer, what comes on this 5-tuple is for this shard, whichever shard has the socket. */
+  | { readonly kind: 'host'; readonly client: FiveTuple; readonly on: boolean }
   | { readonly kind: 'tell'; readonly event: Event }
   /** There is more to do for the last input than fits one turn: hand in `continue` once others have had theirs. */
   | { readonly kind: 'continue' }

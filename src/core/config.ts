@@ -30,6 +30,8 @@ export interface RelayConfig {
   readonly defaultFamily: 'ipv4' | 'listener'
   /** True where sockets can set DF; else DONT-FRAGMENT is an unknown attribute (RFC 8656 §7.2). */
   readonly dontFragment: boolean
+  /** Gives tickets to clients that ask for one, with which they change networks (RFC 8016). */
+  readonly mobility: boolean
   /** A credential past its expiry is refused on Refresh, CreatePermission and ChannelBind too. */
   readonly strictExpiry: boolean
   readonly limits: {

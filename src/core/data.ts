@@ -12,6 +12,7 @@ import type { OpenAllocation } from './allocation.ts'
 import type { Relayed } from './book.ts'
 import type { Command } from './command.ts'
 import type { Unreachable } from './input.ts'
+import { isAway } from './mobility/tuples.ts'
 import { channelTo, isAdmitted, legFor } from './peers/admitted.ts'
 import { reroute } from './peers/routes.ts'
 import { reachOf, withheld } from './reach.ts'
@@ -141,6 +142,7 @@ function toClient(
   const { book, counters, meters } = state
   const { allocation, leg } = relayed
   if (book.lifetimes.isOver(leg.lifetime, now)) return drop(state, Counter.dropExpired)
+  if (isAway(allocation)) return drop(state, Counter.dropAway)
   if (reachOf(state, allocation, from) === 'no') return drop(state, Counter.dropDeniedPeer)
   if (!isAdmitted(book, allocation, from, now)) return drop(state, Counter.dropNoPermission)
 
@@ -176,6 +178,7 @@ export function unreachable(state: RelayState, error: Unreachable, now: Time): C
   const relevant = relayed.leg.relay.family === 4 ? [3, 11] : [1, 2, 3]
   if (!relevant.includes(type)) return drop(state, Counter.peerError)
   if (!isAdmitted(book, relayed.allocation, peer, now)) return drop(state, Counter.dropNoPermission)
+  if (isAway(relayed.allocation)) return drop(state, Counter.dropAway)
 
   const tooBig = relayed.leg.relay.family === 4 ? type === 3 && code === 4 : type === 2
   const bytes = indication(state)

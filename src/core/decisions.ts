@@ -4,6 +4,7 @@ import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
 import type { Environment } from './environment.ts'
 import type { Input } from './input.ts'
+import type { Tickets } from './mobility/tickets.ts'
 import type { Nonces } from './nonce.ts'
 import type { FindSigner } from './signer.ts'
 import type { Strangers } from './strangers.ts'
@@ -18,6 +19,7 @@ export interface Decisions {
   readonly environment: Environment
   readonly findSigner: FindSigner
   readonly nonces: Pick<Nonces, 'configure' | 'isFresh' | 'make'>
+  readonly tickets: Pick<Tickets, 'open' | 'seal'>
   readonly strangers: Pick<
     Strangers,
     'chargeAnswer' | 'configure' | 'dropped' | 'failed' | 'holdBack' | 'isSpent' | 'proved' | 'report'

@@ -1,4 +1,5 @@
 import type { Address, PeerAddress, RelayedAddress, WireAddress } from '../base/address.ts'
+import type { AllocationId } from '../base/ids.ts'
 import type { Random, Time } from '../base/time.ts'
 import type { Authenticate } from './candidate.ts'
 
@@ -21,10 +22,19 @@ export interface Environment {
   /** Decides by IP address (canonical) and port; the deny lists are compiled into it. */
   reach(peer: PeerAddress): Reach
   readonly authenticate: Authenticate
+  /** Seals tickets (RFC 8016 §5). */
+  readonly aead: Aead
   /** What other shards of this server hold; absent where there is only one. */
   readonly siblings?: Siblings
   /** How to reach programs of this machine; absent where nobody asks. */
   readonly host?: Host
+}
+
+/** Authenticated encryption (RFC 5116) with keys of 32 octets, IVs of 12 and a tag of 16 behind the text. */
+export interface Aead {
+  seal(key: Uint8Array, iv: Uint8Array, text: Uint8Array): Buffer
+  /** `undefined` where the octets were not sealed with this key and IV. */
+  open(key: Uint8Array, iv: Uint8Array, sealed: Uint8Array): Buffer | undefined
 }
 
 /**
@@ -39,6 +49,8 @@ export interface Siblings {
   relayed(from: Address): RelayedAddress | undefined
   /** Whether this may be the RESERVATION-TOKEN of a port that is held for all shards; only a claim finds out. */
   mayReserve(token: Uint8Array): boolean
+  /** Whether another shard may hold this allocation, which this one does not; only `refer` finds out. */
+  mayHold(allocation: AllocationId): boolean
   /**
    * Charges a user, by `ownerKey`, for so many peers that are new to this
    * shard; false, and none charged, where all shards have seen too many of

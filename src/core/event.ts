@@ -104,6 +104,14 @@ export type Event = { readonly at: Time } & (
       readonly relayed: readonly RelayedAddress[]
     }
   | {
+      /** A client with a ticket speaks from another 5-tuple (RFC 8016). */
+      readonly kind: 'roamed'
+      readonly allocation: AllocationId
+      readonly client: ClientAddress
+      readonly via: Via
+      readonly before: { readonly client: ClientAddress; readonly via: Via }
+    }
+  | {
       readonly kind: 'permitted'
       readonly allocation: AllocationId
       readonly peers: readonly PeerAddress[]

@@ -54,6 +54,8 @@ export type Input =
       readonly socket: SocketId
       readonly from: Address
       readonly bytes: Buffer
+      /** Another shard has referred it to this one, which answers it in any case. */
+      readonly isReferred?: true
     }
   | ({ readonly kind: 'opened' } & Opened)
   | ({ readonly kind: 'refused' } & Refused)

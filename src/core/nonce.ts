@@ -15,14 +15,16 @@ const FROM_THE_FUTURE = 5
  * requests from forged sources therefore leaves nothing behind, and a nonce
  * is worth nothing from another address (RFC 8489 §9.2.4).
  *
- * The key is made at start, so nonces from before a restart are stale, not wrong.
+ * The key is made at start unless the shards of one server share it, so nonces
+ * from before a restart are stale, not wrong.
  */
 export class Nonces {
   readonly #key = Buffer.alloc(32)
   #lifetime: Seconds
 
-  constructor(random: Random, lifetime: Seconds) {
-    random(this.#key)
+  constructor(random: Random, lifetime: Seconds, key?: Uint8Array) {
+    if (key) this.#key.set(key)
+    else random(this.#key)
     this.#lifetime = lifetime
   }
 

@@ -6,6 +6,7 @@ import type { Book } from './book.ts'
 import type { BucketSource } from './buckets.ts'
 import type { RelayConfig } from './config.ts'
 import type { Decisions } from './decisions.ts'
+import type { Tickets } from './mobility/tickets.ts'
 import type { Nonces } from './nonce.ts'
 import type { Scans } from './peers/scans.ts'
 import type { Proofs } from './proofs.ts'
@@ -33,6 +34,7 @@ export interface RelayState extends Decisions {
 /** What keeps state beside the books, as it is without a witness. Tables that several shards share are not its own. */
 export interface Stores {
   readonly nonces: Nonces
+  readonly tickets: Tickets
   readonly strangers: Strangers
   readonly debts: GcraTable | undefined
   readonly proofs: Proofs | undefined

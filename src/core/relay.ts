@@ -21,7 +21,7 @@ import { integrityKind } from '../wire/integrity.ts'
 import { get, MAX_ATTRIBUTES, type Message, Method, parse } from '../wire/message.ts'
 import { peekNonce } from '../wire/peek.ts'
 import type { Allocation, OpenAllocation } from './allocation.ts'
-import { authenticate } from './authenticate.ts'
+import { authenticate, type Known } from './authenticate.ts'
 import { Book, drawId } from './book.ts'
 import { type BucketSource, Buckets } from './buckets.ts'
 import { close } from './close.ts'
@@ -31,6 +31,9 @@ import { channelData, fromPeer, unreachable } from './data.ts'
 import type { Decisions, Witness } from './decisions.ts'
 import type { Environment } from './environment.ts'
 import type { Input } from './input.ts'
+import { hungUp, speak } from './mobility/moves.ts'
+import { mayBeElsewhere, nameByTicket, refer } from './mobility/refer.ts'
+import { Tickets } from './mobility/tickets.ts'
 import { Nonces } from './nonce.ts'
 import { NO_ROUTE } from './peers/peers.ts'
 import { routesEnded } from './peers/routes.ts'
@@ -53,6 +56,12 @@ import { type CarriedBy, writeSnapshot } from './snapshot/write.ts'
 import { Strangers } from './strangers.ts'
 import { hasEnded, lapseFor, proceed, sweep } from './sweep.ts'
 
+/** Secrets of 32 octets that all shards of a server share, so that what one has made the others know. */
+export interface RelayKeys {
+  readonly nonces: Uint8Array
+  readonly tickets: Uint8Array
+}
+
 /** What a relay is made of. */
 export interface RelayParts {
   readonly config: RelayConfig
@@ -63,6 +72,8 @@ export interface RelayParts {
   readonly lifetimes: Lifetimes
   /** Those of `meters`; its own unless several shards share them. */
   readonly buckets?: BucketSource | undefined
+  /** Drawn unless several shards share them. */
+  readonly keys?: RelayKeys | undefined
   /** Its own unless several shards share them. */
   readonly debts?: GcraTable | undefined
   /** Who has proved themselves, by keys of `debts`. */
@@ -98,7 +109,8 @@ export class Relay {
   constructor(parts: RelayParts) {
     const { config, environment, counters, meters, lifetimes, buckets, debts, proofs, witness } = parts
     const { random } = environment
-    const nonces = new Nonces(random, config.nonceLifetime)
+    const nonces = new Nonces(random, config.nonceLifetime, parts.keys?.nonces)
+    const tickets = new Tickets(environment.aead, random, parts.keys?.tickets)
     const ownDebts = debts ? undefined : new GcraTable(GcraTable.memory(random))
     const ownProofs = proofs ? undefined : new Proofs()
     const strangers = new Strangers(debts ?? ownDebts!, proofs ?? ownProofs!, config.limits)
@@ -106,6 +118,7 @@ export class Relay {
       environment,
       findSigner: signerFinder(environment.authenticate),
       nonces,
+      tickets,
       strangers,
       meters,
     }
@@ -119,7 +132,7 @@ export class Relay {
       counters,
       scans: new Scans(),
       pace: new RequestPace(),
-      stores: { nonces, strangers, debts: ownDebts, proofs: ownProofs },
+      stores: { nonces, tickets, strangers, debts: ownDebts, proofs: ownProofs },
       draining: false,
       isShortOfMemory: false,
       unconfigured: new Set(),
@@ -149,7 +162,9 @@ export class Relay {
       case 'routes-ended':
         return routesEnded(state, input)
       case 'hangup':
-        return [...state.book.on(input.socket)].flatMap(allocation => close(state, allocation, 'hangup', now))
+        return [...state.book.on(input.socket)].flatMap(allocation =>
+          hungUp(state, allocation, input.socket, now),
+        )
       case 'revoke': {
         const allocation = state.book.byId.get(input.allocation)
         return allocation ? close(state, allocation, input.reason, now) : []
@@ -241,7 +256,9 @@ export class Relay {
     if (kind === 'channel') {
       const allocation = this.#state.book.of(socket, from)
       if (allocation?.state !== 'open') return this.#drop(Counter.dropNoAllocation)
-      return channelData(this.#state, allocation, bytes, now)
+      const moved = speak(this.#state, allocation, socket, from, now)
+      if (!moved) return this.#drop(Counter.dropNoAllocation)
+      return [...moved, ...channelData(this.#state, allocation, bytes, now)]
     }
     if (kind !== 'stun') return this.#drop(Counter.dropNotStun)
     const { book, strangers } = this.#state
@@ -255,7 +272,10 @@ export class Relay {
       if (message.why === 'too-many-attributes') return this.#overfull(input, now)
       return this.#drop(message.why === 'not-stun' ? Counter.dropNotStun : Counter.dropMalformed)
     }
-    if (message.class === 'request') return this.#request(message, replyTo(message, socket, from, via, now))
+    if (message.class === 'request') {
+      const { isReferred } = input
+      return this.#request(message, replyTo(message, socket, from, via, now), { isReferred })
+    }
     if (message.class === 'indication' && message.method === Method.Send && !message.classic) {
       return this.#send(message, input, now)
     }
@@ -276,7 +296,7 @@ export class Relay {
     if (message?.kind !== 'message' || message.class !== 'request' || integrityKind(message) === undefined) {
       return this.#drop(Counter.dropMalformed)
     }
-    return this.#request(message, replyTo(message, socket, from, via, now), true)
+    return this.#request(message, replyTo(message, socket, from, via, now), { overfull: true })
   }
 
   /** Whether a datagram brings a nonce that was made for where it comes from; without parsing it, as most do not. */
@@ -291,11 +311,12 @@ export class Relay {
     if (allocation?.state !== 'open') return this.#drop(Counter.dropNoAllocation)
     if (unknownAttributes(message).length > 0) return this.#drop(Counter.dropUnknownAttribute)
     if (message.malformed.length > 0) return this.#drop(Counter.dropMalformed)
-    return send(this.#state, allocation, message, now)
+    const moved = speak(this.#state, allocation, input.socket, input.from, now)
+    if (!moved) return this.#drop(Counter.dropNoAllocation)
+    return [...moved, ...send(this.#state, allocation, message, now)]
   }
 
-  /** `overfull`: only its credentials have been read. */
-  #request(message: Message, reply: ReplyTo, overfull = false): Command[] {
+  #request(message: Message, reply: ReplyTo, { overfull, isReferred }: HowItCame): Command[] {
     const state = this.#state
     const { counters } = state
     const handler = HANDLERS.get(message.method)
@@ -322,8 +343,11 @@ export class Relay {
     const { requestsPerUserPerSecond: perSecond } = state.config.limits
     if (isSigned && state.pace.isSpent(reply, perSecond, standing?.identity.owner))
       return this.#drop(Counter.dropRequests)
+    const moving = nameByTicket(state, message)
+    const isElsewhere = moving && !standing && !isReferred && isReturning && mayBeElsewhere(state, moving)
+    if (isElsewhere) return refer(state, message, reply, moving.ticket.allocation)
     counters.add(counter)
-    const known = standing && !hasEnded(state, standing, reply.at) ? standing.identity : undefined
+    const known = knownBehind(state, standing, moving?.allocation, reply.at)
     const proof = authenticate(state, message, reply, known, isFresh)
     if (proof.kind === 'refused') {
       // What was let through for the sake of a call, or of its nonce, has not proved itself after all.
@@ -342,7 +366,8 @@ export class Relay {
     const refusal = checkAttributes(state, message, proof.reply)
     if (refusal) return refusal
     // What has lapsed since the last sweep must not be refreshed back to life.
-    const lapsed = standing?.state === 'open' ? lapseFor(state, standing, reply.at) : []
+    const meant = moving?.allocation ?? standing
+    const lapsed = meant?.state === 'open' ? lapseFor(state, meant, reply.at) : []
     return [...lapsed, ...handle(state, request)]
   }
 
@@ -350,6 +375,12 @@ export class Relay {
     this.#state.counters.add(counter)
     return []
   }
+}
+
+interface HowItCame {
+  /** Only its credentials have been read. */
+  readonly overfull?: true
+  readonly isReferred?: true | undefined
 }
 
 /** What authentication asks for; integrity is read in any case. */
@@ -362,6 +393,18 @@ const BESIDE_PEERS = 16
 /** How many attributes of a message are read: a CreatePermission may name as many peers as may be permitted. */
 function attributesRead({ limits }: RelayConfig): number {
   return Math.max(MAX_ATTRIBUTES, limits.permissionsPerAllocation + BESIDE_PEERS)
+}
+
+/** Whose signature a request is expected to have: that of the user whose allocation it names, or stands on. */
+function knownBehind(
+  state: RelayState,
+  standing: Allocation | undefined,
+  moving: Allocation | undefined,
+  now: Time,
+): Known | undefined {
+  const allocation = moving ?? standing
+  if (!allocation || hasEnded(state, allocation, now)) return undefined
+  return { identity: allocation.identity, isStanding: allocation === standing }
 }
 
 /** Octets of the shortest request that is signed: header, a name of one octet, realm, nonce, integrity. */

@@ -5,6 +5,8 @@ import type { Allocation, OpenAllocation } from './allocation.ts'
 import type { Book } from './book.ts'
 import { close, closeLeg } from './close.ts'
 import type { Command } from './command.ts'
+import { lapseArrival } from './mobility/moves.ts'
+import { isAway } from './mobility/tuples.ts'
 import { removePermission } from './peers/room.ts'
 import { dismiss, reroute } from './peers/routes.ts'
 import { reachOf } from './reach.ts'
@@ -129,12 +131,15 @@ export function lapseFor(state: RelayState, allocation: OpenAllocation, now: Tim
  */
 function lapseHalves(state: RelayState, allocation: OpenAllocation, now: Time): Command[] {
   if (allocation.state !== 'open') return []
-  if (hasEnded(state, allocation, now)) return close(state, allocation, 'expired', now)
+  if (hasEnded(state, allocation, now)) {
+    return close(state, allocation, isAway(allocation) ? 'hangup' : 'expired', now)
+  }
+  const commands = lapseArrival(state, allocation, now)
   const { lifetimes } = state.book
   const over = allocation.legs.filter(leg => lifetimes.isOver(leg.lifetime, now))
-  if (over.length === 0) return []
+  if (over.length === 0) return commands
   allocation.legs = allocation.legs.filter(leg => !over.includes(leg))
-  return over.flatMap(leg => closeLeg(state, allocation, leg))
+  return [...commands, ...over.flatMap(leg => closeLeg(state, allocation, leg))]
 }
 
 /** Takes from an allocation whatever has lapsed, and ends it with its last relayed address. */
@@ -144,6 +149,7 @@ function lapse(state: RelayState, allocation: OpenAllocation, now: Time): Comman
   const { lifetimes, peers, permissions } = state.book
   let due = Number.POSITIVE_INFINITY
   for (const leg of allocation.legs) due = Math.min(due, lifetimes.until(leg.lifetime))
+  due = Math.min(due, allocation.mobility?.arrival?.until ?? due)
   // Peers first: those without a channel hang on the lifetimes of permissions.
   for (const row of peers.of(allocation.peers)) {
     const lifetime = peers.lifetime(row)

@@ -110,7 +110,7 @@ export const COTURN_OPTIONS: Readonly<Record<string, 'read' | Fixed>> = {
   'no-stun-backward-compatibility': unneeded('small-answers'),
   'rfc3489-compatibility': 'read',
   'rfc5766-channel-numbers': 'read',
-  mobility: unsupported('mobility'),
+  mobility: unneeded('is-default'),
   'stun-only': unsupported('stun-only'),
   'no-stun': unsupported('no-stun'),
   'alternate-server': unsupported('alternate'),

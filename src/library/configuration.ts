@@ -325,6 +325,10 @@ export interface Configuration {
      * Takes channel numbers up to 0x7FFE (RFC 5766). Current clients stay below 0x5000.
      */
     legacyChannelNumbers?: boolean
+    /**
+     * Clients that ask for it keep their call when they change networks (RFC 8016). False: they are told that it is forbidden (405).
+     */
+    mobility?: boolean
   }
   /**
    * Where clients are sent while this relay drains before a restart (300 Try Alternate). Without it they are told to come back later.

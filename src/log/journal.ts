@@ -50,6 +50,15 @@ export class Journal {
           bytesToClient: event.traffic.toClient.bytes,
         })
         return
+      case 'roamed':
+        if (!this.#log.isWritten('info')) return
+        this.#log.info('roamed', {
+          allocation: event.allocation,
+          client: this.#privacy.address(event.client),
+          transport: event.via,
+          before: event.before.via,
+        })
+        return
       case 'permitted':
         if (!this.#log.isWritten('debug')) return
         this.#log.debug('permitted', {

@@ -74,6 +74,10 @@ export class Tally {
         homeserver.bytesToClient += event.traffic.toClient.bytes
         return
       }
+      case 'roamed':
+        this.live[event.before.via]--
+        this.live[event.via]++
+        return
       case 'rejected':
         this.countRejected(event.why, 1)
         return

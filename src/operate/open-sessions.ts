@@ -33,6 +33,7 @@ export class OpenSessions {
 
   hear(event: Event): void {
     if (event.kind === 'opened') this.#open.set(event.allocation, event)
+    if (event.kind === 'roamed') this.#roamed(event)
     if (event.kind !== 'closed') return
     this.#open.delete(event.allocation)
     this.#entries.delete(event.allocation)
@@ -57,6 +58,14 @@ export class OpenSessions {
   /** The same without pseudonyms, which take time to make. */
   opened(): Iterable<OpenedEvent> {
     return this.#open.values()
+  }
+
+  /** The session is shown with the address that its client has now. */
+  #roamed({ allocation, client, via }: Event & { readonly kind: 'roamed' }): void {
+    const opened = this.#open.get(allocation)
+    if (!opened) return
+    this.#open.set(allocation, { ...opened, client, via })
+    this.#entries.delete(allocation)
   }
 
   #entry(opened: OpenedEvent): SessionEntry {

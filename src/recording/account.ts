@@ -45,6 +45,8 @@ export type Done =
       readonly channel: string
     }
   | { readonly kind: 'unroute' }
+  | { readonly kind: 'refer' }
+  | { readonly kind: 'host'; readonly client: string; readonly on: boolean }
   | { readonly kind: 'continue' }
   | { readonly kind: 'rejected'; readonly code: number; readonly why: string; readonly detail: string }
   | { readonly kind: 'tell'; readonly event: string; readonly about: Readonly<Record<string, string>> }
@@ -109,6 +111,9 @@ function doneOf({ input }: Step, command: Command): Done {
         channel: channel === 0 ? '' : hex(channel),
       }
     }
+    case 'host':
+      return { kind: 'host', client: formatAddress(command.client.address), on: command.on }
+    case 'refer':
     case 'unroute':
     case 'continue':
       return { kind: command.kind }

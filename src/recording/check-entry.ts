@@ -55,7 +55,13 @@ const isConfig = members({
 })
 
 const INPUTS: Readonly<Record<Input['kind'], Check>> = {
-  datagram: members({ via: one(VIA), socket: isNumber, from: isPlace, bytes: isOctets }),
+  datagram: members({
+    via: one(VIA),
+    socket: isNumber,
+    from: isPlace,
+    bytes: isOctets,
+    isReferred: optional(isFlag),
+  }),
   opened: members({
     allocation: isNumber,
     relays: listOf(isRelaySocket),

@@ -19,10 +19,13 @@ function commandOutline(input: Input, command: Command): string {
       return `open IPv${command.claim.families.join('+')} ${command.claim.port}`
     case 'close':
       return `close ${command.socket}`
+    case 'refer':
     case 'route':
     case 'unroute':
     case 'continue':
       return command.kind
+    case 'host':
+      return `host ${command.on ? 'on' : 'off'}`
     case 'tell':
       return command.event.kind === 'rejected'
         ? `tell ${command.event.code} ${command.event.why}`

@@ -2,6 +2,7 @@ import { COUNTER_NAMES, type CounterName, Counters } from '../base/counters.ts'
 import { Lifetimes } from '../base/lifetimes.ts'
 import type { Command } from '../core/command.ts'
 import type { Decisions, Witness } from '../core/decisions.ts'
+import type { Aead } from '../core/environment.ts'
 import { Relay } from '../core/relay.ts'
 import type { Signer } from '../core/signer.ts'
 import { Meters } from '../limits/meters.ts'
@@ -35,6 +36,7 @@ export class Player {
         wall: at => at,
         reach: () => 'no',
         authenticate: () => [],
+        aead: NO_AEAD,
       },
       counters: this.#counters,
       meters: new Meters(),
@@ -74,10 +76,12 @@ export class Player {
         wall: at => answer('wall', at),
         reach: () => answer('reach', 'yes'),
         authenticate: () => [],
+        aead: NO_AEAD,
         siblings: {
           wire: () => answer('wire', undefined),
           relayed: () => answer('relayed', undefined),
           mayReserve: () => answer('reserved', false),
+          mayHold: () => answer('elsewhere', false),
           chargePeers: () => answer('peers', true),
         },
         host: {
@@ -101,6 +105,10 @@ export class Player {
         make: () => answer('nonce', ''),
         isFresh: () => answer('fresh', true),
       },
+      tickets: {
+        seal: () => answer('ticket', Buffer.alloc(0)),
+        open: () => answer('opened ticket', undefined),
+      },
       strangers: {
         configure: () => {},
         chargeAnswer: () => answer('answer', true),
@@ -115,6 +123,9 @@ export class Player {
     }
   }
 }
+
+/** Nothing is sealed: a replay is answered as it was then. */
+const NO_AEAD: Aead = { seal: () => Buffer.alloc(0), open: () => undefined }
 
 function same(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((one, i) => one === b[i])

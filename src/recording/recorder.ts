@@ -28,7 +28,7 @@ export class Recorder implements Witness {
 
   began(own: Decisions, config: RelayConfig, lastId: number): Decisions {
     this.#take({ kind: 'beginning', ...this.#about, config, lastId })
-    const { environment, nonces, strangers, meters } = own
+    const { environment, nonces, tickets, strangers, meters } = own
     const { siblings, host } = environment
     const note = <T>(question: string, answer: T): T => {
       if (!this.#isOver) this.#asked.push([question, answer])
@@ -48,6 +48,7 @@ export class Recorder implements Witness {
             wire: peer => note('wire', siblings.wire(peer)),
             relayed: from => note('relayed', siblings.relayed(from)),
             mayReserve: token => note('reserved', siblings.mayReserve(token)),
+            mayHold: allocation => note('elsewhere', siblings.mayHold(allocation)),
             chargePeers: (user, peers, most, now) =>
               note('peers', siblings.chargePeers(user, peers, most, now)),
           },
@@ -70,6 +71,10 @@ export class Recorder implements Witness {
         configure: lifetime => nonces.configure(lifetime),
         make: (client, features, now) => note('nonce', nonces.make(client, features, now)),
         isFresh: (nonce, client, now) => note('fresh', nonces.isFresh(nonce, client, now)),
+      },
+      tickets: {
+        seal: ticket => note('ticket', tickets.seal(ticket)),
+        open: octets => note('opened ticket', tickets.open(octets)),
       },
       strangers: {
         configure: limits => strangers.configure(limits),

@@ -1,6 +1,7 @@
 import type { SecureContextOptions } from 'node:tls'
 import { type Address, address } from '../base/address.ts'
 import { Counter, Counters } from '../base/counters.ts'
+import type { FiveTuple } from '../base/five-tuple.ts'
 import type { AllocationId, SocketId } from '../base/ids.ts'
 import { Lifetimes } from '../base/lifetimes.ts'
 import { type Result, succeeded } from '../base/result.ts'
@@ -12,7 +13,7 @@ import type { BucketSource } from '../core/buckets.ts'
 import type { Environment, Siblings } from '../core/environment.ts'
 import type { Event } from '../core/event.ts'
 import type { Proofs } from '../core/proofs.ts'
-import { Relay } from '../core/relay.ts'
+import { Relay, type RelayKeys } from '../core/relay.ts'
 import { RouteTable } from '../forward/route-table.ts'
 import type { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
@@ -33,8 +34,11 @@ import { monotonicClock, wallTime } from '../system/clock.ts'
 import type { MemoryRoom } from '../system/memory-room.ts'
 import { DEAR, inSlices } from '../system/slices.ts'
 import type { Gate } from './admission.ts'
+import { aesGcm } from './aes-gcm.ts'
 import type { Gauges } from './gauges.ts'
 import { type FaultLog, GuardedInbox } from './guarded-inbox.ts'
+import type { GuestMessage, GuestPost } from './guest-message.ts'
+import { Guests } from './guests.ts'
 import type { ListenerPlan } from './listeners.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { ReadingsWriter } from './readings.ts'
@@ -75,6 +79,8 @@ export interface SharedParts {
   readonly keepParked: KeepParked
   readonly chargePeers: Siblings['chargePeers']
   readonly crowd: Gathering
+  readonly keys: RelayKeys
+  readonly guests: GuestPost
 }
 
 /**
@@ -87,6 +93,8 @@ export class LocalShard implements Shards {
   readonly #parts: LocalShardParts
   readonly #ids = new SocketIds()
   readonly #inbox: GuardedInbox
+  readonly #guests: Guests | undefined
+  readonly #sockets: AllSockets
   readonly #udp: OpenedUdp
   readonly #streams: StreamTransport
   readonly #ports: RelayPorts
@@ -118,10 +126,12 @@ export class LocalShard implements Shards {
       this.#rejudge()
     })
     this.#inbox = new GuardedInbox(parts.log)
-    this.#udp = openUdp(settings, this.#ids, this.#inbox, counters)
+    this.#guests = shared && this.#openGuests(shared.guests)
+    const inbox = this.#guests?.door ?? this.#inbox
+    this.#udp = openUdp(settings, this.#ids, inbox, counters)
     this.#streams = new StreamTransport(
       this.#ids,
-      this.#inbox,
+      inbox,
       counters,
       clock,
       settings.limits,
@@ -143,36 +153,28 @@ export class LocalShard implements Shards {
     this.#recording = recording?.file
     const relay = new Relay({
       config: relayConfig(settings, this.#surroundings()),
-      environment: {
-        random,
-        wall: wallTime,
-        reach: peer => this.#reach(peer),
-        authenticate: request => this.#authenticate(request),
-        host: {
-          wire: peer => this.#host.wire(peer),
-          peer: from => this.#host.peer(from),
-          isRelayed: ip => this.#host.isRelayed(ip),
-          keyFor: peer => this.#host.keyFor(peer),
-        },
-        ...(shared && {
-          siblings: { ...shared.ports.siblings(shared.number), chargePeers: shared.chargePeers },
-        }),
-      },
+      environment: this.#environment(shared),
       counters,
       meters,
       lifetimes,
       buckets: shared?.buckets,
+      keys: shared?.keys,
       debts: shared?.debts,
       proofs: shared?.proofs,
       witness: recording?.witness,
     })
+    let world: RealWorld
+    const transports = [this.#udp.transport, this.#streams, ...(this.#guests ? [this.#guests.transport] : [])]
+    this.#sockets = new AllSockets(this.#ids, transports, socket => {
+      this.#ports.closed(socket)
+      world.closed(socket)
+    })
     this.#shard = new Shard(relay, [new RouteTable(counters, meters, lifetimes, random)], () => {
-      const world: RealWorld = new RealWorld({
+      world = new RealWorld({
         clock,
-        sockets: new AllSockets(this.#ids, [this.#udp.transport, this.#streams], socket => {
-          this.#ports.closed(socket)
-          world.closed(socket)
-        }),
+        sockets: this.#sockets,
+        refer: referral => this.#guests?.door.refer(referral),
+        host: (client, on) => (this.#guests ? this.#guests.host(client, on) : this.#keep(client, on)),
         ports: this.#ports,
         admission: parts.gate,
         inbox: this.#inbox,
@@ -205,6 +207,16 @@ export class LocalShard implements Shards {
       faults: this.#inbox.faults,
       shortOfMemory: this.#memory.isShort ? 1 : 0,
     }
+  }
+
+  /** Takes what another shard has to say of a client that one of the two serves for the other. */
+  takeGuest(shard: number, message: GuestMessage): void {
+    this.#guests?.take(shard, message)
+  }
+
+  /** Another shard has gone. */
+  shardGone(shard: number): void {
+    this.#guests?.gone(shard)
   }
 
   /** Nothing is left to start: the transports were opened when this was made. */
@@ -331,10 +343,44 @@ export class LocalShard implements Shards {
       const opened = event.kind === 'opened'
       if (opened) this.#memory.grew()
       this.counters.add(opened ? Counter.allocationOpened : Counter.allocationClosed)
-      // A connection with an allocation may be silent for as long as that lives.
       if (isStream(event.via)) this.#streams.keepClient(event.client, opened)
     }
     this.#parts.heard(event)
+  }
+
+  /** A connection with an allocation may be silent for as long as that lives. */
+  #keep({ address, via }: FiveTuple, on: boolean): void {
+    if (isStream(via)) this.#streams.keepClient(address, on)
+  }
+
+  /** What the core asks; what decides may be replaced under it. */
+  #environment(shared: SharedParts | undefined): Environment {
+    return {
+      random,
+      wall: wallTime,
+      reach: peer => this.#reach(peer),
+      authenticate: request => this.#authenticate(request),
+      aead: aesGcm,
+      host: {
+        wire: peer => this.#host.wire(peer),
+        peer: from => this.#host.peer(from),
+        isRelayed: ip => this.#host.isRelayed(ip),
+        keyFor: peer => this.#host.keyFor(peer),
+      },
+      ...(shared && {
+        siblings: { ...shared.ports.siblings(shared.number), chargePeers: shared.chargePeers },
+      }),
+    }
+  }
+
+  #openGuests(post: GuestPost): Guests {
+    return new Guests(this.#ids, {
+      inbox: this.#inbox,
+      post,
+      take: input => this.#inbox.guard('guest', () => this.#shard.take(input)),
+      sockets: () => this.#sockets,
+      keep: (client, on) => this.#keep(client, on),
+    })
   }
 
   /** Makes what decides about users and peers from the settings. */

@@ -49,6 +49,7 @@ export function relayConfig(settings: Settings, around: RelaySurroundings): Rela
     families: families(relayed),
     defaultFamily: settings.relay.defaultFamily,
     dontFragment: around.dontFragment,
+    mobility: protocol.mobility,
     strictExpiry: credentials.strictExpiry,
     limits: relayLimits(settings),
     ...(settings.alternate && {

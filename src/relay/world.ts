@@ -1,8 +1,9 @@
 import type { Address } from '../base/address.ts'
+import type { FiveTuple } from '../base/five-tuple.ts'
 import type { AllocationId, SocketId } from '../base/ids.ts'
 import type { Result } from '../base/result.ts'
 import type { Clock } from '../base/time.ts'
-import type { Claim } from '../core/command.ts'
+import type { Claim, Referral } from '../core/command.ts'
 import type { Event, Owner } from '../core/event.ts'
 import type { Opened, Refused } from '../core/input.ts'
 import type { ParkedPort } from '../net/ports/parked-port.ts'
@@ -22,6 +23,9 @@ export interface Parts {
   readonly admission: Gate
   /** Answers come from outside a batch, so what it throws must end with it. */
   readonly inbox: Pick<Inbox, 'opened' | 'refused' | 'continue'>
+  /** Where other shards are reached that may hold an allocation. */
+  readonly refer: World['refer']
+  readonly host: World['host']
   /** Is told everything, but claims that were given up before they opened. */
   readonly heard: (event: Event) => void
 }
@@ -71,6 +75,14 @@ export class RealWorld implements World {
 
   ended(allocation: AllocationId): void {
     this.#parts.admission.release(allocation)
+  }
+
+  refer(referral: Referral): void {
+    this.#parts.refer(referral)
+  }
+
+  host(client: FiveTuple, on: boolean): void {
+    this.#parts.host(client, on)
   }
 
   tell(event: Event): void {

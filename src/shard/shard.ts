@@ -264,6 +264,12 @@ export class Shard implements Inbox {
         case 'unroute':
           this.#accounts.take(command.allocation, command.route, this.#forwarders.remove(command.route))
           break
+        case 'refer':
+          this.#world.refer(command)
+          break
+        case 'host':
+          this.#world.host(command.client, command.on)
+          break
         case 'tell':
           this.#tell(command.event, now)
           break

@@ -1,10 +1,11 @@
 import type { Address } from '../base/address.ts'
 import type { Batch } from '../base/batch.ts'
+import type { FiveTuple } from '../base/five-tuple.ts'
 import type { AllocationId, RouteId, SocketId } from '../base/ids.ts'
 import type { Carried } from '../base/route.ts'
 import type { Clock } from '../base/time.ts'
 import type { Via } from '../base/via.ts'
-import type { Claim } from '../core/command.ts'
+import type { Claim, Referral } from '../core/command.ts'
 import type { Event, Owner } from '../core/event.ts'
 import type { Opened, Refused, Unreachable } from '../core/input.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
@@ -20,6 +21,13 @@ export interface World {
    * tells of its end comes at once too, or later, when its figures are known.
    */
   ended(allocation: AllocationId, owner: Owner): void
+  /**
+   * Has the shard answer that holds the allocation, or this one if none does.
+   * The octets are used up when it returns.
+   */
+  refer(referral: Referral): void
+  /** What comes on a 5-tuple is for this shard, or no longer is, whichever shard has the socket. */
+  host(client: FiveTuple, on: boolean): void
   tell(event: Event): void
   /** The core has more to do: `Inbox.continue` once others have had their turn. */
   continue(): void

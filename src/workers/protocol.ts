@@ -3,10 +3,12 @@ import type { AllocationId, MeterId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { Event, Owner, RejectReason } from '../core/event.ts'
+import type { RelayKeys } from '../core/relay.ts'
 import type { LogFields, WritingLevel } from '../log/log.ts'
 import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { RelayPlaces } from '../net/ports/port-directory.ts'
 import type { AdmissionRefusal, AdmissionRequest } from '../relay/admission.ts'
+import type { GuestMessage } from '../relay/guest-message.ts'
 import type { RecordingTo } from '../relay/recording-file.ts'
 import type { ClockReading } from '../system/clock.ts'
 
@@ -36,6 +38,10 @@ export type ToWorker =
   /** Wants what its allocations have carried. */
   | { readonly kind: 'read' }
   | { readonly kind: 'revoke'; readonly allocation: AllocationId }
+  /** What another worker has to say of a client that one serves for the other. */
+  | { readonly kind: 'guest'; readonly by: number; readonly message: GuestMessage }
+  /** A worker has gone; its successor knows nothing of guests. */
+  | { readonly kind: 'gone'; readonly worker: number }
   | { readonly kind: 'stop' }
 
 export type FromWorker =
@@ -53,6 +59,12 @@ export type FromWorker =
   | { readonly kind: 'readings'; readonly values: Float64Array }
   /** As many more requests were rejected as the ones told of. */
   | { readonly kind: 'rejected'; readonly why: RejectReason; readonly count: number }
+  /** For the worker that holds the allocation, for one of them, or for all others. */
+  | {
+      readonly kind: 'guest'
+      readonly to: { readonly allocation: AllocationId } | { readonly worker: number } | 'all'
+      readonly message: GuestMessage
+    }
   | {
       readonly kind: 'log'
       readonly limit: string
@@ -84,6 +96,7 @@ export interface Start {
   readonly draining: boolean
   readonly record: RecordingTo | undefined
   readonly clock: ClockReading
+  readonly keys: RelayKeys
   readonly memory: SharedMemory
 }
 

@@ -129,9 +129,11 @@ export class ShardBook {
 
   /** Takes note of what a worker tells. */
   told(shard: number, event: Event): void {
-    if (event.kind !== 'opened') return
+    if (event.kind !== 'opened' && event.kind !== 'roamed') return
     const holding = this.#holdings[shard]!.allocations.get(event.allocation)
-    if (holding) holding.opened = event
+    if (!holding) return
+    if (event.kind === 'opened') holding.opened = event
+    else if (holding.opened) holding.opened = { ...holding.opened, client: event.client, via: event.via }
   }
 
   /** Gives back everything that a worker held. Returns what has to be told of it, as it cannot. */

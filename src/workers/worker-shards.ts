@@ -17,6 +17,7 @@ import { CROWD_SEED, SharedCrowd } from '../net/stream/shared-crowd.ts'
 import { inheritedGroup, type ListenerGroup, openGroup } from '../net/udp/native-group.ts'
 import type { Admission } from '../relay/admission.ts'
 import { GAUGES_OCTETS, type Gauges, readGauges, sumGauges } from '../relay/gauges.ts'
+import type { GuestMessage } from '../relay/guest-message.ts'
 import type { ListenerPlan } from '../relay/listeners.ts'
 import { MemoryWatch } from '../relay/memory-watch.ts'
 import type { RecordingTo } from '../relay/recording-file.ts'
@@ -24,10 +25,10 @@ import { random } from '../relay/relay-config.ts'
 import type { Shards } from '../relay/shards.ts'
 import { StartError } from '../relay/start-error.ts'
 import { monotonicClock, readClock } from '../system/clock.ts'
-import type { Start } from './protocol.ts'
+import type { Start, ToWorker } from './protocol.ts'
 import { ShardBook } from './shard-book.ts'
 import { type Spawn, spawnThread } from './spawn.ts'
-import { WorkerSlot } from './worker-slot.ts'
+import { WorkerSlot, type WorkerSlotParts } from './worker-slot.ts'
 
 /** Token buckets that there can be: users with a bit rate who call at one moment, homeservers, and the total. */
 const BUCKETS = 1 << 17
@@ -96,6 +97,8 @@ export class WorkerShards implements Shards {
     const debts = GcraTable.memory(random)
     const proofs = Proofs.memory()
     const scans = scansMemory(random)
+    const keys = { nonces: new Uint8Array(32), tickets: new Uint8Array(32) }
+    for (const key of Object.values(keys)) random(Buffer.from(key.buffer))
     this.#book = new ShardBook(settings, {
       shards: size,
       admission: parts.admission,
@@ -134,14 +137,17 @@ export class WorkerShards implements Shards {
           draining: this.#draining,
           record: parts.recordings?.[index],
           clock,
+          keys,
           memory,
         }),
+        pass: (from, to, message) => this.#pass(from, to, message),
         heard,
         rejected,
         book: this.#book,
         gone: () => {
           ports.clear(index + 1)
           SharedCrowd.clear(crowd, index)
+          this.#postOthers(index, { kind: 'gone', worker: index })
           if (this.#closing) this.#left()
         },
       })
@@ -229,6 +235,17 @@ export class WorkerShards implements Shards {
   closed(done: () => void): void {
     this.#closed = done
     this.#left()
+  }
+
+  #pass(from: number, to: Parameters<WorkerSlotParts['pass']>[1], message: GuestMessage): void {
+    const passed = { kind: 'guest', by: from, message } as const
+    if (to === 'all') this.#postOthers(from, passed)
+    // An allocation that nobody has is for the one who asks to deny.
+    else this.#slots['worker' in to ? to.worker : (this.#book.shardOf(to.allocation) ?? from)]?.post(passed)
+  }
+
+  #postOthers(but: number, message: ToWorker): void {
+    for (const [index, slot] of this.#slots.entries()) if (index !== but) slot.post(message)
   }
 
   #left(): void {

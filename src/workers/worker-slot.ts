@@ -1,12 +1,15 @@
 import type { Event, RejectReason } from '../core/event.ts'
 import type { Log } from '../log/log.ts'
 import { readGauges, writeGauges } from '../relay/gauges.ts'
+import type { GuestMessage } from '../relay/guest-message.ts'
 import { StartError } from '../relay/start-error.ts'
 import { monotonicClock } from '../system/clock.ts'
 import { BackOff } from './back-off.ts'
 import type { FromWorker, SharedMemory, Start, ToWorker } from './protocol.ts'
 import type { ShardBook } from './shard-book.ts'
 import type { Spawn, WorkerHandle } from './spawn.ts'
+
+type GuestsTo = Extract<FromWorker, { kind: 'guest' }>['to']
 
 /** Milliseconds that a worker may take to say what its allocations carry. */
 const READ_PATIENCE = 500
@@ -20,6 +23,8 @@ export interface WorkerSlotParts {
   readonly book: ShardBook
   readonly heard: (event: Event) => void
   readonly rejected: (why: RejectReason, count: number) => void
+  /** Passes on what this worker has to say to others. */
+  readonly pass: (from: number, to: GuestsTo, message: GuestMessage) => void
   /** Is told when a worker has gone, and everything it had open. */
   readonly gone: () => void
   readonly now?: () => number
@@ -189,6 +194,9 @@ export class WorkerSlot {
         return
       case 'rejected':
         rejected(message.why, message.count)
+        return
+      case 'guest':
+        this.#parts.pass(index, message.to, message.message)
         return
       case 'log':
         log.limited(message.limit, message.level, message.message, () => message.fields)

@@ -59,6 +59,12 @@ const shard = new LocalShard(settings, {
     proofs: new Proofs(memory.proofs),
     ports,
     chargePeers: sharedScans(memory.scans),
+    keys: start.keys,
+    guests: {
+      refer: (allocation, message) => outbox.push({ kind: 'guest', to: { allocation }, message }),
+      to: (worker, message) => outbox.push({ kind: 'guest', to: { worker }, message }),
+      toAll: message => outbox.push({ kind: 'guest', to: 'all', message }),
+    },
     keepParked: (allocation, parked) => gate.keepParked(allocation, parked),
     crowd: new SharedCrowd(
       memory.crowd,
@@ -114,6 +120,12 @@ function take(message: ToWorker): void {
       return
     case 'revoke':
       shard.revoke(message.allocation)
+      return
+    case 'guest':
+      shard.takeGuest(message.by, message.message)
+      return
+    case 'gone':
+      shard.shardGone(message.worker)
       return
     case 'drain':
       shard.drain(message.on)

@@ -7,10 +7,11 @@ import {
   writeRecord,
 } from '../../src/base/address.ts'
 import { type Batch, createBatch, HEADROOM, PASS, SEND } from '../../src/base/batch.ts'
+import type { FiveTuple } from '../../src/base/five-tuple.ts'
 import type { AllocationId, SocketId } from '../../src/base/ids.ts'
 import type { Clock, Time } from '../../src/base/time.ts'
 import { isStream, type Via } from '../../src/base/via.ts'
-import type { Claim } from '../../src/core/command.ts'
+import type { Claim, Referral } from '../../src/core/command.ts'
 import type { Event, Owner } from '../../src/core/event.ts'
 import type { Refused } from '../../src/core/input.ts'
 import type { RelaySocket } from '../../src/core/relay-socket.ts'
@@ -80,6 +81,10 @@ export class SimWorld implements World {
   settled = 0
   /** Allocations and reservations that count against each owner's quota. */
   readonly held = new Map<string, number>()
+  /** 5-tuples that the shard took and left, first to last. */
+  readonly hosted: { readonly client: FiveTuple; readonly on: boolean }[] = []
+  /** What becomes of requests that another shard is to answer. */
+  onReferral: (referral: Referral) => void = () => {}
   readonly #inbox: Inbox
   readonly #refusals: Refused[] = []
   readonly #net: SimNet
@@ -178,6 +183,14 @@ export class SimWorld implements World {
 
   ended(_allocation: AllocationId, owner: Owner): void {
     this.#hold(owner, -1)
+  }
+
+  refer(referral: Referral): void {
+    this.onReferral({ ...referral, bytes: Buffer.from(referral.bytes) })
+  }
+
+  host(client: FiveTuple, on: boolean): void {
+    this.hosted.push({ client, on })
   }
 
   tell(event: Event): void {

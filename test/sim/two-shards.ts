@@ -28,6 +28,7 @@ export class TwoShards {
       return {
         wire: peer => (peer.family === 4 && holds(peer) ? address(LOCAL, peer.port) : undefined),
         mayReserve: () => true,
+        mayHold: () => true,
         chargePeers,
         relayed: from => {
           const relayed = address(RELAYED, from.port)

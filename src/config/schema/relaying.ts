@@ -213,6 +213,12 @@ export const protocolSection = z
       .boolean()
       .default(false)
       .describe('Takes channel numbers up to 0x7FFE (RFC 5766). Current clients stay below 0x5000.'),
+    mobility: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Clients that ask for it keep their call when they change networks (RFC 8016). False: they are told that it is forbidden (405).',
+      ),
   })
   .prefault({})
   .describe('What answers hold. The defaults keep them small, since large answers are useful for floods.')

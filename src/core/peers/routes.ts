@@ -1,4 +1,5 @@
 import type { PeerAddress, RelayedAddress, WireAddress } from '../../base/address.ts'
+import { NOWHERE } from '../../base/five-tuple.ts'
 import type { ChannelNumber, LifetimeId, RouteId, SocketId } from '../../base/ids.ts'
 import { addTraffic, type Route } from '../../base/route.ts'
 import type { Time } from '../../base/time.ts'
@@ -160,7 +161,7 @@ function passageTo(
 ): Passage | undefined {
   const { book, environment } = state
   const leg = legFor(book, allocation, peer.family, now)
-  if (!leg || peer.port === 0) return undefined
+  if (!leg || peer.port === 0 || allocation.client.socket === NOWHERE) return undefined
   const isBound = row !== undefined && book.peers.channel(row) !== 0
   const permission = isBound ? -1 : permissionFor(book, allocation, peer.ip, now)
   if (!isBound && permission < 0) return undefined

@@ -13,6 +13,7 @@ import {
   DRAFT_ADDITIONAL_ADDRESS_FAMILY,
   EVEN_PORT,
   LIFETIME,
+  MOBILITY_TICKET,
   REQUESTED_ADDRESS_FAMILY,
   REQUESTED_TRANSPORT,
   RESERVATION_TOKEN,
@@ -66,6 +67,12 @@ export function allocate(state: RelayState, request: Request): Command[] {
       unknown: [DONT_FRAGMENT.type],
     }
     return reject(reply, refusal, config, state.counters)
+  }
+
+  const ticket = get(message, MOBILITY_TICKET)
+  if (ticket) {
+    if (!config.mobility) return refuse(state, request, 405, 'unsupported', 'protocol.mobility')
+    if (ticket.length > 0) return bad('MOBILITY-TICKET with a value')
   }
 
   const token = get(message, RESERVATION_TOKEN)
@@ -203,6 +210,9 @@ function begin(state: RelayState, request: Request, lacking: FailedFamily | unde
     id: state.book.newId(),
     row: state.book.newRow(),
     client: { socket: reply.socket, address: reply.to, via: reply.via },
+    mobility: has(message, MOBILITY_TICKET)
+      ? { latest: 1, oldest: 1, arrival: undefined, answered: undefined }
+      : undefined,
     identity,
     user: state.book.users.join(identity.owner),
     since: reply.at,
@@ -224,6 +234,7 @@ function complete(
     id: opening.id,
     row: opening.row,
     client: opening.client,
+    mobility: opening.mobility,
     identity: opening.identity,
     user: opening.user,
     since: opening.since,
@@ -272,6 +283,10 @@ function writeSuccess(
   for (const leg of legs) writer.set(XOR_RELAYED_ADDRESS, leg.relay.address)
   writer.set(LIFETIME, allocation.firstLifetime).set(XOR_MAPPED_ADDRESS, allocation.client.address)
   if (token) writer.set(RESERVATION_TOKEN, token)
+  if (allocation.mobility) {
+    const ticket = { allocation: allocation.id, number: allocation.mobility.latest }
+    writer.set(MOBILITY_TICKET, state.tickets.seal(ticket))
+  }
   if (failed) {
     const reason = config.reasonPhrases ? reasonPhrase(failed.code) : ''
     writer.set(ADDRESS_ERROR_CODE, { family: familyCode(failed.family), code: failed.code, reason })

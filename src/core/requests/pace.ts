@@ -60,6 +60,19 @@ export class RequestPace {
     return mayBe
   }
 
+  /**
+   * Charges the 5-tuple of a request that another shard is to verify; false,
+   * and nothing charged, where it is one too many.
+   */
+  takeUnverified(reply: ReplyTo, perSecond: number | undefined): boolean {
+    if (perSecond === undefined) return true
+    const cost = (1000 * SOCKET_SHARE) / perSecond
+    const mayBe = fits(this.#sockets, socketKey(reply), cost, SOCKET_BURST, reply.at)
+    if (mayBe) charge(this.#sockets, socketKey(reply), cost, reply.at)
+    else this.#hold(reply, undefined)
+    return mayBe
+  }
+
   /** Forgets what is paid off, some at a time, and says what was dropped; once in a while. To be called once a second. */
   report(now: Time): Event[] {
     this.#users.forget(now, AT_ONCE)

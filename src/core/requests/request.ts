@@ -52,7 +52,7 @@ export function allocationOf(state: RelayState, request: Request): Result<OpenAl
  * Whether two credentials are one user's: those of a time-limited user differ
  * in the expiry. Where the name has nothing else, only the same name will do.
  */
-function isSameUser(a: Identity, b: Identity): boolean {
+export function isSameUser(a: Identity, b: Identity): boolean {
   if (a.owner.user === '') return a.username === b.username
   return a.owner.tenant === b.owner.tenant && a.owner.user === b.owner.user
 }

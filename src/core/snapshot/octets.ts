@@ -4,7 +4,7 @@ import { failed, type Result, succeeded } from '../../base/result.ts'
 /** "TCSS" */
 const MAGIC = 0x54435353
 /** Grows whenever what is written changes its meaning or its order. */
-export const SNAPSHOT_VERSION = 4
+export const SNAPSHOT_VERSION = 5
 /** SHA-256 of all that follows the header. */
 const DIGEST = 32
 const DIGEST_AT = 4 + 2 + 2 + 4 + 4

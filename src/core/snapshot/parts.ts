@@ -41,6 +41,7 @@ export const BASE = record({
   unconfigured: list(allocationId),
   withheldUntil: time,
   nonceKey: secret,
+  ticketKey: secret,
   reported: time,
   unverified: held,
   guessing: held,
@@ -66,6 +67,13 @@ const client = record({ socket, address: socketAddress, via }, (of, r) => ({
   address: of.address.read(r),
   via: of.via.read(r),
 }))
+/** How a client with tickets moves. */
+const mobility = record({
+  latest: u32,
+  oldest: u32,
+  arrival: optional(record({ client, ticket: u32, until: time })),
+  answered: optional(record({ client, transaction: octetString, bytes: octetString })),
+})
 const identity = record(
   { owner, username: text, key: secret, algorithm: u8, expires: optional(time) },
   (of, r) => ({
@@ -129,6 +137,7 @@ export const ALLOCATION = record(
   {
     id: allocationId,
     client,
+    mobility: optional(mobility),
     identity,
     since: time,
     state: oneOf(['opening', 'aborted', 'open'] as const),
@@ -147,6 +156,7 @@ export const ALLOCATION = record(
   (of, r) => ({
     id: of.id.read(r),
     client: of.client.read(r),
+    mobility: of.mobility.read(r),
     identity: of.identity.read(r),
     since: of.since.read(r),
     state: of.state.read(r),

@@ -15,12 +15,13 @@ export function restorePart(state: RelayState, part: SnapshotPart, now: Time): C
   const { book, buckets, scans, stores } = state
   switch (part.kind) {
     case 'base': {
-      const { draining, lastId, nonceKey } = part.value
+      const { draining, lastId, nonceKey, ticketKey } = part.value
       state.draining = draining
       book.lastId = lastId
       state.unconfigured = new Set(part.value.unconfigured)
       state.withheldUntil = part.value.withheldUntil
       nonceKey.copy(stores.nonces.key)
+      ticketKey.copy(stores.tickets.key)
       stores.strangers.import(part.value)
       return []
     }
@@ -76,11 +77,13 @@ function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time
     // As a rule it is the same text: one of them is kept.
     username: request.username === identity.username ? identity.username : request.username,
   }
+  const mobility = saved.mobility && { ...saved.mobility }
   if (saved.state !== 'open' || answered === undefined) {
     const opening: OpeningAllocation = {
       id,
       row,
       client,
+      mobility,
       identity,
       user,
       since,
@@ -98,6 +101,7 @@ function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time
     id,
     row,
     client,
+    mobility,
     identity,
     user,
     since,

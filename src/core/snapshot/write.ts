@@ -34,6 +34,7 @@ export function* writeSnapshot(
       unconfigured: [...state.unconfigured],
       withheldUntil: state.withheldUntil,
       nonceKey: stores.nonces.key,
+      ticketKey: stores.tickets.key,
       ...stores.strangers.export(),
     },
   })
@@ -118,6 +119,7 @@ function recordOf({ book }: RelayState, allocation: Allocation, carried: Carried
   return {
     id: allocation.id,
     client: allocation.client,
+    mobility: allocation.mobility,
     identity: allocation.identity,
     since: allocation.since,
     firstLifetime: allocation.firstLifetime,

@@ -121,6 +121,7 @@ export class PortDirectory {
         return relay && address(relay.local, peer.port)
       },
       mayReserve: () => true,
+      mayHold: () => true,
       relayed: from => {
         const relay = held(() => this.#byLocal, from)
         return relay && address(relay.public, from.port)

@@ -1,12 +1,5 @@
 import t from 'tap'
-import type { Seconds } from '../../../src/base/time.ts'
-import {
-  ACCESS_TOKEN,
-  LIFETIME,
-  MOBILITY_TICKET,
-  REQUESTED_TRANSPORT,
-  UNKNOWN_ATTRIBUTES,
-} from '../../../src/wire/attributes.ts'
+import { ACCESS_TOKEN, REQUESTED_TRANSPORT, UNKNOWN_ATTRIBUTES } from '../../../src/wire/attributes.ts'
 import { get, Method } from '../../../src/wire/message.ts'
 import { Sim } from '../../sim/sim.ts'
 import { codeOf } from '../../sim/sim-client.ts'
@@ -27,35 +20,6 @@ t.test('an access token of any length is unknown, and answered so [SEC-16]', t =
   t.equal(sim.allocations, 0)
   t.end()
 })
-
-t.test(
-  'a mobility ticket moves nothing to another address, and no other user takes over [SEC-35, SEC-34]',
-  t => {
-    const sim = new Sim()
-    const alice = sim.client('192.0.2.10:50000')
-    const allocated = alice.ask(Method.Allocate, {
-      fields: writer => writer.set(REQUESTED_TRANSPORT, UDP).set(MOBILITY_TICKET, Buffer.alloc(0)),
-    })
-    t.equal(codeOf(allocated), 0)
-    t.equal(allocated && get(allocated, MOBILITY_TICKET), undefined, 'no ticket is given out')
-    const before = JSON.stringify(sim.relay.sizes())
-    for (const [at, user] of [
-      ['192.0.2.11:50000', '@alice:example.org'],
-      ['192.0.2.12:50000', '@mallory:example.org'],
-    ] as const) {
-      const mover = sim.client(at, { user })
-      for (let i = 0; i < 20; i++) {
-        const ticket = Buffer.alloc(16, i)
-        const code = mover.code(Method.Refresh, {
-          fields: writer => writer.set(LIFETIME, 600 as Seconds).set(MOBILITY_TICKET, ticket),
-        })
-        t.equal(code, 437)
-      }
-    }
-    t.equal(JSON.stringify(sim.relay.sizes()), before, 'twenty tries leave nothing')
-    t.end()
-  },
-)
 
 t.test('a unit of quota goes back with the port, and not with the connection before it [SEC-33]', t => {
   const sim = new Sim({ allocationsPerUser: 1, openDelay: 500 })

@@ -13,7 +13,7 @@ static-auth-secret=${SECRET}
 realm=turn.example.org
 external-ip=198.51.100.7/10.0.0.5
 cli-password=hunter2-hunter2
-mobility
+oauth
 relam=x
 `
 
@@ -25,7 +25,7 @@ t.test('import writes a configuration for its owner only, and reports without a 
   t.equal(code, 0)
   t.equal(statSync(join(folder, 'turnserver.json')).mode & 0o777, 0o600)
   t.equal(settings.homeservers[0]!.secrets[0]!.value, SECRET)
-  t.match(stdout, /Not supported, and what to do instead \(1\)\n +6 {2}mobility\n/)
+  t.match(stdout, /Not supported, and what to do instead \(1\)\n +6 {2}oauth\n/)
   t.match(stdout, /did you mean "realm"\?/)
   t.match(stdout, /static-auth-secret → homeservers\[0\]\.secrets/)
   t.match(stderr, /wrote turnserver\.json, which is valid/)
@@ -47,7 +47,7 @@ t.test('the report for programs has every setting once', async t => {
       ['realm', 'taken'],
       ['external-ip', 'taken'],
       ['cli-password', 'unneeded'],
-      ['mobility', 'unsupported'],
+      ['oauth', 'unsupported'],
       ['relam', 'unknown'],
     ],
   )

@@ -280,6 +280,7 @@ t.test('P-08: a token of another shard is the world’s to settle; without shard
     wire: () => undefined,
     relayed: () => undefined,
     mayReserve,
+    mayHold: () => false,
     chargePeers: () => true,
   }
   const sim = new Sim({ environment: { siblings } })

@@ -288,8 +288,10 @@ function start() {
       draining: workers.length > 0,
       record: undefined,
       clock: { time: NOW, machine: 0n },
+      keys: { nonces: new Uint8Array(32), tickets: new Uint8Array(32) },
       memory,
     }),
+    pass: () => {},
     heard: event => heard.push(event),
     rejected: (why, count) => {
       rejected[why] = (rejected[why] ?? 0) + count

@@ -179,6 +179,8 @@ function start(limits: { perUser: number; ports: number }) {
       },
     },
     admission,
+    refer: () => {},
+    host: () => {},
     inbox: {
       opened: answer => opened.push(answer),
       refused: answer => refused.push(answer),

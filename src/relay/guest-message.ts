@@ -1,0 +1,30 @@
+import type { FiveTuple } from '../base/five-tuple.ts'
+import type { AllocationId, SocketId } from '../base/ids.ts'
+
+/**
+ * What shards tell each other of guests: clients whose allocation is with
+ * another shard than their socket. The socket's shard is at the door, the
+ * allocation's is the host. Sockets are named by the ids of the one at the door.
+ */
+export type GuestMessage =
+  /** To the host: a datagram or frame. `isReferred`: a Refresh that the host has to answer in any case. */
+  | {
+      readonly kind: 'came'
+      readonly client: FiveTuple
+      readonly bytes: Uint8Array
+      readonly isReferred: boolean
+    }
+  /** To all hosts: a connection has ended. */
+  | { readonly kind: 'left'; readonly socket: SocketId }
+  /** To the door: what the host sends to the client. */
+  | { readonly kind: 'send'; readonly client: FiveTuple; readonly bytes: Uint8Array }
+  /** To the door: the 5-tuple is the host's from now on, or no longer. */
+  | { readonly kind: 'host'; readonly client: FiveTuple; readonly on: boolean }
+
+/** How a shard reaches the others, by their numbers. */
+export interface GuestPost {
+  /** To the shard that holds the allocation; back to this one where none does. */
+  refer(allocation: AllocationId, message: GuestMessage): void
+  to(shard: number, message: GuestMessage): void
+  toAll(message: GuestMessage): void
+}
