@@ -7,6 +7,7 @@ export function parseHostPort(text: string, defaultPort: number): Parsed<Address
   const [host, port] = split(text)
   if (host === '*' || host === '') return notAccepted('host-any', { given: text })
   if (port !== undefined && !isPort(port)) return notAccepted('port', { given: port })
+  if (isLinkLocal(host)) return notAccepted('host-link-local', { given: host })
   const ip = parseIp(unbracketed(host))
   if (!ip)
     return host.includes('%')
@@ -14,6 +15,14 @@ export function parseHostPort(text: string, defaultPort: number): Parsed<Address
       : notAccepted('host-name', { given: host })
   if (ip.length === 16 && !host.startsWith('[')) return notAccepted('host-brackets', { given: host })
   return succeeded(address(ip, port === undefined ? defaultPort : Number(port)))
+}
+
+/**
+ * Whether a text is an IPv6 link-local address (RFC 4291 §2.5.6), with a zone
+ * or without: either is refused, so no advice may lead from one to the other.
+ */
+export function isLinkLocal(text: string): boolean {
+  return /^\[?fe[89ab][0-9a-f]:/i.test(text)
 }
 
 /**

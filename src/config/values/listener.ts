@@ -1,7 +1,7 @@
 import { type Address, formatAddress, formatIp } from '../../base/address.ts'
 import { succeeded } from '../../base/result.ts'
 import { notAccepted, type Parsed } from '../fault.ts'
-import { parseHostPort } from './host-port.ts'
+import { isLinkLocal, parseHostPort } from './host-port.ts'
 
 /** RFC 8656 §4: 3478 for TURN over UDP and TCP, 5349 over TLS. */
 const PORT = { udp: 3478, tcp: 3478, tls: 5349 } as const
@@ -19,8 +19,7 @@ export function parseListener(text: string): Parsed<Listener> {
   if (transport !== 'udp' && transport !== 'tcp' && transport !== 'tls') {
     return notAccepted('listener-transport', { given: transport })
   }
-  // With a zone or without: either is refused, so no advice may lead from one to the other.
-  if (/^\[fe[89ab]/i.test(match[2]!)) return notAccepted('listener-link-local', { given: match[2]! })
+  if (isLinkLocal(match[2]!)) return notAccepted('listener-link-local', { given: match[2]! })
   const address = parseHostPort(match[2]!, PORT[transport])
   return address.ok ? succeeded({ transport, address: address.value }) : address
 }

@@ -1,6 +1,7 @@
 import { formatIp, ipKey, parseIp } from '../../base/address.ts'
 import { succeeded } from '../../base/result.ts'
 import { notAccepted, type Parsed } from '../fault.ts'
+import { isLinkLocal } from './host-port.ts'
 
 /** An address to relay from, and how peers see it where 1:1 NAT lies in between. */
 export interface RelayAddress {
@@ -21,6 +22,7 @@ export function parseRelayAddress(text: string): Parsed<'auto' | RelayAddress> {
   const given = text.trim()
   if (given === 'auto') return succeeded('auto')
   const [first = '', second, ...rest] = given.split('=').map(part => part.trim())
+  if (isLinkLocal(first)) return notAccepted('host-link-local', { given: first })
   const local = first === 'auto' ? first : parseIp(first)
   const outside = second === undefined ? undefined : (parseIp(second) ?? (NAME.test(second) ? second : null))
   if (!local || outside === null || rest.length > 0) return notAccepted('relay-address', { given: text })

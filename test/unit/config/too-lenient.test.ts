@@ -112,3 +112,27 @@ for (const [listen, missing] of [
     for (const [i, line] of missing.entries()) t.ok(warnings[i]!.includes(`"${line}"`), warnings[i]!)
   })
 }
+
+for (const [key, value] of [
+  ['listen[0]', '"listen": ["udp://[fe80::1]:3478"]'],
+  ['listen[0]', '"listen": ["udp://[fe80::1%eth0]:3478"]'],
+  ['listen[0]', '"listen": ["tls://[FEBF::1%25eth0]"]'],
+  ['metrics', '"metrics": "http://[fe80::1]:9641"'],
+  ['metrics', '"metrics": "http://[fe80::1%eth0]:9641"'],
+  ['console.listen', '"console": { "listen": "http://[fe80::1]:9642" }'],
+  ['relay.addresses[0]', '"relay": { "addresses": ["fe80::1"] }'],
+  ['relay.addresses[0]', '"relay": { "addresses": ["fe80::1%eth0"] }'],
+  ['relay.addresses[0]', '"relay": { "addresses": ["fe80::1=2001:4860::1"] }'],
+] as const) {
+  t.test(`P-14: a link-local address is refused with advice that works: ${value}`, async t => {
+    const [problem] = problemsOf(t, `{ ${HOMESERVER}, ${value} }`)
+    t.match(problem, { path: key, what: /is a link-local address/, fix: /a global or private address/ })
+    t.notMatch(problem!.fix, /%/)
+  })
+}
+
+t.test('P-14: what only begins like a link-local address is not one', async t => {
+  for (const host of ['fe7f::1', 'fec0::1', 'fe8::1', 'fd80::1']) {
+    t.same(warningsOf(t, `"listen": ["udp://[${host}]:3478"]`), [], host)
+  }
+})
