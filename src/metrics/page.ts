@@ -85,6 +85,19 @@ export class Page {
   }
 }
 
+/**
+ * The text of the page, as `Registry.metrics` writes it, but metric by metric:
+ * `pause` is awaited in between, so that packets are relayed meanwhile.
+ */
+export async function pageText(registry: Registry, pause: () => Promise<void>): Promise<string> {
+  const texts: string[] = []
+  for (const { name } of registry.getMetricsAsArray()) {
+    texts.push(await registry.getSingleMetricAsString(name))
+    await pause()
+  }
+  return `${texts.join('\n\n')}\n`
+}
+
 /** A single sample without labels. */
 export function only(value: number): Sample[] {
   return [[{}, value]]

@@ -19,6 +19,8 @@ export interface LiveSettingsParts {
   readonly load: () => Loaded
   /** What users of the test page sign with. */
   readonly testing: Testing
+  /** Called between the steps of a reload, so that it keeps nobody waiting as a whole. */
+  readonly between?: () => void
 }
 
 /**
@@ -78,6 +80,7 @@ export class LiveSettings {
     const { log } = this.#parts
     try {
       const next = this.#parts.load()
+      this.#parts.between?.()
       this.#readChanges(this.#settings.state)
       const { settings: unchanged, restart } = merge(this.#unchanged, this.#withTesting(next.settings))
       this.#apply(withChanges(unchanged, this.#changes))
@@ -117,7 +120,10 @@ export class LiveSettings {
   }
 
   #apply(settings: Settings): void {
-    for (const follower of this.#followers) follower.configure(settings)
+    for (const follower of this.#followers) {
+      follower.configure(settings)
+      this.#parts.between?.()
+    }
     this.#settings = settings
   }
 

@@ -3,6 +3,7 @@ import { formatAddress } from '../base/address.ts'
 import type { Settings } from '../config/settings.ts'
 import { listenOn } from '../http/server.ts'
 import { metricsHttp } from '../metrics/metrics-http.ts'
+import { pageText } from '../metrics/page.ts'
 import { createMetrics } from '../metrics/registry.ts'
 import type { Tally } from '../metrics/tally.ts'
 import type { HealthWatch } from '../operate/health-watch.ts'
@@ -11,6 +12,7 @@ import type { RelayControl } from '../operate/relay-control.ts'
 import type { Shutdown } from '../operate/shutdown.ts'
 import { cannotServe } from '../relay/start-error.ts'
 import { openDescriptors } from '../system/descriptor-count.ts'
+import { pausing } from '../system/slices.ts'
 import type { Engine } from '../workers/engine.ts'
 
 export interface MetricsParts {
@@ -54,7 +56,7 @@ export function metricsServer(parts: MetricsParts): Server {
     { coturnNames: metrics ? metrics.coturnNames : false, process: true },
   )
   return metricsHttp({
-    metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+    metrics: async () => ({ type: registry.contentType, text: await pageText(registry, pausing()) }),
     notReady: () => health.notReady(),
   })
 }

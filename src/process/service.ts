@@ -80,7 +80,8 @@ export class Service {
     const { version, log, systemd, spawn, inherited } = options
     const serviceManager = systemd ?? NO_SERVICE_MANAGER
     const testing = freshTesting()
-    const live = new LiveSettings(loaded, { log, load: options.load, testing })
+    const between = () => engine.shards.look()
+    const live = new LiveSettings(loaded, { log, load: options.load, testing, between })
     const settings = live.current
 
     // Those that the engine reports to.

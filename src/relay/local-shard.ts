@@ -250,7 +250,10 @@ export class LocalShard implements Shards {
     this.#relays = relays
     this.#streams.setLimits(settings.limits)
     this.#decide()
+    // Each of these steps takes a millisecond or two.
+    this.look()
     this.#shard.take({ kind: 'configure', config: relayConfig(settings, this.#surroundings()) })
+    this.look()
     const lost = this.#ports.setAddresses(relays)
     if (lost.size > 0) void this.#endOn(lost)
   }
@@ -263,6 +266,10 @@ export class LocalShard implements Shards {
     const end = ({ id }: { readonly id: AllocationId }) =>
       this.#inbox.guard('moved', () => this.#shard.take({ kind: 'revoke', allocation: id, reason: 'moved' }))
     await inSlices(ending, end, DEAR)
+  }
+
+  look(): void {
+    this.#udp.transport.look()
   }
 
   /** Once a second. */

@@ -27,6 +27,8 @@ export interface Shards {
   setTls(options: SecureContextOptions): void
   /** Applies settings under live allocations, and ends those on addresses that are no longer relayed from. */
   configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void
+  /** Relays what has arrived by now where this thread relays: for long turns of its event loop. */
+  look(): void
   /** Once a second. */
   tick(): void
   /** Refuses new allocations from now on, or takes them again. */

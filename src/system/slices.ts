@@ -43,6 +43,16 @@ export async function inSlices<T>(
   }
 }
 
+/** Says when a slice is over: to be awaited between steps of which each takes far less than a millisecond. */
+export function pausing(clock: SliceClock = REAL): () => Promise<void> {
+  let end = clock.now() + SLICE
+  return async () => {
+    if (clock.now() < end) return
+    await clock.rest()
+    end = clock.now() + SLICE
+  }
+}
+
 /** Items that are sorted at once; that takes well below a millisecond. */
 const RUN = 256
 

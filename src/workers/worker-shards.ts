@@ -193,6 +193,9 @@ export class WorkerShards implements Shards {
     }
   }
 
+  /** Nothing is relayed in this thread. */
+  look(): void {}
+
   /** Checks that workers' clocks still agree with ours, and that there is memory for more calls. */
   tick(): void {
     this.#memory.look()

@@ -258,6 +258,11 @@ export class StreamTransport implements Transport {
     else server.listen({ host: formatIp(ip), port, ipv6Only: family === 6, exclusive: true })
   }
 
+  /** Of all that a hang-up is made of, each step comes for all connections before the next. */
+  #breatheAtEnd(socket: Socket): void {
+    for (const step of ['end', 'finish']) socket.once(step, () => this.#breathe(ENDING))
+  }
+
   #accept(raw: Socket, tlsOnly: boolean): void {
     this.#breathe(ACCEPTING)
     raw.on('error', ignore)
@@ -283,7 +288,7 @@ export class StreamTransport implements Transport {
     this.#connections.add(connection)
     addTo(this.#byRemote, remote.key, connection)
     this.#strangers.add(connection)
-    raw.once('end', () => this.#breathe(ENDING))
+    this.#breatheAtEnd(raw)
     raw.once('close', () => this.#closed(connection))
     raw.once('data', chunk => this.#first(connection, chunk, tlsOnly))
   }
@@ -374,6 +379,7 @@ export class StreamTransport implements Transport {
 
   #serve(connection: StreamConnection, socket: Socket, via: 'tcp' | 'tls'): void {
     connection.ready(socket, via, after(this.#clock.now(), FIRST_WORDS))
+    if (socket !== connection.raw) this.#breatheAtEnd(socket)
     socket.on('data', chunk => this.#read(connection, chunk))
   }
 

@@ -5,7 +5,7 @@ import type { AllocationId } from '../../../src/base/ids.ts'
 import type { Time } from '../../../src/base/time.ts'
 import { viaNumber } from '../../../src/base/via.ts'
 import type { Event } from '../../../src/core/event.ts'
-import type { Figures } from '../../../src/metrics/page.ts'
+import { type Figures, pageText } from '../../../src/metrics/page.ts'
 import { createMetrics } from '../../../src/metrics/registry.ts'
 import { Tally } from '../../../src/metrics/tally.ts'
 
@@ -185,7 +185,7 @@ function start(some: Partial<Figures> & { coturnNames?: boolean } = {}) {
     ...rest,
   }
   const registry = createMetrics(figures, { coturnNames, process: false })
-  return { counters, tally, page: () => registry.metrics() }
+  return { registry, counters, tally, page: () => pageText(registry, async () => {}) }
 }
 
 function about(user: string, id: number, tenant = 'example.org') {
@@ -228,3 +228,11 @@ function rejected(id: number): Event {
     username: `@user${id}:example.org`,
   }
 }
+
+t.test('S-14: the page is written metric by metric, with a pause after each', async t => {
+  const { registry } = start()
+  let pauses = 0
+  const text = await pageText(registry, async () => void pauses++)
+  t.equal(pauses, registry.getMetricsAsArray().length)
+  t.equal(text, await registry.metrics())
+})

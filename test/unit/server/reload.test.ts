@@ -1,4 +1,6 @@
 import t from 'tap'
+import { Log } from '../../../src/log/log.ts'
+import { LiveSettings } from '../../../src/operate/live-settings.ts'
 import { merge } from '../../../src/operate/merge.ts'
 import { Reload } from '../../../src/operate/reload.ts'
 import { NO_SERVICE_MANAGER } from '../../../src/operate/service-manager.ts'
@@ -123,4 +125,20 @@ t.test('how credentials are handed out changes under way, but not where', async 
   const on = merge(running, now)
   t.same(on.restart, ['issue.listen'])
   t.equal(on.settings.issue, undefined)
+})
+
+t.test('S-14: between the steps of a reload others have their turn', async t => {
+  const turns: string[] = []
+  const live = new LiveSettings(loaded(), {
+    log: new Log({ level: 'info', format: 'json', sink: { write() {} } }),
+    load: () => {
+      turns.push('load')
+      return loaded({ limits: { allocationsPerUser: 3 } })
+    },
+    testing: { secret: Buffer.alloc(32), lifetime: 1 } as never,
+    between: () => turns.push('others'),
+  })
+  live.follow({ configure: () => turns.push('first') }, { configure: () => turns.push('second') })
+  t.ok(live.reload().ok)
+  t.same(turns, ['load', 'others', 'first', 'others', 'second', 'others'])
 })
