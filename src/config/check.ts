@@ -1,7 +1,7 @@
 import { formatIp } from '../base/address.ts'
 import { compare, formatRange, type Range } from '../base/range.ts'
-import { checkIssuing } from './check-issuing.ts'
 import { checkConsole } from './control.ts'
+import { checkIssuing } from './issued-for.ts'
 import type { ConfigReport } from './messages/report.ts'
 import type { Settings } from './settings.ts'
 import type { Path } from './source.ts'

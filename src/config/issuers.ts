@@ -1,25 +1,13 @@
 import { timingSafeEqual } from 'node:crypto'
-import { succeeded } from '../base/result.ts'
-import type { Parsed } from './fault.ts'
-import { type Env, expandPath } from './find.ts'
+import { expandPath } from './find.ts'
+import { isIssuedFor, readBackends, withHosts } from './issued-for.ts'
 import type { ConfigReport } from './messages/report.ts'
+import { type KeyOrFile, type Place, readSecretOrFile } from './place.ts'
 import type { Written } from './schema/schema.ts'
-import { keptSecret, keptSecretFile, readSecretFile, secretInMemory, strongSecret } from './secrets.ts'
-import type { Backend, Homeserver, Secret, User } from './settings.ts'
+import { keptSecret, keptSecretFile, secretInMemory } from './secrets.ts'
+import type { Homeserver, Secret, User } from './settings.ts'
 import type { Path } from './source.ts'
 import { isExampleWord } from './values/weak-secret.ts'
-
-/** Where paths of the configuration are looked up, and what was read on the way. */
-export interface Place {
-  readonly folder: string
-  readonly env: Env
-  /** Files that the settings were made from; added to here. */
-  readonly files: Set<string>
-  /** The folder for what must outlive the process; '' where it cannot be told. */
-  readonly state: string
-  /** False: makes no secret where there is none yet. */
-  readonly mayWrite: boolean
-}
 
 type WrittenHomeserver = Written['homeservers'][number]
 
@@ -103,8 +91,8 @@ function readSecrets(homeserver: WrittenHomeserver, path: Path, place: Place, re
 }
 
 /** True where only we issue for the homeserver, so that nobody else has to know the secret. */
-function needsOwnSecret({ secrets, secretFile, standIn, backends, openid }: WrittenHomeserver): boolean {
-  return !secrets && secretFile === undefined && !!(standIn || backends.length > 0 || openid.length > 0)
+function needsOwnSecret(homeserver: WrittenHomeserver): boolean {
+  return !homeserver.secrets && homeserver.secretFile === undefined && isIssuedFor(homeserver)
 }
 
 /** The secret that we made for a homeserver: kept in the state folder, or for as long as we run. */
@@ -130,54 +118,6 @@ function ownSecret(
   return { secrets: [], file }
 }
 
-function readBackends(
-  { backends }: WrittenHomeserver,
-  path: Path,
-  place: Place,
-  report: ConfigReport,
-): Backend[] {
-  const found: Backend[] = []
-  for (const [i, { name, apiKey, apiKeyFile }] of backends.entries()) {
-    const at = [...path, 'backends', i]
-    if ((apiKey === undefined) === (apiKeyFile === undefined)) {
-      report.error(at, 'api-key-one-of')
-      continue
-    }
-    const key = readSecretOrFile({ value: apiKey, file: apiKeyFile }, place)
-    const isUsed = found.some(other => other.name === name)
-    if (isUsed) report.error([...at, 'name'], 'backend-twice', { given: name })
-    if (key.ok) found.push({ name, apiKey: key.value })
-    else report.fault([...at, apiKey === undefined ? 'apiKeyFile' : 'apiKey'], key.error)
-  }
-  return found
-}
-
-interface KeyOrFile {
-  readonly value: string | undefined
-  readonly file: string | undefined
-}
-
-/** Reads a secret that stands in the configuration or in a file, and checks that nobody can guess it. */
-export function readSecretOrFile(given: KeyOrFile, place: Place): Parsed<string> {
-  return strong(readKeyOrFile(given, place))
-}
-
-/** The same for a key to something else, which somebody else has chosen. */
-export function readKeyOrFile({ value, file }: KeyOrFile, place: Place): Parsed<string> {
-  return value === undefined ? fromFile(file!, place) : succeeded(value)
-}
-
-function strong(secret: Parsed<string>): Parsed<string> {
-  return secret.ok ? strongSecret(secret.value) : secret
-}
-
-function fromFile(written: string, place: Place): Parsed<string> {
-  const file = expandPath(written, place.folder, place.env)
-  if (!file.ok) return file
-  place.files.add(file.value)
-  return readSecretFile(file.value)
-}
-
 /** Complains when a secret stands in two places: whose credential would it be? */
 function claim(owners: Map<string, Path>, secret: string, path: Path, report: ConfigReport): void {
   const owner = [...owners].find(([other]) => same(other, secret))?.[1]
@@ -197,18 +137,12 @@ function assemble(
   secretFile: string | undefined,
   place: Place,
 ): Homeserver {
-  const { standIn, secretFile: _, ...rest } = written
+  const { secretFile: _, ...rest } = written
   const file = secretFile === undefined ? undefined : expandPath(secretFile, place.folder, place.env)
   return {
-    ...rest,
+    ...withHosts(rest),
     secrets,
     backends,
     ...(file?.ok && { secretFile: file.value }),
-    ...(standIn && { standIn: { ...standIn, hosts: standIn.hosts ?? hostsOf(rest.name, standIn.url) } }),
   }
-}
-
-/** The names that clients most likely reach a homeserver by. */
-function hostsOf(name: string, url: string): string[] {
-  return [...new Set([name.toLowerCase().replace(/:[0-9]+$/, ''), new URL(url).hostname])]
 }

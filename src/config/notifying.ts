@@ -1,7 +1,7 @@
 import { succeeded } from '../base/result.ts'
 import { notAccepted, type Parsed } from './fault.ts'
-import { type Place, readKeyOrFile } from './issuers.ts'
 import type { ConfigReport } from './messages/report.ts'
+import { type Place, readKeyOrFile } from './place.ts'
 import type { Written } from './schema/schema.ts'
 import type { Notify, NotifyTarget } from './settings.ts'
 import type { Path } from './source.ts'

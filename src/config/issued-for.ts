@@ -1,18 +1,56 @@
 import { timingSafeEqual } from 'node:crypto'
 import { parseIp } from '../base/address.ts'
 import type { ConfigReport } from './messages/report.ts'
-import type { Homeserver, Settings } from './settings.ts'
+import { type Place, readSecretOrFile } from './place.ts'
+import type { Written } from './schema/schema.ts'
+import type { Backend, Homeserver, Settings } from './settings.ts'
 import type { Path } from './source.ts'
 import { formatDuration } from './values/duration.ts'
 import { formatHttpAddress } from './values/host-port.ts'
 import { formatListener, isLoopback, type Listener, overlap } from './values/listener.ts'
 
+type WrittenHomeserver = Written['homeservers'][number]
+
+export function readBackends(
+  { backends }: WrittenHomeserver,
+  path: Path,
+  place: Place,
+  report: ConfigReport,
+): Backend[] {
+  const found: Backend[] = []
+  for (const [i, { name, apiKey, apiKeyFile }] of backends.entries()) {
+    const at = [...path, 'backends', i]
+    if ((apiKey === undefined) === (apiKeyFile === undefined)) {
+      report.error(at, 'api-key-one-of')
+      continue
+    }
+    const key = readSecretOrFile({ value: apiKey, file: apiKeyFile }, place)
+    const isUsed = found.some(other => other.name === name)
+    if (isUsed) report.error([...at, 'name'], 'backend-twice', { given: name })
+    if (key.ok) found.push({ name, apiKey: key.value })
+    else report.fault([...at, apiKey === undefined ? 'apiKeyFile' : 'apiKey'], key.error)
+  }
+  return found
+}
+
+/** Gives a stand-in the names that it goes by where the configuration names none. */
+export function withHosts<H extends Pick<WrittenHomeserver, 'name' | 'standIn'>>(homeserver: H) {
+  const { standIn, ...rest } = homeserver
+  if (!standIn) return rest
+  return { ...rest, standIn: { ...standIn, hosts: standIn.hosts ?? hostsOf(rest.name, standIn.url) } }
+}
+
+/** The names that clients most likely reach a homeserver by. */
+function hostsOf(name: string, url: string): string[] {
+  return [...new Set([name.toLowerCase().replace(/:[0-9]+$/, ''), new URL(url).hostname])]
+}
+
 /** Checks who is issued for against how it is done. */
 export function checkIssuing(settings: Settings, report: ConfigReport): void {
   const { homeservers, issue } = settings
-  const served = homeservers.filter(isServed)
+  const served = homeservers.filter(isIssuedFor)
   for (const [i, homeserver] of homeservers.entries()) {
-    if (!issue && isServed(homeserver))
+    if (!issue && isIssuedFor(homeserver))
       report.error(['homeservers', i], 'issue-off', { given: homeserver.name })
     const { standIn } = homeserver
     if (standIn && isPlainFar(standIn.url))
@@ -30,7 +68,16 @@ export function checkIssuing(settings: Settings, report: ConfigReport): void {
   }
 }
 
-function isServed({ standIn, backends, openid }: Homeserver): boolean {
+/** True where credentials are handed out to the users of a homeserver, or to its backends. */
+export function isIssuedFor({
+  standIn,
+  backends,
+  openid,
+}: {
+  readonly standIn?: unknown
+  readonly backends: readonly unknown[]
+  readonly openid: readonly unknown[]
+}): boolean {
   return standIn !== undefined || backends.length > 0 || openid.length > 0
 }
 
