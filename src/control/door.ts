@@ -109,11 +109,11 @@ function answer(
 /** Reads a body of JSON; none at all is undefined. The error is the answer that says why it cannot be taken. */
 async function readJson(request: HttpRequest): Promise<Result<unknown, ApiAnswer>> {
   const body = await request.body(LONGEST_BODY)
-  if (body === 'too-large') {
+  if (!body.ok && body.error === 'too-large') {
     return failed(fault(413, `a body has at most ${LONGEST_BODY} octets`, 'ask for fewer things at a time'))
   }
-  if (body === 'aborted') return failed(fault(400, 'the body was not sent to its end', 'ask again'))
-  const text = body.toString('utf8')
+  if (!body.ok) return failed(fault(400, 'the body was not sent to its end', 'ask again'))
+  const text = body.value.toString('utf8')
   if (text.trim() === '') return succeeded(undefined)
   try {
     return succeeded(JSON.parse(text))

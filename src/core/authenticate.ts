@@ -104,7 +104,7 @@ export function authenticate(
     counters.add(Counter.authGuessing)
     return wrong({ why: 'guessing', detail: 'not tried: too many wrong passwords came before it' })
   }
-  const signed = authority.findSigner({
+  const found = authority.findSigner({
     message,
     kind,
     algorithm,
@@ -114,22 +114,18 @@ export function authenticate(
     known: known?.identity,
     now,
   })
-  if (!isOwn && (signed === 'unknown-user' || signed === 'wrong-secret')) {
-    strangers.failed(reply.to, name, !isFresh, reply.at)
-  }
-  if (signed === 'unavailable') {
-    const detail = 'users cannot be looked up at the moment'
-    return refused(reject(named, { code: 500, why: 'internal', detail }, config, counters))
-  }
-  if (signed === 'unknown-user') {
-    counters.add(Counter.authUnknownUser)
-    return wrong({ why: 'unknown-user', detail: 'no user of that name, nor a time-limited name' })
-  }
-  if (signed === 'wrong-secret') {
-    counters.add(Counter.authWrongSecret)
-    return wrong({ why: 'wrong-secret', detail: 'no secret or password verifies the request' })
+  if (!found.ok) {
+    const why = found.error
+    if (why === 'unavailable') {
+      const detail = 'users cannot be looked up at the moment'
+      return refused(reject(named, { code: 500, why: 'internal', detail }, config, counters))
+    }
+    if (!isOwn) strangers.failed(reply.to, name, !isFresh, reply.at)
+    counters.add(why === 'unknown-user' ? Counter.authUnknownUser : Counter.authWrongSecret)
+    return wrong({ why, detail: NOT_SIGNED[why] })
   }
 
+  const signed = found.value
   const outdated = findOutdated(authority, message, signed, isFresh)
   if (outdated) return refused(challenge(authority, named, outdated))
 
@@ -149,6 +145,12 @@ export function authenticate(
   }
   return { kind: 'identified', identity, reply: proved }
 }
+
+/** Why no signer was found, for the log. */
+const NOT_SIGNED = {
+  'unknown-user': 'no user of that name, nor a time-limited name',
+  'wrong-secret': 'no secret or password verifies the request',
+} as const
 
 /** Why the operator wants a request that verifies refused. */
 function findBarred(message: Message, { paused, blocked, tenant }: Signer): RefusalReason | undefined {

@@ -1,3 +1,4 @@
+import { failed, type Result, succeeded } from '../base/result.ts'
 import type { Time } from '../base/time.ts'
 import { verify } from '../wire/integrity.ts'
 import type { Message } from '../wire/message.ts'
@@ -33,14 +34,14 @@ export interface Signed {
   readonly now: Time
 }
 
-export type FindSigner = (signed: Signed) => Signer | NoSigner
+export type FindSigner = (signed: Signed) => Result<Signer, NoSigner>
 
 /** Finds the candidate whose key verifies the message. All are tried, so that the time tells nothing of which did. */
 export function signerFinder(authenticate: Authenticate): FindSigner {
   return signed => findSigner(authenticate, signed)
 }
 
-function findSigner(authenticate: Authenticate, who: Signed): Signer | NoSigner {
+function findSigner(authenticate: Authenticate, who: Signed): Result<Signer, NoSigner> {
   const { message, kind, algorithm, realm, known, now } = who
   if (
     known &&
@@ -50,7 +51,7 @@ function findSigner(authenticate: Authenticate, who: Signed): Signer | NoSigner 
   ) {
     const expired = known.expires !== undefined && known.expires <= now
     const { owner, username, key } = known
-    return { tenant: owner.tenant, user: owner.user, username, key, expired, paused: false, known }
+    return succeeded({ tenant: owner.tenant, user: owner.user, username, key, expired, paused: false, known })
   }
   let candidates: readonly Candidate[]
   try {
@@ -60,12 +61,12 @@ function findSigner(authenticate: Authenticate, who: Signed): Signer | NoSigner 
         : { username: who.username, realm, algorithm, now },
     )
   } catch {
-    return 'unavailable'
+    return failed('unavailable')
   }
-  if (candidates.length === 0) return 'unknown-user'
+  if (candidates.length === 0) return failed('unknown-user')
   let found: Candidate | undefined
   for (const candidate of candidates) {
     if (verify(message, kind, candidate.key)) found ??= candidate
   }
-  return found ?? 'wrong-secret'
+  return found ? succeeded(found) : failed('wrong-secret')
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect, isIPv6, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { type Address, address, formatIp, parseIp } from '../base/address.ts'
+import { failed, type Result, succeeded } from '../base/result.ts'
 import { Deframer } from '../client/deframer.ts'
 
 /** One way to the relay: datagrams, or the frames of a stream. */
@@ -24,13 +25,12 @@ export interface ProbeLink {
  * which says nothing about the relay.
  */
 export interface LinkFault {
-  readonly kind: 'fault'
   readonly why: 'refused' | 'timeout' | 'unreachable' | 'closed' | 'not-stun' | 'tls' | 'other'
   readonly detail: string
 }
 
 /** Opens a UDP link that hears answers from anywhere, since a relay may answer from the wrong address. */
-export async function openUdpLink(to: Address): Promise<ProbeLink | LinkFault> {
+export async function openUdpLink(to: Address): Promise<Result<ProbeLink, LinkFault>> {
   const socket = createSocket({ type: to.family === 4 ? 'udp4' : 'udp6' })
   const host = formatIp(to.ip)
   let fault: LinkFault | undefined
@@ -43,13 +43,13 @@ export async function openUdpLink(to: Address): Promise<ProbeLink | LinkFault> {
     await once(socket, 'listening')
   } catch (error) {
     socket.close()
-    return faultOf(error)
+    return failed(faultOf(error))
   }
   socket.on('message', (bytes, { address: from, port }) => {
     const ip = parseIp(from.replace(/%.*$/, ''))
     if (ip) take(bytes, address(ip, port))
   })
-  return {
+  return succeeded({
     reliable: false,
     send: (bytes, other) =>
       socket.send(bytes, other?.port ?? to.port, other ? formatIp(other.ip) : host, error => {
@@ -63,7 +63,7 @@ export async function openUdpLink(to: Address): Promise<ProbeLink | LinkFault> {
       return fault
     },
     close: () => socket.close(),
-  }
+  })
 }
 
 /** True when the machine there says that nobody listens on this UDP port; false when it says nothing. */
@@ -86,10 +86,10 @@ export async function isUdpClosed(to: Address, bytes: Buffer, patience: number):
 }
 
 /** Opens a TCP connection. */
-export async function openTcp(to: Address, patience: number): Promise<ProbeLink | LinkFault> {
+export async function openTcp(to: Address, patience: number): Promise<Result<ProbeLink, LinkFault>> {
   const socket = connect({ host: formatIp(to.ip), port: to.port })
   const fault = await settled(socket, 'connect', patience)
-  return fault ?? streamLink(socket, to)
+  return fault ? failed(fault) : succeeded(streamLink(socket, to))
 }
 
 export interface TlsOptions {
@@ -108,7 +108,7 @@ export interface TlsOptions {
 export async function openTls(
   to: Address,
   { host, patience, maxVersion, trust }: TlsOptions,
-): Promise<{ link: ProbeLink; socket: TLSSocket } | LinkFault> {
+): Promise<Result<{ link: ProbeLink; socket: TLSSocket }, LinkFault>> {
   const isIp = parseIp(host) !== undefined || isIPv6(host)
   const socket = connectTls({
     host: formatIp(to.ip),
@@ -124,7 +124,7 @@ export async function openTls(
     ...(maxVersion === 'TLSv1.2' && { maxVersion }),
   })
   const fault = await settled(socket, 'secureConnect', patience)
-  return fault ?? { link: streamLink(socket, to), socket }
+  return fault ? failed(fault) : succeeded({ link: streamLink(socket, to), socket })
 }
 
 function streamLink(socket: Socket, to: Address): ProbeLink {
@@ -137,13 +137,13 @@ function streamLink(socket: Socket, to: Address): ProbeLink {
     fault ??= faultOf(error)
   })
   socket.on('close', () => {
-    fault ??= { kind: 'fault', why: 'closed', detail: 'the connection was closed' }
+    fault ??= { why: 'closed', detail: 'the connection was closed' }
     tell()
   })
   socket.on('data', chunk => {
     const frames = deframer.take(chunk)
     if (!frames) {
-      fault ??= { kind: 'fault', why: 'not-stun', detail: printable(chunk) }
+      fault ??= { why: 'not-stun', detail: printable(chunk) }
       socket.destroy()
       return
     }
@@ -181,14 +181,14 @@ function faultOf(error: unknown): LinkFault {
   const { code = '', message, name } = error as NodeJS.ErrnoException
   const detail = code || message
   if (name === 'AbortError' || name === 'TimeoutError' || code === 'ETIMEDOUT')
-    return { kind: 'fault', why: 'timeout', detail: 'timeout' }
-  if (code === 'ECONNREFUSED') return { kind: 'fault', why: 'refused', detail }
+    return { why: 'timeout', detail: 'timeout' }
+  if (code === 'ECONNREFUSED') return { why: 'refused', detail }
   if (['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'].includes(code))
-    return { kind: 'fault', why: 'unreachable', detail }
-  if (code === 'ECONNRESET' || code === 'EPIPE') return { kind: 'fault', why: 'closed', detail }
+    return { why: 'unreachable', detail }
+  if (code === 'ECONNRESET' || code === 'EPIPE') return { why: 'closed', detail }
   if (code === 'EPROTO' || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS'))
-    return { kind: 'fault', why: 'tls', detail }
-  return { kind: 'fault', why: 'other', detail }
+    return { why: 'tls', detail }
+  return { why: 'other', detail }
 }
 
 /** The start of what somebody else's protocol said, safe to show. */

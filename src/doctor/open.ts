@@ -1,4 +1,5 @@
 import type { Address } from '../base/address.ts'
+import { type Result, succeeded } from '../base/result.ts'
 import { type LinkFault, openTcp, openTls, openUdpLink, type ProbeLink } from '../dial/link.ts'
 import type { UriTransport } from '../homeserver/turn-uri.ts'
 import type { TurnEndpoint } from './facts.ts'
@@ -11,18 +12,18 @@ export const CONNECT = 4000
 export async function openSession(
   { transport, address, uri, state }: Pick<TurnEndpoint, 'transport' | 'address' | 'uri' | 'state'>,
   credential?: Credential,
-): Promise<TurnSession | LinkFault> {
+): Promise<Result<TurnSession, LinkFault>> {
   const link = await openLink(transport, state.detour ?? address, uri.host)
-  return 'kind' in link ? link : new TurnSession(link, credential)
+  return link.ok ? succeeded(new TurnSession(link.value, credential)) : link
 }
 
 export async function openLink(
   transport: UriTransport,
   to: Address,
   host: string,
-): Promise<ProbeLink | LinkFault> {
+): Promise<Result<ProbeLink, LinkFault>> {
   if (transport === 'udp') return openUdpLink(to)
   if (transport === 'tcp') return openTcp(to, CONNECT)
   const opened = await openTls(to, { host, patience: CONNECT })
-  return 'kind' in opened ? opened : opened.link
+  return opened.ok ? succeeded(opened.value.link) : opened
 }

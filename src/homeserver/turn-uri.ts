@@ -1,4 +1,5 @@
 import { parseIp } from '../base/address.ts'
+import { failed, type Result, succeeded } from '../base/result.ts'
 
 export type UriTransport = 'udp' | 'tcp' | 'tls'
 
@@ -20,28 +21,28 @@ export interface TurnUri {
 export type UriFault = 'stun' | 'scheme' | 'transport' | 'host' | 'port'
 
 /** Reads a URI as libwebrtc's ParseIceServerUrl does. */
-export function readTurnUri(text: string): TurnUri | UriFault {
+export function readTurnUri(text: string): Result<TurnUri, UriFault> {
   const colon = text.indexOf(':')
   const scheme = text.slice(0, Math.max(0, colon)).toLowerCase()
-  if (scheme === 'stun' || scheme === 'stuns') return 'stun'
-  if (scheme !== 'turn' && scheme !== 'turns') return 'scheme'
+  if (scheme === 'stun' || scheme === 'stuns') return failed('stun')
+  if (scheme !== 'turn' && scheme !== 'turns') return failed('scheme')
   const [place, query, ...rest] = text.slice(colon + 1).split('?')
-  if (rest.length > 0) return 'transport'
+  if (rest.length > 0) return failed('transport')
   const asked = query === undefined ? undefined : /^transport=(udp|tcp)$/i.exec(query)?.[1]?.toLowerCase()
-  if (query !== undefined && asked === undefined) return 'transport'
+  if (query !== undefined && asked === undefined) return failed('transport')
   const found = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(place ?? '')
-  if (!found) return 'host'
+  if (!found) return failed('host')
   const [, bracketed, plain, digits] = found
   const host = bracketed ?? plain ?? ''
   const ip = parseIp(host)
   const isHost = bracketed === undefined ? /^[A-Za-z0-9._-]+$/.test(host) : ip?.length === 16
-  if (!isHost) return 'host'
-  if (digits !== undefined && !/^[0-9]{1,5}$/.test(digits)) return 'port'
+  if (!isHost) return failed('host')
+  if (digits !== undefined && !/^[0-9]{1,5}$/.test(digits)) return failed('port')
   const secure = scheme === 'turns'
   const port = digits === undefined ? (secure ? 5349 : 3478) : Number(digits)
-  if (port < 1 || port > 65535) return 'port'
+  if (port < 1 || port > 65535) return failed('port')
   const transport = secure ? 'tls' : asked === 'tcp' ? 'tcp' : 'udp'
-  return { text, secure, transport, asked: asked as TurnUri['asked'], host, ip, port }
+  return succeeded({ text, secure, transport, asked: asked as TurnUri['asked'], host, ip, port })
 }
 
 /** True for ports that libwebrtc connects to: of those below 1024 only DNS's and the web's. */

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { formatIp } from '../base/address.ts'
 import { contains, type Range } from '../base/range.ts'
+import { failed, type Result, succeeded } from '../base/result.ts'
 import { clientAddress } from './client-address.ts'
 
 /** Why a body could not be read: more octets than are taken, or not sent to its end. */
@@ -56,24 +57,24 @@ export class HttpRequest {
   }
 
   /** Reads at most `most` octets of body; more are not read to their end. */
-  body(most: number): Promise<Buffer | BodyFault> {
+  body(most: number): Promise<Result<Buffer, BodyFault>> {
     const message = this.#message
     return new Promise(resolve => {
-      if (Number(this.headers['content-length'] ?? 0) > most) return resolve('too-large')
+      if (Number(this.headers['content-length'] ?? 0) > most) return resolve(failed('too-large'))
       const chunks: Buffer[] = []
       let length = 0
       message.on('data', (chunk: Buffer) => {
         length += chunk.length
         if (length <= most) return void chunks.push(chunk)
         message.pause()
-        resolve('too-large')
+        resolve(failed('too-large'))
       })
       message.on('end', () => {
         this.#isRead = true
-        resolve(Buffer.concat(chunks))
+        resolve(succeeded(Buffer.concat(chunks)))
       })
-      message.on('close', () => resolve('aborted'))
-      message.on('error', () => resolve('aborted'))
+      message.on('close', () => resolve(failed('aborted')))
+      message.on('error', () => resolve(failed('aborted')))
     })
   }
 }

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Range } from '../base/range.ts'
+import { failed, type Result, succeeded } from '../base/result.ts'
 import type { Time } from '../base/time.ts'
 import type { BodyFault, HttpRequest } from '../http/request.ts'
 import type { HttpRoutes, RoutePattern } from '../http/routes.ts'
@@ -71,8 +72,9 @@ async function respondTo(
   options: IssueServerOptions,
 ): Promise<IssueAnswer> {
   const body = await bodyOf(request, route)
-  if (body === 'aborted') return matrixError(400, 'M_NOT_JSON', 'the body was not sent to its end')
-  if (body === 'too-large') {
+  if (!body.ok && body.error === 'aborted')
+    return matrixError(400, 'M_NOT_JSON', 'the body was not sent to its end')
+  if (!body.ok) {
     options.note({ way: route.way, outcome: 'bad-request', why: 'the body is too large' })
     return matrixError(413, 'M_TOO_LARGE', 'the body is too large')
   }
@@ -84,7 +86,7 @@ async function respondTo(
     query: request.query,
     headers: request.headers,
     host: hostOf(forwarded ?? request.headers.host),
-    body: body.toString('utf8'),
+    body: body.value.toString('utf8'),
   }
   const client = request.clientIp(options.trustedProxies()) ?? new Uint8Array(4)
   const wait = route.isTrusted?.(question) ? 0 : options.limit.wait(client, options.now())
@@ -100,9 +102,9 @@ async function respondTo(
 }
 
 /** The body of a POST; a GET that has one is refused. */
-async function bodyOf(request: HttpRequest, { method }: IssueRoute): Promise<Buffer | BodyFault> {
+async function bodyOf(request: HttpRequest, { method }: IssueRoute): Promise<Result<Buffer, BodyFault>> {
   if (method === 'POST') return request.body(LONGEST_BODY)
-  return request.hasUnreadBody ? 'too-large' : Buffer.alloc(0)
+  return request.hasUnreadBody ? failed('too-large') : succeeded(Buffer.alloc(0))
 }
 
 function first(header: string | string[] | undefined): string | undefined {

@@ -50,7 +50,8 @@ export class OpenId {
   async verify(server: ServerName, token: string, listed: string = server.text): Promise<Verified> {
     const learn = () => this.#learn(server, token)
     const verified = await this.#remembered.ask(server.text, token, learn, listed)
-    return verified === 'busy' ? { kind: 'failed', why: 'too many requests wait for this server' } : verified
+    if (verified.ok) return verified.value
+    return { kind: 'failed', why: 'too many requests wait for this server' }
   }
 
   async #learn(server: ServerName, token: string): Promise<Learnt<Verified>> {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { failed, type Result, succeeded } from '../base/result.ts'
 import type { Time } from '../base/time.ts'
 import { BoundedMap } from '../limits/bounded-map.ts'
 
@@ -41,14 +42,14 @@ export class Remembered<V> {
     token: string,
     learn: () => Promise<Learnt<V>>,
     party: string = scope,
-  ): Promise<V | 'busy'> {
+  ): Promise<Result<V, 'busy'>> {
     const key = createHash('sha256').update(scope).update('\0').update(token).digest('base64')
     const known = this.#good.get(key, this.#now()) ?? this.#bad.get(key, this.#now())
-    if (known !== undefined) return known
+    if (known !== undefined) return succeeded(known)
     const open = this.#open.get(key)
-    if (open) return open
+    if (open) return succeeded(await open)
     const openTo = this.#openTo.get(party) ?? 0
-    if (openTo >= MOST_OPEN) return 'busy'
+    if (openTo >= MOST_OPEN) return failed('busy')
     const learning = learn().then(({ value, keep, good }) => {
       if (keep > 0) (good ? this.#good : this.#bad).set(key, value, (this.#now() + keep) as Time)
       return value
@@ -56,7 +57,7 @@ export class Remembered<V> {
     this.#open.set(key, learning)
     this.#openTo.set(party, openTo + 1)
     try {
-      return await learning
+      return succeeded(await learning)
     } finally {
       this.#open.delete(key)
       const left = this.#openTo.get(party)! - 1

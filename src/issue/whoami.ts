@@ -40,7 +40,7 @@ export class Whoami {
   /** Asks the homeserver whose client API is at `url`. */
   async ask(url: string, token: string): Promise<Who> {
     const who = await this.#remembered.ask(url, token, () => this.#learn(url, token))
-    return who === 'busy' ? BUSY : who
+    return who.ok ? who.value : BUSY
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { type Address, address, parseIp } from '../base/address.ts'
+import { type Result, succeeded } from '../base/result.ts'
 import {
   type LinkFault,
   openTcp,
@@ -54,9 +55,9 @@ const TIMEOUT = 4000
  */
 export async function connect(uri: string, options: ConnectOptions = {}): Promise<TurnConnection> {
   const read = readTurnUri(uri)
-  if (typeof read === 'string') throw new TaciturnError('INVALID_URI', `${uri} is not a TURN URI (${read})`)
-  const server = await resolve(read)
-  const link = await dial(read, server, options)
+  if (!read.ok) throw new TaciturnError('INVALID_URI', `${uri} is not a TURN URI (${read.error})`)
+  const server = await resolve(read.value)
+  const link = await dial(read.value, server, options)
   const { username, credential } = options
   return new TurnConnection(link, server, {
     ...(username !== undefined && { username }),
@@ -90,8 +91,8 @@ async function resolve({ ip, host, port }: TurnUri): Promise<Address> {
 async function dial(uri: TurnUri, server: Address, options: ConnectOptions): Promise<ProbeLink> {
   const patience = options.timeout ?? TIMEOUT
   const opened = await open(uri, server, patience, options.tls ?? {})
-  if ('kind' in opened) throw new CannotConnect(opened)
-  return opened
+  if (!opened.ok) throw new CannotConnect(opened.error)
+  return opened.value
 }
 
 async function open(
@@ -99,9 +100,9 @@ async function open(
   server: Address,
   patience: number,
   trust: NonNullable<TlsOptions['trust']>,
-): Promise<ProbeLink | LinkFault> {
+): Promise<Result<ProbeLink, LinkFault>> {
   if (transport === 'udp') return openUdpLink(server)
   if (transport === 'tcp') return openTcp(server, patience)
   const opened = await openTls(server, { host, patience, trust })
-  return 'kind' in opened ? opened : opened.link
+  return opened.ok ? succeeded(opened.value.link) : opened
 }

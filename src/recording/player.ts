@@ -1,10 +1,11 @@
 import { COUNTER_NAMES, type CounterName, Counters } from '../base/counters.ts'
 import { Lifetimes } from '../base/lifetimes.ts'
+import { failed, succeeded } from '../base/result.ts'
 import type { Command } from '../core/command.ts'
 import type { Decisions, Witness } from '../core/decisions.ts'
 import type { Aead } from '../core/environment.ts'
 import { Relay } from '../core/relay.ts'
-import type { Signer } from '../core/signer.ts'
+import type { NoSigner, Signer } from '../core/signer.ts'
 import { Meters } from '../limits/meters.ts'
 import { outline } from './outline.ts'
 import type { Asked, Beginning, Step } from './step.ts'
@@ -92,13 +93,13 @@ export class Player {
         },
       },
       findSigner: ({ known }) => {
-        const found = answer<'unavailable' | (Omit<Signer, 'known'> & { known?: boolean })>(
+        const found = answer<NoSigner | (Omit<Signer, 'known'> & { known?: boolean })>(
           'signer',
           'unavailable',
         )
-        if (typeof found === 'string') return found
+        if (typeof found === 'string') return failed(found)
         const { known: isKnown, ...signer } = found
-        return isKnown && known ? { ...signer, known } : signer
+        return succeeded(isKnown && known ? { ...signer, known } : signer)
       },
       nonces: {
         configure: () => {},

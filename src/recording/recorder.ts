@@ -63,9 +63,9 @@ export class Recorder implements Witness {
         }),
       },
       findSigner: signed => {
-        const signer = own.findSigner(signed)
-        note('signer', typeof signer === 'string' ? signer : { ...signer, known: signer.known !== undefined })
-        return signer
+        const found = own.findSigner(signed)
+        note('signer', found.ok ? { ...found.value, known: found.value.known !== undefined } : found.error)
+        return found
       },
       nonces: {
         configure: lifetime => nonces.configure(lifetime),

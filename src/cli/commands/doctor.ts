@@ -135,8 +135,7 @@ async function subjectOf(
   const uris = list(options['turn-uri'])
   for (const uri of uris) {
     const read = readTurnUri(uri)
-    if (typeof read === 'string')
-      throw new CommandError(words.say('doctor.badUri', { uri, fault: read }), Exit.usage)
+    if (!read.ok) throw new CommandError(words.say('doctor.badUri', { uri, fault: read.error }), Exit.usage)
   }
   const homeserver = options.homeserver === undefined ? undefined : homeserverUrl(options.homeserver, words)
   if (homeserver && uris.length > 0) throw new CommandError(words.say('doctor.oneOf'), Exit.usage)
@@ -231,8 +230,8 @@ function resolveOf(given: readonly string[], words: CliWords): Subject['resolve'
 
 function stunOf(given: string, words: CliWords): { host: string; port: number } {
   const uri = readTurnUri(`turn:${given.replace(/^stun:/, '')}`)
-  if (typeof uri === 'string') throw new CommandError(words.say('doctor.badStun', { given }), Exit.usage)
-  return { host: uri.host, port: uri.port }
+  if (!uri.ok) throw new CommandError(words.say('doctor.badStun', { given }), Exit.usage)
+  return { host: uri.value.host, port: uri.value.port }
 }
 
 function read(file: string, words: CliWords, io: Io): string {

@@ -51,8 +51,9 @@ export const allocation: EndpointCheck = {
     const { state, label } = endpoint
     const { credential } = facts
     if (!state.reached || !credential) return []
-    const first = await openSession(endpoint, credential)
-    if ('kind' in first) return [finding('turn-silent', {}, { at: label })]
+    const opened = await openSession(endpoint, credential)
+    if (!opened.ok) return [finding('turn-silent', {}, { at: label })]
+    const first = opened.value
     const answer = await first.ask((client, now) => client.allocate({}, now))
     if (answer.kind !== 'allocated') {
       first.close()
@@ -60,14 +61,14 @@ export const allocation: EndpointCheck = {
     }
     state.allocated = true
     const second = await openSession(endpoint, credential)
-    const again = 'kind' in second ? undefined : await second.ask((client, now) => client.allocate({}, now))
-    if ('kind' in second || again?.kind !== 'allocated') {
-      if (!('kind' in second)) await second.end()
+    const again = second.ok ? await second.value.ask((client, now) => client.allocate({}, now)) : undefined
+    if (!second.ok || again?.kind !== 'allocated') {
+      if (second.ok) await second.value.end()
       await first.end()
       const code = again?.kind === 'rejected' ? again.code : 0
       return [finding('second-refused', { code }, { at: label })]
     }
-    state.pair = [first, second]
+    state.pair = [first, second.value]
     const shown = answer.relayed[0]!.ip
     if (!reaches(shown, endpoint.audience)) return [{ ...unreachableFinding(shown), at: [label] }]
     return [finding('allocated', { relayed: formatIp(shown) }, { at: label })]
@@ -76,8 +77,9 @@ export const allocation: EndpointCheck = {
 
 /** Allocates without, or with a credential, and gives the allocation back. */
 async function allocate(endpoint: TurnEndpoint, credential: Credential | undefined): Promise<TurnAnswer> {
-  const session = await openSession(endpoint, credential)
-  if ('kind' in session) return { kind: 'silent', fault: session }
+  const opened = await openSession(endpoint, credential)
+  if (!opened.ok) return { kind: 'silent', fault: opened.error }
+  const session = opened.value
   try {
     if (!credential) {
       // A request of our own making, since a client without credentials gives up at the challenge.

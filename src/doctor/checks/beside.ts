@@ -28,8 +28,9 @@ export const beside: DoctorCheck = {
     const endpoint = facts.endpoints.find(({ state }) => state.allocated)
     if (!livekit || !endpoint || !facts.isOnRelay) return []
     const ports = readLivekit(livekit.text).ports ?? LIVEKIT_PORTS
-    const session = await openSession(endpoint, facts.credential)
-    if ('kind' in session) return []
+    const opened = await openSession(endpoint, facts.credential)
+    if (!opened.ok) return []
+    const session = opened.value
     let server: Socket | undefined
     try {
       const answer = await session.ask((client, now) => client.allocate({}, now))

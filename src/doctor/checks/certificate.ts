@@ -17,22 +17,21 @@ export const certificate: EndpointCheck = {
     const { uri, address, state, label } = endpoint
     const to = state.detour ?? address
     const opened = await openTls(to, { host: uri.host, patience: CONNECT })
-    if ('kind' in opened)
+    if (!opened.ok)
       return [
         finding(
           'tls-handshake',
-          { detail: opened.detail, address: label, host: uri.host, port: uri.port },
+          { detail: opened.error.detail, address: label, host: uri.host, port: uri.port },
           { at: label },
         ),
       ]
-    const shown = inspect(opened.socket, uri.host)
-    opened.link.close()
+    const shown = inspect(opened.value.socket, uri.host)
+    opened.value.link.close()
     if (!shown) return []
     const old = await openTls(to, { host: uri.host, patience: CONNECT, maxVersion: 'TLSv1.1' })
-    const isOld = !('kind' in old)
-    if (!('kind' in old)) old.link.close()
+    if (old.ok) old.value.link.close()
     const found = [...judge(shown, facts, endpoint)]
-    if (isOld) found.push(finding('tls-old', {}, { at: label }))
+    if (old.ok) found.push(finding('tls-old', {}, { at: label }))
     return found
   },
 }

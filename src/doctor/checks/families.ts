@@ -33,8 +33,9 @@ async function canRelay(
   endpoint: TurnEndpoint,
   family: Family,
 ): Promise<'yes' | 'no' | 'unknown'> {
-  const session = await openSession(endpoint, facts.credential)
-  if ('kind' in session) return 'unknown'
+  const opened = await openSession(endpoint, facts.credential)
+  if (!opened.ok) return 'unknown'
+  const session = opened.value
   try {
     const answer = await session.ask((client, now) => client.allocate({ family }, now))
     if (answer.kind === 'allocated') {

@@ -32,8 +32,9 @@ export const forbidden: DoctorCheck = {
     const open: Uint8Array[] = []
     let asked = 0
     for (const family of [4, 6] as const) {
-      const session = await openSession(endpoint, facts.credential)
-      if ('kind' in session) continue
+      const opened = await openSession(endpoint, facts.credential)
+      if (!opened.ok) continue
+      const session = opened.value
       const answer = await session.ask((client, now) => client.allocate({ family }, now))
       if (answer.kind === 'allocated') {
         const own = new Set([...session.relayed.map(({ ip }) => ip), ...configured(facts)].map(ipKey))
@@ -64,8 +65,9 @@ export const extras: DoctorCheck = {
     if (!endpoint) return []
     const at = { at: endpoint.label }
     const found: Finding[] = []
-    const session = await openSession(endpoint, facts.credential)
-    if ('kind' in session) return []
+    const opened = await openSession(endpoint, facts.credential)
+    if (!opened.ok) return []
+    const session = opened.value
     try {
       const tcp = await session.ask((client, now) => client.allocate({ transport: TCP }, now))
       if (tcp.kind === 'allocated') {

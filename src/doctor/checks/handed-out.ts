@@ -27,8 +27,8 @@ export const uris: DoctorCheck = {
     const good: TurnUri[] = []
     for (const text of texts) {
       const uri = readTurnUri(text)
-      if (typeof uri === 'string') found.push(malformed(uri, text, facts))
-      else good.push(uri)
+      if (uri.ok) good.push(uri.value)
+      else found.push(malformed(uri.error, text, facts))
     }
     facts.uris = good
     found.push(...oneByOne(good, facts), ...together(good, facts))

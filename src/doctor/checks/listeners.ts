@@ -57,8 +57,8 @@ export const room: DoctorCheck = {
 
 async function answers(listener: Listener, realm: string): Promise<boolean> {
   const link = await openLink(listener.transport, reachable(listener.address), realm)
-  if ('kind' in link) return false
-  const session = new TurnSession(link)
+  if (!link.ok) return false
+  const session = new TurnSession(link.value)
   try {
     const answer = await session.ask((client, now) => client.binding(now), 1500)
     return answer.kind !== 'silent'

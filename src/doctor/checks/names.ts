@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { type Address, address, formatIp, ipKey, parseIp } from '../../base/address.ts'
+import { failed, type Result, succeeded, successes } from '../../base/result.ts'
 import { turnUris } from '../../homeserver/synapse-lines.ts'
 import { readTurnUri, type TurnUri } from '../../homeserver/turn-uri.ts'
 import { ownAddresses } from '../../net/kernel/machine.ts'
@@ -40,8 +41,9 @@ export const names: DoctorCheck = {
 async function lookUpRelays(facts: Facts): Promise<void> {
   for (const entry of facts.subject.config?.settings.relay.addresses ?? []) {
     if (entry === 'auto' || typeof entry.public !== 'string') continue
-    const found = facts.subject.resolve.get(entry.public.toLowerCase()) ?? (await lookUp(entry.public))
-    if (typeof found !== 'string') facts.lookups.set(entry.public, found)
+    const given = facts.subject.resolve.get(entry.public.toLowerCase())
+    const found = given ? succeeded(given) : await lookUp(entry.public)
+    if (found.ok) facts.lookups.set(entry.public, found.value)
   }
 }
 
@@ -55,7 +57,7 @@ function configured(facts: Facts): TurnUri[] {
     const host = guessedHost(config, facts.lookups)
     if (texts.length === 0) texts = turnUris(host, settings)
   }
-  return texts.map(readTurnUri).filter(uri => typeof uri !== 'string')
+  return successes(texts.map(readTurnUri))
 }
 
 async function resolve(
@@ -71,8 +73,8 @@ async function resolve(
       findings: [finding('dns-given', { host, addresses: given.map(formatIp).join(', ') })],
     }
   const looked = await lookUp(host)
-  if (typeof looked === 'string') return { ips: [], findings: [finding(looked, { host })] }
-  const ips = looked.slice(0, MOST_ADDRESSES)
+  if (!looked.ok) return { ips: [], findings: [finding(looked.error, { host })] }
+  const ips = looked.value.slice(0, MOST_ADDRESSES)
   const addresses = ips.map(formatIp).join(', ')
   const isMeantForAll = audienceOf(host, ips) === 'public'
   const near = ips.filter(ip => scopeOf(ip) !== 'public')
@@ -84,18 +86,18 @@ async function resolve(
   return { ips, findings: [finding(isHostsFile ? 'dns-hosts-file' : 'dns-private', values)] }
 }
 
-async function lookUp(host: string): Promise<Uint8Array[] | 'dns-missing' | 'dns-failed'> {
+async function lookUp(host: string): Promise<Result<readonly Uint8Array[], 'dns-missing' | 'dns-failed'>> {
   let timer: NodeJS.Timeout | undefined
-  const tooLong = new Promise<'dns-failed'>(done => {
-    timer = setTimeout(() => done('dns-failed'), PATIENCE)
+  const tooLong = new Promise<undefined>(done => {
+    timer = setTimeout(() => done(undefined), PATIENCE)
   })
   try {
     const answers = await Promise.race([lookup(host, { all: true, verbatim: true }), tooLong])
-    if (answers === 'dns-failed') return answers
+    if (!answers) return failed('dns-failed')
     const ips = answers.map(answer => parseIp(answer.address.replace(/%.*$/, '')))
-    return ips.filter(ip => ip !== undefined)
+    return succeeded(ips.filter(ip => ip !== undefined))
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOTFOUND' ? 'dns-missing' : 'dns-failed'
+    return failed((error as NodeJS.ErrnoException).code === 'ENOTFOUND' ? 'dns-missing' : 'dns-failed')
   } finally {
     clearTimeout(timer)
   }

@@ -56,16 +56,18 @@ interface Knocked {
 
 /** Sends to several relayed ports; undefined where we cannot be a peer. The relay picks the ports at random. */
 async function knock(facts: Facts, endpoint: TurnEndpoint): Promise<readonly Knocked[] | undefined> {
-  const us = await openUdpLink(endpoint.state.detour ?? endpoint.address)
-  if ('kind' in us) return undefined
+  const link = await openUdpLink(endpoint.state.detour ?? endpoint.address)
+  if (!link.ok) return undefined
+  const us = link.value
   const sessions: TurnSession[] = []
   try {
     const mapped = await ownAddress(us)
     if (!mapped) return undefined
     const doors: (Knocked & { readonly session: TurnSession })[] = []
     while (doors.length < PORTS) {
-      const session = await openSession(endpoint, facts.credential)
-      if ('kind' in session) break
+      const opened = await openSession(endpoint, facts.credential)
+      if (!opened.ok) break
+      const session = opened.value
       sessions.push(session)
       const answer = await session.ask((client, now) => client.allocate({}, now))
       const relayed = answer.kind === 'allocated' ? answer.relayed[0] : undefined
@@ -113,8 +115,9 @@ export const seenFromOutside: DoctorCheck = {
     const values = { server: `${stun.host}:${stun.port}` }
     const server = await resolve(stun.host, stun.port)
     if (!server) return [finding('stun-unknown', values)]
-    const session = await openSession(endpoint, facts.credential)
-    if ('kind' in session) return []
+    const opened = await openSession(endpoint, facts.credential)
+    if (!opened.ok) return []
+    const session = opened.value
     try {
       return await throughRelay(session, server, endpoint, values)
     } finally {

@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 import { type Address, formatAddress, formatIp, ipKey, sameAddress } from '../../base/address.ts'
+import { failed, type Result, succeeded } from '../../base/result.ts'
 import { isUdpClosed, type LinkFault } from '../../dial/link.ts'
 import { ownAddresses } from '../../net/kernel/machine.ts'
 import { scopeOf } from '../../net/ports/relay-addresses.ts'
@@ -23,19 +24,19 @@ export const reach: EndpointCheck = {
   id: 'B11',
   async run(facts, endpoint) {
     const first = await attempt(endpoint)
-    if (!isFault(first)) return succeeded(endpoint, first, facts)
+    if (first.ok) return reached(endpoint, first.value, facts)
     const detour = behindRouter(facts, endpoint)
     if (detour) {
       endpoint.state.detour = detour
       const second = await attempt(endpoint)
-      if (!isFault(second)) {
+      if (second.ok) {
         const values = { address: formatAddress(endpoint.address), listener: formatAddress(detour) }
-        return [finding('hairpin', values, { at: endpoint.label }), ...succeeded(endpoint, second, facts)]
+        return [finding('hairpin', values, { at: endpoint.label }), ...reached(endpoint, second.value, facts)]
       }
       delete endpoint.state.detour
     }
-    const cause = first.why === 'unreachable' ? undefined : misled(facts, endpoint)
-    return [cause ?? (await failed(endpoint, first, facts))]
+    const cause = first.error.why === 'unreachable' ? undefined : misled(facts, endpoint)
+    return [cause ?? (await unreached(endpoint, first.error, facts))]
   },
 }
 
@@ -44,22 +45,19 @@ interface Reached {
   readonly mapped: Address | undefined
 }
 
-function isFault(result: Reached | LinkFault): result is LinkFault {
-  return 'kind' in result
-}
-
-async function attempt(endpoint: TurnEndpoint): Promise<Reached | LinkFault> {
-  const session = await openSession(endpoint)
-  if ('kind' in session) return session
+async function attempt(endpoint: TurnEndpoint): Promise<Result<Reached, LinkFault>> {
+  const opened = await openSession(endpoint)
+  if (!opened.ok) return opened
+  const session = opened.value
   const answer = await session.ask((client, now) => client.binding(now), 2600)
   session.close()
-  if (answer.kind === 'mapped') return { session, mapped: answer.address }
+  if (answer.kind === 'mapped') return succeeded({ session, mapped: answer.address })
   // An error answer is an answer, too.
-  if (answer.kind !== 'silent') return { session, mapped: undefined }
-  return answer.fault ?? { kind: 'fault', why: 'timeout', detail: 'no answer' }
+  if (answer.kind !== 'silent') return succeeded({ session, mapped: undefined })
+  return failed(answer.fault ?? { why: 'timeout', detail: 'no answer' })
 }
 
-function succeeded(endpoint: TurnEndpoint, { session, mapped }: Reached, facts: Facts): Finding[] {
+function reached(endpoint: TurnEndpoint, { session, mapped }: Reached, facts: Facts): Finding[] {
   const { label, address, transport, audience, state } = endpoint
   state.reached = true
   const found: Finding[] = [finding('reached', {}, { at: label })]
@@ -108,7 +106,7 @@ function misled(facts: Facts, endpoint: TurnEndpoint): Finding | undefined {
   return undefined
 }
 
-async function failed(endpoint: TurnEndpoint, fault: LinkFault, facts: Facts): Promise<Finding> {
+async function unreached(endpoint: TurnEndpoint, fault: LinkFault, facts: Facts): Promise<Finding> {
   const { address, transport, isSecondFamily, label, uri } = endpoint
   const values = {
     host: uri.host,

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { failed, type Result, succeeded } from '../../base/result.ts'
 
 /** What this machine used between two moments, or why that is not known. */
 export type Energy =
@@ -18,13 +19,13 @@ const SAMPLE = 500
 /** Starts the best meter that this machine has. Never guesses: without one, the answer is `unknown`. */
 export async function startMeter(): Promise<EnergyMeter> {
   const rapl = readRapl()
-  if (rapl === 'no-permission') return unknown('no-permission')
-  if (rapl) {
+  if (!rapl.ok && rapl.error === 'no-permission') return unknown('no-permission')
+  if (rapl.ok) {
     return {
       async stop() {
         const after = readRapl()
-        if (!after || after === 'no-permission') return { kind: 'unknown', why: 'no-meter' }
-        return { kind: 'measured', joules: joulesBetween(rapl, after), source: 'rapl' }
+        if (!after.ok) return { kind: 'unknown', why: 'no-meter' }
+        return { kind: 'measured', joules: joulesBetween(rapl.value, after.value), source: 'rapl' }
       },
     }
   }
@@ -62,24 +63,26 @@ export function pmicWatts(output: string): number | undefined {
   return watts
 }
 
-/** The packages, which contain their cores and memory controllers; `undefined` where there are none. */
-function readRapl(): RaplZone[] | 'no-permission' | undefined {
+/** The packages, which contain their cores and memory controllers. */
+function readRapl(): Result<readonly RaplZone[], 'no-permission' | 'no-meter'> {
   let names: string[]
   try {
     names = readdirSync(RAPL).filter(name => /^intel-rapl:\d+$/.test(name))
   } catch {
-    return undefined
+    return failed('no-meter')
   }
-  if (names.length === 0) return undefined
+  if (names.length === 0) return failed('no-meter')
   try {
     const number = (name: string, file: string) => Number(readFileSync(`${RAPL}/${name}/${file}`, 'latin1'))
-    return names.map(name => ({
-      name,
-      microjoules: number(name, 'energy_uj'),
-      range: number(name, 'max_energy_range_uj'),
-    }))
+    return succeeded(
+      names.map(name => ({
+        name,
+        microjoules: number(name, 'energy_uj'),
+        range: number(name, 'max_energy_range_uj'),
+      })),
+    )
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EACCES' ? 'no-permission' : undefined
+    return failed((error as NodeJS.ErrnoException).code === 'EACCES' ? 'no-permission' : 'no-meter')
   }
 }
 

@@ -4,13 +4,14 @@ import t from 'tap'
 import { Counters } from '../../../src/base/counters.ts'
 import type { RouteId } from '../../../src/base/ids.ts'
 import { Lifetimes } from '../../../src/base/lifetimes.ts'
-import type { Result } from '../../../src/base/result.ts'
+import { failed, type Result, succeeded } from '../../../src/base/result.ts'
 import type { Seconds, Time } from '../../../src/base/time.ts'
 import type { Command } from '../../../src/core/command.ts'
 import type { RelayConfig } from '../../../src/core/config.ts'
 import type { Witness } from '../../../src/core/decisions.ts'
 import type { Input } from '../../../src/core/input.ts'
 import { Relay } from '../../../src/core/relay.ts'
+import type { NoSigner, Signer } from '../../../src/core/signer.ts'
 import { SNAPSHOT_VERSION, withoutSecrets } from '../../../src/core/snapshot/octets.ts'
 import type { SnapshotPart } from '../../../src/core/snapshot/parts.ts'
 import { readSnapshot } from '../../../src/core/snapshot/read.ts'
@@ -65,8 +66,9 @@ class Twin {
             open: ticket => own.tickets.open(ticket),
           },
           findSigner: ({ known }) => {
-            const found = answer<unknown>('signer', 'unavailable') as ReturnType<typeof own.findSigner>
-            return typeof found === 'object' && found.known && known ? { ...found, known } : found
+            const found = answer<NoSigner | Signer>('signer', 'unavailable')
+            if (typeof found === 'string') return failed(found)
+            return succeeded(found.known && known ? { ...found, known } : found)
           },
         }),
         handled: () => {},

@@ -23,7 +23,7 @@ t.test('O-22, O-25: an address is told from this machine, its router and other m
 })
 
 function at(host: string, ip: string): TurnEndpoint {
-  const uri = readTurnUri(`turn:${host}`) as TurnUri
+  const uri = (readTurnUri(`turn:${host}`) as { value: TurnUri }).value
   const there = address(parseIp(ip)!, uri.port)
   return {
     uri,
