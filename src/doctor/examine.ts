@@ -1,8 +1,9 @@
+import { inOrder } from './check.ts'
 import { AFTER, BEFORE, EACH } from './checks/all.ts'
 import { Facts, type Subject } from './facts.ts'
 import { type Finding, finding } from './finding.ts'
 import { ranked, severityOf } from './rank.ts'
-import { type Group, groupOf } from './severity.ts'
+import { type CheckName, type Group, groupOf } from './severity.ts'
 import type { Credential } from './turn-session.ts'
 
 /** Endpoints that are tested at the same time. */
@@ -39,29 +40,29 @@ export async function examine(
   let done = 0
   let total = BEFORE.length + AFTER.length
   const attempt = async (
-    id: string,
+    name: CheckName,
     place: string | undefined,
     run: () => readonly Finding[] | Promise<readonly Finding[]>,
   ) => {
-    progress({ done, total, group: groupOf(id), ...(place !== undefined && { place }) })
-    findings.push(...(await guarded(id, Math.min(CHECK_TIME, deadline - Date.now()), run)))
+    progress({ done, total, group: groupOf(name), ...(place !== undefined && { place }) })
+    findings.push(...(await guarded(name, Math.min(CHECK_TIME, deadline - Date.now()), run)))
     done++
   }
   facts.report = place => progress({ done, total, group: 'turn', place })
 
-  for (const check of BEFORE) await attempt(check.id, undefined, () => check.run(facts))
+  for (const check of inOrder(BEFORE)) await attempt(check.name, undefined, () => check.run(facts))
   facts.credential ??= ownCredential(facts)
   if (facts.endpoints.length === 0) findings.push(finding('nothing-to-test'))
   else if (!facts.credential && !facts.base) findings.push(finding('no-credential'))
   total += facts.endpoints.length * EACH.length
   await eachAtMost(AT_ONCE, facts.endpoints, async endpoint => {
     try {
-      for (const check of EACH) await attempt(check.id, endpoint.label, () => check.run(facts, endpoint))
+      for (const check of EACH) await attempt(check.name, endpoint.label, () => check.run(facts, endpoint))
     } finally {
       for (const session of endpoint.state.pair ?? []) await session.end()
     }
   })
-  for (const check of AFTER) await attempt(check.id, undefined, () => check.run(facts))
+  for (const check of AFTER) await attempt(check.name, undefined, () => check.run(facts))
   return { findings: ranked(withoutNothing(findings)), outcome: outcomeOf(findings, facts) }
 }
 

@@ -59,7 +59,22 @@ export interface TurnEndpoint {
   }
 }
 
-/** What the checks have learnt so far. Later checks stand on what earlier ones put here. */
+/** Facts that one check learns and others need, see `DoctorCheck`. */
+export type FactName =
+  | 'uris'
+  | 'endpoints'
+  | 'lookups'
+  | 'base'
+  | 'kind'
+  | 'wellKnown'
+  | 'turnServer'
+  | 'ttl'
+  | 'credential'
+  | 'issuer'
+  | 'isSecretRight'
+  | 'clockAhead'
+
+/** What the checks have learnt so far. */
 export class Facts {
   readonly subject: Subject
   readonly started = Date.now()
@@ -71,7 +86,6 @@ export class Facts {
   base: URL | undefined
   kind: HomeserverKind = kindOf(undefined).kind
   wellKnown: Readonly<Record<string, unknown>> | undefined
-  token: string | undefined
   /** What `/voip/turnServer` said. */
   turnServer: HttpAnswer | undefined
   ttl: number | undefined

@@ -20,7 +20,7 @@ export function show(finding: Finding, language: Language): ShownFinding {
   return {
     id: finding.id,
     check,
-    group: check === '–' ? 'doctor' : groupOf(check),
+    group: check === 'doctor' ? check : groupOf(check),
     severity: severityOf(finding),
     ...findingText(finding.id, finding.values, language),
     at: finding.at,

@@ -111,7 +111,7 @@ async function configOf(
     const problems = error.problems.map(problem => plain(problem, context.language))
     const findings = problems.map(({ what, fix, file, line, path }) => ({
       id: 'config-invalid',
-      check: 'A1',
+      check: 'configuration',
       group: 'machine',
       severity: 'error',
       title: path === '' ? what : `${path}: ${what}`,

@@ -15,7 +15,7 @@ import { reach } from './reach.ts'
 import { ending, relaying } from './relaying.ts'
 import { peerPolicy, relayedAddresses, sameRelayAddress, surroundings } from './relaying-addresses.ts'
 
-/** What is looked at before any relay is asked. Each stands on those before it. */
+/** What is looked at before any relay is asked; `inOrder` says in which order. */
 export const BEFORE: readonly DoctorCheck[] = [
   configuration,
   files,

@@ -16,7 +16,7 @@ const LONG_AGO = 2 * 86_400
 
 /** Nobody gets an allocation without a credential, with a wrong one, or with one whose time is over. */
 export const strangers: EndpointCheck = {
-  id: 'D24',
+  name: 'authentication',
   async run(facts, endpoint) {
     if (!endpoint.state.reached) return []
     const at = { at: endpoint.label }
@@ -46,7 +46,7 @@ export const strangers: EndpointCheck = {
 
 /** The credential opens an allocation, twice, and its address is one that peers can reach. */
 export const allocation: EndpointCheck = {
-  id: 'D25',
+  name: 'allocation',
   async run(facts, endpoint) {
     const { state, label } = endpoint
     const { credential } = facts

@@ -22,7 +22,8 @@ const MOST_PORTS = 20
  * ICE does. See docs/decisions/0026-media-server-beside-us.md.
  */
 export const beside: DoctorCheck = {
-  id: 'E34',
+  name: 'beside',
+  needs: ['endpoints', 'credential'],
   async run(facts) {
     const { livekit } = facts.subject
     const endpoint = facts.endpoints.find(({ state }) => state.allocated)

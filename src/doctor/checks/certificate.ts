@@ -11,7 +11,7 @@ const SOON = 14
 
 /** Clients accept the certificate: its name, its time, its chain; and it is the one on disk. */
 export const certificate: EndpointCheck = {
-  id: 'B14',
+  name: 'certificate',
   async run(facts, endpoint) {
     if (endpoint.transport !== 'tls' || !endpoint.state.reached) return []
     const { uri, address, state, label } = endpoint

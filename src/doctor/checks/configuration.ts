@@ -12,7 +12,7 @@ const RELEASED = Date.UTC(2026, 0, 1)
 
 /** The configuration is sound, and somebody may use the relay. */
 export const configuration: DoctorCheck = {
-  id: 'A1',
+  name: 'configuration',
   run({ subject: { config } }) {
     if (!config) return []
     const { settings, source, warnings } = config
@@ -39,7 +39,7 @@ export const configuration: DoctorCheck = {
 
 /** The user that the relay runs as can read its files, also when they are read again. */
 export const files: DoctorCheck = {
-  id: 'A2',
+  name: 'files',
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
@@ -54,7 +54,7 @@ export const files: DoctorCheck = {
 
 /** The clock is plausible, and kept right: an expiry is a time of day. */
 export const clock: DoctorCheck = {
-  id: 'A3',
+  name: 'clock',
   async run(facts) {
     if (!facts.isOnRelay) return []
     if (Date.now() < RELEASED) return [finding('clock-implausible', { date: new Date().toISOString() })]

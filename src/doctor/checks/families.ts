@@ -10,7 +10,8 @@ import { codeOf } from './relaying.ts'
  * both families, or says which it has not.
  */
 export const families: DoctorCheck = {
-  id: 'D26',
+  name: 'families',
+  needs: ['endpoints', 'credential'],
   async run(facts) {
     const endpoint =
       facts.endpoints.find(({ state }) => state.allocated) ??

@@ -25,7 +25,8 @@ const TCP = 6
 
 /** Every address that must not be reached is refused, in every spelling. */
 export const forbidden: DoctorCheck = {
-  id: 'D27',
+  name: 'forbidden',
+  needs: ['endpoints', 'credential'],
   async run(facts) {
     const endpoint = usable(facts)
     if (!endpoint) return []
@@ -58,7 +59,8 @@ export const forbidden: DoctorCheck = {
 
 /** What nobody needs is not offered: TCP relaying; and a stale nonce is answered by a fresh one. */
 export const extras: DoctorCheck = {
-  id: 'D28',
+  name: 'extras',
+  needs: ['endpoints', 'credential'],
   async run(facts) {
     const endpoint =
       facts.endpoints.find(({ state, transport }) => state.allocated && transport !== 'udp') ?? usable(facts)

@@ -19,7 +19,9 @@ const SKEW = 30_000
 
 /** The URIs are ones that browsers can read, and lead to this relay. */
 export const uris: DoctorCheck = {
-  id: 'C20',
+  name: 'uris',
+  needs: ['turnServer', 'kind'],
+  gives: ['uris'],
   run(facts) {
     const texts = handedOut(facts)
     if (!texts) return []
@@ -38,7 +40,9 @@ export const uris: DoctorCheck = {
 
 /** The password was made with a secret that the relay takes; where not, why not. */
 export const secret: DoctorCheck = {
-  id: 'C21',
+  name: 'secret',
+  needs: ['credential', 'issuer', 'kind'],
+  gives: ['isSecretRight'],
   run(facts) {
     const { credential, issuer, secrets, kind, subject } = facts
     if (!credential || issuer !== 'homeserver') return []
@@ -62,7 +66,8 @@ export const secret: DoctorCheck = {
 
 /** Credentials live long enough for clients that keep them, and not for ever. */
 export const lifetime: DoctorCheck = {
-  id: 'C22',
+  name: 'lifetime',
+  needs: ['ttl', 'credential', 'issuer', 'kind', 'clockAhead'],
   run(facts) {
     const { ttl, credential, kind, clockAhead } = facts
     if (ttl === undefined || facts.issuer !== 'homeserver') return []
@@ -84,7 +89,8 @@ export const lifetime: DoctorCheck = {
 
 /** The clock that an expiry is made with and the one that it is judged by agree. */
 export const clocks: DoctorCheck = {
-  id: 'C23',
+  name: 'clocks',
+  needs: ['clockAhead', 'credential', 'issuer'],
   run(facts) {
     const { clockAhead, credential, issuer } = facts
     if (issuer !== 'homeserver' || !credential) return []

@@ -6,7 +6,8 @@ import { ask, type HttpAnswer, type HttpFailure } from '../http.ts'
 
 /** Where the client API is: what `.well-known` says, or where we were sent. */
 export const discovery: DoctorCheck = {
-  id: 'C17',
+  name: 'discovery',
+  gives: ['base', 'kind', 'wellKnown', 'clockAhead'],
   async run(facts) {
     const { homeserver } = facts.subject
     if (!homeserver) return []
@@ -31,7 +32,8 @@ export const discovery: DoctorCheck = {
 
 /** Credentials are for users only. Also tells a reverse proxy that swallows the path. */
 export const unauthenticated: DoctorCheck = {
-  id: 'C18',
+  name: 'unauthenticated',
+  needs: ['base', 'kind'],
   async run(facts) {
     if (!facts.base) return []
     const answer = await ask(turnServerUrl(facts.base))
@@ -48,7 +50,9 @@ export const unauthenticated: DoctorCheck = {
 
 /** A user who logs in gets a credential. */
 export const turnServer: DoctorCheck = {
-  id: 'C19',
+  name: 'turn-server',
+  needs: ['base', 'kind', 'clockAhead'],
+  gives: ['turnServer', 'clockAhead', 'ttl', 'credential', 'issuer'],
   async run(facts) {
     const { base, subject, kind } = facts
     if (!base) return []

@@ -9,7 +9,7 @@ import { TurnSession } from '../turn-session.ts'
 
 /** The relay answers where its configuration says that it listens. */
 export const listeners: DoctorCheck = {
-  id: 'A4',
+  name: 'listeners',
   async run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
@@ -37,7 +37,7 @@ export const listeners: DoctorCheck = {
 
 /** There are ports and files enough for the calls that the limits allow. */
 export const room: DoctorCheck = {
-  id: 'A5',
+  name: 'room',
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []

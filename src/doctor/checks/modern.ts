@@ -6,7 +6,8 @@ import { isObject } from './homeserver.ts'
 
 /** Element X and Element Call do not use the homeserver's TURN list at all; says so, and what they use. */
 export const matrixRtc: DoctorCheck = {
-  id: 'E33',
+  name: 'matrix-rtc',
+  needs: ['base', 'wellKnown'],
   async run({ base, wellKnown, subject }) {
     if (!base) return []
     const foci = wellKnown?.['org.matrix.msc4143.rtc_foci']
@@ -25,7 +26,8 @@ export const matrixRtc: DoctorCheck = {
 
 /** LiveKit's own configuration names this relay, with a secret that it takes, and leaves it its ports. */
 export const livekit: DoctorCheck = {
-  id: 'E34',
+  name: 'livekit',
+  needs: ['uris'],
   run(facts) {
     const { livekit: given, config } = facts.subject
     if (!given) return []
@@ -58,7 +60,8 @@ export const livekit: DoctorCheck = {
 
 /** The homeserver says whom an OpenID token belongs to. */
 export const openId: DoctorCheck = {
-  id: 'E35',
+  name: 'openid',
+  needs: ['base'],
   async run({ base }) {
     if (!base) return []
     const answer = await ask(new URL('/_matrix/federation/v1/openid/userinfo', base))

@@ -19,7 +19,9 @@ const PATIENCE = 5000
 
 /** The names in the URIs stand for addresses that clients can use. Makes the endpoints that everything else tests. */
 export const names: DoctorCheck = {
-  id: 'B10',
+  name: 'names',
+  needs: ['uris'],
+  gives: ['uris', 'lookups', 'endpoints'],
   async run(facts) {
     await lookUpRelays(facts)
     if (facts.uris.length === 0) facts.uris = configured(facts)

@@ -23,7 +23,8 @@ const INTERVAL = 250
  * the relay's own machine or network, whose addresses the relay refuses.
  */
 export const inbound: DoctorCheck = {
-  id: 'B16',
+  name: 'inbound',
+  needs: ['endpoints', 'credential'],
   async run(facts) {
     const allocated = facts.endpoints.filter(({ state }) => state.allocated)
     if (allocated.length === 0) return []
@@ -107,7 +108,8 @@ function portList(addresses: readonly Address[]): string {
 
 /** A STUN server elsewhere sees the relay at the relayed address, when it is asked through the relay. */
 export const seenFromOutside: DoctorCheck = {
-  id: 'D32',
+  name: 'seen-from-outside',
+  needs: ['endpoints', 'credential'],
   async run(facts) {
     const { stun } = facts.subject
     const endpoint = facts.endpoints.find(({ state }) => state.allocated)

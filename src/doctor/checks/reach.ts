@@ -21,7 +21,7 @@ const SMALL_ANSWER = { 4: 40, 6: 52 } as const
 
 /** The relay answers STUN at this URI and address, and sees us as who we are. */
 export const reach: EndpointCheck = {
-  id: 'B11',
+  name: 'reach',
   async run(facts, endpoint) {
     const first = await attempt(endpoint)
     if (first.ok) return reached(endpoint, first.value, facts)

@@ -12,7 +12,8 @@ import { audienceOf, reaches } from '../scope.ts'
 
 /** What peers are told to send to can be reached by everybody whom the relay is for. */
 export const relayedAddresses: DoctorCheck = {
-  id: 'A6',
+  name: 'relayed-addresses',
+  needs: ['endpoints', 'lookups'],
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
@@ -43,7 +44,8 @@ export function unreachableFinding(shown: Uint8Array): Finding {
 
 /** The relayed address is one that the relay's name stands for. */
 export const sameRelayAddress: DoctorCheck = {
-  id: 'A7',
+  name: 'same-relay-address',
+  needs: ['endpoints', 'lookups'],
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
@@ -66,7 +68,8 @@ export const sameRelayAddress: DoctorCheck = {
 
 /** The peer policy keeps what is private out of reach, and lets both ends of a call be relayed. */
 export const peerPolicy: DoctorCheck = {
-  id: 'A8',
+  name: 'peer-policy',
+  needs: ['lookups'],
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
@@ -105,7 +108,7 @@ export const peerPolicy: DoctorCheck = {
 
 /** Nothing around the process cuts calls: a container's network, the kernel's table of connections. */
 export const surroundings: DoctorCheck = {
-  id: 'A9',
+  name: 'surroundings',
   run(facts) {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []

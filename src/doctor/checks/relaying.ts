@@ -17,7 +17,7 @@ const LOSS_WARN = 2
  * a second or so of what a video call sends.
  */
 export const relaying: EndpointCheck = {
-  id: 'D25',
+  name: 'relaying',
   async run(facts, { state, label }) {
     if (!state.pair) return []
     const at = { at: label }
@@ -49,7 +49,7 @@ export const relaying: EndpointCheck = {
 
 /** Allocations end when they are given back, and a stale nonce is told apart from a wrong password. */
 export const ending: EndpointCheck = {
-  id: 'D30',
+  name: 'ending',
   async run(_facts, { state, label }) {
     if (!state.pair) return []
     const [a, b] = state.pair
