@@ -61,10 +61,6 @@ export class Log {
     return this.#pino.isLevelEnabled(level)
   }
 
-  trace(message: string, fields?: LogFields): void {
-    this.write('trace', message, fields)
-  }
-
   debug(message: string, fields?: LogFields): void {
     this.write('debug', message, fields)
   }
