@@ -1,7 +1,10 @@
 import { type Agent, type IncomingMessage, request as plain, type RequestOptions } from 'node:http'
 import { request as secure } from 'node:https'
 
-/** One HTTP request, a GET unless `method` says otherwise, that never follows a redirect, never waits long and never reads much. */
+/**
+ * One HTTP request, a GET unless `method` says otherwise, that never follows a
+ * redirect, never waits long and never reads much.
+ */
 export interface Exchange {
   readonly url: URL
   readonly method?: 'GET' | 'POST' | 'PUT'

@@ -5,7 +5,7 @@ import type { WebhookTarget } from './webhook.ts'
 const PRIORITIES = { bad: 5, warn: 3, good: 3 } as const
 const TAGS = { bad: 'rotating_light', warn: 'warning', good: 'white_check_mark' } as const
 
-/** Publishes to a topic of ntfy, as JSON, which keeps every character (https://docs.ntfy.sh/publish/#publish-as-json). */
+/** Publishes to a topic of ntfy as JSON, which keeps every character (docs.ntfy.sh/publish/#publish-as-json). */
 export function ntfy(name: string, { url, token }: WebhookTarget): Way {
   const { origin, pathname } = new URL(url)
   return {

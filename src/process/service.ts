@@ -114,9 +114,8 @@ export class Service {
     })
 
     // Those that an operator uses.
-    const { shards } = engine
     const shutdown = new Shutdown({
-      shards,
+      shards: engine.shards,
       log,
       serviceManager,
       deadline: () => live.current.stop.deadline,
@@ -127,7 +126,7 @@ export class Service {
     const health = new HealthWatch({ engine, tally, settings: live, readiness })
     const notifying = new Notifying(settings, { log, health })
     live.follow(engine)
-    changes = new Changes({ settings: live, sessions, shards, pseudonyms })
+    changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
     const parts = { version, engine, tally, sessions, settings: live, readiness, health, shutdown, reload }
     const operator = new RelayControl({ ...parts, log, changes, notifyTest: () => notifying.test() })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator }) : undefined

@@ -208,7 +208,7 @@ export class Shard implements Inbox {
     }
   }
 
-  /** Whether a datagram cannot be handled now: requests have had their time, or something of its sender waits already. */
+  /** Whether a datagram has to wait: requests have had their time, or something of its sender waits already. */
   #mustWait(datagram: Datagram): boolean {
     if (this.#held) return true
     if (isRequest(datagram) && this.#spent >= TURN) return true
@@ -295,7 +295,7 @@ export class Shard implements Inbox {
   }
 }
 
-/** Whether a datagram is a client's STUN message, which may want signatures verified and made: dear, compared with data. */
+/** Whether a datagram is a client's STUN message, which may want signatures verified and made: dear beside data. */
 function isRequest({ via, bytes }: Datagram): boolean {
   return via !== 'relay' && bytes.length > 0 && demultiplex(bytes[0]!) === 'stun'
 }

@@ -73,7 +73,7 @@ export class RequestPace {
     return mayBe
   }
 
-  /** Forgets what is paid off, some at a time, and says what was dropped; once in a while. To be called once a second. */
+  /** Forgets what is paid off, some at a time, and says what was dropped, at times. To be called once a second. */
   report(now: Time): Event[] {
     this.#users.forget(now, AT_ONCE)
     this.#sockets.forget(now, AT_ONCE)

@@ -3,7 +3,10 @@ import type { PassReason } from './layout.ts'
 
 /** What the program in the kernel looks things up in, and the share of it that one shard has. */
 export interface KernelTable {
-  /** The octets of all routes (`ROUTE_OCTETS` each) and token buckets (`BUCKET_OCTETS` each); the kernel sees what is written at once. */
+  /**
+   * The octets of all routes (`ROUTE_OCTETS` each) and token buckets (`BUCKET_OCTETS` each);
+   * the kernel sees what is written at once.
+   */
   readonly routes: ArrayBuffer
   readonly buckets: ArrayBuffer
   /** The places that are this shard's: from `first` on, `count` of them. Of token buckets the same. */

@@ -503,7 +503,7 @@ const LAST_WORDS = 10
 const SWEEP = 1000
 /** Connections that are ended in one turn because their time is up. */
 const SWEPT_AT_ONCE = 32
-/** Reads after which others have their turn, and what other events cost in times of a read. A handshake is a signature. */
+/** Reads after which others have their turn, and what other events cost in reads. A handshake is a signature. */
 const BREATH = 8
 const [ACCEPTING, ENDING, HANDSHAKE] = [1, 1, BREATH]
 /** Milliseconds that clients have to hang up too when the server stops. */
