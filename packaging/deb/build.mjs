@@ -138,6 +138,9 @@ async function putDocuments() {
   for (const name of readdirSync(join(ROOT, 'docs'))) {
     if (name.endsWith('.md')) put(`${DOCUMENTS}/${name}`, read(`docs/${name}`))
   }
+  for (const name of filesBelow(join(ROOT, 'packaging/fail2ban')).filter(file => file.endsWith('.conf'))) {
+    put(`${DOCUMENTS}/fail2ban/${name}`, read(`packaging/fail2ban/${name}`))
+  }
   put('usr/share/lintian/overrides/taciturn', read('packaging/deb/lintian-overrides'))
 }
 

@@ -53,6 +53,7 @@ export const DROP_COUNTERS = {
   dropDeniedPeer: 'denied-peer',
   dropFamily: 'family',
   dropRate: 'rate',
+  dropClient: 'denied-client',
   dropUnverified: 'unverified',
   dropScan: 'scan',
   dropRequests: 'requests',

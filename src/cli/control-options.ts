@@ -76,6 +76,40 @@ function operatingCommands<T>(program: Argv<T>, context: CliContext, runs: Runs)
       runs(async options => (await control()).reload(options, context)),
     )
     .command(
+      'ban [network]',
+      words.say('bans.commands.ban'),
+      command =>
+        command
+          .positional('network', { describe: words.say('bans.options.network'), type: 'string' })
+          .options({
+            ...where,
+            session: { ...one, describe: words.say('bans.options.session') },
+            for: { ...one, describe: words.say('bans.options.for'), default: '1d' },
+            reason: { ...one, describe: words.say('bans.options.reason') },
+          })
+          .example('$0 ban 203.0.113.7 --for 1h', words.say('bans.example')),
+      runs(async options => (await import('./commands/bans.ts')).ban(options, context)),
+    )
+    .command(
+      'bans',
+      words.say('bans.commands.bans'),
+      command => command.options(where),
+      runs(async options => (await import('./commands/bans.ts')).bans(options, context)),
+    )
+    .command(
+      'unban <network>',
+      words.say('bans.commands.unban'),
+      command =>
+        command
+          .positional('network', {
+            describe: words.say('bans.options.lift'),
+            type: 'string',
+            demandOption: true,
+          })
+          .options(where),
+      runs(async options => (await import('./commands/bans.ts')).unban(options, context)),
+    )
+    .command(
       'notify',
       words.say('control.commands.notify'),
       command =>

@@ -47,6 +47,7 @@ const DROPPED: Readonly<Record<string, ReasonKind>> = {
   'too-long': 'hostile',
   'send-queue': 'fault',
   'slow-stream': 'limit',
+  'denied-client': 'limit',
   unverified: 'hostile',
   guessing: 'hostile',
   requests: 'hostile',

@@ -1,5 +1,6 @@
 import type { Result } from '../base/result.ts'
 import type { Traffic } from '../base/route.ts'
+import type { BanControl } from './bans/ban-control.ts'
 import type {
   ChangeAsked,
   ChangesView,
@@ -79,6 +80,8 @@ export interface Control {
   drain(): void
   /** Takes new allocations again; false where no drain is under way. */
   cancelDrain(): boolean
+  /** Clients that are not served for a while. */
+  readonly bans: BanControl
   reload(): Reloaded
   /** Sends a test message by every way that people are notified by. */
   notifyTest(): Promise<NotifiedView>

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { fault, okAnswer } from './answer.ts'
+import { BAN_ENDPOINTS } from './bans/ban-endpoints.ts'
 import { type ApiEndpoint, type Call, type Desk, note, readAs } from './call.ts'
 import { CHANGE_ENDPOINTS } from './change-endpoints.ts'
 import { EXPORT_ENDPOINTS } from './export-endpoints.ts'
@@ -61,6 +62,7 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
   NOTIFY_TEST,
   ...CHANGE_ENDPOINTS,
   ...EXPORT_ENDPOINTS,
+  ...BAN_ENDPOINTS,
   {
     method: 'GET',
     path: '/status',

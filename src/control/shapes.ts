@@ -262,6 +262,20 @@ export const changeAskedShape = z.discriminatedUnion('kind', [
       .describe('As the file would have it: 200, "2 Mbit/s", "unlimited".'),
   }),
 ])
+const banShape = z.strictObject({
+  network: text('An address or a network. Names a client.'),
+  since: at('When it began'),
+  until: at('When it ends'),
+  by: text('Name of the token, or `socket`.'),
+  reason: text('What was noted.').exactOptional(),
+})
+export const bansShape = z.strictObject({ bans: z.array(banShape).describe('Those that end first on top.') })
+export const bannedShape = z.strictObject({
+  ban: banShape.describe('The ban.'),
+  ended: count('Sessions that were ended.'),
+})
+export const liftedShape = z.strictObject({ lifted: text('The network, as it is written.') })
+
 export const linkShape = z.strictObject({ url: text('The link.'), expires: at('When it ends') })
 export const endedShape = z.strictObject({ ended: count('Allocations that were ended.') })
 export const drainingShape = z.strictObject({

@@ -91,7 +91,10 @@ export function authenticate(
 
   const unauthorised = (refusal: Omit<RefusalReason, 'code'>) =>
     refused(challenge(authority, named, { code: 401, ...refusal }))
-  const wrong = (refusal: Omit<RefusalReason, 'code'>) => ({ ...unauthorised(refusal), wrong: true })
+  const wrong = (refusal: Omit<RefusalReason, 'code'>) => ({
+    ...unauthorised({ ...refusal, isReturning: isFresh }),
+    wrong: true,
+  })
   if (realm !== config.realm) {
     counters.add(Counter.authUnknownUser)
     return unauthorised({ why: 'wrong-realm', detail: 'the realm is not ours' })

@@ -156,6 +156,11 @@ export type Event = { readonly at: Time } & (
       readonly detail: string
       /** With `capacity` only. */
       readonly cause?: CapacityCause
+      /**
+       * True where the request had a nonce that this address was given, so it
+       * receives there, and nobody has sent this in its name.
+       */
+      readonly isReturning?: true
       /** USERNAME as sent, unverified; for the log only, and only as a pseudonym. */
       readonly username?: string
     }

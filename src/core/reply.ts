@@ -76,6 +76,7 @@ export interface RefusalReason {
   readonly why: RejectReason
   readonly detail: string
   readonly cause?: CapacityCause | undefined
+  readonly isReturning?: boolean
   readonly unknown?: readonly number[]
 }
 
@@ -113,6 +114,7 @@ export function rejected(reply: ReplyTo, refusal: RefusalReason, counters: Count
     why: refusal.why,
     detail: refusal.detail,
     ...(refusal.cause && { cause: refusal.cause }),
+    ...(refusal.isReturning && { isReturning: true as const }),
   }
   return {
     kind: 'tell',

@@ -23,6 +23,8 @@ export interface Draft {
   users: DraftUser[]
   deny: Range[]
   allow: Range[]
+  /** Networks whose clients are not served. */
+  deniedClients: Range[]
   limits: Record<string, number | string>
   credentials: Record<string, boolean>
   protocol: Record<string, boolean | string>
@@ -42,6 +44,7 @@ export function emptyDraft(): Draft {
     users: [],
     deny: [],
     allow: [],
+    deniedClients: [],
     limits: {},
     credentials: {},
     protocol: {},

@@ -47,6 +47,18 @@ export function readEturnalPeers(reading: PeerReading, all: (name: string) => Le
   if (!wereClosed) remarkPrivate(draft)
 }
 
+/** Reads eturnal's lists of clients. An exception beats a denial there, so holes are cut into what is denied here. */
+export function readEturnalClients(reading: PeerReading, all: (name: string) => Leaf[]): void {
+  const { draft, ledger } = reading
+  const holes = listed(reading, all('whitelist_clients'), 'clients.deny')
+  for (const { leaf } of holes) ledger.taken(leaf, 'clients.deny', 'deny-carved')
+  const ranges = holes.map(({ range }) => range)
+  for (const { leaf, range } of listed(reading, all('blacklist_clients'), 'clients.deny')) {
+    draft.deniedClients.push(...without(range, ranges))
+    ledger.taken(leaf, 'clients.deny', ranges.some(hole => overlaps(hole, range)) ? 'deny-carved' : undefined)
+  }
+}
+
 /** The networks of a list. eturnal masks both sides, so 8.8.8.8/24 means 8.8.8.0/24 there. */
 function listed({ draft, ledger }: PeerReading, leaves: readonly Leaf[], into: string): Listed[] {
   return leaves.flatMap(leaf => {

@@ -9,7 +9,7 @@ import type { Imported } from './coturn.ts'
 import { type Draft, emptyDraft, type ImportSurroundings } from './draft.ts'
 import { type Leaf, leaves } from './eturnal-file.ts'
 import { ETURNAL_MODULES, ETURNAL_OPTIONS } from './eturnal-options.ts'
-import { readEturnalPeers } from './eturnal-peers.ts'
+import { readEturnalClients, readEturnalPeers } from './eturnal-peers.ts'
 import { type ImportedEntry, Ledger } from './line.ts'
 import { settlePlaceholder } from './placeholder.ts'
 import { ANYWHERE, mapPublic, unique } from './relay-address.ts'
@@ -272,9 +272,9 @@ class EturnalReader {
   }
 
   #readPeers(): void {
-    readEturnalPeers({ draft: this.#draft, ledger: this.#ledger, around: this.#around }, name =>
-      this.#all(name),
-    )
+    const reading = { draft: this.#draft, ledger: this.#ledger, around: this.#around }
+    readEturnalPeers(reading, name => this.#all(name))
+    readEturnalClients(reading, name => this.#all(name))
   }
 
   #readLimits(): void {

@@ -13,6 +13,7 @@ export const SECTIONS = [
   'relay',
   'homeservers',
   'users',
+  'clients',
   'peers',
   'limits',
   'credentials',
@@ -50,6 +51,11 @@ export function writeDraft(draft: Draft, { comments, schema, homeserver }: Write
     ['relay', 'relay', relay],
     ['homeservers', 'homeservers', secrets && [{ name, secrets }]],
     ['users', 'users', draft.users.length > 0 ? draft.users : undefined],
+    [
+      'clients',
+      'clients',
+      draft.deniedClients.length > 0 ? { deny: draft.deniedClients.map(formatRange) } : undefined,
+    ],
     [
       'peers',
       'peers',

@@ -175,6 +175,19 @@ export interface Configuration {
     }
   }[]
   /**
+   * Which clients are served, by the address they come from, on every listener. Others get no answer and no connection. Of "allow" and "deny" the narrower range wins. A change ends the sessions of clients that are no longer served. For a while only: `taciturn ban`.
+   */
+  clients?: {
+    /**
+     * With entries here, clients of other networks are not served.
+     */
+    allow?: string[]
+    /**
+     * Clients of these networks are not served.
+     */
+    deny?: string[]
+  }
+  /**
    * Which peers clients may reach through the relay. Without these rules a relay is a door into the network it stands in.
    */
   peers?: {
@@ -605,6 +618,10 @@ export interface Configuration {
      * How users and addresses appear: "pseudonym" (the same person has the same one until midnight UTC or the next start), "truncated" (the network, the homeserver), "full", or "none".
      */
     privacy?: 'pseudonym' | 'truncated' | 'full' | 'none'
+    /**
+     * True: a line "suspicious client" names the address of a client that signs with wrong passwords or scans, whatever "privacy" says, for fail2ban. See docs/operating.md.
+     */
+    offenders?: boolean
   }
   /**
    * How the relay ends.

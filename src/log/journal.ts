@@ -1,4 +1,5 @@
 import { formatAddress, formatIp } from '../base/address.ts'
+import { isStream } from '../base/via.ts'
 import type { CapacityCause, Event, RejectReason, ThrottleReason, UnservedReason } from '../core/event.ts'
 import type { Log, LogFields, WritingLevel } from './log.ts'
 import type { Privacy } from './privacy.ts'
@@ -19,10 +20,17 @@ export class Journal {
   readonly #privacy: Privacy
   #denied = 0
   #explained = Number.NEGATIVE_INFINITY
+  #namesOffenders: boolean
 
-  constructor(log: Log, privacy: Privacy) {
+  /** `namesOffenders`: tells the addresses of those who try what one should not, for programs that ban them. */
+  constructor(log: Log, privacy: Privacy, namesOffenders = false) {
+    this.#namesOffenders = namesOffenders
     this.#log = log
     this.#privacy = privacy
+  }
+
+  configure(namesOffenders: boolean): void {
+    this.#namesOffenders = namesOffenders
   }
 
   write(event: Event): void {
@@ -113,6 +121,8 @@ export class Journal {
       this.#deniedPeer(event)
       return
     }
+    // Over UDP anybody can write any sender, so only one who has shown to receive there is named.
+    if (OFFENCES.has(event.why) && (event.isReturning || isStream(event.via))) this.#offender(event)
     const level = LEVELS[event.why] ?? 'debug'
     this.#log.limited(`rejected: ${event.why}`, level, 'rejected', () => ({
       ...this.#request(event),
@@ -150,6 +160,7 @@ export class Journal {
 
   #throttled(event: Throttled): void {
     const message = event.why === 'scan' ? 'scan' : 'throttled'
+    if (event.why === 'scan') this.#offender(event)
     this.#log.limited(`throttled: ${event.why}`, 'warn', message, () => ({
       reason: event.why,
       count: event.count,
@@ -157,6 +168,15 @@ export class Journal {
       user: event.owner && this.#privacy.user(event.owner.user),
       client: this.#privacy.address(event.from),
       hint: THROTTLED[event.why],
+    }))
+  }
+
+  #offender({ from, why }: Rejected | Throttled): void {
+    if (!this.#namesOffenders) return
+    // The order of the fields is what the filter of fail2ban expects.
+    this.#log.limited('offender', 'warn', 'suspicious client', () => ({
+      address: formatIp(from.ip),
+      reason: why,
     }))
   }
 
@@ -180,6 +200,9 @@ export class Journal {
     }
   }
 }
+
+/** What a client should not do, and does not by mistake for long. */
+const OFFENCES: ReadonlySet<RejectReason> = new Set(['wrong-secret', 'unknown-user', 'guessing'])
 
 /** The 401 that opens every session is not news; a refused credential is, as somebody's calls fail. */
 const LEVELS: Partial<Record<RejectReason, WritingLevel>> = {

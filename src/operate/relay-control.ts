@@ -5,6 +5,7 @@ import { addTraffic, noTraffic, type Traffic } from '../base/route.ts'
 import { VIA } from '../base/via.ts'
 import { effective } from '../config/effective.ts'
 import type { Settings } from '../config/settings.ts'
+import type { BanControl } from '../control/bans/ban-control.ts'
 import type { ChangeFault, Control, RelayLook, SessionsShown, Wanted } from '../control/control.ts'
 import type {
   ChangeAsked,
@@ -47,6 +48,7 @@ export interface RelayControlParts {
   readonly health: HealthWatch
   readonly shutdown: Shutdown
   readonly reload: Reload
+  readonly bans: BanControl
   /** Sends a test message by every way that people are notified by. */
   readonly notifyTest: () => Promise<NotifiedView['sent']>
   readonly changes: Changes
@@ -54,6 +56,7 @@ export interface RelayControlParts {
 
 /** What an operator sees of the relay and does to it. Nothing is put together before somebody asks. */
 export class RelayControl implements Control {
+  readonly bans: BanControl
   readonly #parts: RelayControlParts
   readonly #reader: SessionReader
   readonly #past: PastTraffic
@@ -65,6 +68,7 @@ export class RelayControl implements Control {
 
   constructor(parts: RelayControlParts) {
     this.#parts = parts
+    this.bans = parts.bans
     const { engine, sessions } = parts
     const { control, console, state } = parts.settings.current
     // Where nobody can look, nothing is kept.

@@ -8,6 +8,7 @@ import { Privacy } from '../log/privacy.ts'
 import { Pseudonyms } from '../log/pseudonyms.ts'
 import { Tally } from '../metrics/tally.ts'
 import { Changes } from '../operate/changes.ts'
+import type { ClientGate } from '../operate/client-gate.ts'
 import { HealthWatch } from '../operate/health-watch.ts'
 import { LiveSettings } from '../operate/live-settings.ts'
 import { OpenSessions } from '../operate/open-sessions.ts'
@@ -22,6 +23,7 @@ import { Engine } from '../workers/engine.ts'
 import type { Spawn } from '../workers/spawn.ts'
 import type { BoundListener } from './banner.ts'
 import { ControlPlane } from './control-plane.ts'
+import { gatekeeping } from './gatekeeping.ts'
 import { CredentialIssuing } from './issuing.ts'
 import { listen, metricsServer } from './metrics.ts'
 import { Notifying } from './notifying.ts'
@@ -66,6 +68,7 @@ export class Service {
   readonly #systemd: Systemd | undefined
   readonly #operator: RelayControl
   readonly #notifying: Notifying
+  readonly #gate: ClientGate
   readonly #controlPlane: ControlPlane
   #ticks = 0
   #timer: NodeJS.Timeout | undefined
@@ -85,11 +88,8 @@ export class Service {
     const settings = live.current
 
     // Those that the engine reports to.
-    const pseudonyms = new Pseudonyms()
-    const privacy = new Privacy(settings.log.privacy, pseudonyms)
-    const journal = new Journal(log, privacy)
-    const tally = new Tally()
-    tally.configure(namesOf(settings))
+    const books = openBooks(settings, log)
+    const { pseudonyms, privacy, journal, tally } = books
     const sessions = new OpenSessions(pseudonyms)
     const tests = new TestRuns(testParts(live, testing))
     let changes: Changes | undefined
@@ -102,6 +102,7 @@ export class Service {
         sessions.hear(event)
         changes?.hear(event)
         tests.hear(event)
+        this.#gate?.hear(event)
         journal.write(event)
       },
       rejected: (why, count) => {
@@ -128,7 +129,9 @@ export class Service {
     live.follow(engine)
     changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
     const parts = { version, engine, tally, sessions, settings: live, readiness, health, shutdown, reload }
-    const operator = new RelayControl({ ...parts, log, changes, notifyTest: () => notifying.test() })
+    const { gate, bans } = gatekeeping(settings, { log, sessions, shards: engine.shards })
+    this.#gate = gate
+    const operator = new RelayControl({ ...parts, log, changes, bans, notifyTest: () => notifying.test() })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator }) : undefined
     this.#controlPlane = new ControlPlane(settings, { control: operator, log, tests })
     this.#issuing = new CredentialIssuing(settings, { log, privacy, tally })
@@ -137,11 +140,9 @@ export class Service {
       reload.request()
     })
     this.#watch.watch(watched(loaded))
-    live.follow(this.#issuing, this.#controlPlane, notifying, {
+    live.follow(this.#issuing, this.#controlPlane, notifying, gate, {
       configure: settings => {
-        log.configure(settings.log.level)
-        privacy.configure(settings.log.privacy)
-        tally.configure(namesOf(settings))
+        books.configure(settings)
         this.#watch.watch(watched(live.loaded))
       },
     })
@@ -196,6 +197,7 @@ export class Service {
     this.#log.tick()
     this.shutdown.tick()
     if (++this.#ticks % NOTIFY_EVERY === 0) this.#notifying.tick()
+    this.#gate.tick()
     if (this.#ticks % RESCAN_EVERY === 0 && this.shutdown.state === 'none') {
       this.#engine.rescan()
     }
@@ -218,6 +220,22 @@ export class Service {
       this.#log.close(() => this.#finish(code))
     })
   }
+}
+
+/** What is written and counted of what the relay tells. */
+function openBooks(settings: Settings, log: Log) {
+  const pseudonyms = new Pseudonyms()
+  const privacy = new Privacy(settings.log.privacy, pseudonyms)
+  const journal = new Journal(log, privacy, settings.log.offenders)
+  const tally = new Tally()
+  const configure = (next: Settings) => {
+    log.configure(next.log.level)
+    privacy.configure(next.log.privacy)
+    journal.configure(next.log.offenders)
+    tally.configure(namesOf(next))
+  }
+  tally.configure(namesOf(settings))
+  return { pseudonyms, privacy, journal, tally, configure }
 }
 
 /** The certificate is watched by the part that serves it; the configuration itself is read when asked for. */

@@ -27,6 +27,7 @@ import { AllSockets } from '../net/sockets.ts'
 import type { Gathering } from '../net/stream/crowd.ts'
 import { StreamTransport } from '../net/stream/stream-transport.ts'
 import type { BoundSocket } from '../net/transport.ts'
+import { type ClientRules, compileClients } from '../policy/client-policy.ts'
 import { type HostNames, hostNames } from '../policy/same-host.ts'
 import { Recorder } from '../recording/recorder.ts'
 import { Shard } from '../shard/shard.ts'
@@ -107,6 +108,7 @@ export class LocalShard implements Shards {
   #authenticate!: Environment['authenticate']
   #reach!: Environment['reach']
   #host!: HostNames
+  #serves: ((ip: Uint8Array) => boolean) | undefined
   /**
    * Whether the kernel's routes have changed since the peers were judged, and
    * from when on they may be judged again.
@@ -179,6 +181,7 @@ export class LocalShard implements Shards {
         admission: parts.gate,
         inbox: this.#inbox,
         heard: event => this.#heard(event),
+        serves: client => this.#isServed(client),
       })
       return world
     })
@@ -256,6 +259,17 @@ export class LocalShard implements Shards {
     this.look()
     const lost = this.#ports.setAddresses(relays)
     if (lost.size > 0) void this.#endOn(lost)
+  }
+
+  keepOut(rules: ClientRules): void {
+    this.#serves = compileClients(rules)
+    this.#streams.keepOut(this.#serves)
+  }
+
+  #isServed({ ip }: Address): boolean {
+    if (this.#serves?.(ip) ?? true) return true
+    this.counters.add(Counter.dropClient)
+    return false
   }
 
   /** Ends the allocations with one of these sockets, in slices, so that the others do not wait. */

@@ -3,6 +3,7 @@ import type { CounterReader } from '../base/counters.ts'
 import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
+import type { ClientRules } from '../policy/client-policy.ts'
 import type { Gauges } from './gauges.ts'
 import type { ListenerPlan } from './listeners.ts'
 import type { OpenedUdp } from './udp.ts'
@@ -29,6 +30,8 @@ export interface Shards {
   configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void
   /** Relays what has arrived by now where this thread relays: for long turns of its event loop. */
   look(): void
+  /** Serves only the clients that the rules allow; sessions of others are the caller's to end. */
+  keepOut(rules: ClientRules): void
   /** Once a second. */
   tick(): void
   /** Refuses new allocations from now on, or takes them again. */

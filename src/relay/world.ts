@@ -28,6 +28,8 @@ export interface Parts {
   readonly host: World['host']
   /** Is told everything, but claims that were given up before they opened. */
   readonly heard: (event: Event) => void
+  /** See `World`. */
+  readonly serves: (client: Address) => boolean
 }
 
 /**
@@ -47,6 +49,10 @@ export class RealWorld implements World {
     this.#parts = parts
     this.clock = parts.clock
     this.sockets = parts.sockets
+  }
+
+  serves(client: Address): boolean {
+    return this.#parts.serves(client)
   }
 
   open(claim: Claim): void {

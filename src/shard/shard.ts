@@ -60,6 +60,7 @@ export class Shard implements Inbox {
     for (let i = 0; i < batch.count; i++) {
       if (batch.verdict[i] !== PASS) continue
       const datagram = this.#datagram(batch, i)
+      if (datagram.via !== 'relay' && !this.#world.serves(datagram.from)) continue
       if (this.#mustWait(datagram)) this.#wait(datagram)
       else if (isRequest(datagram)) then = this.#serve(datagram)
       else this.#run(this.#relay.handle(datagram, then), then)

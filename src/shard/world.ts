@@ -14,6 +14,8 @@ import type { Forwarder } from '../forward/forwarder.ts'
 export interface World {
   readonly clock: Clock
   readonly sockets: Sockets
+  /** Whether a client is served at all; counts what it sends otherwise. Asked of what no forwarder has relayed. */
+  serves(client: Address): boolean
   /** Checks quota, binds relay sockets, then answers Inbox.opened or Inbox.refused, now or later. */
   open(claim: Claim): void
   /**

@@ -7,6 +7,7 @@ import type { RelayKeys } from '../core/relay.ts'
 import type { LogFields, WritingLevel } from '../log/log.ts'
 import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { RelayPlaces } from '../net/ports/port-directory.ts'
+import type { ClientRules } from '../policy/client-policy.ts'
 import type { AdmissionRefusal, AdmissionRequest } from '../relay/admission.ts'
 import type { GuestMessage } from '../relay/guest-message.ts'
 import type { RecordingTo } from '../relay/recording-file.ts'
@@ -34,6 +35,7 @@ export type ToWorker =
       readonly meters: readonly OwnerMeters[]
     }
   | { readonly kind: 'certificate'; readonly options: SecureContextOptions }
+  | { readonly kind: 'clients'; readonly rules: ClientRules }
   | { readonly kind: 'drain'; readonly on: boolean }
   /** Wants what its allocations have carried. */
   | { readonly kind: 'read' }
@@ -94,6 +96,7 @@ export interface Start {
   readonly listening: readonly Listening[]
   readonly certificate: SecureContextOptions | undefined
   readonly draining: boolean
+  readonly clients: ClientRules | undefined
   readonly record: RecordingTo | undefined
   readonly clock: ClockReading
   readonly keys: RelayKeys

@@ -15,6 +15,7 @@ import { PortDirectory } from '../net/ports/port-directory.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import { CROWD_SEED, SharedCrowd } from '../net/stream/shared-crowd.ts'
 import { inheritedGroup, type ListenerGroup, openGroup } from '../net/udp/native-group.ts'
+import type { ClientRules } from '../policy/client-policy.ts'
 import type { Admission } from '../relay/admission.ts'
 import { GAUGES_OCTETS, type Gauges, readGauges, sumGauges } from '../relay/gauges.ts'
 import type { GuestMessage } from '../relay/guest-message.ts'
@@ -74,6 +75,7 @@ export class WorkerShards implements Shards {
   #settings: Settings
   #certificate: SecureContextOptions | undefined
   #draining = false
+  #clients: ClientRules | undefined
   #closing = false
   #closed: (() => void) | undefined
 
@@ -135,6 +137,7 @@ export class WorkerShards implements Shards {
           listening: this.#groups.map(({ listener, group }) => ({ listener, fd: group.at(index) })),
           certificate: this.#certificate,
           draining: this.#draining,
+          clients: this.#clients,
           record: parts.recordings?.[index],
           clock,
           keys,
@@ -201,6 +204,11 @@ export class WorkerShards implements Shards {
     this.#memory.look()
     for (const slot of this.#slots) slot.tick()
     for (const event of this.#book.tick()) this.#parts.heard(event)
+  }
+
+  keepOut(rules: ClientRules): void {
+    this.#clients = rules
+    for (const slot of this.#slots) slot.post({ kind: 'clients', rules })
   }
 
   drain(on: boolean): void {

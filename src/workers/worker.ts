@@ -77,6 +77,7 @@ const shard = new LocalShard(settings, {
 })
 
 if (start.certificate) shard.setTls(start.certificate)
+if (start.clients) shard.keepOut(start.clients)
 for (const on of start.listening) listen(on)
 if (start.draining) shard.drain(true)
 const heart = new Int32Array(memory.heart)
@@ -126,6 +127,9 @@ function take(message: ToWorker): void {
       return
     case 'gone':
       shard.shardGone(message.worker)
+      return
+    case 'clients':
+      shard.keepOut(message.rules)
       return
     case 'drain':
       shard.drain(message.on)

@@ -2,6 +2,7 @@ import {
   type Address,
   address,
   type Family,
+  formatIp,
   parseAddress,
   readRecord,
   writeRecord,
@@ -62,6 +63,8 @@ SLAB.bytes.fill(0xee)
 export class SimWorld implements World {
   readonly clock: Clock
   readonly sockets: Sockets
+  /** IP addresses that are not served, as they are written. */
+  readonly denied = new Set<string>()
   /** Everything the shard told. */
   readonly events: Event[] = []
   /** Every datagram that left a relay socket, first to last. */
@@ -166,6 +169,10 @@ export class SimWorld implements World {
   /** Makes the next claim be refused with this. */
   refuseNext(refused: Refused): void {
     this.#refusals.push(refused)
+  }
+
+  serves(client: Address): boolean {
+    return !this.denied.has(formatIp(client.ip))
   }
 
   open(claim: Claim): void {

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
-import type { Range } from '../../src/base/range.ts'
+import { formatRange, type Range } from '../../src/base/range.ts'
 import { failed, type Result, succeeded } from '../../src/base/result.ts'
 import { AccessLog } from '../../src/control/access-log.ts'
+import type { BanControl } from '../../src/control/bans/ban-control.ts'
 import type { ChangeFault, Control, RelayLook, SessionsShown, Wanted } from '../../src/control/control.ts'
 import { listenAt } from '../../src/control/control-socket.ts'
 import { socketDoor, webDoor } from '../../src/control/door.ts'
@@ -29,6 +30,7 @@ import type {
 } from '../../src/control/view.ts'
 import { WrongTokens } from '../../src/control/wrong-tokens.ts'
 import type { AllowedHosts } from '../../src/http/origin.ts'
+import { range } from './ranges.ts'
 
 export const ACT = 'a token that may act, for tests'
 export const READ = 'a token that may read, for tests'
@@ -114,6 +116,26 @@ export class FakeControl implements Control {
   cancelDrain(): boolean {
     this.asked.push('cancel drain')
     return this.draining
+  }
+
+  readonly bans: BanControl = {
+    list: () => [
+      { network: '203.0.113.8', since: 1, until: Date.UTC(2030, 4, 14), by: 'alice', reason: 'scans' },
+    ],
+    ban: async ({ whom, seconds, by }) => {
+      this.asked.push('ban')
+      if (whom === '9') return 'no-session'
+      const network = typeof whom === 'string' ? '203.0.113.9' : formatRange(whom)
+      return {
+        ban: { network, since: 0, until: seconds * 1000, by },
+        ended: typeof whom === 'string' ? 1 : 0,
+      }
+    },
+    unban: range => {
+      this.asked.push('unban')
+      return formatRange(range) === '203.0.113.8'
+    },
+    touching: () => [range('203.0.113.0/24')],
   }
 
   async notifyTest() {

@@ -109,6 +109,7 @@ export function scriptedControl(count = 14): ScriptedControl {
       done.push('drain')
       control.over = { ...control.over, state: 'draining', notReady: ['draining'] }
     },
+    bans: { list: () => [], ban: async () => 'no-session', unban: () => false, touching: () => [] },
     notifyTest: async () => ({ sent: [] }),
     reload: () => {
       done.push('reload')

@@ -36,9 +36,12 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
       values: ['auth', 'base', 'core', 'forward', 'limits', 'net', 'policy', 'recording', 'shard', 'system'],
       types: ['config', 'log'],
     },
-    workers: { values: ['base', 'core', 'limits', 'log', 'net', 'relay', 'system'], types: ['config'] },
+    workers: {
+      values: ['base', 'core', 'limits', 'log', 'net', 'relay', 'system'],
+      types: ['config', 'policy'],
+    },
     operate: {
-      values: ['auth', 'base', 'config', 'health', 'relay', 'system'],
+      values: ['auth', 'base', 'config', 'health', 'policy', 'relay', 'system'],
       types: ['control', 'core', 'log', 'metrics', 'workers'],
     },
     process: {

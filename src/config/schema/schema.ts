@@ -3,6 +3,7 @@ import { formatListener, parseListener } from '../values/listener.ts'
 import { parseRealm } from '../values/text.ts'
 import { formatWait, parseWait } from '../values/wait.ts'
 import { homeserversSection, usersSection } from './access.ts'
+import { clientsSection } from './clients.ts'
 import { count, DAY, duration, path, textField } from './fields.ts'
 import { notifySection } from './notifying.ts'
 import {
@@ -64,6 +65,7 @@ export const schema = z.strictObject({
   relay: relaySection,
   homeservers: homeserversSection,
   users: usersSection,
+  clients: clientsSection,
   peers: peersSection,
   limits: limitsSection,
   credentials: credentialsSection,
@@ -126,6 +128,12 @@ export const schema = z.strictObject({
         .default('pseudonym')
         .describe(
           'How users and addresses appear: "pseudonym" (the same person has the same one until midnight UTC or the next start), "truncated" (the network, the homeserver), "full", or "none".',
+        ),
+      offenders: z
+        .boolean()
+        .default(false)
+        .describe(
+          'True: a line "suspicious client" names the address of a client that signs with wrong passwords or scans, whatever "privacy" says, for fail2ban. See docs/operating.md.',
         ),
     })
     .prefault({})

@@ -60,6 +60,7 @@ export class StreamTransport implements Transport {
   #crowd: Gathering
   #tls: TlsAcceptor | undefined
   #unserved: (event: UnservedEvent) => void
+  #serves: ((ip: Uint8Array) => boolean) | undefined
   #servers = new Set<Server>()
   #connections = new Set<StreamConnection>()
   /** By remote address: one, or one on each listener. */
@@ -118,6 +119,13 @@ export class StreamTransport implements Transport {
 
   setLimits(limits: StreamLimits): void {
     this.#crowd.limit(limits.connections, limits.connectionsPerAddress)
+  }
+
+  /** Takes no connection from addresses that are not served, and ends those there are. */
+  keepOut(serves: ((ip: Uint8Array) => boolean) | undefined): void {
+    this.#serves = serves
+    if (!serves) return
+    for (const { remote, raw } of this.#connections) if (!serves(remote.ip)) raw.destroy()
   }
 
   /** Listens, or says why the address is not available. */
@@ -272,6 +280,11 @@ export class StreamTransport implements Transport {
       return
     }
     const remote = address(ip, raw.remotePort)
+    if (this.#serves?.(ip) === false) {
+      this.#counters.add(Counter.dropClient)
+      raw.destroy()
+      return
+    }
     if (!descriptors.takeOne() || !this.#enter(remote)) {
       this.#counters.add(Counter.streamRefused)
       raw.destroy()

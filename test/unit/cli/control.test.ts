@@ -77,6 +77,36 @@ t.test('notify --test says of each way whether a message got through, and why no
   t.match(await say(), { code: 2, stderr: /--test/ })
 })
 
+t.test('OW-08: bans are made, listed and lifted', async t => {
+  const { socket } = await fakePlane(t)
+  const say = async (...args: string[]) => run('/', [...args, '--socket', socket])
+  t.match(await say('ban', '203.0.113.7', '--for', '1h'), {
+    code: 0,
+    stdout: /^203\.0\.113\.7 is banned until .*1970/,
+  })
+  t.match(await say('ban', '::ffff:203.0.113.7'), { stdout: /^203\.0\.113\.7 is banned/ }, 'one spelling')
+  t.match(await say('ban', '--session', '1'), { stdout: /^203\.0\.113\.9 is banned .*; ended 1 session\n/ })
+  t.match(await say('ban', '--session', '9'), { code: 1, stderr: /no such session/ })
+  t.match(await say('ban', '203.0.113.7/24'), { code: 1, stderr: /did you mean 203\.0\.113\.0\/24\?/ })
+  t.match(await say('ban', 'example.org'), { code: 1, stderr: /not an address or a network/ })
+  t.match(
+    await say('ban', '0.0.0.0/0'),
+    { code: 1, stderr: /too wide.*clients\.deny/ },
+    'nobody bans everybody',
+  )
+  t.match(await say('ban', '2001::/15'), { code: 1, stderr: /did you mean|too wide/ })
+  t.match(await say('ban', '203.0.113.7', '--for', '5s'), { code: 2, stderr: /--for/ })
+  t.match(await say('ban', '203.0.113.7', '--for', '-1s'), { code: 2 })
+  t.match(await say('ban'), { code: 2, stderr: /give an address or a network, or a session/ })
+  t.match(await say('bans'), { code: 0, stdout: /^203\.0\.113\.8 {2}until 14 May 2030.* by alice: scans\n$/ })
+  t.match(await say('unban', '203.0.113.8'), { code: 0, stdout: '203.0.113.8 is no longer banned\n' })
+  t.match(await say('unban', '203.0.113.9'), {
+    code: 1,
+    stderr: /not banned; banned is 203\.0\.113\.0\/24; lift that/,
+  })
+  t.match(await say('bans', '--lang', 'de'), { stdout: /bis 14\. Mai 2030.*, von alice/ })
+})
+
 t.test('a broken configuration is exit code 3, with what is wrong', async t => {
   const { socket, control } = await fakePlane(t)
   control.reload = () => ({ ok: false, problems: ['line 3: oh'], warnings: [], restart: [] as string[] })

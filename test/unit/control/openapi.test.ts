@@ -59,6 +59,8 @@ t.test('every endpoint answers what the description says', async t => {
     '/changes': { kind: 'pause', homeserver: 'example.org', paused: true },
     '/links': { kind: 'test' },
     '/users/find': { name: '@alice:example.org' },
+    '/bans': { network: '203.0.113.7' },
+    '/bans/lift': { network: '203.0.113.8' },
     '/test/start': { code },
     '/test/link': { code },
     '/test/{handle}/result': MEASURED,

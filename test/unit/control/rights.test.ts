@@ -19,6 +19,8 @@ const ACTS = [
   { path: '/drain/cancel', what: 'cancel-drain' },
   { path: '/reload', what: 'reload' },
   { path: '/notifications/test', what: 'notify-test' },
+  { path: '/bans', what: 'ban', on: 'for 86400 s', body: { network: '203.0.113.7' } },
+  { path: '/bans/lift', what: 'unban', body: { network: '203.0.113.8' } },
   { path: '/links', what: 'link', on: 'test, 1', body: { kind: 'test' } },
 ] as const
 
@@ -59,11 +61,24 @@ for (const door of DOORS) {
 }
 
 t.test('every act of the API is in this table', async t => {
-  const acts = ENDPOINTS.filter(({ needs }) => needs === 'act').map(({ path }) =>
+  const acts = ENDPOINTS.filter(({ needs, method }) => needs === 'act' && method === 'POST').map(({ path }) =>
     path.replace('{id}', '1').replace('{pseudonym}', 'user2'),
   )
   t.same(acts.toSorted(), ACTS.map(({ path }) => path).toSorted())
 })
+
+t.test(
+  'OW-08: bans name addresses, so a look at them needs the right to act, and is written down',
+  async t => {
+    const plane = await fakePlane(t)
+    t.equal((await ask(plane, 'GET', '/api/v1/bans', { token: READ })).status, 403)
+    t.equal((await ask(plane, 'GET', '/api/v1/bans', { token: ACT })).status, 200)
+    t.match(plane.lines(), [
+      { what: 'bans', outcome: 'refused' },
+      { who: 'alice', what: 'bans', outcome: 'done' },
+    ])
+  },
+)
 
 t.test('whatever needs a token is closed to those without one [SEC-24]', async t => {
   const plane = await fakePlane(t)

@@ -67,6 +67,13 @@ t.test('exceptions are cut out of what is denied', async t => {
   t.ok(draft.remarks.some(({ key }) => key === 'client-lists'))
 })
 
+t.test('OW-11: lists of clients are taken over, with holes where an exception was', async t => {
+  const { draft } = read(
+    'eturnal:\n  blacklist_clients: [45.0.0.0/24, "2001:db8::/32"]\n  whitelist_clients: [45.0.0.0/25]\n',
+  )
+  t.same(draft.deniedClients.map(formatRange), ['45.0.0.128/25', '2001:db8::/32'])
+})
+
 t.test('unknown keys, modules and fields are told, at every depth', async t => {
   t.same(
     fates(

@@ -286,6 +286,7 @@ function start() {
       listening: [],
       certificate: undefined,
       draining: workers.length > 0,
+      clients: undefined,
       record: undefined,
       clock: { time: NOW, machine: 0n },
       keys: { nonces: new Uint8Array(32), tickets: new Uint8Array(32) },

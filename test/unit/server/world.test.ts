@@ -163,6 +163,7 @@ function start(limits: { perUser: number; ports: number }) {
   })
   const world: RealWorld = new RealWorld({
     clock: { now: () => 0 as Time },
+    serves: () => true,
     sockets: {
       close: (socket: SocketId) => {
         world.closed(socket)

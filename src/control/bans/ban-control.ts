@@ -1,0 +1,21 @@
+import type { Range } from '../../base/range.ts'
+import type { BannedView, BanView } from '../view.ts'
+
+/** Somebody to be banned, and by whom. */
+export interface BanAsked {
+  /** A network, or the id of a session whose client is meant. */
+  readonly whom: Range | string
+  readonly seconds: number
+  readonly reason: string | undefined
+  readonly by: string
+}
+
+/** The relay's side of bans. */
+export interface BanControl {
+  list(): readonly BanView[]
+  ban(asked: BanAsked): Promise<BannedView | 'no-session' | 'too-many'>
+  /** Lifts the ban of exactly this network; false where there is none. */
+  unban(range: Range): boolean
+  /** Banned networks that this one overlaps. */
+  touching(range: Range): readonly Range[]
+}

@@ -1,0 +1,58 @@
+import { formatIp } from '../base/address.ts'
+import { formatRange, parseRange, type Range } from '../base/range.ts'
+import type { BanAsked, BanControl } from '../control/bans/ban-control.ts'
+import type { BannedView, BanView } from '../control/view.ts'
+import type { Ban, Bans } from './bans.ts'
+import type { ClientGate } from './client-gate.ts'
+import type { OpenSessions } from './open-sessions.ts'
+
+export interface BanControlParts {
+  readonly bans: Bans
+  readonly gate: Pick<ClientGate, 'ban' | 'unban'>
+  readonly sessions: Pick<OpenSessions, 'find'>
+  readonly now: () => number
+}
+
+/** What an operator does about clients that are not to be served for a while. */
+export class RelayBans implements BanControl {
+  readonly #parts: BanControlParts
+
+  constructor(parts: BanControlParts) {
+    this.#parts = parts
+  }
+
+  list(): BanView[] {
+    return this.#parts.bans.all.map(viewOf).sort((a, b) => a.until - b.until)
+  }
+
+  async ban({ whom, seconds, reason, by }: BanAsked): Promise<BannedView | 'no-session' | 'too-many'> {
+    const range = typeof whom === 'string' ? this.#clientOf(whom) : whom
+    if (!range) return 'no-session'
+    const since = this.#parts.now()
+    const ban: Ban = { range, since, until: since + seconds * 1000, by, reason }
+    const ended = await this.#parts.gate.ban(ban)
+    return ended === undefined ? 'too-many' : { ban: viewOf(ban), ended }
+  }
+
+  unban(range: Range): boolean {
+    return this.#parts.gate.unban(range)
+  }
+
+  touching(range: Range): readonly Range[] {
+    return this.#parts.bans.touching(range)
+  }
+
+  /** The IPv4 address that the client of a session has, or its IPv6 /64, in which it may choose freely. */
+  #clientOf(session: string): Range | undefined {
+    const ip = this.#parts.sessions.find(session)?.opened.client.ip
+    if (!ip) return undefined
+    const net = Uint8Array.from(ip)
+    if (ip.length === 16) net.fill(0, 8)
+    const range = parseRange(ip.length === 4 ? formatIp(ip) : `${formatIp(net)}/64`)
+    return range.ok ? range.value : undefined
+  }
+}
+
+function viewOf({ range, since, until, by, reason }: Ban): BanView {
+  return { network: formatRange(range), since, until, by, ...(reason !== undefined && { reason }) }
+}

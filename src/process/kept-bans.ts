@@ -1,0 +1,59 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { z } from 'zod'
+import { formatRange, parseRange } from '../base/range.ts'
+import type { Log } from '../log/log.ts'
+import type { Ban } from '../operate/bans.ts'
+
+const shape = z.array(
+  z.object({
+    network: z.string(),
+    since: z.number(),
+    until: z.number(),
+    by: z.string(),
+    reason: z.string().exactOptional(),
+  }),
+)
+
+/** The bans of `bans.json` in the state folder, which outlive the process. */
+export class KeptBans {
+  readonly #file: string
+  readonly #log: Pick<Log, 'warn'>
+
+  constructor(file: string, log: Pick<Log, 'warn'>) {
+    this.#file = file
+    this.#log = log
+  }
+
+  /** Those that are kept; none where there is no such file. What cannot be read is told and left out. */
+  read(): Ban[] {
+    let text: string
+    try {
+      text = readFileSync(this.#file, 'utf8')
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'ENOENT') this.#log.warn('bans cannot be read', { file: this.#file, code })
+      return []
+    }
+    try {
+      return shape.parse(JSON.parse(text)).flatMap(({ network, ...rest }) => {
+        const range = parseRange(network)
+        return range.ok ? [{ ...rest, range: range.value }] : []
+      })
+    } catch {
+      this.#log.warn('bans cannot be read: the file is damaged, so nobody is banned', { file: this.#file })
+      return []
+    }
+  }
+
+  /** Replaces the file as a whole, so that it is never half written. */
+  keep(bans: readonly Ban[]): void {
+    const all = bans.map(({ range, ...rest }) => ({ network: formatRange(range), ...rest }))
+    try {
+      writeFileSync(`${this.#file}.new`, `${JSON.stringify(all, undefined, 1)}\n`, { mode: 0o600 })
+      renameSync(`${this.#file}.new`, this.#file)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      this.#log.warn('bans cannot be kept; they hold until the relay ends', { file: this.#file, code })
+    }
+  }
+}

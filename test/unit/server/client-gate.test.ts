@@ -1,0 +1,142 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { parseAddress } from '../../../src/base/address.ts'
+import { formatRange } from '../../../src/base/range.ts'
+import type { Settings } from '../../../src/config/settings.ts'
+import type { Event } from '../../../src/core/event.ts'
+import { Bans, MOST_BANS } from '../../../src/operate/bans.ts'
+import { ClientGate } from '../../../src/operate/client-gate.ts'
+import type { ClientRules } from '../../../src/policy/client-policy.ts'
+import { KeptBans } from '../../../src/process/kept-bans.ts'
+import { range } from '../../support/ranges.ts'
+
+type Opened = Extract<Event, { kind: 'opened' }>
+
+const session = (allocation: number, client: string) =>
+  ({ kind: 'opened', allocation, client: parseAddress(client) }) as unknown as Opened
+
+function rig(clients: Partial<Settings['clients']> = {}, open: Opened[] = []) {
+  const rules: ClientRules[] = []
+  const revoked: number[] = []
+  const kept: string[][] = []
+  const waiting: (() => void)[] = []
+  const state = { now: 1_000_000 }
+  const gate = new ClientGate(
+    { allow: [], deny: [], ...clients },
+    {
+      bans: new Bans(),
+      sessions: { opened: () => open },
+      keepOut: one => rules.push(one),
+      revoke: ({ allocation }) => revoked.push(Number(allocation)),
+      keep: bans => kept.push(bans.map(one => formatRange(one.range))),
+      now: () => state.now,
+      later: run => waiting.push(run),
+    },
+  )
+  const ban = (text: string, seconds = 60) =>
+    gate.ban({ range: range(text), since: state.now, until: state.now + seconds * 1000, by: 'socket' })
+  const settle = () => {
+    for (const run of waiting.splice(0)) run()
+  }
+  return { gate, rules, revoked, kept, state, ban, settle, waiting }
+}
+
+t.test('OW-08: a ban ends the sessions of its network at once, and the shards hear of it', async t => {
+  const open = [session(1, '203.0.113.7:4000'), session(2, '203.0.113.8:4000'), session(3, '[2001:db8::1]:4')]
+  const { ban, revoked, rules, settle, kept } = rig({}, open)
+  t.equal(await ban('203.0.113.7'), 1)
+  t.same(revoked, [1])
+  settle()
+  t.same(kept, [['203.0.113.7']])
+  t.same(rules.at(-1)?.banned.map(formatRange), ['203.0.113.7'])
+})
+
+t.test('OW-08: many bans in a moment are few changes for the shards', async t => {
+  const { ban, rules, settle, waiting } = rig()
+  for (let i = 0; i < 50; i++) await ban(`203.0.113.${i}`)
+  t.same(
+    rules.map(({ banned }) => banned.length),
+    [1],
+    'the first holds at once',
+  )
+  t.equal(waiting.length, 1)
+  settle()
+  t.same(
+    rules.map(({ banned }) => banned.length),
+    [1, 50],
+  )
+})
+
+t.test('OW-08: a session that was on its way while its client was banned is ended when it opens', async t => {
+  const { gate, ban, revoked, settle } = rig()
+  await ban('203.0.113.7')
+  settle()
+  gate.hear(session(5, '203.0.113.7:9'))
+  gate.hear(session(6, '203.0.113.8:9'))
+  t.same(revoked, [5])
+})
+
+t.test('OW-08: a ban ends by itself, and can be lifted before', async t => {
+  const { gate, ban, rules, settle, state, kept } = rig()
+  await ban('203.0.113.7', 60)
+  await ban('198.51.100.0/24', 600)
+  settle()
+  state.now += 60_000
+  gate.tick()
+  settle()
+  t.same(kept.at(-1), ['198.51.100.0/24'])
+  t.notOk(gate.unban(range('198.51.100.7')), 'only the network that was banned')
+  t.ok(gate.unban(range('198.51.100.0/24')))
+  settle()
+  t.same(rules.at(-1)?.banned, [])
+  t.notOk(gate.unban(range('198.51.100.0/24')))
+})
+
+t.test('OW-08: bans are bounded, and one more of a known network is a change', async t => {
+  const bans = new Bans()
+  const ban = (text: string, until: number) => bans.add({ range: range(text), since: 0, until, by: 'a' })
+  for (let i = 0; i < MOST_BANS; i++) ban(`10.${i >> 8}.${i & 255}.1`, 1)
+  t.notOk(ban('192.0.2.1', 1))
+  t.ok(ban('10.0.0.1', 2))
+  t.equal(bans.all.length, MOST_BANS)
+  t.same(bans.touching(range('10.0.0.0/30')).map(formatRange), ['10.0.0.1'])
+})
+
+t.test(
+  'OW-11: new rules of the configuration end the sessions of those who are no longer served',
+  async t => {
+    const open = [session(1, '203.0.113.7:4000'), session(2, '192.0.2.8:4000')]
+    const { gate, revoked, rules } = rig({}, open)
+    gate.configure({ clients: { allow: [range('203.0.113.0/24')], deny: [] } } as unknown as Settings)
+    await new Promise(resolve => setImmediate(resolve))
+    t.same(revoked, [2])
+    t.equal(rules.length, 1)
+  },
+)
+
+t.test(
+  'OW-08: bans outlive the process in a file that nobody else can read; a damaged one is told of',
+  async t => {
+    const folder = mkdtempSync(join(tmpdir(), 'bans-'))
+    t.teardown(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'bans.json')
+    const warned: string[] = []
+    const kept = new KeptBans(file, { warn: text => warned.push(text) })
+    t.same(kept.read(), [], 'there is none yet')
+    const ban = { range: range('2001:db8::/48'), since: 1, until: 2, by: 'alice', reason: 'scans' }
+    kept.keep([ban])
+    t.same(kept.read(), [ban])
+    t.equal(statSync(file).mode & 0o777, 0o600)
+    t.match(readFileSync(file, 'utf8'), /2001:db8::\/48/)
+    t.same(warned, [])
+    for (const text of ['{', '[{"network": 7}]', '']) {
+      writeFileSync(file, text)
+      t.same(kept.read(), [])
+    }
+    t.equal(warned.length, 3)
+    new KeptBans(join(file, 'bans.json'), { warn: text => warned.push(text) }).keep([ban])
+    t.match(warned.at(-1), /cannot be kept/)
+  },
+)
