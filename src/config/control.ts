@@ -4,10 +4,10 @@ import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 import { notAccepted, type Parsed } from './fault.ts'
 import { type Env, expandPath } from './find.ts'
 import type { ConfigReport } from './messages/report.ts'
-import { type Place, readSecretOrFile } from './place.ts'
+import { type Place, readKeyOrFile, readSecretOrFile } from './place.ts'
 import type { Written } from './schema/schema.ts'
 import { consoleKeys } from './schema/serving.ts'
-import type { Console, ConsoleToken, Settings } from './settings.ts'
+import type { Console, ConsoleToken, Oidc, Settings } from './settings.ts'
 import { formatHttpAddress } from './values/host-port.ts'
 import { formatListener, isLoopback, type Listener, overlap } from './values/listener.ts'
 
@@ -45,7 +45,28 @@ export function readConsole(
 ): false | Console {
   if (written === false) return false
   const keys = written ?? consoleKeys.parse({})
-  return { ...keys, lenient: written === undefined, tokens: readTokens(keys.tokens, place, report) }
+  const { oidc, ...others } = keys
+  return {
+    ...others,
+    ...(oidc && { oidc: readOidc(oidc, place, report) }),
+    lenient: written === undefined,
+    tokens: readTokens(keys.tokens, place, report),
+  }
+}
+
+type WrittenOidc = NonNullable<Exclude<NonNullable<Written['console']>, false>['oidc']>
+
+function readOidc(written: WrittenOidc, place: Place, report: ConfigReport): Oidc {
+  const { clientSecret, clientSecretFile, ...rest } = written
+  const at = ['console', 'oidc']
+  if (clientSecret !== undefined && clientSecretFile !== undefined) report.error(at, 'oidc-one-of')
+  if (!written.scope.split(/ +/).includes('openid')) report.error([...at, 'scope'], 'oidc-scope')
+  if (clientSecret === undefined && clientSecretFile === undefined) return rest
+  // Chosen by the provider, so its form is not judged.
+  const value = readKeyOrFile({ value: clientSecret, file: clientSecretFile }, place)
+  if (value.ok) return { ...rest, clientSecret: value.value }
+  report.fault([...at, 'clientSecretFile'], value.error)
+  return rest
 }
 
 type WrittenTokens = Exclude<NonNullable<Written['console']>, false>['tokens']
@@ -81,6 +102,6 @@ export function checkConsole({ console, listen, metrics, issue }: Settings, repo
   }
   if (isLoopback(console.listen)) return
   const given = formatHttpAddress(console.listen)
-  if (console.tokens.length === 0) report.error(['console'], 'console-open', { given })
+  if (console.tokens.length === 0 && !console.oidc) report.error(['console'], 'console-open', { given })
   else report.warn(['console'], 'console-plain', { given })
 }

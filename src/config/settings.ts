@@ -36,8 +36,11 @@ export type TlsFiles = NonNullable<Settings['tls']>
 /** Where console and API are served over HTTP, and to whom. `lenient` as in `control`. */
 export type Console = With<
   Exclude<NonNullable<File['console']>, false>,
-  { tokens: readonly ConsoleToken[]; lenient: boolean }
+  { tokens: readonly ConsoleToken[]; lenient: boolean; oidc?: Oidc }
 >
+
+/** An OpenID Connect provider, whose accounts may sign in to the console. */
+export type Oidc = Omit<NonNullable<Exclude<NonNullable<File['console']>, false>['oidc']>, 'clientSecretFile'>
 
 export type ConsoleToken = Readonly<{ name: string; rights: 'read' | 'act'; token: string }>
 

@@ -1,4 +1,5 @@
 import type { Language } from '../texts/language.ts'
+import { Api } from './api.ts'
 import { App } from './app.ts'
 import { showSignIn } from './sign-in.ts'
 import { readToken, writeToken } from './storage.ts'
@@ -6,6 +7,8 @@ import { wordsOf } from './words.ts'
 
 const root = document.getElementById('app')!
 let app: App | undefined
+/** What came of signing in with an account. */
+let outcome: string | undefined
 
 takeTokenFromAddress()
 window.addEventListener('hashchange', () => {
@@ -28,13 +31,16 @@ function show(isRefused = false): void {
   }
   if (token === '') {
     const onToken = (given: string) => {
+      outcome = undefined
       writeToken(given)
       show()
     }
-    showSignIn(root, { words, isRefused, onToken, onLanguage })
+    showSignIn(root, { words, isRefused, outcome, onToken, onLanguage })
     return
   }
   const onSignedOut = (isRefusal: boolean) => {
+    // A link or a sign-in ends with it; should the relay not hear of it, it ends by itself.
+    if (!isRefusal) void new Api(token).post('sign-out').catch(() => {})
     writeToken('')
     show(isRefusal)
   }
@@ -45,8 +51,9 @@ function show(isRefused = false): void {
 /** A token behind `#` leaves the address bar and the history at once. */
 function takeTokenFromAddress(): boolean {
   const token = /^#token=(.+)$/.exec(location.hash)?.[1]
-  if (token === undefined) return false
-  writeToken(decodeURIComponent(token))
+  outcome = /^#sign-in=(\w+)$/.exec(location.hash)?.[1]
+  if (token === undefined && outcome === undefined) return false
+  if (token !== undefined) writeToken(decodeURIComponent(token))
   history.replaceState(null, '', `${location.pathname}${location.search}`)
   return true
 }

@@ -26,6 +26,8 @@ export interface Desk {
   readonly tokens: Tokens
   /** Tests of users; absent where there are none. */
   readonly tests?: TestRuns
+  /** Host of the OpenID Connect provider; undefined where there is none. */
+  provider?(): string | undefined
   /** Where the console is reached, without a slash at the end; undefined while it is not served. */
   url(): string | undefined
 }

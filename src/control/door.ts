@@ -11,6 +11,7 @@ import { type ApiRequest, answerApi } from './api.ts'
 import { type Desk, note } from './call.ts'
 import type { Feed } from './feed.ts'
 import { servePage } from './pages.ts'
+import { OIDC_PATHS, type OidcDoor } from './sign-in/oidc-door.ts'
 import type { Visitor } from './visitor.ts'
 import type { WrongTokens } from './wrong-tokens.ts'
 
@@ -35,6 +36,8 @@ export interface WebParts extends DoorParts {
   readonly feed: Feed
   /** Slows down who guesses tokens. */
   readonly wrong: WrongTokens
+  /** Signing in with an account at a provider. */
+  readonly oidc?: OidcDoor
   /** The folder with the console. */
   readonly pages: string
 }
@@ -52,14 +55,18 @@ export function socketDoor(parts: DoorParts): Server {
 
 /** Creates the server of console and API. */
 export function webDoor(parts: WebParts): Server {
-  const { desk, names, feed, pages } = parts
+  const { desk, names, feed, pages, oidc } = parts
   const strangers = new CountingWindow<number | string>(STRANGERS, MINUTE, MOST_STRANGERS)
   return create(parts, {
     answer: async request => {
       const refusal = refuseForeign(request, names())
       if (refusal) return refusal
-      if (!request.path.startsWith(API)) return servePage(request, pages)
       const client = request.client(parts.trustedProxies())
+      if (oidc && OIDC_PATHS.has(request.path)) {
+        const isPaced = strangers.pass(customerKeyOf(client), performance.now())
+        return isPaced ? oidc.answer(request) : tooMany()
+      }
+      if (!request.path.startsWith(API)) return servePage(request, pages)
       return answer(request, desk, {
         visitor: act => visitorOf(request, client, act, parts),
         stranger: () =>

@@ -21,6 +21,7 @@ import {
   sessionsShape,
   statusShape,
 } from './shapes.ts'
+import { SIGN_IN_ENDPOINTS } from './sign-in/sign-in-endpoints.ts'
 import { TEST_ENDPOINTS } from './tests/test-endpoints.ts'
 
 /** Names that one request may ask for. */
@@ -60,6 +61,7 @@ const linkAsked = z.discriminatedUnion('kind', [
 export const ENDPOINTS: readonly ApiEndpoint[] = [
   ...TEST_ENDPOINTS,
   NOTIFY_TEST,
+  ...SIGN_IN_ENDPOINTS,
   ...CHANGE_ENDPOINTS,
   ...EXPORT_ENDPOINTS,
   ...BAN_ENDPOINTS,

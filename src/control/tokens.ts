@@ -15,6 +15,19 @@ const MOST_LINKS = 64
 interface Entry {
   readonly hash: Buffer
   readonly visitor: Visitor
+  /** Of those that are made while the relay runs. */
+  readonly made?: { readonly by: 'link' | 'oidc'; readonly at: number }
+}
+
+/** Somebody who is let in for a while, by a link or by signing in. */
+export interface SignIn {
+  readonly id: string
+  readonly who: string
+  readonly by: 'link' | 'oidc'
+  readonly rights: Rights
+  /** Milliseconds since the epoch. */
+  readonly made: number
+  readonly expires: number
 }
 
 /**
@@ -24,7 +37,7 @@ interface Entry {
 export class Tokens {
   readonly #now: () => number
   #named: readonly Entry[] = []
-  /** By hash, in base64. */
+  /** By the id of the sign-in. */
   readonly #links = new BoundedMap<string, Entry>(MOST_LINKS)
 
   constructor(now: () => number = Date.now) {
@@ -40,13 +53,29 @@ export class Tokens {
 
   /** Makes a token for a link. It lives in memory only, and not longer than `seconds`. */
   link(rights: Rights, seconds: number): { readonly token: string; readonly expires: number } {
-    const token = randomBytes(24).toString('base64url')
-    const hash = digest(token)
-    const who = `link-${hash.toString('hex', 0, 4)}`
-    const expires = this.#now() + seconds * 1000
-    this.#links.forget(this.#now())
-    this.#links.set(hash.toString('base64'), { hash, visitor: { who, from: 'console', rights } }, expires)
-    return { token, expires }
+    return this.#make('link', undefined, rights, seconds)
+  }
+
+  /** The same for somebody whom a provider has named. */
+  signIn(who: string, rights: Rights, seconds: number): { readonly token: string; readonly expires: number } {
+    return this.#make('oidc', who, rights, seconds)
+  }
+
+  /** Links and sign-ins that are good, the newest last. */
+  signIns(): SignIn[] {
+    return [...this.#links.entries(this.#now())].flatMap(([id, { visitor, made }, expires]) =>
+      made ? [{ id, who: visitor.who, by: made.by, rights: visitor.rights, made: made.at, expires }] : [],
+    )
+  }
+
+  /** Ends a link or a sign-in at once; false when there is none of this id. */
+  revoke(id: string): boolean {
+    return this.#links.delete(id)
+  }
+
+  /** Ends all that came by the provider, whose rules have changed. */
+  revokeSignIns(): void {
+    for (const { id, by } of this.signIns()) if (by === 'oidc') this.revoke(id)
   }
 
   find(token: string): Visitor | undefined {
@@ -57,6 +86,24 @@ export class Tokens {
   remember(token: string): () => Visitor | undefined {
     const hash = digest(token)
     return () => this.#find(hash)
+  }
+
+  #make(
+    by: 'link' | 'oidc',
+    name: string | undefined,
+    rights: Rights,
+    seconds: number,
+  ): { readonly token: string; readonly expires: number } {
+    const token = randomBytes(24).toString('base64url')
+    const hash = digest(token)
+    const id = hash.toString('hex', 0, 8)
+    const who = name ?? `link-${id.slice(0, 8)}`
+    const at = this.#now()
+    const expires = at + seconds * 1000
+    this.#links.forget(at)
+    const visitor: Visitor = { who, from: 'console', rights, signIn: id }
+    this.#links.set(id, { hash, visitor, made: { by, at } }, expires)
+    return { token, expires }
   }
 
   #find(hash: Buffer): Visitor | undefined {

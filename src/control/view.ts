@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Plain } from '../base/plain.ts'
 import type * as shape from './shapes.ts'
+import type * as signIn from './sign-in/sign-in-shapes.ts'
 import type * as test from './tests/test-shapes.ts'
 
 /*
@@ -35,6 +36,9 @@ export type AccessEntry = View<typeof shape.entryShape>
 /** Every answer of the API that is not a success. */
 export type ApiError = View<typeof shape.errorShape>
 export type FeedHello = View<typeof shape.helloShape>
+
+export type SignInInfo = View<typeof signIn.signInInfoShape>
+export type SignInsView = View<typeof signIn.signInsShape>
 
 export type TestStart = View<typeof test.testStartShape>
 export type TestWay = View<typeof test.testWayShape>

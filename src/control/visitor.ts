@@ -8,6 +8,8 @@ export interface Visitor {
   readonly who: string
   readonly from: AccessEntry['from']
   readonly rights: Rights
+  /** Id of the link or sign-in, for those who came by one. */
+  readonly signIn?: string
 }
 
 export function may(visitor: Visitor, rights: Rights): boolean {

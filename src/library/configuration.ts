@@ -465,6 +465,54 @@ export interface Configuration {
           tokenFile?: string
         }[]
         /**
+         * Signing in with an account at an OpenID Connect provider, beside links and tokens.
+         */
+        oidc?: {
+          /**
+           * The provider, as its discovery document names it: a Matrix Authentication Service, Keycloak, Authentik and so on.
+           */
+          issuer: string
+          /**
+           * What the provider calls this console. Its redirect URI is "publicUrl" and /oidc/callback.
+           */
+          clientId: string
+          /**
+           * The secret that goes with it; none for a public client, which PKCE protects.
+           */
+          clientSecret?: string
+          /**
+           * A file that holds the secret, instead.
+           */
+          clientSecretFile?: string
+          /**
+           * The scopes that are asked for, with "openid" among them.
+           */
+          scope?: string
+          /**
+           * Who may sign in. Anyone else who has an account at the provider is refused.
+           *
+           * @minItems 1
+           */
+          allowed: {
+            /**
+             * What of the person is compared: "sub", "groups", "username"… Of a list, one entry is enough. Take one that people cannot change themselves.
+             */
+            claim?: string
+            /**
+             * What it must be, exactly.
+             */
+            value: string
+            /**
+             * As of a token.
+             */
+            rights?: 'read' | 'act'
+          }[]
+          /**
+           * How long a sign-in lasts. It can be revoked before.
+           */
+          lifetime?: string
+        }
+        /**
          * Further origins under which it may be used.
          */
         origins?: string[]

@@ -10,6 +10,7 @@ import type { Control } from '../control/control.ts'
 import { listenAt } from '../control/control-socket.ts'
 import { socketDoor, webDoor } from '../control/door.ts'
 import { Feed } from '../control/feed.ts'
+import { OidcDoor } from '../control/sign-in/oidc-door.ts'
 import type { TestRuns } from '../control/tests/test-runs.ts'
 import { Tokens } from '../control/tokens.ts'
 import { WrongTokens } from '../control/wrong-tokens.ts'
@@ -34,6 +35,7 @@ export class ControlPlane {
   readonly #log: Log
   readonly #desk: Desk
   readonly #feed: Feed
+  readonly #oidc: OidcDoor
   readonly #socket: Server | undefined
   readonly #web: Server | undefined
   #settings: Settings
@@ -71,8 +73,17 @@ export class ControlPlane {
       log: access,
       tokens,
       url: () => this.#url(),
+      provider: () => this.#oidc.provider,
       ...(settings.testing && { tests }),
     }
+    this.#oidc = new OidcDoor({
+      desk: this.#desk,
+      failed: error =>
+        log.limited('oidc', 'warn', 'somebody could not sign in to the console', () => ({
+          error: error.message,
+          cause: error.cause instanceof Error ? error.cause.message : undefined,
+        })),
+    })
     this.#feed = new Feed({
       control,
       tokens,
@@ -87,6 +98,7 @@ export class ControlPlane {
           fault,
           feed: this.#feed,
           wrong,
+          oidc: this.#oidc,
           pages: PAGES,
           names: () => this.#names(),
           trustedProxies: () => (this.#settings.console ? this.#settings.console.trustedProxies : []),
@@ -103,7 +115,9 @@ export class ControlPlane {
 
   configure(settings: Settings): void {
     this.#settings = settings
-    this.#desk.tokens.configure(settings.console ? settings.console.tokens : [])
+    const { console } = settings
+    this.#desk.tokens.configure(console ? console.tokens : [])
+    this.#oidc.configure(console ? console.oidc : undefined)
   }
 
   close(): void {

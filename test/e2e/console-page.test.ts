@@ -5,6 +5,7 @@ import { barriers } from '../support/axe.ts'
 import { type RunningBrowser, visit } from '../support/browser.ts'
 import { ACT, type ConsoleRig, READ, type RigOptions, startConsole } from '../support/console-rig.ts'
 import { need } from '../support/need.ts'
+import { CLIENT, startProvider } from '../support/oidc.ts'
 
 const VIEWS = ['overview', 'sessions', 'people', 'refusals', 'tests', 'changes', 'server', 'access'] as const
 
@@ -350,6 +351,44 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     await clickText(page, 'Sign out')
     await page.waitForSelector('input[type=password]')
     t.equal(await page.evaluate('sessionStorage.length'), 0)
+  })
+
+  t.test('UW-11: signs in with an account, and a sign-in is revoked', async t => {
+    const rig = await startRig(t)
+    const issuer = await startProvider(t, `${rig.url}/oidc/callback`)
+    const allowed = [{ claim: 'groups', value: 'staff', rights: 'act' }] as const
+    rig.oidc.configure({ ...CLIENT, issuer, scope: 'openid profile', lifetime: 3600, allowed })
+    const signIn = async (login: string) => {
+      const page = await newPage(t, browser)
+      await page.goto(rig.url)
+      await page.waitForSelector('a.button')
+      t.same(await barriers(page), [])
+      await page.click('a.button')
+      await page.waitForSelector('input[name=login]')
+      await page.type('input[name=login]', login)
+      await page.type('input[name=password]', 'x')
+      await page.keyboard.press('Enter')
+      await page.waitForSelector('input[value=consent], [name=prompt]')
+      await page.waitForFunction('!document.querySelector("input[name=login]")')
+      await page.click('button[type=submit]')
+      return page
+    }
+    const page = await signIn('alice')
+    await page.waitForSelector('.cards')
+    t.equal(await page.evaluate('location.hash'), '')
+    await show(page, 'access')
+    await page.waitForFunction('/oidc alice.*you/.test(document.querySelector("main")?.textContent)')
+    await clickText(page, 'Revoke')
+    await confirm(page)
+    await page.waitForSelector('input[type=password]')
+    t.match(
+      rig.log.read(10).map(({ what }) => what),
+      ['sign-in', 'revoke'],
+    )
+
+    const other = await signIn('mallory')
+    await other.waitForSelector('.refused')
+    t.match(await text(other, '.refused'), /This account may not use the console/)
   })
 
   for (const theme of ['light', 'dark'] as const) {

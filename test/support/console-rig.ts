@@ -7,6 +7,7 @@ import { bundleConsole, compressed } from '../../scripts/console.mjs'
 import { AccessLog } from '../../src/control/access-log.ts'
 import { webDoor } from '../../src/control/door.ts'
 import { Feed } from '../../src/control/feed.ts'
+import { OidcDoor } from '../../src/control/sign-in/oidc-door.ts'
 import { TestRuns } from '../../src/control/tests/test-runs.ts'
 import { Tokens } from '../../src/control/tokens.ts'
 import { WrongTokens } from '../../src/control/wrong-tokens.ts'
@@ -20,6 +21,7 @@ export interface ConsoleRig {
   readonly url: string
   readonly control: ScriptedControl
   readonly log: AccessLog
+  readonly oidc: OidcDoor
   /** Consoles that are told what happens. */
   listeners(): number
   /** Cuts all connections. */
@@ -60,8 +62,10 @@ export async function startConsole({ sessions, tick = 250 }: RigOptions = {}): P
   const feed = new Feed({ control, tokens, wrong, refused: () => undefined, fault, patience: { tick } })
   let port = 0
   const url = () => `http://127.0.0.1:${port}`
+  const oidc = new OidcDoor({ desk: { log, tokens, url }, failed: fault })
   const server = webDoor({
-    desk: { control, log, tokens, url, tests },
+    desk: { control, log, tokens, url, tests, provider: () => oidc.provider },
+    oidc,
     names: () => ({ host: '127.0.0.1', origins: [] }),
     trustedProxies: () => [],
     feed,
@@ -93,6 +97,7 @@ export async function startConsole({ sessions, tick = 250 }: RigOptions = {}): P
     url: url(),
     control,
     log,
+    oidc,
     listeners: () => feed.listeners,
     cut,
     shut,

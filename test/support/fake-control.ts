@@ -14,6 +14,7 @@ import type { ChangeFault, Control, RelayLook, SessionsShown, Wanted } from '../
 import { listenAt } from '../../src/control/control-socket.ts'
 import { socketDoor, webDoor } from '../../src/control/door.ts'
 import { Feed, type FeedParts } from '../../src/control/feed.ts'
+import { OidcDoor } from '../../src/control/sign-in/oidc-door.ts'
 import { TestRuns } from '../../src/control/tests/test-runs.ts'
 import { Tokens } from '../../src/control/tokens.ts'
 import type {
@@ -206,6 +207,7 @@ export interface FakePlane {
   readonly feed: Feed
   readonly tokens: Tokens
   readonly tests: TestRuns
+  readonly oidc: { readonly door: OidcDoor; readonly failures: readonly Error[] }
   readonly port: number
   readonly socket: string
   /** Parsed lines of the access log. */
@@ -220,6 +222,8 @@ export async function fakePlane(
     readonly trustedProxies?: readonly Range[]
     readonly patience?: FeedParts['patience']
     readonly log?: string
+    /** True: links lead to this plane itself. */
+    readonly served?: boolean
     readonly broken?: (error: Error) => void
   } = {},
 ): Promise<FakePlane> {
@@ -247,13 +251,18 @@ export async function fakePlane(
     uris: () => ['turn:turn.example.org:3478?transport=udp'],
     credential: user => ({ username: `1:${user}`, password: 'secret' }),
   })
-  const desk = { control, log, tokens, tests, url: () => 'http://127.0.0.1:1' }
+  let port = 1
+  const failures: Error[] = []
+  const url = () => `http://127.0.0.1:${port}`
+  const oidc = new OidcDoor({ desk: { log, tokens, url }, failed: error => void failures.push(error) })
+  const desk = { control, log, tokens, tests, url, provider: () => oidc.provider }
   const names = options.names ?? { host: '127.0.0.1', origins: ['https://turn.example.org'] }
   const web = webDoor({
     desk,
     feed,
     wrong,
     fault,
+    oidc,
     pages: join(folder, 'none'),
     names: () => names,
     trustedProxies: () => options.trustedProxies ?? [],
@@ -262,6 +271,7 @@ export async function fakePlane(
   const socket = join(folder, 'control.sock')
   await listenAt(unix, socket)
   await new Promise<void>(resolve => web.listen(0, '127.0.0.1', resolve))
+  if (options.served) port = (web.address() as AddressInfo).port
   t.teardown(() => {
     feed.close()
     for (const server of [web, unix]) end(server)
@@ -273,6 +283,7 @@ export async function fakePlane(
     feed,
     tokens,
     tests,
+    oidc: { door: oidc, failures },
     port: (web.address() as AddressInfo).port,
     socket,
     lines: () =>

@@ -8,9 +8,9 @@ import {
   parseIssueAddress,
 } from '../values/host-port.ts'
 import { parseIssueLifetime, parseOrigin } from '../values/issuing.ts'
-import { parsePublicUrl } from '../values/public-url.ts'
+import { parseIssuer, parsePublicUrl } from '../values/public-url.ts'
 import { parseHomeserverName, parseTurnUri } from '../values/text.ts'
-import { count, path, ranges, secretText, textField } from './fields.ts'
+import { count, DAY, duration, path, ranges, secretText, textField } from './fields.ts'
 
 /* What is served over HTTP. */
 
@@ -116,6 +116,58 @@ export const metricsSection = z
     'Where Prometheus metrics, /healthz and /readyz are served; false for nowhere. "http://127.0.0.1:9641" alone is enough. They name no user and no address, but figures are nobody\'s business either.',
   )
 
+const oidcSection = z
+  .strictObject({
+    issuer: textField(parseIssuer, { examples: ['https://auth.example.org/'] }).describe(
+      'The provider, as its discovery document names it: a Matrix Authentication Service, Keycloak, Authentik and so on.',
+    ),
+    clientId: z
+      .string()
+      .min(1)
+      .max(256)
+      .meta({ examples: ['taciturn'] })
+      .describe('What the provider calls this console. Its redirect URI is "publicUrl" and /oidc/callback.'),
+    clientSecret: secretText()
+      .exactOptional()
+      .describe('The secret that goes with it; none for a public client, which PKCE protects.'),
+    clientSecretFile: path('/etc/taciturn/oidc-secret')
+      .exactOptional()
+      .describe('A file that holds the secret, instead.'),
+    scope: z
+      .string()
+      .min(1)
+      .max(512)
+      .default('openid profile')
+      .describe('The scopes that are asked for, with "openid" among them.'),
+    allowed: z
+      .array(
+        z.strictObject({
+          claim: z
+            .string()
+            .min(1)
+            .max(128)
+            .default('sub')
+            .describe(
+              'What of the person is compared: "sub", "groups", "username"… Of a list, one entry is enough. Take one that people cannot change themselves.',
+            ),
+          value: z
+            .string()
+            .min(1)
+            .max(512)
+            .meta({ examples: ['01HQ8Y8W4N5C2S6F7G8H9JKMNP'] })
+            .describe('What it must be, exactly.'),
+          rights: z.enum(['read', 'act']).default('read').describe('As of a token.'),
+        }),
+      )
+      .min(1)
+      .describe('Who may sign in. Anyone else who has an account at the provider is refused.'),
+    lifetime: duration({ min: 60, max: 30 * DAY }, ['8h'])
+      .prefault('8h')
+      .describe('How long a sign-in lasts. It can be revoked before.'),
+  })
+  .exactOptional()
+  .describe('Signing in with an account at an OpenID Connect provider, beside links and tokens.')
+
 export const consoleKeys = z.strictObject({
   listen: textField(parseConsoleAddress, {
     format: formatHttpAddress,
@@ -148,6 +200,7 @@ export const consoleKeys = z.strictObject({
     .describe(
       'Permanent access for programs and colleagues. `taciturn console` makes links that end by themselves.',
     ),
+  oidc: oidcSection,
   origins: z
     .array(textField(parseOrigin, { examples: ['https://admin.example.org'] }))
     .prefault([])

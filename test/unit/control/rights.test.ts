@@ -15,6 +15,7 @@ const ACTS = [
     body: { kind: 'block', name: '@alice:example.org', seconds: 60 },
   },
   { path: '/changes/1/undo', what: 'undo', on: 'limit allocations = 100', subject: '1' },
+  { path: '/sign-ins/ID/revoke', what: 'revoke' },
   { path: '/drain', what: 'drain' },
   { path: '/drain/cancel', what: 'cancel-drain' },
   { path: '/reload', what: 'reload' },
@@ -42,7 +43,9 @@ for (const door of DOORS) {
     const title = `${act.path} by ${door.name} is ${door.may ? 'done' : 'refused'}, and a line says so [SEC-24]`
     t.test(title, async t => {
       const plane = await fakePlane(t)
-      const reply = await ask(doorOf(plane, door), 'POST', `/api/v1${act.path}`, {
+      plane.tokens.link('read', 60)
+      const path = act.path.replace('ID', plane.tokens.signIns()[0]!.id)
+      const reply = await ask(doorOf(plane, door), 'POST', `/api/v1${path}`, {
         ...('token' in door && { token: door.token }),
         ...('body' in act && { body: act.body }),
       })
@@ -55,14 +58,14 @@ for (const door of DOORS) {
       t.equal(plane.lines().length, 1)
       if (door.may && 'on' in act) t.equal(plane.lines()[0]!.on, act.on)
       if (!door.may) t.same(plane.control.asked, [], 'the relay hears nothing of it')
-      else if (act.what !== 'link') t.equal(plane.control.asked.length, 1)
+      else if (act.what !== 'link' && act.what !== 'revoke') t.equal(plane.control.asked.length, 1)
     })
   }
 }
 
 t.test('every act of the API is in this table', async t => {
   const acts = ENDPOINTS.filter(({ needs, method }) => needs === 'act' && method === 'POST').map(({ path }) =>
-    path.replace('{id}', '1').replace('{pseudonym}', 'user2'),
+    path.replace('sign-ins/{id}', 'sign-ins/ID').replace('{id}', '1').replace('{pseudonym}', 'user2'),
   )
   t.same(acts.toSorted(), ACTS.map(({ path }) => path).toSorted())
 })
