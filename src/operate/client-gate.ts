@@ -60,7 +60,7 @@ export class ClientGate {
     if (this.#parts.bans.sweep(this.#parts.now())) this.#changed()
   }
 
-  /** Bans a network and ends the sessions of its clients; resolves with how many, or undefined where there are too many bans. */
+  /** Bans a network and ends the sessions of its clients: how many, or undefined where there are too many bans. */
   async ban(ban: Ban): Promise<number | undefined> {
     if (!this.#parts.bans.add(ban)) return undefined
     this.#changed()

@@ -1,6 +1,7 @@
 import { formatIp } from '../base/address.ts'
 import { formatRange, parseRange, type Range } from '../base/range.ts'
-import type { BanAsked, BanControl } from '../control/bans/ban-control.ts'
+import { failed, type Result, succeeded } from '../base/result.ts'
+import type { BanAsked, BanControl, BanRefusal } from '../control/bans/ban-control.ts'
 import type { BannedView, BanView } from '../control/view.ts'
 import type { Ban, Bans } from './bans.ts'
 import type { ClientGate } from './client-gate.ts'
@@ -25,13 +26,13 @@ export class RelayBans implements BanControl {
     return this.#parts.bans.all.map(viewOf).sort((a, b) => a.until - b.until)
   }
 
-  async ban({ whom, seconds, reason, by }: BanAsked): Promise<BannedView | 'no-session' | 'too-many'> {
+  async ban({ whom, seconds, reason, by }: BanAsked): Promise<Result<BannedView, BanRefusal>> {
     const range = typeof whom === 'string' ? this.#clientOf(whom) : whom
-    if (!range) return 'no-session'
+    if (!range) return failed('no-session')
     const since = this.#parts.now()
     const ban: Ban = { range, since, until: since + seconds * 1000, by, reason }
     const ended = await this.#parts.gate.ban(ban)
-    return ended === undefined ? 'too-many' : { ban: viewOf(ban), ended }
+    return ended === undefined ? failed('too-many') : succeeded({ ban: viewOf(ban), ended })
   }
 
   unban(range: Range): boolean {

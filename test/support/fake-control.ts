@@ -125,12 +125,12 @@ export class FakeControl implements Control {
     ],
     ban: async ({ whom, seconds, by }) => {
       this.asked.push('ban')
-      if (whom === '9') return 'no-session'
+      if (whom === '9') return failed('no-session')
       const network = typeof whom === 'string' ? '203.0.113.9' : formatRange(whom)
-      return {
+      return succeeded({
         ban: { network, since: 0, until: seconds * 1000, by },
         ended: typeof whom === 'string' ? 1 : 0,
-      }
+      })
     },
     unban: range => {
       this.asked.push('unban')

@@ -109,7 +109,12 @@ export function scriptedControl(count = 14): ScriptedControl {
       done.push('drain')
       control.over = { ...control.over, state: 'draining', notReady: ['draining'] }
     },
-    bans: { list: () => [], ban: async () => 'no-session', unban: () => false, touching: () => [] },
+    bans: {
+      list: () => [],
+      ban: async () => ({ ok: false, error: 'no-session' }),
+      unban: () => false,
+      touching: () => [],
+    },
     notifyTest: async () => ({ sent: [] }),
     reload: () => {
       done.push('reload')

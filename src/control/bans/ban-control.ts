@@ -1,4 +1,5 @@
 import type { Range } from '../../base/range.ts'
+import type { Result } from '../../base/result.ts'
 import type { BannedView, BanView } from '../view.ts'
 
 /** Somebody to be banned, and by whom. */
@@ -10,10 +11,13 @@ export interface BanAsked {
   readonly by: string
 }
 
+/** Why nobody was banned. */
+export type BanRefusal = 'no-session' | 'too-many'
+
 /** The relay's side of bans. */
 export interface BanControl {
   list(): readonly BanView[]
-  ban(asked: BanAsked): Promise<BannedView | 'no-session' | 'too-many'>
+  ban(asked: BanAsked): Promise<Result<BannedView, BanRefusal>>
   /** Lifts the ban of exactly this network; false where there is none. */
   unban(range: Range): boolean
   /** Banned networks that this one overlaps. */

@@ -74,12 +74,11 @@ async function ban({ visitor, body }: Call, desk: Desk): Promise<ApiAnswer> {
   if (!read.ok) return read.error
   const whom = read.value
   const done = await desk.control.bans.ban({ whom, seconds, reason, by: visitor.who })
-  note(desk, visitor, 'ban', typeof done === 'string' ? 'failed' : 'done', `for ${seconds} s`)
-  if (done === 'no-session')
-    return fault(404, 'there is no such session', 'it may have ended; see GET /api/v1/sessions')
-  if (done === 'too-many')
-    return fault(409, 'there are too many bans', 'ban wider networks, or use a firewall for so many')
-  return okAnswer(done)
+  note(desk, visitor, 'ban', done.ok ? 'done' : 'failed', `for ${seconds} s`)
+  if (done.ok) return okAnswer(done.value)
+  return done.error === 'no-session'
+    ? fault(404, 'there is no such session', 'it may have ended; see GET /api/v1/sessions')
+    : fault(409, 'there are too many bans', 'ban wider networks, or use a firewall for so many')
 }
 
 function unban({ visitor, body }: Call, desk: Desk): ApiAnswer {
