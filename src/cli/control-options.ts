@@ -76,6 +76,30 @@ function operatingCommands<T>(program: Argv<T>, context: CliContext, runs: Runs)
       runs(async options => (await control()).reload(options, context)),
     )
     .command(
+      'logs',
+      words.say('logs.command'),
+      command =>
+        command
+          .options({
+            ...where,
+            follow: { ...flag, alias: 'f', describe: words.say('logs.options.follow') },
+            level: {
+              ...one,
+              describe: words.say('logs.options.level'),
+              choices: ['trace', 'debug', 'info', 'warn', 'error'],
+              default: 'info',
+            },
+            user: { ...one, describe: words.say('logs.options.user') },
+            session: { ...one, describe: words.say('logs.options.session') },
+            lines: { ...one, alias: 'n', describe: words.say('logs.options.lines'), default: '200' },
+            since: { ...one, describe: words.say('logs.options.since'), default: '1d' },
+            file: { ...one, describe: words.say('logs.options.file') },
+            unit: { ...one, describe: words.say('logs.options.unit'), default: 'taciturn' },
+          })
+          .example('$0 logs --follow --level warn', words.say('logs.example')),
+      runs(async options => (await import('./commands/logs.ts')).logs(options, context)),
+    )
+    .command(
       'ban [network]',
       words.say('bans.commands.ban'),
       command =>

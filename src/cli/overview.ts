@@ -31,6 +31,7 @@ const GROUPS: readonly CommandGroup[] = [
       ['disconnect', 'control.commands.disconnect'],
       ['drain', 'control.commands.drain'],
       ['reload', 'control.commands.reload'],
+      ['logs', 'logs.command'],
       ['ban', 'bans.commands.ban'],
       ['bans', 'bans.commands.bans'],
       ['unban', 'bans.commands.unban'],

@@ -659,7 +659,7 @@ export interface Configuration {
      */
     level?: 'trace' | 'debug' | 'info' | 'warn' | 'error'
     /**
-     * "json", "text", or "auto": text on a terminal, otherwise JSON. A change needs a restart.
+     * "json", "text", or "auto": text on a terminal and in the journal of systemd, otherwise JSON. A change needs a restart.
      */
     format?: 'auto' | 'json' | 'text'
     /**

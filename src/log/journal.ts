@@ -208,7 +208,8 @@ const OFFENCES: ReadonlySet<RejectReason> = new Set(['wrong-secret', 'unknown-us
 const LEVELS: Partial<Record<RejectReason, WritingLevel>> = {
   'first-401': 'trace',
   expired: 'info',
-  'wrong-secret': 'info',
+  // Somebody's calls fail, or somebody tries secrets: either way the operator should see it.
+  'wrong-secret': 'warn',
   'unknown-user': 'info',
   quota: 'info',
   'allocation-rate': 'info',

@@ -1,12 +1,13 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino'
 import { DescriptorSink, type LogGap } from './descriptor-sink.ts'
 import { FloodGate } from './flood-gate.ts'
-import { formatText } from './log-text.ts'
+import { leadsToJournal, priorityPrefix } from './journald.ts'
+import { formatText, formatUntimed } from './log-text.ts'
 import { printable } from './printable.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
-/** `auto` is text on a terminal, JSON elsewhere. */
+/** `auto` is text on a terminal and in the journal, JSON elsewhere. */
 export type LogFormat = 'auto' | 'json' | 'text'
 
 /** Values that a line may carry. Strings are escaped and cut on their way out. */
@@ -19,6 +20,8 @@ export interface LogOptions {
   /** Where lines go instead of stderr. */
   readonly sink?: Sink
   readonly now?: () => number
+  /** True where lines go to the journal of systemd; found out unless said. */
+  readonly isJournal?: boolean
 }
 
 /**
@@ -37,8 +40,11 @@ export class Log {
     this.#now = options.now ?? (() => performance.now())
     const sink =
       options.sink ?? stderrSink(gap => this.warn('the log could not be written for a while', { ...gap }))
-    const text = options.format === 'text' || (options.format === 'auto' && isTerminal(options))
-    this.#sink = text ? textSink(sink, isTerminal(options) && !process.env.NO_COLOR) : sink
+    const isJournal = options.isJournal ?? (options.sink === undefined && leadsToJournal(process.env, 2))
+    const isText = isJournal || isTerminal(options)
+    const text = options.format === 'text' || (options.format === 'auto' && isText)
+    if (isJournal) this.#sink = journalSink(sink, text)
+    else this.#sink = text ? textSink(sink, isTerminal(options) && !process.env.NO_COLOR) : sink
     this.#pino = pino(
       {
         level: options.level,
@@ -126,6 +132,17 @@ export interface Sink {
 
 function textSink(sink: Sink, colour: boolean): Sink {
   return { ...sink, write: line => sink.write(formatText(JSON.parse(line), colour)) }
+}
+
+/** The journal has a time of its own, and takes the priority from the beginning of a line. */
+function journalSink(sink: Sink, text: boolean): Sink {
+  return {
+    ...sink,
+    write: line => {
+      const record = JSON.parse(line) as { readonly level: string }
+      sink.write(priorityPrefix(record.level) + (text ? formatUntimed({ ...record }) : line))
+    },
+  }
 }
 
 /** Standard error, with a last try to write what waits when the process exits by a fault. */

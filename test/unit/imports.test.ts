@@ -106,6 +106,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'homeserver',
         'import',
         'load',
+        'log',
         'process',
         'recording',
         'relay',

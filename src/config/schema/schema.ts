@@ -122,7 +122,9 @@ export const schema = z.strictObject({
         .enum(['auto', 'json', 'text'])
         .default('auto')
         .meta({ restart: true })
-        .describe('"json", "text", or "auto": text on a terminal, otherwise JSON.'),
+        .describe(
+          '"json", "text", or "auto": text on a terminal and in the journal of systemd, otherwise JSON.',
+        ),
       privacy: z
         .enum(['pseudonym', 'truncated', 'full', 'none'])
         .default('pseudonym')
