@@ -75,6 +75,13 @@ function operatingCommands<T>(program: Argv<T>, context: CliContext, runs: Runs)
       command => command.options(where),
       runs(async options => (await control()).reload(options, context)),
     )
+}
+
+/** The commands that say what happened, keep clients out and tell people. */
+function guardingCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
+  const { words } = context
+  const { one, flag, where } = optionParts(context)
+  return program
     .command(
       'logs',
       words.say('logs.command'),
