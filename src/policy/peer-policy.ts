@@ -135,7 +135,10 @@ const LOOPBACK = new RangeSet([LOOPBACK4, knownRange('::1')])
  */
 export function embeddedIp4(ip: Uint8Array): Uint8Array | undefined {
   const starts = (...octets: number[]) => octets.every((octet, i) => ip[i] === octet)
-  const zero = (from: number, to: number) => ip.subarray(from, to).every(octet => octet === 0)
+  const zero = (from: number, to: number) => {
+    for (let i = from; i < to; i++) if (ip[i] !== 0) return false
+    return true
+  }
   // `::` and `::1` are addresses in their own right.
   if (zero(0, 15) && ip[15]! <= 1) return undefined
   if (zero(0, 12)) return ip.subarray(12)
