@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parentPort, workerData } from 'node:worker_threads'
+import { ATTACKS } from './attacks.ts'
+
+/*
+ * Sends what one attack sends, at a rate, in a thread of its own, so that what
+ * is signed here delays no packet of the stream that is measured.
+ */
+export interface AttackOrder {
+  readonly attack: number
+  readonly port: number
+  /** Octets a second. */
+  readonly rate: number
+  /** Milliseconds that it lasts, and how often in that time what has gathered is sent at once. */
+  readonly duration: number
+  readonly burst: number
+}
+
+const { attack, port, rate, duration, burst } = workerData as AttackOrder
+const send = await ATTACKS[attack]!.start({ port })
+parentPort!.postMessage('ready')
+await new Promise(resolve => parentPort!.once('message', resolve))
+const began = performance.now()
+let [messages, octets] = [0, 0]
+for (let now = 0; now < duration; now = performance.now() - began) {
+  const due = (Math.floor(now / burst) * burst * rate) / 1000
+  while (octets < due) octets += send(messages++)
+  await sleep(Math.min(burst, 4))
+}
+parentPort!.postMessage({ messages: rate > 0 ? messages : 0 })
