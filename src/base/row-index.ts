@@ -26,7 +26,8 @@ const FIRST_CAPACITY = 8
 
 /**
  * A hash table of rows by a key that stands in the row itself: one word an
- * entry, open addressing with linear probing, at most half full. Any two keys
+ * entry, open addressing with linear probing, at most three quarters full, so
+ * that an entry takes five to eleven bytes. Any two keys
  * have the same hash with a probability of 2^-17 at most (`multiply-shift.ts`).
  */
 abstract class RowIndex {
@@ -51,7 +52,7 @@ abstract class RowIndex {
       this.parts[part]![this.#slotOf(found, hash)] = entryOf(row, hash)
       return
     }
-    if ((this.#used[part]! + 1) * 2 > this.parts[part]!.length) this.#grow(part)
+    if ((this.#used[part]! + 1) * 4 > this.parts[part]!.length * 3) this.#grow(part)
     this.#used[part]!++
     this.#size++
     enter(this.parts[part]!, row, hash)

@@ -273,7 +273,7 @@ export interface Configuration {
      */
     channelsPerUser?: number
     /**
-     * Permitted peer addresses of all together. One with its channel and route takes some 350 bytes of memory: the default is 90 MB. Each worker counts by itself.
+     * Permitted peer addresses of all together. One with its channel and route takes some 200 bytes of memory: the default is 52 MB. Each worker counts by itself.
      */
     permissions?: number
     /**

@@ -267,7 +267,7 @@ const CAPACITY_HINTS: Readonly<Record<CapacityCause, string>> = {
   'user-share':
     'One user holds as many permissions or channels as one may, on all devices together. Others are not affected. If these are ordinary calls, raise the limit that detail names.',
   'peers-in-all':
-    'All users together hold as many permissions or channels as the relay may have. Raise the limit that detail names: a channel with its permission takes some 350 bytes.',
+    'All users together hold as many permissions or channels as the relay may have. Raise the limit that detail names: a channel with its permission takes some 200 bytes.',
   memory:
     'The line "memory is nearly full" says which memory it is, and what to raise. Calls that stand go on.',
 }

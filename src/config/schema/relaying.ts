@@ -147,7 +147,7 @@ export const limitsSection = z
     permissions: count(1, 10_000_000)
       .default(262_144)
       .describe(
-        'Permitted peer addresses of all together. One with its channel and route takes some 350 bytes of memory: the default is 90 MB. Each worker counts by itself.',
+        'Permitted peer addresses of all together. One with its channel and route takes some 200 bytes of memory: the default is 52 MB. Each worker counts by itself.',
       ),
     channels: count(1, 10_000_000)
       .default(262_144)
