@@ -4,7 +4,11 @@ import type { Runs } from './set-up-options.ts'
 
 /** Adds the commands that talk to a running relay. */
 export function controlCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
-  return linkCommands(changeCommands(operatingCommands(program, context, runs), context, runs), context, runs)
+  return linkCommands(
+    changeCommands(guardingCommands(operatingCommands(program, context, runs), context, runs), context, runs),
+    context,
+    runs,
+  )
 }
 
 /** What the commands have in common: how the relay is found, and the form of the answer. */
