@@ -186,7 +186,7 @@ t.test('a worker that was asked to stop is not replaced', async t => {
   t.same(lines, [])
 })
 
-t.test('what is posted while nobody is there, the successor is born with', async t => {
+t.test("what is posted while nobody is there is in the successor's start-up data", async t => {
   const { place, workers, pass } = start()
   const opening = place.open()
   workers[0]!.says({ kind: 'ready' })
