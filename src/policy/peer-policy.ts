@@ -91,7 +91,7 @@ export function compilePeers(policy: PeerPolicy): (peer: Address) => Reach {
   const judge = ({ ip, port }: Pick<Address, 'ip' | 'port'>): Reach => {
     if (denied.has(ip)) return 'no'
     const relay = relayed.get(ipKey(ip))
-    if (!relay && !isOwn(ip)) {
+    if (!relay && !isUnspecified(ip) && !isOwn(ip)) {
       if (allowed.has(ip)) return 'yes'
       return only || recommended.has(ip) ? 'no' : 'yes'
     }
@@ -111,6 +111,11 @@ export function compilePeers(policy: PeerPolicy): (peer: Address) => Reach {
     if (isOurs || endpoints.has(address(embedded, peer.port).key)) return 'no'
     return judge({ ip: embedded, port: peer.port }) === 'yes' ? verdict : 'no'
   }
+}
+
+/** `0.0.0.0` and `::`: the kernel takes them for loopback, whatever its tables list. */
+function isUnspecified(ip: Uint8Array): boolean {
+  return ip.every(octet => octet === 0)
 }
 
 function isOneHost({ from, to }: Range): boolean {

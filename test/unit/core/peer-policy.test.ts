@@ -332,3 +332,24 @@ function ranges(texts: readonly string[]): Range[] {
 function at(ip: string): Address {
   return address(parseIp(ip)!, 40_000)
 }
+
+t.test('S-03, S-11: 0.0.0.0 and :: are this machine, which no network in the configuration opens', t => {
+  const open = (allow: readonly string[]) =>
+    compilePeers({
+      deny: [],
+      allow: allow.map(knownRange),
+      only: [],
+      recommended: true,
+      // As where the kernel's tables are read: they do not list it.
+      isOwn: () => false,
+      relays: [],
+      endpoints: [],
+    })
+  const at = (ip: string) => address(parseIp(ip)!, 5000)
+  for (const ip of ['0.0.0.0', '::', '64:ff9b::', '2002::']) {
+    t.equal(open(['0.0.0.0/0', '::/0'])(at(ip)), 'no', ip)
+    t.equal(open(['0.0.0.0/8', '::/8'])(at(ip)), 'no', ip)
+  }
+  t.equal(open(['0.0.0.0'])(at('0.0.0.0')), 'yes', 'by name')
+  t.end()
+})
