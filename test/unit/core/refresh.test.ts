@@ -274,6 +274,44 @@ t.test('where the operator is strict, an expired credential refreshes nothing [T
   t.end()
 })
 
+for (const strictExpiry of [false, true]) {
+  t.test(
+    `S-15: within the grace an expired credential does everything (strictExpiry: ${strictExpiry})`,
+    t => {
+      const sim = restSim({ strictExpiry })
+      const username = `${START / 1000 - 30}:@alice:example.org`
+      const alice = sim.client(ALICE, { username, password: password(SECRET, username) })
+      const bob = sim.peer(BOB)
+      t.match(alice.allocate(), { kind: 'allocated' })
+      t.match(alice.bind(0x4001, bob), { kind: 'bound' })
+      t.match(alice.permit(bob), { kind: 'permitted' })
+      t.match(alice.refresh(), { kind: 'refreshed' })
+      t.match(alice.release(), { kind: 'refreshed' })
+      t.equal(sim.allocations, 0)
+      t.end()
+    },
+  )
+}
+
+t.test('S-15: past the grace a strict relay grants nothing, and takes an allocation back', t => {
+  const sim = restSim({ strictExpiry: true })
+  const username = `${START / 1000 - 30}:@alice:example.org`
+  const alice = sim.client(ALICE, { username, password: password(SECRET, username) })
+  const bob = sim.peer(BOB)
+  alice.allocate()
+  alice.bind(0x4001, bob)
+  sim.advance(31_000)
+  t.match(alice.bind(0x4001, bob), { kind: 'rejected', code: 401 })
+  t.match(alice.permit(bob), { kind: 'rejected', code: 401 })
+  t.match(alice.refresh(), { kind: 'rejected', code: 401 })
+  t.match(alice.refresh(700), { kind: 'rejected', code: 401 })
+  alice.send(0x4001, 'still')
+  t.same(bob.inbox, ['still'], 'what was granted goes on until it ends')
+  t.match(alice.release(), { kind: 'refreshed' })
+  t.equal(sim.allocations, 0)
+  t.end()
+})
+
 t.test('an allocation outlives the secret that made it', t => {
   const sim = restSim()
   const username = `${START / 1000 + 3600}:@alice:example.org`
