@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { failed, type Result, succeeded } from '../base/result.ts'
+import { foreignOwner } from './foreign-owner.ts'
 import { explainIssue } from './messages/explain.ts'
 import { fill } from './messages/messages.ts'
 import { homeserverLimits } from './schema/access.ts'
@@ -58,7 +59,10 @@ export function changesFile(state: string): string {
 export function readChanges(state: string): Result<readonly Change[], string> {
   let text: string
   try {
-    text = readFileSync(changesFile(state), 'utf8')
+    const file = changesFile(state)
+    text = readFileSync(file, 'utf8')
+    const uid = foreignOwner(file)
+    if (uid !== undefined) return failed(`it belongs to another user (${uid})`)
   } catch (error) {
     const { code = '?' } = error as NodeJS.ErrnoException
     return code === 'ENOENT' || code === 'ENOTDIR' ? succeeded([]) : failed(code)

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { succeeded } from '../base/result.ts'
 import { notAccepted, type Parsed } from './fault.ts'
 import { isWorldReadable, quoted, readNamed } from './find.ts'
+import { foreignOwner } from './foreign-owner.ts'
 import { SECRET_LENGTH, weakness } from './values/weak-secret.ts'
 
 /** Reads a file that holds one secret, without the white space around it. */
@@ -64,9 +65,8 @@ export function keptSecret(file: string, mayWrite: boolean): Parsed<string | und
 function readOwnSecretFile(file: string): Parsed<string> {
   const secret = readSecretFile(file)
   if (!secret.ok) return secret
-  const { uid } = statSync(file)
-  const trusted = [0, process.getuid?.(), statSync(dirname(file)).uid]
-  return trusted.includes(uid) ? secret : notAccepted('secret-owner', { file: quoted(file), uid })
+  const uid = foreignOwner(file)
+  return uid === undefined ? secret : notAccepted('secret-owner', { file: quoted(file), uid })
 }
 
 const inMemory = new Map<string, string>()

@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { chownSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import {
   type Change,
+  changesFile,
   parseLimit,
   readChanges,
   withChanges,
@@ -84,3 +85,16 @@ t.test('the file is read as it was written, and a broken one is an error, not an
     t.equal(readChanges(state).ok, false, text)
   }
 })
+
+t.test(
+  'S-26: changes that somebody else put into the state folder are not laid over anything',
+  { skip: process.getuid?.() !== 0 && 'only root can give a file away' },
+  async t => {
+    const state = t.testdir({})
+    const file = changesFile(state)
+    writeFileSync(file, writtenChanges([{ ...own, kind: 'limit', key: 'bitratePerUser', value: '4 Mbit/s' }]))
+    t.ok(readChanges(state).ok)
+    chownSync(file, 1234, 1234)
+    t.match(readChanges(state), { ok: false, error: /another user \(1234\)/ })
+  },
+)
