@@ -4,16 +4,21 @@ import {
   fstatSync,
   mkdirSync,
   openSync,
-  readFileSync,
   readSync,
   renameSync,
   writeSync,
 } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { DEAR, inSlices } from '../system/slices.ts'
 import type { AccessEntry } from './view.ts'
 
 /** Octets after which the file becomes the predecessor, of which there is one: some 50 000 lines each. */
 const LONGEST = 8 << 20
+/** Octets that are read at once, and at most, to show the last lines. */
+const BLOCK = 64 << 10
+const MOST_READ = 4 << 20
+const READING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW
 const FLAGS = constants.O_APPEND | constants.O_CREAT | constants.O_RDWR | constants.O_NOFOLLOW
 
 export interface AccessLogOptions {
@@ -62,11 +67,13 @@ export class AccessLog {
   }
 
   /** The last entries, oldest first. Lines that no relay has written are left out. */
-  read(limit: number): AccessEntry[] {
+  async read(limit: number): Promise<AccessEntry[]> {
     const { file } = this.#options
-    const lines = linesOf(file)
-    const all = lines.length >= limit ? lines : [...linesOf(`${file}.1`), ...lines]
-    return all.slice(-limit).flatMap(parse)
+    let lines = await lastLines(file, limit)
+    if (lines.length < limit) lines = [...(await lastLines(`${file}.1`, limit - lines.length)), ...lines]
+    const entries: AccessEntry[] = []
+    await inSlices(lines, line => void entries.push(...parse(line)), DEAR)
+    return entries
   }
 
   close(): void {
@@ -94,13 +101,32 @@ export class AccessLog {
   }
 }
 
-function linesOf(file: string): string[] {
+/**
+ * The last lines of a file, read from its end and no further than it takes: it
+ * may have megabytes. None where it cannot be read.
+ */
+async function lastLines(file: string, limit: number): Promise<string[]> {
+  let handle: FileHandle | undefined
   try {
-    return readFileSync(file, 'utf8')
-      .split('\n')
-      .filter(line => line !== '')
+    handle = await open(file, READING)
+    let at = (await handle.stat()).size
+    const blocks: Buffer[] = []
+    let breaks = 0
+    while (at > 0 && breaks <= limit && blocks.length * BLOCK < MOST_READ) {
+      const block = Buffer.alloc(Math.min(BLOCK, at))
+      at -= block.length
+      await handle.read(block, 0, block.length, at)
+      for (const octet of block) if (octet === 10) breaks++
+      blocks.unshift(block)
+    }
+    const lines = Buffer.concat(blocks).toString('utf8').split('\n')
+    // The first may have begun before what was read.
+    if (at > 0) lines.shift()
+    return lines.filter(line => line !== '').slice(-limit)
   } catch {
     return []
+  } finally {
+    await handle?.close()
   }
 }
 

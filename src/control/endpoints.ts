@@ -129,9 +129,9 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
     summary: 'Who looked at personal data or did something, oldest first.',
     query: { limit: 'The last so many; 100 unless told, 1000 at most.' },
     answers: accessShape,
-    answer: ({ query }, { log }) => {
+    answer: async ({ query }, { log }) => {
       const limit = numberOf(query, 'limit', 100, 1000)
-      return limit === undefined ? badNumber('limit') : okAnswer({ entries: log.read(limit) })
+      return limit === undefined ? badNumber('limit') : okAnswer({ entries: await log.read(limit) })
     },
   },
   {

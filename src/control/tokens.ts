@@ -36,12 +36,15 @@ export interface SignIn {
  */
 export class Tokens {
   readonly #now: () => number
+  readonly #date: () => number
   #named: readonly Entry[] = []
   /** By the id of the sign-in. */
   readonly #links = new BoundedMap<string, Entry>(MOST_LINKS)
 
-  constructor(now: () => number = Date.now) {
+  /** `now`: milliseconds of a clock that nobody sets, for how long a link is good; `date`: when that is by the calendar. */
+  constructor(now: () => number = () => performance.now(), date: () => number = Date.now) {
     this.#now = now
+    this.#date = date
   }
 
   configure(tokens: readonly NamedToken[]): void {
@@ -63,7 +66,14 @@ export class Tokens {
 
   /** Links and sign-ins that are good, the newest last. */
   signIns(): SignIn[] {
-    return [...this.#links.entries(this.#now())].flatMap(([id, { visitor, made }, expires]) =>
+    const now = this.#now()
+    const date = this.#date()
+    const signIns = [...this.#links.entries(now)].map(([id, entry, until]) => ({
+      id,
+      ...entry,
+      expires: Math.round(date + until - now),
+    }))
+    return signIns.flatMap(({ id, visitor, made, expires }) =>
       made ? [{ id, who: visitor.who, by: made.by, rights: visitor.rights, made: made.at, expires }] : [],
     )
   }
@@ -98,12 +108,12 @@ export class Tokens {
     const hash = digest(token)
     const id = hash.toString('hex', 0, 8)
     const who = name ?? `link-${id.slice(0, 8)}`
-    const at = this.#now()
-    const expires = at + seconds * 1000
-    this.#links.forget(at)
+    const now = this.#now()
+    const at = this.#date()
+    this.#links.forget(now)
     const visitor: Visitor = { who, from: 'console', rights, signIn: id }
-    this.#links.set(id, { hash, visitor, made: { by, at } }, expires)
-    return { token, expires }
+    this.#links.set(id, { hash, visitor, made: { by, at } }, now + seconds * 1000)
+    return { token, expires: at + seconds * 1000 }
   }
 
   #find(hash: Buffer): Visitor | undefined {

@@ -183,7 +183,9 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     await page.waitForFunction('!document.querySelector("tr[data-key=s2]")')
     t.same(rig.control.done, ['disconnect s2'])
     t.match(await text(page, '.told'), /Disconnected/)
-    t.match(rig.log.read(10), [{ who: 'operator', from: 'console', what: 'disconnect', outcome: 'done' }])
+    t.match(await rig.log.read(10), [
+      { who: 'operator', from: 'console', what: 'disconnect', outcome: 'done' },
+    ])
   })
 
   t.test('disconnects a user, reloads and drains, and shows it in the access log', async t => {
@@ -219,7 +221,7 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
       t.match(await text(page, 'dialog'), /access log/)
       await confirm(page)
       await page.waitForFunction('/@person3:example.org/.test(document.querySelector("main")?.textContent)')
-      const looks = rig.log.read(100).filter(({ what }) => what === 'names')
+      const looks = (await rig.log.read(100)).filter(({ what }) => what === 'names')
       t.equal(looks.length, 1)
       t.equal(looks[0]?.targets?.length, 9 + 14)
       await clickText(page, 'Hide names')
@@ -269,7 +271,7 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     await page.click('section:nth-of-type(1) tbody tr button')
     await page.waitForFunction('/Undone/.test(document.querySelector(".told")?.textContent)')
     t.match(rig.control.done, ['pause', 'undo pause', 'block', 'limit', 'limit', /^undo/])
-    t.equal(rig.log.read(100).filter(({ what }) => what === 'change').length, 4)
+    t.equal((await rig.log.read(100)).filter(({ what }) => what === 'change').length, 4)
   })
 
   t.test('UW-12: shows a month and a year, and downloads tables', async t => {
@@ -301,7 +303,7 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     const theirs = (await rig.control.look({ most: 500 })).sessions.filter(one => one.user === user).length
     await page.waitForFunction(`document.querySelectorAll('tbody tr').length === ${theirs}`)
     t.match(
-      rig.log.read(10).map(({ what, on }) => `${what} ${on}`),
+      (await rig.log.read(10)).map(({ what, on }) => `${what} ${on}`),
       [`find user ${user}`],
     )
     await page.type('input[type=search]', 'x')

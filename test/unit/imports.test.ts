@@ -27,7 +27,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     metrics: { values: ['base', 'http'], types: ['core'] },
     homeserver: { values: ['base'], types: ['config'] },
     issue: { values: ['auth', 'base', 'homeserver', 'http', 'limits'], types: ['config'] },
-    control: { values: ['base', 'http', 'limits'], types: ['core'] },
+    control: { values: ['base', 'http', 'limits', 'system'], types: ['core'] },
     health: { values: ['texts'] },
     notify: { values: ['base', 'health', 'http', 'limits', 'texts'] },
     verdict: { values: ['texts'], types: ['control'] },

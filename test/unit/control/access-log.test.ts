@@ -23,7 +23,7 @@ t.test('entries are lines of a file that is for its owner alone', async t => {
     ...ENTRY,
     on: 'session 1',
   })
-  t.match(log.read(10), [{ ...ENTRY, on: 'session 1' }])
+  t.match(await log.read(10), [{ ...ENTRY, on: 'session 1' }])
 })
 
 t.test('what somebody else has written stays, and a torn line spoils no other', async t => {
@@ -33,7 +33,7 @@ t.test('what somebody else has written stays, and a torn line spoils no other', 
   appendFileSync(file, '{"at":"torn')
   log.write({ ...ENTRY, what: 'two' })
   t.match(
-    log.read(10).map(({ what }) => what),
+    (await log.read(10)).map(({ what }) => what),
     ['one', 'two'],
   )
   t.match(readFileSync(file, 'utf8'), /torn\n/)
@@ -44,7 +44,7 @@ t.test('a file that has become long makes room, and the one before it can still 
   for (let i = 0; i < 5; i++) log.write({ ...ENTRY, what: String(i) })
   t.ok(statSync(`${file}.1`).size >= 200)
   t.same(
-    log.read(3).map(({ what }) => what),
+    (await log.read(3)).map(({ what }) => what),
     ['2', '3', '4'],
   )
 })
@@ -77,13 +77,13 @@ t.test('every entry is told to the ordinary log as well, written or not', async 
   const { log } = open(t, { file: '/nowhere/\0', written: entry => told.push(entry) })
   t.notOk(log.write(ENTRY))
   t.same(told, [ENTRY])
-  t.same(log.read(5), [])
+  t.same(await log.read(5), [])
 })
 
 t.test('lines that no relay has written are left out', async t => {
   const { log, file } = open(t)
   writeFileSync(file, 'hello\n{"at":1}\n{"at":"x","who":"y"}\n')
-  t.equal(log.read(5).length, 1)
+  t.equal((await log.read(5)).length, 1)
 })
 
 function open(t: Test, options: Partial<AccessLogOptions> = {}): { log: AccessLog; file: string } {
@@ -96,3 +96,15 @@ function open(t: Test, options: Partial<AccessLogOptions> = {}): { log: AccessLo
   })
   return { log, file }
 }
+
+t.test('S-14: the last lines of a long file are read without reading the rest', async t => {
+  const { log, file } = open(t)
+  const line = (what: string) => `${JSON.stringify({ at: '1970-01-01T00:00:00.000Z', ...ENTRY, what })}\n`
+  // What is not read cannot disturb: not a line, and more of it than is read at once.
+  writeFileSync(file, `${'\u0000'.repeat(3 << 20)}\n`)
+  appendFileSync(file, Array.from({ length: 2000 }, (_, i) => line(String(i))).join(''))
+  t.same(
+    (await log.read(1000)).map(({ what }) => Number(what)),
+    Array.from({ length: 1000 }, (_, i) => 1000 + i),
+  )
+})
