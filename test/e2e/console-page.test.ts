@@ -384,7 +384,7 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     await confirm(page)
     await page.waitForSelector('input[type=password]')
     t.match(
-      rig.log.read(10).map(({ what }) => what),
+      (await rig.log.read(10)).map(({ what }) => what),
       ['sign-in', 'revoke'],
     )
 
