@@ -12,6 +12,7 @@ import {
 import { readTurnUri, type TurnUri } from '../homeserver/turn-uri.ts'
 import { CannotConnect, TaciturnError } from './errors.ts'
 import type { HostPort } from './host-port.ts'
+import type { OpenLink } from './line.ts'
 import { TurnConnection } from './turn-connection.ts'
 
 /*
@@ -54,12 +55,8 @@ const TIMEOUT = 4000
  * Rejects with `INVALID_URI`, or with `CannotConnect` where nobody listens or the certificate is not trusted.
  */
 export async function connect(uri: string, options: ConnectOptions = {}): Promise<TurnConnection> {
-  const read = readTurnUri(uri)
-  if (!read.ok) throw new TaciturnError('INVALID_URI', `${uri} is not a TURN URI (${read.error})`)
-  const server = await resolve(read.value)
-  const link = await dial(read.value, server, options)
   const { username, credential } = options
-  return new TurnConnection(link, server, {
+  return new TurnConnection(await openLink(uri, options), to => openLink(to ?? uri, options), {
     ...(username !== undefined && { username }),
     ...(credential !== undefined && { password: credential }),
   })
@@ -76,6 +73,13 @@ export async function query(uri: string, options: ConnectOptions = {}): Promise<
   } finally {
     await connection.close()
   }
+}
+
+async function openLink(uri: string, options: ConnectOptions): Promise<OpenLink> {
+  const read = readTurnUri(uri)
+  if (!read.ok) throw new TaciturnError('INVALID_URI', `${uri} is not a TURN URI (${read.error})`)
+  const server = await resolve(read.value)
+  return { link: await dial(read.value, server, options), server }
 }
 
 async function resolve({ ip, host, port }: TurnUri): Promise<Address> {

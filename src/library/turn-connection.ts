@@ -1,15 +1,13 @@
 import { randomFillSync } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import { type Address, type Family, sameAddress } from '../base/address.ts'
+import type { Family } from '../base/address.ts'
 import type { ChannelNumber } from '../base/ids.ts'
 import type { Seconds } from '../base/time.ts'
 import type { AllocateOptions } from '../client/allocate-options.ts'
 import { TurnClient } from '../client/turn-client.ts'
-import type { RequestNumber, TurnEvent } from '../client/turn-event.ts'
-import type { ProbeLink } from '../dial/link.ts'
-import { monotonicClock } from '../system/clock.ts'
-import { CannotConnect, TaciturnError, TurnRejected } from './errors.ts'
+import { TaciturnError, TurnRejected } from './errors.ts'
 import { fromHostPort, type HostPort, toHostPort } from './host-port.ts'
+import { Line, type OpenLink } from './line.ts'
 
 /** What a `TurnConnection` tells. Payloads are copies that may be kept. */
 export interface TurnConnectionEvents {
@@ -17,6 +15,8 @@ export interface TurnConnectionEvents {
   data: [payload: Buffer, peer: HostPort]
   /** The network of a peer answered with an ICMP error (RFC 8656 §11.5). */
   icmp: [error: { readonly peer: HostPort; readonly type: number; readonly code: number }]
+  /** The way to the server is gone, but the allocation can be taken along: `move` goes on with it. */
+  interrupted: [error: TaciturnError]
   /** The connection ended by itself: the server hung up, or the allocation could not be renewed. */
   lost: [error: TaciturnError]
 }
@@ -26,6 +26,8 @@ export interface AllocationRequest {
   readonly family?: Family | 'both'
   /** Seconds; the server grants what it will. */
   readonly lifetime?: number
+  /** Asks for a ticket, so that `move` can take the allocation along (RFC 8016); 405 where that is forbidden. */
+  readonly mobility?: boolean
 }
 
 export interface GrantedAllocation {
@@ -35,9 +37,9 @@ export interface GrantedAllocation {
   readonly mapped: HostPort | undefined
   /** Seconds; the connection renews the allocation before they are over. */
   readonly lifetime: Seconds
+  /** Whether the server has given a ticket. */
+  readonly mobile: boolean
 }
-
-type Answer = Extract<TurnEvent, { readonly request: RequestNumber }>
 
 /** The first and last number of a channel (RFC 8656 §12). */
 const FIRST_CHANNEL = 0x4000
@@ -49,59 +51,88 @@ const LAST_CHANNEL = 0x4fff
  * channels until it is closed. Made by `connect`.
  */
 export class TurnConnection extends EventEmitter<TurnConnectionEvents> {
-  readonly #link: ProbeLink
-  readonly #server: Address
-  readonly #client: TurnClient
-  readonly #waiting = new Map<RequestNumber, (answer: Answer | TaciturnError) => void>()
-  #timer: NodeJS.Timeout | undefined
+  readonly #dial: (uri?: string) => Promise<OpenLink>
+  #line: Line
+  /** The way that peers' data takes until the first is sent on the new one. */
+  #old: Line | undefined
   #nextChannel = FIRST_CHANNEL
   #closed = false
 
-  /** @internal Use `connect`. */
-  constructor(link: ProbeLink, server: Address, credential: { username?: string; password?: string }) {
+  /** @internal Use `connect`. `dial` opens another socket, to the same server or to that of a URI. */
+  constructor(
+    opened: OpenLink,
+    dial: (uri?: string) => Promise<OpenLink>,
+    credential: { username?: string; password?: string },
+  ) {
     super()
-    this.#link = link
-    this.#server = server
-    this.#client = new TurnClient({
+    this.#dial = dial
+    const client = new TurnClient({
       ...credential,
       random: into => void randomFillSync(into),
-      reliable: link.reliable,
+      reliable: opened.link.reliable,
       keepAlive: true,
     })
-    link.listen((bytes, from) => this.#take(bytes, from))
-    link.ended(() => this.#lose(new TaciturnError('CLOSED', 'the server closed the connection')))
+    this.#line = this.#open(client, opened)
   }
 
   /** Relayed addresses of the allocation; none before `allocate` and after `close`. */
   get relayed(): readonly HostPort[] {
-    return this.#client.relayed.map(toHostPort)
+    return this.#line.client.relayed.map(toHostPort)
   }
 
   /** Asks how the server sees this client (Binding, RFC 8489 §3). Needs no credential. */
   async binding(): Promise<HostPort> {
-    const answer = await this.#ask(now => this.#client.binding(now))
+    const answer = await this.#line.ask((client, now) => client.binding(now))
     if (answer.kind !== 'mapped') throw unexpected()
     return toHostPort(answer.address)
   }
 
   /** Asks for a relayed address. Rejects with `TurnRejected` where the server refuses. */
-  async allocate({ family, lifetime }: AllocationRequest = {}): Promise<GrantedAllocation> {
+  async allocate({ family, lifetime, mobility }: AllocationRequest = {}): Promise<GrantedAllocation> {
     const options: AllocateOptions = {
       ...(family === 'both' ? { dual: true } : family !== undefined && { family }),
       ...(lifetime !== undefined && { lifetime }),
+      ...(mobility && { mobility }),
     }
-    const answer = await this.#ask(now => this.#client.allocate(options, now))
+    const answer = await this.#line.ask((client, now) => client.allocate(options, now))
     if (answer.kind !== 'allocated') throw unexpected()
     return {
       relayed: answer.relayed.map(toHostPort),
       mapped: answer.mapped && toHostPort(answer.mapped),
       lifetime: answer.lifetime,
+      mobile: this.#line.client.isMobile,
     }
+  }
+
+  /**
+   * Goes on from another socket with the same allocation, its permissions and
+   * channels (RFC 8016): to be called when the network of this machine has
+   * changed or is about to, and after `interrupted`. Needs `mobility` in
+   * `allocate`. With a URI it is another transport or address of the same server.
+   *
+   * Peers' data comes on the old way until the first `send` after this. Rejects
+   * as `connect` does, or with `TurnRejected`, and then the old way stays.
+   */
+  async move(uri?: string): Promise<void> {
+    if (this.#closed) throw closed()
+    const { client } = this.#line
+    if (!client.isMobile) throw new TaciturnError('REJECTED', 'the server has given no ticket')
+    const opened = await this.#dial(uri)
+    const line = this.#open(client.successor({ reliable: opened.link.reliable }), opened)
+    try {
+      await line.ask((next, now) => next.resume(now))
+    } catch (error) {
+      line.close(closed())
+      throw error
+    }
+    this.#old?.close(closed())
+    this.#old = this.#line
+    this.#line = line
   }
 
   /** Lets these peers send to the relayed address, and be sent to. Only their IP addresses count. */
   async permit(...peers: readonly HostPort[]): Promise<void> {
-    await this.#ask(now => this.#client.permit(peers.map(fromHostPort), now))
+    await this.#line.ask((client, now) => client.permit(peers.map(fromHostPort), now))
   }
 
   /** Binds a channel to a peer, which makes its datagrams cheaper; implies `permit`. */
@@ -109,102 +140,58 @@ export class TurnConnection extends EventEmitter<TurnConnectionEvents> {
     if (this.#nextChannel > LAST_CHANNEL)
       throw new TaciturnError('REJECTED', 'all 4,096 channels of this connection are bound')
     const channel = this.#nextChannel++ as ChannelNumber
-    await this.#ask(now => this.#client.bind(channel, fromHostPort(peer), now))
+    await this.#line.ask((client, now) => client.bind(channel, fromHostPort(peer), now))
   }
 
   /** Sends a datagram to a peer. Like UDP, it may be lost; without `permit` or `bindChannel` it is. */
   send(peer: HostPort, payload: Uint8Array): void {
-    if (this.#closed) throw new TaciturnError('CLOSED', 'this connection is closed')
-    this.#client.send(fromHostPort(peer), Buffer.from(payload))
-    this.#flush()
+    if (this.#closed) throw closed()
+    this.#line.client.send(fromHostPort(peer), Buffer.from(payload))
+    this.#line.flush()
   }
 
   /** Gives the allocation back and closes the socket. Never rejects; may be called twice. */
   async close(): Promise<void> {
     if (this.#closed) return
-    if (this.#client.relayed.length > 0 && !this.#link.fault)
-      await this.#ask(now => this.#client.release(now)).catch(() => undefined)
-    this.#end(new TaciturnError('CLOSED', 'this connection is closed'))
+    if (this.#line.client.relayed.length > 0 && this.#line.isUsable)
+      await this.#line.ask((client, now) => client.release(now)).catch(() => undefined)
+    this.#end(closed())
   }
 
-  #ask(start: (now: ReturnType<typeof monotonicClock.now>) => RequestNumber): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const { fault } = this.#link
-      if (this.#closed || fault) {
-        reject(fault ? new CannotConnect(fault) : new TaciturnError('CLOSED', 'this connection is closed'))
-        return
-      }
-      this.#waiting.set(start(monotonicClock.now()), answer => {
-        if (answer instanceof Error) reject(answer)
-        else if (answer.kind === 'rejected') reject(new TurnRejected(answer.code, answer.reason))
-        else if (answer.kind === 'failed') reject(failure(answer.why))
-        else resolve(answer)
-      })
-      this.#flush()
-    })
-  }
-
-  #take(bytes: Buffer, from: Address): void {
-    // Over UDP anybody can send here; only the server is believed.
-    if (this.#closed || !sameAddress(from, this.#server)) return
-    this.#tell(this.#client.take(bytes, monotonicClock.now()))
-    this.#flush()
-  }
-
-  #tell(events: readonly TurnEvent[]): void {
-    for (const event of events) {
-      if (event.kind === 'data') this.emit('data', Buffer.from(event.bytes), toHostPort(event.peer))
-      else if (event.kind === 'icmp') {
-        const { type, code } = event
-        this.emit('icmp', { peer: toHostPort(event.peer), type, code })
-      } else if (event.kind !== 'ignored') this.#settle(event)
-    }
-  }
-
-  #settle(answer: Answer): void {
-    const waiting = this.#waiting.get(answer.request)
-    this.#waiting.delete(answer.request)
-    if (waiting) waiting(answer)
-    // A renewal that nobody waits for.
-    else if (answer.kind === 'rejected') this.#lose(new TurnRejected(answer.code, answer.reason))
-    else if (answer.kind === 'failed') this.#lose(failure(answer.why))
-  }
-
-  #flush(): void {
-    if (this.#closed) return
-    for (const bytes of this.#client.drain()) this.#link.send(bytes)
-    clearTimeout(this.#timer)
-    const due = this.#client.due()
-    if (due === undefined) return
-    this.#timer = setTimeout(
-      () => {
-        this.#tell(this.#client.tick(monotonicClock.now()))
-        this.#flush()
+  #open(client: TurnClient, opened: OpenLink): Line {
+    const line: Line = new Line(client, opened, {
+      came: event => {
+        const peer = toHostPort(event.peer)
+        if (event.kind === 'data') this.emit('data', Buffer.from(event.bytes), peer)
+        else this.emit('icmp', { peer, type: event.type, code: event.code })
       },
-      Math.max(1, due - monotonicClock.now()),
-    )
+      failed: error => {
+        // What becomes of a way that is not used any more, or not yet, is nobody's concern.
+        if (line === this.#line) this.#failed(error)
+      },
+    })
+    return line
   }
 
-  #lose(error: TaciturnError): void {
-    if (this.#closed) return
+  #failed(error: TaciturnError): void {
+    // The allocation waits for the client where only the way to it is gone.
+    if (this.#line.client.isMobile && !(error instanceof TurnRejected)) {
+      this.emit('interrupted', error)
+      return
+    }
     this.#end(error)
     this.emit('lost', error)
   }
 
   #end(error: TaciturnError): void {
     this.#closed = true
-    clearTimeout(this.#timer)
-    for (const finish of [...this.#waiting.values()]) finish(error)
-    this.#waiting.clear()
-    this.#link.close()
+    this.#line.close(error)
+    this.#old?.close(error)
   }
 }
 
-function failure(why: 'timeout' | 'integrity' | 'challenge'): TaciturnError {
-  if (why === 'timeout') return new TaciturnError('TIMEOUT', 'the server did not answer')
-  return why === 'integrity'
-    ? new TaciturnError('NOT_AUTHENTIC', 'the answer is not signed with the credential')
-    : new TaciturnError('NOT_AUTHENTIC', 'the server does not accept the credential')
+function closed(): TaciturnError {
+  return new TaciturnError('CLOSED', 'this connection is closed')
 }
 
 function unexpected(): TaciturnError {

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
 import t from 'tap'
 import { connect, query } from '../../../src/library/client.ts'
 import {
@@ -87,6 +88,64 @@ t.test('a relay that stops is told to its clients', async t => {
   t.throws(() => connection.send({ address: '127.0.0.1', port: 9 }, Buffer.from('x')), { code: 'CLOSED' })
 })
 
+t.test('a client takes its allocation along to another socket and another transport', async t => {
+  const relay = await startRelay({ configuration: LOOPBACK })
+  const [udp, tcp] = relay.urls as [string, string]
+  const bob = await open(relay, udp, 'bob')
+  const connection = await connect(udp, relay.credential({ user: 'alice' }))
+  const granted = await connection.allocate({ mobility: true })
+  t.equal(granted.mobile, true)
+  const at = granted.relayed[0]!
+  await connection.bindChannel(bob.at)
+  await bob.connection.permit(at)
+
+  for (const [i, uri] of [tcp, undefined, udp].entries()) {
+    await connection.move(uri)
+    const old = once(connection, 'data')
+    bob.connection.send(at, Buffer.from(`old ${i}`))
+    t.equal(String((await old)[0]), `old ${i}`, 'data comes before anything was sent')
+    connection.send(bob.at, Buffer.from(`from ${i}`))
+    t.equal(String((await once(bob.connection, 'data'))[0]), `from ${i}`)
+    const next = once(connection, 'data')
+    bob.connection.send(at, Buffer.from(`new ${i}`))
+    t.equal(String((await next)[0]), `new ${i}`)
+  }
+  t.same(connection.relayed, [at])
+  await connection.close()
+  t.equal(relay.allocations, 1)
+  await bob.connection.close()
+  await relay.stop()
+})
+
+t.test('a connection that breaks is interrupted, and goes on where it moves to', async t => {
+  const relay = await startRelay({ configuration: LOOPBACK })
+  const [udp, tcp] = relay.urls as [string, string]
+  const way = await startHop(tcp)
+  const connection = await connect(way.uri, relay.credential({ user: 'alice' }))
+  const { relayed } = await connection.allocate({ mobility: true })
+  const interrupted = once(connection, 'interrupted')
+  way.cut()
+  t.match((await interrupted)[0], { code: 'CLOSED' })
+  await connection.move(udp)
+  t.same(connection.relayed, relayed)
+  t.equal(relay.allocations, 1)
+  await connection.close()
+  t.equal(relay.allocations, 0)
+  await relay.stop()
+})
+
+t.test('who has no ticket cannot move, and stays where it is', async t => {
+  const relay = await startRelay({ configuration: { ...LOOPBACK, protocol: { mobility: false } } })
+  const { connection } = await open(relay, relay.urls[0]!, 'alice')
+  await t.rejects(connection.move(), { code: 'REJECTED' })
+  await connection.binding()
+  await connection.close()
+  const other = await connect(relay.urls[0]!, relay.credential({ user: 'alice' }))
+  await t.rejects(other.allocate({ mobility: true }), { code: 'REJECTED', status: 405 })
+  await other.close()
+  await relay.stop()
+})
+
 t.test('what cannot be reached or is not an address has a code of its own', async t => {
   await t.rejects(connect('http://example.org'), { code: 'INVALID_URI' })
   const relay = await startRelay({ configuration: LOOPBACK })
@@ -112,5 +171,28 @@ async function open(relay: RunningRelay, url: string, user: string) {
   } catch (error) {
     await connection.close()
     throw error
+  }
+}
+
+/** A way to a TCP listener that can be cut. */
+async function startHop(uri: string) {
+  const port = Number(/:([0-9]+)\?/.exec(uri)![1])
+  const sockets: Socket[] = []
+  const server = createServer(from => {
+    const to = dial({ host: '127.0.0.1', port })
+    sockets.push(from, to)
+    for (const socket of [from, to]) socket.on('error', () => {})
+    from.pipe(to)
+    to.pipe(from)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const here = server.address() as AddressInfo
+  return {
+    uri: uri.replace(`:${port}?`, `:${here.port}?`),
+    cut: () => {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
   }
 }
