@@ -23,18 +23,19 @@ export interface Environment {
   reach(peer: PeerAddress): Reach
   readonly authenticate: Authenticate
   /** Seals tickets (RFC 8016 §5). */
-  readonly aead: Aead
+  readonly sealing: Sealing
   /** What other shards of this server hold; absent where there is only one. */
   readonly siblings?: Siblings
   /** How to reach programs of this machine; absent where nobody asks. */
   readonly host?: Host
 }
 
-/** Authenticated encryption (RFC 5116) with keys of 32 octets, IVs of 12 and a tag of 16 behind the text. */
-export interface Aead {
-  seal(key: Uint8Array, iv: Uint8Array, text: Uint8Array): Buffer
-  /** `undefined` where the octets were not sealed with this key and IV. */
-  open(key: Uint8Array, iv: Uint8Array, sealed: Uint8Array): Buffer | undefined
+/** Authenticated encryption of single blocks of 16 octets, of which no two may be alike, with keys of 64. */
+export interface Sealing {
+  /** 32 octets. */
+  seal(key: Uint8Array, block: Uint8Array): Buffer
+  /** The block; `undefined` where the octets were not sealed with this key. */
+  open(key: Uint8Array, sealed: Uint8Array): Buffer | undefined
 }
 
 /**

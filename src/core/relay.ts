@@ -56,9 +56,11 @@ import { type CarriedBy, writeSnapshot } from './snapshot/write.ts'
 import { Strangers } from './strangers.ts'
 import { hasEnded, lapseFor, proceed, sweep } from './sweep.ts'
 
-/** Secrets of 32 octets that all shards of a server share, so that what one has made the others know. */
+/** Secrets that all shards of a server share, so that what one has made the others know. */
 export interface RelayKeys {
+  /** 32 octets. */
   readonly nonces: Uint8Array
+  /** `TICKET_KEY` octets. */
   readonly tickets: Uint8Array
 }
 
@@ -110,7 +112,7 @@ export class Relay {
     const { config, environment, counters, meters, lifetimes, buckets, debts, proofs, witness } = parts
     const { random } = environment
     const nonces = new Nonces(random, config.nonceLifetime, parts.keys?.nonces)
-    const tickets = new Tickets(environment.aead, random, parts.keys?.tickets)
+    const tickets = new Tickets(environment.sealing, random, parts.keys?.tickets)
     const ownDebts = debts ? undefined : new GcraTable(GcraTable.memory(random))
     const ownProofs = proofs ? undefined : new Proofs()
     const strangers = new Strangers(debts ?? ownDebts!, proofs ?? ownProofs!, config.limits)

@@ -3,7 +3,7 @@ import { Lifetimes } from '../base/lifetimes.ts'
 import { failed, succeeded } from '../base/result.ts'
 import type { Command } from '../core/command.ts'
 import type { Decisions, Witness } from '../core/decisions.ts'
-import type { Aead } from '../core/environment.ts'
+import type { Sealing } from '../core/environment.ts'
 import { Relay } from '../core/relay.ts'
 import type { NoSigner, Signer } from '../core/signer.ts'
 import { Meters } from '../limits/meters.ts'
@@ -37,7 +37,7 @@ export class Player {
         wall: at => at,
         reach: () => 'no',
         authenticate: () => [],
-        aead: NO_AEAD,
+        sealing: NO_SEALING,
       },
       counters: this.#counters,
       meters: new Meters(),
@@ -77,7 +77,7 @@ export class Player {
         wall: at => answer('wall', at),
         reach: () => answer('reach', 'yes'),
         authenticate: () => [],
-        aead: NO_AEAD,
+        sealing: NO_SEALING,
         siblings: {
           wire: () => answer('wire', undefined),
           relayed: () => answer('relayed', undefined),
@@ -126,7 +126,7 @@ export class Player {
 }
 
 /** Nothing is sealed: a replay is answered as it was then. */
-const NO_AEAD: Aead = { seal: () => Buffer.alloc(0), open: () => undefined }
+const NO_SEALING: Sealing = { seal: () => Buffer.alloc(0), open: () => undefined }
 
 function same(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((one, i) => one === b[i])

@@ -35,7 +35,6 @@ import { monotonicClock, wallTime } from '../system/clock.ts'
 import type { MemoryRoom } from '../system/memory-room.ts'
 import { DEAR, inSlices } from '../system/slices.ts'
 import type { Gate } from './admission.ts'
-import { aesGcm } from './aes-gcm.ts'
 import type { Gauges } from './gauges.ts'
 import { type FaultLog, GuardedInbox } from './guarded-inbox.ts'
 import type { GuestMessage, GuestPost } from './guest-message.ts'
@@ -45,6 +44,7 @@ import { MemoryWatch } from './memory-watch.ts'
 import { ReadingsWriter } from './readings.ts'
 import { RecordingFile, type RecordingTo } from './recording-file.ts'
 import { authenticator, peerReach, type RelaySurroundings, random, relayConfig } from './relay-config.ts'
+import { sealing } from './sealing.ts'
 import type { Shards } from './shards.ts'
 import { type OpenedUdp, openUdp } from './udp.ts'
 import { RealWorld } from './world.ts'
@@ -381,7 +381,7 @@ export class LocalShard implements Shards {
       wall: wallTime,
       reach: peer => this.#reach(peer),
       authenticate: request => this.#authenticate(request),
-      aead: aesGcm,
+      sealing,
       host: {
         wire: peer => this.#host.wire(peer),
         peer: from => this.#host.peer(from),

@@ -1,25 +1,26 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto'
-import type { Aead } from '../core/environment.ts'
+import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto'
+import type { Sealing } from '../core/environment.ts'
 
-const CIPHER = 'aes-256-gcm'
-const TAG = 16
+const CIPHER = 'aes-256-ecb'
+const BLOCK = 16
+const MAC = 16
+const KEY = 32
 
-/** AES-256-GCM with a tag of 16 octets behind the text (RFC 5116 §5.2). */
-export const aesGcm: Aead = {
-  seal(key, iv, text) {
-    const cipher = createCipheriv(CIPHER, key, iv, { authTagLength: TAG })
-    return Buffer.concat([cipher.update(text), cipher.final(), cipher.getAuthTag()])
+/** AES-256 on one block, and HMAC-SHA-256-128 over what comes out. */
+export const sealing: Sealing = {
+  seal(key, block) {
+    const cipher = createCipheriv(CIPHER, key.subarray(0, KEY), null).setAutoPadding(false)
+    const sealed = cipher.update(block)
+    return Buffer.concat([sealed, macOf(key, sealed)])
   },
-  open(key, iv, sealed) {
-    if (sealed.length < TAG) return undefined
-    const decipher = createDecipheriv(CIPHER, key, iv, { authTagLength: TAG })
-    decipher.setAuthTag(sealed.subarray(sealed.length - TAG))
-    const text = decipher.update(sealed.subarray(0, sealed.length - TAG))
-    try {
-      decipher.final()
-    } catch {
-      return undefined
-    }
-    return text
+  open(key, octets) {
+    if (octets.length !== BLOCK + MAC) return undefined
+    const sealed = octets.subarray(0, BLOCK)
+    if (!timingSafeEqual(octets.subarray(BLOCK), macOf(key, sealed))) return undefined
+    return createDecipheriv(CIPHER, key.subarray(0, KEY), null).setAutoPadding(false).update(sealed)
   },
+}
+
+function macOf(key: Uint8Array, sealed: Uint8Array): Buffer {
+  return createHmac('sha256', key.subarray(KEY)).update(sealed).digest().subarray(0, MAC)
 }

@@ -5,6 +5,7 @@ import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { Event, RejectReason } from '../core/event.ts'
+import { TICKET_KEY } from '../core/mobility/tickets.ts'
 import { scansMemory } from '../core/peers/scans.ts'
 import { Proofs } from '../core/proofs.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
@@ -99,7 +100,7 @@ export class WorkerShards implements Shards {
     const debts = GcraTable.memory(random)
     const proofs = Proofs.memory()
     const scans = scansMemory(random)
-    const keys = { nonces: new Uint8Array(32), tickets: new Uint8Array(32) }
+    const keys = { nonces: new Uint8Array(32), tickets: new Uint8Array(TICKET_KEY) }
     for (const key of Object.values(keys)) random(Buffer.from(key.buffer))
     this.#book = new ShardBook(settings, {
       shards: size,

@@ -13,7 +13,7 @@ import { Relay } from '../../src/core/relay.ts'
 import type { Forwarder } from '../../src/forward/forwarder.ts'
 import { RouteTable } from '../../src/forward/route-table.ts'
 import { Meters } from '../../src/limits/meters.ts'
-import { aesGcm } from '../../src/relay/aes-gcm.ts'
+import { sealing } from '../../src/relay/sealing.ts'
 import { Shard } from '../../src/shard/shard.ts'
 import { longTermKey, userhash } from '../../src/wire/integrity.ts'
 import { PickyForwarder } from './picky-forwarder.ts'
@@ -115,7 +115,7 @@ export class Sim {
       wall: at => at,
       reach: peer => this.#reach(peer),
       authenticate: request => this.#authenticate(request),
-      aead: aesGcm,
+      sealing,
       ...options.environment,
     }
     this.net = new SimNet(this.timeline, faults)

@@ -18,7 +18,7 @@ import { readSnapshot } from '../../../src/core/snapshot/read.ts'
 import { Meters } from '../../../src/limits/meters.ts'
 import { Recorder } from '../../../src/recording/recorder.ts'
 import type { Asked } from '../../../src/recording/step.ts'
-import { aesGcm } from '../../../src/relay/aes-gcm.ts'
+import { sealing } from '../../../src/relay/sealing.ts'
 import { actions, Stage } from '../../sim/actions.ts'
 import { dice, octets, seedOf } from '../../sim/random.ts'
 import { Sim, type SimOptions } from '../../sim/sim.ts'
@@ -46,7 +46,7 @@ class Twin {
         wall: at => at,
         reach: () => 'no',
         authenticate: () => [],
-        aead: aesGcm,
+        sealing,
       },
       counters: new Counters(),
       meters: new Meters(),
@@ -59,7 +59,7 @@ class Twin {
             wall: at => answer('wall', at),
             reach: () => answer('reach', 'no'),
             authenticate: () => [],
-            aead: aesGcm,
+            sealing,
           },
           tickets: {
             seal: () => answer('ticket', Buffer.alloc(0)),
