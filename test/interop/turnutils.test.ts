@@ -22,6 +22,8 @@ interface Scenario {
   /** Talks to the echoing peer instead of client to client. */
   readonly peer?: '127.0.0.1' | '::1'
   readonly tls?: boolean
+  /** Clients go on from another socket right after they have allocated (RFC 8016). */
+  readonly mobile?: boolean
   readonly server?: '127.0.0.1' | '::1'
 }
 
@@ -43,6 +45,9 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'to an IPv6 listener, relayed over IPv4', args: ['-X'], peer: '127.0.0.1', server: '::1' },
   { name: 'with IPv6 on both sides and Send indications', args: ['-x', '-s'], peer: '::1', server: '::1' },
   { name: 'client to client over IPv6', args: ['-y', '-x'], server: '::1' },
+  // Over TLS its second connection fails before it has sent anything (coturn 4.6.1).
+  { name: 'with mobility over UDP', args: ['-M', '-v'], peer: '127.0.0.1', mobile: true },
+  { name: 'with mobility over TCP', args: ['-M', '-v', '-t'], peer: '127.0.0.1', mobile: true },
   { name: 'with dual allocations, client to client', args: ['-Z', '-y'] },
   { name: 'with dual allocations to an IPv4 peer over TCP', args: ['-Z', '-t'], peer: '127.0.0.1' },
 ]
@@ -70,6 +75,7 @@ t.test('turnutils_uclient loses nothing', need('turnutils_uclient', 'turnutils_p
         scenario.server ?? '127.0.0.1',
       ])
 
+      if (scenario.mobile) t.match(tally.output, /refresh sent[\s\S]*read_mobility_ticket: smid=/)
       t.equal(tally.lost, 0, 'nothing lost')
       t.equal(tally.dropped, 0, 'nothing that could not be sent')
       t.equal(tally.sent, CLIENTS * MESSAGES, 'everything was sent')

@@ -31,6 +31,8 @@ export interface TurnSession {
   /** Called with each payload from a peer. */
   onData: (bytes: Buffer, peer: Address) => void
   allocate(options?: AllocateOptions): Promise<TurnEvent>
+  /** Goes on here with the allocation of the client that this one succeeds (RFC 8016). */
+  resume(): Promise<TurnEvent>
   release(): Promise<number>
   ask(method: number, fields: WriteFields): Promise<number>
   permit(peer: Address): Promise<number>
@@ -43,10 +45,16 @@ export interface TurnSession {
   close(): void
 }
 
-/** Connects to a server; allocates nothing. */
-export async function openSession(target: Target, user: Credential): Promise<TurnSession> {
+/** Connects to a server; allocates nothing. `before`: the client that has the allocation until `resume`. */
+export async function openSession(
+  target: Target,
+  user: Credential,
+  before?: TurnClient,
+): Promise<TurnSession> {
   const via = target.via ?? 'udp'
-  const turn = new TurnClient({ ...user, random, reliable: via !== 'udp', algorithms: 'ignore' })
+  const reliable = via !== 'udp'
+  const turn =
+    before?.successor({ reliable }) ?? new TurnClient({ ...user, random, reliable, algorithms: 'ignore' })
   const pending = new Map<number, (event: TurnEvent) => void>()
   const now = () => Date.now() as Time
   const settle = (events: TurnEvent[]) => {
@@ -72,6 +80,7 @@ export async function openSession(target: Target, user: Credential): Promise<Tur
     port: link.port,
     onData: () => {},
     allocate: (options = {}) => request(() => turn.allocate(options, now())),
+    resume: () => request(() => turn.resume(now())),
     release: async () => codeOf(await request(() => turn.release(now()))),
     ask: async (method, fields) => codeOf(await request(() => turn.request(method, fields, now()))),
     permit: peer => session.ask(Method.CreatePermission, writer => void writer.set(XOR_PEER_ADDRESS, peer)),

@@ -60,12 +60,15 @@ export async function startTwoWorkers(t: Test, config: Readonly<Record<string, u
   const hands: WorkerHandle[] = []
   const shards = new Map<Address['key'], number>()
   const held = new Map<number, number>()
+  let referred = 0
   const spawn: Spawn = (start, told) => {
     held.set(start.index, 0)
     const hears: WorkerEvents = {
       ...told,
       messages: messages => {
         for (const message of messages) {
+          if (message.kind === 'guest' && message.message.kind === 'came' && message.message.isReferred)
+            referred++
           if (message.kind !== 'told') continue
           const { event } = message
           if (event.kind === 'opened') for (const { key } of event.relayed) shards.set(key, start.index)
@@ -131,6 +134,8 @@ export async function startTwoWorkers(t: Test, config: Readonly<Record<string, u
     },
     /** The shard that a relayed address belongs to. */
     shardOf: (relayed: Address) => shards.get(relayed.key),
+    /** Requests that one shard had another answer. */
+    referred: () => referred,
     /** Allocations that a shard has told of. */
     held: (shard: number) => held.get(shard)!,
     /** Payload octets of UDP clients. */
