@@ -51,7 +51,7 @@ export function ipKey(ip: Uint8Array): number | string {
   return ip.length === 16 ? latin1(ip) : String.fromCharCode(...ip)
 }
 
-/** Sixteen octets as characters. To spread them costs eight times as much, and this is on the way of every IPv6 request. */
+/** Sixteen octets as characters. Spreading them costs eight times as much, and every IPv6 request comes by here. */
 function latin1(ip: Uint8Array): string {
   // biome-ignore format: eight in a line
   return String.fromCharCode(

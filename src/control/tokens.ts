@@ -41,7 +41,7 @@ export class Tokens {
   /** By the id of the sign-in. */
   readonly #links = new BoundedMap<string, Entry>(MOST_LINKS)
 
-  /** `now`: milliseconds of a clock that nobody sets, for how long a link is good; `date`: when that is by the calendar. */
+  /** `now`: milliseconds of a clock that nobody sets, for how long a link is good; `date`: the same by the calendar. */
   constructor(now: () => number = () => performance.now(), date: () => number = Date.now) {
     this.#now = now
     this.#date = date
