@@ -1,4 +1,4 @@
-// Bundles the browser's side, src/console, into dist/console: the console and the test page, each file also compressed.
+// Bundles the browser's side, src/console, into dist/console: the console, the test page and the set-up page, each file also compressed.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -6,9 +6,14 @@ import { build } from 'esbuild'
 
 const source = new URL('../src/console/', import.meta.url)
 const target = new URL('../dist/console/', import.meta.url)
-const SCRIPTS = { app: 'main.ts', test: 'test/main.ts', early: 'early.ts' }
+const SCRIPTS = { app: 'main.ts', test: 'test/main.ts', setup: 'setup/main.ts', early: 'early.ts' }
 const STYLES = { app: 'app.css', test: 'test/test.css' }
-const PLAIN = { 'index.html': 'index.html', 'test.html': 'test/test.html', 'icon.svg': 'icon.svg' }
+const PLAIN = {
+  'index.html': 'index.html',
+  'test.html': 'test/test.html',
+  'setup.html': 'setup/setup.html',
+  'icon.svg': 'icon.svg',
+}
 
 /** All files by name, as the relay serves them. */
 export async function bundleConsole() {

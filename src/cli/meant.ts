@@ -23,12 +23,8 @@ const MEANT: Readonly<Record<string, string>> = {
   ls: 'taciturn sessions',
   users: 'taciturn sessions',
   kick: 'taciturn disconnect',
-  block: 'taciturn ban',
-  unblock: 'taciturn unban',
   blocked: 'taciturn bans',
   undrain: 'taciturn drain --cancel',
-  ban: 'taciturn block',
-  unban: 'taciturn unblock',
 }
 
 /** Throws `UsageError` where the command line names a command that is not there, with what may be meant. */

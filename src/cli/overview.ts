@@ -11,6 +11,7 @@ const GROUPS: readonly CommandGroup[] = [
     title: 'overview.groups.setUp',
     commands: [
       ['init', 'commands.init'],
+      ['setup', 'commands.setup'],
       ['import', 'import.command'],
       ['validate', 'commands.validate'],
       ['serve', 'commands.serve'],

@@ -75,6 +75,29 @@ export function setUpCommands(program: Argv, context: CliContext, runs: Runs, ve
       runs(async options => (await import('./commands/init.ts')).init(options, context)),
     )
     .command(
+      'setup',
+      words.say('commands.setup'),
+      command =>
+        command.options({
+          output: {
+            alias: 'o',
+            describe: words.say('options.output'),
+            type: 'string',
+            requiresArg: true,
+            default: 'turnserver.json',
+          },
+          port: {
+            describe: words.say('options.setupPort'),
+            type: 'string',
+            requiresArg: true,
+            default: '9643',
+          },
+          start: { describe: words.say('options.setupStart'), type: 'boolean', default: true },
+          force,
+        }),
+      runs(async options => (await import('./commands/setup.ts')).setUp(options, context, version)),
+    )
+    .command(
       'validate [file]',
       words.say('commands.validate'),
       command =>

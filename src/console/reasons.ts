@@ -53,6 +53,7 @@ const DROPPED: Readonly<Record<string, ReasonKind>> = {
   requests: 'hostile',
   backlog: 'limit',
   scan: 'hostile',
+  away: 'normal',
 }
 
 const CLOSED: Readonly<Record<string, ReasonKind>> = {

@@ -22,16 +22,20 @@ const ENTRANCES: Readonly<Record<string, string>> = { '/': 'index.html', '/test'
 const NAME = /^\/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+$/
 
 /** Serves the console's files, which are few, small and no secret. */
-export async function servePage(request: HttpRequest, folder: string): Promise<HttpReply> {
+export async function servePage(
+  request: HttpRequest,
+  folder: string,
+  entrances: Readonly<Record<string, string>> = ENTRANCES,
+): Promise<HttpReply> {
   const { method, path } = request
   if (method !== 'GET' && method !== 'HEAD') {
     return fault(405, `${method} is not answered here`, 'ask with GET', { allow: 'GET, HEAD' })
   }
-  const name = ENTRANCES[path] ?? (NAME.test(path) ? path.slice(1) : undefined)
+  const name = entrances[path] ?? (NAME.test(path) ? path.slice(1) : undefined)
   const type = name === undefined ? undefined : TYPES[extname(name)]
   const plain = name === undefined || type === undefined ? undefined : await read(join(folder, name))
   if (name === undefined || type === undefined || !plain) {
-    return path in ENTRANCES
+    return Object.hasOwn(entrances, path)
       ? fault(
           503,
           'the console is not part of this build',

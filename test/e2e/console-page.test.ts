@@ -444,6 +444,43 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
   })
 })
 
+t.test('the console in Firefox', need('firefox-esr'), async t => {
+  t.setTimeout(240_000)
+  const browser = await visit('firefox-esr', 'about:blank')
+  t.teardown(() => browser.stop())
+
+  t.test('axe finds nothing on any page, and all fit a phone, light and dark, German too', async t => {
+    const { page } = await open(t, browser)
+    for (const theme of ['light', 'dark']) {
+      await page.select('.pickers span:nth-of-type(2) select', theme)
+      for (const view of VIEWS) {
+        await show(page, view)
+        t.same(await barriers(page), [], `${view}, ${theme}`)
+      }
+    }
+    await page.setViewport({ width: 360, height: 740 })
+    for (const language of ['de', 'en']) {
+      await page.select('[data-picker=language]', language)
+      await page.waitForSelector('nav')
+      for (const view of VIEWS) {
+        await show(page, view)
+        const tooWide = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
+        t.ok((tooWide as number) <= 0, `${view} fits a phone, ${language}`)
+      }
+    }
+  })
+
+  t.test('blocks a user, and undoes it', async t => {
+    const { rig, page } = await open(t, browser, { view: 'people' })
+    await clickText(page, 'Block…')
+    await confirm(page)
+    await page.waitForFunction('/is blocked/.test(document.querySelector(".told")?.textContent)')
+    await clickText(page, 'Undo')
+    await page.waitForFunction('/Undone/.test(document.querySelector(".told")?.textContent)')
+    t.same(rig.control.done, ['block', 'undo block'])
+  })
+})
+
 interface OpenOptions extends RigOptions {
   readonly view?: (typeof VIEWS)[number]
   readonly token?: string

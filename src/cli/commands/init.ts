@@ -1,5 +1,3 @@
-import { hostname } from 'node:os'
-import { join } from 'node:path'
 import type { Parsed } from '../../config/fault.ts'
 import { quoted } from '../../config/find.ts'
 import { fill } from '../../config/messages/messages.ts'
@@ -8,7 +6,7 @@ import { parseHomeserverName, parseRealm } from '../../config/values/text.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
 import { CommandError, Exit } from '../io.ts'
-import type { CliWords } from '../words.ts'
+import { firstConfig, homeserverBehind, proposedRealm } from './first-config.ts'
 
 export interface InitOptions {
   readonly realm?: string | undefined
@@ -32,14 +30,14 @@ export async function init(options: InitOptions, context: CliContext): Promise<n
   )
   const name = await value(
     options.homeserver,
-    realm.replace(/^(turn|stun)[0-9]*\.(?=.*\.)/, ''),
+    homeserverBehind(realm),
     proposal => words.say('askHomeserver', { proposal }),
     parseHomeserverName,
     context,
   )
   const readers = writeFresh(
     fresh,
-    template({ realm, name, secret: freshSecret(), schema: schemaFor(file) }, words),
+    firstConfig({ realm, name, secret: freshSecret(), schema: schemaFor(file) }, words),
     words,
   )
   io.stderr.write(
@@ -60,50 +58,4 @@ async function value(
   const parsed = parse(answer)
   if (parsed.ok) return parsed.value
   throw new CommandError(fill(parsed.error.key, parsed.error.values, language).join('; '), Exit.usage)
-}
-
-function proposedRealm(): string {
-  const name = hostname()
-  return parseRealm(name).ok ? name : 'localhost'
-}
-
-interface Parts {
-  readonly realm: string
-  readonly name: string
-  readonly secret: string
-  readonly schema: string | undefined
-}
-
-function template({ realm, name, secret, schema }: Parts, { say }: CliWords): string {
-  const comment = (text: string) => text.replaceAll(/^/gm, '  // ')
-  const live = join('/etc/letsencrypt/live', realm)
-  return `{
-${comment(say('template.head'))}
-${schema === undefined ? '' : `  "$schema": ${JSON.stringify(schema)},\n`}
-${comment(say('template.realm'))}
-  "realm": ${JSON.stringify(realm)},
-
-${comment(say('template.listen'))}
-  // "listen": ["udp://0.0.0.0:3478", "udp://[::]:3478", "tcp://0.0.0.0:3478", "tcp://[::]:3478"],
-
-${comment(say('template.tls'))}
-  // "tls": { "certificate": ${JSON.stringify(`${live}/fullchain.pem`)}, "key":
-  // ${JSON.stringify(`${live}/privkey.pem`)} },
-
-${comment(say('template.relay'))}
-  "relay": { "addresses": ["auto"], "ports": "49152-65535" },
-
-${comment(say('template.homeservers'))}
-  "homeservers": [{ "name": ${JSON.stringify(name)}, "secrets": ["${secret}"] }],
-
-${comment(say('template.peers'))}
-  "peers": { "deny": ["recommended"], "allow": [] },
-
-${comment(say('template.metrics'))}
-  "metrics": "http://127.0.0.1:9641",
-
-${comment(say('template.log'))}
-  "log": { "level": "info", "privacy": "pseudonym" }
-}
-`
 }

@@ -1,5 +1,6 @@
 import { hostname, networkInterfaces, userInfo } from 'node:os'
 import type { CliContext } from '../context.ts'
+import type { Io } from '../io.ts'
 
 /** Says from where a link can be opened that leads to the relay's own machine; undefined where it leads elsewhere. */
 export function linkReach(
@@ -10,13 +11,14 @@ export function linkReach(
   const url = new URL(link)
   if (!/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)) return undefined
   if (kind === 'test') return words.say('control.testLinkHere')
+  return words.say('control.linkHere', { ssh: sshLine(url, io) })
+}
+
+/** The command that brings a port of this machine to another one. */
+export function sshLine(url: URL, { env }: Io): string {
   const port = url.port === '' ? '80' : url.port
-  return words.say('control.linkHere', {
-    port,
-    listens: `${url.hostname}:${port}`,
-    user: io.env.SUDO_USER ?? userInfo().username,
-    host: ownAddress() ?? hostname(),
-  })
+  const user = env.SUDO_USER ?? userInfo().username
+  return `ssh -L ${port}:${url.hostname}:${port} ${user}@${ownAddress() ?? hostname()}`
 }
 
 /** An IPv4 address that the neighbours reach this machine at. */

@@ -5,6 +5,7 @@ import { bundleConsole, compressed } from '../../../scripts/console.mjs'
 const BUDGET = 60_000
 const PAGES = {
   console: ['index.html', 'early.js', 'app.js', 'app.css', 'icon.svg'],
+  'set-up page': ['setup.html', 'early.js', 'setup.js', 'app.css', 'icon.svg'],
   'test page': ['test.html', 'early.js', 'test.js', 'test.css', 'icon.svg'],
 } as const
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { COUNTER_NAMES } from '../../../src/base/counters.ts'
+import { DROP_COUNTERS } from '../../../src/base/counters.ts'
 import { explainReason, type ReasonTable, reasonName } from '../../../src/console/reasons.ts'
 import { type TextKey, wordsOf } from '../../../src/console/words.ts'
 import consoleTexts from '../../../src/texts/catalogues/console.en.json' with { type: 'json' }
@@ -18,7 +18,7 @@ t.test('every reason of the relay has a title, a meaning and a kind, in both lan
   const words: Record<ReasonTable, readonly string[]> = {
     rejected: union('RejectReason'),
     closed: union('CloseReason'),
-    dropped: COUNTER_NAMES.filter(name => name.startsWith('drop')),
+    dropped: Object.values(DROP_COUNTERS),
   }
   t.ok(words.rejected.length > 10 && words.closed.length > 3 && words.dropped.length > 10)
   for (const language of ['en', 'de'] as const) {
