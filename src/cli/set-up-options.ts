@@ -147,6 +147,7 @@ export function setUpCommands(program: Argv, context: CliContext, runs: Runs, ve
             config,
             homeserver,
             host,
+            user: { describe: words.say('options.snippetUser'), type: 'string', requiresArg: true },
             'secret-file': { describe: words.say('options.secretFile'), type: 'string', requiresArg: true },
           })
           .example('$0 snippet synapse', words.say('examples.snippet'))

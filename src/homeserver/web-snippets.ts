@@ -14,6 +14,24 @@ export interface WebSnippet {
   readonly lines: (input: WebSnippetInput) => string
 }
 
+/** The hook that hands renewed certificates to the relay, which may not read those of certbot. */
+export function certbotLines(host: string): string {
+  return `apt install certbot
+mkdir -p /etc/letsencrypt/renewal-hooks/deploy
+cat > /etc/letsencrypt/renewal-hooks/deploy/taciturn <<'END'
+#!/bin/sh
+set -e
+live=/etc/letsencrypt/live/${host}
+for file in fullchain privkey; do
+    install -o root -g taciturn -m 640 "$live/$file.pem" "/etc/taciturn/$file.pem"
+done
+END
+chmod +x /etc/letsencrypt/renewal-hooks/deploy/taciturn
+certbot certonly --standalone -d ${host}
+/etc/letsencrypt/renewal-hooks/deploy/taciturn
+`
+}
+
 export const WEB_SNIPPETS: readonly WebSnippet[] = [
   {
     name: 'caddy',

@@ -25,16 +25,28 @@ export interface AccessOptions {
 
 /** Finds the homeserver, its secret and the URIs; throws `CommandError` where the choice is not clear. */
 export function accessOf(loaded: Loaded, options: AccessOptions, { io, words }: CliContext): AccessArguments {
-  const { settings, defaults } = loaded
+  const { settings } = loaded
   const homeserver = chosen(settings.homeservers, options.homeserver, words)
   const secret = homeserver.secrets[0]
   if (!secret) throw new CommandError(words.say('noSecret', { name: homeserver.name }), Exit.failed)
   if (homeserver.paused)
     io.stderr.write(`${words.say('warning')}: ${words.say('paused', { name: homeserver.name })}\n`)
+  const place = placeOf(loaded, options, { io, words }, homeserver.uris)
+  return { homeserver, secret, ...place }
+}
+
+/** How clients reach the relay. `uris` are those that the configuration names, if it does. */
+export function placeOf(
+  loaded: Loaded,
+  options: Pick<AccessOptions, 'host'>,
+  { io, words }: Pick<CliContext, 'io' | 'words'>,
+  given?: readonly string[],
+): Pick<AccessArguments, 'host' | 'uris' | 'ports'> {
+  const { settings, defaults } = loaded
   const host = hostFor(options.host ?? guessedHost(loaded), words)
-  const isGuess = options.host === undefined && defaults.realm && !homeserver.uris
+  const isGuess = options.host === undefined && defaults.realm && !given
   if (isGuess) io.stderr.write(`${words.say('guessedHost', { host })}\n`)
-  const uris = options.host === undefined && homeserver.uris ? homeserver.uris : offeredUris(host, settings)
+  const uris = options.host === undefined && given ? given : offeredUris(host, settings)
   const portOf = (transport: 'udp' | 'tcp' | 'tls') =>
     settings.listen.find(listener => listener.transport === transport)?.address.port
   const [udp, tcp] = [portOf('udp'), portOf('tcp')]
@@ -45,7 +57,7 @@ export function accessOf(loaded: Loaded, options: AccessOptions, { io, words }: 
     ...(tcp !== undefined && { tcp }),
     ...(tls !== undefined && { tls }),
   }
-  return { homeserver, secret, host, uris, ports }
+  return { host, uris, ports }
 }
 
 function chosen(homeservers: readonly Homeserver[], name: string | undefined, words: CliWords): Homeserver {

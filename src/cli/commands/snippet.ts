@@ -1,29 +1,47 @@
 import { formatAddress, parseIp } from '../../base/address.ts'
 import { nearest } from '../../config/values/nearest.ts'
+import { MORE_SNIPPETS } from '../../homeserver/more-snippets.ts'
 import { SNIPPETS, type Snippet } from '../../homeserver/snippets.ts'
-import { WEB_SNIPPETS, type WebSnippet } from '../../homeserver/web-snippets.ts'
+import { USER_SNIPPETS, type UserSnippet } from '../../homeserver/user-snippets.ts'
+import { certbotLines, WEB_SNIPPETS, type WebSnippet } from '../../homeserver/web-snippets.ts'
 import { absolute, type CliContext, type ConfigOption, loadFor } from '../context.ts'
 import { CommandError, Exit, painter } from '../io.ts'
-import { type AccessArguments, accessOf, hostFor } from './access.ts'
+import { type AccessArguments, accessOf, hostFor, placeOf } from './access.ts'
+
+const CERTBOT = { name: 'certbot', title: 'certbot', file: 'a shell, as root' }
+const ALL: readonly { readonly name: string; readonly title: string; readonly file: string }[] = [
+  ...SNIPPETS,
+  ...MORE_SNIPPETS,
+  ...USER_SNIPPETS,
+  ...WEB_SNIPPETS,
+  CERTBOT,
+]
 
 export interface SnippetOptions extends ConfigOption {
   readonly name?: string | undefined
   readonly homeserver?: string | undefined
   readonly host?: string | undefined
   readonly 'secret-file'?: string | undefined
+  /** Of `users`, for a program that takes a fixed name and password. */
+  readonly user?: string | undefined
 }
 
 /** Prints the lines that tell another program of this relay, secret and all: that is what it is for. */
 export async function snippet(options: SnippetOptions, context: CliContext): Promise<number> {
   const { io, words } = context
   if (options.name === undefined) return listSnippets(context)
-  const web = WEB_SNIPPETS.find(({ name }) => name === options.name!.toLowerCase())
+  const wanted = options.name.toLowerCase()
+  const named = ({ name }: { readonly name: string }) => name === wanted
+  if (named(CERTBOT)) return certbotSnippet(options, context)
+  const web = WEB_SNIPPETS.find(named)
   if (web) return webSnippet(web, options, context)
-  const found = SNIPPETS.find(({ name }) => name === options.name!.toLowerCase())
+  const ofUser = USER_SNIPPETS.find(named)
+  if (ofUser) return userSnippet(ofUser, options, context)
+  const found = [...SNIPPETS, ...MORE_SNIPPETS].find(named)
   if (!found) {
     const guess = nearest(
       options.name,
-      [...SNIPPETS, ...WEB_SNIPPETS].map(({ name }) => name),
+      ALL.map(({ name }) => name),
     )
     const given = options.name
     const text =
@@ -49,6 +67,42 @@ export async function snippet(options: SnippetOptions, context: CliContext): Pro
   return Exit.ok
 }
 
+/** Prints the commands that get a certificate and hand it to the relay. */
+async function certbotSnippet(options: SnippetOptions, context: CliContext): Promise<number> {
+  const { io, words } = context
+  const { settings } = await loadFor(options, context, { mayWrite: false, warn: false })
+  const host = hostFor(options.host ?? settings.realm, words)
+  io.stderr.write(`# ${words.say('runThis', { title: CERTBOT.title })}\n`)
+  io.stdout.write(certbotLines(host))
+  io.stderr.write(`${words.say('certbotNext')}\n`)
+  return Exit.ok
+}
+
+/** Prints the lines for a program with a fixed name and password, which are those of an entry of `users`. */
+async function userSnippet(
+  found: UserSnippet,
+  options: SnippetOptions,
+  context: CliContext,
+): Promise<number> {
+  const { io, words } = context
+  const loaded = await loadFor(options, context, { mayWrite: false, warn: false })
+  const { users } = loaded.settings
+  const open = users.filter(({ password }) => password !== undefined)
+  const { title } = found
+  const user = options.user === undefined ? open[0] : open.find(({ name }) => name === options.user)
+  const names = open.map(({ name }) => name).join(', ')
+  if (open.length === 0) throw new CommandError(words.say('snippetNoUser', { title }), Exit.failed)
+  if (!user)
+    throw new CommandError(words.say('snippetUnknownUser', { given: options.user ?? '', names }), Exit.usage)
+  if (options.user === undefined && open.length > 1)
+    throw new CommandError(words.say('snippetWhichUser', { names }), Exit.usage)
+  const where = words.say('pasteInto', { title, file: found.file })
+  io.stderr.write(`${painter(io.stderr, io.env)('dim', `# ${where}`)}\n`)
+  const place = placeOf(loaded, options, context)
+  io.stdout.write(found.lines({ ...place, user: user.name, password: user.password! }))
+  return Exit.ok
+}
+
 /** Prints the lines of a web server for the console and the test page; there is no secret in them. */
 async function webSnippet(found: WebSnippet, options: SnippetOptions, context: CliContext): Promise<number> {
   const { io, words } = context
@@ -62,7 +116,7 @@ async function webSnippet(found: WebSnippet, options: SnippetOptions, context: C
 }
 
 function listSnippets({ io, words }: CliContext): number {
-  const all = [...SNIPPETS, ...WEB_SNIPPETS]
+  const all = ALL
   const width = Math.max(...all.map(({ name }) => name.length))
   for (const { name, title, file } of all) io.stdout.write(`${name.padEnd(width)}  ${title} (${file})\n`)
   io.stderr.write(`${words.say('snippets')}\n`)

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { parse as parseJsonc } from 'jsonc-parser'
 import t from 'tap'
+import { MORE_SNIPPETS } from '../../../src/homeserver/more-snippets.ts'
 import { SNIPPETS, type SnippetInput } from '../../../src/homeserver/snippets.ts'
+import { USER_SNIPPETS } from '../../../src/homeserver/user-snippets.ts'
 import { WEB_SNIPPETS } from '../../../src/homeserver/web-snippets.ts'
 import { run } from '../../support/captured.ts'
 import { folderWith, HOMESERVER, SECRET } from '../../support/loading.ts'
@@ -192,7 +194,10 @@ t.test('snippet without a name lists every program', async t => {
       .trimEnd()
       .split('\n')
       .map(line => line.split(' ')[0]),
-    [...SNIPPETS, ...WEB_SNIPPETS].map(({ name }) => name),
+    [
+      ...[...SNIPPETS, ...MORE_SNIPPETS, ...USER_SNIPPETS, ...WEB_SNIPPETS].map(({ name }) => name),
+      'certbot',
+    ],
   )
 })
 
