@@ -41,6 +41,7 @@ export type Action =
   | { readonly kind: 'policy'; readonly strict: boolean }
   | { readonly kind: 'unreachable'; readonly client: number; readonly target: number; readonly type: number }
   | { readonly kind: 'revoke'; readonly client: number }
+  | { readonly kind: 'move'; readonly client: number; readonly via: 'udp' | 'tcp' }
 
 /** One datagram of data, by whoever. */
 export type Word =
@@ -94,6 +95,7 @@ export function actions(burst: number): fc.Arbitrary<Action[]> {
             dual: fc.boolean(),
             port: fc.constantFrom('any' as const, 'any' as const, 'even' as const, 'pair' as const),
             lifetime: fc.constantFrom(0, 600, 700, 3600),
+            mobility: fc.boolean(),
           })
           .chain(options =>
             family.map(named => (named && !options.dual ? { ...options, family: named } : options)),
@@ -159,6 +161,14 @@ export function actions(burst: number): fc.Arbitrary<Action[]> {
       arbitrary: fc.record({ kind: fc.constant('unreachable' as const), client, target, type: fc.nat(12) }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('revoke' as const), client }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('move' as const),
+        client,
+        via: fc.constantFrom('udp' as const, 'tcp' as const),
+      }),
+    },
   )
   const list = fc.array(action, { minLength: 10, maxLength: 80, size: 'max' })
   return fc.tuple(beginning, list).map(([first, then]) => [...first, ...then])
@@ -171,7 +181,7 @@ const beginning: fc.Arbitrary<Action[]> = fc
   })
   .map(stories =>
     stories.flatMap(([who, dual, number, whom]): Action[] => [
-      { kind: 'allocate', client: who, options: { dual, lifetime: 3600 }, token: false },
+      { kind: 'allocate', client: who, options: { dual, lifetime: 3600, mobility: true }, token: false },
       { kind: 'permit', client: who, targets: [0] },
       { kind: 'bind', client: who, channel: number, target: whom },
     ]),
@@ -186,8 +196,11 @@ export class Stage {
   strict = false
   /** Where each client was relayed last, live or not. */
   readonly #relayed: (Address | undefined)[] = []
+  /** Clients that went on elsewhere, by those that they are now. */
+  readonly before = new Map<SimClient, SimClient>()
   #token: Buffer | undefined
   #said = 0
+  #moves = 0
 
   constructor(options: SimOptions = {}) {
     this.sim = new Sim({
@@ -297,6 +310,9 @@ export class Stage {
         sim.settle()
         break
       }
+      case 'move':
+        this.#move(action.client, action.via)
+        break
     }
     this.#learn()
   }
@@ -318,6 +334,18 @@ export class Stage {
     this.sim.drain(true)
     this.sim.advance(3_700_000)
     this.sim.advance(50_000)
+  }
+
+  /** Goes on from another address, and says nothing there yet. */
+  #move(number: number, via: 'udp' | 'tcp'): void {
+    const client = this.clients[number]!
+    if (!client.turn.isMobile) return
+    const next = client.at(`198.18.0.${number}:${10_000 + this.#moves++}`, { via })
+    next.turn.resume(this.sim.now)
+    next.flush()
+    if (next.turn.relayed.length === 0) return
+    this.before.set(next, client)
+    this.clients[number] = next
   }
 
   #say(word: Word): void {

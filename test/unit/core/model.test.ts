@@ -45,14 +45,17 @@ for (const [name, options] of [
 t.test('the model does see traffic, so that its silence means something', t => {
   let toPeers = 0
   let toClients = 0
+  let moves = 0
   for (const list of fc.sample(actions(4), { numRuns: 150, seed: RUNS.seed })) {
     const stage = new Stage()
     for (const action of list) stage.do(action)
     toPeers += stage.sim.world.toPeers.length
+    moves += stage.sim.counters.read('roamed')
     for (const client of stage.clients) toClients += client.received.length
   }
   t.ok(toPeers > 100, `${toPeers} to peers`)
   t.ok(toClients > 20, `${toClients} to clients`)
+  t.ok(moves > 20, `${moves} moves`)
   t.end()
 })
 
@@ -64,7 +67,7 @@ function play(stage: Stage, list: readonly Action[]): void {
   let sent = 0
   for (const action of list) {
     stage.do(action)
-    for (const client of stage.clients) learn(rights, client, sim.now)
+    for (const client of stage.clients) learn(rights, client, stage.before.get(client), sim.now)
     // What an advance sent on has left at moments that were earlier, so only the policy can be asked.
     for (const { from, to } of sim.world.toPeers.slice(sent)) {
       check(stage.reach(to) === 'yes' || action.kind === 'policy', `${formatAddress(to)} is denied`)
@@ -106,10 +109,20 @@ function play(stage: Stage, list: readonly Action[]): void {
 }
 
 /** Takes in what a client has been answered since. */
-function learn(rights: Map<SimClient, Rights>, client: SimClient, now: Time): void {
+function learn(
+  rights: Map<SimClient, Rights>,
+  client: SimClient,
+  before: SimClient | undefined,
+  now: Time,
+): void {
   let own = rights.get(client)
   if (!own) {
     own = { relayed: [], permissions: new Map(), channels: new Map(), events: 0, received: 0 }
+    const had = before && rights.get(before)
+    if (had) {
+      own = { ...had, events: 0, received: 0 }
+      had.relayed = []
+    }
     rights.set(client, own)
   }
   for (const event of client.events.slice(own.events)) {
