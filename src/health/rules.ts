@@ -97,7 +97,8 @@ export const RULES: readonly Rule[] = [
   {
     id: 'address-missing',
     alerts: ['TaciturnNotReady'],
-    look: ({ waiting }) => waiting.map(why => ({ level: 'bad', turnsAway: true, values: { why } })),
+    look: ({ waiting }) =>
+      waiting.map(({ key, values }) => ({ level: 'bad', turnsAway: true, values: { why: key, ...values } })),
   },
   {
     id: 'workers',

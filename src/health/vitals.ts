@@ -1,3 +1,5 @@
+import type { WaitingText } from '../texts/waiting.ts'
+
 /** What has been counted over a stretch of time. */
 export interface Counts {
   /** Requests that were signed with a secret nobody has here, those that were then no longer tried included. */
@@ -41,8 +43,8 @@ export interface Share {
 export interface Vitals {
   readonly now: number
   readonly state: 'starting' | 'serving' | 'draining' | 'stopping'
-  /** Sentences that say which relay addresses are missing. */
-  readonly waiting: readonly string[]
+  /** Which relay addresses are missing, and why. */
+  readonly waiting: readonly WaitingText[]
   readonly workers: { readonly running: number; readonly missing: number }
   readonly shares: readonly Share[]
   /** Whether new calls are refused for want of memory. */

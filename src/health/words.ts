@@ -1,6 +1,7 @@
 import de from '../texts/catalogues/health.de.json' with { type: 'json' }
 import en from '../texts/catalogues/health.en.json' with { type: 'json' }
 import type { Language } from '../texts/language.ts'
+import { waitingWords } from '../texts/waiting.ts'
 import { type CountKey, type Words, wordsFrom } from '../texts/words.ts'
 
 type HealthKey = keyof typeof en
@@ -13,10 +14,11 @@ export function healthWords(language: Language, timeZone?: string): HealthWords 
 
 /** A finding as a sentence; one that a newer relay has and this program does not know keeps its English `text`. */
 export function healthText({ id, values = {}, text = id }: FindingToSay, words: HealthWords): string {
-  const { format } = words
+  const { format, language } = words
+  const waiting = waitingWords(language)
   const written = Object.fromEntries(
     Object.entries(values).map(([key, value]): [string, string | Date] => {
-      if (typeof value === 'string') return [key, value]
+      if (typeof value === 'string') return [key, waiting.knows(value) ? waiting.say(value, values) : value]
       if (key === 'share') return [key, format.percent(value)]
       return [key, key === 'at' ? new Date(value) : format.integer(value)]
     }),

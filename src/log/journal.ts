@@ -1,6 +1,7 @@
 import { formatAddress, formatIp } from '../base/address.ts'
 import { isStream } from '../base/via.ts'
 import type { CapacityCause, Event, RejectReason, ThrottleReason, UnservedReason } from '../core/event.ts'
+import type { RunningKey, RunningText } from '../texts/running.ts'
 import type { Log, LogFields, WritingLevel } from './log.ts'
 import type { Privacy } from './privacy.ts'
 
@@ -103,7 +104,7 @@ export class Journal {
             reason: event.why,
             client: this.#privacy.address(event.from),
             detail: event.detail,
-            hint: UNSERVED_HINTS[event.why],
+            hint: hint(UNSERVED_HINTS[event.why]),
           }),
         )
         return
@@ -139,7 +140,7 @@ export class Journal {
     this.#log.info('peers denied', {
       count: this.#denied,
       ...this.#request(event),
-      hint: HINTS['denied-peer'],
+      hint: hint(HINTS['denied-peer']),
     })
     this.#denied = 0
   }
@@ -153,8 +154,8 @@ export class Journal {
       own: formatAddress(peer),
       hint:
         key === 'sameHost'
-          ? `If a program of this machine, such as a media server, is to be reached there, open its UDP ports: "peers": {"sameHost": ["${peer.port}"]}. The list replaces the default, which is 1024-65535 without the ports of well-known services.`
-          : `If a program of this machine, such as a media server, is to be reached there, name the address: "peers": {"allow": ["${formatIp(peer.ip)}"]}. That opens all of its UDP ports but those of this relay.`,
+          ? { key: 'hint.sameHost', values: { port: peer.port } }
+          : { key: 'hint.allowOwn', values: { ip: formatIp(peer.ip) } },
     }))
   }
 
@@ -167,7 +168,7 @@ export class Journal {
       homeserver: event.owner?.tenant || undefined,
       user: event.owner && this.#privacy.user(event.owner.user),
       client: this.#privacy.address(event.from),
-      hint: THROTTLED[event.why],
+      hint: hint(THROTTLED[event.why]),
     }))
   }
 
@@ -226,69 +227,52 @@ const UNSERVED_LEVELS: Partial<Record<UnservedReason, WritingLevel>> = {
   'tls-cipher': 'debug',
 }
 
-const UNSERVED_HINTS: Partial<Record<UnservedReason, string>> = {
-  http: 'A browser or a health check was pointed at a port of this relay. HTTP is served by the listeners of metrics, console and issue; a health check should open a TCP connection and no more.',
-  'proxy-header':
-    'Something in front of this relay speaks the PROXY protocol, which is not understood here. Turn it off there (proxy_protocol in nginx, send-proxy in HAProxy). All clients then appear with the address of the proxy and share the limits per address, so let clients reach this port directly if you can.',
-  'plain-on-tls':
-    'The client does not use TLS, perhaps since it cannot (libnice, and so GStreamer and Janus). Give it a turn: URI, or write this listener as tcp:// instead of tls://: a tcp:// listener takes both.',
-  'tls-without-certificate':
-    'Clients were given a turns: URI for this port. Name a certificate and its key in tls, or take the URI away from the homeserver.',
-  'tls-untrusted':
-    'Check the name, the expiry and the chain of the certificate: its file must hold the intermediate certificates too (fullchain.pem). taciturn doctor looks at all three. Old devices may not know the authority at all.',
-  'tls-version': 'TLS 1.0 and 1.1 are not served (RFC 8996).',
-  'tls-cipher': 'Only cipher suites with forward secrecy and AEAD are served (RFC 9325).',
-  'tls-protocol': 'The client asks for NAT discovery (RFC 7443), which is not served.',
+const UNSERVED_HINTS: Partial<Record<UnservedReason, RunningKey>> = {
+  http: 'hint.http',
+  'proxy-header': 'hint.proxyHeader',
+  'plain-on-tls': 'hint.plainOnTls',
+  'tls-without-certificate': 'hint.tlsWithoutCertificate',
+  'tls-untrusted': 'hint.tlsUntrusted',
+  'tls-version': 'hint.tlsVersion',
+  'tls-cipher': 'hint.tlsCipher',
+  'tls-protocol': 'hint.tlsProtocol',
 }
 
 /** What to do about the cause of a rejection; nothing where none is known. */
-function hintFor({ why, detail, cause }: Rejected): string | undefined {
+function hintFor({ why, detail, cause }: Rejected): RunningText | undefined {
   // The detail of these two is the limit that was reached.
-  if (why === 'quota') {
-    return `Someone holds as many allocations as one may. If these are ordinary calls, raise ${detail}.`
-  }
-  if (why === 'allocation-rate') {
-    return `Someone opens allocations faster than one may. If these are ordinary calls, raise ${detail}.`
-  }
-  return cause ? CAPACITY_HINTS[cause] : HINTS[why]
+  if (why === 'quota') return { key: 'hint.quota', values: { limit: detail } }
+  if (why === 'allocation-rate') return { key: 'hint.allocationRate', values: { limit: detail } }
+  return hint(cause ? CAPACITY_HINTS[cause] : HINTS[why])
 }
 
-const CAPACITY_HINTS: Readonly<Record<CapacityCause, string>> = {
-  allocations: 'The relay has as many allocations as it may have. Raise limits.allocations.',
-  ports: 'The relay ports are used up. Widen relay.ports, or add a relay address.',
-  'relay-address':
-    'relay.addresses names an address that is not on this machine now, or none of this family. Compare it with the output of: ip address',
-  descriptors:
-    'The limit of open files is reached. Raise LimitNOFILE in the systemd unit (systemctl edit taciturn), or ulimit -n.',
-  reservation:
-    'The client asked for a reserved port by a token that is used, expired or made up. No limit is reached.',
-  permissions: 'One client asked for more peers than one allocation may have. Others are not affected.',
-  channels: 'One client asked for more channels than one allocation may have. Others are not affected.',
-  'user-share':
-    'One user holds as many permissions or channels as one may, on all devices together. Others are not affected. If these are ordinary calls, raise the limit that detail names.',
-  'peers-in-all':
-    'All users together hold as many permissions or channels as the relay may have. Raise the limit that detail names: a channel with its permission takes some 200 bytes.',
-  memory:
-    'The line "memory is nearly full" says which memory it is, and what to raise. Calls that stand go on.',
+function hint(key: RunningKey | undefined): RunningText | undefined {
+  return key && { key }
 }
 
-const THROTTLED: Record<ThrottleReason, string> = {
-  unverified:
-    'More requests without credentials than one network, or all together, may send: a flood, or an office behind one address. Calls go on. For an office, raise limits.unverifiedAnswersPerNetwork.',
-  guessing:
-    'Wrong passwords again and again, so for a while no more of them are tried. The lines with the reason wrong-secret or unknown-user say which.',
-  requests:
-    'A user sent signed requests faster than one may, and those above were dropped; calls go on. If a media server or a load test is behind it, raise limits.requestsPerUserPerSecond.',
-  scan: 'The user tried more different peers in a minute than a call needs, and was stopped. For very large calls, raise limits.peersPerUserPerMinute.',
+const CAPACITY_HINTS: Readonly<Record<CapacityCause, RunningKey>> = {
+  allocations: 'hint.allocations',
+  ports: 'hint.ports',
+  'relay-address': 'hint.relayAddress',
+  descriptors: 'hint.descriptors',
+  reservation: 'hint.reservation',
+  permissions: 'hint.permissions',
+  channels: 'hint.channels',
+  'user-share': 'hint.userShare',
+  'peers-in-all': 'hint.peersInAll',
+  memory: 'hint.memory',
 }
 
-const HINTS: Partial<Record<RejectReason, string>> = {
-  expired:
-    'The credential is past its expiry. Compare the clocks of homeserver and relay (timedatectl), and give credentials more time (turn_user_lifetime in Synapse).',
-  'wrong-secret':
-    "The credential was signed with a secret this relay does not know. Put the homeserver's turn_shared_secret into homeservers[].secrets, or let the relay print the lines to paste: taciturn snippet synapse",
-  'unknown-user':
-    'The name is neither a time-limited credential nor an entry of users. Check that the homeserver uses a shared secret, and not a fixed turn_username that is unknown here.',
-  'denied-peer':
-    'Normal for clients behind a router: they offer private addresses too, and the call takes another path. If the relay shall reach a network of yours, add it to peers.allow.',
+const THROTTLED: Record<ThrottleReason, RunningKey> = {
+  unverified: 'hint.unverified',
+  guessing: 'hint.guessing',
+  requests: 'hint.requests',
+  scan: 'hint.scan',
+}
+
+const HINTS: Partial<Record<RejectReason, RunningKey>> = {
+  expired: 'hint.expired',
+  'wrong-secret': 'hint.wrongSecret',
+  'unknown-user': 'hint.unknownUser',
+  'denied-peer': 'hint.deniedPeer',
 }

@@ -1,4 +1,6 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino'
+import type { Language } from '../texts/language.ts'
+import { type RunningText, sayRunning } from '../texts/running.ts'
 import { DescriptorSink, type LogGap } from './descriptor-sink.ts'
 import { FloodGate } from './flood-gate.ts'
 import { leadsToJournal, priorityPrefix } from './journald.ts'
@@ -10,13 +12,17 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 /** `auto` is text on a terminal and in the journal, JSON elsewhere. */
 export type LogFormat = 'auto' | 'json' | 'text'
 
-/** Values that a line may carry. Strings are escaped and cut on their way out. */
-export type LogFields = Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>
+/** Values that a line may carry. Strings are escaped and cut on their way out, texts are written in the log's language. */
+export type LogFields = Readonly<
+  Record<string, string | number | boolean | undefined | readonly string[] | RunningText>
+>
 export type WritingLevel = Exclude<LogLevel, 'silent'>
 
 export interface LogOptions {
   readonly level: LogLevel
   readonly format: LogFormat
+  /** Of hints and sentences; what programs look for, the words of events and fields, stays English. */
+  readonly language?: Language
   /** Where lines go instead of stderr. */
   readonly sink?: Sink
   readonly now?: () => number
@@ -34,8 +40,10 @@ export class Log {
   readonly #sink: Sink
   readonly #now: () => number
   readonly #gate = new FloodGate()
+  readonly #language: Language
 
   constructor(options: LogOptions) {
+    this.#language = options.language ?? 'en'
     // A wall clock that is set back would hold lines back until it has caught up.
     this.#now = options.now ?? (() => performance.now())
     const sink =
@@ -75,7 +83,7 @@ export class Log {
     this.write('info', message, fields)
   }
 
-  warn(message: string, fields?: LogFields): void {
+  warn(message: string | RunningText, fields?: LogFields): void {
     this.write('warn', message, fields)
   }
 
@@ -83,9 +91,10 @@ export class Log {
     this.write('error', message, fields)
   }
 
-  write(level: WritingLevel, message: string, fields: LogFields = {}): void {
+  write(level: WritingLevel, message: string | RunningText, fields: LogFields = {}): void {
     if (!this.#pino.isLevelEnabled(level)) return
-    this.#pino[level](clean(fields), printable(message, 1024))
+    const said = typeof message === 'string' ? message : sayRunning(message, this.#language)
+    this.#pino[level](clean(fields, this.#language), printable(said, 1024))
   }
 
   /**
@@ -120,6 +129,9 @@ export class Log {
     else done()
   }
 }
+
+/** Characters of a text of ours, whose values may be long. */
+const LONGEST_HINT = 1024
 
 /** Field names that never reach the log whatever they hold; none is ever passed on purpose. */
 const SECRETS = ['secret', 'secrets', 'password', 'key', 'token', 'credential']
@@ -156,12 +168,14 @@ function isTerminal(options: LogOptions): boolean {
   return options.sink === undefined && process.stderr.isTTY === true
 }
 
-function clean(fields: LogFields): Record<string, unknown> {
+function clean(fields: LogFields, language: Language): Record<string, unknown> {
   const cleaned: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue
     if (typeof value === 'string') cleaned[name] = printable(value)
-    else cleaned[name] = typeof value === 'object' ? value.map(text => printable(text)) : value
+    else if (typeof value !== 'object') cleaned[name] = value
+    else if ('key' in value) cleaned[name] = printable(sayRunning(value, language), LONGEST_HINT)
+    else cleaned[name] = value.map(text => printable(text))
   }
   return cleaned
 }

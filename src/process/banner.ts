@@ -2,6 +2,8 @@ import { formatAddress, formatIp } from '../base/address.ts'
 import type { Loaded } from '../config/load.ts'
 import { clientHost, synapseLines } from '../homeserver/synapse-lines.ts'
 import { scopeOf } from '../net/ports/relay-addresses.ts'
+import type { Language } from '../texts/language.ts'
+import { type RunningKey, type RunningText, sayRunning } from '../texts/running.ts'
 
 /** What came of the configuration once everything was bound. */
 export interface BoundListener {
@@ -18,6 +20,7 @@ export interface Launch {
   readonly command: string
   /** True where Ctrl-C reaches the relay. */
   readonly isTerminal: boolean
+  readonly language: Language
 }
 
 /** Tells how this command was run, by what npm and npx leave in the environment. */
@@ -30,65 +33,75 @@ export function commandOf(env: Readonly<Record<string, string | undefined>>): st
 export function banner(version: string, loaded: Loaded, bound: BoundListener, launch: Launch): string {
   const { settings } = loaded
   const { from, to } = settings.relay.ports
+  const say: Say = (key, values) => sayRunning({ key, ...(values && { values }) }, launch.language)
+  const { command } = launch
+  const realm = { realm: settings.realm }
   const rows: readonly (readonly [string, readonly string[]])[] = [
-    ['listens on', bound.listening],
-    ['relays from', bound.relays.map(relay => `${relayName(relay)}, UDP ports ${from}-${to}`)],
+    [say('banner.listens'), bound.listening],
     [
-      'realm',
-      [settings.realm + (loaded.defaults.realm ? " (this machine's name; set `realm` to its DNS name)" : '')],
+      say('banner.relays'),
+      bound.relays.map(relay => say('banner.ports', { at: relayName(relay, say), from, to })),
     ],
-    ['homeservers', [settings.homeservers.map(homeserver => homeserver.name).join(', ') || 'none']],
-    ['metrics', [settings.metrics ? `http://${formatAddress(settings.metrics.listen)}/metrics` : 'off']],
-    ['settings', [loaded.source ?? `built in; \`${launch.command} init\` writes a file to start from`]],
-    ['state', [settings.state]],
+    [say('banner.realm'), [loaded.defaults.realm ? say('banner.realmDefault', realm) : settings.realm]],
+    [
+      say('banner.homeservers'),
+      [settings.homeservers.map(homeserver => homeserver.name).join(', ') || say('banner.none')],
+    ],
+    [
+      say('banner.metrics'),
+      [settings.metrics ? `http://${formatAddress(settings.metrics.listen)}/metrics` : say('banner.off')],
+    ],
+    [say('banner.settings'), [loaded.source ?? say('banner.builtIn', { command })]],
+    [say('banner.state'), [settings.state]],
   ]
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2
   const lines = rows.flatMap(([name, values]) =>
-    values.map((value, i) => `  ${(i === 0 ? name : '').padEnd(12)}${value}`),
+    values.map((value, i) => `  ${(i === 0 ? name : '').padEnd(width)}${value}`),
   )
-  const missing = whatIsMissing(loaded, bound).map(text => `  • ${text}`)
+  const missing = whatIsMissing(loaded, bound, launch.language).map(text => `  • ${text}`)
   const head = [`taciturn ${version}`, '', ...lines]
   return [
     ...head,
-    ...(missing.length > 0 ? ['', 'still missing:', ...missing] : []),
+    ...(missing.length > 0 ? ['', say('banner.missing'), ...missing] : []),
     '',
-    'next:',
-    ...nextSteps(loaded, launch).map(([command, what]) => `  ${command.padEnd(32)}${what}`),
+    say('banner.next'),
+    ...nextSteps(loaded, launch, say).map(([step, what]) => `  ${step.padEnd(32)}${what}`),
     '',
   ].join('\n')
 }
 
+type Say = (key: RunningKey, values?: Readonly<Record<string, string | number>>) => string
+
 /** What can be done with a relay that runs. */
-function nextSteps({ settings, source }: Loaded, { command, isTerminal }: Launch): [string, string][] {
+function nextSteps(
+  { settings, source }: Loaded,
+  { command, isTerminal }: Launch,
+  say: Say,
+): (readonly [string, string])[] {
   const config = source === null ? '' : ` --config ${source}`
   return [
-    [`${command} doctor${config}`, 'tests this relay from end to end'],
-    ...(settings.console
-      ? [[`${command} console${config}`, 'makes a link to the console'] as [string, string]]
-      : []),
-    ...(isTerminal ? [['Ctrl-C', 'stops it'] as [string, string]] : []),
+    [`${command} doctor${config}`, say('banner.doctor')],
+    ...(settings.console ? [[`${command} console${config}`, say('banner.console')] as const] : []),
+    ...(isTerminal ? [[say('banner.ctrlC'), say('banner.stops')] as const] : []),
   ]
 }
 
 /** What keeps some clients from using this relay, each with how to fix it. */
-export function whatIsMissing({ settings }: Loaded, { relays }: BoundListener): string[] {
-  const missing: string[] = []
-  if (!settings.tls) {
-    missing.push(
-      'no TLS certificate, so no turns: for clients behind strict firewalls; set tls.certificate and tls.key',
-    )
-  }
-  const isIn = (family: 4 | 6) => relays.filter(relay => relay.public.length === (family === 4 ? 4 : 16))
-  const seen = isIn(4)
+export function whatIsMissing(
+  { settings }: Loaded,
+  { relays }: BoundListener,
+  language: Language = 'en',
+): string[] {
+  const missing: RunningText[] = []
+  if (!settings.tls) missing.push({ key: 'banner.noTls' })
+  const seen = relays.filter(relay => relay.public.length === 4)
   if (seen.length > 0 && seen.every(relay => isPrivate(relay.public))) {
-    const local = formatIp(seen[0]!.local)
-    missing.push(
-      `only private IPv4 addresses to relay from; behind 1:1 NAT set relay.addresses to "${local}=your public address"`,
-    )
+    missing.push({ key: 'banner.onlyPrivate4', values: { local: formatIp(seen[0]!.local) } })
   }
   if (relays.length > 0 && relays.every(relay => relay.public.length === 16 && isPrivate(relay.public))) {
-    missing.push('no address that peers on the Internet can reach; set relay.addresses')
+    missing.push({ key: 'banner.noPublic' })
   }
-  return missing
+  return missing.map(text => sayRunning(text, language))
 }
 
 /**
@@ -106,11 +119,11 @@ export function linesToPaste(loaded: Loaded, { relays }: BoundListener): string 
   })
 }
 
-function relayName(relay: BoundListener['relays'][number]): string {
+function relayName(relay: BoundListener['relays'][number], say: Say): string {
   const local = formatIp(relay.local)
-  const seen = formatIp(relay.public)
-  const hint = isPrivate(relay.public) ? ' (private)' : ''
-  return seen === local ? `${seen}${hint}` : `${seen} (here ${local})`
+  const ip = formatIp(relay.public)
+  if (ip !== local) return say('banner.mapped', { at: ip, local })
+  return isPrivate(relay.public) ? say('banner.private', { ip }) : ip
 }
 
 /** Addresses that nobody on the Internet reaches us by. */

@@ -134,7 +134,7 @@ export class ControlPlane {
     } catch (error) {
       const fault = cannotControl(control.path, error as Error)
       if (!control.lenient) throw fault
-      this.#log.warn(fault.message)
+      this.#log.warn(fault.text)
     }
   }
 
@@ -150,7 +150,7 @@ export class ControlPlane {
       const at = formatAddress(console.listen)
       const fault = cannotServeConsole(at, console.listen.port, error as NodeJS.ErrnoException)
       if (!console.lenient) throw fault
-      this.#log.warn(fault.message)
+      this.#log.warn(fault.text)
     }
   }
 

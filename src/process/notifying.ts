@@ -53,7 +53,7 @@ export class Notifying {
       this.#log.limited(`notify-${way}`, 'warn', 'a notification could not be sent', () => ({
         way,
         why,
-        hint: 'It is tried again, in the end once an hour. Try it with: taciturn notify --test',
+        hint: { key: 'hint.notified' },
       }))
     }
   }

@@ -7,6 +7,7 @@ import { inheritedSockets } from '../system/inherited-sockets.ts'
 import { widenInlining } from '../system/inlining.ts'
 import { needlessPrivileges, readPrivileges } from '../system/privileges.ts'
 import { forgetLostTerminal, isInTerminal } from '../system/terminal.ts'
+import { sayRunning } from '../texts/running.ts'
 import { otherInstance } from './already-running.ts'
 import { banner, commandOf, linesToPaste } from './banner.ts'
 import { Service } from './service.ts'
@@ -41,12 +42,13 @@ export async function startService(options: ServeOptions): Promise<Service> {
   const { version, stdout = process.stdout, stderr = process.stderr } = options
   const loaded = load(options.load)
   const { level, format } = loaded.settings.log
-  const log = options.log ?? new Log({ level, format })
+  const language = options.load?.language ?? 'en'
+  const log = options.log ?? new Log({ level, format, language })
   for (const warning of loaded.warnings) log.warn(warning)
 
   const { env } = process
   const inherited = inheritedSockets(env)
-  if (!inherited.ok) throw new StartError(inherited.error)
+  if (!inherited.ok) throw new StartError({ key: 'start.strangeSocket', values: { name: inherited.error } })
   const systemd = new Systemd({
     env,
     unreachable: why =>
@@ -81,11 +83,12 @@ export async function startService(options: ServeOptions): Promise<Service> {
   // The journal already has the line above, and secrets must not go there.
   const isJournal = process.env.JOURNAL_STREAM !== undefined && stderr.isTTY !== true
   if (!isJournal && (stderr.isTTY === true || loaded.source === null)) {
-    const launch = { command: commandOf(env), isTerminal: isInTerminal() }
+    const launch = { command: commandOf(env), isTerminal: isInTerminal(), language }
     stderr.write(`\n${banner(version, loaded, bound, launch)}\n`)
     const lines = linesToPaste(loaded, bound)
     if (lines !== undefined) {
-      stderr.write(`for homeserver.yaml of Synapse (others: ${launch.command} snippet NAME):\n\n`)
+      const { command } = launch
+      stderr.write(`${sayRunning({ key: 'banner.synapse', values: { command } }, language)}\n\n`)
       stdout.write(lines)
       stderr.write('\n')
     }

@@ -1,4 +1,5 @@
 import { promises as dns } from 'node:dns'
+import { isDeepStrictEqual } from 'node:util'
 import { type Family, formatIp, ipKey, parseIp } from '../base/address.ts'
 import type { Log } from '../log/log.ts'
 import { type Machine, readMachine } from '../net/kernel/machine.ts'
@@ -9,6 +10,8 @@ import {
   scopeOf,
 } from '../net/ports/relay-addresses.ts'
 import { wallTime } from '../system/clock.ts'
+import type { RunningText } from '../texts/running.ts'
+import type { WaitingText } from '../texts/waiting.ts'
 import { cannotRelay } from './start-error.ts'
 
 /** An address that a name stands for, and for how many seconds that may be believed. */
@@ -49,8 +52,8 @@ const AGAIN = 10
  */
 export class Following {
   addresses: readonly ResolvedRelayAddress[]
-  /** Sentences that say which addresses are missing. */
-  waiting: readonly string[] = []
+  /** Which addresses are missing, and why. */
+  waiting: readonly WaitingText[] = []
   /** The last change after the start, if there was one. */
   lastChange: AddressChange | undefined
   readonly #entries: readonly RelayEntry[]
@@ -132,28 +135,33 @@ export class Following {
       if (!error) usable.push(one)
       else {
         failed(error)
-        missing.push(this.#sentence(one, error))
+        missing.push(this.#missing(one, error))
       }
     }
     const kept = this.addresses.filter(one => !usable.some(({ family }) => family === one.family))
     for (const one of kept) {
-      const isNamed = missing.some(sentence => sentence.includes(formatIp(one.local)))
-      if (!isNamed) missing.push(`this machine no longer has the relay address ${formatIp(one.local)}`)
+      const ip = formatIp(one.local)
+      if (!missing.some(({ values }) => values.ip === ip))
+        missing.push({ key: 'waiting.gone', values: { ip } })
     }
     for (const warning of warnings) this.#sayOnce(warning)
     this.#wait(missing)
     this.#use([...usable, ...kept])
   }
 
-  #sentence({ local }: ResolvedRelayAddress, error: NodeJS.ErrnoException): string {
-    if (error.code !== 'EADDRNOTAVAIL') return cannotRelay(local, error).message
+  #missing({ local }: ResolvedRelayAddress, error: NodeJS.ErrnoException): WaitingText {
+    const ip = formatIp(local)
+    if (error.code !== 'EADDRNOTAVAIL') {
+      return { key: 'waiting.unusable', values: { ip, code: error.code ?? error.message } }
+    }
     const had = this.addresses.some(one => ipKey(one.local) === ipKey(local))
-    return `this machine ${had ? 'no longer has' : 'does not have'} the relay address ${formatIp(local)}`
+    return { key: had ? 'waiting.gone' : 'waiting.missing', values: { ip } }
   }
 
-  #wait(missing: readonly string[]): void {
-    for (const sentence of missing) {
-      if (!this.waiting.includes(sentence)) this.#parts.log.warn(`waiting: ${sentence}`)
+  #wait(missing: readonly WaitingText[]): void {
+    for (const why of missing) {
+      const isKnown = this.waiting.some(one => isDeepStrictEqual(one, why))
+      if (!isKnown) this.#parts.log.warn({ key: 'warn.waiting', values: { why } })
     }
     this.waiting = missing
   }
@@ -205,9 +213,10 @@ export class Following {
     this.#timer = setTimeout(() => void this.refresh(), next * 1000).unref()
   }
 
-  #sayOnce(warning: string): void {
-    if (this.#said.has(warning)) return
-    this.#said.add(warning)
+  #sayOnce(warning: RunningText): void {
+    const said = JSON.stringify(warning)
+    if (this.#said.has(said)) return
+    this.#said.add(said)
     this.#parts.log.warn(warning)
   }
 }

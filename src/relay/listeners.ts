@@ -2,6 +2,7 @@ import { type Address, formatAddress, sameAddress } from '../base/address.ts'
 import type { Listener } from '../config/values/listener.ts'
 import { expandWildcards } from '../net/ports/relay-addresses.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
+import type { RunningText } from '../texts/running.ts'
 import { cannotListen, StartError } from './start-error.ts'
 
 /** Binds a listener, or adopts `fd`, which is bound already; answers once, with the address it got. */
@@ -24,7 +25,7 @@ export class Listeners {
   readonly #lenient: boolean
   readonly #inherited: readonly InheritedSocket[]
   readonly #bound = new Map<string, string>()
-  readonly #warnings: string[] = []
+  readonly #warnings: RunningText[] = []
 
   constructor(
     wanted: readonly Listener[],
@@ -44,7 +45,7 @@ export class Listeners {
   }
 
   /** Sentences for the operator, once they are open. */
-  get warnings(): readonly string[] {
+  get warnings(): readonly RunningText[] {
     return this.#warnings
   }
 
@@ -67,11 +68,10 @@ export class Listeners {
       }
       if (count > 0 || (this.#lenient && listener.address.family === 6)) continue
       if (last) throw cannotListen(listener, last)
-      throw new StartError(
-        `cannot listen on ${name(listener)}: this machine has no IPv${listener.address.family} address`,
-      )
+      const { family } = listener.address
+      throw new StartError({ key: 'start.familyMissing', values: { at: name(listener), family } })
     }
-    if (this.#bound.size === 0) throw new StartError('this machine has no address to listen on')
+    if (this.#bound.size === 0) throw new StartError({ key: 'start.nowhere' })
   }
 
   /** Binds addresses that the machine has got since; tells `added` of each. */
@@ -115,15 +115,12 @@ export class Listeners {
           spelledOut(listener, own).some(spelled => isFor(socket, { ...listener, address: spelled })),
       )
       if (!isWanted) {
-        throw new StartError(
-          `the service manager hands over ${name(socket)} ("${socket.name}"), but \`listen\` has no such entry; write it there, or take it out of the socket unit`,
-        )
+        const values = { at: name(socket), name: socket.name }
+        throw new StartError({ key: 'start.unwantedSocket', values })
       }
       const several = own.filter(ip => ip.length === address.ip.length && !isLoopback(ip)).length > 1
       if (transport === 'udp' && isWildcard(address) && several) {
-        this.#warnings.push(
-          `${name(socket)} of the service manager is one socket for all addresses of this machine, so answers may leave from another address than the one asked; name each address in the socket unit`,
-        )
+        this.#warnings.push({ key: 'warn.oneSocket', values: { at: name(socket) } })
       }
     }
   }

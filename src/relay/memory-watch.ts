@@ -1,14 +1,14 @@
 import { type MemoryKind, MemoryRoom } from '../system/memory-room.ts'
+import type { RunningKey } from '../texts/running.ts'
 import type { FaultLog } from './guarded-inbox.ts'
 
 /** Allocations after which memory is looked at again before the second is over: they may come by the thousand. */
 const UNSEEN = 128
 const MIB = 1 << 20
 
-const HINTS: Readonly<Record<MemoryKind, string>> = {
-  heap: "Give Node.js a larger heap (NODE_OPTIONS=--max-old-space-size=…, in MiB), or the relay's cgroup more memory, by which Node.js chooses. Or lower limits.allocations.",
-  process:
-    'Raise MemoryMax= in the systemd unit (systemctl edit taciturn) or mem_limit in compose.yml, if there is one, or give the machine more memory. Or lower limits.allocations, limits.permissions and limits.channels.',
+const HINTS: Readonly<Record<MemoryKind, RunningKey>> = {
+  heap: 'hint.memoryHeap',
+  process: 'hint.memoryProcess',
 }
 
 /** Looks at the memory of this thread, and tells when it is nearly full and when it no longer is. */
@@ -53,7 +53,7 @@ export class MemoryWatch {
         memory: short,
         usedMiB: Math.round(used / MIB),
         limitMiB: Math.round(limit / MIB),
-        hint: HINTS[short],
+        hint: { key: HINTS[short] },
       }),
     )
   }

@@ -3,6 +3,7 @@ import { failed, type Result, succeeded } from '../base/result.ts'
 import { Disguise } from '../recording/disguise.ts'
 import { writeLine } from '../recording/line.ts'
 import type { Ending, RecordingEntry } from '../recording/step.ts'
+import type { RunningText } from '../texts/running.ts'
 
 /** Bytes that a recording may have; some 200,000 steps. */
 export const RECORDING_LIMIT = 64 << 20
@@ -24,20 +25,21 @@ export interface RecordingTo {
  * Opens a file to record to, for its owner's eyes only. One that is there is continued if it is a recording, so that a
  * restart loses nothing; anything else is left alone.
  */
-export function openRecording(file: string): Result<number, string> {
+export function openRecording(file: string): Result<number, RunningText> {
   const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
   let fd: number
   try {
     fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
   } catch (error) {
-    return failed(`cannot record to ${file}: ${(error as NodeJS.ErrnoException).code}`)
+    const { code = '' } = error as NodeJS.ErrnoException
+    return failed({ key: 'start.record', values: { file, code } })
   }
   const start = Buffer.alloc(BEGINS.length)
   const { size } = fstatSync(fd)
   const isOurs = size === 0 || (readSync(fd, start, 0, start.length, 0) > 0 && start.equals(BEGINS))
   if (!fstatSync(fd).isFile() || !isOurs) {
     closeSync(fd)
-    return failed(`cannot record to ${file}: there is something else`)
+    return failed({ key: 'start.recordOther', values: { file } })
   }
   fchmodSync(fd, 0o600)
   return succeeded(fd)

@@ -1,84 +1,99 @@
 import { formatAddress, formatIp } from '../base/address.ts'
 import type { Listener } from '../config/values/listener.ts'
+import type { Language } from '../texts/language.ts'
+import { type RunningKey, type RunningText, sayRunning } from '../texts/running.ts'
 
 /** The relay cannot start: in a sentence, with how to fix it. Nothing is bound any more when it is thrown. */
 export class StartError extends Error {
   override readonly name = 'StartError'
+  /** `message` in no language yet. */
+  readonly text: RunningText
   /** By default 3: configuration invalid, as far as this machine goes. */
   readonly exitCode: number
 
-  constructor(message: string, exitCode = 3) {
-    super(message)
+  constructor(text: RunningText, exitCode = 3) {
+    super(sayRunning(text, 'en'))
+    this.text = text
     this.exitCode = exitCode
+  }
+
+  /** The message in another language than English. */
+  messageIn(language: Language): string {
+    return sayRunning(this.text, language)
   }
 }
 
 /** Says that another process is this relay already, started `since` (milliseconds since the epoch). Exit code 1. */
 export function alreadyRunning(pid: number, since: number): StartError {
-  const date = new Date(since).toISOString().slice(0, 19).replace('T', ' ')
-  return new StartError(
-    `taciturn is already running here (pid ${pid}, since ${date} UTC): taciturn status`,
-    1,
-  )
+  return new StartError({ key: 'start.alreadyRunning', values: { pid, since: new Date(since) } }, 1)
 }
 
 /** Says why a listener cannot be bound, and what to do about it. */
 export function cannotListen(listener: Listener, error: NodeJS.ErrnoException): StartError {
   const { transport, address } = listener
   const at = `${transport}://${formatAddress(address)}`
-  return new StartError(`cannot listen on ${at}: ${explain(error, transport, address.port)}`)
+  return new StartError({ key: 'start.listen', values: { at, why: explain(error, transport, address.port) } })
 }
 
 /** Says why no relay socket can be bound to an address. */
 export function cannotRelay(local: Uint8Array, error: NodeJS.ErrnoException): StartError {
-  const hint =
-    error.code === 'EADDRNOTAVAIL'
-      ? 'this machine has no such address; see which it has with: ip address. Behind 1:1 NAT write relay.addresses as "local=public"'
-      : explain(error, 'udp', 0)
-  return new StartError(`cannot relay from ${formatIp(local)}: ${hint}`)
+  const why: RunningText | string =
+    error.code === 'EADDRNOTAVAIL' ? { key: 'start.noRelayAddress' } : explain(error, 'udp', 0)
+  return new StartError({ key: 'start.relay', values: { ip: formatIp(local), why } })
 }
 
 /** Says why the metrics page cannot be served. */
 export function cannotServe(at: string, port: number, error: NodeJS.ErrnoException): StartError {
-  const hint = error.code === 'EADDRINUSE' ? '; or give `metrics` another address, or false' : ''
-  return new StartError(`cannot serve metrics on http://${at}: ${explain(error, 'tcp', port)}${hint}`)
+  return cannotServeHttp(['start.metrics', 'start.metricsElse'], at, port, error)
 }
 
 /** Says why credentials cannot be handed out. */
 export function cannotIssue(at: string, port: number, error: NodeJS.ErrnoException): StartError {
-  const hint = error.code === 'EADDRINUSE' ? '; or give `issue` another address' : ''
-  return new StartError(`cannot hand out credentials on http://${at}: ${explain(error, 'tcp', port)}${hint}`)
+  return cannotServeHttp(['start.issue', 'start.issueElse'], at, port, error)
 }
 
 /** Says why there is no control socket. */
 export function cannotControl(path: string, error: Error): StartError {
-  return new StartError(`cannot listen on the control socket ${path}: ${error.message}`)
+  return new StartError({ key: 'start.control', values: { path, why: error.message } })
 }
 
 /** Says why the console cannot be served. */
 export function cannotServeConsole(at: string, port: number, error: NodeJS.ErrnoException): StartError {
-  const hint = error.code === 'EADDRINUSE' ? '; or give `console` another address, or false' : ''
-  return new StartError(`cannot serve the console on http://${at}: ${explain(error, 'tcp', port)}${hint}`)
+  return cannotServeHttp(['start.console', 'start.consoleElse'], at, port, error)
 }
 
-function explain(error: NodeJS.ErrnoException, transport: Listener['transport'], port: number): string {
+/** `orElse`: what can be done besides where the address belongs to another program. */
+function cannotServeHttp(
+  [key, orElse]: readonly [RunningKey, RunningKey],
+  at: string,
+  port: number,
+  error: NodeJS.ErrnoException,
+): StartError {
+  const why = explain(error, 'tcp', port)
+  const advised: RunningText | string = error.code === 'EADDRINUSE' ? { key: orElse, values: { why } } : why
+  return new StartError({ key, values: { at, why: advised } })
+}
+
+function explain(
+  error: NodeJS.ErrnoException,
+  transport: Listener['transport'],
+  port: number,
+): RunningText | string {
   switch (error.code) {
-    case 'EADDRINUSE': {
-      const kind = transport === 'udp' ? '-lunp' : '-ltnp'
-      return `the address is in use by another program; see which with: ss ${kind} 'sport = :${port}' (as root)`
-    }
+    case 'EADDRINUSE':
+      return { key: 'start.inUse', values: { options: transport === 'udp' ? '-lunp' : '-ltnp', port } }
     case 'EACCES':
     case 'EPERM':
-      return port < 1024
-        ? `port ${port} is for privileged programs; have systemd bind it with taciturn.socket, or set AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit; else take a port above 1023`
-        : 'the system does not permit it; look for a security policy (SELinux, AppArmor, seccomp)'
+      return port > 0 && port < 1024
+        ? { key: 'start.privileged', values: { port } }
+        : { key: 'start.forbidden' }
     case 'EADDRNOTAVAIL':
-      return 'this machine has no such address; see which it has with: ip address'
+      return { key: 'start.noAddress' }
     case 'EAFNOSUPPORT':
-      return 'this machine has no such address family; leave the entry out of `listen`'
+      return { key: 'start.noFamily' }
     case 'EMFILE':
     case 'ENFILE':
-      return 'no file descriptor is left; raise LimitNOFILE, or ulimit -n'
+      return { key: 'start.descriptors' }
     default:
       return error.message
   }

@@ -27,7 +27,6 @@ export function openUdp(
   if (wish === 'dgram') return { transport: dgram(), kind: 'dgram' }
   const native = openNative(ids, inbox, counters, { longestWait: udpWait })
   if (native.ok) return { transport: native.value, kind: 'native' }
-  if (wish === 'native')
-    throw new StartError(`udp is "native", but ${native.error}; set it to "auto" or "dgram"`)
+  if (wish === 'native') throw new StartError({ key: 'start.native', values: { why: native.error } })
   return { transport: dgram(), kind: 'dgram', fellBack: native.error }
 }

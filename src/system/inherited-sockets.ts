@@ -21,7 +21,7 @@ const LISTENING = '0A'
 /**
  * Finds the sockets that LISTEN_FDS speaks of; none unless LISTEN_PID is this
  * process. Node.js cannot ask a descriptor for its address, /proc can.
- * The error is a sentence: one of them is nothing a relay can listen on.
+ * The error is the name of one that no relay can listen on.
  */
 export function inheritedSockets(
   env: Readonly<Record<string, string | undefined>>,
@@ -38,7 +38,7 @@ export function inheritedSockets(
     const name = names[i] || `descriptor ${fd}`
     const socket = bound.get(inodeOf(fd, proc))
     if (!socket) {
-      return failed(`"${name}", which the service manager handed over, is not a UDP or listening TCP socket`)
+      return failed(name)
     }
     sockets.push({ fd, name, ...socket })
   }

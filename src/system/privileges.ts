@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { RunningText } from '../texts/running.ts'
 
 /** What a process may do beyond others. */
 export interface Privileges {
@@ -25,12 +26,10 @@ export function readPrivileges(file = '/proc/self/status'): Privileges | undefin
 }
 
 /** Says which rights a relay has no use for, and how to be without them; undefined when there are none. */
-export function needlessPrivileges({ root, capabilities }: Privileges): string | undefined {
-  if (root) {
-    return 'running as root, which a relay does not need: give it its own user, as the systemd unit does'
-  }
+export function needlessPrivileges({ root, capabilities }: Privileges): RunningText | undefined {
+  if (root) return { key: 'warn.root' }
   const needless = capabilities & ~BIND
   if (needless === 0n) return undefined
   const bits = [...needless.toString(2)].reverse().flatMap((bit, i) => (bit === '1' ? [i] : []))
-  return `running with capabilities that a relay has no use for (numbers ${bits.join(', ')} of capability.h): take them away`
+  return { key: 'warn.capabilities', values: { bits: bits.join(', ') } }
 }

@@ -16,6 +16,7 @@ import { quotas } from '../relay/relay-config.ts'
 import type { Shards } from '../relay/shards.ts'
 import { StartError } from '../relay/start-error.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
+import type { WaitingText } from '../texts/waiting.ts'
 import type { Spawn } from './spawn.ts'
 import { thisMachine, workersFor } from './worker-count.ts'
 import { WorkerShards } from './worker-shards.ts'
@@ -103,7 +104,7 @@ export class Engine {
   }
 
   /** Sentences that say which relay addresses are missing. */
-  get waiting(): readonly string[] {
+  get waiting(): readonly WaitingText[] {
     return this.#following.waiting
   }
 
@@ -185,13 +186,7 @@ function openRecordings(
     const name = index === 0 ? file : `${file}.${index + 1}`
     const opened = openRecording(name)
     if (!opened.ok) throw new StartError(opened.error)
-    log.warn(
-      'recording what the relay is told and what it answers, without names, addresses, secrets and payload',
-      {
-        file: name,
-        mib: RECORDING_LIMIT / (1 << 20),
-      },
-    )
+    log.warn({ key: 'warn.recording' }, { file: name, mib: RECORDING_LIMIT / (1 << 20) })
     return { fd: opened.value, version, worker: workers === 1 ? 0 : index + 1, limit: RECORDING_LIMIT }
   })
 }

@@ -34,13 +34,11 @@ export function workersFor(
   machine: MachineCores = thisMachine(),
 ): number {
   const { cores, memory, lacksNative } = machine
-  const obstacle = udp === 'dgram' ? 'udp is "dgram"' : lacksNative
+  const obstacle = udp === 'dgram' ? udp : lacksNative
   if (machine.inheritsUdp) {
     if (workers === 'auto') return 1
     if (workers > 1) {
-      throw new StartError(
-        `workers is ${workers}, but the service manager hands over one UDP socket, which threads cannot share; take ListenDatagram out of the socket unit, or set workers to "auto" or 1`,
-      )
+      throw new StartError({ key: 'start.workersInherit', values: { workers } })
     }
   }
   if (workers === 'auto') {
@@ -50,7 +48,9 @@ export function workersFor(
   }
   if (workers > 1 && obstacle) {
     throw new StartError(
-      `workers is ${workers}, but only the native UDP transport can share listeners between threads, and ${obstacle}; set workers to "auto" or 1`,
+      udp === 'dgram'
+        ? { key: 'start.workersDgram', values: { workers } }
+        : { key: 'start.workersNative', values: { workers, why: obstacle } },
     )
   }
   return workers

@@ -288,7 +288,7 @@ export class WorkerShards implements Shards {
   #openGroup({ transport, address }: Listener, size: number): ListenerGroup {
     const open = this.#parts.openGroup ?? openGroup
     const group = open(address, size, transport === 'udp' ? 'udp' : 'tcp')
-    if (!group.ok) throw new StartError(group.error)
+    if (!group.ok) throw new StartError({ key: 'start.worker', values: { why: group.error } })
     return group.value
   }
 }

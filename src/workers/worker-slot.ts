@@ -218,7 +218,7 @@ export class WorkerSlot {
     gone()
     if (this.#opening) {
       this.#closing = true
-      this.#opening.reject(new StartError(`a worker did not start: ${why}`))
+      this.#opening.reject(new StartError({ key: 'start.worker', values: { why } }))
       this.#opening = undefined
     }
     if (this.#closing) return

@@ -1,4 +1,5 @@
 import { absolute, type CliContext, type ConfigOption } from '../context.ts'
+import { CommandError } from '../io.ts'
 
 export interface ServeArguments extends ConfigOption {
   readonly record?: string | undefined
@@ -6,7 +7,7 @@ export interface ServeArguments extends ConfigOption {
 
 /**
  * Runs the relay until it is told to stop, and resolves with the exit code.
- * Throws `ConfigError` or `StartError` where it cannot start; nothing is bound then.
+ * Throws `ConfigError` or `CommandError` where it cannot start; nothing is bound then.
  */
 export async function serve(
   { config, record }: ServeArguments,
@@ -14,12 +15,17 @@ export async function serve(
   version: string,
 ): Promise<number> {
   const server = await import('../../process/serve.ts')
-  const running = await server.startService({
-    version,
-    load: { ...(config !== undefined && { path: config }), env: io.env, cwd: io.cwd, language },
-    stdout: io.stdout,
-    stderr: io.stderr,
-    record: record === undefined ? undefined : absolute(record, io),
-  })
+  const running = await server
+    .startService({
+      version,
+      load: { ...(config !== undefined && { path: config }), env: io.env, cwd: io.cwd, language },
+      stdout: io.stdout,
+      stderr: io.stderr,
+      record: record === undefined ? undefined : absolute(record, io),
+    })
+    .catch(async error => {
+      const { StartError } = await import('../../relay/start-error.ts')
+      throw error instanceof StartError ? new CommandError(error.messageIn(language), error.exitCode) : error
+    })
   return running.finished
 }

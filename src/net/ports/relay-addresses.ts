@@ -1,4 +1,6 @@
 import { type Address, address, type Family, formatIp, ipKey } from '../../base/address.ts'
+import type { RunningText } from '../../texts/running.ts'
+import type { WaitingText } from '../../texts/waiting.ts'
 import { type Machine, type MachineAddress, ownAddresses, readMachine } from '../kernel/machine.ts'
 
 /** Who can reach an IP address: anyone, or only those near it. */
@@ -25,10 +27,10 @@ export type Lookups = (name: string, family: Family) => Uint8Array | undefined
 
 export interface RelayAddresses {
   readonly addresses: readonly ResolvedRelayAddress[]
-  /** What new calls are waiting for: sentences, for the operator. */
-  readonly waiting: readonly string[]
-  /** Sentences for the operator. */
-  readonly warnings: readonly string[]
+  /** What new calls are waiting for, for the operator. */
+  readonly waiting: readonly WaitingText[]
+  /** For the operator. */
+  readonly warnings: readonly RunningText[]
 }
 
 /** Tells who can reach an IP address of 4 or 16 octets. */
@@ -63,8 +65,8 @@ class Resolution {
   readonly #lookup: Lookups
   readonly #found = new Map<number | string, ResolvedRelayAddress>()
   readonly #publics = new Set<number | string>()
-  readonly #waiting: string[] = []
-  readonly #warnings: string[] = []
+  readonly #waiting: WaitingText[] = []
+  readonly #warnings: RunningText[] = []
 
   constructor(machine: Machine, lookup: Lookups) {
     this.#machine = machine
@@ -106,11 +108,7 @@ class Resolution {
       }
       for (const { ip } of chosen) this.#add(ip, ip)
       if (first && scopeOf(first.ip) !== 'public') {
-        this.#warnings.push(
-          `this machine has no public IPv${family} address; relaying from ${formatIp(first.ip)}, which only its own ` +
-            `network can reach. Behind a router that forwards the relay ports, write the relay address as ` +
-            `"auto=<public address or name>"`,
-        )
+        this.#warnings.push({ key: 'warn.noPublic', values: { family, ip: formatIp(first.ip) } })
       }
     }
   }
@@ -132,21 +130,22 @@ class Resolution {
     if (typeof outside !== 'string') return address(outside, 0).ip
     const found = this.#lookup(outside, family)
     if (!found) {
-      this.#waiting.push(`no IPv${family} address of ${outside} is known`)
+      this.#waiting.push({ key: 'waiting.unknownName', values: { family, name: outside } })
       return undefined
     }
     if (scopeOf(found) === 'public' || scopeOf(found) === 'private' || scopeOf(found) === 'cgnat')
       return found
-    this.#waiting.push(`${outside} stands for ${formatIp(found)}, which nobody else can reach`)
+    this.#waiting.push({ key: 'waiting.unreachableName', values: { name: outside, ip: formatIp(found) } })
     return undefined
   }
 
   #add(local: Uint8Array, shown: Uint8Array): void {
     if (this.#found.has(ipKey(local))) return
     if (this.#publics.has(ipKey(shown))) {
-      this.#warnings.push(
-        `not relaying from ${formatIp(local)}: another relay address has the public address ${formatIp(shown)} already`,
-      )
+      this.#warnings.push({
+        key: 'warn.samePublic',
+        values: { ip: formatIp(local), public: formatIp(shown) },
+      })
       return
     }
     this.#publics.add(ipKey(shown))
@@ -158,9 +157,7 @@ class Resolution {
     const loopback = own.find(ip => scopeOf(ip) === 'loopback')
     if (!loopback) return
     this.#add(loopback, loopback)
-    this.#waiting.push(
-      `this machine has no address but ${formatIp(loopback)}, where only its own programs can reach the relay`,
-    )
+    this.#waiting.push({ key: 'waiting.loopback', values: { ip: formatIp(loopback) } })
   }
 }
 

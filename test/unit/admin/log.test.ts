@@ -294,12 +294,18 @@ function rejected(why: RejectReason, at = 0): Event {
   }
 }
 
-function start(options: { level?: LogLevel; privacy?: PrivacyMode; format?: 'json' | 'text' }) {
+function start(options: {
+  level?: LogLevel
+  privacy?: PrivacyMode
+  format?: 'json' | 'text'
+  language?: 'de'
+}) {
   const clock = { now: 1_767_000_000_000 }
   const written: string[] = []
   const log = new Log({
     level: options.level ?? 'info',
     format: options.format ?? 'json',
+    ...(options.language && { language: options.language }),
     sink: { write: (line: string) => written.push(line) },
     now: () => clock.now,
   })
@@ -311,3 +317,18 @@ function start(options: { level?: LogLevel; privacy?: PrivacyMode; format?: 'jso
     lines: () => written.map(line => JSON.parse(line) as Record<string, unknown>),
   }
 }
+
+t.test(
+  'U-21: hints and sentences of the log are German where people are; what programs look for is not',
+  async t => {
+    const { log, journal, lines } = start({ language: 'de' })
+    journal.write(rejected('wrong-secret', 0))
+    log.warn({ key: 'warn.waiting', values: { why: { key: 'waiting.gone', values: { ip: '192.0.2.5' } } } })
+    t.match(lines()[0], {
+      msg: 'rejected',
+      reason: 'wrong-secret',
+      hint: /^Die Zugangsdaten sind mit einem Geheimnis/,
+    })
+    t.equal(lines()[1]!.msg, 'es fehlt: dieser Rechner hat die Relay-Adresse 192.0.2.5 nicht mehr')
+  },
+)

@@ -6,6 +6,8 @@ import type { Counts, Vitals } from '../../../src/health/vitals.ts'
 import { healthText, healthWords } from '../../../src/health/words.ts'
 import { alertRules } from '../../support/dashboard.ts'
 
+const GONE = { key: 'waiting.gone', values: { ip: '192.0.2.5' } } as const
+
 const DAY = 86_400_000
 const NOW = Date.UTC(2030, 4, 14, 9, 30)
 const NOTHING: Counts = {
@@ -120,7 +122,7 @@ for (const [what, over, counts, expected] of SIGNS)
   })
 
 t.test('U-02: what costs calls now comes first', async t => {
-  t.same(found({ certificateExpires: undefined, onlyPrivate: true, waiting: ['x'] }), [
+  t.same(found({ certificateExpires: undefined, onlyPrivate: true, waiting: [GONE] }), [
     'bad address-missing',
     'warn no-tls',
     'warn only-private',

@@ -3,6 +3,9 @@ import t from 'tap'
 import { address, formatAddress, formatIp, parseAddress, parseIp } from '../../../src/base/address.ts'
 import { type Machine, ownAddresses } from '../../../src/net/kernel/machine.ts'
 import { expandWildcards, relayAddresses, scopeOf } from '../../../src/net/ports/relay-addresses.ts'
+import { type RunningText, sayRunning } from '../../../src/texts/running.ts'
+
+const english = (texts: readonly RunningText[]) => texts.map(text => sayRunning(text, 'en'))
 
 for (const [text, scope] of [
   ['198.51.100.7', 'public'],
@@ -53,7 +56,7 @@ t.test('auto takes the first private address of a family that has no other, and 
 
   t.strictSame(locals(addresses), ['10.0.0.5', '2001:db8::7'])
   t.equal(warnings.length, 1)
-  t.match(warnings[0], /no public IPv4 address.*10\.0\.0\.5.*auto=<public address or name>/)
+  t.match(english(warnings)[0], /no public IPv4 address.*10\.0\.0\.5.*auto=<public address or name>/)
 })
 
 t.test(
@@ -93,7 +96,7 @@ t.test('P-03: with loopback alone auto has nothing for new calls, and says what 
   const company = relayAddresses(['auto'], machine({ lo: '127.0.0.1 ::1', eth0: '192.168.1.2' }))
 
   t.strictSame(locals(alone.addresses), ['127.0.0.1'])
-  t.match(alone.waiting, [/no address but 127\.0\.0\.1/])
+  t.match(english(alone.waiting), [/no address but 127\.0\.0\.1/])
   t.strictSame(locals(company.addresses), ['192.168.1.2'])
   t.strictSame(company.waiting, [])
 })
@@ -135,8 +138,8 @@ t.test('U-09: a name that is not known yet, or that stands for loopback, is wait
   const here = relayAddresses([entry], machine({ eth0: '10.0.0.5' }), () => parseIp('127.0.1.1'))
 
   t.strictSame([unknown.addresses, here.addresses], [[], []])
-  t.match(unknown.waiting, [/no IPv4 address of turn\.example\.org/])
-  t.match(here.waiting, [/turn\.example\.org stands for 127\.0\.1\.1/])
+  t.match(english(unknown.waiting), [/no IPv4 address of turn\.example\.org/])
+  t.match(english(here.waiting), [/turn\.example\.org stands for 127\.0\.1\.1/])
 })
 
 t.test('P-02: no two relay addresses have one public address', async t => {
@@ -147,7 +150,7 @@ t.test('P-02: no two relay addresses have one public address', async t => {
   )
 
   t.strictSame(pairs(addresses), ['10.0.0.5=203.0.113.77'])
-  t.match(warnings, [/10\.0\.0\.6.*203\.0\.113\.77/])
+  t.match(english(warnings), [/10\.0\.0\.6.*203\.0\.113\.77/])
 })
 
 t.test('wildcards become one address for each of the machine, loopback too [STUN-BIND-03]', async t => {

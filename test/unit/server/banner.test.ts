@@ -19,7 +19,7 @@ const bound: BoundListener = {
   workers: 1,
 }
 
-const LAUNCH = { command: 'taciturn', isTerminal: false }
+const LAUNCH = { command: 'taciturn', isTerminal: false, language: 'en' } as const
 
 t.test('it says where the relay listens, from where it relays, and what its settings are', async t => {
   const config = loaded()
@@ -37,7 +37,7 @@ t.test('U-38: it names the state folder and what to do next, by the command that
   const config = loaded()
   const own: Loaded = { ...config, source: null }
 
-  const text = banner('0.1.0', own, bound, { command: 'npx taciturn', isTerminal: true })
+  const text = banner('0.1.0', own, bound, { ...LAUNCH, command: 'npx taciturn', isTerminal: true })
 
   t.match(text, new RegExp(`^ {2}state +${config.settings.state}$`, 'm'))
   t.match(text, '`npx taciturn init` writes a file')
@@ -45,6 +45,24 @@ t.test('U-38: it names the state folder and what to do next, by the command that
   const inFile = banner('0.1.0', config, bound, LAUNCH)
   t.match(inFile, `taciturn doctor --config ${config.source}`)
   t.notMatch(inFile, 'Ctrl-C', 'where no terminal is')
+})
+
+t.test('U-21: the banner speaks German, in columns that fit its words', async t => {
+  const config = loaded()
+  const own: Loaded = { ...config, source: null, defaults: { ...config.defaults, realm: true } }
+  const relays = [{ local: parseIp('10.0.0.5')!, public: parseIp('10.0.0.5')! }]
+  const text = banner('0.1.0', own, { ...bound, relays }, { ...LAUNCH, isTerminal: true, language: 'de' })
+  t.match(text, /^ {2}lauscht auf +udp:/m)
+  t.match(text, '10.0.0.5 (privat), UDP-Ports 49152-65535')
+  t.match(text, 'der Name dieses Rechners')
+  t.match(text, /Noch fehlt:\n {2}• kein TLS-Zertifikat/)
+  t.match(text, /Als Nächstes:[\s\S]* Strg-C +beendet es/)
+  t.notMatch(text, /listens|relays from|still missing|next:|built in/)
+  const columns = text
+    .split('\n')
+    .flatMap(line => /^ {2}(?:lauscht auf|vermittelt von|Konfiguration) +/.exec(line)?.[0].length ?? [])
+  t.equal(new Set(columns).size, 1)
+  t.equal(columns.length, 3)
 })
 
 t.test('U-38: the command is the one that people have', async t => {

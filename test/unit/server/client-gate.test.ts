@@ -123,7 +123,7 @@ t.test(
     t.teardown(() => rmSync(folder, { recursive: true }))
     const file = join(folder, 'bans.json')
     const warned: string[] = []
-    const kept = new KeptBans(file, { warn: text => warned.push(text) })
+    const kept = new KeptBans(file, { warn: text => warned.push(String(text)) })
     t.same(kept.read(), [], 'there is none yet')
     const ban = { range: range('2001:db8::/48'), since: 1, until: 2, by: 'alice', reason: 'scans' }
     kept.keep([ban])
@@ -136,7 +136,7 @@ t.test(
       t.same(kept.read(), [])
     }
     t.equal(warned.length, 3)
-    new KeptBans(join(file, 'bans.json'), { warn: text => warned.push(text) }).keep([ban])
+    new KeptBans(join(file, 'bans.json'), { warn: text => warned.push(String(text)) }).keep([ban])
     t.match(warned.at(-1), /cannot be kept/)
   },
 )

@@ -3,6 +3,7 @@ import { type Family, formatIp, parseIp } from '../../../src/base/address.ts'
 import type { Machine } from '../../../src/net/kernel/machine.ts'
 import type { RelayEntry, ResolvedRelayAddress } from '../../../src/net/ports/relay-addresses.ts'
 import { Following, type Looked } from '../../../src/relay/following.ts'
+import { sayRunning } from '../../../src/texts/running.ts'
 
 /** A machine and a DNS that change as the test says. */
 function scene(entries: readonly RelayEntry[], first: string, named: Readonly<Record<string, string>> = {}) {
@@ -20,7 +21,10 @@ function scene(entries: readonly RelayEntry[], first: string, named: Readonly<Re
     ways: new Map<Family, string>([[4, 'eth0']]),
   })
   const following = new Following(entries, {
-    log: { info: (text: string) => void lines.push(text), warn: (text: string) => void lines.push(text) },
+    log: {
+      info: (text: string) => void lines.push(text),
+      warn: text => void lines.push(typeof text === 'string' ? text : sayRunning(text, 'en')),
+    },
     tryRelay: (local, done) => {
       const isHere = machine().addresses.some(({ ip }) => formatIp(ip) === formatIp(local))
       const isBad = !isHere || state.unbindable.includes(formatIp(local))
@@ -57,7 +61,7 @@ t.test(
     state.addresses = ''
     await following.look()
     t.equal(shown(following.addresses), '11.0.0.9=11.0.0.9', 'calls live on')
-    t.match(following.waiting.join(), /no longer has the relay address 11\.0\.0\.9/)
+    t.match(following.waiting.at(-1), { key: 'waiting.gone', values: { ip: '11.0.0.9' } })
     t.match(lines.join(), /waiting: .*11\.0\.0\.9/)
   },
 )
@@ -68,7 +72,7 @@ t.test('P-04: an address that cannot be bound keeps nothing else from working', 
   await following.start()
 
   t.equal(shown(following.addresses), '11.0.0.1=11.0.0.1')
-  t.match(following.waiting, [/does not have the relay address 2a00::7/])
+  t.same(following.waiting, [{ key: 'waiting.missing', values: { ip: '2a00::7' } }])
   state.unbindable = []
   await following.look()
   t.equal(shown(following.addresses), '11.0.0.1=11.0.0.1 2a00::7=2a00::7')
@@ -86,7 +90,7 @@ t.test('U-09: a name is looked up again, and its new address is told to clients'
   const { state, following } = scene([entry], '192.168.1.5')
   await following.start()
   t.equal(shown(following.addresses), '', 'not known yet')
-  t.match(following.waiting, [/no IPv4 address of turn\.example\.org is known/])
+  t.same(following.waiting, [{ key: 'waiting.unknownName', values: { family: 4, name: 'turn.example.org' } }])
 
   for (const [answer, told] of [
     ['81.1.1.1', '81.1.1.1'],

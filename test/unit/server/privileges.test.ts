@@ -2,9 +2,12 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { needlessPrivileges, readPrivileges } from '../../../src/system/privileges.ts'
+import { type RunningText, sayRunning } from '../../../src/texts/running.ts'
+
+const said = (text: RunningText | undefined) => text && sayRunning(text, 'en')
 
 t.test('root is told that it need not be root [OPS-19]', t => {
-  t.match(needlessPrivileges(read(t, '0', '000001ffffffffff')), /^running as root/)
+  t.match(said(needlessPrivileges(read(t, '0', '000001ffffffffff'))), /^running as root/)
   t.end()
 })
 
@@ -15,7 +18,7 @@ t.test('a user without capabilities, or with that for low ports, is told nothing
 })
 
 t.test('capabilities that are of no use are named [OPS-19]', t => {
-  t.match(needlessPrivileges(read(t, '995', '0000000000003400')), /numbers 12, 13 of capability\.h/)
+  t.match(said(needlessPrivileges(read(t, '995', '0000000000003400'))), /numbers 12, 13 of capability\.h/)
   t.end()
 })
 

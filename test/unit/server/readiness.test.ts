@@ -4,6 +4,8 @@ import type { Vitals } from '../../../src/health/vitals.ts'
 import { healthText, healthWords } from '../../../src/health/words.ts'
 import { readDescriptors } from '../../../src/operate/readiness.ts'
 
+const GONE = { key: 'waiting.gone', values: { ip: '192.0.2.5' } } as const
+
 const NOTHING = {
   wrongSecret: 0,
   expired: 0,
@@ -48,11 +50,7 @@ t.test('a relay with room is ready, whatever else is worth knowing [OPS-20]', as
 for (const [what, change, word] of [
   ['before the listeners are bound', { state: 'starting' }, 'listeners'],
   ['while draining', { state: 'draining' }, 'draining'],
-  [
-    'when a relay address has gone',
-    { waiting: ['this machine no longer has the relay address 192.0.2.5'] },
-    '192.0.2.5',
-  ],
+  ['when a relay address has gone', { waiting: [GONE] }, '192.0.2.5'],
   ['while a worker is missing', { workers: { running: 1, missing: 1 } }, 'worker'],
   ['when the ports run out', { shares: [{ what: 'ports', used: 96, limit: 100 }] }, 'ports'],
   ['when the sessions run out', { shares: [{ what: 'sessions', used: 96, limit: 100 }] }, 'allocations'],
@@ -73,7 +71,7 @@ for (const [what, change, word] of [
 }
 
 t.test('several reasons are all said', async t => {
-  t.equal(notReady({ state: 'draining', waiting: ['x'] }).length, 2)
+  t.equal(notReady({ state: 'draining', waiting: [GONE] }).length, 2)
 })
 
 t.test(

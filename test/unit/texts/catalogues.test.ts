@@ -79,3 +79,18 @@ t.test('C-08: texts are filled, counted and translated in one place', async t =>
   t.same(holding(/\b(language|lang)\s*===\s*'(en|de)'/, outside), [], 'a choice of language')
   t.same(holding(/type Language =/, outside), [], 'languages')
 })
+
+t.test('U-21: what a running relay says is in the catalogue, and nothing else is', async t => {
+  const sources = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
+    .filter(path => path.endsWith('.ts'))
+    .map(path => [path, readFileSync(join(SOURCE, path), 'utf8')] as const)
+  const all = sources.map(([, text]) => text).join('\n')
+  for (const key of [...Object.keys(read('running', 'en')), ...Object.keys(read('waiting', 'en'))]) {
+    t.ok(all.includes(`'${key}'`), `${key} is said somewhere`)
+  }
+  const folders = /^(log|relay|workers|operate|process)\//
+  for (const [path, text] of sources.filter(([path]) => folders.test(path))) {
+    t.notMatch(text, /\bhint: ['`]/, path)
+    t.notMatch(text, /new StartError\(['`]/, path)
+  }
+})
