@@ -12,7 +12,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 /** `auto` is text on a terminal and in the journal, JSON elsewhere. */
 export type LogFormat = 'auto' | 'json' | 'text'
 
-/** Values that a line may carry. Strings are escaped and cut on their way out, texts are written in the log's language. */
+/** Values that a line may carry. Strings are escaped and cut on their way out, texts said in the log's language. */
 export type LogFields = Readonly<
   Record<string, string | number | boolean | undefined | readonly string[] | RunningText>
 >
