@@ -1,38 +1,51 @@
-import { createSocket, type Socket } from 'node:dgram'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { parseAddress } from '../../src/base/address.ts'
 import type { ChannelNumber } from '../../src/base/ids.ts'
 import type { Time } from '../../src/base/time.ts'
+import { Deframer } from '../../src/client/deframer.ts'
 import { TurnClient } from '../../src/client/turn-client.ts'
 import type { TurnEvent } from '../../src/client/turn-event.ts'
 import { random } from '../../src/relay/relay-config.ts'
 
 const CHANNEL = 0x4000 as ChannelNumber
 
-/** A TURN client over UDP on loopback, with a socket of its own. */
+/** What octets go and come by. */
+interface Wire {
+  send(bytes: Buffer): void
+  /** Calls back with each message. */
+  listen(take: (bytes: Buffer) => void): void
+  close(): void
+}
+
+/** A TURN client on loopback, with a socket of its own. */
 export class LookClient {
   readonly turn: TurnClient
-  readonly #socket: Socket
+  readonly #wire: Wire
   #settle: (event: TurnEvent) => void = () => {}
 
-  private constructor(socket: Socket, credential: { readonly username: string; readonly password: string }) {
-    this.#socket = socket
-    this.turn = new TurnClient({ ...credential, random })
-    socket.on('message', bytes => {
-      for (const event of this.turn.take(bytes, now())) if (event.kind !== 'data') this.#settle(event)
+  private constructor(
+    wire: Wire,
+    credential: { readonly username: string; readonly password: string },
+    reliable: boolean,
+  ) {
+    this.#wire = wire
+    this.turn = new TurnClient({ ...credential, random, reliable })
+    wire.listen(bytes => {
+      for (const event of this.turn.take(bytes, now()))
+        if (event.kind !== 'data' && event.kind !== 'ignored') this.#settle(event)
       this.#flush()
     })
-    socket.on('error', () => {})
   }
 
   static async connect(
     port: number,
     credential: { readonly username: string; readonly password: string },
+    via: 'udp' | 'tcp' = 'udp',
   ): Promise<LookClient> {
-    const socket = createSocket('udp4')
-    socket.connect(port, '127.0.0.1')
-    await once(socket, 'connect')
-    return new LookClient(socket, credential)
+    const wire = via === 'udp' ? await overUdp(port) : await overTcp(port)
+    return new LookClient(wire, credential, via === 'tcp')
   }
 
   /** Resolves when the relay has granted an allocation; rejects with what it says else. */
@@ -46,6 +59,10 @@ export class LookClient {
     await this.#ask(() => this.turn.bind(CHANNEL, peer, now()), 'bound')
   }
 
+  async refresh(): Promise<void> {
+    await this.#ask(() => this.turn.refresh({}, now()), 'refreshed')
+  }
+
   /** Sends by the channel. */
   send(payload: Buffer): void {
     this.turn.sendChannel(CHANNEL, payload)
@@ -53,7 +70,7 @@ export class LookClient {
   }
 
   close(): void {
-    this.#socket.close()
+    this.#wire.close()
   }
 
   #ask(start: () => unknown, wanted: TurnEvent['kind']): Promise<void> {
@@ -73,10 +90,37 @@ export class LookClient {
   }
 
   #flush(): void {
-    for (const bytes of this.turn.drain()) this.#socket.send(bytes)
+    for (const bytes of this.turn.drain()) this.#wire.send(bytes)
   }
 }
 
 function now(): Time {
   return Date.now() as Time
+}
+
+async function overUdp(port: number): Promise<Wire> {
+  const socket = createSocket('udp4')
+  socket.on('error', () => {})
+  socket.connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  return {
+    send: bytes => socket.send(bytes),
+    listen: take => void socket.on('message', take),
+    close: () => socket.close(),
+  }
+}
+
+async function overTcp(port: number): Promise<Wire> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  const deframer = new Deframer()
+  return {
+    send: bytes => void socket.write(bytes),
+    listen: take =>
+      void socket.on('data', chunk => {
+        for (const frame of deframer.take(chunk) ?? []) take(frame)
+      }),
+    close: () => socket.destroy(),
+  }
 }

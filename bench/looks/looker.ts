@@ -29,6 +29,9 @@ async function look(what: string): Promise<void> {
     case 'sessions':
       await read(what)
       return
+    case 'all-sessions':
+      await read('sessions?limit=20000')
+      return
     case 'feed':
       feed = new WebSocket(`ws://127.0.0.1:${port}/api/v1/live`)
       feed.on('open', () => feed!.send(JSON.stringify({ type: 'hello', token })))

@@ -1,5 +1,5 @@
 import type { Authenticate } from '../core/candidate.ts'
-import { longTermKeys, PasswordAlgorithm, userhash } from '../wire/integrity.ts'
+import { longTermKeys, opaqueString, PasswordAlgorithm, userhash } from '../wire/integrity.ts'
 
 /** A long-term user, by password or by the keys derived from it. */
 export type StaticUser = { readonly name: string } & (
@@ -9,9 +9,11 @@ export type StaticUser = { readonly name: string } & (
 
 /** Long-term users from a list. Only their keys are kept (RFC 8656 §6), and they may hide behind USERHASH. */
 export function staticUsers(users: readonly StaticUser[], realm: string): Authenticate {
-  const entries = users.map(user => ({ name: user.name, keys: keysOf(user, realm) }))
-  const byName = new Map(entries.map(entry => [entry.name, entry]))
-  const byHash = new Map(entries.map(entry => [userhash(entry.name, realm).toString('hex'), entry]))
+  // A name as it is listed comes before a name that another one is prepared to.
+  const prepared = users.map(user => entryOf(user, opaqueString(user.name), realm))
+  const listed = users.map(user => entryOf(user, user.name, realm))
+  const byName = new Map([...prepared, ...listed].map(entry => [entry.username, entry]))
+  const byHash = new Map(listed.map(entry => [userhash(entry.username, realm).toString('hex'), entry]))
   return request => {
     if (request.realm !== realm) return []
     const entry =
@@ -19,10 +21,21 @@ export function staticUsers(users: readonly StaticUser[], realm: string): Authen
         ? byHash.get(request.userhash?.toString('hex') ?? '')
         : byName.get(request.username)
     if (!entry) return []
-    const { name } = entry
+    const { user, username } = entry
     const keys = entry.keys.get(request.algorithm) ?? []
-    return keys.map(key => ({ tenant: '', user: name, username: name, key, expired: false, paused: false }))
+    return keys.map(key => ({ tenant: '', user, username, key, expired: false, paused: false }))
   }
+}
+
+interface Entry {
+  readonly user: string
+  /** As clients write it: as it is listed, or prepared as RFC 8489 §14.3 has it (P-10). */
+  readonly username: string
+  readonly keys: ReadonlyMap<number, readonly Buffer[]>
+}
+
+function entryOf(user: StaticUser, username: string, realm: string): Entry {
+  return { user: user.name, username, keys: keysOf({ ...user, name: username }, realm) }
 }
 
 function keysOf(user: StaticUser, realm: string): ReadonlyMap<number, readonly Buffer[]> {

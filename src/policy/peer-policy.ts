@@ -26,7 +26,7 @@ export interface PeerPolicy {
  * Special-purpose blocks of the IANA registries that no call needs and every
  * attack on a relay has used: this network, private use, shared address space,
  * loopback, link-local with the cloud metadata services, documentation,
- * benchmarking, multicast, reserved, and the ways to write IPv4 inside IPv6.
+ * benchmarking, multicast, reserved (all of `::/8` with it), and the ways to write IPv4 inside IPv6.
  */
 export const RECOMMENDED: readonly string[] = [
   '0.0.0.0/8',
@@ -44,8 +44,9 @@ export const RECOMMENDED: readonly string[] = [
   '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
-  '::/96',
-  '64:ff9b:1::/48',
+  // `::/8` without NAT64's `64:ff9b::/96`, which is judged by the address inside.
+  '::-64:ff9a:ffff:ffff:ffff:ffff:ffff:ffff',
+  '64:ff9b::1:0:0-ff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
   '100::/64',
   '2001::/23',
   '2001:db8::/32',

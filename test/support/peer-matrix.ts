@@ -8,8 +8,10 @@ import { type Address, formatIp, parseIp } from '../../src/base/address.ts'
 /** Special-purpose ranges as prefixes. */
 const DENIED4 = `0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24
   192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4`
-const DENIED6 = `::/128 ::1/128 ::/96 64:ff9b:1::/48 100::/64 2001::/23 2001::/32 2001:db8::/32 2002::/16
+const DENIED6 = `::/128 ::1/128 ::/96 ::/8 64:ff9b:1::/48 100::/64 2001::/23 2001::/32 2001:db8::/32 2002::/16
   3fff::/20 5f00::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8`
+/** NAT64 (RFC 6052) lies in `::/8`, and is judged by the IPv4 address in it. */
+const NAT64 = '64:ff9b::/96'
 
 /** The ways to write an IPv4 address. `mapped`, `compatible`: RFC 4291; `sixToFour`: RFC 3056; `nat64`: RFC 6052. */
 export type Encoding = 'native' | 'mapped' | 'compatible' | 'sixToFour' | 'nat64'
@@ -29,6 +31,7 @@ export function spellings(): Spelling[] {
   for (const [ranges, bits] of [
     [DENIED4, 32],
     [DENIED6, 128],
+    [NAT64, 128],
   ] as const) {
     for (const [first, last] of bounds(ranges, bits)) {
       for (const n of [first, last, (first + last) / 2n, first - 1n, last + 1n]) {
@@ -78,6 +81,8 @@ function spell(n: bigint, bits: number): Spelling[] {
 }
 
 function isDenied(n: bigint, bits: number): boolean {
+  const [[first, last]] = bounds(NAT64, 128) as [[bigint, bigint]]
+  if (bits === 128 && first <= n && n <= last) return isDenied(n & 0xffff_ffffn, 32)
   return bounds(bits === 32 ? DENIED4 : DENIED6, bits).some(([first, last]) => first <= n && n <= last)
 }
 

@@ -39,6 +39,40 @@ t.test('P-10: a password lets its user in as it is typed and as the RFC prepares
   t.end()
 })
 
+for (const [listed, typed] of [
+  ['ma\u0308rz', 'ma\u0308rz'],
+  ['ma\u0308rz', 'm\u00e4rz'],
+  ['old\u00a0friend', 'old friend'],
+  ['\u212bngstr\u00f6m', '\u00c5ngstr\u00f6m'],
+] as const) {
+  t.test(
+    `P-10: a user listed as ${spelled(listed)} may call as ${spelled(typed)}, whatever the algorithm`,
+    t => {
+      for (const algorithms of ['offered', 'md5', 'ignore'] as const) {
+        const sim = new Sim({ authenticate: staticUsers([{ name: listed, password: 'please' }], REALM) })
+        const guest = sim.client('192.0.2.1:50000', { username: typed, password: 'please', algorithms })
+        t.match(guest.allocate(), { kind: 'allocated' }, algorithms)
+        t.match(guest.refresh(), { kind: 'refreshed' }, algorithms)
+        t.match(sim.told('opened'), [{ owner: { user: listed } }])
+      }
+      t.end()
+    },
+  )
+}
+
+t.test('P-10: of two names that are prepared to one, the one that is listed so is meant', t => {
+  const users = [
+    { name: 'm\u00e4rz', password: 'composed' },
+    { name: 'ma\u0308rz', password: 'decomposed' },
+  ]
+  const look = staticUsers(users, REALM)
+  for (const { name } of users) {
+    const found = look({ username: name, realm: REALM, algorithm: MD5, now: START })
+    t.same([...new Set(found.map(({ user }) => user))], [name])
+  }
+  t.end()
+})
+
 t.test('a user may be listed by keys, so that no password need be kept [STUN-AUTH-26]', t => {
   const md5 = longTermKey('guest', REALM, 'please', MD5)
   const sha256 = longTermKey('guest', REALM, 'please', SHA256)
@@ -103,3 +137,11 @@ t.test('an algorithm that does not exist finds nobody', t => {
   t.same(staticUsers([GUEST], REALM)({ username: 'guest', realm: REALM, algorithm: 3, now: START }), [])
   t.end()
 })
+
+/** With what is not ASCII spelled out. */
+function spelled(text: string): string {
+  return text.replace(
+    /[^ -~]/g,
+    letter => `U+${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`,
+  )
+}

@@ -353,3 +353,35 @@ t.test('S-03, S-11: 0.0.0.0 and :: are this machine, which no network in the con
   t.equal(open(['0.0.0.0'])(at('0.0.0.0')), 'yes', 'by name')
   t.end()
 })
+
+t.test(
+  'S-25: nothing of the reserved ::/8 is reached but what NAT64 leads to, and that by its IPv4 address',
+  t => {
+    const reach = compilePeers({
+      deny: [],
+      allow: [],
+      only: [],
+      recommended: true,
+      isOwn: () => false,
+      relays: [],
+      endpoints: [],
+    })
+    const verdict = (ip: string) => reach(address(parseIp(ip)!, 5000))
+    const denied = [
+      ...['::127.0.0.1', '::ffff:0:7f00:1', '::ffff:0:101:101', '1::1', '0:1::', '63:ffff::1', 'ff:ffff::1'],
+      ...[
+        '64:ff9a:ffff::1',
+        '64:ff9b::1:0:0',
+        '64:ff9b:0:1::8.8.8.8',
+        '64:ff9b:1::8.8.8.8',
+        '64:ff9b:2::1',
+        '65::',
+      ],
+      ...['64:ff9b::127.0.0.1', '64:ff9b::10.0.0.1', '64:ff9b::'],
+    ]
+    for (const ip of denied) t.equal(verdict(ip), 'no', ip)
+    for (const ip of ['64:ff9b::8.8.8.8', '64:ff9b::101:101', '2a00::1', '101::1'])
+      t.equal(verdict(ip), 'yes', ip)
+    t.end()
+  },
+)

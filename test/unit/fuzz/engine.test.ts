@@ -66,8 +66,8 @@ t.test('an input that takes too long each time is reported as slow', t => {
     ...maze,
     slow: 1,
     run() {
-      const until = performance.now() + 3
-      while (performance.now() < until);
+      const begun = process.cpuUsage()
+      while (process.cpuUsage(begun).user < 3000);
     },
   }
   const fuzzer = new Fuzzer(lazy, { seed: 1, words: [] })
@@ -94,8 +94,8 @@ t.test('an edge is a pair of places, and its count goes into buckets', t => {
   reset()
   t.equal(edges().length, 0)
   t.strictSame(
-    [1, 2, 3, 4, 7, 8, 31, 32, 127, 128, 255].map(bucket),
-    [1, 2, 4, 8, 8, 16, 32, 64, 64, 128, 128],
+    [1, 2, 3, 4, 7, 8, 31, 32, 127, 128, 511, 512, 2 ** 30].map(bucket),
+    [1, 2, 4, 8, 8, 16, 32, 64, 64, 128, 128, 256, 0x8000],
   )
   t.end()
 })

@@ -36,6 +36,24 @@ for (const forwarder of ['table', 'none'] as const) {
     t.equal(two.crossed.length, 1)
   })
 
+  t.test(
+    `P-06: a channel admits its peer of another shard for as long as it is bound (${forwarder})`,
+    async t => {
+      const { two, alice, bob } = call({ forwarder })
+      const before = alice.inbox.length
+      alice.bind(0x4001, bob)
+      bob.bind(0x4001, alice)
+      two.advance(minutes(5) + 1000)
+      for (let i = 0; i < 3; i++) {
+        alice.send(0x4001, `late ${i}`)
+        bob.send(0x4001, `late ${i}`)
+      }
+
+      t.same(bob.inbox, ['late 0', 'late 1', 'late 2'])
+      t.same(alice.inbox.slice(before), ['late 0', 'late 1', 'late 2'])
+    },
+  )
+
   t.test(`an address that its shard has given up is nobody’s, within a second (${forwarder})`, async t => {
     const { two, alice, bob } = call({ forwarder })
     alice.send(bob, 'one')
