@@ -116,4 +116,5 @@ export interface SharedMemory {
   readonly debts: SharedArrayBuffer
   readonly proofs: SharedArrayBuffer
   readonly scans: SharedArrayBuffer
+  readonly guests: SharedArrayBuffer
 }

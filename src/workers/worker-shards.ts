@@ -27,6 +27,7 @@ import { random } from '../relay/relay-config.ts'
 import type { Shards } from '../relay/shards.ts'
 import { StartError } from '../relay/start-error.ts'
 import { monotonicClock, readClock } from '../system/clock.ts'
+import { GuestRoom } from './guest-mail.ts'
 import type { Start, ToWorker } from './protocol.ts'
 import { ShardBook } from './shard-book.ts'
 import { type Spawn, spawnThread } from './spawn.ts'
@@ -70,6 +71,7 @@ export class WorkerShards implements Shards {
   readonly #slots: readonly WorkerSlot[]
   readonly #groups: { readonly listener: Listener; readonly group: Group }[] = []
   readonly #book: ShardBook
+  readonly #room: GuestRoom
   readonly #ports: PortDirectory
   /** Of the main thread, which holds the books; each worker looks at its own. */
   readonly #memory: MemoryWatch
@@ -100,6 +102,8 @@ export class WorkerShards implements Shards {
     const debts = GcraTable.memory(random)
     const proofs = Proofs.memory()
     const scans = scansMemory(random)
+    const guests = GuestRoom.memory(size)
+    this.#room = new GuestRoom(guests)
     const keys = { nonces: new Uint8Array(32), tickets: new Uint8Array(TICKET_KEY) }
     for (const key of Object.values(keys)) random(Buffer.from(key.buffer))
     this.#book = new ShardBook(settings, {
@@ -126,6 +130,7 @@ export class WorkerShards implements Shards {
         debts,
         proofs,
         scans,
+        guests,
       }
       return new WorkerSlot(index, {
         log,
@@ -151,6 +156,7 @@ export class WorkerShards implements Shards {
         gone: () => {
           ports.clear(index + 1)
           SharedCrowd.clear(crowd, index)
+          this.#room.clear(index)
           this.#postOthers(index, { kind: 'gone', worker: index })
           if (this.#closing) this.#left()
         },
@@ -250,10 +256,21 @@ export class WorkerShards implements Shards {
   }
 
   #pass(from: number, to: Parameters<WorkerSlotParts['pass']>[1], message: GuestMessage): void {
+    const room = this.#room
     const passed = { kind: 'guest', by: from, message } as const
-    if (to === 'all') this.#postOthers(from, passed)
+    room.passed(from, message)
+    if (to === 'all') {
+      this.#postOthers(from, passed)
+      return
+    }
     // An allocation that nobody has is for the one who asks to deny.
-    else this.#slots['worker' in to ? to.worker : (this.#book.shardOf(to.allocation) ?? from)]?.post(passed)
+    const worker = 'worker' in to ? to.worker : (this.#book.shardOf(to.allocation) ?? from)
+    // Whom a ticket leads to is known here only; its client asks again.
+    if ('allocation' in to && !room.hasRoomAt(worker)) return
+    const slot = this.#slots[worker]
+    if (!slot?.alive) return
+    room.posted(worker, message)
+    slot.post(passed)
   }
 
   #postOthers(but: number, message: ToWorker): void {

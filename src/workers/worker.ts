@@ -1,6 +1,6 @@
 import assert from 'node:assert'
 import { parentPort, workerData } from 'node:worker_threads'
-import { Counters } from '../base/counters.ts'
+import { Counter, Counters } from '../base/counters.ts'
 import { sharedScans } from '../core/peers/scans.ts'
 import { Proofs } from '../core/proofs.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
@@ -13,6 +13,7 @@ import { writeGauges } from '../relay/gauges.ts'
 import type { FaultLog } from '../relay/guarded-inbox.ts'
 import { LocalShard } from '../relay/local-shard.ts'
 import { alignedClock } from '../system/clock.ts'
+import { GuestMail, GuestRoom } from './guest-mail.ts'
 import { Outbox } from './outbox.ts'
 import type { Listening, Start, ToWorker } from './protocol.ts'
 import { RemoteGate } from './remote-gate.ts'
@@ -38,11 +39,13 @@ const gate = new RemoteGate(message => {
 const clock = alignedClock(start.clock)
 let { settings } = start
 
+const counters = new Counters(new Float64Array(memory.counters))
+const room = new GuestRoom(memory.guests)
 const ports = new PortDirectory(start.relays, settings.relay.ports, memory.ports)
 const shard = new LocalShard(settings, {
   log: faultLog(),
   clock,
-  counters: new Counters(new Float64Array(memory.counters)),
+  counters,
   relays: start.relays.filter(relay => relay !== undefined),
   gate,
   record: start.record,
@@ -60,11 +63,12 @@ const shard = new LocalShard(settings, {
     ports,
     chargePeers: sharedScans(memory.scans),
     keys: start.keys,
-    guests: {
-      refer: (allocation, message) => outbox.push({ kind: 'guest', to: { allocation }, message }),
-      to: (worker, message) => outbox.push({ kind: 'guest', to: { worker }, message }),
-      toAll: message => outbox.push({ kind: 'guest', to: 'all', message }),
-    },
+    guests: new GuestMail({
+      own: index,
+      room,
+      push: message => outbox.push(message),
+      dropped: () => counters.add(Counter.dropBacklog),
+    }),
     keepParked: (allocation, parked) => gate.keepParked(allocation, parked),
     crowd: new SharedCrowd(
       memory.crowd,
@@ -123,6 +127,7 @@ function take(message: ToWorker): void {
       shard.revoke(message.allocation)
       return
     case 'guest':
+      room.arrived(index, message.message)
       shard.takeGuest(message.by, message.message)
       return
     case 'gone':

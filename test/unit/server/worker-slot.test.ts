@@ -249,6 +249,7 @@ function start() {
     debts: GcraTable.memory(random),
     proofs: Proofs.memory(),
     scans: new SharedArrayBuffer(0),
+    guests: new SharedArrayBuffer(0),
   }
   const lines: Record<string, unknown>[] = []
   const sink = { write: (text: string) => void lines.push(JSON.parse(text)) }
