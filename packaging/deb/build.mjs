@@ -31,6 +31,7 @@ import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { writeManuals } from '../man/write.mjs'
 import { changelog, control, copyright } from './documents.mjs'
+import { withLiveLinks } from './links.mjs'
 import { copyModule, productionModules } from './modules.mjs'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -134,9 +135,16 @@ async function putDocuments() {
 
   put(`${DOCUMENTS}/copyright`, copyright(productionModules(ROOT)))
   put(`${DOCUMENTS}/changelog.gz`, zip(Buffer.from(changelog(read('CHANGELOG.md'), version, epoch))))
-  for (const name of ['README.md', 'turnserver.example.json']) put(`${DOCUMENTS}/${name}`, read(name))
-  for (const name of readdirSync(join(ROOT, 'docs'))) {
-    if (name.endsWith('.md')) put(`${DOCUMENTS}/${name}`, read(`docs/${name}`))
+  const documents = [
+    ...['README.md', 'SECURITY.md', 'bench/README.md', 'turnserver.example.json'],
+    ...['docs', 'deploy'].flatMap(folder => filesBelow(join(ROOT, folder)).map(name => `${folder}/${name}`)),
+  ].filter(name => /\.[a-z]+$/.test(name))
+  const folders = new Set(documents.flatMap(name => [dirname(name), dirname(dirname(name))]))
+  const isThere = (/** @type {string} */ path) => documents.includes(path) || folders.has(path)
+  for (const name of documents) {
+    const content = readFileSync(join(ROOT, name))
+    const isText = name.endsWith('.md')
+    put(`${DOCUMENTS}/${name}`, isText ? withLiveLinks(content.toString('utf8'), name, isThere) : content)
   }
   for (const name of filesBelow(join(ROOT, 'packaging/fail2ban')).filter(file => file.endsWith('.conf'))) {
     put(`${DOCUMENTS}/fail2ban/${name}`, read(`packaging/fail2ban/${name}`))

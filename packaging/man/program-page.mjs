@@ -53,7 +53,7 @@ export async function programPage(help, about) {
   page += overview.after.map(line => `${paragraph(line)}\n`).join('.PP\n')
   page += section('Files')
   for (const [file, text] of FILES) page += item(file, paragraph(text))
-  page += `${section('See also')}.BR turnserver.json (5)\n.PP\nThe guides in /usr/share/doc/taciturn, first of all operating.md and matrix.md.\n`
+  page += `${section('See also')}.BR turnserver.json (5)\n.PP\nThe guides in /usr/share/doc/taciturn/docs, first of all operating.md and matrix.md. Alert rules for Prometheus and a dashboard for Grafana are in /usr/share/doc/taciturn/deploy.\n`
   return page
 }
 
