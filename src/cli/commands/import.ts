@@ -16,6 +16,7 @@ import { absolute, type CliContext } from '../context.ts'
 import { refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
 import { type ImportOutcome, importReport } from '../import-report.ts'
 import { CommandError, Exit } from '../io.ts'
+import { lookAtMachine, machineFindings } from '../this-machine.ts'
 import type { CliWords } from '../words.ts'
 
 export interface ImportOptions {
@@ -106,12 +107,16 @@ function imported({ file, from }: ImportOptions, context: CliContext): ReturnTyp
 /** What speaks against the file that was written. */
 function checked(
   path: string,
-  { io, language }: CliContext,
+  { io, language, words }: CliContext,
   draft: Draft,
 ): Pick<ImportOutcome, 'problems' | 'warnings'> {
   try {
-    const { warnings } = load({ path, env: io.env, cwd: io.cwd, language, mayWrite: false })
-    return { problems: [], warnings }
+    const loaded = load({ path, env: io.env, cwd: io.cwd, language, mayWrite: false })
+    // It may be meant for another machine, so what would prevent a start here does not fail the import.
+    const here = machineFindings(loaded, lookAtMachine(), words).map(
+      ({ text }) => `${words.say('machine.title')} ${text}`,
+    )
+    return { problems: [], warnings: [...loaded.warnings, ...here] }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const problems = error.problems.map(problem => plain(problem, language))

@@ -32,6 +32,15 @@ t.test('import writes a configuration for its owner only, and reports without a 
   for (const secret of [SECRET, 'hunter2']) t.notMatch(stdout + stderr, secret)
 })
 
+t.test('O-08: what would keep the relay from starting on this machine is told by the import', async t => {
+  const conf = `use-auth-secret\nstatic-auth-secret=${SECRET}\nrealm=turn.example.org\nrelay-ip=198.51.100.77\n`
+  const folder = t.testdir({ 'turnserver.conf': conf })
+  const { code, stdout } = await run(folder, ['import', 'turnserver.conf'])
+
+  t.equal(code, 0, 'it may be meant for another machine')
+  t.match(stdout, /on this machine: relay\.addresses\[0\]: this machine has no address 198\.51\.100\.77/)
+})
+
 t.test('the report for programs has every setting once', async t => {
   const folder = t.testdir({ 'turnserver.conf': CONF })
   const { stdout, stderr } = await run(folder, ['import', 'turnserver.conf', '--json', '--lang', 'de'])
