@@ -95,7 +95,7 @@ export const EVENT_COUNTERS = {
 } as const
 
 /** What has a metric of its own. */
-const SINGLE_COUNTERS = ['allocationOpened', 'allocationClosed'] as const
+const SINGLE_COUNTERS = ['allocationOpened', 'allocationClosed', 'kernelToPeer', 'kernelToClient'] as const
 
 export type CounterName =
   | keyof typeof REQUEST_COUNTERS

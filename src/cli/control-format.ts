@@ -28,6 +28,7 @@ export function statusLines(status: Status, words: CliWords, paint: Paint): stri
       local === seen ? seen : `${seen} (${local})`,
     ]),
     [words.say('control.rows.udp'), workersText(status, words)],
+    ...kernelRow(status, words, number),
     [
       words.say('control.rows.allocations'),
       words.say('control.of', {
@@ -191,6 +192,20 @@ export function age(milliseconds: number): string {
   const hours = Math.floor(seconds / 3600)
   if (hours < 24) return `${hours}h ${two(Math.floor((seconds % 3600) / 60))}m`
   return `${Math.floor(hours / 24)}d ${two(hours % 24)}h`
+}
+
+/** What the kernel relays by itself, where it was asked to. */
+function kernelRow(
+  { kernel }: Status,
+  words: CliWords,
+  number: (value: number) => string,
+): [string, string][] {
+  if (!kernel) return []
+  const packets = number(kernel.toPeer + kernel.toClient)
+  const text = kernel.connected
+    ? words.say('control.kernel.on', { routes: number(kernel.routes), packets })
+    : words.say('control.kernel.off')
+  return [[words.say('control.rows.kernel'), text]]
 }
 
 function workersText({ udp, workers }: Status, words: CliWords): string {

@@ -1,13 +1,48 @@
 import type { Argv } from 'yargs'
+import { KERNEL_FOLDER } from '../kernel/places.ts'
 import type { CliContext } from './context.ts'
 import type { Runs } from './set-up-options.ts'
 
-/** Adds the commands that talk to a running relay. */
+/** Adds the commands that talk to a running relay, or to what loads its programs into the kernel. */
 export function controlCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
-  return linkCommands(
-    changeCommands(guardingCommands(operatingCommands(program, context, runs), context, runs), context, runs),
-    context,
-    runs,
+  const operating = kernelCommand(operatingCommands(program, context, runs), context, runs)
+  const guarding = guardingCommands(operating, context, runs)
+  return linkCommands(changeCommands(guarding, context, runs), context, runs)
+}
+
+function kernelCommand<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
+  const { words } = context
+  const actions = ['up', 'down', 'status'] as const
+  return program.command(
+    'kernel <action>',
+    words.say('commands.kernel'),
+    command =>
+      command
+        .positional('action', {
+          describe: words.say('options.kernelAction'),
+          choices: actions,
+          demandOption: true,
+        })
+        .options({
+          folder: {
+            describe: words.say('options.kernelFolder'),
+            type: 'string',
+            requiresArg: true,
+            default: KERNEL_FOLDER,
+          },
+          device: { describe: words.say('options.device'), type: 'string', requiresArg: true },
+          attach: {
+            describe: words.say('options.attach'),
+            choices: ['auto', 'tc', 'xdp'] as const,
+            default: 'auto' as const,
+          },
+          json: { describe: words.say('options.json'), type: 'boolean', default: false },
+        }),
+    runs(async options => {
+      const { kernelUp, kernelDown, kernelStatus } = await import('./commands/kernel.ts')
+      const run = { up: kernelUp, down: kernelDown, status: kernelStatus }[options.action]
+      return run(options, context)
+    }),
   )
 }
 

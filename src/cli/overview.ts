@@ -37,6 +37,7 @@ const GROUPS: readonly CommandGroup[] = [
       ['bans', 'bans.commands.bans'],
       ['unban', 'bans.commands.unban'],
       ['notify', 'control.commands.notify'],
+      ['kernel', 'commands.kernel'],
       ['console', 'control.commands.console'],
     ],
   },

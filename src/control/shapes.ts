@@ -71,6 +71,16 @@ export const statusShape = z.strictObject({
       missing: count('Threads that broke and are being replaced.'),
     })
     .describe('The threads that relay.'),
+  kernel: z
+    .strictObject({
+      connected: yes('True: the kernel relays; false: its loader (`taciturn kernel up`) does not answer.'),
+      routes: count('Ways between a client and a peer that the kernel relays along now.'),
+      toPeer: count('Datagrams that it has relayed to peers since the start.'),
+      toClient: count('Datagrams that it has relayed to clients since the start.'),
+      passed: byReason('Datagrams of such ways that it left to the relay since it was connected, by reason.'),
+    })
+    .describe('What the kernel relays by itself; only where `kernel` is switched on.')
+    .exactOptional(),
   listening: texts('Listeners as URLs: `udp://0.0.0.0:3478`.'),
   relays: z
     .array(

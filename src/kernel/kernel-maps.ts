@@ -37,7 +37,6 @@ export class KernelMaps implements KernelTable {
   readonly #valueOctets = new Uint8Array(this.#value.buffer)
   /** What the kernel's clock showed at the beginning of the relay's, in nanoseconds. */
   readonly #epoch: number
-  readonly #perProcessor: BigUint64Array
 
   private constructor(
     bpf: Bpf,
@@ -53,7 +52,6 @@ export class KernelMaps implements KernelTable {
     this.count = Math.floor(MOST_PLACES / shards)
     this.first = shard * this.count
     this.#epoch = Number(process.hrtime.bigint()) - clock.now() * 1e6
-    this.#perProcessor = new BigUint64Array(possibleProcessors())
   }
 
   /** Undefined where the kernel does not lend the memory of the maps. */
@@ -87,17 +85,12 @@ export class KernelMaps implements KernelTable {
   }
 
   passed(): Readonly<Record<PassReason, number>> {
-    const passed = {} as Record<PassReason, number>
-    const values = new Uint8Array(this.#perProcessor.buffer)
-    for (const [at, reason] of PASS_REASONS.entries()) {
-      const read = this.#bpf.lookup(this.#fds.reasons, new Uint8Array(Uint32Array.of(at).buffer), values)
-      passed[reason] = read < 0 ? 0 : this.#perProcessor.reduce((sum, count) => sum + Number(count), 0)
-    }
-    return passed
+    return passedOf(this.#bpf, this.#fds.reasons)
   }
 
   /** Empties this share of what a shard before this one has left. */
   clear(): void {
+    new Uint8Array(this.routes, this.first * ROUTE_OCTETS, this.count * ROUTE_OCTETS).fill(0)
     for (const [map, octets] of [
       [this.#fds.flows, FLOW_OCTETS],
       [this.#fds.named_peers, NAMED_PEER_OCTETS],
@@ -119,6 +112,20 @@ export class KernelMaps implements KernelTable {
       if (place >= this.first && place < this.first + this.count) keys.push(next)
     }
   }
+}
+
+/** Why datagrams went up, added up over all processors. */
+export function passedOf(bpf: Bpf, reasons: number): Readonly<Record<PassReason, number>> {
+  const counts = new BigUint64Array(possibleProcessors())
+  const passed = PASS_REASONS.map((reason, at) => {
+    const error = bpf.lookup(
+      reasons,
+      new Uint8Array(Uint32Array.of(at).buffer),
+      new Uint8Array(counts.buffer),
+    )
+    return [reason, error < 0 ? 0 : counts.reduce((sum, count) => sum + Number(count), 0)]
+  })
+  return Object.fromEntries(passed) as Record<PassReason, number>
 }
 
 /** How many values a map has for each of its entries that is kept by processor. */

@@ -651,6 +651,10 @@ export interface Configuration {
    */
   udpWait?: string
   /**
+   * Whether the kernel relays UDP by itself (Linux, see docs/kernel.md): "auto" has it do so as soon as `taciturn kernel up` runs, which has the privilege for it; what the kernel leaves is relayed as ever. A path names another folder than /run/taciturn-kernel. What the kernel relays passes no nftables rule and no packet capture of this machine. A change needs a restart.
+   */
+  kernel?: ('off' | 'auto') | string
+  /**
    * What is logged.
    */
   log?: {

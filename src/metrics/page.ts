@@ -18,6 +18,8 @@ export interface Figures {
   /** What allocations that live have relayed so far, by homeserver. */
   carried(): Promise<ReadonlyMap<string, Traffic>>
   gauges(): GaugeReader
+  /** Why datagrams went up that the kernel might have relayed, by reason; undefined where it is not asked to relay. */
+  kernelPassed(): Readonly<Record<string, number>> | undefined
   /** Files and sockets that the process has open; undefined where the system does not say. */
   openDescriptors(): number | undefined
   ports(): { readonly used: number; readonly total: number }
@@ -37,6 +39,8 @@ export interface GaugeReader {
   readonly connections: number
   /** Faults of the program that were caught since the start. */
   readonly faults: number
+  /** Ways that the kernel relays along by itself. */
+  readonly kernelRoutes: number
 }
 
 /** One sample: its labels and its value. */

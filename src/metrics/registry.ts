@@ -38,6 +38,7 @@ export function createMetrics(figures: Figures, options: MetricsOptions): Regist
   addState(page, figures)
   addProtocol(page, figures)
   addTraffic(page, figures)
+  addKernel(page, figures)
   addHomeservers(page, figures)
   addDurations(registry, figures.tally)
   if (options.coturnNames) addCoturnMetrics(page, figures)
@@ -193,6 +194,37 @@ function addTraffic(page: Page, figures: Figures): void {
     "Octets relayed, by the client's transport; headers excluded.",
     labels,
     each('bytes'),
+  )
+}
+
+/** What the kernel relays by itself; samples only where it is asked to. */
+function addKernel(page: Page, figures: Figures): void {
+  const { counters } = figures
+  const wherever = (samples: () => Sample[]) => () => (figures.kernelPassed() ? samples() : [])
+  page.gauge(
+    'taciturn_kernel_routes',
+    'Ways between a client and a peer that the kernel relays along now.',
+    [],
+    wherever(() => only(figures.gauges().kernelRoutes)),
+  )
+  page.counter(
+    'taciturn_kernel_packets_total',
+    'Payloads that the kernel relayed by itself; they are in taciturn_relayed_packets_total as well.',
+    ['direction'],
+    wherever(() => [
+      [{ direction: 'to_peer' }, counters.read('kernelToPeer')],
+      [{ direction: 'to_client' }, counters.read('kernelToClient')],
+    ]),
+  )
+  page.counter(
+    'taciturn_kernel_passed_total',
+    'Datagrams of such ways that the kernel left to the relay, by reason.',
+    ['reason'],
+    () =>
+      Object.entries(figures.kernelPassed() ?? {}).map(([reason, count]) => [
+        { reason: reason.replaceAll('-', '_') },
+        count,
+      ]),
   )
 }
 

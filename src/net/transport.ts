@@ -27,6 +27,8 @@ export interface UdpTransport extends Transport {
    * `received`.
    */
   look(): void
+  /** What a socket is bound to; undefined once it is closed. */
+  boundTo(socket: SocketId): Address | undefined
   /** Whether sockets can set DF on what they send. */
   readonly dontFragment: boolean
   /** Closes every socket and frees everything; nothing is received afterwards. */

@@ -23,6 +23,7 @@ import type {
 } from '../control/view.ts'
 import type { Log } from '../log/log.ts'
 import type { Tally } from '../metrics/tally.ts'
+import type { KernelLink } from '../relay/kernel-link.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
 import { DEAR, inSlices } from '../system/slices.ts'
 import type { Engine } from '../workers/engine.ts'
@@ -52,6 +53,8 @@ export interface RelayControlParts {
   /** Sends a test message by every way that people are notified by. */
   readonly notifyTest: () => Promise<NotifiedView['sent']>
   readonly changes: Changes
+  /** The connection to what has programs in the kernel, where they are wished for. */
+  readonly kernel: KernelLink | undefined
 }
 
 /** What an operator sees of the relay and does to it. Nothing is put together before somebody asks. */
@@ -218,7 +221,7 @@ export class RelayControl implements Control {
   }
 
   #status(carried: ReadonlyMap<string, Traffic>): Status {
-    const { version, engine, tally, readiness, health } = this.#parts
+    const { version, engine, tally, readiness, health, kernel } = this.#parts
     const { shards, relays, workers, admission, certificateExpires } = engine
     const { udp, counters, missing } = shards
     const settings = this.#parts.settings.current
@@ -234,6 +237,15 @@ export class RelayControl implements Control {
       notReady: health.notReady(),
       health: health.health(),
       udp,
+      ...(kernel && {
+        kernel: {
+          connected: kernel.isConnected,
+          routes: shards.gauges.kernelRoutes,
+          toPeer: counters.read('kernelToPeer'),
+          toClient: counters.read('kernelToClient'),
+          passed: kernel.passed(),
+        },
+      }),
       workers: { running: workers - missing, missing },
       listening: engine.listeners.bound,
       relays: relays.map(relay => ({ local: formatIp(relay.local), public: formatIp(relay.public) })),

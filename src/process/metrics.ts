@@ -10,6 +10,7 @@ import type { HealthWatch } from '../operate/health-watch.ts'
 import type { LiveSettings } from '../operate/live-settings.ts'
 import type { RelayControl } from '../operate/relay-control.ts'
 import type { Shutdown } from '../operate/shutdown.ts'
+import type { KernelLink } from '../relay/kernel-link.ts'
 import { cannotServe } from '../relay/start-error.ts'
 import { openDescriptors } from '../system/descriptor-count.ts'
 import { pausing } from '../system/slices.ts'
@@ -23,11 +24,12 @@ export interface MetricsParts {
   readonly health: HealthWatch
   readonly shutdown: Shutdown
   readonly operator: RelayControl
+  readonly kernel: KernelLink | undefined
 }
 
 /** Makes the HTTP server of metrics and readiness. It is not bound yet. */
 export function metricsServer(parts: MetricsParts): Server {
-  const { version, engine, tally, settings, health, shutdown, operator } = parts
+  const { version, engine, tally, settings, health, shutdown, operator, kernel } = parts
   const { shards, admission } = engine
   const { realm, metrics } = settings.current
   const registry = createMetrics(
@@ -42,6 +44,7 @@ export function metricsServer(parts: MetricsParts): Server {
       homeserverLimits: () => limitsOf(settings.current),
       carried: () => operator.carried(),
       gauges: () => shards.gauges,
+      kernelPassed: () => kernel?.passed(),
       openDescriptors,
       ports: () => engine.ports,
       certificateExpires: () => {

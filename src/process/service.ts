@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import type { Loaded } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import { TestRuns } from '../control/tests/test-runs.ts'
+import { KERNEL_FOLDER } from '../kernel/places.ts'
 import { Journal } from '../log/journal.ts'
 import type { Log } from '../log/log.ts'
 import { Privacy } from '../log/privacy.ts'
@@ -17,6 +18,8 @@ import { RelayControl } from '../operate/relay-control.ts'
 import { Reload } from '../operate/reload.ts'
 import { NO_SERVICE_MANAGER } from '../operate/service-manager.ts'
 import { Shutdown } from '../operate/shutdown.ts'
+import { KernelLink } from '../relay/kernel-link.ts'
+import type { Shards } from '../relay/shards.ts'
 import { FileWatch } from '../system/file-watch.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import { Engine } from '../workers/engine.ts'
@@ -70,6 +73,7 @@ export class Service {
   readonly #notifying: Notifying
   readonly #gate: ClientGate
   readonly #controlPlane: ControlPlane
+  readonly #kernel: KernelLink | undefined
   #ticks = 0
   #timer: NodeJS.Timeout | undefined
   #finish: (code: number) => void = () => {}
@@ -128,7 +132,19 @@ export class Service {
     const notifying = new Notifying(settings, { log, health })
     live.follow(engine)
     changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
-    const parts = { version, engine, tally, sessions, settings: live, readiness, health, shutdown, reload }
+    const kernel = kernelLink(settings, engine.shards, log)
+    const parts = {
+      version,
+      engine,
+      kernel,
+      tally,
+      sessions,
+      settings: live,
+      readiness,
+      health,
+      shutdown,
+      reload,
+    }
     const { gate, bans } = gatekeeping(settings, { log, sessions, shards: engine.shards })
     this.#gate = gate
     const operator = new RelayControl({ ...parts, log, changes, bans, notifyTest: () => notifying.test() })
@@ -147,6 +163,7 @@ export class Service {
       },
     })
 
+    this.#kernel = kernel
     this.#log = log
     this.#settings = live
     this.#engine = engine
@@ -177,6 +194,7 @@ export class Service {
     }
     this.readiness.listening = true
     this.#watch.start()
+    this.#kernel?.tick()
     this.#timer = setInterval(() => this.#tick(), 1000).unref()
     const { shards, relays, listeners, workers } = this.#engine
     const { udp, fellBack } = shards
@@ -193,6 +211,7 @@ export class Service {
 
   #tick(): void {
     this.#engine.shards.tick()
+    this.#kernel?.tick()
     this.#operator.tick()
     this.#log.tick()
     this.shutdown.tick()
@@ -206,6 +225,7 @@ export class Service {
   #end(code: number): void {
     clearInterval(this.#timer)
     this.#systemd?.close()
+    this.#kernel?.close()
     this.#watch.stop()
     this.readiness.listening = false
     this.#operator.close()
@@ -236,6 +256,15 @@ function openBooks(settings: Settings, log: Log) {
   }
   tally.configure(namesOf(settings))
   return { pseudonyms, privacy, journal, tally, configure }
+}
+
+function kernelLink({ kernel }: Settings, shards: Shards, log: Log): KernelLink | undefined {
+  if (kernel === 'off') return undefined
+  return new KernelLink({
+    folder: kernel === 'auto' ? KERNEL_FOLDER : kernel,
+    use: maps => shards.setKernel(maps),
+    log: message => log.info(message),
+  })
 }
 
 /** The certificate is watched by the part that serves it; the configuration itself is read when asked for. */

@@ -8,9 +8,11 @@ export interface Gauges {
   readonly faults: number
   /** Threads whose memory is nearly full. */
   readonly shortOfMemory: number
+  /** Routes that the kernel relays along by itself. */
+  readonly kernelRoutes: number
 }
 
-const NAMES = ['sockets', 'connections', 'ports', 'faults', 'shortOfMemory'] as const
+const NAMES = ['sockets', 'connections', 'ports', 'faults', 'shortOfMemory', 'kernelRoutes'] as const
 
 /** Octets of memory for the gauges of one shard. */
 export const GAUGES_OCTETS = NAMES.length * 8
@@ -22,18 +24,19 @@ export function writeGauges(memory: SharedArrayBuffer, gauges: Gauges): void {
 
 export function readGauges(memory: SharedArrayBuffer): Gauges {
   const values = new Float64Array(memory)
-  const [sockets, connections, ports, faults, shortOfMemory] = values
+  const [sockets, connections, ports, faults, shortOfMemory, kernelRoutes] = values
   return {
     sockets: sockets!,
     connections: connections!,
     ports: ports!,
     faults: faults!,
     shortOfMemory: shortOfMemory!,
+    kernelRoutes: kernelRoutes!,
   }
 }
 
 export function sumGauges(parts: Iterable<Gauges>): Gauges {
-  const sum = { sockets: 0, connections: 0, ports: 0, faults: 0, shortOfMemory: 0 }
+  const sum = { sockets: 0, connections: 0, ports: 0, faults: 0, shortOfMemory: 0, kernelRoutes: 0 }
   for (const part of parts) for (const name of NAMES) sum[name] += part[name]
   return sum
 }

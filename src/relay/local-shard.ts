@@ -14,7 +14,10 @@ import type { Environment, Siblings } from '../core/environment.ts'
 import type { Event } from '../core/event.ts'
 import type { Proofs } from '../core/proofs.ts'
 import { Relay, type RelayKeys } from '../core/relay.ts'
+import { KernelForwarder } from '../forward/kernel/kernel-forwarder.ts'
 import { RouteTable } from '../forward/route-table.ts'
+import { Bpf } from '../kernel/bpf.ts'
+import { KernelMaps, type MapDescriptors } from '../kernel/kernel-maps.ts'
 import type { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
 import type { OwnAddresses } from '../net/kernel/machine.ts'
@@ -51,6 +54,8 @@ import { RealWorld } from './world.ts'
 
 /** The share of the time that may be spent on judging peers anew because routes change. */
 const JUDGING = 0.05
+/** The share of the kernel's maps that one shard alone has. */
+const ALONE = { shard: 0, shards: 1 }
 export interface LocalShardParts {
   readonly log: FaultLog
   /** The clock of the whole relay; this process's own by default. */
@@ -70,8 +75,9 @@ export interface LocalShardParts {
 }
 
 export interface SharedParts {
-  /** Which of them this is, from 1 on. */
+  /** Which of them this is, from 1 on, and how many there are. */
   readonly number: number
+  readonly shards: number
   readonly meters: Meters
   readonly buckets: BucketSource
   readonly debts: GcraTable
@@ -101,6 +107,7 @@ export class LocalShard implements Shards {
   readonly #ports: RelayPorts
   readonly #shard: Shard
   readonly #own: OwnAddresses
+  readonly #kernel: KernelForwarder | undefined
   readonly #memory: MemoryWatch
   readonly #recording: RecordingFile | undefined
   #settings: Settings
@@ -165,13 +172,27 @@ export class LocalShard implements Shards {
       proofs: shared?.proofs,
       witness: recording?.witness,
     })
+    const table = new RouteTable(counters, meters, lifetimes, random)
+    this.#kernel =
+      settings.kernel === 'off'
+        ? undefined
+        : new KernelForwarder({
+            behind: table,
+            counters,
+            meters,
+            lifetimes,
+            now: () => clock.now(),
+            boundTo: socket => this.#udp.transport.boundTo(socket),
+            settled: (by, route, carried) => this.#inbox.settled(by, route, carried),
+            later: milliseconds => setTimeout(() => this.#kernel?.settle(), milliseconds).unref(),
+          })
     let world: RealWorld
     const transports = [this.#udp.transport, this.#streams, ...(this.#guests ? [this.#guests.transport] : [])]
     this.#sockets = new AllSockets(this.#ids, transports, socket => {
       this.#ports.closed(socket)
       world.closed(socket)
     })
-    this.#shard = new Shard(relay, [new RouteTable(counters, meters, lifetimes, random)], () => {
+    this.#shard = new Shard(relay, [this.#kernel ?? table], () => {
       world = new RealWorld({
         clock,
         sockets: this.#sockets,
@@ -209,6 +230,7 @@ export class LocalShard implements Shards {
       ports: this.#ports.inUse,
       faults: this.#inbox.faults,
       shortOfMemory: this.#memory.isShort ? 1 : 0,
+      kernelRoutes: this.#kernel?.size ?? 0,
     }
   }
 
@@ -286,9 +308,20 @@ export class LocalShard implements Shards {
     this.#udp.transport.look()
   }
 
+  setKernel(fds: MapDescriptors | undefined): void {
+    const bpf = fds && Bpf.open()
+    const { shared, clock = monotonicClock } = this.#parts
+    const share = shared ? { shard: shared.number - 1, shards: shared.shards } : ALONE
+    const maps = bpf && KernelMaps.open(bpf, fds, share, clock)
+    this.#kernel?.disconnect()
+    if (maps && shared) maps.clear()
+    if (maps) this.#kernel?.connect(maps)
+  }
+
   /** Once a second. */
   tick(): void {
     this.#memory.look()
+    this.#kernel?.poll()
     this.#rejudge()
     this.#inbox.tick()
   }
@@ -332,6 +365,7 @@ export class LocalShard implements Shards {
   }
 
   closeSockets(): void {
+    this.#kernel?.disconnect()
     this.#own.stop()
     this.#recording?.end()
     this.#streams.stop()

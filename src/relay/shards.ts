@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { CounterReader } from '../base/counters.ts'
 import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
+import type { MapDescriptors } from '../kernel/kernel-maps.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import type { ClientRules } from '../policy/client-policy.ts'
 import type { Gauges } from './gauges.ts'
@@ -34,6 +35,8 @@ export interface Shards {
   keepOut(rules: ClientRules): void
   /** Once a second. */
   tick(): void
+  /** Has the kernel relay by these maps from now on; none: it does so no longer. */
+  setKernel(maps: MapDescriptors | undefined): void
   /** Refuses new allocations from now on, or takes them again. */
   drain(on: boolean): void
   allocations(): number

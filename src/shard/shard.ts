@@ -244,7 +244,7 @@ export class Shard implements Inbox {
   }
 
   #run(commands: readonly Command[], now: Time): void {
-    for (const command of commands) {
+    for (const command of withdrawalsFirst(commands)) {
       switch (command.kind) {
         case 'send':
           this.#world.sockets.sendOne(command.socket, command.to, command.bytes, command.dontFragment)
@@ -299,4 +299,22 @@ export class Shard implements Inbox {
 /** Whether a datagram is a client's STUN message, which may want signatures verified and made: dear beside data. */
 function isRequest({ via, bytes }: Datagram): boolean {
   return via !== 'relay' && bytes.length > 0 && demultiplex(bytes[0]!) === 'stun'
+}
+
+/**
+ * The same commands, with routes withdrawn before anything is sent: the kernel
+ * relays while this thread works, and nobody may be told that a way is closed
+ * while it still is open.
+ */
+function withdrawalsFirst(commands: readonly Command[]): readonly Command[] {
+  if (commands.length < 2 || !commands.some(({ kind }) => kind === 'unroute')) return commands
+  const made = new Set<RouteId>()
+  const first: Command[] = []
+  const others: Command[] = []
+  for (const command of commands) {
+    if (command.kind === 'route') made.add(command.route.id)
+    const isFirst = command.kind === 'unroute' && !made.has(command.route)
+    ;(isFirst ? first : others).push(command)
+  }
+  return [...first, ...others]
 }

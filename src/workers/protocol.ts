@@ -4,6 +4,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { Event, Owner, RejectReason } from '../core/event.ts'
 import type { RelayKeys } from '../core/relay.ts'
+import type { MapDescriptors } from '../kernel/kernel-maps.ts'
 import type { LogFields, WritingLevel } from '../log/log.ts'
 import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { RelayPlaces } from '../net/ports/port-directory.ts'
@@ -37,6 +38,7 @@ export type ToWorker =
   | { readonly kind: 'certificate'; readonly options: SecureContextOptions }
   | { readonly kind: 'clients'; readonly rules: ClientRules }
   | { readonly kind: 'drain'; readonly on: boolean }
+  | { readonly kind: 'kernel'; readonly maps: MapDescriptors | undefined }
   /** Wants what its allocations have carried. */
   | { readonly kind: 'read' }
   | { readonly kind: 'revoke'; readonly allocation: AllocationId }
@@ -97,6 +99,9 @@ export interface Start {
   readonly certificate: SecureContextOptions | undefined
   readonly draining: boolean
   readonly clients: ClientRules | undefined
+  /** The maps of the kernel, of which the worker uses its share, and how many workers there are. */
+  readonly kernel: MapDescriptors | undefined
+  readonly workers: number
   readonly record: RecordingTo | undefined
   readonly clock: ClockReading
   readonly keys: RelayKeys

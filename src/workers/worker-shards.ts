@@ -8,6 +8,7 @@ import type { Event, RejectReason } from '../core/event.ts'
 import { TICKET_KEY } from '../core/mobility/tickets.ts'
 import { scansMemory } from '../core/peers/scans.ts'
 import { Proofs } from '../core/proofs.ts'
+import type { MapDescriptors } from '../kernel/kernel-maps.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
 import type { Log } from '../log/log.ts'
@@ -79,6 +80,7 @@ export class WorkerShards implements Shards {
   #certificate: SecureContextOptions | undefined
   #draining = false
   #clients: ClientRules | undefined
+  #kernel: MapDescriptors | undefined
   #closing = false
   #closed: (() => void) | undefined
 
@@ -144,6 +146,8 @@ export class WorkerShards implements Shards {
           certificate: this.#certificate,
           draining: this.#draining,
           clients: this.#clients,
+          kernel: this.#kernel,
+          workers: size,
           record: parts.recordings?.[index],
           clock,
           keys,
@@ -216,6 +220,11 @@ export class WorkerShards implements Shards {
   keepOut(rules: ClientRules): void {
     this.#clients = rules
     for (const slot of this.#slots) slot.post({ kind: 'clients', rules })
+  }
+
+  setKernel(maps: MapDescriptors | undefined): void {
+    this.#kernel = maps
+    for (const slot of this.#slots) slot.post({ kind: 'kernel', maps })
   }
 
   drain(on: boolean): void {

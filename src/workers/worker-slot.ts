@@ -214,7 +214,14 @@ export class WorkerSlot {
     const lost = book.lose(this.#index, this.#now())
     for (const event of lost) heard(event)
     const { faults } = readGauges(memory.gauges)
-    writeGauges(memory.gauges, { sockets: 0, connections: 0, ports: 0, faults, shortOfMemory: 0 })
+    writeGauges(memory.gauges, {
+      sockets: 0,
+      connections: 0,
+      ports: 0,
+      faults,
+      shortOfMemory: 0,
+      kernelRoutes: 0,
+    })
     gone()
     if (this.#opening) {
       this.#closing = true

@@ -56,6 +56,7 @@ const shard = new LocalShard(settings, {
   },
   shared: {
     number: index + 1,
+    shards: start.workers,
     meters: new Meters(memory.meters),
     buckets: gate,
     debts: new GcraTable(memory.debts),
@@ -84,6 +85,7 @@ if (start.certificate) shard.setTls(start.certificate)
 if (start.clients) shard.keepOut(start.clients)
 for (const on of start.listening) listen(on)
 if (start.draining) shard.drain(true)
+shard.setKernel(start.kernel)
 const heart = new Int32Array(memory.heart)
 setInterval(() => {
   Atomics.add(heart, 0, 1)
@@ -135,6 +137,9 @@ function take(message: ToWorker): void {
       return
     case 'clients':
       shard.keepOut(message.rules)
+      return
+    case 'kernel':
+      shard.setKernel(message.maps)
       return
     case 'drain':
       shard.drain(message.on)

@@ -44,6 +44,7 @@ export class KernelRig {
       now: () => this.now,
       boundTo: socket => this.#sockets.get(socket),
       settled: (_by, id, carried) => this.settled.push([id, carried]),
+      later: () => {},
     })
     this.forwarder.connect(this.program.maps)
   }
@@ -75,7 +76,7 @@ export class KernelRig {
     for (const id of this.#routes.keys()) this.forwarder.remove(id as RouteId)
     this.#routes.clear()
     this.advance(1000)
-    this.forwarder.poll()
+    this.forwarder.settle()
   }
 
   /** Moves the time, by which the kernel's moments move the other way. */

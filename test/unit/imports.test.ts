@@ -38,6 +38,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'base',
         'core',
         'forward',
+        'kernel',
         'limits',
         'net',
         'policy',
@@ -50,7 +51,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     },
     workers: {
       values: ['base', 'core', 'limits', 'log', 'net', 'relay', 'system'],
-      types: ['config', 'policy', 'texts'],
+      types: ['config', 'kernel', 'policy', 'texts'],
     },
     operate: {
       values: ['auth', 'base', 'config', 'health', 'policy', 'relay', 'system'],
@@ -65,6 +66,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'homeserver',
         'http',
         'issue',
+        'kernel',
         'log',
         'metrics',
         'net',
@@ -118,6 +120,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'health',
         'homeserver',
         'import',
+        'kernel',
         'load',
         'log',
         'process',

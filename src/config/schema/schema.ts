@@ -102,6 +102,13 @@ export const schema = z.strictObject({
     .describe(
       'How long a datagram may wait at most, so that several are relayed with one wake of the thread. It saves about half of the processor time from some 4,000 packets a second on, and does nothing where few come. "0": never wait. Only the native UDP transport can wait.',
     ),
+  kernel: z
+    .union([z.enum(['off', 'auto']), path('/run/taciturn-kernel')], { error: () => 'want-kernel' })
+    .default('off')
+    .meta({ restart: true })
+    .describe(
+      'Whether the kernel relays UDP by itself (Linux, see docs/kernel.md): "auto" has it do so as soon as `taciturn kernel up` runs, which has the privilege for it; what the kernel leaves is relayed as ever. A path names another folder than /run/taciturn-kernel. What the kernel relays passes no nftables rule and no packet capture of this machine.',
+    ),
   log: z
     .strictObject({
       level: z

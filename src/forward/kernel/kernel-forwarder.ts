@@ -12,6 +12,8 @@ export interface KernelForwarderParts extends KernelSurroundings {
   readonly now: () => Time
   /** Is told of figures that were owed, as `Inbox.settled` is. */
   readonly settled: (by: Forwarder, route: RouteId, carried: Readonly<Carried>) => void
+  /** Is asked to call `settle` after so many milliseconds, when the figures that are owed by now are known. */
+  readonly later: (milliseconds: number) => void
 }
 
 /** A route that was withdrawn from the kernel, whose figures are not known yet. */
@@ -25,6 +27,8 @@ interface Owed {
 
 /** Milliseconds after which the program is done with datagrams that it had in hand when their route was withdrawn. */
 const GRACE = 20
+/** Milliseconds between two looks at what is owed. */
+const LOOK_EVERY = GRACE + 5
 
 /**
  * Has the kernel relay datagrams of UDP clients before they come to a socket
@@ -32,7 +36,7 @@ const GRACE = 20
  * given to the forwarder behind it as well, for what the kernel leaves:
  * fragments, merged datagrams, peers whose neighbour is not known.
  *
- * A route stops in the kernel when `remove` returns; its figures come with a later `poll`.
+ * A route stops in the kernel when `remove` returns; its figures come soon after, with `settle`.
  */
 export class KernelForwarder implements Forwarder {
   readonly #parts: KernelForwarderParts
@@ -42,6 +46,7 @@ export class KernelForwarder implements Forwarder {
   readonly #earlier = new Map<RouteId, Carried>()
   readonly #owed = new Map<RouteId, Owed>()
   #offload: KernelOffload | undefined
+  #isAsked = false
 
   constructor(parts: KernelForwarderParts) {
     this.#parts = parts
@@ -102,13 +107,19 @@ export class KernelForwarder implements Forwarder {
     return sum
   }
 
-  /** Brings figures and token buckets up to date, and tells what is owed. Once a second or more often. */
+  /** Brings figures and token buckets up to date. Once a second or more often. */
   poll(): void {
+    this.#offload?.poll(this.#parts.now())
+  }
+
+  /** Tells the figures that were owed and are known by now. */
+  settle(): void {
     const now = this.#parts.now()
+    this.#isAsked = false
     const offload = this.#offload
     if (!offload) return
-    offload.poll(now)
     for (const [id, owed] of [...this.#owed]) if (now >= owed.due) this.#settle(offload, id, owed)
+    if (this.#owed.size > 0) this.#ask()
   }
 
   #enter(route: Route): void {
@@ -119,7 +130,15 @@ export class KernelForwarder implements Forwarder {
 
   #withdraw(id: RouteId): void {
     const held = this.#offload?.withdraw(id)
-    if (held) this.#owed.set(id, { held, due: this.#parts.now() + GRACE })
+    if (!held) return
+    this.#owed.set(id, { held, due: this.#parts.now() + GRACE })
+    this.#ask()
+  }
+
+  #ask(): void {
+    if (this.#isAsked) return
+    this.#isAsked = true
+    this.#parts.later(LOOK_EVERY)
   }
 
   #settle(offload: KernelOffload, id: RouteId, owed: Owed): void {

@@ -183,6 +183,9 @@ export class KernelOffload {
     const { traffic, dropped } = this.#routes.carried(held.place)
     counters.carried(viaNumber(held.route.via), traffic, held.counted.traffic)
     counters.add(Counter.dropRate, dropped - held.counted.dropped)
+    const { toPeer, toClient } = held.counted.traffic
+    counters.add(Counter.kernelToPeer, traffic.toPeer.packets - toPeer.packets)
+    counters.add(Counter.kernelToClient, traffic.toClient.packets - toClient.packets)
     held.counted = { traffic, dropped }
     return held.counted
   }

@@ -32,6 +32,7 @@ export class DgramTransport implements UdpTransport {
   #sockets: (UdpSocket | undefined)[] = []
   #hosts = new Hosts()
   #batch = createBatch(1, MAX_DATAGRAM)
+  readonly #bound = new Map<SocketId, Address>()
   #record = new Uint8Array(RECORD)
   #recordWords = new Int32Array(this.#record.buffer)
 
@@ -47,6 +48,10 @@ export class DgramTransport implements UdpTransport {
 
   owns(socket: SocketId): boolean {
     return this.#sockets[socket] !== undefined
+  }
+
+  boundTo(socket: SocketId): Address | undefined {
+    return this.#bound.get(socket)
   }
 
   send(batch: Batch): void {
@@ -87,6 +92,7 @@ export class DgramTransport implements UdpTransport {
     const socket = this.#sockets[id]
     if (socket === undefined) return
     this.#sockets[id] = undefined
+    this.#bound.delete(id)
     socket.handle.close()
     this.#ids.release(id)
   }
@@ -145,6 +151,7 @@ export class DgramTransport implements UdpTransport {
       },
     }
     this.#sockets[id] = socket
+    this.#bound.set(id, address(ip, local.port))
     handle.on('message', (bytes, from) => this.#received(id, bytes, from))
     const receiveBuffer = sizeBuffers(handle, options, relay)
     return { socket: id, local: address(ip, local.port), receiveBuffer }

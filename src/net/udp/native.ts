@@ -85,6 +85,7 @@ export class NativeTransport implements UdpTransport {
   readonly #tooLong = new TooLong()
   /** 1 where a socket of ours is. */
   #owned = new Uint8Array(64)
+  readonly #bound = new Map<SocketId, Address>()
   #stopped = false
   #isScheduled = false
 
@@ -142,15 +143,21 @@ export class NativeTransport implements UdpTransport {
       return failed(systemError(result, 'bind'))
     }
     this.#own(id)
+    const local = readRecord(scratch, 0)
+    this.#bound.set(id, local)
     return succeeded({
       socket: id,
-      local: readRecord(scratch, 0),
+      local,
       receiveBuffer: this.#state[State.buffer]!,
     })
   }
 
   owns(socket: SocketId): boolean {
     return this.#owned[socket] === 1
+  }
+
+  boundTo(socket: SocketId): Address | undefined {
+    return this.#bound.get(socket)
   }
 
   send(batch: Batch): void {
@@ -168,6 +175,7 @@ export class NativeTransport implements UdpTransport {
   close(socket: SocketId): void {
     if (!this.owns(socket)) return
     this.#owned[socket] = 0
+    this.#bound.delete(socket)
     this.#native.close(socket)
     this.#ids.release(socket)
   }

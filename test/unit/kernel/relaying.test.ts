@@ -234,7 +234,7 @@ test('a route that is removed stops at once, and what it carried is told', (t, r
   t.equal(rig.arrive(kind, PEER[4], RELAY[4], payloadOf(5)).said, 'pass')
   t.equal(rig.arrive(kind, CLIENT[4], SERVER[4], sendIndication(PEER[4], payloadOf(5))).said, 'pass')
   rig.advance(1000)
-  rig.forwarder.poll()
+  rig.forwarder.settle()
   const traffic = { toPeer: { packets: 1, bytes: 5 }, toClient: { packets: 1, bytes: 7 } }
   t.same(rig.settled.slice(before), [[0, { traffic, dropped: 0 }]])
 })
@@ -255,7 +255,7 @@ test('a route by the number of one that is just gone is carried once that has to
   rig.add({ channel: CHANNEL, peer: '198.51.100.8:40000', relayed: RELAY[4] })
   t.equal(rig.arrive(kind, '198.51.100.8:40000', RELAY[4], payloadOf(5)).said, 'pass')
   rig.advance(1000)
-  rig.forwarder.poll()
+  rig.forwarder.settle()
   t.equal(rig.arrive(kind, '198.51.100.8:40000', RELAY[4], payloadOf(5)).said, 'send')
   t.same(rig.read(0).traffic, { ...noTraffic(), toClient: { packets: 1, bytes: 5 } })
 })

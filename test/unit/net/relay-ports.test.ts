@@ -337,6 +337,7 @@ function pretending(when: 'now' | 'late' = 'now'): UdpTransport & { [ids]: Socke
     [ids]: own,
     dontFragment: false,
     look: () => {},
+    boundTo: () => undefined,
     bind: async ({ address }) => {
       if (when === 'late') await new Promise(resolve => setImmediate(resolve))
       const key = formatAddress(address)

@@ -66,13 +66,27 @@ t.test('a worker that breaks is replaced at once, and its units come back', asyn
   workers[0]!.says({ kind: 'ready' }, claim(1))
   await opening
   workers[0]!.says({ kind: 'confirmed', allocation: 1 as AllocationId }, { kind: 'told', event: opened(1) })
-  writeGauges(memory.gauges, { sockets: 7, connections: 2, ports: 1, faults: 3, shortOfMemory: 1 })
+  writeGauges(memory.gauges, {
+    sockets: 7,
+    connections: 2,
+    ports: 1,
+    faults: 3,
+    shortOfMemory: 1,
+    kernelRoutes: 2,
+  })
 
   workers[0]!.breaks('out of luck')
 
   t.equal(admission.total, 0)
   t.match(heard, [{ kind: 'opened' }, { kind: 'closed', reason: 'lost' }])
-  t.same(readGauges(memory.gauges), { sockets: 0, connections: 0, ports: 0, faults: 3, shortOfMemory: 0 })
+  t.same(readGauges(memory.gauges), {
+    sockets: 0,
+    connections: 0,
+    ports: 0,
+    faults: 3,
+    shortOfMemory: 0,
+    kernelRoutes: 0,
+  })
   t.equal(gone(), 1)
   t.match(lines, [{ level: 'error', worker: 0, error: /out of luck/, callsLost: 1, seconds: 0 }])
   t.equal(workers.length, 2)
@@ -288,6 +302,8 @@ function start() {
       certificate: undefined,
       draining: workers.length > 0,
       clients: undefined,
+      kernel: undefined,
+      workers: 1,
       record: undefined,
       clock: { time: NOW, machine: 0n },
       keys: { nonces: new Uint8Array(32), tickets: new Uint8Array(32) },
