@@ -37,6 +37,8 @@ import { copyModule, productionModules } from './modules.mjs'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const ADDONS = ['x64', 'arm64', 'arm']
 const LIBRARY = 'usr/lib/taciturn'
+/** The programs for the kernel, where they were built. */
+const KERNEL = 'prebuilds/relay.bpf.json'
 const DOCUMENTS = 'usr/share/doc/taciturn'
 
 const { values: options } = parseArgs({
@@ -98,6 +100,7 @@ function putLibrary(addons) {
   writeFileSync(main, readFileSync(main, 'utf8').replace(/^#!.*/, '#!/usr/bin/node'))
   for (const name of ['package.json', 'turnserver.schema.json']) put(`${LIBRARY}/${name}`, read(name))
   for (const arch of addons) put(`${LIBRARY}/${addon(arch)}`, readFileSync(join(ROOT, addon(arch))))
+  if (existsSync(join(ROOT, KERNEL))) put(`${LIBRARY}/${KERNEL}`, readFileSync(join(ROOT, KERNEL)))
   for (const module of productionModules(ROOT)) copyModule(ROOT, module, library)
   dropEmptyFolders(join(library, 'node_modules'))
   link('usr/bin/taciturn', '../lib/taciturn/dist/cli/main.js')
@@ -114,7 +117,7 @@ function dropEmptyFolders(folder) {
 
 function putService() {
   const systemd = join(ROOT, 'packaging/systemd')
-  for (const unit of ['taciturn.service', 'taciturn.socket']) {
+  for (const unit of ['taciturn.service', 'taciturn.socket', 'taciturn-kernel.service']) {
     put(`usr/lib/systemd/system/${unit}`, readFileSync(join(systemd, unit)))
   }
   put('usr/lib/sysusers.d/taciturn.conf', readFileSync(join(systemd, 'taciturn.sysusers')))
