@@ -1,11 +1,14 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { type Address, formatAddress, parseAddress } from '../../src/base/address.ts'
+import { Bpf } from '../../src/kernel/bpf.ts'
 import type { LoaderStatus } from '../../src/kernel/loader.ts'
+import { Netlink } from '../../src/kernel/netlink.ts'
+import { loadAddon } from '../../src/system/native-addon.ts'
 import type { Child } from '../support/child.ts'
 import { credential } from '../support/credentials.ts'
 import { eventually } from '../support/lifecycle.ts'
@@ -94,11 +97,11 @@ t.test(
     await session.allocate()
     t.equal(await session.bind(0x4000, ECHO[4]), 0)
     await once(heard, 'echo one', () => session.send(0x4000, 'one'))
-    t.equal(scene.attached(), 2)
+    t.equal(scene.programs(), 2)
 
     process.kill(scene.loader.pid, 'SIGKILL')
     await scene.loader.exited
-    t.ok(await eventually(async () => scene.attached() === 0), 'nothing is attached any more')
+    t.ok(await eventually(async () => scene.programs() === 0), 'nothing is in the kernel any more')
     await once(heard, 'echo two', () => session.send(0x4000, 'two'))
 
     await scene.load()
@@ -121,7 +124,7 @@ t.test('when the relay is killed, nothing that it allowed gets through a moment 
   process.kill(scene.relay.pid, 'SIGKILL')
   await scene.relay.exited
   t.ok(await eventually(async () => !(await scene.loaderStatus()).inUse))
-  t.equal(scene.attached(), 0)
+  t.ok(await eventually(async () => scene.programs() === 0))
   session.send(0x4000, 'too late')
   await delay(200)
   t.notMatch(scene.echo.stdout, /too late/)
@@ -140,8 +143,8 @@ interface Scene {
   load(): Promise<void>
   status(): Promise<{ readonly kernel: KernelFigures }>
   loaderStatus(): Promise<LoaderStatus>
-  /** Programs that are attached in the relay's namespace. */
-  attached(): number
+  /** Programs in the kernel that use the maps which the relay was given first. */
+  programs(): number
   /** UDP datagrams with a wrong checksum that client and peer were sent. */
   wrongChecksums(): number
 }
@@ -174,6 +177,7 @@ async function open(t: Test, attach: 'tc' | 'xdp', settings: { readonly workers:
   ] as const) {
     at.run('ethtool', '-K', device, 'tx', 'off', 'gro', 'on')
   }
+  if (attach === 'xdp') passXdp(t, 'outside')
   const echo = world.start('python3', [join(import.meta.dirname, '../support/echo.py'), '7000'])
   started.push(echo)
   await echo.says(/listening/)
@@ -231,6 +235,7 @@ async function open(t: Test, attach: 'tc' | 'xdp', settings: { readonly workers:
   })
   started.push(relay)
   await relay.says(/the kernel relays/)
+  const maps = mapsOf(relay)
   return Object.assign(scene, {
     echo,
     relay,
@@ -238,15 +243,36 @@ async function open(t: Test, attach: 'tc' | 'xdp', settings: { readonly workers:
     status: async () =>
       JSON.parse(await request(control, 'GET /api/v1/status HTTP/1.0\r\nhost: localhost\r\n\r\n')),
     loaderStatus: async () => JSON.parse(await request(join(kernel, 'loader.sock'), 'status\n')),
-    attached: () => {
-      const [net] = JSON.parse(turn.run('bpftool', '-j', 'net', 'show'))
-      return net.xdp.length + net.tc.length
+    programs: () => {
+      const all: { readonly map_ids?: number[] }[] = JSON.parse(turn.run('bpftool', '-j', 'prog', 'show'))
+      return all.filter(one => one.map_ids?.some(id => maps.has(id))).length
     },
     wrongChecksums: () =>
       [client, world]
         .flatMap(at => [at.run('cat', '/proc/net/snmp'), at.run('cat', '/proc/net/snmp6')])
         .map(text => wrongIn(text))
         .reduce((sum, count) => sum + count, 0),
+  })
+}
+
+/** The numbers of the kernel's maps that a process has open. */
+function mapsOf({ pid }: Child): Set<number> {
+  const folder = `/proc/${pid}/fdinfo`
+  const texts = readdirSync(folder).map(fd => readFileSync(join(folder, fd), 'utf8'))
+  return new Set(texts.flatMap(text => /^map_id:\s+(\d+)/m.exec(text)?.slice(1) ?? []).map(Number))
+}
+
+/** Has the device at the far end of a virtual wire take what the near end's XDP program sends back: it needs one too. */
+function passXdp(t: Test, device: string): void {
+  const addon = loadAddon()
+  if (!addon.ok) throw new Error(addon.error)
+  const bpf = new Bpf(addon.value)
+  // r0 = XDP_PASS; exit
+  const program = bpf.loadProgram('xdp', Buffer.from('b7000000020000009500000000000000', 'hex'), 'GPL')
+  const link = bpf.link('xdp', program, new Netlink(addon.value).device(device)!.index)
+  if (program < 0 || link < 0) throw new Error(`no XDP at ${device}: errno ${-program}, ${-link}`)
+  t.teardown(() => {
+    for (const fd of [link, program]) addon.value.release(fd)
   })
 }
 

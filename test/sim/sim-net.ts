@@ -25,6 +25,8 @@ export class SimNet {
   readonly #links = new Map<string, Dice>()
   /** Datagrams under way, of which none may be left when nothing leaks. */
   underWay = 0
+  /** Sees every datagram where it arrives, before its receiver; true if it took it. */
+  intercept: ((from: Address, to: Address, bytes: Buffer) => boolean) | undefined
 
   constructor(timeline: Timeline, faults: Faults) {
     this.#timeline = timeline
@@ -55,6 +57,7 @@ export class SimNet {
       this.underWay++
       this.#timeline.at((this.#timeline.now() + delay) as Time, () => {
         this.underWay--
+        if (this.intercept?.(from, to, copy)) return
         this.#receivers.get(to.key)?.(from, copy)
       })
     }

@@ -130,6 +130,12 @@ export class SimWorld implements World {
     return this.#expect(socket).local
   }
 
+  /** Where a socket is bound, or was; undefined once it is closed. */
+  boundTo(socket: SocketId): Address | undefined {
+    const open = this.#open.get(socket)
+    return open && !open.connection ? open.local : undefined
+  }
+
   /** The socket bound to a relayed address. */
   socketAt(relayed: Address): SocketId | undefined {
     for (const [socket, open] of this.#open) if (open.local.key === relayed.key) return socket

@@ -34,6 +34,8 @@ export interface SimOptions extends Partial<SimWorldOptions> {
   readonly duplication?: number
   /** Which forwarders there are, the preferred one first. `none`: the core relays every datagram itself. */
   readonly forwarder?: keyof typeof FORWARDERS
+  /** Makes the one forwarder there is, in the place of those above. */
+  readonly makeForwarder?: (parts: ForwarderParts) => Forwarder
   /** Replaces parts of the relay's configuration. */
   readonly config?: Partial<RelayConfig>
   readonly limits?: Partial<RelayConfig['limits']>
@@ -45,6 +47,13 @@ export interface SimOptions extends Partial<SimWorldOptions> {
   readonly witness?: Witness
   /** Replaces parts of what the relay asks. */
   readonly environment?: Partial<Environment>
+}
+
+/** What a forwarder of a simulated relay may need. */
+export interface ForwarderParts {
+  readonly sim: Sim
+  readonly table: RouteTable
+  readonly meters: Meters
 }
 
 const FORWARDERS = {
@@ -135,9 +144,11 @@ export class Sim {
       new RouteTable(this.counters, meters, this.lifetimes, octets(dice(seedOf(seed, name))))
     const picky = (at: number) =>
       new PickyForwarder(table(`routes ${at}`), this.timeline, settled => this.shard.settled(...settled))
-    this.forwarders = FORWARDERS[options.forwarder ?? 'table'].map((kind, at) =>
-      kind === 'table' ? table('routes') : picky(at),
-    )
+    this.forwarders = options.makeForwarder
+      ? [options.makeForwarder({ sim: this, table: table('routes'), meters })]
+      : FORWARDERS[options.forwarder ?? 'table'].map((kind, at) =>
+          kind === 'table' ? table('routes') : picky(at),
+        )
     let world: SimWorld | undefined
     const roll = dice(seedOf(seed, 'ports'))
     this.shard = new Shard(this.relay, this.forwarders, inbox => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { formatAddress } from '../../../src/base/address.ts'
 import { type Action, actions, Stage } from '../../sim/actions.ts'
+import { compareEnds, counts, same, seen } from '../../sim/compare.ts'
 import type { PickyForwarder } from '../../sim/picky-forwarder.ts'
 import type { SimOptions } from '../../sim/sim.ts'
 
@@ -77,55 +77,4 @@ t.test('forwarders do carry some of it, so that the comparison means something',
 function asked(stage: Stage, list: readonly Action[]): number {
   for (const action of list) stage.do(action)
   return stage.sim.counters.read('passed')
-}
-
-/** How much everybody has seen, which tells after which step they parted. */
-function counts(stage: Stage): unknown {
-  const { clients, peers, sim } = stage
-  return [
-    ...clients.map(client => [client.received.length, client.errors.length]),
-    ...peers.map(peer => peer.datagrams.length),
-    sim.allocations,
-  ]
-}
-
-/** All that anybody outside has seen. Within a batch the order is the network's business. */
-function seen(stage: Stage): unknown {
-  return {
-    clients: stage.clients.map(client => ({
-      errors: client.errors,
-      inbox: client.received
-        .map(({ peer, channel, bytes }) => `${formatAddress(peer)} ${channel ?? '-'} ${digest(bytes)}`)
-        .sort(),
-      icmp: client.events.filter(event => event.kind === 'icmp').length,
-    })),
-    peers: stage.peers.map(peer =>
-      peer.datagrams.map(({ from, bytes }) => `${formatAddress(from)} ${digest(bytes)}`).sort(),
-    ),
-    allocations: stage.sim.allocations,
-  }
-}
-
-/** What the ends of allocations say about traffic, and what was counted by the way. */
-function compareEnds(fast: Stage, slow: Stage): void {
-  // A forwarder that knows its figures late delays the telling, and so changes the order.
-  const ends = (stage: Stage) => stage.sim.told('closed').sort((a, b) => a.allocation - b.allocation)
-  same(ends(fast), ends(slow), 'the accounts')
-  const traffic = (stage: Stage) => (['udp', 'tcp'] as const).map(via => stage.sim.counters.traffic(via))
-  same(traffic(fast), traffic(slow), 'the counters')
-}
-
-function same(a: unknown, b: unknown, when: string): void {
-  const [one, other] = [stringify(a), stringify(b)]
-  if (one !== other) throw new Error(`${when}:\nwith the table: ${one}\nwithout:        ${other}`)
-}
-
-function stringify(value: unknown): string {
-  return JSON.stringify(value, (_key, each) =>
-    each instanceof Uint8Array ? Buffer.from(each).toString('hex') : each,
-  )
-}
-
-function digest(bytes: Buffer): string {
-  return `${bytes.length}:${bytes[0] ?? ''}`
 }
