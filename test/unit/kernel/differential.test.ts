@@ -8,7 +8,7 @@ import { enterNamespace, needNamespaces } from '../../support/namespaces.ts'
 
 const isInside = await enterNamespace(import.meta.url)
 const RUNS = {
-  numRuns: Number(process.env.MODEL_RUNS ?? 200),
+  numRuns: Number(process.env.MODEL_RUNS ?? 100),
   seed: Number(process.env.MODEL_SEED ?? 20_261_130),
 }
 const kernel = isInside ? new KernelSim() : undefined
@@ -33,6 +33,6 @@ for (const kind of KINDS) {
       }),
       RUNS,
     )
-    t.ok(kernel!.sent - before > 50, `the kernel relayed ${kernel!.sent - before} of the datagrams`)
+    t.ok(kernel!.sent - before > 20, `the kernel relayed ${kernel!.sent - before} of the datagrams`)
   })
 }
