@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os'
 
 const NO_MAC = '00:00:00:00:00:00'
 
-/** The devices that datagrams for this machine come in by: those with an address that others can use, and Ethernet frames. */
+/** The devices that datagrams for this machine come in by: with Ethernet frames, and an address that others can use. */
 export function ethernetDevices(): string[] {
   return Object.entries(networkInterfaces()).flatMap(([name, addresses]) => {
     const isUsed = addresses?.some(

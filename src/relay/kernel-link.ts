@@ -8,7 +8,7 @@ import { loadAddon } from '../system/native-addon.ts'
 
 /** Seconds between two attempts to reach the loader. */
 const RETRY = 5
-/** Milliseconds for which descriptors stay open that are in use no longer, so that no thread takes another's for them. */
+/** Milliseconds for which descriptors stay open that are used no longer, so that no thread takes others for them. */
 const LINGER = 10_000
 
 export interface KernelLinkParts {
