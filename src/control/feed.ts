@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { type ConnectionPlace, Places } from '../http/places.ts'
 import type { Upgrade } from '../http/server.ts'
+import { rest } from '../system/slices.ts'
 import type { Control } from './control.ts'
 import { deltaOf, type ShownRows, shown } from './delta.ts'
 import { FeedClient } from './feed-client.ts'
@@ -148,7 +149,9 @@ export class Feed {
       this.#kept.length = 0
       this.#shown = undefined
     }
-    const now = this.#shown ?? (await this.#look())
+    if (!this.#shown) await this.#look()
+    await rest()
+    const now = this.#shown
     if (!now || !this.#clients.has(listener)) return
     this.#snapshot(listener, now)
   }
@@ -176,6 +179,8 @@ export class Feed {
       return
     }
     const now = shown(await control.look({ most: MOST_SESSIONS }))
+    // To compare, to write and to send is a turn of its own.
+    await rest()
     // Everybody may have left meanwhile, or a later tick may have been quicker.
     if (this.#shown !== before || this.#clients.size === 0) return
     const delta = text(deltaOf(before, now, ++this.#seq, control.point()))

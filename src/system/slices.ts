@@ -17,10 +17,12 @@ export interface SliceClock {
   rest(): Promise<void>
 }
 
-const REAL: SliceClock = {
-  now: () => performance.now(),
-  rest: () => new Promise(resolve => setImmediate(resolve)),
+/** Resolves when everything that waits has had its turn. */
+export function rest(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
 }
+
+const REAL: SliceClock = { now: () => performance.now(), rest }
 
 /**
  * Works through many items in slices of about a millisecond, between which the
