@@ -25,7 +25,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
@@ -131,8 +131,9 @@ function putService() {
 async function putDocuments() {
   const manuals = join(tree, 'manuals')
   await writeManuals(manuals, epoch)
-  for (const name of readdirSync(manuals)) {
-    put(`usr/share/man/man${name.at(-1)}/${name}.gz`, zip(readFileSync(join(manuals, name))))
+  for (const name of filesBelow(manuals).filter(file => /\.\d$/.test(file))) {
+    const place = join('usr/share/man', dirname(name), `man${name.at(-1)}`, `${basename(name)}.gz`)
+    put(place, zip(readFileSync(join(manuals, name))))
   }
   rmSync(manuals, { recursive: true })
 

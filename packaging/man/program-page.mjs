@@ -1,6 +1,7 @@
 // taciturn(1), from what the program itself says with --help.
 
 import { head, item, literal, paragraph, section, subsection, verbatim } from '../roff.mjs'
+import { WORDS } from './program-words.mjs'
 
 /**
  * @typedef {{ heading: string, lines: string[] }} Block
@@ -11,20 +12,20 @@ import { head, item, literal, paragraph, section, subsection, verbatim } from '.
  * Writes the page.
  * @param {(args: string[]) => Promise<string>} help runs the program and returns what it prints
  * @param {{ version: string, date: string }} about
+ * @param {keyof typeof WORDS} language the one that the program speaks
  */
-export async function programPage(help, about) {
+export async function programPage(help, about, language) {
+  const words = WORDS[language]
   const overview = parse(await help(['--help']))
   const commands = overview.blocks
-    .filter(block => block.heading !== 'Options')
+    .filter(block => block.heading !== words.options)
     .flatMap(block => rows(block.lines))
-  let page = head('TACITURN', 1, { ...about, title: 'User Commands' })
-  page += `${section('Name')}taciturn \\- ${literal(overview.usage.replace(/^taciturn, /, ''))}\n`
-  page += `${section('Synopsis')}.B taciturn\n.I command\n.RI [ options ]\n`
-  page += section('Description')
-  page += `${paragraph(
-    'A relay for the calls of clients behind NAT (RFC 8489, RFC 8656), made for Matrix homeservers. Each of the commands below has a `--help` of its own. As installed by the Debian package, the relay is a service: see `systemctl status taciturn`. Its configuration is turnserver.json(5).',
-  )}\n`
-  page += section('Commands')
+  let page = head('TACITURN', 1, { ...about, title: words.title })
+  page += `${section(words.name)}taciturn \\- ${literal(overview.usage.replace(/^taciturn, /, ''))}\n`
+  page += `${section(words.synopsis)}.B taciturn\n.I ${literal(words.command)}\n.RI [ ${literal(words.anyOptions)} ]\n`
+  page += section(words.description)
+  page += `${paragraph(words.about)}\n`
+  page += section(words.commands)
   for (const { term, text } of commands) {
     const usageAlone = WITHOUT_HELP[term]
     const { usage, blocks, after } =
@@ -35,25 +36,25 @@ export async function programPage(help, about) {
     page += `${paragraph(sentence(text))}\n`
     for (const block of blocks) {
       const options = rows(block.lines).filter(row => !COMMON.includes(row.term))
-      if (block.heading === 'Examples') {
-        page += `.PP\nExamples:\n${verbatim(options.map(row => `${row.term}\n    ${row.text}`).join('\n'))}`
+      if (block.heading === words.examples) {
+        page += `.PP\n${words.examples}:\n${verbatim(options.map(row => `${row.term}\n    ${row.text}`).join('\n'))}`
       } else {
         for (const option of options) page += item(option.term, describe(option.text))
       }
     }
-    const notes = after.filter(line => !overview.after.includes(line) && !line.startsWith('Exit codes'))
+    const notes = after.filter(line => !overview.after.includes(line) && !line.startsWith(words.exitCodes))
     for (const line of notes) page += `.PP\n${paragraph(line)}\n`
   }
-  page += section('Options')
-  const common = overview.blocks.find(block => block.heading === 'Options')
+  page += section(words.options)
+  const common = overview.blocks.find(block => block.heading === words.options)
   for (const row of rows(common?.lines ?? [])) page += item(row.term, describe(row.text))
-  page += section('Signals')
-  for (const [signal, text] of SIGNALS) page += item(signal, paragraph(text))
-  page += section('Exit status and environment')
+  page += section(words.signals)
+  for (const [signal, text] of words.whatSignalsDo) page += item(signal, paragraph(text))
+  page += section(words.exitStatus)
   page += overview.after.map(line => `${paragraph(line)}\n`).join('.PP\n')
-  page += section('Files')
-  for (const [file, text] of FILES) page += item(file, paragraph(text))
-  page += `${section('See also')}.BR turnserver.json (5)\n.PP\nThe guides in /usr/share/doc/taciturn/docs, first of all operating.md and matrix.md. Alert rules for Prometheus and a dashboard for Grafana are in /usr/share/doc/taciturn/deploy.\n`
+  page += section(words.files)
+  for (const [file, text] of words.whatFilesHold) page += item(file, paragraph(text))
+  page += `${section(words.seeAlso)}.BR turnserver.json (5)\n.PP\n${paragraph(words.guides)}\n`
   return page
 }
 
@@ -63,23 +64,6 @@ const WITHOUT_HELP = {
   'taciturn completion': 'taciturn completion',
 }
 const COMMON = ['--lang', '-h, --help', '-v, --version']
-const SIGNALS = [
-  ['SIGHUP', 'Reads configuration, secrets and certificate again. Calls go on.'],
-  ['SIGUSR1', 'Drains: takes no new call, and stops when the last has ended.'],
-  [
-    'SIGTERM, SIGINT',
-    'Stops. Calls may go on for as long as `stop.deadline` says. A second one does not wait.',
-  ],
-]
-const FILES = [
-  [
-    '/etc/taciturn/turnserver.json',
-    'The configuration. It holds secrets: root and the group taciturn can read it.',
-  ],
-  ['/var/lib/taciturn', 'What the relay keeps: secrets that it has made itself.'],
-  ['/run/taciturn', 'Its control socket.'],
-  ['/usr/share/doc/taciturn/turnserver.example.json', 'Every key of the configuration, explained.'],
-]
 
 /**
  * Takes apart what --help prints.
@@ -92,7 +76,7 @@ function parse(text) {
   const help = { usage: usage.trim(), what: '', blocks: [], after: [] }
   for (const part of rest) {
     const [first = '', ...lines] = part.split('\n')
-    if (/^[A-Z][^.]*:$/.test(first) && lines.every(line => line.startsWith(' '))) {
+    if (/^[A-ZÄÖÜ][^.]*:$/.test(first) && lines.every(line => line.startsWith(' '))) {
       help.blocks.push({ heading: first.slice(0, -1), lines })
     } else if (help.blocks.length === 0) {
       help.what += part
@@ -126,7 +110,7 @@ function rows(lines) {
   /** @type {{ term: string, text: string }[]} */
   const found = []
   // The second column begins where it does in most first lines of a row.
-  const starts = lines.flatMap(line => /^ {2}\S.*? {2,}(?=\S)/.exec(line)?.[0].length ?? [])
+  const starts = lines.flatMap(line => /^ {2,6}\S.*? {2,}(?=\S)/.exec(line)?.[0].length ?? [])
   const column = Math.min(...starts)
   for (const line of lines) {
     const left = line.slice(0, column).trim()
@@ -156,13 +140,18 @@ function commandWords(term) {
  */
 function describe(text) {
   const brackets = [
-    ...text.matchAll(/\[((?:choices|default): [^\]]*|string|boolean|number|array|required|count)\]/g),
+    ...text.matchAll(
+      /\[((?:choices|default|Möglichkeiten|Standard): [^\]]*|string|boolean|number|array|required|erforderlich|count)\]/g,
+    ),
   ]
   let plain = text
   for (const [whole] of brackets) plain = plain.replace(whole, '')
   const notes = brackets
     .map(([, inside = '']) => inside)
-    .filter(inside => !['string', 'boolean', 'number', 'array', 'default: false'].includes(inside))
+    .filter(
+      inside => !['string', 'boolean', 'number', 'array'].includes(inside) && !/^\w+: false$/.test(inside),
+    )
+    .map(inside => inside.replace(/^Standard:/, 'Vorgabe:'))
   const note = notes.length > 0 ? ` (${notes.join('; ')})` : ''
   return paragraph(`${sentence(plain.trim()).replace(/\.$/, '')}${note}.`)
 }

@@ -1,4 +1,4 @@
-// Writes the manual pages into a folder. Run after a build:
+// Writes the manual pages into a folder, those in German into de/. Run after a build:
 //
 //   node packaging/man/write.mjs FOLDER
 
@@ -18,21 +18,28 @@ export async function writeManuals(folder, epoch) {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const about = { version, date: new Date(epoch * 1000).toISOString().slice(0, 10) }
   const schema = JSON.parse(readFileSync(join(root, 'turnserver.schema.json'), 'utf8'))
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'taciturn.1'), await programPage(help, about))
+  for (const [language, below] of /** @type {const} */ ([
+    ['en', ''],
+    ['de', 'de'],
+  ])) {
+    mkdirSync(join(folder, below), { recursive: true })
+    const page = await programPage(args => help(args, language), about, language)
+    writeFileSync(join(folder, below, 'taciturn.1'), page)
+  }
   writeFileSync(join(folder, 'turnserver.json.5'), settingsPage(schema, about))
 }
 
 /**
  * Runs the program in this process; returns what it prints.
  * @param {string[]} args
+ * @param {string} language
  */
-async function help(args) {
+async function help(args, language) {
   const { main } = await import(pathToFileURL(join(root, 'dist/cli/program.js')).href)
   let text = ''
   /** @param {string} part */
   const write = part => void (text += part)
-  await main(args, { stdout: { write, columns: 110 }, stderr: { write }, env: { LANG: 'C' }, cwd: '/' })
+  await main(args, { stdout: { write, columns: 110 }, stderr: { write }, env: { LANG: language }, cwd: '/' })
   return text
 }
 

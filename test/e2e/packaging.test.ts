@@ -70,9 +70,8 @@ t.test('systemd understands unit and socket', need('systemd-analyze'), async t =
 t.test('the manual pages are without fault', need('mandoc'), async t => {
   const folder = temporary(t)
   await run(process.execPath, join(PACKAGING, 'man/write.mjs'), folder)
-  const pages = readdirSync(folder).sort()
-
-  t.same(pages, ['taciturn.1', 'turnserver.json.5'])
+  const pages = ['taciturn.1', 'turnserver.json.5', 'de/taciturn.1']
+  t.same(readdirSync(folder, { recursive: true }).sort(), [...pages, 'de'].sort())
   for (const page of pages) {
     const { stdout } = await run('mandoc', '-Tlint', '-Wwarning', join(folder, page)).catch(error => error)
     t.equal(stdout, '')
@@ -84,6 +83,17 @@ t.test('the manual pages are without fault', need('mandoc'), async t => {
   })
   for (const [, command] of help.matchAll(/^ {2}taciturn (\w[\w-]*)/gm)) {
     t.match(plain, new RegExp(`^ +taciturn ${command}\\b`, 'm'))
+  }
+  const subsections = (page: string) =>
+    readFileSync(join(folder, page), 'utf8').match(/^\.SS "taciturn \S+/gm)
+  t.same(subsections('de/taciturn.1'), subsections('taciturn.1'), 'U-21: every command, in German')
+  const german = readFileSync(join(folder, 'de/taciturn.1'), 'utf8')
+  t.match(german, 'Beendet das Relay')
+  t.match(german, '(Vorgabe: ')
+  t.notMatch(german, /Exit codes|Examples|See also/)
+  for (const page of ['taciturn.1', 'de/taciturn.1']) {
+    const left = /\[(Standard|default|boolean|string|array|required|erforderlich)/
+    t.notMatch(readFileSync(join(folder, page), 'utf8'), left, `${page} has nothing of yargs`)
   }
 })
 
