@@ -7,7 +7,7 @@ import { address, type Family, ipKey, parseIp } from '../base/address.ts'
  * - `customer`: what a provider gives one customer, an IPv4 address or an IPv6 /56;
  * - `network`: what an attacker may have rented whole, an IPv4 /24 or an IPv6 /48.
  *
- * docs/decisions/0031-one-customer.md says why.
+ * docs/decisions/0041-one-customer.md says why.
  */
 export type Span = 'host' | 'customer' | 'network'
 

@@ -1,7 +1,7 @@
 import { formatAddress, formatIp } from '../base/address.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { Language } from '../texts/language.ts'
-import { type RunningKey, type RunningText, sayRunning } from '../texts/running.ts'
+import { type RunningKey, type RunningPart, type RunningText, sayRunning } from '../texts/running.ts'
 
 /** The relay cannot start: in a sentence, with how to fix it. Nothing is bound any more when it is thrown. */
 export class StartError extends Error {
@@ -37,7 +37,7 @@ export function cannotListen(listener: Listener, error: NodeJS.ErrnoException): 
 
 /** Says why no relay socket can be bound to an address. */
 export function cannotRelay(local: Uint8Array, error: NodeJS.ErrnoException): StartError {
-  const why: RunningText | string =
+  const why: RunningPart =
     error.code === 'EADDRNOTAVAIL' ? { key: 'start.noRelayAddress' } : explain(error, 'udp', 0)
   return new StartError({ key: 'start.relay', values: { ip: formatIp(local), why } })
 }
@@ -70,15 +70,11 @@ function cannotServeHttp(
   error: NodeJS.ErrnoException,
 ): StartError {
   const why = explain(error, 'tcp', port)
-  const advised: RunningText | string = error.code === 'EADDRINUSE' ? { key: orElse, values: { why } } : why
+  const advised: RunningPart = error.code === 'EADDRINUSE' ? { key: orElse, values: { why } } : why
   return new StartError({ key, values: { at, why: advised } })
 }
 
-function explain(
-  error: NodeJS.ErrnoException,
-  transport: Listener['transport'],
-  port: number,
-): RunningText | string {
+function explain(error: NodeJS.ErrnoException, transport: Listener['transport'], port: number): RunningPart {
   switch (error.code) {
     case 'EADDRINUSE':
       return { key: 'start.inUse', values: { options: transport === 'udp' ? '-lunp' : '-ltnp', port } }

@@ -7,6 +7,9 @@ import { type Value, type Words, wordsFrom } from './words.ts'
 
 export type RunningKey = keyof typeof runningEn | keyof typeof waitingEn
 
+/** What stands inside another sentence: a text of the catalogue, or words without a translation, such as an errno. */
+export type RunningPart = RunningText | string
+
 /**
  * What a running relay says, not yet in any language: plain data, so that a worker thread can hand it over.
  * A value may be such a text itself.

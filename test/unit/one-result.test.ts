@@ -11,6 +11,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'doctor/http.ts ask': 'a union by `kind`, as `Input` is',
   'doctor/http.ts redirected': 'the same',
   'kernel/bpf.ts memory': 'what the addon returns: a number is an errno of C',
+  'kernel/netlink.ts #ask': 'the same, from the kernel',
   'system/native-addon.ts mapMemory': 'the same',
   'system/native-addon.ts routes': 'the same',
   'wire/message.ts parse': 'a union by `kind`, so that no object is made around each message',

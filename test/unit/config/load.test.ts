@@ -63,7 +63,7 @@ t.test('a file with a homeserver gets the documented defaults [TURN-GEN-13, TURN
   })
   t.same(settings.peers, { deny: ['recommended'], allow: [], only: [] })
   t.match(settings.metrics, { listen: { port: 9641 }, coturnNames: false })
-  t.same(settings.log, { level: 'info', format: 'auto', privacy: 'pseudonym' })
+  t.same(settings.log, { level: 'info', format: 'auto', privacy: 'pseudonym', offenders: false })
   t.equal(settings.realm, hostname())
   t.same(defaults, { realm: true, listen: true, secret: false })
   t.same(warnings, [])
