@@ -59,16 +59,25 @@ export class Shard implements Inbox {
     let then = now
     for (let i = 0; i < batch.count; i++) {
       if (batch.verdict[i] !== PASS) continue
-      const datagram = this.#datagram(batch, i)
-      if (datagram.via !== 'relay' && !this.#world.serves(datagram.from)) continue
-      if (this.#mustWait(datagram)) this.#wait(datagram)
-      else if (isRequest(datagram)) then = this.#serve(datagram)
-      else this.#run(this.#relay.handle(datagram, then), then)
+      then = this.#arrived(this.#datagram(batch, i), then)
     }
   }
 
-  /** Hands one input to the core and does what it commands. */
+  /** Handles what no forwarder took, at once or in its turn. Returns the time afterwards. */
+  #arrived(datagram: Datagram, now: Time): Time {
+    if (datagram.via !== 'relay' && !this.#world.serves(datagram.from)) return now
+    if (this.#mustWait(datagram)) this.#wait(datagram)
+    else if (isRequest(datagram)) return this.#serve(datagram)
+    else this.#run(this.#relay.handle(datagram, now), now)
+    return now
+  }
+
+  /** Hands one input to the core and does what it commands. Datagrams wait for their turn like all others. */
   take(input: Input): void {
+    if (input.kind === 'datagram') {
+      this.#arrived(input, this.#world.clock.now())
+      return
+    }
     if (this.#held) {
       this.#held.push(input)
       return

@@ -137,6 +137,21 @@ t.test('S-01: what has waited for a snapshot is served in turns', t => {
   t.end()
 })
 
+t.test('A-02: requests that another shard refers take turns like all others', t => {
+  const { sim, turns, handled } = scene()
+  const evil = allocated(sim.client('192.0.2.90:50000', { user: '@evil:example.org', via: 'tcp' }))
+  const before = handled.length
+  for (let i = 0; i < 50; i++) {
+    const bytes = evil.craft(Method.Refresh)
+    const { address: from, socket } = evil
+    sim.shard.take({ kind: 'datagram', via: 'tcp', socket: socket!, from, bytes, isReferred: true })
+  }
+  sim.settle()
+  t.equal(Math.max(...turns()), FIT)
+  t.equal(handled.length - before, 50)
+  t.end()
+})
+
 /** Alice with a channel to bob, and evil with an allocation, where each request takes its time. */
 function scene(options: SimOptions = {}) {
   /** By whom each request came, and how many turns had been asked for by then. */
