@@ -44,20 +44,25 @@ export class RequestPace {
     return true
   }
 
-  /** Charges a request that has verified; false, and nothing charged, where it is one too many. */
+  /**
+   * Charges a request that has verified; false where it is one too many. Its
+   * 5-tuple pays even where its user has nothing left, since it was verified
+   * all the same: else one user's further 5-tuples would cost as much as they send.
+   */
   take(owner: Owner, message: Message, reply: ReplyTo, perSecond: number | undefined): boolean {
     if (perSecond === undefined) return true
     const cost = (Math.max(1, Math.ceil(message.attributes.length / ATTRIBUTES)) * 1000) / perSecond
     const user = ownerKey(owner)
     const socket = socketKey(reply)
-    const mayBe =
-      fits(this.#users, user, cost, USER_BURST, reply.at) &&
-      fits(this.#sockets, socket, cost * SOCKET_SHARE, SOCKET_BURST, reply.at)
-    if (mayBe) {
+    const hasUserRoom = fits(this.#users, user, cost, USER_BURST, reply.at)
+    const hasSocketRoom = fits(this.#sockets, socket, cost * SOCKET_SHARE, SOCKET_BURST, reply.at)
+    if (hasSocketRoom) charge(this.#sockets, socket, cost * SOCKET_SHARE, reply.at)
+    if (hasUserRoom && hasSocketRoom) {
       charge(this.#users, user, cost, reply.at)
-      charge(this.#sockets, socket, cost * SOCKET_SHARE, reply.at)
-    } else this.#hold(reply, owner)
-    return mayBe
+      return true
+    }
+    this.#hold(reply, owner)
+    return false
   }
 
   /**

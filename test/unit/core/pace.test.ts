@@ -1,5 +1,7 @@
 import t from 'tap'
+import { Method } from '../../../src/wire/message.ts'
 import { Sim } from '../../sim/sim.ts'
+import type { SimClient } from '../../sim/sim-client.ts'
 
 function start() {
   const sim = new Sim({ limits: { requestsPerUserPerSecond: 2 } })
@@ -54,3 +56,22 @@ t.test('S-01: all 5-tuples of one user together have the rate of the user', asyn
   for (const client of others) ask(4, client)
   t.ok(dropped() > 0, 'ten seconds of two requests are twenty')
 })
+
+t.test(
+  'A-03: where a user has nothing left, further 5-tuples of theirs are verified as often as others, and no more',
+  async t => {
+    const sim = new Sim({ limits: { requestsPerUserPerSecond: 2 } })
+    const clients = Array.from({ length: 12 }, (_, i) => sim.client(`203.0.113.${i + 1}:1000`))
+    for (const client of clients) client.allocate()
+    const flood = (client: SimClient, times: number) => {
+      for (let i = 0; i < times; i++) client.post(client.craft(Method.Refresh))
+      sim.settle()
+    }
+    const verified = () => sim.counters.read('refreshRequest')
+    for (const client of clients.slice(0, 11)) flood(client, 10)
+    const before = verified()
+    flood(clients.at(-1)!, 100)
+    t.ok(verified() - before <= 5, `${verified() - before} of 100`)
+    t.ok(verified() > before, 'its own allowance is five seconds of half the rate')
+  },
+)
