@@ -12,7 +12,7 @@ export interface ClientGateParts {
   /** Tells every shard. */
   keepOut(rules: ClientRules): void
   /** Ends a session. */
-  revoke(session: Extract<Event, { kind: 'opened' }>): void
+  revoke(session: Pick<Extract<Event, { kind: 'opened' }>, 'allocation'>): void
   /** Keeps the bans for the next start. */
   keep(bans: readonly Ban[]): void
   readonly now: () => number
@@ -46,13 +46,14 @@ export class ClientGate {
   configure({ clients }: Settings): void {
     this.#clients = clients
     this.apply()
-    const serves = this.#serves
-    if (serves) void this.#end(ip => !serves(ip))
+    this.#endUnserved()
   }
 
-  /** A session may have been on its way while its client was banned. */
+  /** A session, or its move to another address, may have been on its way while its client was banned. */
   hear(event: Event): void {
-    if (event.kind === 'opened' && this.#serves?.(event.client.ip) === false) this.#parts.revoke(event)
+    const { kind } = event
+    if ((kind === 'opened' || kind === 'roamed') && this.#serves?.(event.client.ip) === false)
+      this.#parts.revoke(event)
   }
 
   /** To be called now and then: lifts the bans whose time is over. */
@@ -86,6 +87,8 @@ export class ClientGate {
     later(() => {
       this.#isPending = false
       this.#use(this.#parts.now())
+      // Until now the shards have served those who were banned meanwhile.
+      this.#endUnserved()
     })
   }
 
@@ -93,6 +96,11 @@ export class ClientGate {
     this.#appliedAt = now
     this.#parts.keep(this.#parts.bans.all)
     this.apply()
+  }
+
+  #endUnserved(): void {
+    const serves = this.#serves
+    if (serves) void this.#end(ip => !serves(ip))
   }
 
   async #end(isMeant: (ip: Uint8Array) => boolean): Promise<number> {

@@ -53,6 +53,25 @@ t.test('OW-08: a ban ends the sessions of its network at once, and the shards he
   t.same(rules.at(-1)?.banned.map(formatRange), ['203.0.113.7'])
 })
 
+t.test('A-04: a session that moves to an address just as that is banned ends', async t => {
+  const { gate, ban, revoked } = rig({}, [session(1, '203.0.113.7:4000')])
+  t.equal(await ban('192.0.2.8'), 0)
+  gate.hear({ ...session(1, '192.0.2.8:4000'), kind: 'roamed' } as unknown as Event)
+  gate.hear({ ...session(2, '192.0.2.9:4000'), kind: 'roamed' } as unknown as Event)
+  t.same(revoked, [1])
+})
+
+t.test('A-04: a session that opens while bans are gathered ends when they hold', async t => {
+  const open: Opened[] = []
+  const { ban, revoked, settle } = rig({}, open)
+  await ban('203.0.113.1')
+  await ban('203.0.113.2')
+  open.push(session(1, '203.0.113.2:4000'), session(2, '203.0.113.3:4000'))
+  settle()
+  await new Promise(resolve => setImmediate(resolve))
+  t.same(revoked, [1])
+})
+
 t.test('OW-08: many bans in a moment are few changes for the shards', async t => {
   const { ban, rules, settle, waiting } = rig()
   for (let i = 0; i < 50; i++) await ban(`203.0.113.${i}`)
