@@ -115,6 +115,8 @@ t.test('every metric of our own is on the dashboard, in an alert, or left out fo
       'taciturn_connections_unserved_total',
       // Calls and traffic of a homeserver say more.
       'taciturn_homeserver_allocations_opened_total',
+      // Only where the kernel is asked to relay.
+      ...['taciturn_kernel_packets_total', 'taciturn_kernel_passed_total', 'taciturn_kernel_routes'],
       // Only where credentials are issued over HTTP.
       ...['taciturn_homeserver_credentials_issued_total', 'taciturn_credential_requests_total'],
     ].sort(),
