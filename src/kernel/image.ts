@@ -33,7 +33,7 @@ export function readImage(): Result<Image, string> {
 }
 
 /**
- * Makes the maps and loads the programs. Needs CAP_BPF and CAP_NET_ADMIN. On
+ * Makes the maps and loads the programs. Needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON. On
  * failure nothing stays; `close` closes a descriptor.
  */
 export function loadImage(
