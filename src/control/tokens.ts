@@ -9,14 +9,16 @@ export interface NamedToken {
   readonly token: string
 }
 
-/** Links that are good at a time; the oldest go first. */
+/** Links and sign-ins that are good at a time; the oldest go first. */
 const MOST_LINKS = 64
+/** Sign-ins of one person, so that nobody ends those of others by signing in again and again. */
+const MOST_SIGN_INS = 8
 
 interface Entry {
   readonly hash: Buffer
   readonly visitor: Visitor
   /** Of those that are made while the relay runs. */
-  readonly made?: { readonly by: 'link' | 'oidc'; readonly at: number }
+  readonly made?: { readonly by: 'link' | 'oidc'; readonly at: number; readonly subject: string | undefined }
 }
 
 /** Somebody who is let in for a while, by a link or by signing in. */
@@ -59,9 +61,19 @@ export class Tokens {
     return this.#make('link', undefined, rights, seconds)
   }
 
-  /** The same for somebody whom a provider has named. */
-  signIn(who: string, rights: Rights, seconds: number): { readonly token: string; readonly expires: number } {
-    return this.#make('oidc', who, rights, seconds)
+  /**
+   * The same for somebody whom a provider has named. Above a few, their own
+   * oldest sign-in ends; `subject` tells people apart, whatever they call themselves.
+   */
+  signIn(
+    who: string,
+    rights: Rights,
+    seconds: number,
+    subject = who,
+  ): { readonly token: string; readonly expires: number } {
+    const own = [...this.#links.entries(this.#now())].filter(([, { made }]) => made?.subject === subject)
+    for (const [id] of own.slice(0, Math.max(0, own.length - MOST_SIGN_INS + 1))) this.revoke(id)
+    return this.#make('oidc', who, rights, seconds, subject)
   }
 
   /** Links and sign-ins that are good, the newest last. */
@@ -103,6 +115,7 @@ export class Tokens {
     name: string | undefined,
     rights: Rights,
     seconds: number,
+    subject?: string,
   ): { readonly token: string; readonly expires: number } {
     const token = randomBytes(24).toString('base64url')
     const hash = digest(token)
@@ -112,7 +125,7 @@ export class Tokens {
     const at = this.#date()
     this.#links.forget(now)
     const visitor: Visitor = { who, from: 'console', rights, signIn: id }
-    this.#links.set(id, { hash, visitor, made: { by, at } }, now + seconds * 1000)
+    this.#links.set(id, { hash, visitor, made: { by, at, subject } }, now + seconds * 1000)
     return { token, expires: at + seconds * 1000 }
   }
 

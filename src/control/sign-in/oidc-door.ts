@@ -74,14 +74,14 @@ export class OidcDoor {
     const attempt = this.#sealed.open(cookieOf(request)) as OidcAttempt | undefined
     if (!attempt) return back(url, 'expired')
     const callback = new URL(`${url}/oidc/callback?${request.query}`)
-    const { who, rights } = await provider.finish(callback, attempt)
+    const { who, subject, rights } = await provider.finish(callback, attempt)
     const visitor = { who, from: 'console', rights: rights ?? 'read' } as const
     if (rights === undefined) {
       note({ log }, visitor, 'sign-in', 'refused')
       return back(url, 'refused')
     }
     note({ log }, visitor, 'sign-in', 'done', rights)
-    const { token } = tokens.signIn(who, rights, provider.settings.lifetime)
+    const { token } = tokens.signIn(who, rights, provider.settings.lifetime, subject)
     return back(url, `token=${token}`, true)
   }
 }

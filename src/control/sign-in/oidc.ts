@@ -22,6 +22,8 @@ export interface OidcAttempt {
 /** Somebody who has an account at the provider. `rights` is absent where that is not enough. */
 export interface OidcPerson {
   readonly who: string
+  /** The provider's name of the account, which nobody can choose. */
+  readonly subject: string
   readonly rights: Rights | undefined
 }
 
@@ -92,7 +94,7 @@ export class OidcProvider {
     // People may choose their names; the subject is the provider's, and no token's name has a space.
     const who =
       name === undefined ? `oidc ${printed(claims.sub)}` : `oidc ${printed(name)} (${printed(claims.sub)})`
-    return { who, rights }
+    return { who, subject: String(claims.sub), rights }
   }
 
   #discover(oidc: typeof client): Promise<client.Configuration> {
@@ -115,9 +117,10 @@ export class OidcProvider {
   }
 }
 
+/** Without control characters, and without those that hide or reorder what stands beside them. */
 function printed(name: unknown): string {
   return String(name)
-    .replaceAll(/\p{Cc}/gu, '?')
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '?')
     .slice(0, LONGEST_NAME)
 }
 

@@ -19,3 +19,21 @@ t.test('S-16: a link is good as long as it says, whatever becomes of the wall cl
   clock.date += 10 * 86_400_000
   t.ok(tokens.find(other), 'and one that is set forward ends nothing')
 })
+
+t.test(
+  'A-05: somebody who may only look cannot end the sign-ins of others by signing in again and again',
+  async t => {
+    const tokens = new Tokens()
+    const link = tokens.link('act', 3600).token
+    const admin = tokens.signIn('oidc admin (1)', 'act', 3600).token
+    const own = Array.from(
+      { length: 200 },
+      (_, i) => tokens.signIn(`oidc reader${i} (2)`, 'read', 3600, '2').token,
+    )
+    t.ok(tokens.find(link))
+    t.ok(tokens.find(admin))
+    t.equal(tokens.signIns().length, 10)
+    t.ok(tokens.find(own.at(-1)!))
+    t.equal(tokens.find(own[0]!), undefined, 'their own oldest one goes')
+  },
+)
