@@ -67,9 +67,18 @@ export function readLogLine(line: string): ReadLine | undefined {
 function readFields(text: string): Record<string, string> {
   const fields: Record<string, string> = {}
   for (const [, key, quoted, bare] of text.matchAll(/([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|(\[.*?\]|\S+))/g)) {
-    fields[key!] = quoted === undefined ? (bare ?? '') : (JSON.parse(`"${quoted}"`) as string)
+    fields[key!] = quoted === undefined ? (bare ?? '') : unquoted(quoted)
   }
   return fields
+}
+
+/** What was quoted; as it stands, where we have not quoted it. */
+function unquoted(quoted: string): string {
+  try {
+    return JSON.parse(`"${quoted}"`) as string
+  } catch {
+    return quoted
+  }
 }
 
 function readJson(text: string): ReadLine | undefined {

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { type ReadLine, readLogLine } from '../../log/log-text.ts'
+import { printable } from '../../log/printable.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { ControlClient, type SocketOptions } from '../control-client.ts'
 import { CommandError, Exit, type Paint, painter } from '../io.ts'
@@ -23,6 +24,8 @@ export interface LogsOptions extends SocketOptions {
 /** The most important ones last. */
 const SHOWN_LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error']
 const MOST_LINES = 1_000_000
+/** Characters of a message or a value that are shown. */
+const LONGEST_VALUE = 4096
 
 /** A line, and when it was written, where the journal says so (milliseconds since the epoch). */
 interface LogEntry {
@@ -141,15 +144,25 @@ function plainOf({ line: { level, message, fields, time }, at }: LogEntry) {
 
 const COLOURS = { trace: 'dim', debug: 'dim', info: 'cyan', warn: 'yellow', error: 'red' } as const
 
-/** The hint stands on a line of its own, as it is a sentence. */
+/**
+ * The hint stands on a line of its own, as it is a sentence. What a file says
+ * need not be what the relay has written, so the terminal is told nothing by it.
+ */
 function shown({ line, at }: LogEntry, { words }: CliContext, paint: Paint): string {
-  const { hint, ...fields } = line.fields
-  const when = at === undefined ? (line.time ?? '') : words.format.dateTime(at)
+  const { hint, ...fields } = Object.fromEntries(
+    Object.entries(line.fields).map(([key, value]) => [printable(key), printable(value, LONGEST_VALUE)]),
+  )
+  const when = at === undefined ? printable(line.time ?? '') : words.format.dateTime(at)
   const colour = COLOURS[line.level as keyof typeof COLOURS] ?? 'red'
   const values = Object.entries(fields).map(
     ([key, value]) => `${paint('dim', `${key}=`)}${/^[^\s"]+$/.test(value) ? value : JSON.stringify(value)}`,
   )
-  const parts = [when, paint(colour, line.level.padEnd(5)), line.message, values.join(' ')]
+  const parts = [
+    when,
+    paint(colour, printable(line.level.padEnd(5))),
+    printable(line.message, LONGEST_VALUE),
+    values.join(' '),
+  ]
   const text = parts.filter(part => part !== '').join('  ')
   return hint === undefined ? `${text}\n` : `${text}\n    ${paint('dim', hint)}\n`
 }

@@ -116,3 +116,21 @@ t.test('without a file the journal is read, with its own times', async t => {
     process.env.PATH = PATH
   }
 })
+
+t.test('A-06: taciturn logs hands a terminal no escapes that somebody has put into a file', async t => {
+  const file = join(folderOf(t), 'log')
+  const evil = '\u001b]0;owned\u0007\u202e'
+  const json = { level: 'error', [`k${evil}`]: evil, hint: evil, msg: `a${evil}`, time: `x${evil}` }
+  const texts = [
+    JSON.stringify(json),
+    `12:00:00.000 error b  user="\\u001b[2J"`,
+    `12:00:00.000 error c  user="\\x" other=${evil}`,
+    `12:00:00.000 error d${evil}`,
+  ]
+  writeFileSync(file, texts.join('\n'))
+  const { code, stdout } = await run('/', ['logs', '--file', file])
+  t.equal(code, 0)
+  t.notMatch(stdout.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u)
+  t.match(stdout, /error {2}b {2}user=\\u\{1b\}\[2J\n/)
+  t.match(stdout, /error {2}c {2}user=\\x other=/)
+})
