@@ -55,7 +55,9 @@ t.test('the score that the guide names is the score', need('systemd-analyze'), a
 })
 
 t.test('systemd understands unit and socket', need('systemd-analyze'), async t => {
-  const units = ['taciturn.service', 'taciturn.socket'].map(name => join(PACKAGING, 'systemd', name))
+  const units = ['taciturn.service', 'taciturn.socket', 'taciturn-kernel.service'].map(name =>
+    join(PACKAGING, 'systemd', name),
+  )
   const { stderr } = await run('systemd-analyze', 'verify', ...units).catch(error => error)
   const complaints = stderr
     .split('\n')
