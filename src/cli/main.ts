@@ -1,30 +1,9 @@
 #!/usr/bin/env node
-import { createInterface } from 'node:readline/promises'
-import { Writable } from 'node:stream'
+import { Questions } from '../system/questions.ts'
 import { main } from './program.ts'
 
-/** Asks on stderr, since stdout is for what was asked for. */
-async function ask(question: string): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return await terminal.question(question)
-  } finally {
-    terminal.close()
-  }
-}
-
-/** Asks without showing what is typed. */
-async function askSecret(question: string): Promise<string> {
-  process.stderr.write(question)
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true })
-  try {
-    return await terminal.question('')
-  } finally {
-    terminal.close()
-    process.stderr.write('\n')
-  }
-}
+// On stderr, since stdout is for what was asked for.
+const questions = new Questions(process.stdin, process.stderr)
 
 // A reader that has seen enough is not a failure: `taciturn snippet | head -1`.
 process.stdout.on('error', error => {
@@ -36,5 +15,10 @@ process.exitCode = await main(process.argv.slice(2), {
   stderr: process.stderr,
   env: process.env,
   cwd: process.cwd(),
-  ...(process.stdin.isTTY && process.stderr.isTTY && { ask, askSecret }),
+  ...(process.stdin.isTTY &&
+    process.stderr.isTTY && {
+      ask: question => questions.ask(question),
+      askSecret: question => questions.askSecret(question),
+    }),
 })
+questions.close()

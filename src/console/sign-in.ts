@@ -61,6 +61,7 @@ export function showSignIn(
         input,
         h('button', { class: 'primary' }, say('sign-in.go')),
       ),
+      h('p', { class: 'quiet' }, say('sign-in.help')),
     ),
   )
   input.focus()

@@ -1,3 +1,4 @@
+import { parseIp } from '../base/address.ts'
 import de from '../texts/catalogues/doctor.de.json' with { type: 'json' }
 import en from '../texts/catalogues/doctor.en.json' with { type: 'json' }
 import type { Language } from '../texts/language.ts'
@@ -27,7 +28,12 @@ export function findingText(id: FindingId, values: Values, language: Language): 
   const all = { ...values, ...formValues(values.form, words) }
   const parts = PARTS.flatMap(part => {
     const key = `${id}.${part}`
-    return words.knows(key) ? [[part, words.say(key, all)]] : []
+    if (!words.knows(key)) return []
+    const text = words.say(key, all)
+    const isForName =
+      text.includes('certbot certonly') &&
+      parseIp(String(values.host).replace(/^\[(.*)\]$/, '$1')) !== undefined
+    return [[part, isForName ? words.say('certificate-for-address', all) : text]]
   })
   return Object.fromEntries(parts)
 }

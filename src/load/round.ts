@@ -70,6 +70,19 @@ export async function playRound(stage: Stage): Promise<Round> {
   }
 }
 
+/** Allocations below which the memory of a process goes up and down by more than they take. */
+const ENOUGH_TO_WEIGH = 1000
+
+/** Octets of memory that an allocation took; null where that is unknown, or cannot be told from chance. */
+export function octetsEach(
+  before: number | undefined,
+  after: number | undefined,
+  allocations: number,
+): number | null {
+  if (before === undefined || after === undefined || allocations < ENOUGH_TO_WEIGH) return null
+  return after > before ? (after - before) / allocations : null
+}
+
 async function open(stage: Stage): Promise<Opening> {
   const { crew, server, isOurs, scenario, tell } = stage
   const total = Math.max(scenario.open, scenario.search ? 1 : scenario.allocations)
@@ -86,7 +99,7 @@ async function open(stage: Stage): Promise<Opening> {
     perSecond: total / seconds,
     serverCpuMicrosEach: cpu === undefined || cpuAfter === undefined ? null : (cpuAfter - cpu) / total,
     serverCpuMicrosEachWarm: warm,
-    octetsEach: memory === undefined || memoryAfter === undefined ? null : (memoryAfter - memory) / total,
+    octetsEach: octetsEach(memory, memoryAfter, total),
     generatorBusy: busiest,
   }
 }

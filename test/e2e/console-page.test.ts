@@ -68,6 +68,33 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     t.ok(await page.$eval('.phone-sort', sort => sort.getBoundingClientRect().height > 0))
   })
 
+  t.test(
+    'U-50: at the width of a phone the head is small, no tab moves, and nothing can be ordered where nothing is',
+    async t => {
+      const { page } = await open(t, browser, { view: 'sessions' })
+      await page.setViewport({ width: 360, height: 740 })
+      const places = () =>
+        page.$$eval('nav a', tabs =>
+          tabs.map(tab => [tab.offsetLeft, tab.offsetTop, tab.offsetWidth, tab.offsetHeight]),
+        )
+      const before = await places()
+      t.ok((await page.$eval('nav', nav => nav.getBoundingClientRect().bottom)) < 740 / 3)
+      await page.type('input[type=search]', 'nobody-has-this')
+      await page.waitForFunction('document.querySelectorAll("tbody tr").length === 0')
+      t.equal(await page.$eval('.phone-sort', sort => sort.getBoundingClientRect().height), 0)
+      await show(page, 'people')
+      t.same(await places(), before)
+    },
+  )
+
+  t.test('U-18: a filter without a hit says so, and nothing else', async t => {
+    const { page } = await open(t, browser, { view: 'sessions' })
+    await page.type('input[type=search]', 'nobody-has-this')
+    await page.waitForFunction('document.querySelectorAll("tbody tr").length === 0')
+    t.match(await text(page, 'main'), /0 of 14 sessions[\s\S]*No session matches\./)
+    t.notMatch(await text(page, 'main'), /Nobody is using/)
+  })
+
   t.test('can be used with the keyboard alone', async t => {
     const { page } = await open(t, browser)
     const focused = () => page.evaluate('document.activeElement.textContent')
@@ -169,7 +196,7 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     t.equal(await text(page, '.break'), '')
   })
 
-  t.test('disconnects a session only when that is confirmed', async t => {
+  t.test('U-51: disconnects a session only when that is confirmed, and keeps the focus', async t => {
     const { rig, page } = await open(t, browser, { view: 'sessions' })
     await page.click('tr[data-key=s2] button')
     await page.waitForSelector('dialog[open]')
@@ -183,6 +210,8 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     await page.waitForFunction('!document.querySelector("tr[data-key=s2]")')
     t.same(rig.control.done, ['disconnect s2'])
     t.match(await text(page, '.told'), /Disconnected/)
+    const focused = await page.evaluate('document.activeElement?.tagName')
+    t.not(focused, 'BODY', 'the focus is not lost')
     t.match(await rig.log.read(10), [
       { who: 'operator', from: 'console', what: 'disconnect', outcome: 'done' },
     ])
@@ -312,13 +341,14 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     t.same(await barriers(page), [])
   })
 
-  t.test('makes a link to the test page, and says whom it helps', async t => {
+  t.test('U-49: makes a link to the test page, with a button to copy it, and says whom it helps', async t => {
     const { rig, page } = await open(t, browser, { view: 'tests' })
     await clickText(page, 'Make a link')
     const link = await page.waitForSelector('section a')
     const href = await link?.evaluate(element => element.getAttribute('href'))
     t.ok(href?.startsWith(`${rig.url}/test#`))
     t.match(await text(page, 'section'), /only works on the machine of the relay/)
+    t.ok(await buttonOf(page, 'Copy'))
     t.same(await barriers(page), [])
     await page.type('input', 'kiwi-1234')
     await page.keyboard.press('Enter')
@@ -337,11 +367,13 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     t.equal((await page.$$('tbody button')).length, 0)
   })
 
-  t.test('asks for a token, and says what was wrong with it', async t => {
+  t.test('U-52, U-48: asks for a token, says where one comes from, and what was wrong with it', async t => {
     const rig = await startRig(t)
     const page = await newPage(t, browser)
     await page.goto(rig.url)
     await page.waitForSelector('input[type=password]')
+    t.ok(await page.$('form input[autocomplete=username]'), 'password managers want a name')
+    t.match(await text(page, 'main'), /console\.tokens[\s\S]*taciturn console[\s\S]*docs\/console\.md/)
     await page.type('input[type=password]', 'a-wrong-one')
     await page.keyboard.press('Enter')
     await page.waitForSelector('.refused')

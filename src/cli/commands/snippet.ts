@@ -72,6 +72,9 @@ async function certbotSnippet(options: SnippetOptions, context: CliContext): Pro
   const { io, words } = context
   const { settings } = await loadFor(options, context, { mayWrite: false, warn: false })
   const host = hostFor(options.host ?? settings.realm, words)
+  if (parseIp(host.replace(/^\[(.*)\]$/, '$1'))) {
+    throw new CommandError(words.say('certbotAddress', { host }), Exit.usage)
+  }
   io.stderr.write(`# ${words.say('runThis', { title: CERTBOT.title })}\n`)
   io.stdout.write(certbotLines(host))
   io.stderr.write(`${words.say('certbotNext')}\n`)

@@ -49,6 +49,7 @@ export class Table<T> {
   readonly #table: HTMLTableElement
   readonly #heads = new Map<string, HTMLElement>()
   readonly #select = h('select')
+  readonly #sort: HTMLElement | undefined
   readonly #rows = new Map<string, Row>()
   #order: string[] = []
   #sorted = Number.NEGATIVE_INFINITY
@@ -73,7 +74,8 @@ export class Table<T> {
     // Nothing is said of the rows before somebody knows them.
     this.#empty = h('p', { class: 'empty', hidden: true }, options.empty)
     this.#all = h('button', { type: 'button', hidden: true, onclick: () => this.#showAll() })
-    this.element = h('div', { class: 'table-box' }, this.#phoneSort(), this.#table, this.#empty, this.#all)
+    this.#sort = this.#phoneSort()
+    this.element = h('div', { class: 'table-box' }, this.#sort, this.#table, this.#empty, this.#all)
     foldBelow(this.element, options.columns.length > MANY ? WIDE : NARROW)
     this.#markSort()
   }
@@ -104,6 +106,7 @@ export class Table<T> {
     setChildren(this.#body, elements)
     this.#table.hidden = byKey.size === 0
     this.#empty.hidden = byKey.size > 0
+    if (this.#sort) this.#sort.hidden = byKey.size === 0
     this.#all.hidden = byKey.size <= this.#most
     if (!this.#all.hidden) setText(this.#all, this.#words.count('table.all', byKey.size))
   }

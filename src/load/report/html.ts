@@ -24,7 +24,7 @@ import {
   summarise,
 } from './report.ts'
 import { energyNote, GROUPS } from './table.ts'
-import { foundText, type ReportWords, reportWords, scenarioText, warningText } from './words.ts'
+import { carriedText, foundText, type ReportWords, reportWords, scenarioText, warningText } from './words.ts'
 
 /** A server with the colour it has in all charts. */
 interface Series extends ServerReport {
@@ -119,7 +119,7 @@ function cards(series: readonly Series[], language: Language, words: ReportWords
 function notes(report: BenchReport, words: ReportWords): string {
   const found = report.servers.flatMap(server => {
     const middle = middleSearch(server)
-    const said = middle && foundText(middle, report.scenario.profile, words)
+    const said = middle ? foundText(middle, report.scenario.profile, words) : carriedText(server, words)
     return said ? [`<p><b>${escaped(server.name)}:</b> ${escaped(said)}</p>`] : []
   })
   const items = report.warnings.map(warning => `<li>${escaped(warningText(warning, words))}</li>`)

@@ -10,7 +10,7 @@ import {
   type ServerReport,
   summarise,
 } from './report.ts'
-import { foundText, reportWords, scenarioText, warningText } from './words.ts'
+import { carriedText, foundText, reportWords, scenarioText, warningText } from './words.ts'
 
 /** How a table is coloured; texts stay as they are where there are no colours. */
 export type TablePaint = (style: 'bold' | 'dim' | 'green' | 'red' | 'yellow', text: string) => string
@@ -75,7 +75,8 @@ export function table(
   ]
   const found = servers.flatMap(server => {
     const middle = middleSearch(server)
-    return middle ? [`${paint('bold', `${server.name}:`)} ${foundText(middle, scenario.profile, words)}`] : []
+    const said = middle ? foundText(middle, scenario.profile, words) : carriedText(server, words)
+    return said === undefined ? [] : [`${paint('bold', `${server.name}:`)} ${said}`]
   })
   return [
     paint('bold', words.say('title')),

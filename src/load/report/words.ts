@@ -2,8 +2,9 @@ import de from '../../texts/catalogues/bench.de.json' with { type: 'json' }
 import en from '../../texts/catalogues/bench.en.json' with { type: 'json' }
 import type { Language } from '../../texts/language.ts'
 import { type Words, wordsFrom } from '../../texts/words.ts'
+import { median } from '../measure/statistics.ts'
 import type { ClientTransport } from '../protocol.ts'
-import type { RateSearch, Scenario, Warning } from './report.ts'
+import type { RateSearch, Round, Scenario, ServerReport, Warning } from './report.ts'
 
 type ReportKey = keyof typeof en
 export type ReportWords = Words<ReportKey>
@@ -40,6 +41,20 @@ export function foundText(search: RateSearch, profile: string, { say, format }: 
     why: say(`found.${search.limitedBy}`),
   })
   return search.confirmed ? text : `${text}${say('notConfirmed')}`
+}
+
+/** What a run with a fixed load says to an operator: `undefined` where it has the answer of a search. */
+export function carriedText({ rounds }: ServerReport, { say, format }: ReportWords): string | undefined {
+  if (rounds.length === 0 || rounds.some(({ search }) => search !== null)) return undefined
+  const middle = (pick: (round: Round) => number | null) =>
+    median(rounds.map(pick).filter(value => value !== null))
+  const values = {
+    packets: format.integer(middle(({ full }) => full.packetsPerSecond) ?? 0),
+    loss: format.upTo((middle(({ full }) => full.loss) ?? 0) * 100, 2),
+  }
+  const calls = middle(round => round.callsPerCore)
+  if (calls === undefined) return say('carried', values)
+  return say('carried.calls', { ...values, calls: format.integer(Math.floor(calls)) })
 }
 
 export function warningText(warning: Warning, { say, count, format }: ReportWords): string {

@@ -259,3 +259,13 @@ t.test('ejabberd is told by address; a name deserves a warning', async t => {
   t.match(byName.stderr, /needs an IP address/)
   t.notMatch(byAddress.stderr, /needs an IP address/)
 })
+
+t.test('U-55: there is no certbot for an address, but a hint', async t => {
+  const folder = folderWith(t, { 'turnserver.json': CONFIG })
+  for (const host of ['203.0.113.7', '2001:db8::7']) {
+    const { code, stdout, stderr } = await run(folder, ['snippet', 'certbot', '--host', host])
+    t.equal(code, 2)
+    t.equal(stdout, '')
+    t.match(stderr, /is an address, and certbot gets certificates for names.*--host NAME/)
+  }
+})

@@ -21,7 +21,7 @@ t.test('the top of a chart is round and never below the highest value', t => {
   t.end()
 })
 
-t.test('the grid divides the top into round parts', t => {
+t.test('U-47: the grid divides the top into round parts', t => {
   t.same(gridValues(400), [0, 100, 200, 300, 400])
   t.same(gridValues(600), [0, 200, 400, 600])
   t.same(gridValues(0.3).length, 4)

@@ -28,7 +28,7 @@ t.test('every text of the catalogue belongs to a kind of finding or a mangled se
     Object.keys(doctorTexts).map(key => key.replace(/\.(title|problem|effect|fix|gap)$/, '')),
   )
   t.same(
-    [...ids].filter(id => !(id in KINDS) && !id.startsWith('form.')),
+    [...ids].filter(id => !(id in KINDS) && !id.startsWith('form.') && id !== 'certificate-for-address'),
     [],
   )
 })
@@ -116,4 +116,18 @@ t.test('U-40: what passed names a URI once, and counts several', async t => {
 t.test('colours are where they are asked for', async t => {
   const marked = reportText([finding('reached')], LABELS.en, 'en', (part, text) => `<${part}>${text}`)
   t.match(marked, /<ok>✓ <ok>the relay answers STUN/)
+})
+
+t.test('U-55: certbot is not proposed for an address, which it gets no certificate for', async t => {
+  for (const id of ['tls-name', 'tls-self-signed', 'tls-root'] as const) {
+    t.match(findingText(id, { host: 'turn.example.org' }, 'en').fix, /-d turn\.example\.org/)
+    for (const host of ['203.0.113.7', '2001:db8::7']) {
+      for (const language of LANGUAGES) {
+        const { fix } = findingText(id, { host }, language)
+        t.notMatch(fix, `-d ${host}`)
+        t.match(fix, host)
+        t.match(fix, /DNS/)
+      }
+    }
+  }
 })

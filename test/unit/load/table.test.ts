@@ -1,5 +1,6 @@
 import t from 'tap'
 import { type TablePaint, table } from '../../../src/load/report/table.ts'
+import { octetsEach } from '../../../src/load/round.ts'
 import { measurement, report, round, server } from './sample-report.ts'
 
 const plain: TablePaint = (_style, text) => text
@@ -110,4 +111,24 @@ t.test('columns line up', async t => {
   const row = lines.find(line => line.includes('CPU des Servers je Paket'))!
 
   t.equal([...row].length, [...head].length)
+})
+
+t.test('U-29: memory that cannot be told from chance is unknown, never negative', async t => {
+  t.equal(octetsEach(50_000_000, 49_000_000, 5000), null, 'less than before')
+  t.equal(octetsEach(50_000_000, 51_000_000, 100), null, 'too few to weigh')
+  t.equal(octetsEach(undefined, 51_000_000, 5000), null)
+  t.equal(octetsEach(50_000_000, 60_000_000, 5000), 2000)
+})
+
+t.test('U-29: a run with a fixed load has a sentence for the operator', async t => {
+  const fixed = report({
+    servers: [
+      { ...server('taciturn'), rounds: [{ ...server('a').rounds[0]!, search: null, callsPerCore: 412.7 }] },
+    ],
+  })
+  t.match(
+    table(fixed, fixed.servers, 'en', plain),
+    /taciturn: relayed .* a core of this machine can relay about 412 such calls/,
+  )
+  t.match(table(fixed, fixed.servers, 'de', plain), /etwa 412 solche Anrufe/)
 })
