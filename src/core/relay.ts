@@ -358,7 +358,7 @@ export class Relay {
         return this.#drop(Counter.dropUnverified)
       return proof.commands
     }
-    if (!state.pace.take(proof.identity.owner, message, reply, perSecond))
+    if (!state.pace.take(proof.identity.owner, partsOf(message, moving?.allocation), reply, perSecond))
       return this.#drop(Counter.dropRequests)
     if (overfull) {
       const detail = `more than ${attributesRead(state.config)} attributes`
@@ -407,6 +407,11 @@ function knownBehind(
   const allocation = moving ?? standing
   if (!allocation || hasEnded(state, allocation, now)) return undefined
   return { identity: allocation.identity, isStanding: allocation === standing }
+}
+
+/** What a request makes work with: its attributes, and the routes of an allocation whose client moves. */
+function partsOf({ attributes }: Message, moving: Allocation | undefined): number {
+  return attributes.length + (moving?.state === 'open' ? moving.peers.size : 0)
 }
 
 /** Octets of the shortest request that is signed: header, a name of one octet, realm, nonce, integrity. */

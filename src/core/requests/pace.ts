@@ -1,6 +1,5 @@
 import type { Time } from '../../base/time.ts'
 import { BoundedMap } from '../../limits/bounded-map.ts'
-import type { Message } from '../../wire/message.ts'
 import { type Event, type Owner, ownerKey } from '../event.ts'
 import type { ReplyTo } from '../reply.ts'
 
@@ -9,8 +8,8 @@ const USER_BURST = 10_000
 const SOCKET_BURST = 5000
 /** A 5-tuple has half of its user's rate. */
 const SOCKET_SHARE = 2
-/** Attributes that one unit pays for: a CreatePermission may name hundreds of peers. */
-const ATTRIBUTES = 16
+/** Attributes, or routes to make anew, that one unit pays for: a CreatePermission may name hundreds of peers. */
+const PARTS = 16
 /** Users and 5-tuples that owe something at a time. */
 const DEBTORS = 16_384
 /** Debtors that one sweep looks at. */
@@ -48,10 +47,12 @@ export class RequestPace {
    * Charges a request that has verified; false where it is one too many. Its
    * 5-tuple pays even where its user has nothing left, since it was verified
    * all the same: else one user's further 5-tuples would cost as much as they send.
+   * `parts` is how much work it makes; however much that is, a 5-tuple that owes nothing may have it done.
    */
-  take(owner: Owner, message: Message, reply: ReplyTo, perSecond: number | undefined): boolean {
+  take(owner: Owner, parts: number, reply: ReplyTo, perSecond: number | undefined): boolean {
     if (perSecond === undefined) return true
-    const cost = (Math.max(1, Math.ceil(message.attributes.length / ATTRIBUTES)) * 1000) / perSecond
+    const units = Math.max(1, Math.ceil(parts / PARTS))
+    const cost = Math.min((units * 1000) / perSecond, SOCKET_BURST / SOCKET_SHARE)
     const user = ownerKey(owner)
     const socket = socketKey(reply)
     const hasUserRoom = fits(this.#users, user, cost, USER_BURST, reply.at)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Method } from '../../../src/wire/message.ts'
-import { Sim } from '../../sim/sim.ts'
+import { Sim, seconds } from '../../sim/sim.ts'
 import type { SimClient } from '../../sim/sim-client.ts'
 
 function start() {
@@ -75,3 +75,23 @@ t.test(
     t.ok(verified() > before, 'its own allowance is five seconds of half the rate')
   },
 )
+
+t.test('A-07: who moves an allocation pays for the routes that are made anew', async t => {
+  const CHANNELS = 200
+  const RATE = 20
+  const sim = new Sim({ limits: { requestsPerUserPerSecond: RATE } })
+  let client = sim.client('203.0.113.1:1000')
+  client.allocate({ mobility: true })
+  for (let i = 0; i < CHANNELS; i++) client.bind(0x4000 + i, sim.peer(`198.51.100.${i}:40000`))
+  sim.advance(seconds(20))
+  const began = sim.now
+  for (let i = 0; i < 40; i++) {
+    client = client.at(`203.0.113.${2 + i}:1000`)
+    client.resume()
+    client.send(0x4000, 'here')
+  }
+  const routes = sim.counters.read('roamed') * CHANNELS
+  const took = (sim.now - began) / 1000
+  t.ok(routes > 0, 'a client that owes nothing may move')
+  t.ok(routes <= (took + 10) * RATE * 16, `${routes} routes in ${took} s`)
+})
