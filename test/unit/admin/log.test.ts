@@ -133,7 +133,9 @@ for (const why of ['expired', 'wrong-secret', 'unknown-user'] as const) {
 
     journal.write(rejected(why))
 
-    t.match(lines()[0], { level: 'info', msg: 'rejected', reason: why, hint: / / })
+    // A wrong secret stops every call of a homeserver, so it is worth a warning.
+    const level = why === 'wrong-secret' ? 'warn' : 'info'
+    t.match(lines()[0], { level, msg: 'rejected', reason: why, hint: / / })
   })
 }
 
