@@ -186,3 +186,17 @@ t.test('U-02: every alert is a rule of the relay, and compares with the same fig
 function share(what: 'ports' | 'connections' | 'homeserver-sessions', used: number) {
   return { what, used, limit: 100 } as const
 }
+
+t.test('U-21: an address that new calls wait for is named in the language of who reads it', async t => {
+  const [finding] = RULES.find(({ id }) => id === 'address-missing')!.look({
+    waiting: [GONE],
+  } as unknown as Vitals)
+  const said = { id: 'address-missing', values: finding!.values! }
+  t.equal(
+    healthText(said, healthWords('en')),
+    'A relay address is missing: this machine no longer has the relay address 192.0.2.5.',
+  )
+  t.match(healthText(said, healthWords('de')), 'dieser Rechner hat die Relay-Adresse 192.0.2.5 nicht mehr')
+  const older = { id: 'address-missing', values: { why: 'a sentence of an older relay' } }
+  t.match(healthText(older, healthWords('de')), 'a sentence of an older relay')
+})
