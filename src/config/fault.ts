@@ -2,7 +2,7 @@ import { failed, type Result } from '../base/result.ts'
 import type { MessageKey } from './messages/messages.ts'
 
 /** What fills the placeholders of a message. Never a secret: these are printed. */
-export type FaultValues = Readonly<Record<string, string | number>>
+export type FaultValues = Readonly<Record<string, string | number | Date>>
 
 /** Why a value was not accepted: a message and what to fill it with. */
 export interface ConfigFault {

@@ -1,7 +1,8 @@
 import type { FindingId } from './kinds.ts'
 import type { Severity } from './severity.ts'
 
-export type FindingValues = Readonly<Record<string, string | number>>
+/** A `Date` is written with its time and zone, in the reader's language. */
+export type FindingValues = Readonly<Record<string, string | number | Date>>
 
 /** What a check has found. The words are looked up when it is shown, in the reader's language. */
 export interface Finding {

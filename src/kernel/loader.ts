@@ -106,7 +106,7 @@ export class KernelLoader {
     return new Promise((resolve, reject) => {
       server.once('error', reject)
       server.listen(path, () => {
-        // The user and the group of the loader: whoever has the maps decides where datagrams go.
+        // The user and the group of the loader: anyone who has the maps decides where datagrams go.
         chmodSync(path, 0o660)
         resolve()
       })

@@ -63,14 +63,10 @@ function readKey(file: string): Parsed<KeyObject> {
 
 function* doubts(files: TlsFiles, { leaf, count }: Chain, now: Date): Generator<ConfigFault> {
   const until = new Date(leaf.validTo)
-  if (until < now) yield configFault('certificate-expired', { file: files.certificate, date: day(until) })
+  if (until < now) yield configFault('certificate-expired', { file: files.certificate, date: until })
   const from = new Date(leaf.validFrom)
-  if (from > now) yield configFault('certificate-early', { file: files.certificate, date: day(from) })
+  if (from > now) yield configFault('certificate-early', { file: files.certificate, date: from })
   if (count === 1 && leaf.issuer !== leaf.subject)
     yield configFault('certificate-chain', { file: files.certificate })
   if (isWorldReadable(files.key)) yield configFault('key-world', { file: quoted(files.key) })
-}
-
-function day(date: Date): string {
-  return date.toISOString().slice(0, 10)
 }

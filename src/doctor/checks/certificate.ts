@@ -39,7 +39,7 @@ export const certificate: EndpointCheck = {
 function* judge(shown: ShownCertificate, facts: Facts, { uri, label }: TurnEndpoint): Generator<Finding> {
   const at = { at: label }
   const now = Date.now()
-  const until = day(shown.validTo)
+  const until = shown.validTo
   const values = { host: uri.host, until, names: shown.names, root: shown.root ?? '?' }
   const file = facts.isOnRelay ? facts.subject.config?.settings.tls?.certificate : undefined
   const isStale = file !== undefined && isOtherThan(shown.leaf, file) === true
@@ -50,7 +50,7 @@ function* judge(shown: ShownCertificate, facts: Facts, { uri, label }: TurnEndpo
     yield finding('tls-expired', values, at)
   } else if (shown.validFrom.getTime() > now) {
     isBad = true
-    yield finding('tls-too-early', { ...values, from: day(shown.validFrom) }, at)
+    yield finding('tls-too-early', { ...values, from: shown.validFrom }, at)
   } else if (
     shown.validTo.getTime() - now < SOON * DAY &&
     shown.validTo.getTime() - shown.validFrom.getTime() > 2 * SOON * DAY
@@ -90,8 +90,4 @@ function distrustOf({
   // "Leaf": it came alone. Any other error names an issuer that was sent but is not known here.
   if (/UNABLE_TO_VERIFY_LEAF_SIGNATURE/.test(distrust)) return 'tls-chain'
   return 'tls-root'
-}
-
-function day(date: Date): string {
-  return date.toISOString().slice(0, 10)
 }

@@ -57,7 +57,7 @@ export const clock: DoctorCheck = {
   name: 'clock',
   async run(facts) {
     if (!facts.isOnRelay) return []
-    if (Date.now() < RELEASED) return [finding('clock-implausible', { date: new Date().toISOString() })]
+    if (Date.now() < RELEASED) return [finding('clock-implausible', { date: new Date() })]
     const synchronised = await isSynchronised()
     if (synchronised === undefined) return []
     return [finding(synchronised ? 'clock-ok' : 'clock-unsynchronised')]

@@ -101,8 +101,8 @@ export const clocks: DoctorCheck = {
     const values = {
       skew: formatDuration(Math.round(skew / 1000)),
       direction: clockAhead < 0 ? 'behind' : 'ahead',
-      theirs: new Date(Date.now() + clockAhead).toISOString().slice(0, 19),
-      ours: new Date().toISOString().slice(0, 19),
+      theirs: new Date(Date.now() + clockAhead),
+      ours: new Date(),
     }
     if (skew > SKEW)
       return [

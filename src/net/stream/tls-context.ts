@@ -3,6 +3,7 @@ import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { formatIp, parseIp } from '../../base/address.ts'
+import type { RunningText } from '../../texts/running.ts'
 
 export interface TlsFilePaths {
   /** PEM, the server's own certificate first, then the intermediate ones. */
@@ -19,7 +20,7 @@ export interface TlsMaterial {
   readonly validFrom: Date
   readonly validTo: Date
   /** Sentences for the operator; the certificate is served all the same. */
-  readonly warnings: readonly string[]
+  readonly warnings: readonly RunningText[]
 }
 
 /** The certificate or key cannot be used. Says which file it is and how to fix it. */
@@ -224,13 +225,13 @@ function namesOf(leaf: X509Certificate): string[] {
   return common === undefined ? [] : [common]
 }
 
-function warn(files: TlsFilePaths, validFrom: Date, validTo: Date, now: Date): string[] {
-  const day = (date: Date): string => date.toISOString().slice(0, 10)
+function warn(files: TlsFilePaths, validFrom: Date, validTo: Date, now: Date): RunningText[] {
+  const file = files.certificate
   if (validTo < now) {
-    return [`${files.certificate}: expired on ${day(validTo)}; clients will refuse it until it is renewed`]
+    return [{ key: 'warn.certificateExpired', values: { file, date: validTo } }]
   }
   if (validFrom > now) {
-    return [`${files.certificate}: not valid before ${day(validFrom)}; check the clock of this machine`]
+    return [{ key: 'warn.certificateEarly', values: { file, date: validFrom } }]
   }
   return []
 }

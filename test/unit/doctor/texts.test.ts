@@ -131,3 +131,11 @@ t.test('U-55: certbot is not proposed for an address, which it gets no certifica
     }
   }
 })
+
+t.test('U-46: dates of the doctor have a time and a zone, as all others', async t => {
+  const until = new Date(Date.UTC(2030, 4, 4, 15, 6, 7))
+  const { problem } = findingText('tls-expires-soon', { host: 'turn.example.org', days: 3, until }, 'en')
+  const { effect } = findingText('tls-expires-soon', { host: 'turn.example.org', days: 3, until }, 'de')
+  t.match(problem, '3 days')
+  t.match(effect, /ab \d+\. Mai 2030, \d\d:06:07 \S+ scheitern/)
+})
