@@ -31,7 +31,7 @@ export const CHANGE_ENDPOINTS: readonly ApiEndpoint[] = [
     path: '/changes/{id}/undo',
     needs: 'act',
     act: 'undo',
-    summary: 'Takes a change back, so that the configuration file counts again.',
+    summary: 'Takes a change back, so that the configuration file applies again.',
     answers: changeShape,
     answer: ({ visitor, params }, desk) => {
       const undone = desk.control.undo(params.id!)

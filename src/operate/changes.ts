@@ -62,7 +62,7 @@ export class Changes {
     return kept.ok ? succeeded(this.#viewOf(found.value)) : kept
   }
 
-  /** Takes a change back, so that the file counts again. */
+  /** Takes a change back, so that the file applies again. */
   undo(id: string): Result<ChangeView, ChangeFault> {
     const all = this.#live()
     const undone = all.find(one => one.id === id)

@@ -139,7 +139,7 @@ t.test('U-09: a name that is not known yet, or that stands for loopback, is wait
 
   t.strictSame([unknown.addresses, here.addresses], [[], []])
   t.match(english(unknown.waiting), [/no IPv4 address of turn\.example\.org/])
-  t.match(english(here.waiting), [/turn\.example\.org stands for 127\.0\.1\.1/])
+  t.match(english(here.waiting), [/turn\.example\.org resolves to 127\.0\.1\.1/])
 })
 
 t.test('P-02: no two relay addresses have one public address', async t => {
