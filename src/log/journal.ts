@@ -2,7 +2,8 @@ import { formatAddress, formatIp } from '../base/address.ts'
 import { isStream } from '../base/via.ts'
 import type { CapacityCause, Event, RejectReason, ThrottleReason, UnservedReason } from '../core/event.ts'
 import type { RunningKey, RunningText } from '../texts/running.ts'
-import type { Log, LogFields, WritingLevel } from './log.ts'
+import type { WritingLevel } from './level.ts'
+import type { Log, LogFields } from './log.ts'
 import type { Privacy } from './privacy.ts'
 
 type Rejected = Extract<Event, { kind: 'rejected' }>

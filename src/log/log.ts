@@ -4,19 +4,14 @@ import { type RunningText, sayRunning } from '../texts/running.ts'
 import { DescriptorSink, type LogGap } from './descriptor-sink.ts'
 import { FloodGate } from './flood-gate.ts'
 import { leadsToJournal, priorityPrefix } from './journald.ts'
+import type { LogFormat, LogLevel, WritingLevel } from './level.ts'
 import { formatText, formatUntimed } from './log-text.ts'
 import { printable } from './printable.ts'
-
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
-/** `auto` is text on a terminal and in the journal, JSON elsewhere. */
-export type LogFormat = 'auto' | 'json' | 'text'
 
 /** Values that a line may carry. Strings are escaped and cut on their way out, texts said in the log's language. */
 export type LogFields = Readonly<
   Record<string, string | number | boolean | undefined | readonly string[] | RunningText>
 >
-export type WritingLevel = Exclude<LogLevel, 'silent'>
 
 export interface LogOptions {
   readonly level: LogLevel

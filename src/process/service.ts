@@ -133,18 +133,8 @@ export class Service {
     live.follow(engine)
     changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
     const kernel = kernelLink(settings, engine.shards, log)
-    const parts = {
-      version,
-      engine,
-      kernel,
-      tally,
-      sessions,
-      settings: live,
-      readiness,
-      health,
-      shutdown,
-      reload,
-    }
+    const acts = { readiness, health, shutdown, reload }
+    const parts = { version, engine, kernel, tally, sessions, settings: live, ...acts }
     const { gate, bans } = gatekeeping(settings, { log, sessions, shards: engine.shards })
     this.#gate = gate
     const operator = new RelayControl({ ...parts, log, changes, bans, notifyTest: () => notifying.test() })

@@ -179,7 +179,7 @@ t.test('what is released', need('dpkg-deb', 'bash', 'zsh', 'fish'), async t => {
 /** Copies what a release is made from. */
 function copyTree(from: string, to: string): void {
   for (const name of readdirSync(from)) {
-    if (name.startsWith('.') || ['release', 'test', 'src', 'bench'].includes(name)) continue
+    if (name.startsWith('.') || ['release', 'test', 'src'].includes(name)) continue
     if (name === 'node_modules') symlinkSync(join(ROOT, name), join(to, name))
     else cpSync(join(from, name), join(to, name), { recursive: true })
   }

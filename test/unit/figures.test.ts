@@ -31,7 +31,7 @@ t.test('C-03: a drain takes four hops from the signal to the core', async t => {
     ['process/signals.ts', /shutdown\.drain\(\)/],
     ['operate/shutdown.ts', /shards\.drain\(true\)/],
     ['relay/local-shard.ts', /this\.#shard\.take\(\{ kind: 'drain', on \}\)/],
-    ['shard/shard.ts', /take\(input: Input\): void \{[^}]*\}[^}]*this\.#relay\.handle\(input, now\)/],
+    ['shard/shard.ts', /take\(input: Input\): void \{(?:[^}]*\}){2}[^}]*this\.#relay\.handle\(input, now\)/],
   ]
   for (const [path, call] of hops) t.match(textOf(path), call, path)
 
