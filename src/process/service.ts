@@ -109,10 +109,7 @@ export class Service {
         this.#gate?.hear(event)
         journal.write(event)
       },
-      rejected: (why, count) => {
-        tally.countRejected(why, count)
-        journal.writeFewer(why, count)
-      },
+      rejected: books.countFewer,
       ...(spawn && { spawn }),
       ...(inherited && { inherited }),
       ...(options.record !== undefined && { record: { file: options.record, version } }),
@@ -244,8 +241,12 @@ function openBooks(settings: Settings, log: Log) {
     journal.configure(next.log.offenders)
     tally.configure(namesOf(next))
   }
+  const countFewer = (...[why, count]: Parameters<Tally['countRejected']>) => {
+    tally.countRejected(why, count)
+    journal.writeFewer(why, count)
+  }
   tally.configure(namesOf(settings))
-  return { pseudonyms, privacy, journal, tally, configure }
+  return { pseudonyms, privacy, journal, tally, configure, countFewer }
 }
 
 function kernelLink({ kernel }: Settings, shards: Shards, log: Log): KernelLink | undefined {

@@ -5,7 +5,7 @@ import { jsonPieces } from '../../../src/http/json.ts'
 const item = fc.record({ id: fc.nat(), text: fc.string(), maybe: fc.option(fc.boolean()) })
 const list = fc.array(item, { maxLength: 200, size: 'max' })
 
-t.test('S-14: long lists are written in pieces that together are the JSON of the whole', async t => {
+t.test('S-14: long lists are written in pieces that together are the JSON of the whole', async () => {
   const value = fc.oneof(
     fc.record({ sessions: list, more: fc.nat(), others: list, absent: fc.constant(undefined) }),
     fc.record({ first: fc.string(), sessions: list }),
