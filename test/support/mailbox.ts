@@ -71,6 +71,8 @@ function converse(socket: Socket, options: MailboxOptions, letters: Letter[], sa
     } else if (word === 'RCPT') {
       to.push(/<(.*)>/.exec(line)?.[1] ?? '')
       say(options.refuse ? '550 5.1.1 nobody of this name' : '250 ok')
+    } else if (word === 'STARTTLS') {
+      say('502 5.5.1 no TLS')
     } else if (word === 'DATA') {
       letter = []
       say('354 go on')

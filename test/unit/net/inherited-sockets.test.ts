@@ -52,8 +52,8 @@ t.test('a descriptor that is nothing to listen on is named', t => {
   })
   const env = { LISTEN_PID: '77', LISTEN_FDS: '1', LISTEN_FDNAMES: 'odd' }
 
-  t.match(inheritedSockets(env, 77, proc), failed(/^"odd".* is not a UDP or listening TCP socket$/))
-  t.match(inheritedSockets({ LISTEN_PID: '77', LISTEN_FDS: '2' }, 77, proc), failed(/^"descriptor 3"/))
+  t.match(inheritedSockets(env, 77, proc), failed('odd'))
+  t.match(inheritedSockets({ LISTEN_PID: '77', LISTEN_FDS: '2' }, 77, proc), failed('descriptor 3'))
   t.end()
 })
 

@@ -74,7 +74,7 @@ t.test('a condition is told once it has held for a while, and again when it is o
   await pass(10 * MINUTE)
   t.equal(got.length, 2)
   t.match(got[1], { level: 'good', title: 'turn.example.org: resolved' })
-  t.match(got[1]?.lines[0], /^Resolved after 2.min 50.s: /)
+  t.match(got[1]?.lines[0], /^Resolved after 2.min.50.s: /)
   t.match(got[1]?.findings, [{ state: 'over', since: START + 10_000, until: START + 3 * MINUTE }])
 })
 
