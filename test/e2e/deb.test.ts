@@ -110,6 +110,9 @@ t.test('the Debian package', needMachine('dpkg-deb', 'turnutils_uclient', 'opens
     const { sent, lost } = tallyOf(call)
     t.ok(sent >= 60)
     t.equal(lost, 0)
+    // A reload goes on after systemctl has sent the signal, in steps between which packets are relayed.
+    const reloaded = "journalctl --sync; journalctl --identifier taciturn | grep -q 'configuration reloaded'"
+    await machine.run(`timeout 30 sh -c "until { ${reloaded}; }; do sleep 0.1; done"`)
     t.match(await journal(machine), /configuration reloaded/)
   })
 
