@@ -91,8 +91,9 @@ export class Notifier {
       told: this.#parts.kept[way.name] ?? [],
       write: news => this.#letterhead.write(randomUUID(), news, this.#parts.now()),
       tried: (name, message, why) => {
-        this.#parts.tried(name, message, why)
+        // Kept before it is said to have been told: a relay that dies in between tells nobody twice.
         if (why === undefined) this.#parts.keep(this.#kept())
+        this.#parts.tried(name, message, why)
       },
     })
   }

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { load } from '../../../src/config/load.ts'
@@ -130,7 +131,9 @@ t.test('UW-13: a file of changes that cannot be read is said in the log, and not
 })
 
 t.test('UW-13: a block holds in every worker', needWorkers(), async t => {
-  const state = t.testdir()
+  // The path of a socket has at most 107 octets, and the checkout may be anywhere.
+  const state = mkdtempSync(join(tmpdir(), 'changes-test-'))
+  t.teardown(() => rmSync(state, { recursive: true, force: true }))
   const control = join(state, 'c.sock')
   const relay = await startTwoWorkers(t, { state, control })
   const [one, two] = await relay.pair(t, MALLORY, MALLORY)
