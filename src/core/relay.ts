@@ -231,6 +231,11 @@ export class Relay {
     return allocation?.user.key ?? `\0${customerKey(from.ip)}`
   }
 
+  /** Whether an allocation belongs to the 5-tuple that a datagram came by. */
+  hasAllocation({ socket, from }: Input & { kind: 'datagram' }): boolean {
+    return this.#state.book.of(socket, from) !== undefined
+  }
+
   /** Counts datagrams that had to wait and were dropped for others. */
   countCrowdedOut(count: number): void {
     this.#state.counters.add(Counter.dropBacklog, count)

@@ -25,7 +25,7 @@ const TURN = 1
  * worker, or a test. Time is read here and nowhere else: once for each batch
  * and each call, and after each request.
  *
- * Requests have a millisecond of each turn of the event loop. Those for which
+ * Requests of clients have a millisecond of each turn of the event loop. Those for which
  * that is not enough wait in the backlog, from which users are served in turn,
  * so that media, and the requests of others, never wait for one client's.
  */
@@ -218,14 +218,20 @@ export class Shard implements Inbox {
     }
   }
 
-  /** Whether a datagram has to wait: requests have had their time, or something of its sender waits already. */
+  /**
+   * Whether a datagram has to wait: requests have had their time, or something of its sender waits already.
+   *
+   * Requests of 5-tuples without an allocation do not wait. What a flood of them may cost is bounded by the budgets of
+   * strangers, and to keep them would cost more than to judge them: the socket that calls come in by would overflow.
+   */
   #mustWait(datagram: Datagram): boolean {
     if (this.#held) return true
-    if (isRequest(datagram) && this.#spent >= TURN) return true
-    if (this.#backlog.isEmpty) return false
-    return (
-      isRequest(datagram) || (datagram.via !== 'relay' && this.#backlog.has(this.#relay.senderOf(datagram)))
-    )
+    if (!isRequest(datagram)) {
+      const canWait = !this.#backlog.isEmpty && datagram.via !== 'relay'
+      return canWait && this.#backlog.has(this.#relay.senderOf(datagram))
+    }
+    if (this.#spent < TURN && this.#backlog.isEmpty) return false
+    return datagram.isReferred === true || this.#relay.hasAllocation(datagram)
   }
 
   #wait(datagram: Datagram): void {
