@@ -8,7 +8,7 @@ interface Flow<T> {
  * A bounded queue from which senders are served in turn, one item each, so
  * that what one of them has waiting delays the others by one item. Items of
  * one sender stay in order. Above the bound the oldest item of the sender with
- * the greatest weight is dropped. Every step takes constant time.
+ * the greatest weight is dropped. No step walks what waits.
  */
 export class FairQueue<T> {
   readonly #most: number
