@@ -258,8 +258,20 @@ async function open(t: Test, attach: 'tc' | 'xdp', settings: { readonly workers:
 /** The numbers of the kernel's maps that a process has open. */
 function mapsOf({ pid }: Child): Set<number> {
   const folder = `/proc/${pid}/fdinfo`
-  const texts = readdirSync(folder).map(fd => readFileSync(join(folder, fd), 'utf8'))
-  return new Set(texts.flatMap(text => /^map_id:\s+(\d+)/m.exec(text)?.slice(1) ?? []).map(Number))
+  const found = new Set<number>()
+  for (const fd of readdirSync(folder)) {
+    let text: string
+    try {
+      text = readFileSync(join(folder, fd), 'utf8')
+    } catch (error) {
+      // The process has closed it since the folder was read.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
+      throw error
+    }
+    const id = /^map_id:\s+(\d+)/m.exec(text)?.[1]
+    if (id !== undefined) found.add(Number(id))
+  }
+  return found
 }
 
 /** Has the device at the far end of a virtual wire take what the near end's XDP program sends back: it needs one too. */

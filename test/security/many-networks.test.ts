@@ -80,8 +80,11 @@ t.test('strangers with whole IPv6 prefixes', needNamespaces(), async t => {
     t.ok(logins > 500, `${logins} logins`)
 
     const flood = await flooding(t)
+    // On a busy machine the flood may take a while to be one.
+    let others = 20
+    for (let i = 0; i < 20 && others >= 18; i++) others = await answered('2a00:77::9')
+    t.ok(others < 18, `others are answered by chance: ${others} of 20`)
     t.ok((await answered('2a00:5:0:102::9')) >= 18, 'a neighbour of the known one is answered')
-    t.ok((await answered('2a00:77::9')) < 18, 'and others by chance')
     flood()
   })
   t.end()
@@ -174,7 +177,7 @@ async function flooding(t: Test): Promise<() => void> {
   }
   const timer = setInterval(() => {
     for (const socket of sockets) socket.send(bindingRequest(), PORT, HOST)
-  }, 20)
+  }, 10)
   const stop = () => {
     clearInterval(timer)
     for (const socket of sockets.splice(0)) socket.close()
