@@ -170,6 +170,20 @@ int table_init(struct table *table)
   return table->epoll < 0 ? -errno : 0;
 }
 
+/* Notes which descriptor row `id` holds; -1 for none. */
+static void note(struct table *table, uint32_t id, int fd)
+{
+  if (id < table->kept_capacity)
+    __atomic_store_n(&table->kept[id], (uint32_t)(fd + 1), __ATOMIC_RELEASE);
+}
+
+void table_abandon(struct table *table)
+{
+  for (uint32_t id = 0; id < table->capacity && id < table->kept_capacity; id++)
+    table->rows[id].fd = -1;
+  table_free(table);
+}
+
 void table_free(struct table *table)
 {
   for (uint32_t id = 0; id < table->capacity; id++)
@@ -258,6 +272,7 @@ int table_bind(struct table *table, uint32_t id, int fd, const uint8_t *wanted, 
   row->dense = 0;
   row->polled = 0;
   row->stamp = 0;
+  note(table, id, fd);
   table->open++;
   return 0;
 }
@@ -270,6 +285,7 @@ void table_close(struct table *table, uint32_t id)
     return;
   /* Another descriptor of an adopted socket may live on elsewhere, and would keep the watch alive. */
   epoll_ctl(table->epoll, EPOLL_CTL_DEL, row->fd, 0);
+  note(table, id, -1);
   close(row->fd);
   row->fd = -1;
   table->open--;

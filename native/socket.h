@@ -47,6 +47,12 @@ struct table {
   uint32_t open;
   uint32_t generations;
   int epoll;
+  /*
+   * Where the descriptors stand for others, by row: one more than the number, 0
+   * where there is none. With it, sockets outlive a table that nobody has emptied.
+   */
+  uint32_t *kept;
+  uint32_t kept_capacity;
 };
 
 /*
@@ -68,6 +74,9 @@ int kernel_has_gso(void);
 int table_init(struct table *table);
 
 void table_free(struct table *table);
+
+/* The same, but leaves sockets open that stand in `kept`, for somebody else to adopt. */
+void table_abandon(struct table *table);
 
 /*
  * Puts a socket into row `id` and watches it. With `fd` below 0 the socket is

@@ -79,8 +79,11 @@ static void on_closed(uv_handle_t *handle)
   leave(t);
 }
 
-/* Closes everything; memory stays until nothing in JavaScript points to it. */
-static void shut(struct transport *t)
+/*
+ * Closes everything; memory stays until nothing in JavaScript points to it. With `abandon`, sockets
+ * that are noted in the layout's `kept` stay open.
+ */
+static void shut(struct transport *t, int abandon)
 {
   if (!t->poll || uv_is_closing((uv_handle_t *)t->poll))
     return;
@@ -88,14 +91,18 @@ static void shut(struct transport *t)
   uv_poll_stop(t->tick);
   uv_close((uv_handle_t *)t->poll, on_closed);
   uv_close((uv_handle_t *)t->tick, on_closed);
-  table_free(&t->table);
+  if (abandon)
+    table_abandon(&t->table);
+  else
+    table_free(&t->table);
   t->batch_count = 0;
 }
 
+/* The environment ends, and nobody has called stop(): a thread that broke or was ended. */
 static void on_cleanup(napi_async_cleanup_hook_handle hook, void *data)
 {
   (void)hook;
-  shut(data);
+  shut(data, 1);
 }
 
 static int is_open(const struct transport *t)
@@ -297,7 +304,7 @@ static napi_value transport_stop(napi_env env, napi_callback_info info)
 {
   struct transport *t = value_arguments(env, info, (napi_value[MOST_ARGUMENTS]){0});
 
-  shut(t);
+  shut(t, 0);
   drop_references(t);
   return 0;
 }
@@ -326,6 +333,9 @@ static int read_layout(struct transport *t, napi_value object)
     return error;
   if ((error = layout_member(l, object, "scratch", RECORD, &t->scratch, 0)) < 0)
     return error;
+  if ((error = layout_member(l, object, "kept", 0, &t->table.kept, &octets)) < 0)
+    return error;
+  t->table.kept_capacity = (uint32_t)(octets / sizeof *t->table.kept);
   t->batch_count = 1;
   return receiver_init(&t->receiver, b);
 }
@@ -418,7 +428,7 @@ napi_value transport_open(napi_env env, napi_callback_info info)
 out:
   drop_references(t);
   if (t->poll)
-    shut(t);
+    shut(t, 0);
   else
     table_free(&t->table);
   leave(t);

@@ -33,6 +33,9 @@ enum {
  *   transport.lend(batch) -> number for send(), or -errno
  *   transport.stop()
  *
+ * `layout.kept` gets the descriptor of every socket, see socket.h. Where the
+ * thread ends without stop(), what stands there stays open.
+ *
  * No value is made for a datagram: `layout` is typed arrays that both sides
  * see, and `wake` is called, without arguments, when a socket can be read.
  * Only open() throws, if it is not given a layout.

@@ -372,6 +372,34 @@ static void check_routes(void)
   hold(routes_deliver_here(ask, LOOPBACK) == -EBADF);
 }
 
+/* Sockets that are noted stay open when their table is abandoned; others do not. */
+static void outlive(void)
+{
+  uint32_t kept[2] = { 0 };
+  struct table first, second;
+  uint8_t wanted[RECORD] = { 4, 0, 0, 0, 127, 0, 0, 1 }, local[RECORD], again[RECORD];
+
+  hold(table_init(&first) == 0);
+  first.kept = kept;
+  first.kept_capacity = 2;
+  hold(table_bind(&first, 1, -1, wanted, 0, 0, 0, local) == 0);
+  hold(table_bind(&first, 0, -1, wanted, 0, 0, 0, again) == 0);
+  hold(table_bind(&first, 2, -1, wanted, 0, 0, 0, again) == 0);
+  int beyond = first.rows[2].fd;
+  table_close(&first, 0);
+  hold(kept[0] == 0 && kept[1] == (uint32_t)first.rows[1].fd + 1);
+  table_abandon(&first);
+  hold(close(beyond) < 0 && errno == EBADF);
+
+  hold(table_init(&second) == 0);
+  second.kept = kept;
+  second.kept_capacity = 2;
+  hold(table_bind(&second, 1, (int)kept[1] - 1, wanted, 0, 0, 0, again) == 0);
+  hold(memcmp(local, again, RECORD) == 0);
+  table_free(&second);
+  hold(kept[1] == 0);
+}
+
 int main(void)
 {
   struct batch own = make_batch();
@@ -397,6 +425,7 @@ int main(void)
   check_notify();
   check_pace();
 
+  outlive();
   table_free(&table);
   receiver_free(&receiver);
   free_batch(&own);

@@ -21,11 +21,16 @@ export class SocketIds {
   #last = 0
   #waiting = 0
   #open = 0
+  /** Ids that were passed over for the sake of one that was wanted. */
+  readonly #gaps = new Set<number>()
 
-  /** Takes an id for a socket of `transport`. */
-  take(transport: Transport, via: Via): SocketId {
-    const id = this.#waiting > HELD_BACK ? this.#unqueue() : this.#transports.length
-    if (id >= this.#via.length) this.#grow()
+  /**
+   * Takes an id for a socket of `transport`. `wanted` is the one that a socket had with the shard before this one; a
+   * fresh shard takes those before any others.
+   */
+  take(transport: Transport, via: Via, wanted?: SocketId): SocketId {
+    const id = wanted === undefined ? this.#any() : this.#reach(wanted)
+    while (id >= this.#via.length) this.#grow()
     this.#transports[id] = transport
     this.#via[id] = viaNumber(via)
     this.#open++
@@ -57,6 +62,24 @@ export class SocketIds {
   /** Sockets that are open. */
   get open(): number {
     return this.#open
+  }
+
+  #any(): number {
+    if (this.#waiting > HELD_BACK) return this.#unqueue()
+    for (const gap of this.#gaps) {
+      this.#gaps.delete(gap)
+      return gap
+    }
+    return this.#transports.length
+  }
+
+  #reach(id: SocketId): SocketId {
+    while (this.#transports.length <= id) {
+      this.#gaps.add(this.#transports.length)
+      this.#transports.push(undefined)
+    }
+    this.#gaps.delete(id)
+    return id
   }
 
   #unqueue(): number {

@@ -40,6 +40,8 @@ export interface Bind {
   readonly purpose: 'listener' | 'relay'
   /** Adopts a socket that was bound elsewhere (SO_REUSEPORT group, socket activation). */
   readonly fd?: number
+  /** The id that an adopted socket had, where it keeps it; it must not be in use here. */
+  readonly socket?: SocketId
   /** Kernel buffers in octets. */
   readonly receiveBuffer?: number
   readonly sendBuffer?: number

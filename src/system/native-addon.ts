@@ -67,6 +67,11 @@ export interface NativeLayout {
   /** Where the datagrams that caused them were going, a record each. */
   readonly errorPeers: Uint8Array
   readonly state: Uint32Array
+  /**
+   * One more than the descriptor of each socket, by id; 0 where there is none. In memory of another thread the sockets
+   * outlive this one, unless it closes them or calls `stop`. May be empty.
+   */
+  readonly kept: Uint32Array
   /** One address record: the argument of `bind` and `sendOne`, and the result of `bind`. */
   readonly scratch: Uint8Array
 }
@@ -81,7 +86,9 @@ export interface NativeSockets {
   send(batch: number, count: number): number
   sendOne(id: number, bytes: Uint8Array, dontFragment: boolean): number
   /** Makes another batch known to `send`. Returns its number. */
-  lend(batch: Omit<NativeLayout, 'ttl' | 'tos' | 'errors' | 'errorPeers' | 'state' | 'scratch'>): number
+  lend(
+    batch: Omit<NativeLayout, 'ttl' | 'tos' | 'errors' | 'errorPeers' | 'state' | 'kept' | 'scratch'>,
+  ): number
   stop(): void
 }
 

@@ -136,7 +136,7 @@ export class DgramTransport implements UdpTransport {
 
   #adopt(handle: dgram.Socket, options: Bind): BoundSocket {
     const relay = options.purpose === 'relay'
-    const id = this.#ids.take(this, relay ? 'relay' : 'udp')
+    const id = this.#ids.take(this, relay ? 'relay' : 'udp', options.socket)
     const local = handle.address()
     const ip = parseIp(local.address)!
     const socket: UdpSocket = {

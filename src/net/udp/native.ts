@@ -34,6 +34,8 @@ export interface NativeOptions {
    * in microseconds. Default 0: it never waits.
    */
   readonly longestWait?: number
+  /** In which sockets outlive this thread, see `KeptSockets`. */
+  readonly kept?: SharedArrayBuffer | undefined
 }
 
 /** Calls into the kernel, and the datagrams they moved, since the start; modulo 2^32. */
@@ -113,6 +115,7 @@ export class NativeTransport implements UdpTransport {
       errors: new Uint32Array(ERRORS * ERROR_WORDS),
       errorPeers: new Uint8Array(ERRORS * RECORD),
       state: this.#state,
+      kept: new Uint32Array(options.kept ?? new ArrayBuffer(0)),
       scratch: new Uint8Array(RECORD),
     }
     this.#flags =
@@ -128,7 +131,7 @@ export class NativeTransport implements UdpTransport {
     const relay = options.purpose === 'relay'
     const buffer = relay ? RELAY_BUFFER : LISTENER_BUFFER
     const { scratch } = this.#layout
-    const id = this.#ids.take(this, relay ? 'relay' : 'udp')
+    const id = this.#ids.take(this, relay ? 'relay' : 'udp', options.socket)
     writeRecord(options.address, scratch, 0)
     const result = this.#native.bind(
       id,

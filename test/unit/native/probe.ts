@@ -93,6 +93,7 @@ export class Probe {
     tos: new Uint8Array(SLOTS),
     errors: new Uint32Array(ERROR_WORDS),
     errorPeers: new Uint8Array(RECORD),
+    kept: new Uint32Array(),
     scratch: new Uint8Array(RECORD),
   }
   #waiting: (() => void)[] = []

@@ -16,10 +16,11 @@ const inbox = {
   hungUp() {},
   unreachable() {},
 }
-const opened = openNative(new SocketIds(), inbox, new Counters())
+const { fd, socket, kept } = workerData
+const opened = openNative(new SocketIds(), inbox, new Counters(), { kept })
 if (!opened.ok) throw new Error(opened.error)
 const transport = opened.value
-const at = { address: parseAddress('127.0.0.1:0')!, purpose: 'listener', fd: workerData.fd } as const
+const at = { address: parseAddress('127.0.0.1:0')!, purpose: 'listener', fd, socket } as const
 const bound = await transport.bind(at)
 if (!bound.ok) throw bound.error
 parentPort!.postMessage('ready')

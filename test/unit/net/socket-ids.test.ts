@@ -70,3 +70,21 @@ t.test('thousands of ids keep what they know', async t => {
 function transport(): Transport {
   return { send: () => {}, sendOne: () => {}, owns: () => true, close: () => {} }
 }
+
+t.test('ids that a shard before this one gave out are taken again, and those between them later', async t => {
+  const ids = new SocketIds()
+  const owner = transport()
+  const wanted = [7, 300, 3] as SocketId[]
+
+  t.strictSame(
+    wanted.map(id => ids.take(owner, 'udp', id)),
+    wanted,
+  )
+  t.equal(ids.open, 3)
+  for (const id of wanted) ids.release(id)
+  const others = Array.from({ length: 400 }, () => ids.take(owner, 'relay'))
+
+  t.strictSame(others.slice(0, 4), [1, 2, 4, 5])
+  t.equal(new Set(others).size, 400)
+  t.notOk(others.includes(0 as SocketId))
+})
