@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { request } from 'node:http'
 import { controlPaths } from '../config/values/control-paths.ts'
 import type { ApiError } from '../control/view.ts'
+import { safeTexts } from '../log/printable.ts'
 import { absolute, type CliContext } from './context.ts'
 import { CommandError, Exit } from './io.ts'
 
@@ -9,6 +10,8 @@ import { CommandError, Exit } from './io.ts'
 export interface SocketOptions {
   readonly config?: string | undefined
   readonly socket?: string | undefined
+  /** Answers are for a program, and stay as they are; else every text in them is one that a terminal may show. */
+  readonly json?: boolean
 }
 
 /** Milliseconds that a relay may take to answer. */
@@ -28,10 +31,12 @@ export class RefusedRequest extends CommandError {
 export class ControlClient {
   readonly #path: string
   readonly #context: CliContext
+  readonly #isPlain: boolean
 
   /** Throws a `CommandError` when there is no socket to be found. */
-  constructor({ config, socket }: SocketOptions, context: CliContext) {
+  constructor({ config, socket, json = false }: SocketOptions, context: CliContext) {
     this.#context = context
+    this.#isPlain = json
     const { io, words } = context
     const paths = socket === undefined ? controlPaths(config, io.env, io.cwd) : [absolute(socket, io)]
     const [first] = paths
@@ -65,8 +70,9 @@ export class ControlClient {
           response.on('end', () => {
             try {
               const answer: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-              if (response.statusCode === 200) resolve(answer as T)
-              else reject(this.#refused(response.statusCode ?? 0, answer as ApiError))
+              if (response.statusCode !== 200)
+                reject(this.#refused(response.statusCode ?? 0, safeTexts(answer as ApiError)))
+              else resolve((this.#isPlain ? answer : safeTexts(answer)) as T)
             } catch (error) {
               reject(error)
             }

@@ -180,7 +180,7 @@ function followsSecret(text: string, at: number): boolean {
 
 function printable(character: string): string {
   if (character === '\t') return ' '
-  return character < ' ' || (character >= '\x7f' && character < '\xa0') ? '' : character
+  return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(character) ? '' : character
 }
 
 const WIDTH = 100

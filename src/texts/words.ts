@@ -54,9 +54,12 @@ function fill(text: string, values: Values, format: Format): string {
   })
 }
 
-/** Values may come from strangers, so control characters, which move the cursor of a terminal, are replaced. */
+/**
+ * Values may come from strangers, so control characters, which move the cursor of a terminal, and those that hide or
+ * reorder what stands beside them are replaced.
+ */
 function written(value: Value, format: Format): string {
   if (value instanceof Date) return format.dateTime(value.getTime())
   if (typeof value === 'number') return format.plain(value)
-  return value.replaceAll(/\p{Cc}/gu, '?')
+  return value.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '?')
 }

@@ -1,6 +1,7 @@
 import { fill } from '../../config/messages/messages.ts'
 import { parseDuration } from '../../config/values/duration.ts'
 import type { BannedView, BansView } from '../../control/view.ts'
+import { safeJson } from '../../log/printable.ts'
 import type { CliContext } from '../context.ts'
 import { ControlClient, type SocketOptions } from '../control-client.ts'
 import { CommandError, Exit } from '../io.ts'
@@ -37,7 +38,7 @@ export async function ban(options: BanOptions, context: CliContext): Promise<num
   const { ban, ended } = answer
   const text = words.say('bans.banned', { network: ban.network, until: new Date(ban.until) })
   const plain = ended === 0 ? text : `${text}; ${words.count('control.ended', ended)}`
-  io.stdout.write(`${options.json ? JSON.stringify(answer) : plain}\n`)
+  io.stdout.write(`${options.json ? safeJson(answer) : plain}\n`)
   return Exit.ok
 }
 
@@ -49,12 +50,12 @@ export interface BansOptions extends SocketOptions {
 export async function bans(options: BansOptions, context: CliContext): Promise<number> {
   const { io, words } = context
   const answer = await new ControlClient(options, context).get<BansView>('/bans')
-  if (options.json) io.stdout.write(`${JSON.stringify(answer)}\n`)
+  if (options.json) io.stdout.write(`${safeJson(answer)}\n`)
   else if (answer.bans.length === 0) io.stdout.write(`${words.say('bans.none')}\n`)
   const width = Math.max(0, ...answer.bans.map(({ network }) => network.length))
   for (const { network, until, by, reason } of options.json ? [] : answer.bans) {
     const line = words.say('bans.line', { network: network.padEnd(width), until: new Date(until), by })
-    io.stdout.write(`${reason === undefined ? line : `${line}: ${reason.replaceAll(/\p{Cc}/gu, '?')}`}\n`)
+    io.stdout.write(`${reason === undefined ? line : `${line}: ${reason}`}\n`)
   }
   return Exit.ok
 }
@@ -69,7 +70,7 @@ export async function unban(options: UnbanOptions, context: CliContext): Promise
   const client = new ControlClient(options, context)
   const answer = await client.post<{ readonly lifted: string }>('/bans/lift', { network: options.network })
   io.stdout.write(
-    `${options.json ? JSON.stringify(answer) : words.say('bans.lifted', { network: answer.lifted })}\n`,
+    `${options.json ? safeJson(answer) : words.say('bans.lifted', { network: answer.lifted })}\n`,
   )
   return Exit.ok
 }

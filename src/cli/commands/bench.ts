@@ -14,6 +14,7 @@ import { html } from '../../load/report/html.ts'
 import { type BenchReport, readReport, type Scenario, type ServerReport } from '../../load/report/report.ts'
 import { table } from '../../load/report/table.ts'
 import { type Contestant, coturn, ownRelay, type RemoteOptions, remote } from '../../load/servers.ts'
+import { safeJson } from '../../log/printable.ts'
 import { faultText, stepText } from '../bench-words.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { CommandError, Exit, type Io, painter } from '../io.ts'
@@ -96,7 +97,7 @@ export async function bench(options: BenchArguments, context: CliContext, versio
   })
 
   const servers = [...report.servers, ...earlier]
-  if (options.json) io.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
+  if (options.json) io.stdout.write(`${safeJson(report, 2)}\n`)
   else io.stdout.write(table(report, servers, language, painter(io.stdout, io.env)))
   if (options.html !== undefined) writeHtml(options.html, html(report, servers, language), io, words)
   return report.warnings.some(warning => warning.kind === 'errors') ? Exit.failed : Exit.ok

@@ -1,6 +1,7 @@
 import { fill } from '../../config/messages/messages.ts'
 import { parseDuration } from '../../config/values/duration.ts'
 import type { ChangeAsked, ChangesView, ChangeView, FoundView } from '../../control/view.ts'
+import { safeJson } from '../../log/printable.ts'
 import type { CliContext } from '../context.ts'
 import { ControlClient, RefusedRequest, type SocketOptions } from '../control-client.ts'
 import { CommandError, Exit, painter } from '../io.ts'
@@ -88,7 +89,7 @@ export async function limit(options: LimitOptions, context: CliContext): Promise
       one =>
         (key === undefined || one.key === key) && (homeserver === undefined || one.homeserver === homeserver),
     )
-    if (options.json) return print(context, JSON.stringify({ limits: shown }))
+    if (options.json) return print(context, safeJson({ limits: shown }))
     if (shown.length === 0)
       throw new CommandError(context.words.say('control.noLimit', { key: key ?? '' }), Exit.failed)
     return print(context, ...shown.map(one => limitLine(one, context)))
@@ -104,7 +105,7 @@ export async function limit(options: LimitOptions, context: CliContext): Promise
 /** Lists what has been changed over the configuration file. */
 export async function changes(options: ChangeOptions, context: CliContext): Promise<number> {
   const answer = await new ControlClient(options, context).get<ChangesView>('/changes')
-  if (options.json) return print(context, JSON.stringify(answer))
+  if (options.json) return print(context, safeJson(answer))
   if (answer.changes.length === 0) return print(context, context.words.say('control.noChanges'))
   return print(
     context,
@@ -155,7 +156,7 @@ async function change(
       )
     throw error
   })
-  if (options.json) return print(context, JSON.stringify(made))
+  if (options.json) return print(context, safeJson(made))
   print(context, sentence(made, context))
   io.stderr.write(`${painter(io.stderr, io.env)('yellow', words.say('control.toUndo', { id: made.id }))}\n`)
   return Exit.ok
@@ -168,7 +169,7 @@ async function undoOne(
   context: CliContext,
 ): Promise<number> {
   const undone = await client.post<ChangeView>(`/changes/${id}/undo`)
-  if (options.json) return print(context, JSON.stringify(undone))
+  if (options.json) return print(context, safeJson(undone))
   return print(context, context.words.say('control.undone', { what: sentence(undone, context) }))
 }
 

@@ -10,6 +10,7 @@ import type {
   Status,
   TestResult,
 } from '../../control/view.ts'
+import { safeJson, safeTexts } from '../../log/printable.ts'
 import { finishedOf, report } from '../../verdict/report.ts'
 import { testWords } from '../../verdict/words.ts'
 import type { CliContext } from '../context.ts'
@@ -38,7 +39,7 @@ export async function status(options: StatusOptions, context: CliContext): Promi
   const paint = painter(io.stdout, io.env)
   return repeatedly(options, context, async () => {
     const answer = await client.get<Status>('/status')
-    return options.json ? [JSON.stringify(answer)] : statusLines(answer, words, paint)
+    return options.json ? [safeJson(answer)] : statusLines(answer, words, paint)
   })
 }
 
@@ -78,7 +79,7 @@ export async function sessions(options: SessionsOptions, context: CliContext): P
       const plain = named.map(session =>
         'shown' in session ? { ...session, ...session.shown, shown: undefined } : session,
       )
-      return [JSON.stringify({ sessions: plain, more })]
+      return [safeJson({ sessions: plain, more })]
     }
     if (sessions.length === 0)
       return [
@@ -175,9 +176,9 @@ export async function reload(options: PlainOptions, context: CliContext): Promis
   const { io, words } = context
   const answer = await new ControlClient(options, context).post<Reloaded>('/reload')
   const paint = painter(io.stderr, io.env)
-  const { ok, refused, problems, warnings, restart } = answer
+  const { ok, refused, problems, warnings, restart } = safeTexts(answer)
   const complain = (text: string) => void io.stderr.write(`${text}\n`)
-  if (options.json) io.stdout.write(`${JSON.stringify(answer)}\n`)
+  if (options.json) io.stdout.write(`${safeJson(answer)}\n`)
   for (const problem of problems) complain(problem)
   for (const warning of warnings) complain(`${paint('yellow', `${words.say('warning')}:`)} ${warning}`)
   if (restart.length > 0) complain(words.say('control.restart', { keys: restart.join(', ') }))
@@ -266,7 +267,7 @@ function say(
   answer: unknown,
   text: string,
 ): number {
-  io.stdout.write(`${json ? JSON.stringify(answer) : text}\n`)
+  io.stdout.write(`${json ? safeJson(answer) : text}\n`)
   return Exit.ok
 }
 

@@ -1,6 +1,7 @@
 import { password } from '../../auth/shared-secret.ts'
 import { fill } from '../../config/messages/messages.ts'
 import { formatDuration, parseDuration } from '../../config/values/duration.ts'
+import { safeJson } from '../../log/printable.ts'
 import { type CliContext, type ConfigOption, loadFor } from '../context.ts'
 import { CommandError, Exit } from '../io.ts'
 import { accessOf } from './access.ts'
@@ -51,7 +52,7 @@ export async function credentials(
     uris,
   }
   if (options.json) {
-    io.stdout.write(`${JSON.stringify(issued)}\n`)
+    io.stdout.write(`${safeJson(issued)}\n`)
     return Exit.ok
   }
   const rows = [

@@ -9,6 +9,7 @@ import { type Examination, examine } from '../../doctor/examine.ts'
 import type { Login, Subject } from '../../doctor/facts.ts'
 import { type Mark, type ReportLabels, reportText, show } from '../../doctor/report.ts'
 import { readTurnUri } from '../../homeserver/turn-uri.ts'
+import { safeJson } from '../../log/printable.ts'
 import { absolute, type CliContext, loadFor } from '../context.ts'
 import { CommandError, Exit, type Io, painter, type TextStyle } from '../io.ts'
 import { Ticker } from '../ticker.ts'
@@ -47,7 +48,7 @@ export async function doctor(options: DoctorOptions, context: CliContext): Promi
   const code = CODES[examination.outcome]
   if (options.json) {
     const findings = examination.findings.map(finding => show(finding, language))
-    io.stdout.write(`${JSON.stringify({ version: 1, exitCode: code, findings }, undefined, 2)}\n`)
+    io.stdout.write(`${safeJson({ version: 1, exitCode: code, findings }, 2)}\n`)
   } else {
     const paint = painter(io.stdout, io.env)
     const mark: Mark = (part, text) => (STYLES[part] ? paint(STYLES[part], text) : text)
@@ -119,9 +120,7 @@ async function configOf(
       fix: fix,
       at: file === undefined ? [] : [line === undefined ? file : `${file}:${line}`],
     }))
-    context.io.stdout.write(
-      `${JSON.stringify({ version: 1, exitCode: Exit.config, findings }, undefined, 2)}\n`,
-    )
+    context.io.stdout.write(`${safeJson({ version: 1, exitCode: Exit.config, findings }, 2)}\n`)
     return failed(Exit.config)
   }
 }

@@ -11,6 +11,7 @@ import { ForeignFile, importFile, type Origin } from '../../import/import-file.t
 import type { ImportedEntry } from '../../import/line.ts'
 import { type NoteKey, noteWords } from '../../import/notes.ts'
 import { type Comments, SECTIONS, writeDraft } from '../../import/write.ts'
+import { safeJson, safeTexts } from '../../log/printable.ts'
 import type { Words } from '../../texts/words.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
@@ -60,8 +61,8 @@ export async function importConfig(given: ImportOptions, context: CliContext): P
     ...check,
   }
   const file = quoted(options.out)
-  if (options.json) io.stdout.write(`${JSON.stringify(outcome, undefined, 2)}\n`)
-  else io.stdout.write(importReport(outcome, words, io))
+  if (options.json) io.stdout.write(`${safeJson(outcome, 2)}\n`)
+  else io.stdout.write(importReport(safeTexts(outcome), words, io))
   const isDone = outcome.valid && outcome.todo.length === 0
   if (!options.json) {
     io.stderr.write(

@@ -4,6 +4,7 @@ import type { AttachWish } from '../../kernel/attachment.ts'
 import { ethernetDevices } from '../../kernel/devices.ts'
 import { describe, KernelLoader, type LoaderStatus } from '../../kernel/loader.ts'
 import { LOADER_SOCKET } from '../../kernel/places.ts'
+import { safeJson } from '../../log/printable.ts'
 import { notifyManager } from '../../system/native-notify.ts'
 import type { CliContext } from '../context.ts'
 import { CommandError, Exit } from '../io.ts'
@@ -37,7 +38,7 @@ export async function kernelUp(options: KernelOptions, { io, words }: CliContext
 export async function kernelStatus(options: KernelOptions, context: CliContext): Promise<number> {
   const { io, words } = context
   const status = await ask(options, 'status', context)
-  if (options.json) io.stdout.write(`${JSON.stringify(status)}\n`)
+  if (options.json) io.stdout.write(`${safeJson(status)}\n`)
   else if (!status.inUse) io.stdout.write(`${words.say('kernel.unused', { pid: status.pid })}\n`)
   else {
     const devices = describe(status.devices)

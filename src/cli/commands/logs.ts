@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { type ReadLine, readLogLine } from '../../log/log-text.ts'
-import { printable } from '../../log/printable.ts'
+import { printable, safeJson } from '../../log/printable.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { ControlClient, type SocketOptions } from '../control-client.ts'
 import { CommandError, Exit, type Paint, painter } from '../io.ts'
@@ -40,7 +40,7 @@ export async function logs(options: LogsOptions, context: CliContext): Promise<n
   const most = wholeNumber('lines', options.lines, MOST_LINES, context)
   const paint = painter(io.stdout, io.env)
   const write = (entry: LogEntry) =>
-    void io.stdout.write(options.json ? `${JSON.stringify(plainOf(entry))}\n` : shown(entry, context, paint))
+    void io.stdout.write(options.json ? `${safeJson(plainOf(entry))}\n` : shown(entry, context, paint))
   const last: LogEntry[] = []
   const { input, ended } = source(options, context)
   const texts = createInterface({ input })[Symbol.asyncIterator]()

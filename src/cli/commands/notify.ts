@@ -1,4 +1,5 @@
 import type { NotifiedView } from '../../control/view.ts'
+import { safeJson } from '../../log/printable.ts'
 import type { CliContext } from '../context.ts'
 import { ControlClient, type SocketOptions } from '../control-client.ts'
 import { CommandError, Exit, painter } from '../io.ts'
@@ -20,7 +21,7 @@ export async function notify(options: NotifyOptions, context: CliContext): Promi
   const isDone = sent.length > 0 && sent.every(({ why }) => why === undefined)
   const code = isDone ? Exit.ok : Exit.failed
   if (options.json) {
-    io.stdout.write(`${JSON.stringify({ sent })}\n`)
+    io.stdout.write(`${safeJson({ sent })}\n`)
     return code
   }
   if (sent.length === 0) throw new CommandError(words.say('notify.nobody'), Exit.failed)

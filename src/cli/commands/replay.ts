@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { safeJson } from '../../log/printable.ts'
 import type { Account } from '../../recording/account.ts'
 import type { LineFault } from '../../recording/line.ts'
 import { Replay } from '../../recording/replay.ts'
@@ -39,13 +40,13 @@ export async function replay(options: ReplayOptions, { io, words }: CliContext):
     if (value.kind === 'began') {
       beganAt = Number.NaN
       const { version, worker } = value
-      if (json) say(JSON.stringify({ line: number, ...value }))
+      if (json) say(safeJson({ line: number, ...value }))
       else
         say(
           paint('bold', words.say(worker === 0 ? 'replay.began' : 'replay.beganWorker', { version, worker })),
         )
     } else if (value.kind === 'ended') {
-      if (json) say(JSON.stringify({ line: number, ...value }))
+      if (json) say(safeJson({ line: number, ...value }))
       else say(words.say(`replay.ended.${value.why}`))
     } else {
       const { account } = value
@@ -53,7 +54,7 @@ export async function replay(options: ReplayOptions, { io, words }: CliContext):
       if (account.differs) differing++
       if (Number.isNaN(beganAt)) beganAt = account.at
       if (!isWanted(account, errors, client)) continue
-      if (json) say(JSON.stringify({ line: number, step: steps, ...account }))
+      if (json) say(safeJson({ line: number, step: steps, ...account }))
       else if (!isQuiet(account))
         for (const text of accountLines(steps, account, beganAt, words, paint)) say(text)
     }

@@ -1,5 +1,6 @@
 import type { Loaded } from '../../config/load.ts'
 import { ConfigError, plain } from '../../config/problem.ts'
+import { safeJson } from '../../log/printable.ts'
 import { type CliContext, type ConfigOption, loadFor } from '../context.ts'
 import { Exit, painter } from '../io.ts'
 
@@ -68,5 +69,5 @@ async function effectiveOf(
 }
 
 function json(value: unknown): string {
-  return JSON.stringify(value, undefined, 2)
+  return safeJson(value, 2)
 }
