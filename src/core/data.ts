@@ -16,7 +16,7 @@ import { isAway } from './mobility/tuples.ts'
 import { channelTo, isAdmitted, legFor } from './peers/admitted.ts'
 import { reroute } from './peers/routes.ts'
 import { reachOf, withheld } from './reach.ts'
-import type { RelayState } from './relay-state.ts'
+import { drop, type RelayState } from './relay-state.ts'
 
 /** The most that fits a Data indication: its length field has 16 bits (RFC 8489 §5). */
 const LARGEST_INDICATION = 65_535
@@ -194,9 +194,4 @@ function indication(state: RelayState): MessageWriter {
   const transaction = Buffer.alloc(12)
   state.environment.random(transaction)
   return new MessageWriter('indication', Method.Data, transaction)
-}
-
-function drop(state: RelayState, counter: number): Command[] {
-  state.counters.add(counter)
-  return []
 }

@@ -46,17 +46,21 @@ export interface RoutesEnded {
   readonly carried: Readonly<Carried>
 }
 
+/** A datagram, or a frame of a stream, and where it came from. */
+export interface Datagram {
+  readonly kind: 'datagram'
+  /** `relay` is what peers send to a relayed address. */
+  readonly via: Via
+  readonly socket: SocketId
+  readonly from: Address
+  readonly bytes: Buffer
+  /** Another shard has referred it to this one, which answers it in any case. */
+  readonly isReferred?: true
+}
+
 /** Everything that can happen to the relay. The state is a fold over these. */
 export type Input =
-  | {
-      readonly kind: 'datagram'
-      readonly via: Via
-      readonly socket: SocketId
-      readonly from: Address
-      readonly bytes: Buffer
-      /** Another shard has referred it to this one, which answers it in any case. */
-      readonly isReferred?: true
-    }
+  | Datagram
   | ({ readonly kind: 'opened' } & Opened)
   | ({ readonly kind: 'refused' } & Refused)
   | ({ readonly kind: 'unreachable' } & Unreachable)

@@ -4,6 +4,7 @@ import type { Time } from '../base/time.ts'
 import type { GcraTable } from '../limits/gcra-table.ts'
 import type { Book } from './book.ts'
 import type { BucketSource } from './buckets.ts'
+import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
 import type { Decisions } from './decisions.ts'
 import type { Tickets } from './mobility/tickets.ts'
@@ -38,4 +39,10 @@ export interface Stores {
   readonly strangers: Strangers
   readonly debts: GcraTable | undefined
   readonly proofs: Proofs | undefined
+}
+
+/** Counts a datagram that is dropped: nothing is to be done. */
+export function drop({ counters }: Pick<RelayState, 'counters'>, counter: number): Command[] {
+  counters.add(counter)
+  return []
 }

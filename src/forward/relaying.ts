@@ -27,7 +27,13 @@ const STREAM = VIA.map(isStream)
 const DROP_RATE = Counter.dropRate
 
 /** A client's ChannelData or Send indication goes to the peer it names. */
-export function fromClient(tables: Tables, batch: Batch, i: number, client: number, now: Time): number {
+export function forwardFromClient(
+  tables: Tables,
+  batch: Batch,
+  i: number,
+  client: number,
+  now: Time,
+): number {
   const { bytes } = batch
   const start = batch.start[i]!
   const length = batch.length[i]!

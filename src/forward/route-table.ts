@@ -9,7 +9,7 @@ import { ClientRows } from './client-rows.ts'
 import { DataIndicationRows } from './data-indication.ts'
 import type { Forwarder } from './forwarder.ts'
 import { RECORD_WORDS } from './record-words.ts'
-import { forwardFromPeer, fromClient } from './relaying.ts'
+import { forwardFromClient, forwardFromPeer } from './relaying.ts'
 import { RouteRows } from './route-rows.ts'
 import { SendIndication } from './send-indication.ts'
 import type { Tables } from './tables.ts'
@@ -89,7 +89,7 @@ export class RouteTable implements Forwarder {
         if (route >= 0) verdict = forwardFromPeer(tables, batch, i, client, route, now)
       } else {
         client = clients.find(socket, batch.remoteWords, i * RECORD_WORDS)
-        if (client >= 0) verdict = fromClient(tables, batch, i, client, now)
+        if (client >= 0) verdict = forwardFromClient(tables, batch, i, client, now)
       }
       batch.verdict[i] = verdict
       if (verdict !== PASS) settled++

@@ -1,8 +1,6 @@
 import type { SocketId } from '../base/ids.ts'
-import type { Input } from '../core/input.ts'
+import type { Datagram } from '../core/input.ts'
 import { FairQueue } from './fair-queue.ts'
-
-export type Datagram = Extract<Input, { kind: 'datagram' }>
 
 /** What may wait, in datagrams of up to 2 kB: eight megabytes, and half a second's work. */
 const MOST = 4096

@@ -1,4 +1,4 @@
-import type { GuestMessage, GuestPost } from '../relay/guest-message.ts'
+import type { GuestMessage, GuestPost } from '../relay/guests/guest-message.ts'
 import type { FromWorker } from './protocol.ts'
 
 /** What may be on its way at a time from one worker, and to one, in datagrams of up to 2 kB: two megabytes. */

@@ -11,7 +11,7 @@ import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { RelayPlaces } from '../net/ports/port-directory.ts'
 import type { ClientRules } from '../policy/client-policy.ts'
 import type { AdmissionRefusal, AdmissionRequest } from '../relay/admission.ts'
-import type { GuestMessage } from '../relay/guest-message.ts'
+import type { GuestMessage } from '../relay/guests/guest-message.ts'
 import type { RecordingTo } from '../relay/recording-file.ts'
 import type { ClockReading } from '../system/clock.ts'
 

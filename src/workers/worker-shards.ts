@@ -20,7 +20,7 @@ import { inheritedGroup, type ListenerGroup, openGroup } from '../net/udp/native
 import type { ClientRules } from '../policy/client-policy.ts'
 import type { Admission } from '../relay/admission.ts'
 import { GAUGES_OCTETS, type Gauges, readGauges, sumGauges } from '../relay/gauges.ts'
-import type { GuestMessage } from '../relay/guest-message.ts'
+import type { GuestMessage } from '../relay/guests/guest-message.ts'
 import type { ListenerPlan } from '../relay/listeners.ts'
 import { MemoryWatch } from '../relay/memory-watch.ts'
 import type { RecordingTo } from '../relay/recording-file.ts'

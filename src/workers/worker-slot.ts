@@ -1,7 +1,7 @@
 import type { Event, RejectReason } from '../core/event.ts'
 import type { Log } from '../log/log.ts'
 import { readGauges, writeGauges } from '../relay/gauges.ts'
-import type { GuestMessage } from '../relay/guest-message.ts'
+import type { GuestMessage } from '../relay/guests/guest-message.ts'
 import { StartError } from '../relay/start-error.ts'
 import { monotonicClock } from '../system/clock.ts'
 import { BackOff } from './back-off.ts'

@@ -7,11 +7,8 @@ import type { Time } from '../../../src/base/time.ts'
 import type { Event } from '../../../src/core/event.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
 import { AllSockets } from '../../../src/net/sockets.ts'
-import {
-  type StreamLimits,
-  type StreamListenOptions,
-  StreamTransport,
-} from '../../../src/net/stream/stream-transport.ts'
+import type { StreamListenOptions } from '../../../src/net/stream/stream-listeners.ts'
+import { type StreamLimits, StreamTransport } from '../../../src/net/stream/stream-transport.ts'
 import { Recorder } from './recorder.ts'
 
 /** A stream transport with a clock that the test moves, and nothing behind it but a recorder. */
@@ -30,17 +27,15 @@ export class StreamWorld {
 
   constructor(t: Test, limits: StreamLimits = { connections: 100, connectionsPerAddress: 100 }) {
     this.#t = t
-    const clock = { now: () => this.#now as Time }
-    this.streams = new StreamTransport(
-      this.ids,
-      this.inbox,
-      this.counters,
-      clock,
+    this.streams = new StreamTransport({
+      ids: this.ids,
+      inbox: this.inbox,
+      counters: this.counters,
+      clock: { now: () => this.#now as Time },
       limits,
-      undefined,
-      event => this.unserved.push(event),
-      () => this.between(),
-    )
+      unserved: event => this.unserved.push(event),
+      between: () => this.between(),
+    })
     this.sockets = new AllSockets(this.ids, [this.streams])
     t.teardown(() => this.streams.stop())
   }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { address, parseIp } from '../../../src/base/address.ts'
 import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
-import type { GuestMessage } from '../../../src/relay/guest-message.ts'
+import type { GuestMessage } from '../../../src/relay/guests/guest-message.ts'
 import { GuestMail, GuestRoom, MOST_ON_THE_WAY } from '../../../src/workers/guest-mail.ts'
 import type { FromWorker } from '../../../src/workers/protocol.ts'
 

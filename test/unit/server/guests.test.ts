@@ -11,8 +11,8 @@ import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
 import type { Input } from '../../../src/core/input.ts'
 import { SocketIds } from '../../../src/net/socket-ids.ts'
 import type { NetInbox, Transport } from '../../../src/net/transport.ts'
-import type { GuestMessage } from '../../../src/relay/guest-message.ts'
-import { Guests } from '../../../src/relay/guests.ts'
+import type { GuestMessage } from '../../../src/relay/guests/guest-message.ts'
+import { Guests } from '../../../src/relay/guests/guests.ts'
 
 const ALICE = parseAddress('192.0.2.10:50000') as ClientAddress
 const BOB = parseAddress('192.0.2.11:50000') as ClientAddress

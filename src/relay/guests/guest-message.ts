@@ -1,5 +1,5 @@
-import type { FiveTuple } from '../base/five-tuple.ts'
-import type { AllocationId, SocketId } from '../base/ids.ts'
+import type { FiveTuple } from '../../base/five-tuple.ts'
+import type { AllocationId, SocketId } from '../../base/ids.ts'
 
 /**
  * What shards tell each other of guests: clients whose allocation is with

@@ -1,0 +1,101 @@
+import type { Socket } from 'node:net'
+import type { SecureContextOptions, TLSSocket } from 'node:tls'
+import { demultiplex } from '../../wire/channel.ts'
+import type { StreamConnection } from './connection.ts'
+import { helloLength, TlsAcceptor } from './tls-acceptor.ts'
+import { explainHandshake, NO_CERTIFICATE, nameForeign, PLAIN_ON_TLS, type Unserved } from './unserved.ts'
+
+/** What `FirstOctets` tells of connections. */
+export interface FirstOctetsParts {
+  /** STUN comes by `socket`. `chunk` has been read of it already. */
+  readonly ready: (connection: StreamConnection, socket: Socket, via: 'tcp' | 'tls', chunk?: Buffer) => void
+  readonly refuse: (connection: StreamConnection, unserved: Unserved) => void
+  /** Called before each half of a handshake: a signature, as work goes. */
+  readonly breathe: () => void
+}
+
+/** Tells by the first octet of each connection what it carries (RFC 7983), and has TLS shake hands. */
+export class FirstOctets {
+  readonly #parts: FirstOctetsParts
+  #tls: TlsAcceptor | undefined
+  /** Connections whose TLS handshake is on its way, by both ends: that is all node tells when it is done. */
+  readonly #handshakes = new Map<string, StreamConnection>()
+
+  constructor(parts: FirstOctetsParts) {
+    this.#parts = parts
+  }
+
+  /** Serves TLS with this certificate from now on; connections that are open keep theirs. */
+  setTls(options: SecureContextOptions): void {
+    if (this.#tls) this.#tls.setSecureContext(options)
+    else {
+      this.#tls = new TlsAcceptor(options, {
+        done: socket => this.#secured(socket),
+        failed: (error, socket) => this.#handshakes.get(endsOf(socket))?.blame(explainHandshake(error)),
+      })
+    }
+  }
+
+  /** Waits for the first octet. A `tls` port takes nothing but TLS. */
+  await(connection: StreamConnection, tlsOnly: boolean): void {
+    connection.raw.once('data', chunk => this.#first(connection, chunk, tlsOnly))
+  }
+
+  /** The connection is gone. */
+  forget({ state }: StreamConnection): void {
+    if (state.kind === 'handshaking') this.#handshakes.delete(state.ends)
+  }
+
+  #first(connection: StreamConnection, chunk: Buffer, tlsOnly: boolean): void {
+    switch (demultiplex(chunk[0]!)) {
+      case 'tls':
+        if (!this.#tls) {
+          this.#parts.refuse(connection, NO_CERTIFICATE)
+          return
+        }
+        connection.shakeHands(endsOf(connection.raw))
+        this.#hello(connection, chunk)
+        return
+      case 'stun':
+        if (tlsOnly) this.#parts.refuse(connection, PLAIN_ON_TLS)
+        else this.#parts.ready(connection, connection.raw, 'tcp', chunk)
+        return
+      default:
+        // ChannelData cannot come first, but HTTP and others would pass for it: "GET " is channel 0x4745.
+        this.#parts.refuse(connection, nameForeign(chunk))
+    }
+  }
+
+  /** Waits for the whole of a ClientHello, which may come in pieces, and hands it to TLS. */
+  #hello(connection: StreamConnection, hello: Buffer): void {
+    const { raw } = connection
+    this.#parts.breathe()
+    if (hello.length < helloLength(hello)) {
+      raw.once('data', more => this.#hello(connection, Buffer.concat([hello, more])))
+      return
+    }
+    if (connection.state.kind !== 'handshaking') return
+    this.#handshakes.set(connection.state.ends, connection)
+    raw.pause()
+    raw.unshift(hello)
+    this.#tls!.accept(raw, hello)
+  }
+
+  #secured(socket: TLSSocket): void {
+    // Node tells of octets that do not decrypt, and leaves the connection open.
+    socket.on('error', () => socket.destroy())
+    const connection = this.#handshakes.get(endsOf(socket))
+    if (connection?.state.kind !== 'handshaking') {
+      socket.destroy()
+      return
+    }
+    this.#parts.breathe()
+    this.#handshakes.delete(connection.state.ends)
+    this.#parts.ready(connection, socket, 'tls')
+  }
+}
+
+/** Both ends of a connection, the same for a socket and for the TLS socket on top of it. */
+function endsOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`
+}

@@ -1,0 +1,56 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { type Address, address, formatIp, parseIp } from '../../base/address.ts'
+import { failed, type Result, succeeded } from '../../base/result.ts'
+
+export interface StreamListenOptions {
+  readonly address: Address
+  /** A `tcp` port takes TLS as well, told by its first octet (RFC 7983); a `tls` port takes nothing else. */
+  readonly transport: 'tcp' | 'tls'
+  /** Adopts a socket that listens already. */
+  readonly fd?: number
+}
+
+export interface StreamListenersParts {
+  readonly accept: (raw: Socket, tlsOnly: boolean) => void
+  /** A connection could not be accepted. */
+  readonly refused: () => void
+}
+
+/** The listening sockets for TCP and TLS. */
+export class StreamListeners {
+  readonly #parts: StreamListenersParts
+  readonly #servers = new Set<Server>()
+
+  constructor(parts: StreamListenersParts) {
+    this.#parts = parts
+  }
+
+  /** Listens, or says why the address is not available. */
+  listen(listen: StreamListenOptions): Promise<Result<Address, NodeJS.ErrnoException>> {
+    return new Promise(resolve => this.#listen(listen, resolve))
+  }
+
+  stop(): void {
+    for (const server of this.#servers) server.close()
+  }
+
+  #listen(listen: StreamListenOptions, done: (result: Result<Address, NodeJS.ErrnoException>) => void): void {
+    const { accept, refused } = this.#parts
+    const server = createServer({ noDelay: true }, raw => accept(raw, listen.transport === 'tls'))
+    let listening = false
+    server.on('error', error => {
+      // Later errors are about a connection that could not be accepted.
+      if (listening) refused()
+      else done(failed(error))
+    })
+    server.once('listening', () => {
+      listening = true
+      this.#servers.add(server)
+      const local = server.address() as { address: string; port: number }
+      done(succeeded(address(parseIp(local.address)!, local.port)))
+    })
+    const { ip, port, family } = listen.address
+    if (listen.fd !== undefined) server.listen({ fd: listen.fd, exclusive: true })
+    else server.listen({ host: formatIp(ip), port, ipv6Only: family === 6, exclusive: true })
+  }
+}
