@@ -24,7 +24,7 @@ struct pace {
 };
 
 /* Datagrams that a look should find. */
-#define PACE_GATHER 24
+#define PACE_GATHER 40
 
 /* A period below this gains nothing: the timer costs as much as a wake. */
 #define PACE_SHORTEST 50000u
