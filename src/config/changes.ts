@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { failed, type Result, succeeded } from '../base/result.ts'
-import { foreignOwner } from './foreign-owner.ts'
 import { explainIssue } from './messages/explain.ts'
 import { fill } from './messages/messages.ts'
+import { readOwn } from './own-file.ts'
 import { homeserverLimits } from './schema/access.ts'
 import { describedAt } from './schema/description.ts'
 import { limitsSection } from './schema/relaying.ts'
@@ -59,10 +58,9 @@ export function changesFile(state: string): string {
 export function readChanges(state: string): Result<readonly Change[], string> {
   let text: string
   try {
-    const file = changesFile(state)
-    text = readFileSync(file, 'utf8')
-    const uid = foreignOwner(file)
-    if (uid !== undefined) return failed(`it belongs to another user (${uid})`)
+    const own = readOwn(changesFile(state))
+    if (!own.ok) return failed(`it belongs to another user (${own.error})`)
+    text = own.value
   } catch (error) {
     const { code = '?' } = error as NodeJS.ErrnoException
     return code === 'ENOENT' || code === 'ENOTDIR' ? succeeded([]) : failed(code)

@@ -57,9 +57,9 @@ export function expandPath(written: string, folder: string, env: Env): Parsed<st
 }
 
 /** Reads a file that the operator named; a fault says why it cannot be read. */
-export function readNamed(file: string): Parsed<string> {
+export function readNamed(file: string, read = readText): Parsed<string> {
   try {
-    return succeeded(readFileSync(file, 'utf8'))
+    return succeeded(read(file))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return notAccepted('file-missing', { file })
@@ -70,6 +70,10 @@ export function readNamed(file: string): Parsed<string> {
       ? notAccepted('file-folder', { file })
       : notAccepted('file-error', { file, code: code ?? '?' })
   }
+}
+
+function readText(file: string): string {
+  return readFileSync(file, 'utf8')
 }
 
 /** True when everybody on this machine can read the file. */

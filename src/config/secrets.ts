@@ -4,15 +4,18 @@ import { dirname, join } from 'node:path'
 import { succeeded } from '../base/result.ts'
 import { notAccepted, type Parsed } from './fault.ts'
 import { isWorldReadable, quoted, readNamed } from './find.ts'
-import { foreignOwner } from './foreign-owner.ts'
+import { readOwn } from './own-file.ts'
 import { SECRET_LENGTH, weakness } from './values/weak-secret.ts'
 
 /** Reads a file that holds one secret, without the white space around it. */
 export function readSecretFile(file: string): Parsed<string> {
   const text = readNamed(file)
-  if (!text.ok) return text
+  return text.ok ? secretIn(text.value, file) : text
+}
+
+function secretIn(text: string, file: string): Parsed<string> {
   if (isWorldReadable(file)) return notAccepted('secret-world', { file: quoted(file) })
-  const secret = text.value.trim()
+  const secret = text.trim()
   if (secret === '') return notAccepted('secret-file-empty', { file: quoted(file) })
   return /[\r\n]/.test(secret) ? notAccepted('secret-lines', { file }) : succeeded(secret)
 }
@@ -63,10 +66,15 @@ export function keptSecret(file: string, mayWrite: boolean): Parsed<string | und
 
 /** The same, but a file that somebody else has put there is not taken: its owner would know the secret. */
 function readOwnSecretFile(file: string): Parsed<string> {
-  const secret = readSecretFile(file)
-  if (!secret.ok) return secret
-  const uid = foreignOwner(file)
-  return uid === undefined ? secret : notAccepted('secret-owner', { file: quoted(file), uid })
+  let uid: number | undefined
+  const text = readNamed(file, () => {
+    const own = readOwn(file)
+    if (own.ok) return own.value
+    uid = own.error
+    return ''
+  })
+  if (uid !== undefined) return notAccepted('secret-owner', { file: quoted(file), uid })
+  return text.ok ? secretIn(text.value, file) : text
 }
 
 const inMemory = new Map<string, string>()

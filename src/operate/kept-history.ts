@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { appendFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { readOwn } from '../config/own-file.ts'
 import type { HistoryPoint } from '../control/view.ts'
 import type { Log } from '../log/log.ts'
 import { writeKept } from '../system/kept-file.ts'
@@ -10,6 +11,9 @@ import { MOST_HOURS, MOST_MINUTES, type PastPoints } from './history.ts'
 /** A point as a line has it: shorter than with names. */
 const rowShape = z.tuple([z.number(), z.number(), z.number(), z.number(), z.number(), z.number(), z.number()])
 type Row = z.output<typeof rowShape>
+/** Through no link, and into no pipe, that somebody has put there. */
+const ADDING =
+  constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK
 /** Lines beyond the limit that are tolerated before the file is written anew, at a start. */
 const SLACK = 1000
 
@@ -39,7 +43,7 @@ export class KeptHistory {
   /** Adds an hour. It is a line, and not waited for. */
   addHour(point: HistoryPoint): void {
     void mkdir(this.#state, { recursive: true, mode: 0o700 })
-      .then(() => appendFile(this.#hours, written(point), { mode: 0o600 }))
+      .then(() => appendFile(this.#hours, written(point), { mode: 0o600, flag: ADDING }))
       .catch(error => this.#complain(error as Error))
   }
 
@@ -59,9 +63,8 @@ export class KeptHistory {
 
   #lines(): string[] {
     try {
-      return readFileSync(this.#hours, 'utf8')
-        .split('\n')
-        .filter(line => line !== '')
+      const own = readOwn(this.#hours)
+      return own.ok ? own.value.split('\n').filter(line => line !== '') : []
     } catch {
       return []
     }
@@ -69,10 +72,8 @@ export class KeptHistory {
 
   #readDay(): HistoryPoint[] {
     try {
-      return z
-        .array(rowShape)
-        .parse(JSON.parse(readFileSync(this.#day, 'utf8')))
-        .map(pointOf)
+      const own = readOwn(this.#day)
+      return own.ok ? z.array(rowShape).parse(JSON.parse(own.value)).map(pointOf) : []
     } catch {
       return []
     }

@@ -1,8 +1,9 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
 import { formatRange, parseRange } from '../base/range.ts'
+import { readOwn } from '../config/own-file.ts'
 import type { Log } from '../log/log.ts'
 import type { Ban } from '../operate/bans.ts'
+import { writeKept } from '../system/kept-file.ts'
 
 const shape = z.array(
   z.object({
@@ -28,7 +29,15 @@ export class KeptBans {
   read(): Ban[] {
     let text: string
     try {
-      text = readFileSync(this.#file, 'utf8')
+      const own = readOwn(this.#file)
+      if (!own.ok) {
+        this.#log.warn('bans are not read: the file belongs to another user', {
+          file: this.#file,
+          uid: own.error,
+        })
+        return []
+      }
+      text = own.value
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code !== 'ENOENT') this.#log.warn('bans cannot be read', { file: this.#file, code })
@@ -49,8 +58,7 @@ export class KeptBans {
   keep(bans: readonly Ban[]): void {
     const all = bans.map(({ range, ...rest }) => ({ network: formatRange(range), ...rest }))
     try {
-      writeFileSync(`${this.#file}.new`, `${JSON.stringify(all, undefined, 1)}\n`, { mode: 0o600 })
-      renameSync(`${this.#file}.new`, this.#file)
+      writeKept(this.#file, `${JSON.stringify(all, undefined, 1)}\n`)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       this.#log.warn('bans cannot be kept; they hold until the relay ends', { file: this.#file, code })

@@ -1,6 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { readOwn } from '../config/own-file.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
 import { email } from '../notify/email.ts'
@@ -12,6 +12,7 @@ import type { Way } from '../notify/way.ts'
 import { webhook } from '../notify/webhook.ts'
 import type { HealthWatch } from '../operate/health-watch.ts'
 import { monotonicClock } from '../system/clock.ts'
+import { writeKept } from '../system/kept-file.ts'
 
 export interface NotifyingParts {
   readonly log: Log
@@ -61,8 +62,7 @@ export class Notifying {
   /** Replaces the file as a whole, so that it is never half written. */
   #keep(file: string, kept: KeptNews): void {
     try {
-      writeFileSync(`${file}.new`, JSON.stringify(kept), { mode: 0o600 })
-      renameSync(`${file}.new`, file)
+      writeKept(file, JSON.stringify(kept))
     } catch (error) {
       const { code = '?' } = error as NodeJS.ErrnoException
       this.#log.limited('notify-kept', 'warn', 'what was notified cannot be kept', () => ({ file, code }))
@@ -115,10 +115,11 @@ const keptShape = z.record(
   ),
 )
 
-/** What was told before; nothing where there is no such file, or none that can be read. */
+/** What was told before; nothing where there is no such file of ours, or none that can be read. */
 function readKept(file: string): KeptNews {
   try {
-    return keptShape.parse(JSON.parse(readFileSync(file, 'utf8')))
+    const own = readOwn(file)
+    return own.ok ? keptShape.parse(JSON.parse(own.value)) : {}
   } catch {
     return {}
   }
