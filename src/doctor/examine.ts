@@ -36,7 +36,7 @@ export async function examine(
 ): Promise<Examination> {
   const facts = new Facts(subject)
   const findings: Finding[] = []
-  const deadline = Date.now() + ALL_TIME
+  const deadline = performance.now() + ALL_TIME
   let done = 0
   let total = BEFORE.length + AFTER.length
   const attempt = async (
@@ -45,7 +45,7 @@ export async function examine(
     run: () => readonly Finding[] | Promise<readonly Finding[]>,
   ) => {
     progress({ done, total, group: groupOf(name), ...(place !== undefined && { place }) })
-    findings.push(...(await guarded(name, Math.min(CHECK_TIME, deadline - Date.now()), run)))
+    findings.push(...(await guarded(name, Math.min(CHECK_TIME, deadline - performance.now()), run)))
     done++
   }
   facts.report = place => progress({ done, total, group: 'turn', place })

@@ -77,7 +77,6 @@ export type FactName =
 /** What the checks have learnt so far. */
 export class Facts {
   readonly subject: Subject
-  readonly started = Date.now()
   uris: readonly TurnUri[] = []
   endpoints: TurnEndpoint[] = []
   /** What the names in `relay.addresses` stand for. */

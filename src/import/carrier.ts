@@ -99,6 +99,7 @@ class YamlSearch {
   readonly #document: Document
   readonly #counter: LineCounter
   readonly #carried: CarriedSettings
+  #seen = 0
 
   constructor(document: Document, counter: LineCounter, carried: CarriedSettings) {
     this.#document = document
@@ -106,9 +107,9 @@ class YamlSearch {
     this.#carried = carried
   }
 
-  /** `depth` bounds aliases that lead in a circle. */
+  /** `depth` bounds aliases that lead in a circle, and the number of nodes those that multiply. */
   visit(given: unknown, key: string, depth: number): void {
-    if (depth > DEEPEST) return
+    if (depth > DEEPEST || ++this.#seen > MOST_NODES) return
     const node = isAlias(given) ? given.resolve(this.#document) : given
     if (COMMANDS.has(key)) this.#command(node)
     else if (isMap(node)) {
@@ -204,3 +205,4 @@ function empty(): CarriedSettings {
 }
 
 const DEEPEST = 64
+const MOST_NODES = 20_000

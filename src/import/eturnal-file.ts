@@ -25,9 +25,10 @@ export function leaves(text: string): Leaf[] {
   const broken = document.errors[0]
   if (broken) throw new UnreadableFile(broken.linePos?.[0].line ?? 1)
   const found: Leaf[] = []
+  let seen = 0
   const visit = (given: unknown, path: readonly (string | number)[], line: number): void => {
     // An alias that leads to itself would never end.
-    if (path.length > DEEPEST || found.length > MOST_LEAVES) return
+    if (path.length > DEEPEST || ++seen > MOST_NODES) return
     const node = isAlias(given) ? given.resolve(document) : given
     if (isMap(node) && node.items.length > 0) {
       for (const { key, value } of node.items) {
@@ -63,6 +64,6 @@ function nameOf(path: readonly (string | number)[]): string {
   )
 }
 
-/** No file of eturnal is deeper or longer; aliases could make one without end. */
+/** No file of eturnal is deeper or has more in it; aliases could make one without end, also one without a leaf. */
 const DEEPEST = 16
-const MOST_LEAVES = 10_000
+const MOST_NODES = 10_000

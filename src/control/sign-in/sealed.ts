@@ -12,7 +12,8 @@ export class Sealed {
   readonly #key = randomBytes(32)
   readonly #now: () => number
 
-  constructor(now: () => number = Date.now) {
+  /** `now`: milliseconds of a clock that nobody sets. */
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now
   }
 

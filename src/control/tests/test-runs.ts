@@ -24,7 +24,9 @@ export interface TestRunsParts {
   uris(): readonly string[]
   /** Makes a credential for a user whose name begins with `test:`. */
   credential(user: string, seconds: number): { readonly username: string; readonly password: string }
+  /** Milliseconds of a clock that nobody sets, for how long something is good; `date`: the same by the calendar. */
   readonly now?: () => number
+  readonly date?: () => number
 }
 
 interface TestLink {
@@ -47,6 +49,8 @@ interface Test {
   readonly user: string
   readonly client: string
   readonly started: number
+  /** The same for people. */
+  readonly date: number
   /** IP addresses that the test has proved to come from. */
   readonly ips: Set<string>
   readonly ways: Map<string, Way>
@@ -71,6 +75,7 @@ interface Unsigned {
 export class TestRuns {
   readonly #parts: TestRunsParts
   readonly #now: () => number
+  readonly #date: () => number
   /** By hash, in base64. */
   readonly #links = new BoundedMap<string, TestLink>(MOST_LINKS)
   /** By user. */
@@ -82,17 +87,17 @@ export class TestRuns {
 
   constructor(parts: TestRunsParts) {
     this.#parts = parts
-    this.#now = parts.now ?? Date.now
+    this.#now = parts.now ?? (() => performance.now())
+    this.#date = parts.date ?? Date.now
   }
 
   /** Makes a code that lets somebody run so many tests. */
   link(seconds: number, uses: number): { readonly code: string; readonly expires: number } {
     const code = randomBytes(12).toString('base64url')
-    const expires = this.#now() + seconds * 1000
     this.#sweep()
     const hash = digest(code)
-    this.#links.set(hash.toString('base64'), { hash, uses }, expires)
-    return { code, expires }
+    this.#links.set(hash.toString('base64'), { hash, uses }, this.#now() + seconds * 1000)
+    return { code, expires: this.#date() + seconds * 1000 }
   }
 
   /** How many tests a code is still good for. */
@@ -115,6 +120,7 @@ export class TestRuns {
       user,
       client,
       started: now,
+      date: this.#date(),
       ips: new Set(client === '' ? [] : [client]),
       ways: new Map(),
       live: new Map(),
@@ -124,7 +130,7 @@ export class TestRuns {
       handle,
       realm: this.#parts.realm,
       iceServers: this.#parts.uris().map(urls => ({ urls, username, credential: password })),
-      expires: now + CREDENTIAL * 1000,
+      expires: test.date + CREDENTIAL * 1000,
       left: link.uses,
     }
   }
@@ -177,9 +183,9 @@ export class TestRuns {
     let code: string
     do code = `${CODE_WORDS[randomInt(CODE_WORDS.length)]}-${randomInt(1000, 10_000)}`
     while (this.#results.has(code, this.#now()))
-    const until = this.#now() + RESULT_LIFE
-    this.#results.set(code, { code, at: this.#now(), measured, server }, until)
-    return { code, expires: until }
+    const at = this.#date()
+    this.#results.set(code, { code, at, measured, server }, this.#now() + RESULT_LIFE)
+    return { code, expires: at + RESULT_LIFE }
   }
 
   /** By the code as people write it when they hear it: `kiwi 4821`, `KIWI4821`. */
@@ -226,7 +232,7 @@ export class TestRuns {
       const challenged = theirs.filter(one => one.transport === transport && one.family === family).length
       return { transport, family, client, challenged, opened, refused: { ...refused }, traffic: sum }
     })
-    return { client: test.client, started: test.started, ways }
+    return { client: test.client, started: test.date, ways }
   }
 
   #sweep(): void {

@@ -122,13 +122,35 @@ t.test('links, tests and results are bounded', async t => {
   t.notOk(runs.view(handle, NONE))
 })
 
+t.test(
+  'S-16: links, tests and results last as long as they say, whatever becomes of the wall clock',
+  async t => {
+    const { runs, clock, start } = rig()
+    clock.lead = Date.UTC(2030, 0, 1)
+    const { code, expires } = runs.link(60, 1)
+    t.equal(expires, clock.now + clock.lead + 60_000, 'told by the calendar')
+    clock.lead = -86_400_000
+    clock.now += 59_999
+    t.equal(runs.left(code), 1)
+    clock.now += 1
+    t.equal(runs.left(code), 0, 'a clock that is set back prolongs nothing')
+    const { handle } = start()
+    clock.lead += 10 * 86_400_000
+    t.ok(runs.knows(handle), 'and one that is set forward ends nothing')
+    const finished = runs.finish(handle, MEASURED, NONE)!
+    t.equal(finished.expires, clock.now + clock.lead + 86_400_000)
+    clock.lead += 86_400_000
+    t.ok(runs.result(finished.code))
+  },
+)
+
 t.test('the words can be told on the telephone', async t => {
   t.equal(new Set(CODE_WORDS).size, CODE_WORDS.length)
   for (const word of CODE_WORDS) t.match(word, /^[A-Z]{4,7}$/)
 })
 
 function rig() {
-  const clock = { now: 1_000_000 }
+  const clock = { now: 1_000_000, lead: 0 }
   let last = ''
   const runs = new TestRuns({
     realm: 'r',
@@ -138,6 +160,7 @@ function rig() {
       return { username: `1:${user}`, password: 'p' }
     },
     now: () => clock.now,
+    date: () => clock.now + clock.lead,
   })
   const start = () => runs.start(runs.link(60, 1).code, '192.0.2.1')!
   return { runs, clock, start, user: () => last }
