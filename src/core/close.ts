@@ -7,6 +7,7 @@ import { unhost } from './mobility/tuples.ts'
 import { removePermission } from './peers/room.ts'
 import { dismiss, withdraw } from './peers/routes.ts'
 import type { RelayState } from './relay-state.ts'
+import { noteChange } from './snapshot/noting.ts'
 
 /** Ends an allocation: routes, relay sockets, permissions and channels go with it (RFC 8656 §6). */
 export function close(state: RelayState, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
@@ -33,6 +34,7 @@ export function end(state: RelayState, allocation: Allocation, reason: CloseReas
     state.buckets.give(open.meters)
   }
   book.remove(allocation)
+  state.journal?.ended(allocation.id)
   const event = {
     kind: 'closed' as const,
     at: now,
@@ -50,8 +52,16 @@ export function end(state: RelayState, allocation: Allocation, reason: CloseReas
   return commands
 }
 
+/** Gives some of the relayed addresses of an allocation back that keeps others. */
+export function closeLegs(state: RelayState, allocation: OpenAllocation, legs: readonly Leg[]): Command[] {
+  allocation.legs = allocation.legs.filter(leg => !legs.includes(leg))
+  const commands = legs.flatMap(leg => closeLeg(state, allocation, leg))
+  noteChange(state, allocation)
+  return commands
+}
+
 /** Gives one relayed address back, and all that hangs on its family. */
-export function closeLeg(state: RelayState, allocation: OpenAllocation, leg: Leg): Command[] {
+function closeLeg(state: RelayState, allocation: OpenAllocation, leg: Leg): Command[] {
   const { book } = state
   const { family, socket, address } = leg.relay
   const commands: Command[] = []

@@ -12,6 +12,7 @@ import type { Nonces } from './nonce.ts'
 import type { Scans } from './peers/scans.ts'
 import type { Proofs } from './proofs.ts'
 import type { RequestPace } from './requests/pace.ts'
+import type { AllocationJournal } from './snapshot/journal.ts'
 import type { Strangers } from './strangers.ts'
 
 /** The whole state of one relay, and what it asks to decide (`Decisions`). Every handler gets it and changes it. */
@@ -28,6 +29,8 @@ export interface RelayState extends Decisions {
   isShortOfMemory: boolean
   /** Allocations that a new configuration has not been applied to yet. */
   unconfigured: Set<AllocationId>
+  /** Where changes are told of that a successor has to know; absent where nothing is kept. */
+  readonly journal: AllocationJournal | undefined
   /** Before this moment no `withheld` is told again. */
   withheldUntil: Time
 }

@@ -27,8 +27,10 @@ import { drop, type RelayState } from './relay-state.ts'
 import { opened, refused } from './requests/allocate.ts'
 import { RequestPace } from './requests/pace.ts'
 import { signerFinder } from './signer.ts'
+import type { AllocationJournal } from './snapshot/journal.ts'
+import type { CarriedBy } from './snapshot/record.ts'
 import { restorePart } from './snapshot/restore.ts'
-import { type CarriedBy, writeSnapshot } from './snapshot/write.ts'
+import { writeSnapshot } from './snapshot/write.ts'
 import { Strangers } from './strangers.ts'
 import { proceed, sweep } from './sweep.ts'
 
@@ -59,6 +61,8 @@ export interface RelayParts {
   /** The id of an allocation to count on from; drawn where it is absent. */
   readonly lastId?: number | undefined
   readonly witness?: Witness | undefined
+  /** Nothing is kept without one. */
+  readonly journal?: AllocationJournal | undefined
 }
 
 /**
@@ -114,6 +118,7 @@ export class Relay {
       draining: false,
       isShortOfMemory: false,
       unconfigured: new Set(),
+      journal: parts.journal,
       withheldUntil: 0 as Time,
     }
   }
@@ -127,6 +132,7 @@ export class Relay {
 
   #handle(input: Input, now: Time): Command[] {
     const state = this.#state
+    state.journal?.serving(input.kind === 'datagram' ? this.#allocationOf(input)?.id : undefined)
     switch (input.kind) {
       case 'datagram':
         state.counters.add(Counter.passed)
@@ -200,11 +206,9 @@ export class Relay {
   }
 
   /** Whom a datagram stands for where senders take turns: the user of its allocation, else its network's customer. */
-  senderOf({ via, socket, from }: Datagram): string {
-    const { book } = this.#state
-    const allocation = via === 'relay' ? book.bySocket.get(socket)?.allocation : book.of(socket, from)
+  senderOf(datagram: Datagram): string {
     // The key of a user never begins so.
-    return allocation?.user.key ?? `\0${customerKey(from.ip)}`
+    return this.#allocationOf(datagram)?.user.key ?? `\0${customerKey(datagram.from.ip)}`
   }
 
   /** Whether an allocation belongs to the 5-tuple that a datagram came by. */
@@ -224,6 +228,11 @@ export class Relay {
   /** How many things are held, by kind. For tests and for the operator's status. */
   sizes(): Readonly<Record<string, number>> {
     return this.#state.book.sizes()
+  }
+
+  #allocationOf({ via, socket, from }: Datagram): Allocation | undefined {
+    const { book } = this.#state
+    return via === 'relay' ? book.bySocket.get(socket)?.allocation : book.of(socket, from)
   }
 
   #fromPeer(input: Datagram, now: Time): Command[] {

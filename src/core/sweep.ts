@@ -3,7 +3,7 @@ import type { RouteId } from '../base/ids.ts'
 import type { Time } from '../base/time.ts'
 import type { Allocation, OpenAllocation } from './allocation.ts'
 import type { Book } from './book.ts'
-import { close, closeLeg } from './close.ts'
+import { close, closeLegs } from './close.ts'
 import type { Command } from './command.ts'
 import { lapseArrival } from './mobility/moves.ts'
 import { isAway } from './mobility/tuples.ts'
@@ -11,6 +11,7 @@ import { removePermission } from './peers/room.ts'
 import { dismiss, reroute } from './peers/routes.ts'
 import { reachOf } from './reach.ts'
 import type { RelayState } from './relay-state.ts'
+import { noteChange } from './snapshot/noting.ts'
 
 /** What one turn may cost, in things that are looked at or withdrawn. Closing a socket counts as several. */
 const TURN = 256
@@ -101,6 +102,7 @@ function reconfigure(state: RelayState, allocation: OpenAllocation, now: Time): 
     const isDenied = reachOf(state, allocation, peer) === 'no'
     commands.push(...(isDenied ? dismiss(state, allocation, row) : reroute(state, allocation, peer, now)))
   }
+  noteChange(state, allocation)
   return commands
 }
 
@@ -138,8 +140,7 @@ function lapseHalves(state: RelayState, allocation: OpenAllocation, now: Time): 
   const { lifetimes } = state.book
   const over = allocation.legs.filter(leg => lifetimes.isOver(leg.lifetime, now))
   if (over.length === 0) return commands
-  allocation.legs = allocation.legs.filter(leg => !over.includes(leg))
-  return [...commands, ...over.flatMap(leg => closeLeg(state, allocation, leg))]
+  return [...commands, ...closeLegs(state, allocation, over)]
 }
 
 /** Takes from an allocation whatever has lapsed, and ends it with its last relayed address. */

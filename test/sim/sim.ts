@@ -10,6 +10,7 @@ import type { Witness } from '../../src/core/decisions.ts'
 import type { Environment, Reach } from '../../src/core/environment.ts'
 import type { Event, Owner } from '../../src/core/event.ts'
 import { Relay } from '../../src/core/relay.ts'
+import type { AllocationJournal } from '../../src/core/snapshot/journal.ts'
 import type { Forwarder } from '../../src/forward/forwarder.ts'
 import { RouteTable } from '../../src/forward/route-table.ts'
 import { Meters } from '../../src/limits/meters.ts'
@@ -45,6 +46,8 @@ export interface SimOptions extends Partial<SimWorldOptions> {
   readonly authenticate?: Authenticate
   /** Watches the relay. */
   readonly witness?: Witness
+  /** Keeps what a successor has to know. */
+  readonly journal?: AllocationJournal
   /** Replaces parts of what the relay asks. */
   readonly environment?: Partial<Environment>
 }
@@ -139,6 +142,7 @@ export class Sim {
       lifetimes,
       buckets,
       witness: options.witness,
+      journal: options.journal,
     })
     const table = (name: string) =>
       new RouteTable(this.counters, meters, this.lifetimes, octets(dice(seedOf(seed, name))))

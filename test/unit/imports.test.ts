@@ -10,6 +10,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     limits: { values: ['base'] },
     core: { values: ['base', 'limits', 'wire'] },
     recording: { values: ['base', 'core', 'limits', 'wire'] },
+    journal: { values: ['base', 'core'] },
     policy: { values: ['base'], types: ['core'] },
     auth: { values: ['base', 'wire'], types: ['core'] },
     forward: { values: ['base', 'wire'], types: ['limits'] },

@@ -9,6 +9,7 @@ import type { Command } from '../command.ts'
 import { NO_ROUTE } from '../peers/peers.ts'
 import { reroute, withdraw } from '../peers/routes.ts'
 import type { RelayState } from '../relay-state.ts'
+import { noteChange, noteWhole } from '../snapshot/noting.ts'
 import { isAt, isAway, leftBy } from './tuples.ts'
 
 /*
@@ -82,12 +83,14 @@ export function lapseArrival(state: RelayState, allocation: OpenAllocation, now:
   return arrival && arrival.until <= now ? giveUpArrival(state, allocation) : []
 }
 
-function giveUpArrival({ book }: RelayState, allocation: Allocation): Command[] {
+function giveUpArrival(state: RelayState, allocation: Allocation): Command[] {
+  const { book } = state
   const { mobility } = allocation
   const arrival = mobility?.arrival
   if (!arrival) return []
   mobility.arrival = undefined
   book.leave(allocation, arrival.client)
+  noteWhole(state, allocation)
   return [leftBy(arrival.client)]
 }
 
@@ -104,6 +107,7 @@ function move(state: RelayState, allocation: OpenAllocation, { client }: Arrival
     book.peers.makeStale(row)
     commands.push(...reroute(state, allocation, book.peers.address(row), now))
   }
+  noteChange(state, allocation)
   counters.add(Counter.roamed)
   commands.push({
     kind: 'tell',
@@ -134,5 +138,6 @@ function goAway(state: RelayState, allocation: OpenAllocation, now: Time): Comma
     if (book.lifetimes.until(lifetime) > until) book.lifetimes.set(lifetime, until)
   }
   allocation.due = Math.min(allocation.due, until) as Time
+  noteChange(state, allocation)
   return commands
 }

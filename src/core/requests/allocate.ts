@@ -33,6 +33,7 @@ import { unrouteHost } from '../peers/routes.ts'
 import type { FailedFamily } from '../relay-socket.ts'
 import type { RelayState } from '../relay-state.ts'
 import { answer, errorReply, reject, rejected, success } from '../reply.ts'
+import { noteChange } from '../snapshot/noting.ts'
 import { grant, type Request, refuse } from './request.ts'
 
 const UDP = 17
@@ -156,6 +157,7 @@ export function opened(state: RelayState, input: Opened, now: Time): Command[] {
     book.bySocket.set(leg.relay.socket, relayed)
     book.byRelayed.set(leg.relay.address.key, relayed)
   }
+  noteChange(state, allocation)
   const relayed = legs.map(leg => leg.relay.address)
   const withdrawn = relayed.flatMap(address => unrouteHost(state, address))
   const { id, identity, client } = allocation

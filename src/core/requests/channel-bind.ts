@@ -10,6 +10,7 @@ import { bind, reroute, unbind } from '../peers/routes.ts'
 import { reachOf } from '../reach.ts'
 import type { RelayState } from '../relay-state.ts'
 import { success } from '../reply.ts'
+import { noteChange } from '../snapshot/noting.ts'
 import { permit, refuseDenied, refuseUnlessCharged, refuseUnlessPermitted } from './create-permission.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
 
@@ -72,6 +73,7 @@ function bindPeer(
   const expires = after(now, CHANNEL_LIFETIME)
   if (bound !== undefined) lifetimes.set(peers.lifetime(bound), expires)
   else bind(state, allocation, peer, channel, expires)
+  noteChange(state, allocation, journal => journal.bound(allocation.id, channel, peer, expires))
   permit(state, allocation, [peer], now)
   const event = { kind: 'bound' as const, at: now, allocation: allocation.id, channel, peer }
   return [

@@ -12,6 +12,7 @@ import { reroute } from '../peers/routes.ts'
 import { reachOf, withheld } from '../reach.ts'
 import type { RelayState } from '../relay-state.ts'
 import { success } from '../reply.ts'
+import { noteChange } from '../snapshot/noting.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
 
 /**
@@ -108,11 +109,12 @@ export function refuseUnlessCharged(
  * One that is renewed is one number written, whatever routes hang on it.
  */
 export function permit(
-  { book }: RelayState,
+  state: RelayState,
   allocation: OpenAllocation,
   peers: readonly PeerAddress[],
   now: Time,
 ): void {
+  const { book } = state
   const { permissions, lifetimes } = book
   const expires = after(now, PERMISSION_LIFETIME)
   for (const { ip } of peers) {
@@ -122,4 +124,11 @@ export function permit(
     if (row >= 0) lifetimes.set(permissions.lifetime(row), expires)
   }
   allocation.due = Math.min(allocation.due, expires) as Time
+  noteChange(state, allocation, journal =>
+    journal.permitted(
+      allocation.id,
+      peers.map(({ ip }) => ip),
+      expires,
+    ),
+  )
 }

@@ -4,11 +4,12 @@ import { familyCode } from '../../wire/address-shapes.ts'
 import { LIFETIME, MOBILITY_TICKET, REQUESTED_ADDRESS_FAMILY, SOFTWARE } from '../../wire/attributes.ts'
 import { get } from '../../wire/message.ts'
 import type { Leg, OpenAllocation } from '../allocation.ts'
-import { close, closeLeg } from '../close.ts'
+import { close, closeLegs } from '../close.ts'
 import type { Command } from '../command.ts'
 import { arrive } from '../mobility/moves.ts'
 import type { RelayState } from '../relay-state.ts'
 import { answer, success } from '../reply.ts'
+import { noteChange } from '../snapshot/noting.ts'
 import { allocationOf, grant, type Request, refuse } from './request.ts'
 import { type Resumed, resumed } from './resume.ts'
 
@@ -60,8 +61,7 @@ function release(
   state.book.remember(reply.socket, reply.to, reply.transaction, command.bytes, reply.at)
   if (legs.length === allocation.legs.length)
     return [command, ...close(state, allocation, 'released', reply.at)]
-  allocation.legs = allocation.legs.filter(leg => !legs.includes(leg))
-  return [command, ...legs.flatMap(leg => closeLeg(state, allocation, leg))]
+  return [command, ...closeLegs(state, allocation, legs)]
 }
 
 /** Gives relayed addresses more time, and lets the client go on from where it asks, if it has a ticket. */
@@ -77,7 +77,10 @@ function prolong(
   for (const leg of legs) state.book.lifetimes.set(leg.lifetime, until)
   allocation.due = Math.min(allocation.due, until) as Time
   const writer = writeSuccess(state, request, granted)
-  if (!move) return [answer(reply, writer)]
+  if (!move) {
+    noteChange(state, allocation, journal => journal.prolonged(allocation.id, expiriesOf(state, allocation)))
+    return [answer(reply, writer)]
+  }
 
   const { mobility, client } = move
   mobility.latest++
@@ -85,7 +88,13 @@ function prolong(
   const command = answer(reply, writer)
   mobility.answered = { client, transaction: reply.transaction, bytes: command.bytes }
   // What the move makes is for the 5-tuple that the answer goes to.
-  return [...arrive(state, allocation, client, reply.at), command]
+  const arrived = arrive(state, allocation, client, reply.at)
+  noteChange(state, allocation)
+  return [...arrived, command]
+}
+
+function expiriesOf({ book }: RelayState, { legs }: OpenAllocation): Time[] {
+  return legs.map(({ lifetime }) => book.lifetimes.until(lifetime))
 }
 
 function writeSuccess({ config }: RelayState, { reply }: Request, granted: Seconds) {

@@ -61,6 +61,7 @@ export function restorePart(state: RelayState, part: SnapshotPart, now: Time): C
 /** Makes an allocation of its record. Its routes are for forwarders that have none. */
 function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time, commands: Command[]): void {
   const { book, buckets } = state
+  state.journal?.serving(saved.id)
   const { lifetimes } = book
   const row = book.newRow()
   const user = book.users.join(saved.identity.owner)

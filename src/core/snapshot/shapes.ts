@@ -6,9 +6,12 @@ const ZEROS = Buffer.alloc(BLOCK)
 /** Bytes of a table that are written or restored in one go. */
 export const LARGEST_PIECE = 1 << 17
 
+/** Where values are written to: a snapshot, or a record by itself. */
+export type ShapeWriter = Pick<SnapshotWriter, 'u8' | 'u16' | 'u32' | 'f64' | 'octets' | 'text' | 'secret'>
+
 /** One way of writing a value and of reading it again. */
 export interface Shape<T> {
-  write(writer: SnapshotWriter, value: T): void
+  write(writer: ShapeWriter, value: T): void
   read(reader: SnapshotReader): T
 }
 

@@ -1,17 +1,12 @@
-import { type Carried, nothingCarried } from '../../base/route.ts'
 import type { Time } from '../../base/time.ts'
-import type { Allocation, OpenAllocation } from '../allocation.ts'
-import { NO_ROUTE } from '../peers/peers.ts'
 import type { RelayState } from '../relay-state.ts'
 import { SnapshotWriter } from './octets.ts'
-import { type AllocationRecord, END, PARTS, type SnapshotPart } from './parts.ts'
+import { END, PARTS, type SnapshotPart } from './parts.ts'
+import { type CarriedBy, recordOf } from './record.ts'
 import { LARGEST_PIECE, type Shape } from './shapes.ts'
 
 /** Values of lists that are written in one go; more takes longer than a millisecond. */
 const SLICE = 500
-
-/** What an allocation has carried, forwarders included. */
-export type CarriedBy = (allocation: OpenAllocation) => Readonly<Carried>
 
 /**
  * Writes the whole state, yielding after about a millisecond's work. It is the
@@ -107,55 +102,5 @@ function write(writer: SnapshotWriter, part: SnapshotPart): void {
     if (kind !== part.kind) continue
     writer.u8(Number(number))
     ;(shape as Shape<unknown>).write(writer, part.value)
-  }
-}
-
-/** Member by member: with a spread it takes several times as long. One that is still opening holds nothing yet. */
-function recordOf({ book }: RelayState, allocation: Allocation, carried: CarriedBy): AllocationRecord {
-  const { lifetimes, permissions, peers } = book
-  const { replyTo } = allocation
-  const open = allocation.state === 'open' ? allocation : undefined
-  const { traffic, dropped } = open ? carried(open) : nothingCarried()
-  return {
-    id: allocation.id,
-    client: allocation.client,
-    mobility: allocation.mobility,
-    identity: allocation.identity,
-    since: allocation.since,
-    firstLifetime: allocation.firstLifetime,
-    request: {
-      transaction: replyTo.transaction,
-      fingerprint: replyTo.fingerprint,
-      signature: replyTo.signature.kind,
-      username: replyTo.username,
-    },
-    answered: open?.answered,
-    lacking: allocation.lacking,
-    due: open?.due ?? (Number.POSITIVE_INFINITY as Time),
-    permitted: open?.permitted ?? 0,
-    traffic,
-    dropped,
-    state: allocation.state as AllocationRecord['state'],
-    legs: (open?.legs ?? []).map(({ relay, lifetime, linked }) => ({
-      relay,
-      expires: lifetimes.until(lifetime),
-      linked: Array.from(linked, route => ({
-        allocation: book.inRow(peers.allocation(route))!.id,
-        peer: peers.address(route),
-      })),
-    })),
-    // The last of a list first: the code that adds them in this order has the same list.
-    permissions: Array.from(open ? permissions.of(open.permissions) : [], row => ({
-      ip: permissions.ip(row),
-      expires: lifetimes.until(permissions.lifetime(row)),
-    })).reverse(),
-    peers: Array.from(open ? peers.of(open.peers) : [], row => ({
-      peer: peers.address(row),
-      channel: peers.channel(row),
-      expires: lifetimes.until(peers.lifetime(row)),
-      isRouted: peers.route(row) !== NO_ROUTE,
-      local: book.links.get(row)?.leg?.relay.socket,
-      wire: book.links.get(row)?.wire,
-    })).reverse(),
   }
 }
