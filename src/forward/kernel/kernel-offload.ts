@@ -150,7 +150,10 @@ export class KernelOffload {
     if (route.via !== 'udp' || route.meters.length > MOST_METERS) return undefined
     const server = this.#around.boundTo(route.clientSocket)
     const relay = this.#around.boundTo(route.relaySocket)
-    return server && relay && { server, relay }
+    if (!server || !relay) return undefined
+    // What comes by a wire and says it is from this machine is forged: the kernel drops it, after the program.
+    if ([route.client, server, relay, route.peer].some(isOfOneMachine)) return undefined
+    return { server, relay }
   }
 
   #follow(held: HeldRoute): void {
@@ -189,6 +192,12 @@ export class KernelOffload {
     held.counted = { traffic, dropped }
     return held.counted
   }
+}
+
+/** Loopback, or no address at all. */
+function isOfOneMachine({ ip }: Address): boolean {
+  if (ip.length === 4) return ip[0] === 127 || ip[0] === 0
+  return ip.every((octet, i) => octet === 0 || (i === 15 && octet === 1))
 }
 
 /** What leads to a route: its channel where it has one, and what comes from the other side. */

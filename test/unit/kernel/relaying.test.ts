@@ -270,6 +270,25 @@ test('without maps everything goes on behind, and figures stay', (t, rig, kind) 
   t.same(rig.read(0).traffic.toClient, { packets: 2, bytes: 14 })
 })
 
+test('A-09: nobody on the wire can be a client or a peer of this machine itself', (t, rig, kind) => {
+  for (const [client, server, peer, relay] of [
+    ['127.0.0.1:50000', '127.0.0.1:3478', PEER[4], RELAY[4]],
+    ['127.8.9.10:50000', SERVER[4], PEER[4], RELAY[4]],
+    ['[::1]:50000', '[::1]:3478', PEER[6], RELAY[6]],
+    [CLIENT[4], SERVER[4], '127.0.0.1:40000', RELAY[4]],
+    [CLIENT[4], SERVER[4], PEER[4], '127.0.0.1:49160'],
+    [CLIENT[6], '[::]:3478', PEER[6], RELAY[6]],
+    [CLIENT[4], '0.0.0.0:3478', PEER[4], RELAY[4]],
+  ] as const) {
+    rig.reset()
+    rig.bind(1, server).bind(2, relay)
+    rig.add({ channel: CHANNEL, client, peer, relayed: relay })
+    const forged = rig.arrive(kind, client, server, channelData(CHANNEL, payloadOf(5)))
+    t.equal(forged.said, 'pass', `from ${client} to ${server}`)
+    t.equal(rig.arrive(kind, peer, relay, payloadOf(5)).said, 'pass', `from ${peer} to ${relay}`)
+  }
+})
+
 test('token buckets drop what is above the rate, and count it', (t, rig, kind) => {
   const bucket = rig.meters.open(2 * (100 + PACKET_OVERHEAD), rig.now)
   scene(rig, { channel: CHANNEL, meters: [bucket] as MeterId[] })
