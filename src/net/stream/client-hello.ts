@@ -1,0 +1,156 @@
+/** What a ClientHello says of where it wants to go (RFC 8446 §4.1.2). */
+export interface ClientHello {
+  /** The server's name (RFC 6066 §3), in lower case and without a final dot. */
+  readonly serverName: string | undefined
+  /** The protocols that are offered (RFC 7301 §3.1), as latin1. */
+  readonly protocols: readonly string[]
+}
+
+/**
+ * Gathers a ClientHello, which may come in pieces of any size and in several
+ * records. Each octet is looked at once; how many there may be is bounded.
+ */
+export class HelloReader {
+  #raw = Buffer.alloc(SMALLEST)
+  #have = 0
+  /** Where the next record begins. */
+  #record = 0
+  /** The handshake message, as far as whole records hold it. */
+  #message = Buffer.alloc(0)
+
+  /** All that has come, to be handed on as it is. */
+  get bytes(): Buffer {
+    return this.#raw.subarray(0, this.#have)
+  }
+
+  /** Reads on. `malformed` also where it is longer than can be kept for a stranger. */
+  read(chunk: Buffer): ClientHello | 'more' | 'malformed' {
+    if (this.#have + chunk.length > LONGEST) return 'malformed'
+    this.#hold(chunk)
+    while (this.#have - this.#record >= RECORD_HEADER) {
+      const length = this.#raw.readUInt16BE(this.#record + 3)
+      const isHandshake = this.#raw[this.#record] === HANDSHAKE && this.#raw[this.#record + 1] === 3
+      if (!isHandshake || length === 0 || length > LONGEST_RECORD) return 'malformed'
+      const end = this.#record + RECORD_HEADER + length
+      if (end > this.#have) break
+      this.#message = Buffer.concat([this.#message, this.#raw.subarray(this.#record + RECORD_HEADER, end)])
+      this.#record = end
+      const found = parseMessage(this.#message)
+      if (found !== 'more') return found
+    }
+    return 'more'
+  }
+
+  #hold(chunk: Buffer): void {
+    const wanted = this.#have + chunk.length
+    if (wanted > this.#raw.length) {
+      const wider = Buffer.alloc(Math.max(wanted, this.#raw.length * 2))
+      this.#raw.copy(wider, 0, 0, this.#have)
+      this.#raw = wider
+    }
+    chunk.copy(this.#raw, this.#have)
+    this.#have = wanted
+  }
+}
+
+function parseMessage(message: Buffer): ClientHello | 'more' | 'malformed' {
+  if (message[0] !== CLIENT_HELLO) return 'malformed'
+  if (message.length < 4) return 'more'
+  const end = 4 + message.readUIntBE(1, 3)
+  if (end > LONGEST) return 'malformed'
+  if (message.length < end) return 'more'
+  return parseHello(message.subarray(4, end)) ?? 'malformed'
+}
+
+/** Undefined where a length does not fit, or an extension that matters comes twice. */
+function parseHello(hello: Buffer): ClientHello | undefined {
+  const body = new Cursor(hello)
+  body.skip(VERSION_AND_RANDOM)
+  body.vector(1)
+  body.vector(2)
+  body.vector(1)
+  let serverName: string | undefined
+  let protocols: string[] | undefined
+  // Old clients have none.
+  const extensions = new Cursor(body.left > 0 ? body.vector(2) : NOTHING)
+  while (extensions.left > 0 && extensions.fits) {
+    const type = extensions.number(2)
+    const content = new Cursor(extensions.vector(2))
+    if (type === SERVER_NAME) {
+      if (serverName !== undefined) return undefined
+      serverName = nameOf(content)
+    } else if (type === ALPN) {
+      if (protocols) return undefined
+      protocols = protocolsOf(content)
+    } else continue
+    if (!content.fits) return undefined
+  }
+  if (!body.fits || !extensions.fits) return undefined
+  return { serverName: serverName || undefined, protocols: protocols ?? [] }
+}
+
+function nameOf(content: Cursor): string {
+  const names = new Cursor(content.vector(2))
+  let found = ''
+  while (names.left > 0 && names.fits) {
+    const type = names.number(1)
+    const name = names.vector(2)
+    if (type === HOST_NAME && found === '') found = name.toString('latin1').toLowerCase().replace(/\.$/, '')
+  }
+  if (!names.fits) content.fits = false
+  return found
+}
+
+function protocolsOf(content: Cursor): string[] {
+  const list = new Cursor(content.vector(2))
+  const protocols: string[] = []
+  while (list.left > 0 && list.fits) protocols.push(list.vector(1).toString('latin1'))
+  if (!list.fits) content.fits = false
+  return protocols
+}
+
+/** Reads on in octets that may be anything. Past their end there is nothing, and `fits` is false. */
+class Cursor {
+  fits = true
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at
+  }
+
+  skip(octets: number): Buffer {
+    if (octets > this.left) {
+      this.fits = false
+      this.#at = this.#bytes.length
+      return NOTHING
+    }
+    this.#at += octets
+    return this.#bytes.subarray(this.#at - octets, this.#at)
+  }
+
+  number(octets: 1 | 2): number {
+    const bytes = this.skip(octets)
+    return bytes.length === 0 ? 0 : bytes.readUIntBE(0, octets)
+  }
+
+  /** Octets whose length stands before them, in so many octets itself. */
+  vector(lengthOctets: 1 | 2): Buffer {
+    return this.skip(this.number(lengthOctets))
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+const SMALLEST = 1024
+/** Octets of the longest ClientHello that is taken, with its records. Those with post-quantum keys have two thousand. */
+const LONGEST = 16_384
+const LONGEST_RECORD = 16_384
+const RECORD_HEADER = 5
+const VERSION_AND_RANDOM = 34
+const [HANDSHAKE, CLIENT_HELLO] = [22, 1]
+const [SERVER_NAME, ALPN] = [0, 16]
+const HOST_NAME = 0
