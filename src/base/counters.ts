@@ -70,6 +70,11 @@ export const DROP_COUNTERS = {
 export const UNSERVED_COUNTERS = {
   unservedHttp: 'http',
   unservedProxyHeader: 'proxy-header',
+  unservedProxySource: 'proxy-source',
+  unservedProxyMissing: 'proxy-missing',
+  unservedProxyMalformed: 'proxy-malformed',
+  unservedWebFull: 'web-full',
+  unservedWebUnreachable: 'web-unreachable',
   unservedNotStun: 'not-stun',
   unservedPlainOnTls: 'plain-on-tls',
   unservedTlsWithoutCertificate: 'tls-without-certificate',
@@ -92,10 +97,21 @@ export const EVENT_COUNTERS = {
   streamClosed: 'stream_closed',
   streamRefused: 'stream_refused',
   tlsFailed: 'tls_failed',
+  proxied: 'proxied',
+  proxyOwn: 'proxy_own',
+  webOpened: 'web_opened',
+  webClosed: 'web_closed',
 } as const
 
 /** What has a metric of its own. */
-const SINGLE_COUNTERS = ['allocationOpened', 'allocationClosed', 'kernelToPeer', 'kernelToClient'] as const
+const SINGLE_COUNTERS = [
+  'allocationOpened',
+  'allocationClosed',
+  'kernelToPeer',
+  'kernelToClient',
+  'webToServer',
+  'webToClient',
+] as const
 
 export type CounterName =
   | keyof typeof REQUEST_COUNTERS

@@ -1,6 +1,7 @@
 import { formatIp } from '../base/address.ts'
 import { compare, formatRange, type Range } from '../base/range.ts'
 import { checkConsole } from './control.ts'
+import { checkFront } from './front.ts'
 import { checkIssuing } from './issued-for.ts'
 import type { ConfigReport } from './messages/report.ts'
 import type { Settings } from './settings.ts'
@@ -21,6 +22,7 @@ const FEW_PORTS = 32
 /** Checks what two keys say together. Sections in `broken` were not understood and are left out. */
 export function checkTogether(settings: Settings, report: ConfigReport, broken: ReadonlySet<string>): void {
   if (!broken.has('listen')) checkListeners(settings, report, broken)
+  if (!broken.has('listen')) checkFront(settings, report, broken)
   if (!broken.has('relay')) checkRelay(settings, report)
   if (!broken.has('homeservers') && !broken.has('users')) checkIssuers(settings, report)
   if (!broken.has('peers')) checkPeers(settings.peers, report)
@@ -49,7 +51,8 @@ function checkListeners(
     }
   }
   checkFamilies(listen, report)
-  if (tls && !listen.some(listener => listener.transport === 'tls')) report.warn(['tls'], 'tls-unused')
+  if (tls && !listen.some(({ transport, web }) => transport === 'tls' || web))
+    report.warn(['tls'], 'tls-unused')
   if (metrics) checkMetrics(metrics.listen, listen, report)
 }
 

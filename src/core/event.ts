@@ -66,6 +66,11 @@ export type ThrottleReason = 'unverified' | 'guessing' | 'scan' | 'requests'
 export type UnservedReason =
   | 'http'
   | 'proxy-header'
+  | 'proxy-source'
+  | 'proxy-missing'
+  | 'proxy-malformed'
+  | 'web-full'
+  | 'web-unreachable'
   | 'not-stun'
   | 'plain-on-tls'
   | 'tls-without-certificate'
@@ -171,6 +176,8 @@ export type Event = { readonly at: Time } & (
       readonly why: UnservedReason
       /** A sentence in our words; nothing that the client chose is in it. */
       readonly detail: string
+      /** How the proxy in front names the connection in its own log: ASCII without blanks. */
+      readonly uniqueId?: string
     }
   | {
       /** Told once in a while for each reason, and for `scan` once for each user who begins one. */

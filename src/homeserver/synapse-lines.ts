@@ -28,13 +28,16 @@ export function synapseLines({ host, settings, secret }: TurnAccess): string {
 /**
  * One URI for each transport and port, however many addresses stand behind it.
  * With a certificate a tcp:// listener takes TLS too; it is named for that where no tls:// listener is there.
+ * Of a listener behind a proxy, clients see the proxy's port. Which one that is nobody tells us; it stands there for 443.
  */
-export function turnUris(host: string, { listen, tls }: ListenSettings): string[] {
+export function turnUris(host: string, { listen: all, tls }: ListenSettings): string[] {
   const secure = (port: number) => `turns:${host}:${port}?transport=tcp`
-  const hasTlsListener = listen.some(({ transport }) => transport === 'tls')
+  const hasTlsListener = all.some(({ transport, proxy }) => transport === 'tls' || proxy)
+  const listen = all.filter(({ proxy }) => !proxy)
   const uris = listen.map(({ transport, address: { port } }) =>
     transport === 'tls' ? secure(port) : `turn:${host}:${port}?transport=${transport}`,
   )
+  if (listen.length < all.length) uris.push(secure(443))
   const both = tls && !hasTlsListener ? listen.filter(({ transport }) => transport === 'tcp') : []
   return [...new Set([...uris, ...both.map(({ address: { port } }) => secure(port))])]
 }

@@ -13,7 +13,7 @@ export interface Configuration {
    */
   realm?: string
   /**
-   * Where clients connect: udp://, tcp:// or tls:// and an IP address. Names are not looked up, so that a broken DNS cannot change where the relay listens. Browsers use no port below 1024 but 53, 80 and 443. Default: UDP and TCP 3478 on all addresses, and where "tls" is set also tls://0.0.0.0:5349 and tls://[::]:5349. A change needs a restart.
+   * Where clients connect: udp://, tcp:// or tls:// and an IP address. Names are not looked up, so that a broken DNS cannot change where the relay listens. Browsers use no port below 1024 but 53, 80 and 443. "?proxy" and "?web" behind tcp:// and tls:// addresses: see "proxy" and "web" below. Default: UDP and TCP 3478 on all addresses, and where "tls" is set also tls://0.0.0.0:5349 and tls://[::]:5349. A change needs a restart.
    *
    * @minItems 1
    */
@@ -30,6 +30,46 @@ export interface Configuration {
      * Its private key, PEM, without passphrase, readable for the relay but not for everybody.
      */
     key: string
+  }
+  /**
+   * For listeners with "?proxy", such as "tls://127.0.0.1:5349?proxy": a reverse proxy or load balancer in front says in a PROXY protocol header (version 1 or 2) who the client is, and TLS follows it. See docs/proxies.md.
+   */
+  proxy?: {
+    /**
+     * Addresses of the proxies. Connections from anywhere else are refused on these listeners: anyone who may send the header can claim any address.
+     *
+     * @minItems 1
+     */
+    from: string[]
+  }
+  /**
+   * Shares port 443: of listeners with "?web", such as "tls://0.0.0.0:443?web", TLS that is not meant for the relay is passed on to a web server, as it is and without being decrypted. See docs/proxies.md.
+   */
+  web?: {
+    /**
+     * Where the web server takes TLS.
+     */
+    to: string
+    /**
+     * Names of the relay, in TLS (SNI). Clients that ask for one of them and offer no protocol (ALPN) are the relay's. Default: the realm.
+     */
+    names?: string[]
+    /**
+     * True: a PROXY protocol header, version 2, tells the web server who the visitor is; it has to expect one.
+     */
+    proxy?: boolean
+    /**
+     * Visitors' connections at once. They are not counted in "limits".
+     */
+    connections?: number
+    /**
+     * Visitors' connections at once of one client address: an IPv4 address, or an IPv6 /56. A network (an IPv6 /48) may have four times as many.
+     */
+    connectionsPerAddress?: number
+    /**
+     * How long nothing may pass on a connection before it is closed.
+     */
+    idle?: string
   }
   /**
    * How traffic reaches peers.

@@ -104,6 +104,7 @@ export class Journal {
           () => ({
             reason: event.why,
             client: this.#privacy.address(event.from),
+            proxyId: this.#privacy.reference(event.uniqueId),
             detail: event.detail,
             hint: hint(UNSERVED_HINTS[event.why]),
           }),
@@ -218,8 +219,12 @@ const LEVELS: Partial<Record<RejectReason, WritingLevel>> = {
   capacity: 'warn',
 }
 
-/** What the internet's noise causes all day long. */
+/** What the internet's noise causes all day long, and what means that nobody is served. */
 const UNSERVED_LEVELS: Partial<Record<UnservedReason, WritingLevel>> = {
+  'proxy-missing': 'warn',
+  'proxy-malformed': 'warn',
+  'web-full': 'warn',
+  'web-unreachable': 'warn',
   http: 'debug',
   'not-stun': 'debug',
   'tls-broken-off': 'debug',
@@ -231,6 +236,11 @@ const UNSERVED_LEVELS: Partial<Record<UnservedReason, WritingLevel>> = {
 const UNSERVED_HINTS: Partial<Record<UnservedReason, RunningKey>> = {
   http: 'hint.http',
   'proxy-header': 'hint.proxyHeader',
+  'proxy-source': 'hint.proxySource',
+  'proxy-missing': 'hint.proxyMissing',
+  'proxy-malformed': 'hint.proxyMalformed',
+  'web-full': 'hint.webFull',
+  'web-unreachable': 'hint.webUnreachable',
   'plain-on-tls': 'hint.plainOnTls',
   'tls-without-certificate': 'hint.tlsWithoutCertificate',
   'tls-untrusted': 'hint.tlsUntrusted',

@@ -32,6 +32,11 @@ export class Privacy {
     }
   }
 
+  /** Writes what another program's log calls the same client, by which it could be found there: in full mode only. */
+  reference(text: string | undefined): string | undefined {
+    return this.#mode === 'full' ? text : undefined
+  }
+
   /** Writes the user part of a name, e.g. `@alice:example.org`. The empty user of a bare expiry stays empty. */
   user(user: string): string | undefined {
     switch (this.#mode) {

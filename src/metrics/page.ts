@@ -37,6 +37,8 @@ export interface Figures {
 export interface GaugeReader {
   readonly sockets: number
   readonly connections: number
+  /** Connections of visitors of the web server that a port is shared with. */
+  readonly visitors: number
   /** Faults of the program that were caught since the start. */
   readonly faults: number
   /** Ways that the kernel relays along by itself. */

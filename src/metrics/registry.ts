@@ -38,6 +38,7 @@ export function createMetrics(figures: Figures, options: MetricsOptions): Regist
   addState(page, figures)
   addProtocol(page, figures)
   addTraffic(page, figures)
+  addWeb(page, figures)
   addKernel(page, figures)
   addHomeservers(page, figures)
   addDurations(registry, figures.tally)
@@ -83,6 +84,9 @@ function addState(page: Page, figures: Figures): void {
   )
   page.gauge('taciturn_connections_limit', 'TCP and TLS connections that may be open at once.', [], () =>
     only(figures.connectionsLimit()),
+  )
+  page.gauge('taciturn_web_connections', 'Connections that are passed on to the web server now.', [], () =>
+    only(figures.gauges().visitors),
   )
   page.gauge('taciturn_workers', 'Threads that relay, by state.', ['state'], () => {
     const { running, missing } = figures.workers()
@@ -194,6 +198,19 @@ function addTraffic(page: Page, figures: Figures): void {
     "Octets relayed, by the client's transport; headers excluded.",
     labels,
     each('bytes'),
+  )
+}
+
+/** What is passed on to the web server that a port is shared with. */
+function addWeb(page: Page, { counters }: Figures): void {
+  page.counter(
+    'taciturn_web_bytes_total',
+    'Octets passed on to the web server and back, as TLS has them.',
+    ['direction'],
+    () => [
+      [{ direction: 'to_server' }, counters.read('webToServer')],
+      [{ direction: 'to_client' }, counters.read('webToClient')],
+    ],
   )
 }
 

@@ -2,6 +2,8 @@
 export interface Gauges {
   readonly sockets: number
   readonly connections: number
+  /** Connections of visitors of the web server that a port is shared with. */
+  readonly visitors: number
   /** Relay ports. */
   readonly ports: number
   /** Faults of the program that were caught since the start. */
@@ -12,7 +14,15 @@ export interface Gauges {
   readonly kernelRoutes: number
 }
 
-const NAMES = ['sockets', 'connections', 'ports', 'faults', 'shortOfMemory', 'kernelRoutes'] as const
+const NAMES = [
+  'sockets',
+  'connections',
+  'visitors',
+  'ports',
+  'faults',
+  'shortOfMemory',
+  'kernelRoutes',
+] as const
 
 /** Octets of memory for the gauges of one shard. */
 export const GAUGES_OCTETS = NAMES.length * 8
@@ -24,10 +34,11 @@ export function writeGauges(memory: SharedArrayBuffer, gauges: Gauges): void {
 
 export function readGauges(memory: SharedArrayBuffer): Gauges {
   const values = new Float64Array(memory)
-  const [sockets, connections, ports, faults, shortOfMemory, kernelRoutes] = values
+  const [sockets, connections, visitors, ports, faults, shortOfMemory, kernelRoutes] = values
   return {
     sockets: sockets!,
     connections: connections!,
+    visitors: visitors!,
     ports: ports!,
     faults: faults!,
     shortOfMemory: shortOfMemory!,
@@ -36,7 +47,15 @@ export function readGauges(memory: SharedArrayBuffer): Gauges {
 }
 
 export function sumGauges(parts: Iterable<Gauges>): Gauges {
-  const sum = { sockets: 0, connections: 0, ports: 0, faults: 0, shortOfMemory: 0, kernelRoutes: 0 }
+  const sum = {
+    sockets: 0,
+    connections: 0,
+    visitors: 0,
+    ports: 0,
+    faults: 0,
+    shortOfMemory: 0,
+    kernelRoutes: 0,
+  }
   for (const part of parts) for (const name of NAMES) sum[name] += part[name]
   return sum
 }

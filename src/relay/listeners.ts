@@ -60,7 +60,7 @@ export class Listeners {
       let last: NodeJS.ErrnoException | undefined
       let count = 0
       for (const address of addresses) {
-        const error = await this.#bind({ transport: listener.transport, address })
+        const error = await this.#bind({ ...listener, address })
         if (!error) count++
         else if (error.code === 'EADDRNOTAVAIL' && isWildcard(listener.address)) last = error
         else if (this.#lenient && isFamilyMissing(error)) last = error
@@ -91,10 +91,9 @@ export class Listeners {
 
   /** Resolves to the error, if there was one. */
   #bind(listener: Listener): Promise<NodeJS.ErrnoException | undefined> {
-    const { transport } = listener
     return new Promise(resolve => {
       const done: Parameters<ListenerPlan>[1] = (error, local) => {
-        if (!error && local) this.#bound.set(name(listener), name({ transport, address: local }))
+        if (!error && local) this.#bound.set(name(listener), name({ ...listener, address: local }))
         resolve(error ?? undefined)
       }
       this.#listen(listener, done, this.#inheritedAt(listener)?.fd)
@@ -154,6 +153,8 @@ function isFamilyMissing(error: NodeJS.ErrnoException): boolean {
   return error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL'
 }
 
-function name({ transport, address }: Listener): string {
-  return `${transport}://${formatAddress(address)}`
+/** As the configuration has it. */
+function name({ transport, address, proxy, web }: Listener): string {
+  const options = [...(proxy ? ['proxy'] : []), ...(web ? ['web'] : [])].join('&')
+  return `${transport}://${formatAddress(address)}${options && `?${options}`}`
 }

@@ -17,6 +17,7 @@ import type { BoundSocket, NetInbox } from '../net/transport.ts'
 import { type ClientRules, compileClients } from '../policy/client-policy.ts'
 import { Shard } from '../shard/shard.ts'
 import { monotonicClock } from '../system/clock.ts'
+import { proxySources, webServerOf } from './front.ts'
 import type { Gauges } from './gauges.ts'
 import { GuardedInbox } from './guarded-inbox.ts'
 import type { GuestMessage, GuestPost } from './guests/guest-message.ts'
@@ -132,7 +133,8 @@ export class LocalShard implements Shards {
   get gauges(): Gauges {
     return {
       sockets: this.#ids.open,
-      connections: this.#streams.open,
+      connections: this.#streams.open - this.#streams.visitors,
+      visitors: this.#streams.visitors,
       ports: this.#ports.inUse,
       faults: this.#inbox.faults,
       shortOfMemory: this.#memory.isShort ? 1 : 0,
@@ -153,12 +155,12 @@ export class LocalShard implements Shards {
   /** Nothing is left to start: the transports were opened when this was made. */
   async start(): Promise<void> {}
 
-  readonly listen: ListenerPlan = ({ transport, address }, done, fd) => {
+  readonly listen: ListenerPlan = ({ transport, address, proxy, web }, done, fd) => {
     const adopted = fd === undefined ? {} : { fd }
     const local =
       transport === 'udp'
         ? this.#udp.transport.bind({ address, purpose: 'listener', ...adopted }).then(localOf)
-        : this.#streams.listen({ address, transport, ...adopted })
+        : this.#streams.listen({ address, transport, proxy, web, ...adopted })
     void local.then(result => (result.ok ? done(null, result.value) : done(result.error)))
   }
 
@@ -178,6 +180,7 @@ export class LocalShard implements Shards {
 
   configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void {
     this.#streams.setLimits(settings.limits)
+    this.#streams.setFront(proxySources(settings), webServerOf(settings))
     this.#environment.configure(settings, relays)
     // Each of these steps takes a millisecond or two.
     this.look()
@@ -271,18 +274,21 @@ export class LocalShard implements Shards {
     if (isStream(via)) this.#streams.keepClient(address, on)
   }
 
-  #openStreams({ limits }: Settings, inbox: NetInbox): StreamTransport {
+  #openStreams(settings: Settings, inbox: NetInbox): StreamTransport {
     const { clock = monotonicClock, shared } = this.#parts
-    return new StreamTransport({
+    const streams = new StreamTransport({
       ids: this.#ids,
       inbox,
       counters: this.counters,
       clock,
-      limits,
+      limits: settings.limits,
       crowd: shared?.crowd,
+      webCrowd: shared?.webCrowd,
       unserved: event => this.#parts.heard(event),
       between: () => this.#udp.transport.look(),
     })
+    streams.setFront(proxySources(settings), webServerOf(settings))
+    return streams
   }
 
   #openGuests(post: GuestPost): Guests {

@@ -48,6 +48,7 @@ export interface SharedParts {
   readonly keepParked: KeepParked
   readonly chargePeers: Siblings['chargePeers']
   readonly crowd: Gathering
+  readonly webCrowd: Gathering
   readonly keys: RelayKeys
   readonly guests: GuestPost
 }

@@ -118,6 +118,7 @@ export interface SharedMemory {
   readonly meters: SharedArrayBuffer
   readonly ports: SharedArrayBuffer
   readonly crowd: SharedArrayBuffer
+  readonly webCrowd: SharedArrayBuffer
   readonly crowdSeed: Uint8Array
   readonly debts: SharedArrayBuffer
   readonly proofs: SharedArrayBuffer

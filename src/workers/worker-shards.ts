@@ -99,6 +99,7 @@ export class WorkerShards implements Shards {
     const buckets = new SharedArrayBuffer(Meters.bytes(BUCKETS))
     const meters = new Meters(buckets)
     const crowd = new SharedArrayBuffer(SharedCrowd.octets(size))
+    const webCrowd = new SharedArrayBuffer(SharedCrowd.octets(size))
     const crowdSeed = Buffer.alloc(CROWD_SEED)
     random(crowdSeed)
     const debts = GcraTable.memory(random)
@@ -128,6 +129,7 @@ export class WorkerShards implements Shards {
         meters: buckets,
         ports: ports.memory,
         crowd,
+        webCrowd,
         crowdSeed: Uint8Array.from(crowdSeed),
         debts,
         proofs,
@@ -160,6 +162,7 @@ export class WorkerShards implements Shards {
         gone: () => {
           ports.clear(index + 1)
           SharedCrowd.clear(crowd, index)
+          SharedCrowd.clear(webCrowd, index)
           this.#room.clear(index)
           this.#postOthers(index, { kind: 'gone', worker: index })
           if (this.#closing) this.#left()

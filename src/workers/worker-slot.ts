@@ -217,6 +217,7 @@ export class WorkerSlot {
     writeGauges(memory.gauges, {
       sockets: 0,
       connections: 0,
+      visitors: 0,
       ports: 0,
       faults,
       shortOfMemory: 0,

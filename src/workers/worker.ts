@@ -78,6 +78,8 @@ const shard = new LocalShard(settings, {
       settings.limits.connections,
       settings.limits.connectionsPerAddress,
     ),
+    // Its limits come with the web server.
+    webCrowd: new SharedCrowd(memory.webCrowd, index, memory.crowdSeed, 0, 0),
   },
 })
 

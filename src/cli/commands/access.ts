@@ -48,10 +48,11 @@ export function placeOf(
   if (isGuess) io.stderr.write(`${words.say('guessedHost', { host })}\n`)
   const uris = options.host === undefined && given ? given : offeredUris(host, settings)
   const portOf = (transport: 'udp' | 'tcp' | 'tls') =>
-    settings.listen.find(listener => listener.transport === transport)?.address.port
+    settings.listen.find(listener => listener.transport === transport && !listener.proxy)?.address.port
   const [udp, tcp] = [portOf('udp'), portOf('tcp')]
   // With a certificate a tcp:// listener takes TLS too.
-  const tls = portOf('tls') ?? (settings.tls ? tcp : undefined)
+  const isProxied = settings.listen.some(({ proxy }) => proxy)
+  const tls = portOf('tls') ?? (isProxied ? 443 : settings.tls ? tcp : undefined)
   const ports = {
     ...(udp !== undefined && { udp }),
     ...(tcp !== undefined && { tcp }),

@@ -5,6 +5,7 @@ import { formatWait, parseWait } from '../values/wait.ts'
 import { homeserversSection, usersSection } from './access.ts'
 import { clientsSection } from './clients.ts'
 import { count, DAY, duration, path, textField } from './fields.ts'
+import { proxySection, webSection } from './front.ts'
 import { notifySection } from './notifying.ts'
 import {
   alternateSection,
@@ -46,7 +47,7 @@ export const schema = z.strictObject({
     .exactOptional()
     .meta({ restart: true, live: true })
     .describe(
-      'Where clients connect: udp://, tcp:// or tls:// and an IP address. Names are not looked up, so that a broken DNS cannot change where the relay listens. Browsers use no port below 1024 but 53, 80 and 443. Default: UDP and TCP 3478 on all addresses, and where "tls" is set also tls://0.0.0.0:5349 and tls://[::]:5349.',
+      'Where clients connect: udp://, tcp:// or tls:// and an IP address. Names are not looked up, so that a broken DNS cannot change where the relay listens. Browsers use no port below 1024 but 53, 80 and 443. "?proxy" and "?web" behind tcp:// and tls:// addresses: see "proxy" and "web" below. Default: UDP and TCP 3478 on all addresses, and where "tls" is set also tls://0.0.0.0:5349 and tls://[::]:5349.',
     ),
   tls: z
     .strictObject({
@@ -62,6 +63,8 @@ export const schema = z.strictObject({
     .describe(
       'The certificate for tls:// listeners. The files are read again when they change, so a renewal needs no restart.',
     ),
+  proxy: proxySection,
+  web: webSection,
   relay: relaySection,
   homeservers: homeserversSection,
   users: usersSection,

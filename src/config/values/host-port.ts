@@ -55,6 +55,14 @@ export function parseAlternate(text: string): Parsed<Address> {
   return isNowhere ? notAccepted('alternate', { given: text }) : found
 }
 
+/** Reads where TLS is passed on to: `127.0.0.1:8443`. */
+export function parseUpstream(text: string): Parsed<Address> {
+  const found = parseHostPort(text.trim(), 443)
+  if (!found.ok) return found
+  const isNowhere = found.value.port === 0 || found.value.ip.every(octet => octet === 0)
+  return isNowhere ? notAccepted('upstream', { given: text }) : found
+}
+
 export function formatHttpAddress(at: Address): string {
   return `http://${formatAddress(at)}`
 }

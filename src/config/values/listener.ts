@@ -9,11 +9,15 @@ const PORT = { udp: 3478, tcp: 3478, tls: 5349 } as const
 export interface Listener {
   readonly transport: 'udp' | 'tcp' | 'tls'
   readonly address: Address
+  /** Every connection begins with a PROXY header, by which its proxy says whose it is. */
+  readonly proxy?: true
+  /** TLS that is not meant for the relay is passed on to the web server. */
+  readonly web?: true
 }
 
-/** Reads `udp://0.0.0.0:3478` or `tls://[::]:5349`. Port 0 means any free one. */
+/** Reads `udp://0.0.0.0:3478` or `tls://[::]:443?proxy&web`. Port 0 means any free one. */
 export function parseListener(text: string): Parsed<Listener> {
-  const match = /^([A-Za-z]+):\/\/([^/]*)\/?$/.exec(text.trim())
+  const match = /^([A-Za-z]+):\/\/([^/?]*)\/?(?:\?(.*))?$/.exec(text.trim())
   if (!match) return notAccepted('listener', { given: text })
   const transport = match[1]!.toLowerCase()
   if (transport !== 'udp' && transport !== 'tcp' && transport !== 'tls') {
@@ -21,12 +25,30 @@ export function parseListener(text: string): Parsed<Listener> {
   }
   if (isLinkLocal(match[2]!)) return notAccepted('listener-link-local', { given: match[2]! })
   const address = parseHostPort(match[2]!, PORT[transport])
-  return address.ok ? succeeded({ transport, address: address.value }) : address
+  if (!address.ok) return address
+  const options = match[3] === undefined ? [] : match[3].split('&')
+  const unknown = options.find(option => !isOption(option))
+  if (unknown !== undefined) return notAccepted('listener-option', { given: unknown })
+  if (transport === 'udp' && options.length > 0) return notAccepted('listener-option-udp', { given: text })
+  return succeeded({
+    transport,
+    address: address.value,
+    ...(options.includes('proxy') && { proxy: true as const }),
+    ...(options.includes('web') && { web: true as const }),
+  })
 }
 
 export function formatListener(listener: Listener): string {
-  return `${listener.transport}://${formatAddress(listener.address)}`
+  const options = OPTIONS.filter(option => listener[option])
+  const query = options.length > 0 ? `?${options.join('&')}` : ''
+  return `${listener.transport}://${formatAddress(listener.address)}${query}`
 }
+
+function isOption(text: string): boolean {
+  return OPTIONS.some(option => option === text)
+}
+
+const OPTIONS = ['proxy', 'web'] as const
 
 /** True when both would bind the same port of the same address; TCP and TLS share theirs. */
 export function overlap(a: Listener, b: Listener): boolean {

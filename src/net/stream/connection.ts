@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net'
-import { type Address, RECORD, writeRecord } from '../../base/address.ts'
+import { type Address, address, parseIp, RECORD, writeRecord } from '../../base/address.ts'
 import { Counter, type Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
 import type { Time } from '../../base/time.ts'
 import { customerKey } from '../../limits/customer.ts'
 import { padded } from '../../wire/header.ts'
 import { FrameReader, type TakeFrame } from './frame-reader.ts'
+import type { Passage } from './passage.ts'
 import type { Unserved } from './unserved.ts'
 
 /**
@@ -16,12 +17,16 @@ import type { Unserved } from './unserved.ts'
 export type ConnectionState =
   /** Nothing is known of what it will carry. */
   | { readonly kind: 'accepted' }
+  /** Something has come, or has to, that tells whose it is or whom it is for, and it is not whole yet. */
+  | { readonly kind: 'sorting' }
   /** TLS shakes hands. `ends` are both ends of the connection; `fault` is why it fails, once that is known. */
   | { readonly kind: 'handshaking'; readonly ends: string; readonly fault?: Unserved }
   /** Frames may come, and none has begun. */
   | { readonly kind: 'ready'; readonly via: 'tcp' | 'tls' }
   /** A TURN client's: the shard knows it by this id. */
   | { readonly kind: 'turn'; readonly via: 'tcp' | 'tls'; readonly id: SocketId }
+  /** A visitor's of the web server, which has the other end of it. */
+  | { readonly kind: 'passing'; readonly passage: Passage }
   /** Nothing is read any more, and what was sent may still leave. */
   | { readonly kind: 'ending' }
   | { readonly kind: 'ended' }
@@ -38,15 +43,17 @@ export type ConnectionState =
  */
 export class StreamConnection {
   readonly raw: Socket
-  readonly remote: Address
   readonly record = new Uint8Array(RECORD)
+  /** How the proxy in front names the connection in its own log. */
+  uniqueId: string | undefined
+  #remote: Address
   readonly reader: FrameReader
   #state: ConnectionState = { kind: 'accepted' }
   /** When it is closed unless something happens; `NEVER` while an allocation lives on it. */
   deadline: Time
   /** Whose share of the connections it is counted in, until it is counted no more. */
-  readonly customer: number | string
-  readonly network: number | string
+  #customer: number | string
+  #network: number | string
   counted = true
   /** Frames that were not sent since the client reads too slowly. */
   dropped = 0
@@ -62,9 +69,9 @@ export class StreamConnection {
 
   constructor(raw: Socket, remote: Address, deadline: Time, counters: Counters, take: TakeFrame) {
     this.raw = raw
-    this.remote = remote
-    this.customer = customerKey(remote.ip)
-    this.network = customerKey(remote.ip, 'network')
+    this.#remote = remote
+    this.#customer = customerKey(remote.ip)
+    this.#network = customerKey(remote.ip, 'network')
     this.deadline = deadline
     this.#counters = counters
     this.reader = new FrameReader(take)
@@ -73,6 +80,50 @@ export class StreamConnection {
 
   get state(): ConnectionState {
     return this.#state
+  }
+
+  /** Whose it is: that of the socket's other end, or of the client that its proxy has named. */
+  get remote(): Address {
+    return this.#remote
+  }
+
+  get customer(): number | string {
+    return this.#customer
+  }
+
+  get network(): number | string {
+    return this.#network
+  }
+
+  /** Our end of it, which the client meant. */
+  get local(): Address {
+    const { localAddress = '', localPort = 0 } = this.raw
+    return address(parseIp(localAddress) ?? new Uint8Array(4), localPort)
+  }
+
+  /** It is a proxy's, and this client's. */
+  announce(client: Address): void {
+    this.#remote = client
+    this.#customer = customerKey(client.ip)
+    this.#network = customerKey(client.ip, 'network')
+    writeRecord(client, this.record, 0)
+  }
+
+  /** What comes first tells whose it is or whom it is for. */
+  sort(): void {
+    this.#state = { kind: 'sorting' }
+  }
+
+  /** The web server has the other end now. */
+  pass(passage: Passage, deadline: Time): void {
+    this.#state = { kind: 'passing', passage }
+    this.deadline = deadline
+  }
+
+  /** Ends it at once, and what it is passed on to. */
+  destroy(): void {
+    if (this.#state.kind === 'passing') this.#state.passage.destroy()
+    else this.raw.destroy()
   }
 
   /** TLS begins to shake hands between these ends. */

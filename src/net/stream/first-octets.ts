@@ -1,15 +1,21 @@
 import type { Socket } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
+import type { Address } from '../../base/address.ts'
 import { demultiplex } from '../../wire/channel.ts'
+import { Announcements } from './announcements.ts'
 import type { StreamConnection } from './connection.ts'
+import type { StreamPort } from './stream-listeners.ts'
 import { helloLength, TlsAcceptor } from './tls-acceptor.ts'
 import { explainHandshake, NO_CERTIFICATE, nameForeign, PLAIN_ON_TLS, type Unserved } from './unserved.ts'
+import { WebDoor, type WebDoorParts, type WebServer } from './web-door.ts'
 
 /** What `FirstOctets` tells of connections. */
 export interface FirstOctetsParts {
   /** STUN comes by `socket`. `chunk` has been read of it already. */
   readonly ready: (connection: StreamConnection, socket: Socket, via: 'tcp' | 'tls', chunk?: Buffer) => void
   readonly refuse: (connection: StreamConnection, unserved: Unserved) => void
+  /** Its proxy has named its client, or none as it speaks for itself; false where it is not served. */
+  readonly announced: (connection: StreamConnection, client: Address | undefined) => boolean
   /** Called before each half of a handshake: a signature, as work goes. */
   readonly breathe: () => void
 }
@@ -20,9 +26,23 @@ export class FirstOctets {
   #tls: TlsAcceptor | undefined
   /** Connections whose TLS handshake is on its way, by both ends: that is all node tells when it is done. */
   readonly #handshakes = new Map<string, StreamConnection>()
+  readonly #announcements: Announcements
+  readonly #web: WebDoor
 
-  constructor(parts: FirstOctetsParts) {
+  constructor(parts: FirstOctetsParts, web: WebDoorParts) {
     this.#parts = parts
+    this.#announcements = new Announcements({ refuse: parts.refuse })
+    this.#web = new WebDoor(web, (connection, hello) => this.#shake(connection, hello))
+  }
+
+  /** Passes what is not meant for the relay on to this server from now on. */
+  setWebServer(server: WebServer | undefined): void {
+    this.#web.configure(server)
+  }
+
+  /** Visitors' connections that are open. */
+  get visitors(): number {
+    return this.#web.open
   }
 
   /** Serves TLS with this certificate from now on; connections that are open keep theirs. */
@@ -36,9 +56,22 @@ export class FirstOctets {
     }
   }
 
-  /** Waits for the first octet. A `tls` port takes nothing but TLS. */
-  await(connection: StreamConnection, tlsOnly: boolean): void {
-    connection.raw.once('data', chunk => this.#first(connection, chunk, tlsOnly))
+  /** Waits for the first octet. */
+  await(connection: StreamConnection, port: StreamPort): void {
+    if (port.proxy)
+      this.#announcements.await(connection, (client, rest) => this.#announced(connection, port, client, rest))
+    else connection.raw.once('data', chunk => this.#first(connection, chunk, port))
+  }
+
+  #announced(
+    connection: StreamConnection,
+    port: StreamPort,
+    client: Address | undefined,
+    rest: Buffer,
+  ): void {
+    if (!this.#parts.announced(connection, client)) connection.raw.destroy()
+    else if (rest.length > 0) this.#first(connection, rest, port)
+    else connection.raw.once('data', chunk => this.#first(connection, chunk, port))
   }
 
   /** The connection is gone. */
@@ -46,15 +79,11 @@ export class FirstOctets {
     if (state.kind === 'handshaking') this.#handshakes.delete(state.ends)
   }
 
-  #first(connection: StreamConnection, chunk: Buffer, tlsOnly: boolean): void {
+  #first(connection: StreamConnection, chunk: Buffer, { tlsOnly, web }: StreamPort): void {
     switch (demultiplex(chunk[0]!)) {
       case 'tls':
-        if (!this.#tls) {
-          this.#parts.refuse(connection, NO_CERTIFICATE)
-          return
-        }
-        connection.shakeHands(endsOf(connection.raw))
-        this.#hello(connection, chunk)
+        if (web) this.#web.sort(connection, chunk)
+        else this.#shake(connection, chunk)
         return
       case 'stun':
         if (tlsOnly) this.#parts.refuse(connection, PLAIN_ON_TLS)
@@ -64,6 +93,16 @@ export class FirstOctets {
         // ChannelData cannot come first, but HTTP and others would pass for it: "GET " is channel 0x4745.
         this.#parts.refuse(connection, nameForeign(chunk))
     }
+  }
+
+  /** TLS for the relay begins, with what has come of it. */
+  #shake(connection: StreamConnection, hello: Buffer): void {
+    if (!this.#tls) {
+      this.#parts.refuse(connection, NO_CERTIFICATE)
+      return
+    }
+    connection.shakeHands(endsOf(connection.raw))
+    this.#hello(connection, hello)
   }
 
   /** Waits for the whole of a ClientHello, which may come in pieces, and hands it to TLS. */

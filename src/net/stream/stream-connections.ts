@@ -60,12 +60,27 @@ export class StreamConnections implements Iterable<StreamConnection> {
   }
 
   remove(connection: StreamConnection): void {
+    this.#all.delete(connection)
+    this.release(connection)
+  }
+
+  /** It is nobody's who has a share here any more, and still open. */
+  release(connection: StreamConnection): void {
     const { key } = connection.remote
     const known = this.#byRemote.get(key)
     known?.delete(connection)
     if (known?.size === 0) this.#byRemote.delete(key)
-    this.#all.delete(connection)
     this.#leaveCrowd(connection)
+  }
+
+  /** Its proxy has named its client, in whose share it is counted from now on; false where there is no room. */
+  announce(connection: StreamConnection, client: Address): boolean {
+    this.release(connection)
+    connection.announce(client)
+    if (!this.enter(client)) return false
+    connection.counted = true
+    this.add(connection)
+    return true
   }
 
   /** The oldest connection without an allocation, of those in whose share there is no room. */

@@ -6,12 +6,23 @@ export interface StreamListenOptions {
   readonly address: Address
   /** A `tcp` port takes TLS as well, told by its first octet (RFC 7983); a `tls` port takes nothing else. */
   readonly transport: 'tcp' | 'tls'
+  /** Connections begin with a PROXY header. */
+  readonly proxy?: boolean | undefined
+  /** TLS that is not meant for the relay is a visitor's of the web server. */
+  readonly web?: boolean | undefined
   /** Adopts a socket that listens already. */
   readonly fd?: number
 }
 
+/** What comes to a port: TLS and nothing else, a PROXY header first, visitors of the web server as well. */
+export interface StreamPort {
+  readonly tlsOnly: boolean
+  readonly proxy: boolean
+  readonly web: boolean
+}
+
 export interface StreamListenersParts {
-  readonly accept: (raw: Socket, tlsOnly: boolean) => void
+  readonly accept: (raw: Socket, port: StreamPort) => void
   /** A connection could not be accepted. */
   readonly refused: () => void
 }
@@ -36,7 +47,9 @@ export class StreamListeners {
 
   #listen(listen: StreamListenOptions, done: (result: Result<Address, NodeJS.ErrnoException>) => void): void {
     const { accept, refused } = this.#parts
-    const server = createServer({ noDelay: true }, raw => accept(raw, listen.transport === 'tls'))
+    const { transport, proxy = false, web = false } = listen
+    const port: StreamPort = { tlsOnly: transport === 'tls', proxy, web }
+    const server = createServer({ noDelay: true }, raw => accept(raw, port))
     let listening = false
     server.on('error', error => {
       // Later errors are about a connection that could not be accepted.
@@ -49,8 +62,14 @@ export class StreamListeners {
       const local = server.address() as { address: string; port: number }
       done(succeeded(address(parseIp(local.address)!, local.port)))
     })
-    const { ip, port, family } = listen.address
+    const { ip, family } = listen.address
     if (listen.fd !== undefined) server.listen({ fd: listen.fd, exclusive: true })
-    else server.listen({ host: formatIp(ip), port, ipv6Only: family === 6, exclusive: true })
+    else
+      server.listen({
+        host: formatIp(ip),
+        port: listen.address.port,
+        ipv6Only: family === 6,
+        exclusive: true,
+      })
   }
 }

@@ -17,8 +17,9 @@ import { FirstOctets } from './first-octets.ts'
 import { FrameBatches } from './frame-batches.ts'
 import { MAX_FRAME, MAX_STRANGERS_FRAME } from './frame-reader.ts'
 import { StreamConnections } from './stream-connections.ts'
-import { StreamListeners, type StreamListenOptions } from './stream-listeners.ts'
-import { BROKEN_OFF, nameForeign, TOO_SLOW, type Unserved } from './unserved.ts'
+import { StreamListeners, type StreamListenOptions, type StreamPort } from './stream-listeners.ts'
+import { BROKEN_OFF, nameForeign, PROXY_SOURCE, TOO_SLOW, type Unserved } from './unserved.ts'
+import type { WebServer } from './web-door.ts'
 
 type UnservedEvent = Extract<Event, { kind: 'unserved' }>
 
@@ -54,6 +55,8 @@ export interface StreamTransportParts {
   readonly limits: StreamLimits
   /** Counts connections; a count of its own unless several transports share one. */
   readonly crowd?: Gathering | undefined
+  /** The same for visitors of the web server. */
+  readonly webCrowd?: Gathering | undefined
   /** Is told of connections that end before STUN begins. */
   readonly unserved?: (event: UnservedEvent) => void
   /** Called while events of many connections are worked through, so that others are not kept waiting. */
@@ -80,6 +83,7 @@ export class StreamTransport implements Transport {
   readonly #frames: FrameBatches
   readonly #sweeper: NodeJS.Timeout
   #serves: ((ip: Uint8Array) => boolean) | undefined
+  #isProxy: (ip: Uint8Array) => boolean = () => false
   #byId: (StreamConnection | undefined)[] = []
   #gathering: StreamConnection[] = []
   #sweepOn: NodeJS.Immediate | undefined
@@ -94,20 +98,40 @@ export class StreamTransport implements Transport {
     this.#connections = new StreamConnections(this.#crowd)
     this.#frames = new FrameBatches(batch => inbox.received(batch))
     this.#listeners = new StreamListeners({
-      accept: (raw, tlsOnly) => this.#accept(raw, tlsOnly),
+      accept: (raw, port) => this.#accept(raw, port),
       refused: () => counters.add(Counter.streamRefused),
     })
-    this.#firstOctets = new FirstOctets({
-      ready: (connection, socket, via, chunk) => this.#ready(connection, socket, via, chunk),
-      refuse: (connection, unserved) => this.#refuse(connection, unserved),
-      breathe: () => this.#breathe(HANDSHAKE),
-    })
+    this.#firstOctets = new FirstOctets(
+      {
+        ready: (connection, socket, via, chunk) => this.#ready(connection, socket, via, chunk),
+        refuse: (connection, unserved) => this.#refuse(connection, unserved),
+        announced: (connection, client) => this.#announced(connection, client),
+        breathe: () => this.#breathe(HANDSHAKE),
+      },
+      {
+        counters,
+        clock: parts.clock,
+        crowd: parts.webCrowd,
+        leaves: connection => this.#connections.release(connection),
+        turnAway: (connection, unserved) => this.#turnAway(connection, unserved),
+        breathe: () => this.#breathe(1),
+      },
+    )
     this.#sweeper = setInterval(() => this.sweep(), SWEEP).unref()
   }
 
   /** Serves TLS with this certificate from now on; connections that are open keep theirs. */
   setTls(options: SecureContextOptions): void {
     this.#firstOctets.setTls(options)
+  }
+
+  /**
+   * Takes PROXY headers from these addresses only, and passes on what is not
+   * meant for the relay to this server.
+   */
+  setFront(isProxy: (ip: Uint8Array) => boolean, web: WebServer | undefined): void {
+    this.#isProxy = isProxy
+    this.#firstOctets.setWebServer(web)
   }
 
   setLimits(limits: StreamLimits): void {
@@ -118,7 +142,7 @@ export class StreamTransport implements Transport {
   keepOut(serves: ((ip: Uint8Array) => boolean) | undefined): void {
     this.#serves = serves
     if (!serves) return
-    for (const { remote, raw } of this.#connections) if (!serves(remote.ip)) raw.destroy()
+    for (const connection of this.#connections) if (!serves(connection.remote.ip)) connection.destroy()
   }
 
   /** Listens, or says why the address is not available. */
@@ -184,7 +208,7 @@ export class StreamTransport implements Transport {
         this.#forget(connection.state.id)
         connection.ending(NEVER)
         connection.hangUp()
-      } else connection.raw.destroy()
+      } else connection.destroy()
     }
     setTimeout(() => {
       for (const { raw } of this.#connections) raw.destroy()
@@ -204,9 +228,14 @@ export class StreamTransport implements Transport {
     return this.#byId[socket]?.dropped ?? 0
   }
 
-  /** Connections that are open. */
+  /** Connections that are open, of clients and of visitors of the web server. */
   get open(): number {
     return this.#connections.size
+  }
+
+  /** Those of visitors. */
+  get visitors(): number {
+    return this.#firstOctets.visitors
   }
 
   /** Closes connections whose time is up, a few in each turn; called by itself once a second. */
@@ -223,7 +252,7 @@ export class StreamTransport implements Transport {
         return
       }
       connection.blame(TOO_SLOW)
-      connection.raw.destroy()
+      connection.destroy()
     }
   }
 
@@ -244,7 +273,7 @@ export class StreamTransport implements Transport {
     for (const step of ['end', 'finish']) socket.once(step, () => this.#breathe(ENDING))
   }
 
-  #accept(raw: Socket, tlsOnly: boolean): void {
+  #accept(raw: Socket, port: StreamPort): void {
     this.#breathe(ACCEPTING)
     raw.on('error', ignore)
     const ip = parseIp(raw.remoteAddress ?? '')
@@ -253,8 +282,12 @@ export class StreamTransport implements Transport {
       return
     }
     const remote = address(ip, raw.remotePort)
-    if (this.#serves?.(ip) === false) {
-      this.#parts.counters.add(Counter.dropClient)
+    if (port.proxy && !this.#isProxy(ip)) {
+      this.#tell(remote, PROXY_SOURCE)
+      raw.destroy()
+      return
+    }
+    if (!port.proxy && !this.#isServed(ip)) {
       raw.destroy()
       return
     }
@@ -274,7 +307,25 @@ export class StreamTransport implements Transport {
     this.#connections.add(connection)
     this.#breatheAtEnd(raw)
     raw.once('close', () => this.#closed(connection))
-    this.#firstOctets.await(connection, tlsOnly)
+    this.#firstOctets.await(connection, port)
+  }
+
+  #isServed(ip: Uint8Array): boolean {
+    if (this.#serves?.(ip) !== false) return true
+    this.#parts.counters.add(Counter.dropClient)
+    return false
+  }
+
+  /** A proxy's own connections, such as health checks, are served whatever is said of clients. */
+  #announced(connection: StreamConnection, client: Address | undefined): boolean {
+    const { counters, clock } = this.#parts
+    connection.deadline = after(clock.now(), FIRST_WORDS)
+    counters.add(client ? Counter.proxied : Counter.proxyOwn)
+    if (!client) return true
+    if (!this.#isServed(client.ip)) return false
+    if (this.#connections.announce(connection, client)) return true
+    counters.add(Counter.streamRefused)
+    return false
   }
 
   /** STUN comes by `socket`, which may be TLS on top of what was accepted. */
@@ -313,14 +364,19 @@ export class StreamTransport implements Transport {
   /** Ends a connection on which no client is served, and tells why. */
   #refuse(connection: StreamConnection, unserved: Unserved): void {
     this.#parts.counters.add(Counter.dropNotStun)
-    this.#tell(connection, unserved)
+    this.#turnAway(connection, unserved)
+  }
+
+  #turnAway(connection: StreamConnection, unserved: Unserved): void {
+    this.#tell(connection.remote, unserved, connection.uniqueId)
     connection.ending(NEVER)
     connection.raw.destroy()
   }
 
-  #tell({ remote }: StreamConnection, { why, detail }: Unserved): void {
+  #tell(from: Address, { why, detail }: Unserved, uniqueId?: string): void {
     this.#parts.counters.add(UNSERVED[why])
-    this.#parts.unserved?.({ kind: 'unserved', at: this.#parts.clock.now(), from: remote, why, detail })
+    const named = uniqueId === undefined ? {} : { uniqueId }
+    this.#parts.unserved?.({ kind: 'unserved', at: this.#parts.clock.now(), from, why, detail, ...named })
   }
 
   /** Takes a frame of a connection; false once the shard has closed it. */
@@ -352,7 +408,7 @@ export class StreamTransport implements Transport {
     this.#parts.counters.add(Counter.streamClosed)
     if (state.kind === 'handshaking') {
       this.#parts.counters.add(Counter.tlsFailed)
-      if (!this.#stopping) this.#tell(connection, state.fault ?? BROKEN_OFF)
+      if (!this.#stopping) this.#tell(connection.remote, state.fault ?? BROKEN_OFF, connection.uniqueId)
     }
     if (this.#stopping && this.#connections.size === 0) this.closed(this.#left)
     if (state.kind === 'turn') {

@@ -56,6 +56,31 @@ export const PLAIN_ON_TLS: Unserved = {
   why: 'plain-on-tls',
   detail: 'STUN without TLS came to a port that takes TLS only',
 }
+export const PROXY_SOURCE: Unserved = {
+  why: 'proxy-source',
+  detail: 'a connection came that is not from one of the proxies of proxy.from',
+}
+export const PROXY_MISSING: Unserved = {
+  why: 'proxy-missing',
+  detail: 'a connection of a proxy began without a PROXY protocol header',
+}
+export const MALFORMED_HELLO: Unserved = {
+  why: 'tls-other',
+  detail: 'TLS handshake failed: the ClientHello is malformed, or longer than 16 KiB',
+}
+export const WEB_FULL: Unserved = {
+  why: 'web-full',
+  detail: 'a connection for the web server came, and there are as many as there may be',
+}
+
+export function proxyMalformed(what: string): Unserved {
+  return { why: 'proxy-malformed', detail: `a PROXY protocol header came, but ${what}` }
+}
+
+export function webUnreachable({ code, message }: NodeJS.ErrnoException): Unserved {
+  return { why: 'web-unreachable', detail: `the web server behind does not answer: ${code ?? message}` }
+}
+
 export const NO_CERTIFICATE: Unserved = {
   why: 'tls-without-certificate',
   detail: 'TLS came, and there is no certificate to serve it with',

@@ -34,7 +34,7 @@ async function wholePage(): Promise<string> {
       connectionsLimit: () => 1,
       homeserverLimits: () => new Map([['example.org', 1]]),
       carried: async () => new Map(),
-      gauges: () => ({ sockets: 0, connections: 0, faults: 0, kernelRoutes: 0 }),
+      gauges: () => ({ sockets: 0, connections: 0, visitors: 0, faults: 0, kernelRoutes: 0 }),
       kernelPassed: () => ({ expired: 0 }),
       openDescriptors: () => 21,
       ports: () => ({ used: 0, total: 1 }),
@@ -115,6 +115,8 @@ t.test('every metric of our own is on the dashboard, in an alert, or left out fo
       'taciturn_connections_unserved_total',
       // Calls and traffic of a homeserver say more.
       'taciturn_homeserver_allocations_opened_total',
+      // Only where a port is shared with a web server, which has figures of its own.
+      ...['taciturn_web_bytes_total', 'taciturn_web_connections'],
       // Only where the kernel is asked to relay.
       ...['taciturn_kernel_packets_total', 'taciturn_kernel_passed_total', 'taciturn_kernel_routes'],
       // Only where credentials are issued over HTTP.

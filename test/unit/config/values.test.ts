@@ -120,6 +120,9 @@ for (const [text, written] of [
   ['UDP://203.0.113.7', 'udp://203.0.113.7:3478'],
   ['tls://203.0.113.7:443/', 'tls://203.0.113.7:443'],
   ['udp://[::ffff:192.0.2.1]:1', 'udp://192.0.2.1:1'],
+  ['tls://127.0.0.1?proxy', 'tls://127.0.0.1:5349?proxy'],
+  ['tcp://[::]:443/?web', 'tcp://[::]:443?web'],
+  ['tls://0.0.0.0:443?web&proxy', 'tls://0.0.0.0:443?proxy&web'],
 ] as const) {
   t.test(`the listener "${text}" is ${written}`, async t => {
     t.equal(formatListener(outcome(parseListener(text)) as Listener), written)
@@ -141,6 +144,11 @@ for (const [text, key] of [
   ['udp://0.0.0.0:', 'port'],
   ['udp://010.0.0.1', 'host-name'],
   ['udp://[::1]x', 'host-name'],
+  ['tls://0.0.0.0?proxi', 'listener-option'],
+  ['tls://0.0.0.0?', 'listener-option'],
+  ['tls://0.0.0.0?proxy&', 'listener-option'],
+  ['tls://0.0.0.0?proxy=on', 'listener-option'],
+  ['udp://0.0.0.0?proxy', 'listener-option-udp'],
 ] as const) {
   t.test(`"${text}" is no listener: ${key}`, async t => {
     t.equal(outcome(parseListener(text)), key)

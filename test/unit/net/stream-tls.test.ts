@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { type Address, formatIp } from '../../../src/base/address.ts'
 import { type CounterName, counterEntries, UNSERVED_COUNTERS } from '../../../src/base/counters.ts'
 import type { UnservedReason } from '../../../src/core/event.ts'
 import { chooseProtocol } from '../../../src/net/stream/tls-acceptor.ts'
-import { loadTls } from '../../../src/net/stream/tls-context.ts'
-import { makeCertificate, type TestCertificate } from './certificate.ts'
+import { makeCertificate } from './certificate.ts'
 import { echo } from './recorder.ts'
-import { Client, StreamWorld, stunFrame } from './stream-world.ts'
+import { StreamWorld, stunFrame } from './stream-world.ts'
+import { material, shake } from './tls-client.ts'
 
 const rsa = makeCertificate({ kind: 'rsa' })
 
@@ -412,29 +412,6 @@ async function open(t: Test, port: 'tcp' | 'tls' = 'tls'): Promise<{ world: Stre
     world.sockets.send(batch)
   }
   return { world, at: await world.listen(port) }
-}
-
-function material(t: Test, pair: TestCertificate): ReturnType<typeof loadTls> {
-  const folder = t.testdir({ 'cert.pem': pair.certificate, 'key.pem': pair.key })
-  return loadTls({ certificate: `${folder}/cert.pem`, key: `${folder}/key.pem` })
-}
-
-/** Connects and shakes hands; rejects when that fails. */
-function shake(t: Test, at: Address, options: ConnectionOptions = {}): Promise<Client> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({
-      ...(options.socket ? {} : { host: formatIp(at.ip), port: at.port }),
-      rejectUnauthorized: false,
-      servername: 'turn.test',
-      ...options,
-    })
-    socket.once('secureConnect', () => {
-      socket.removeListener('error', reject)
-      resolve(new Client(t, socket))
-    })
-    socket.once('error', reject)
-    t.teardown(() => socket.destroy())
-  })
 }
 
 /** A TLS 1.2 ClientHello with this body of the ALPN extension (RFC 7301 §3.1). */

@@ -40,8 +40,12 @@ export class StreamWorld {
     t.teardown(() => this.streams.stop())
   }
 
-  async listen(transport: StreamListenOptions['transport'] = 'tcp', at = '127.0.0.1:0'): Promise<Address> {
-    const local = await this.streams.listen({ address: parseAddress(at)!, transport })
+  async listen(
+    transport: StreamListenOptions['transport'] = 'tcp',
+    at = '127.0.0.1:0',
+    options: Pick<StreamListenOptions, 'proxy' | 'web'> = {},
+  ): Promise<Address> {
+    const local = await this.streams.listen({ address: parseAddress(at)!, transport, ...options })
     if (!local.ok) throw local.error
     return local.value
   }

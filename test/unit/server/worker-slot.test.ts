@@ -69,6 +69,7 @@ t.test('a worker that breaks is replaced at once, and its units come back', asyn
   writeGauges(memory.gauges, {
     sockets: 7,
     connections: 2,
+    visitors: 4,
     ports: 1,
     faults: 3,
     shortOfMemory: 1,
@@ -82,6 +83,7 @@ t.test('a worker that breaks is replaced at once, and its units come back', asyn
   t.same(readGauges(memory.gauges), {
     sockets: 0,
     connections: 0,
+    visitors: 0,
     ports: 0,
     faults: 3,
     shortOfMemory: 0,
@@ -259,6 +261,7 @@ function start() {
     meters: buckets,
     ports: new SharedArrayBuffer(0),
     crowd: new SharedArrayBuffer(0),
+    webCrowd: new SharedArrayBuffer(0),
     crowdSeed: new Uint8Array(0),
     debts: GcraTable.memory(random),
     proofs: Proofs.memory(),

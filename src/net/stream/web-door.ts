@@ -1,0 +1,121 @@
+import type { Address } from '../../base/address.ts'
+import { Counter, type Counters } from '../../base/counters.ts'
+import { after, type Clock, type Seconds } from '../../base/time.ts'
+import { descriptors } from '../../system/descriptors.ts'
+import { writeProxyHeader } from '../proxy/write-proxy-header.ts'
+import { type ClientHello, HelloReader } from './client-hello.ts'
+import type { StreamConnection } from './connection.ts'
+import { Crowd, type Gathering } from './crowd.ts'
+import { Passage } from './passage.ts'
+import { MALFORMED_HELLO, type Unserved, WEB_FULL, webUnreachable } from './unserved.ts'
+
+/** Where TLS goes that is not meant for the relay. */
+export interface WebServer {
+  readonly to: Address
+  /** The relay's own names, in lower case. */
+  readonly names: readonly string[]
+  /** The web server expects a PROXY header. */
+  readonly proxy: boolean
+  readonly connections: number
+  readonly connectionsPerAddress: number
+  readonly idle: Seconds
+}
+
+export interface WebDoorParts {
+  readonly counters: Counters
+  readonly clock: Clock
+  /** Counts visitors; a count of its own unless several transports share one. */
+  readonly crowd?: Gathering | undefined
+  /** The connection is a visitor's, and no longer a client's. */
+  readonly leaves: (connection: StreamConnection) => void
+  /** Nobody is served on it; ends it and says why. */
+  readonly turnAway: (connection: StreamConnection, unserved: Unserved) => void
+  /** Called for each read. */
+  readonly breathe: () => void
+}
+
+/** TLS for the relay: what has come of it so far. */
+type Ours = (connection: StreamConnection, hello: Buffer) => void
+
+/** On ports that are shared with a web server: tells whom a ClientHello is for, and passes on what is for that one. */
+export class WebDoor {
+  readonly #parts: WebDoorParts
+  readonly #crowd: Gathering
+  readonly #ours: Ours
+  #server: WebServer | undefined
+  #open = 0
+
+  constructor(parts: WebDoorParts, ours: Ours) {
+    this.#parts = parts
+    this.#ours = ours
+    this.#crowd = parts.crowd ?? new Crowd(0, 0)
+  }
+
+  /** Passes on to this server from now on; visitors who are there stay. */
+  configure(server: WebServer | undefined): void {
+    this.#server = server
+    if (server) this.#crowd.limit(server.connections, server.connectionsPerAddress)
+  }
+
+  /** Visitors' connections that are open. */
+  get open(): number {
+    return this.#open
+  }
+
+  /** Reads the ClientHello that begins with `chunk`. */
+  sort(connection: StreamConnection, chunk: Buffer): void {
+    connection.sort()
+    this.#read(connection, new HelloReader(), chunk)
+  }
+
+  #read(connection: StreamConnection, reader: HelloReader, chunk: Buffer): void {
+    this.#parts.breathe()
+    const hello = reader.read(chunk)
+    if (hello === 'more') connection.raw.once('data', more => this.#read(connection, reader, more))
+    else if (hello === 'malformed') this.#parts.turnAway(connection, MALFORMED_HELLO)
+    else if (!this.#server || isForRelay(hello, this.#server.names)) this.#ours(connection, reader.bytes)
+    else this.#pass(connection, reader.bytes, this.#server)
+  }
+
+  #pass(connection: StreamConnection, hello: Buffer, server: WebServer): void {
+    const { counters, clock } = this.#parts
+    const { raw, remote } = connection
+    this.#parts.leaves(connection)
+    if (!descriptors.takeOne() || this.#crowd.enter(remote.ip) !== 'in') {
+      this.#parts.turnAway(connection, WEB_FULL)
+      return
+    }
+    raw.pause()
+    this.#open++
+    counters.add(Counter.webOpened)
+    raw.once('close', () => {
+      this.#open--
+      this.#crowd.leave(remote.ip)
+      counters.add(Counter.webClosed)
+    })
+    const first = server.proxy ? [writeProxyHeader(remote, connection.local), hello] : [hello]
+    const passage = new Passage(raw, server.to, first, {
+      moved: (octets, to) => {
+        this.#parts.breathe()
+        connection.deadline = after(clock.now(), server.idle)
+        counters.add(to === 'web' ? Counter.webToServer : Counter.webToClient, octets)
+      },
+      failed: error => this.#parts.turnAway(connection, webUnreachable(error)),
+    })
+    counters.add(Counter.webToServer, hello.length)
+    connection.pass(passage, after(clock.now(), server.idle))
+  }
+}
+
+/**
+ * Who offers TURN (RFC 7443) wants the relay, by whatever name. Who offers
+ * other protocols does not: browsers and other HTTP clients do that. WebRTC
+ * clients offer none, and are the relay's where they ask for its name, or for
+ * none as they have but its address.
+ */
+export function isForRelay({ serverName, protocols }: ClientHello, names: readonly string[]): boolean {
+  if (protocols.length > 0) return protocols.some(protocol => OURS.includes(protocol))
+  return serverName === undefined || names.includes(serverName)
+}
+
+const OURS = ['stun.turn', 'stun.nat-discovery']
