@@ -85,9 +85,14 @@ export async function isUdpClosed(to: Address, bytes: Buffer, patience: number):
   }
 }
 
-/** Opens a TCP connection. */
-export async function openTcp(to: Address, patience: number): Promise<Result<ProbeLink, LinkFault>> {
+/** Opens a TCP connection. `preface` goes before everything else, in clear. */
+export async function openTcp(
+  to: Address,
+  patience: number,
+  preface?: Buffer,
+): Promise<Result<ProbeLink, LinkFault>> {
   const socket = connect({ host: formatIp(to.ip), port: to.port })
+  if (preface) socket.write(preface)
   const fault = await settled(socket, 'connect', patience)
   return fault ? failed(fault) : succeeded(streamLink(socket, to))
 }
@@ -96,6 +101,8 @@ export interface TlsOptions {
   /** The name to ask for and to check; an IP address is checked, but not asked for. */
   readonly host: string
   readonly patience: number
+  /** Goes before the handshake, in clear: a PROXY header. */
+  readonly preface?: Buffer | undefined
   readonly maxVersion?: 'TLSv1.1' | 'TLSv1.2'
   /**
    * What makes a certificate trusted; without it every certificate is taken,
@@ -107,12 +114,16 @@ export interface TlsOptions {
 /** Opens a TLS connection. */
 export async function openTls(
   to: Address,
-  { host, patience, maxVersion, trust }: TlsOptions,
+  { host, patience, preface, maxVersion, trust }: TlsOptions,
 ): Promise<Result<{ link: ProbeLink; socket: TLSSocket }, LinkFault>> {
   const isIp = parseIp(host) !== undefined || isIPv6(host)
-  const socket = connectTls({
-    host: formatIp(to.ip),
-    port: to.port,
+  const place = { host: formatIp(to.ip), port: to.port }
+  const raw = preface && connect(place)
+  raw?.write(preface!)
+  raw?.on('error', error => socket.destroy(error))
+  const socket: TLSSocket = connectTls({
+    ...place,
+    ...(raw && { socket: raw }),
     rejectUnauthorized: trust !== undefined,
     ...(!isIp && { servername: host }),
     ...trust,

@@ -17,13 +17,15 @@ export async function openSession(
   return link.ok ? succeeded(new TurnSession(link.value, credential)) : link
 }
 
+/** `preface` is what a stream begins with, before TLS. */
 export async function openLink(
   transport: UriTransport,
   to: Address,
   host: string,
+  preface?: Buffer,
 ): Promise<Result<ProbeLink, LinkFault>> {
   if (transport === 'udp') return openUdpLink(to)
-  if (transport === 'tcp') return openTcp(to, CONNECT)
-  const opened = await openTls(to, { host, patience: CONNECT })
+  if (transport === 'tcp') return openTcp(to, CONNECT, preface)
+  const opened = await openTls(to, { host, patience: CONNECT, preface })
   return opened.ok ? succeeded(opened.value.link) : opened
 }

@@ -9,6 +9,7 @@ const CHECKS = {
   files: 'machine',
   clock: 'machine',
   listeners: 'machine',
+  'web-server': 'machine',
   room: 'machine',
   'relayed-addresses': 'machine',
   'same-relay-address': 'machine',

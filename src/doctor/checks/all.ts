@@ -7,7 +7,7 @@ import { families } from './families.ts'
 import { extras, forbidden } from './forbidden.ts'
 import { clocks, lifetime, secret, uris } from './handed-out.ts'
 import { discovery, turnServer, unauthenticated } from './homeserver.ts'
-import { listeners, room } from './listeners.ts'
+import { listeners, room, webServer } from './listeners.ts'
 import { livekit, matrixRtc, openId } from './modern.ts'
 import { names } from './names.ts'
 import { inbound, seenFromOutside } from './outside.ts'
@@ -21,6 +21,7 @@ export const BEFORE: readonly DoctorCheck[] = [
   files,
   clock,
   listeners,
+  webServer,
   room,
   discovery,
   unauthenticated,

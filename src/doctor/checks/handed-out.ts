@@ -138,7 +138,8 @@ function* oneByOne(good: readonly TurnUri[], facts: Facts): Generator<Finding> {
     if (!isBrowserPort(port)) yield finding('uri-port-low', values, at)
     if (secure && asked === 'udp') yield finding('uri-dtls', values, at)
     // Port 443 is often passed on by whatever else listens there.
-    const isOurs = !listen || listen.some(one => one.transport === transport && one.address.port === port)
+    const isOurs =
+      !listen || listen.some(one => one.proxy || (one.transport === transport && one.address.port === port))
     if (!isOurs && port !== 443 && port !== 80) {
       const ports = listen.filter(one => one.transport === transport).map(one => one.address.port)
       yield finding(

@@ -119,6 +119,10 @@ async function unreached(endpoint: TurnEndpoint, fault: LinkFault, facts: Facts)
   if (fault.why === 'unreachable')
     return finding('no-way-there', { ...values, family: `IPv${address.family}` }, at)
   if (isSecondFamily) return finding('aaaa-silent', values, at)
+  const listen = facts.subject.config?.settings.listen ?? []
+  const isCutOff = fault.why === 'closed' || fault.why === 'tls'
+  if (transport !== 'udp' && isCutOff && listen.some(one => one.proxy))
+    return finding('proxy-front', values, at)
   if (fault.why === 'not-stun') return finding('not-stun', values, at)
   if (transport === 'udp') {
     const closed = await isUdpClosed(address, bindingRequest(), 600)
@@ -140,6 +144,7 @@ function behindRouter(facts: Facts, endpoint: TurnEndpoint): Address | undefined
   const { address, transport } = endpoint
   const listener = facts.subject.config?.settings.listen.find(
     one =>
+      !one.proxy &&
       one.transport === transport &&
       one.address.port === address.port &&
       one.address.family === address.family,
