@@ -28,7 +28,8 @@ export function synapseLines({ host, settings, secret }: TurnAccess): string {
 /**
  * One URI for each transport and port, however many addresses stand behind it.
  * With a certificate a tcp:// listener takes TLS too; it is named for that where no tls:// listener is there.
- * Of a listener behind a proxy, clients see the proxy's port. Which one that is nobody tells us; it stands there for 443.
+ * Of a listener behind a proxy, clients see the proxy's port. Which one that is nobody tells us;
+ * it is there for 443.
  */
 export function turnUris(host: string, { listen: all, tls }: ListenSettings): string[] {
   const secure = (port: number) => `turns:${host}:${port}?transport=tcp`

@@ -146,7 +146,7 @@ class Cursor {
 
 const NOTHING = Buffer.alloc(0)
 const SMALLEST = 1024
-/** Octets of the longest ClientHello that is taken, with its records. Those with post-quantum keys have two thousand. */
+/** Octets of the longest ClientHello that is taken, with its records. Post-quantum keys make it two thousand. */
 const LONGEST = 16_384
 const LONGEST_RECORD = 16_384
 const RECORD_HEADER = 5
