@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -72,23 +73,37 @@ static int read_answer(int fd, uint32_t sequence)
   }
 }
 
-int routes_deliver_here(int fd, const uint8_t *record)
+/* Writes an attribute, for which there is room. Returns what comes behind it. */
+static char *write_attribute(char *at, unsigned short type, const void *value, size_t octets)
+{
+  struct rtattr attribute = {.rta_len = (unsigned short)RTA_LENGTH(octets), .rta_type = type};
+
+  memcpy(at, &attribute, sizeof attribute);
+  memcpy(at + RTA_LENGTH(0), value, octets);
+  return at + RTA_SPACE(octets);
+}
+
+int routes_deliver_here(int fd, const uint8_t *record, const uint8_t *source)
 {
   static _Thread_local uint32_t sequence;
   uint8_t octets = record[0] == 4 ? 4 : 16;
   struct {
     struct nlmsghdr header;
     struct rtmsg route;
-    struct rtattr attribute;
-    uint8_t ip[16];
+    char attributes[RTA_SPACE(16) + RTA_SPACE(16) + RTA_SPACE(1)];
   } question = {
     .header = {.nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = ++sequence},
     .route = {.rtm_family = octets == 4 ? AF_INET : AF_INET6, .rtm_dst_len = octets * 8},
-    .attribute = {.rta_len = (unsigned short)RTA_LENGTH(octets), .rta_type = RTA_DST},
   };
+  uint8_t protocol = IPPROTO_UDP;
+  char *end = write_attribute(question.attributes, RTA_DST, record + 4, octets);
 
-  memcpy(question.ip, record + 4, octets);
-  question.header.nlmsg_len = (uint32_t)(NLMSG_LENGTH(sizeof question.route) + RTA_LENGTH(octets));
+  end = write_attribute(end, RTA_IP_PROTO, &protocol, 1);
+  if (source && source[0] == record[0]) {
+    question.route.rtm_src_len = octets * 8;
+    end = write_attribute(end, RTA_SRC, source + 4, octets);
+  }
+  question.header.nlmsg_len = (uint32_t)(end - (char *)&question);
   if (send(fd, &question, question.header.nlmsg_len, 0) < 0)
     return -errno;
   return read_answer(fd, sequence);

@@ -15,12 +15,13 @@ int routes_open(void);
 int routes_watch(void);
 
 /*
- * Whether this machine itself takes what is sent to the address in `record`:
+ * Whether this machine itself takes the UDP that is sent to the address in `record`,
+ * from that in `source` where there is one, since rules may go by it:
  * 1 for one of its addresses, a local route, subnet-router anycast or a
  * broadcast address, 0 for everything else. Returns a negative errno when the
  * kernel does not answer the question.
  */
-int routes_deliver_here(int fd, const uint8_t *record);
+int routes_deliver_here(int fd, const uint8_t *record, const uint8_t *source);
 
 /*
  * Reads what has happened since the last call, and whether any of it may

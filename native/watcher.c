@@ -90,14 +90,19 @@ static napi_value delivers_here(napi_env env, napi_callback_info info)
 {
   napi_value a[MOST_ARGUMENTS];
   struct watcher *w = value_arguments(env, info, a);
-  void *record;
+  void *record, *source = 0;
   size_t octets;
+  napi_valuetype type;
 
   if (w->ask < 0)
     return value_from_int32(env, -EBADF);
   if (value_octets(env, a[0], &record, &octets) < 0 || octets < RECORD)
     return value_from_int32(env, -EINVAL);
-  return value_from_int32(env, routes_deliver_here(w->ask, record));
+  if (napi_typeof(env, a[1], &type) != napi_ok)
+    return value_from_int32(env, -EINVAL);
+  if (type != napi_undefined && (value_octets(env, a[1], &source, &octets) < 0 || octets < RECORD))
+    return value_from_int32(env, -EINVAL);
+  return value_from_int32(env, routes_deliver_here(w->ask, record, source));
 }
 
 static napi_value changed(napi_env env, napi_callback_info info)

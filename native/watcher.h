@@ -8,7 +8,7 @@
  *
  *   routes(wake) -> watcher, or -errno
  *
- *   watcher.deliversHere(record) -> 1, 0 or -errno, see routes.h
+ *   watcher.deliversHere(record, source) -> 1, 0 or -errno, see routes.h
  *   watcher.changed() -> 1 or 0, see routes.h
  *   watcher.stop()
  *

@@ -362,14 +362,16 @@ static void check_routes(void)
 
   hold(ask >= 0 && news >= 0);
   for (int i = 0; i < ROUNDS; i++) {
-    hold(routes_deliver_here(ask, LOOPBACK) == 1);
-    hold(routes_deliver_here(ask, LOOPBACK6) == 1);
-    hold(routes_deliver_here(ask, NOBODY) == 0);
+    hold(routes_deliver_here(ask, LOOPBACK, 0) == 1);
+    hold(routes_deliver_here(ask, LOOPBACK6, 0) == 1);
+    hold(routes_deliver_here(ask, NOBODY, 0) == 0);
+    hold(routes_deliver_here(ask, NOBODY, LOOPBACK) == 0);
+    hold(routes_deliver_here(ask, LOOPBACK, LOOPBACK6) == 1);
     hold(routes_have_changed(news) >= 0);
   }
   close(ask);
   close(news);
-  hold(routes_deliver_here(ask, LOOPBACK) == -EBADF);
+  hold(routes_deliver_here(ask, LOOPBACK, 0) == -EBADF);
 }
 
 /* Sockets that are noted stay open when their table is abandoned; others do not. */

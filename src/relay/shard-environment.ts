@@ -53,6 +53,7 @@ export class ShardEnvironment {
       this.#isStale = true
       parts.changed()
     })
+    this.#own.sendFrom(this.#relays.map(({ local }) => local))
     this.#decide()
     this.asked = this.#environment(parts.shared)
   }
@@ -64,6 +65,7 @@ export class ShardEnvironment {
   configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void {
     this.#settings = settings
     this.#relays = relays
+    this.#own.sendFrom(relays.map(({ local }) => local))
     this.#decide()
   }
 

@@ -43,8 +43,8 @@ export interface NativeAddon {
 }
 
 export interface NativeRoutes {
-  /** Whether this machine itself takes what is sent to the address in the record: 1 or 0. */
-  deliversHere(record: Uint8Array): number
+  /** Whether this machine itself takes UDP to the address in the record, from that in `source`: 1 or 0. */
+  deliversHere(record: Uint8Array, source?: Uint8Array): number
   /** Whether anything has changed since the last call: 1 or 0. */
   changed(): number
   stop(): void

@@ -40,6 +40,9 @@ export class LocalTables implements OwnAddresses {
     return this.#hosts.has(ipKey(ip)) || this.#networks.some(network => contains(network, ip))
   }
 
+  /** All tables are read, whichever rule leads to them. */
+  sendFrom(): void {}
+
   stop(): void {
     clearInterval(this.#timer)
   }

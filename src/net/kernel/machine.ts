@@ -30,6 +30,8 @@ export interface Machine {
 export interface OwnAddresses {
   /** Asks the kernel, or what it has said since the last change. */
   has(ip: Uint8Array): boolean
+  /** Says from which addresses the relay sends: rules of routing may go by them. */
+  sendFrom(ips: readonly Uint8Array[]): void
   stop(): void
 }
 

@@ -26,6 +26,7 @@ export class KernelRoutes implements OwnAddresses {
   readonly #answers = new Map<number | string, boolean>()
   readonly #record = new Uint8Array(RECORD)
   #routes!: NativeRoutes
+  #sources: readonly Uint8Array[] = []
   #fallback: LocalTables | undefined
   #looked = Number.NEGATIVE_INFINITY
   #since = Number.NEGATIVE_INFINITY
@@ -66,6 +67,15 @@ export class KernelRoutes implements OwnAddresses {
     return answer
   }
 
+  sendFrom(ips: readonly Uint8Array[]): void {
+    this.#sources = ips.map(ip => {
+      const record = new Uint8Array(RECORD)
+      writeRecord(address(ip, 0), record, 0)
+      return record
+    })
+    this.#answers.clear()
+  }
+
   stop(): void {
     this.#routes.stop()
     this.#fallback?.stop()
@@ -74,7 +84,10 @@ export class KernelRoutes implements OwnAddresses {
   #ask(ip: Uint8Array): boolean {
     writeRecord(address(ip, 0), this.#record, 0)
     const answer = this.#routes.deliversHere(this.#record)
-    if (answer >= 0) return answer === 1
+    if (answer === 1) return true
+    // A rule may lead elsewhere what a relay socket sends (`ip rule add from`).
+    if (answer === 0)
+      return this.#sources.some(source => this.#routes.deliversHere(this.#record, source) === 1)
     // The kernel has no memory for an answer, or a family is switched off.
     this.#fallback ??= new LocalTables(this.#changed)
     return this.#fallback.has(ip)

@@ -78,6 +78,32 @@ for (const [source, open] of [
     t.equal(own.has(parseIp('2a00:9:9::2')!), false)
   })
 
+  t.test(`S-03: ${source} knows what a rule delivers here of what the relay sends`, needed, async t => {
+    for (const rule of [
+      'address add 192.0.2.77/32 dev lo',
+      '-6 address add 2a00:77::1/128 dev lo nodad',
+      'route add local 17.0.0.0/24 dev lo table 101',
+      'route add local 18.0.0.0/24 dev lo table 102',
+      '-6 route add local 2a00:17::/32 dev lo table 103',
+      'rule add from 192.0.2.77 lookup 101',
+      'rule add ipproto udp lookup 102',
+      '-6 rule add from 2a00:77::1 lookup 103',
+    ]) {
+      run(rule)
+      const undone = rule.replace(' add ', ' del ').replace(' nodad', '')
+      t.teardown(() => run(undone))
+    }
+    const own = open(() => {})
+    if (!own) return
+    t.teardown(() => own.stop())
+    const has = (text: string) => own.has(parseIp(text)!)
+    own.sendFrom([parseIp('192.0.2.77')!, parseIp('2a00:77::1')!])
+
+    t.ok(await eventually(() => has('2a00:17::9')), 'by an IPv6 rule for the source')
+    t.same(['17.0.0.9', '18.0.0.9'].map(has), [true, true])
+    t.same(['9.9.9.9', '2a00:18::1'].map(has), [false, false], 'and nothing else')
+  })
+
   t.test(`S-03: ${source} tells that something has changed without being asked`, needed, async t => {
     const own: OwnAddresses[] = []
     t.teardown(() => own.map(one => one.stop()))
