@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { formatRange, networkOf, parseRange, type Range } from '../../base/range.ts'
+import { compare, formatRange, knownRange, networkOf, parseRange, type Range } from '../../base/range.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import { type ApiAnswer, fault, okAnswer } from '../answer.ts'
 import { type ApiEndpoint, type Call, type Desk, note, readAs } from '../call.ts'
@@ -105,7 +105,7 @@ function readNetwork(text: string): Result<Range, ApiAnswer> {
   const range = read.value
   const bits = WIDEST[range.family]
   const isWide = range.from.subarray(0, bits / 8).some((octet, i) => octet !== range.to[i])
-  if (!isWide) return read
+  if (!isWide && !holdsAllIp4(range)) return read
   return failed(
     fault(
       400,
@@ -114,6 +114,13 @@ function readNetwork(text: string): Result<Range, ApiAnswer> {
     ),
   )
 }
+
+/** Whether it is IPv6 in name only: all of IPv4 as `::ffff:a.b.c.d`, and as IPv6 nobody's. */
+function holdsAllIp4({ from, to }: Range): boolean {
+  return from.length === 16 && compare(from, MAPPED.from) <= 0 && compare(MAPPED.to, to) <= 0
+}
+
+const MAPPED = knownRange('::ffff:0:0/96')
 
 function notANetwork(given: string, why: string): ApiAnswer {
   const network = why === 'host-bits' ? networkOf(given.trim()) : undefined

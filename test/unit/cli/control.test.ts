@@ -77,7 +77,7 @@ t.test('notify --test says of each way whether a message got through, and why no
   t.match(await say(), { code: 2, stderr: /--test/ })
 })
 
-t.test('OW-08: bans are made, listed and lifted', async t => {
+t.test('OW-08, A-10: bans are made, listed and lifted, and none is of everybody', async t => {
   const { socket } = await fakePlane(t)
   const say = async (...args: string[]) => run('/', [...args, '--socket', socket])
   t.match(await say('ban', '203.0.113.7', '--for', '1h'), {
@@ -94,6 +94,9 @@ t.test('OW-08: bans are made, listed and lifted', async t => {
     { code: 1, stderr: /too wide.*clients\.deny/ },
     'nobody bans everybody',
   )
+  for (const mapped of ['::ffff:0:0/96', '::ffff:0.0.0.0-::ffff:255.255.255.255', '::/16', '::ffff:0:0/95'])
+    t.match(await say('ban', mapped), { code: 1, stderr: /too wide|did you mean/ }, `A-10: ${mapped}`)
+  t.match(await say('ban', '::ffff:203.0.113.0/120'), { stdout: /^203\.0\.113\.0\/24 is banned/ })
   t.match(await say('ban', '2001::/15'), { code: 1, stderr: /did you mean|too wide/ })
   t.match(await say('ban', '203.0.113.7', '--for', '5s'), { code: 2, stderr: /--for/ })
   t.match(await say('ban', '203.0.113.7', '--for', '-1s'), { code: 2 })

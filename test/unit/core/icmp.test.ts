@@ -24,23 +24,26 @@ for (const [family, at, passed] of [
   })
 }
 
-t.test('the client gets a Data indication with XOR-PEER-ADDRESS and ICMP, without DATA [TURN-ICMP-03]', t => {
-  const { sim, alice } = scene(4)
-  const bob = sim.peer('198.51.100.7:40000')
-  alice.permit(bob)
+t.test(
+  'P-18: the client gets a Data indication with XOR-PEER-ADDRESS and ICMP, without DATA [TURN-ICMP-03]',
+  t => {
+    const { sim, alice } = scene(4)
+    const bob = sim.peer('198.51.100.7:40000')
+    alice.permit(bob)
 
-  sim.unreachable(alice.relayed, bob.address, { type: 3, code: 3 })
+    sim.unreachable(alice.relayed, bob.address, { type: 3, code: 3 })
 
-  const message = parse(alice.raw.at(-1)!) as Message
-  t.match(message, { class: 'indication', method: Method.Data })
-  t.same(
-    message.attributes.map(attribute => attribute.type),
-    [XOR_PEER_ADDRESS.type, ICMP.type],
-  )
-  t.equal(formatAddress(get(message, XOR_PEER_ADDRESS)!), formatAddress(bob.address))
-  t.same(get(message, ICMP), { type: 3, code: 3, data: 0 })
-  t.end()
-})
+    const message = parse(alice.raw.at(-1)!) as Message
+    t.match(message, { class: 'indication', method: Method.Data })
+    t.same(
+      message.attributes.map(attribute => attribute.type),
+      [XOR_PEER_ADDRESS.type, ICMP.type],
+    )
+    t.equal(formatAddress(get(message, XOR_PEER_ADDRESS)!), formatAddress(bob.address))
+    t.same(get(message, ICMP), { type: 3, code: 3, data: 0 })
+    t.end()
+  },
+)
 
 t.test('it comes as an indication also where the peer has a channel [TURN-ICMP-03]', t => {
   const { sim, alice } = scene(4)
