@@ -3,11 +3,18 @@ import { createSocket } from 'node:dgram'
 import { Hand, type Place, peer, sixth } from '../support/hand.ts'
 import { HOST, KINDS, type Opened, PAIRS } from './kinds.ts'
 
+/** A message of an attack, signed already. */
+export interface Shot {
+  /** That it takes of the line. */
+  readonly octets: number
+  readonly send: () => void
+}
+
 /** What a hostile client does, a message at a time. */
 export interface Attack {
   readonly name: string
-  /** Prepares it; the function sends the `i`-th message and says how many octets that were. */
-  readonly start: (place: Place) => Promise<(i: number) => number>
+  /** Prepares it; the function makes the `i`-th message. Undefined where nothing is sent. */
+  readonly start: (place: Place) => Promise<((i: number) => Shot) | undefined>
 }
 
 const USER = '@evil:example.org'
@@ -41,15 +48,14 @@ function ofKind(name: string, via: Place['via'] = 'udp', family: 4 | 6 = 4): Att
         // Both halves of a pair go to one of them.
         const to = all[(isPair ? i >> 1 : i) % all.length]!
         const bytes = kind.make(to, i)
-        to.hand.send(bytes)
-        return bytes.length
+        return { octets: bytes.length, send: () => to.hand.send(bytes) }
       }
     },
   }
 }
 
 export const ATTACKS: readonly Attack[] = [
-  { name: 'nothing', start: async () => () => Number.POSITIVE_INFINITY },
+  { name: 'nothing', start: async () => undefined },
   ofKind('CreatePermission, that peer 32 times'),
   ofKind('CreatePermission, that peer 32 times', 'udp', 6),
   ofKind('CreatePermission, 255 peers', 'udp', 6),
@@ -67,14 +73,16 @@ export const ATTACKS: readonly Attack[] = [
       const hand = await Hand.open(place, USER)
       let socket = createSocket('udp4')
       return i => {
-        if (i % 16 === 0) {
-          socket.close()
-          socket = createSocket('udp4').on('error', () => {})
-        }
         const bytes = hand.allocation()
         bytes[bytes.length - 1]! ^= 1
-        socket.send(bytes, place.port, '127.0.0.1')
-        return bytes.length
+        const send = () => {
+          if (i % 16 === 0) {
+            socket.close()
+            socket = createSocket('udp4').on('error', () => {})
+          }
+          socket.send(bytes, place.port, '127.0.0.1')
+        }
+        return { octets: bytes.length, send }
       }
     },
   },
@@ -85,10 +93,7 @@ export const ATTACKS: readonly Attack[] = [
       const { port } = await hand.allocate()
       const socket = createSocket('udp4').on('error', () => {})
       const bytes = randomBytes(20)
-      return () => {
-        socket.send(bytes, port, '127.0.0.1')
-        return bytes.length
-      }
+      return () => ({ octets: bytes.length, send: () => socket.send(bytes, port, '127.0.0.1') })
     },
   },
   {
@@ -99,10 +104,10 @@ export const ATTACKS: readonly Attack[] = [
       let rest: Buffer = Buffer.alloc(0)
       return () => {
         if (rest.length === 0) rest = hand.signed(0x004)
-        hand.send(rest.subarray(0, 1))
+        const octet = rest.subarray(0, 1)
         rest = rest.subarray(1)
         // What an octet costs in a segment of its own.
-        return 1 + 40
+        return { octets: 1 + 40, send: () => hand.send(octet) }
       }
     },
   },
@@ -116,8 +121,7 @@ export const ATTACKS: readonly Attack[] = [
       return i => {
         const hand = hands[i % hands.length]!
         const bytes = Buffer.concat(Array.from({ length: 40 }, () => hand.signed(0x004)))
-        hand.send(bytes)
-        return bytes.length
+        return { octets: bytes.length, send: () => hand.send(bytes) }
       }
     },
   },
