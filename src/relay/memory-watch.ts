@@ -9,6 +9,8 @@ const MIB = 1 << 20
 const HINTS: Readonly<Record<MemoryKind, RunningKey>> = {
   heap: 'hint.memoryHeap',
   process: 'hint.memoryProcess',
+  addressSpace: 'hint.memoryAddressSpace',
+  data: 'hint.memoryData',
 }
 
 /** Looks at the memory of this thread, and tells when it is nearly full and when it no longer is. */
@@ -44,7 +46,7 @@ export class MemoryWatch {
       this.#log.limited('memory', 'info', 'there is memory for new calls again')
       return
     }
-    const { used, limit } = reading[short]
+    const { used, limit } = reading[short]!
     this.#log.limited(
       'memory',
       'warn',

@@ -1,12 +1,16 @@
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
+import { KernelMemory, type MemoryShare } from './kernel-memory.ts'
 
-/** All in bytes. */
+/** What is limited is there. */
 export interface MemoryReading {
   /** Of V8's heap in this thread, what waits to be collected included. */
-  readonly heap: { readonly used: number; readonly limit: number }
-  /** Of the whole process: what is resident, and what its cgroup or the machine permits. */
-  readonly process: { readonly used: number; readonly limit: number }
+  readonly heap: MemoryShare
+  /** Of the whole process: what is resident, of what the machine has; or what is used in its cgroup, if that is fuller. */
+  readonly process: MemoryShare
+  /** Of the whole process, by its resource limits RLIMIT_AS and RLIMIT_DATA. */
+  readonly addressSpace?: MemoryShare | undefined
+  readonly data?: MemoryShare | undefined
 }
 
 /** Which memory is nearly full. */
@@ -20,8 +24,14 @@ export type MemoryKind = keyof MemoryReading
  * after the last time and its limit: a heap that is used to 75 % holds 50 % that
  * lives, and never mere garbage.
  */
-const HIGH: Readonly<Record<MemoryKind, number>> = { heap: 0.75, process: 0.9 }
-const LOW: Readonly<Record<MemoryKind, number>> = { heap: 0.65, process: 0.85 }
+const HIGH: Readonly<Record<MemoryKind, number>> = { heap: 0.75, process: 0.9, addressSpace: 0.9, data: 0.9 }
+const LOW: Readonly<Record<MemoryKind, number>> = {
+  heap: 0.65,
+  process: 0.85,
+  addressSpace: 0.85,
+  data: 0.85,
+}
+const KINDS = Object.keys(HIGH) as MemoryKind[]
 
 /** What memory this thread has left, by what Node.js and the kernel permit. */
 export class MemoryRoom {
@@ -41,22 +51,32 @@ export class MemoryRoom {
   look(): MemoryReading | undefined {
     const reading = this.#read()
     const was = this.#short
-    const kinds = ['heap', 'process'] as const
     const isOver = (shares: typeof HIGH) =>
-      kinds.find(kind => reading[kind].used > shares[kind] * reading[kind].limit)
+      KINDS.find(kind => {
+        const share = reading[kind]
+        return share !== undefined && share.used > shares[kind] * share.limit
+      })
     this.#short = isOver(was ? LOW : HIGH)
     return (was === undefined) === (this.#short === undefined) ? undefined : reading
   }
 }
 
+const kernel = new KernelMemory()
+
 function readMemory(): MemoryReading {
   const { used_heap_size, heap_size_limit } = getHeapStatistics()
-  // Without a limit the kernel says 0, or more than there is.
-  const group = process.constrainedMemory() || Number.POSITIVE_INFINITY
+  const resident = { used: process.memoryUsage.rss(), limit: totalmem() }
+  const group = kernel.cgroup()
   return {
     heap: { used: used_heap_size, limit: oldGeneration(heap_size_limit) },
-    process: { used: process.memoryUsage.rss(), limit: Math.min(group, totalmem()) },
+    process: group && shareOf(group) > shareOf(resident) ? group : resident,
+    addressSpace: kernel.addressSpace(),
+    data: kernel.data(),
   }
+}
+
+function shareOf({ used, limit }: MemoryShare): number {
+  return used / limit
 }
 
 /** Bytes of the young generation as V8 makes it by default, which its limit includes. */

@@ -6,14 +6,23 @@ const MIB = 1 << 20
 
 /** A watch over figures that the test gives, in shares of 100 MiB. */
 function start() {
-  const now = { heap: 0.5, process: 0.5 }
+  const now: { heap: number; process: number; addressSpace?: number; data?: number } = {
+    heap: 0.5,
+    process: 0.5,
+  }
   const lines: object[] = []
   const told: boolean[] = []
   let looks = 0
   const of = (share: number) => ({ used: share * 100 * MIB, limit: 100 * MIB })
+  const maybe = (share: number | undefined) => (share === undefined ? undefined : of(share))
   const read = (): MemoryReading => {
     looks++
-    return { heap: of(now.heap), process: of(now.process) }
+    return {
+      heap: of(now.heap),
+      process: of(now.process),
+      addressSpace: maybe(now.addressSpace),
+      data: maybe(now.data),
+    }
   }
   const watch = new MemoryWatch(
     { limited: (_, level, message, fields) => void lines.push({ level, message, ...fields?.() }) },
@@ -63,6 +72,22 @@ t.test('S-02: the memory that the cgroup permits counts as the heap does', async
   now.process = 0.84
   watch.look()
   t.same(told, [true, false])
+})
+
+t.test('S-02: so do address space and data, where the process has limits of its own', async t => {
+  for (const [kind, hint] of [
+    ['addressSpace', 'hint.memoryAddressSpace'],
+    ['data', 'hint.memoryData'],
+  ] as const) {
+    const { now, lines, told, watch } = start()
+    watch.look()
+    now[kind] = 0.91
+    watch.look()
+    t.match(lines, [{ level: 'warn', memory: kind, usedMiB: 91, limitMiB: 100, hint: { key: hint } }])
+    now[kind] = 0.84
+    watch.look()
+    t.same(told, [true, false])
+  }
 })
 
 t.test('S-02: thousands of allocations within a second are seen before it is over', async t => {
