@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly language?: Language
   /** False: makes no secret where there is none yet, so the embedded homeserver may have none. */
   readonly mayWrite?: boolean
+  /** Called between steps that take a millisecond or so, for whom nobody may keep waiting. */
+  readonly between?: () => void
 }
 
 /** Settings, and where they come from. */
@@ -58,11 +60,13 @@ export function load(options: LoadOptions = {}): Loaded {
   const file = options.value ? null : findConfig(options.path, env, cwd)
   const source = file === null ? null : resolve(cwd, file)
   const folder = source ? dirname(source) : cwd
+  const between = options.between ?? (() => {})
   const { report, written, broken } = options.value
     ? readValue(options.value)
     : source
-      ? readSource(source, file!)
+      ? readSource(source, file!, between)
       : readNothing()
+  between()
   const state = findState(written.state, folder, env)
   if (!state.ok) report.fault(['state'], state.error)
   else if (isRelative(written.state) && !env.TACITURN_STATE)
@@ -80,6 +84,7 @@ export function load(options: LoadOptions = {}): Loaded {
     source || options.value || !state.ok
       ? readHomeservers(written.homeservers, place, report)
       : ownHomeserver(state.value, place, report)
+  between()
   const { $schema: _, notify: __, ...keys } = written
   const notify = readNotify(written.notify, place, report)
   const settings: Settings = {
@@ -94,7 +99,9 @@ export function load(options: LoadOptions = {}): Loaded {
     ...(notify && { notify }),
     state: place.state,
   }
+  between()
   checkTogether(settings, report, broken)
+  between()
   if (source) checkFileMode(source, written, report)
   report.settle()
   return {
@@ -122,10 +129,12 @@ function readValue(value: object): Reading {
   return { report, ...readSections(value, report) }
 }
 
-function readSource(path: string, shownAs: string): Reading {
+function readSource(path: string, shownAs: string, between: () => void): Reading {
   const text = readNamed(path)
   if (!text.ok) throw new ConfigError([{ fault: text.error, path: [] }])
+  between()
   const source = new SourceText(text.value)
+  between()
   const report = new ConfigReport(shownAs, source)
   const isJson = source.syntaxErrors.length === 0 && source.root !== undefined
   const foreign = isJson ? undefined : recognise(source.text, shownAs)
@@ -133,7 +142,9 @@ function readSource(path: string, shownAs: string): Reading {
   else for (const { what, spot } of source.syntaxErrors) report.syntax(what, spot)
   report.settle()
   for (const { path, spot, firstLine } of source.duplicates()) report.duplicate(path, spot, firstLine)
-  return { report, ...readSections(source.value(), report) }
+  const value = source.value()
+  between()
+  return { report, ...readSections(value, report) }
 }
 
 /** Reads every section, so that a mistake in one does not hide those in the others. */

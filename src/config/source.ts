@@ -75,9 +75,10 @@ export class SourceText {
         const [name, value] = child.children!
         const at = [...path, name!.value as string]
         const first = seen.get(name!.value)
-        const spot = this.#spot(name!.offset, name!.length)
-        if (first) found.push({ path: at, spot, firstLine: this.#spot(first.offset, 1).line })
-        else seen.set(name!.value, name!)
+        if (first) {
+          const spot = this.#spot(name!.offset, name!.length)
+          found.push({ path: at, spot, firstLine: this.#spot(first.offset, 1).line })
+        } else seen.set(name!.value, name!)
         if (value) walk(value, at)
       }
     }

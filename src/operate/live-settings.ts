@@ -15,8 +15,8 @@ export interface Follower {
 
 export interface LiveSettingsParts {
   readonly log: Log
-  /** Reads the configuration again. Throws a `ConfigError` when it cannot be used. */
-  readonly load: () => Loaded
+  /** Reads the configuration again, and calls `between` on the way. Throws a `ConfigError` when it cannot be used. */
+  readonly load: (between: () => void) => Loaded
   /** What users of the test page sign with. */
   readonly testing: Testing
   /** Called between the steps of a reload, so that it keeps nobody waiting as a whole. */
@@ -79,10 +79,11 @@ export class LiveSettings {
   reload(): Reloaded {
     const { log } = this.#parts
     try {
-      const next = this.#parts.load()
+      const next = this.#parts.load(() => this.#parts.between?.())
       this.#parts.between?.()
       this.#readChanges(this.#settings.state)
       const { settings: unchanged, restart } = merge(this.#unchanged, this.#withTesting(next.settings))
+      this.#parts.between?.()
       this.#apply(withChanges(unchanged, this.#changes))
       this.#unchanged = unchanged
       this.#loaded = next

@@ -62,7 +62,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
   const service = new Service(loaded, {
     version,
     log,
-    load: () => load(again),
+    load: between => load({ ...again, between }),
     systemd,
     inherited: inherited.value,
     record: options.record,

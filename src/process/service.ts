@@ -11,7 +11,7 @@ import { Tally } from '../metrics/tally.ts'
 import { Changes } from '../operate/changes.ts'
 import type { ClientGate } from '../operate/client-gate.ts'
 import { HealthWatch } from '../operate/health-watch.ts'
-import { LiveSettings } from '../operate/live-settings.ts'
+import { LiveSettings, type LiveSettingsParts } from '../operate/live-settings.ts'
 import { OpenSessions } from '../operate/open-sessions.ts'
 import { Readiness } from '../operate/readiness.ts'
 import { RelayControl } from '../operate/relay-control.ts'
@@ -37,7 +37,7 @@ export interface ServiceOptions {
   readonly version: string
   readonly log: Log
   /** Reads the configuration again. Throws a `ConfigError` when it cannot be used. */
-  readonly load: () => Loaded
+  readonly load: LiveSettingsParts['load']
   /** A file to record to. */
   readonly record?: string | undefined
   /** Starts workers in another way. */

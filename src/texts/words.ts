@@ -23,6 +23,25 @@ export interface Words<K extends string> {
   knows(key: string): key is K
 }
 
+/** By language and time zone. Making one takes milliseconds. */
+const formats = new Map<string, Format>()
+
+function formatOf(language: Language, timeZone: string | undefined): Format {
+  const key = `${language} ${timeZone ?? ''}`
+  let format = formats.get(key)
+  if (!format) formats.set(key, (format = new Format(language, timeZone)))
+  return format
+}
+
+/** By language. */
+const plurals = new Map<Language, Intl.PluralRules>()
+
+function pluralOf(language: Language): Intl.PluralRules {
+  let plural = plurals.get(language)
+  if (!plural) plurals.set(language, (plural = new Intl.PluralRules(language)))
+  return plural
+}
+
 /** Opens a catalogue in one language. Dates are written in `timeZone`; default: that of this machine. */
 export function wordsFrom<K extends string>(
   catalogues: Readonly<Record<Language, Catalogue<K>>>,
@@ -30,8 +49,8 @@ export function wordsFrom<K extends string>(
   timeZone?: string,
 ): Words<K> {
   const texts = catalogues[language]
-  const format = new Format(language, timeZone)
-  const plural = new Intl.PluralRules(language)
+  const format = formatOf(language, timeZone)
+  const plural = pluralOf(language)
   const say: Words<K>['say'] = (key, values = {}) => fill(texts[key], values, format)
   return {
     language,

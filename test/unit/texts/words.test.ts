@@ -51,3 +51,10 @@ t.test('only keys of the catalogue are known', async t => {
   t.equal(open('en').knows('port'), true)
   t.equal(open('en').knows('toString'), false)
 })
+
+t.test('S-14: formats take milliseconds to make, so each is made once', async t => {
+  const texts = { en: { a: 'a' }, de: { a: 'a' } }
+  t.equal(wordsFrom(texts, 'de').format, wordsFrom(texts, 'de').format)
+  t.not(wordsFrom(texts, 'de').format, wordsFrom(texts, 'en').format)
+  t.not(wordsFrom(texts, 'en', 'UTC').format, wordsFrom(texts, 'en', 'Asia/Tokyo').format)
+})
