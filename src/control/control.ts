@@ -34,6 +34,12 @@ export interface SessionsShown {
   readonly more: number
 }
 
+/** The same, for whom one session at a time will do: thousands that are kept would cost the collector milliseconds. */
+export interface SessionsFound extends Omit<SessionsShown, 'sessions'> {
+  /** To be gone through once, soon: each is put together when its turn comes. */
+  readonly sessions: Iterable<SessionView>
+}
+
 /** A relay at one moment. */
 export interface RelayLook extends SessionsShown {
   readonly status: Status
@@ -56,7 +62,7 @@ export interface Control {
    */
   look(wanted: Wanted): Promise<RelayLook>
   /** The same without the relay as a whole. */
-  findSessions(wanted: Wanted): Promise<SessionsShown>
+  findSessions(wanted: Wanted): Promise<SessionsFound>
   /** One session; undefined when there is none of this id. */
   session(id: string): Promise<SessionView | undefined>
   /** Says what live allocations have carried by now; undefined of one that is not open. */

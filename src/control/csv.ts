@@ -1,10 +1,10 @@
 /**
- * Writes a table as comma-separated values (RFC 4180). A text that a
- * spreadsheet would take for a formula gets an apostrophe in front, since names
- * of homeservers are chosen by others.
+ * Writes a row of a table as a line of comma-separated values (RFC 4180). A text
+ * that a spreadsheet would take for a formula gets an apostrophe in front, since
+ * names of homeservers are chosen by others.
  */
-export function csvText(rows: readonly (readonly (string | number)[])[]): string {
-  return rows.map(row => `${row.map(cell).join(',')}\r\n`).join('')
+export function csvLine(row: readonly (string | number)[]): string {
+  return `${row.map(cell).join(',')}\r\n`
 }
 
 function cell(value: string | number): string {

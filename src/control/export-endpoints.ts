@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { ApiAnswer } from './answer.ts'
 import { fault } from './answer.ts'
 import type { ApiEndpoint, Call, Desk } from './call.ts'
-import { csvText } from './csv.ts'
+import { csvLine } from './csv.ts'
 import type { HistoryPoint, SessionView } from './view.ts'
 
 /** Sessions that a table lists. */
@@ -96,15 +96,19 @@ function history({ query }: Call, { control }: Desk): ApiAnswer {
   return tableOf(`history-${span}`, HISTORY_COLUMNS, points)
 }
 
-function tableOf<T>(name: string, columns: Columns<T>, rows: readonly T[]): ApiAnswer {
-  const values = Object.values(columns)
-  const lines = rows.map(row => values.map(value => value(row)))
+function tableOf<T>(name: string, columns: Columns<T>, rows: Iterable<T>): ApiAnswer {
   return {
     status: 200,
     body: undefined,
-    content: { type: 'text/csv; charset=utf-8', bytes: csvText([Object.keys(columns), ...lines]) },
+    content: { type: 'text/csv; charset=utf-8', pieces: linesOf(columns, rows) },
     headers: { 'content-disposition': `attachment; filename="taciturn-${name}.csv"` },
   }
+}
+
+function* linesOf<T>(columns: Columns<T>, rows: Iterable<T>): Generator<string> {
+  yield csvLine(Object.keys(columns))
+  const values = Object.values(columns)
+  for (const row of rows) yield csvLine(values.map(value => value(row)))
 }
 
 function time(at: number): string {

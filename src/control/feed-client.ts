@@ -23,8 +23,9 @@ export class FeedClient {
     this.rights = rights
   }
 
-  send(text: string): void {
-    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(text)
+  /** Sends a text, or one that is encoded already. */
+  send(text: string | Buffer): void {
+    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(text, { binary: false })
   }
 
   close(code: number, why: string): void {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { encodePieces, jsonPieces } from '../http/json.ts'
 import { type ConnectionPlace, Places } from '../http/places.ts'
 import type { Upgrade } from '../http/server.ts'
 import { rest } from '../system/slices.ts'
@@ -52,7 +53,7 @@ export class Feed {
   readonly #patience: Patience
   readonly #epoch = randomBytes(9).toString('base64url')
   readonly #clients = new Set<FeedClient>()
-  readonly #kept: { readonly seq: number; readonly text: string }[] = []
+  readonly #kept: { readonly seq: number; readonly text: Buffer }[] = []
   readonly #server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -153,7 +154,7 @@ export class Feed {
     await rest()
     const now = this.#shown
     if (!now || !this.#clients.has(listener)) return
-    this.#snapshot(listener, now)
+    await this.#snapshot(listener, now)
   }
 
   /** Looks once, however many ask. What is seen first is what deltas count from. */
@@ -183,14 +184,17 @@ export class Feed {
     await rest()
     // Everybody may have left meanwhile, or a later tick may have been quicker.
     if (this.#shown !== before || this.#clients.size === 0) return
-    const delta = text(deltaOf(before, now, ++this.#seq, control.point()))
+    const seq = this.#seq + 1
+    const delta = await encode(deltaOf(before, now, seq, control.point()))
+    if (this.#shown !== before) return
+    this.#seq = seq
     this.#shown = now
-    this.#kept.push({ seq: this.#seq, text: delta })
+    this.#kept.push({ seq, text: delta })
     if (this.#kept.length > KEPT) this.#kept.shift()
     for (const client of this.#clients) this.#tell(client, delta, now)
   }
 
-  #tell(client: FeedClient, delta: string, now: ShownRows): void {
+  #tell(client: FeedClient, delta: Buffer, now: ShownRows): void {
     const visitor = client.visitor()
     if (!visitor) {
       client.send(text({ type: 'refused', why: 'this token is not good any more' }))
@@ -204,29 +208,31 @@ export class Feed {
       case 'slow':
         return
       case 'caught-up':
-        this.#snapshot(client, now)
+        client.isCurrent = false
+        void this.#snapshot(client, now).catch(this.#parts.fault)
         return
       case 'keeps-up':
         if (client.isCurrent) client.send(delta)
     }
   }
 
-  #snapshot(client: FeedClient, { status, sessions, more }: ShownRows): void {
-    const history = this.#parts.control.history()
-    const { rights } = client
-    client.isCurrent = true
-    client.send(
-      text({
-        type: 'snapshot',
-        epoch: this.#epoch,
-        seq: this.#seq,
-        rights,
-        status,
-        sessions: [...sessions.values()],
-        more,
-        history,
-      }),
-    )
+  /** Tells all there is, and then what has changed while that was written. */
+  async #snapshot(client: FeedClient, { status, sessions, more }: ShownRows): Promise<void> {
+    const seq = this.#seq
+    const snapshot = await encode({
+      type: 'snapshot',
+      epoch: this.#epoch,
+      seq,
+      rights: client.rights,
+      status,
+      sessions: [...sessions.values()],
+      more,
+      history: this.#parts.control.history(),
+    })
+    if (!this.#clients.has(client)) return
+    client.send(snapshot)
+    // More deltas than are kept only where this thread is far too slow.
+    if (!this.#resume(client, seq) && this.#shown) await this.#snapshot(client, this.#shown)
   }
 
   #leave(client: FeedClient): void {
@@ -243,6 +249,11 @@ function parse(message: string): FeedHello | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Writes a message in slices. */
+async function encode(message: FeedMessage): Promise<Buffer> {
+  return Buffer.concat(await encodePieces(jsonPieces(message)))
 }
 
 function text(message: FeedMessage): string {

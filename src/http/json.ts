@@ -1,44 +1,76 @@
 import { DEAR, inSlices } from '../system/slices.ts'
 
 /** Items that are written at once, in far less than a millisecond. */
-const RUN = 32
+const RUN = 16
+/** Characters of pieces that are put into one buffer. */
+const CHUNK = 32 << 10
 
 /**
- * A value as JSON, in pieces. Long lists in it are written in slices, so that
- * packets are relayed in between; what is short is one piece, written at once.
+ * A value as JSON, in pieces. Lists may be arrays or anything else that can be
+ * iterated over; they are written a few items at a time, so that packets are
+ * relayed between pieces, and no item is made before it is written.
  */
-export async function jsonPieces(value: unknown): Promise<string[]> {
-  if (!isObject(value) || !Object.values(value).some(isLong)) return [JSON.stringify(value)]
-  const pieces: string[] = []
-  let between = '{'
+export function* jsonPieces(value: unknown): Generator<string> {
+  if (isLong(value)) {
+    yield* listPieces(value)
+    return
+  }
+  if (!isObject(value) || !hasLong(value)) {
+    yield JSON.stringify(value)
+    return
+  }
+  let before = '{'
   for (const [key, member] of Object.entries(value)) {
     if (member === undefined) continue
-    const name = `${between}${JSON.stringify(key)}:`
-    between = ','
-    if (!isLong(member)) {
-      pieces.push(name + JSON.stringify(member))
-      continue
-    }
-    let before = `${name}[`
-    const write = (run: readonly unknown[]) => {
-      pieces.push(before + JSON.stringify(run).slice(1, -1))
-      before = ','
-    }
-    await inSlices(runsOf(member), write, DEAR)
-    pieces.push(']')
+    yield `${before}${JSON.stringify(key)}:`
+    before = ','
+    yield* jsonPieces(member)
   }
-  pieces.push('}')
-  return pieces
+  yield '}'
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function* listPieces(items: Iterable<unknown>): Generator<string> {
+  let before = '['
+  let run: unknown[] = []
+  for (const item of items) {
+    if (run.push(item) < RUN) continue
+    yield before + JSON.stringify(run).slice(1, -1)
+    before = ','
+    run = []
+  }
+  if (run.length > 0) yield before + JSON.stringify(run).slice(1, -1)
+  else if (before === '[') yield before
+  yield ']'
 }
 
-function isLong(value: unknown): value is readonly unknown[] {
-  return Array.isArray(value) && value.length > RUN
+type Values = Readonly<Record<string, unknown>>
+
+function isObject(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !('toJSON' in value)
 }
 
-function* runsOf(items: readonly unknown[]): Generator<readonly unknown[]> {
-  for (let at = 0; at < items.length; at += RUN) yield items.slice(at, at + RUN)
+/** Whether there is a long list in an object, or in one of those in it. */
+function hasLong(value: Values): boolean {
+  return Object.values(value).some(member => isLong(member) || (isObject(member) && hasLong(member)))
+}
+
+/** A list of unknown length counts as long. */
+function isLong(value: unknown): value is Iterable<unknown> {
+  if (Array.isArray(value)) return value.length > RUN
+  return typeof value === 'object' && value !== null && Symbol.iterator in value
+}
+
+/** Pieces of text as octets, in slices. Octets lie outside the heap, where the collector does not move them. */
+export async function encodePieces(pieces: Iterable<string>): Promise<Buffer[]> {
+  const chunks: Buffer[] = []
+  let text = ''
+  const add = (piece: string) => {
+    text += piece
+    if (text.length < CHUNK) return
+    chunks.push(Buffer.from(text))
+    text = ''
+  }
+  await inSlices(pieces, add, DEAR)
+  if (text !== '') chunks.push(Buffer.from(text))
+  return chunks
 }

@@ -2,19 +2,25 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream'
 import { type Address, formatIp } from '../base/address.ts'
 import { DEAR, inSlices } from '../system/slices.ts'
-import { jsonPieces } from './json.ts'
+import { encodePieces, jsonPieces } from './json.ts'
 import { type ConnectionPlace, Places } from './places.ts'
 import { HttpRequest, hasBody } from './request.ts'
 
-/** What is answered. `body` is written as JSON; `content` is sent as it is. */
+/** What is answered. `body` is written as JSON, see `jsonPieces`; `content` is sent as it is. */
 export interface HttpReply {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
-  readonly content?: { readonly type: string; readonly bytes: Uint8Array | string }
+  readonly content?: HttpContent
   /** Done once the answer has left, or nobody waits for it any more. */
   after?(): void
 }
+
+/** `pieces` are made when they are sent, in slices between which packets are relayed. */
+export type HttpContent = { readonly type: string } & (
+  | { readonly bytes: Uint8Array | string }
+  | { readonly pieces: Iterable<string> }
+)
 
 export interface HttpOptions {
   /** Most connections at a time; see `Places` for what happens beyond them. */
@@ -45,8 +51,6 @@ export interface Upgrade {
   readonly head: Buffer
 }
 
-/** Pieces of an answer that are sent at once. */
-const FEW = 16
 /** Headers at a request beyond this number are dropped. */
 const MOST_HEADERS = 100
 
@@ -126,33 +130,40 @@ async function respond(
   }
 }
 
-/** Writes an answer. One with long lists is put together and sent in slices. */
+/** Writes an answer. What comes in pieces is put together and sent in slices. */
 async function write(
   response: ServerResponse,
   { status, headers, body, content, after }: HttpReply,
   options: HttpOptions,
   isHead: boolean,
 ): Promise<void> {
-  const json = body === undefined ? undefined : await jsonPieces(body)
-  json?.push('\n')
-  const pieces = content ? [content.bytes] : (json ?? [])
-  const octets = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0)
+  const chunks = content
+    ? await chunksOf(content)
+    : body === undefined
+      ? []
+      : await encodePieces(jsonLine(body))
+  const octets = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   if (after) response.once('close', after)
   response.writeHead(status, {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...options.headers,
-    ...(pieces.length > 0 && { 'content-type': content?.type ?? 'application/json' }),
+    ...(octets > 0 && { 'content-type': content?.type ?? 'application/json' }),
     ...(status !== 304 && { 'content-length': String(octets) }),
     ...headers,
   })
-  if (isHead || pieces.length === 0) response.end()
-  else if (content) response.end(content.bytes)
-  else if (pieces.length <= FEW) response.end(pieces.join(''))
-  else {
-    await inSlices(pieces, piece => void response.write(piece), DEAR)
-    response.end()
-  }
+  const last = isHead ? undefined : chunks.pop()
+  if (last && chunks.length > 0) await inSlices(chunks, chunk => void response.write(chunk), DEAR)
+  response.end(last)
+}
+
+function* jsonLine(body: unknown): Generator<string> {
+  yield* jsonPieces(body)
+  yield '\n'
+}
+
+async function chunksOf(content: HttpContent): Promise<Buffer[]> {
+  return 'pieces' in content ? encodePieces(content.pieces) : [Buffer.from(content.bytes)]
 }
 
 function refuseUpgrade(socket: Duplex, status: number, { headers }: HttpOptions): void {

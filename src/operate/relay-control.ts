@@ -6,7 +6,7 @@ import { VIA } from '../base/via.ts'
 import { effective } from '../config/effective.ts'
 import type { Settings } from '../config/settings.ts'
 import type { BanControl } from '../control/bans/ban-control.ts'
-import type { ChangeFault, Control, RelayLook, SessionsShown, Wanted } from '../control/control.ts'
+import type { ChangeFault, Control, RelayLook, SessionsFound, Wanted } from '../control/control.ts'
 import type {
   ChangeAsked,
   ChangesView,
@@ -98,11 +98,13 @@ export class RelayControl implements Control {
   }
 
   async look(wanted: Wanted): Promise<RelayLook> {
-    const sessions = await this.#reader.sessions(wanted)
-    return { ...sessions, status: this.#status(await this.#reader.carried()) }
+    const { sessions, more } = await this.#reader.sessions(wanted)
+    const views: SessionView[] = []
+    await inSlices(sessions, view => void views.push(view))
+    return { sessions: views, more, status: this.#status(await this.#reader.carried()) }
   }
 
-  findSessions(wanted: Wanted): Promise<SessionsShown> {
+  findSessions(wanted: Wanted): Promise<SessionsFound> {
     return this.#reader.sessions(wanted)
   }
 

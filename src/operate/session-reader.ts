@@ -1,7 +1,7 @@
 import { formatAddress } from '../base/address.ts'
 import type { AllocationId } from '../base/ids.ts'
 import { noTraffic, type Traffic } from '../base/route.ts'
-import type { SessionsShown, Wanted } from '../control/control.ts'
+import type { SessionsFound, Wanted } from '../control/control.ts'
 import type { SessionView } from '../control/view.ts'
 import { addTrafficAt, bytesAt, findReading, findRow, type Reading } from '../relay/readings.ts'
 import { inSlices, sortInSlices } from '../system/slices.ts'
@@ -50,7 +50,7 @@ export class SessionReader {
   }
 
   /** The busiest of the sessions that are wanted. Waits for a rate to be known, unless in a hurry. */
-  async sessions(wanted: Wanted): Promise<SessionsShown> {
+  async sessions(wanted: Wanted): Promise<SessionsFound> {
     let now = await this.#count()
     let before = this.#before(now)
     if (!before && !wanted.hurry && now.readings.some(({ length }) => length > 0)) {
@@ -76,12 +76,20 @@ export class SessionReader {
         if (user === wanted.user && isWanted(wanted, opened)) judge(opened)
       })
     }
-    const views: SessionView[] = []
-    await inSlices(await sortInSlices(busiest.items(), isBusier), ({ item }) => {
-      const entry = sessions.entry(item.allocation)
-      if (entry) views.push(this.#view(entry, now, before))
-    })
-    return { sessions: views, more: count - busiest.size }
+    const sorted = await sortInSlices(busiest.items(), isBusier)
+    return { sessions: this.#views(sorted, now, before), more: count - busiest.size }
+  }
+
+  *#views(
+    chosen: readonly Scored<OpenedEvent>[],
+    now: Count,
+    before: Count | undefined,
+  ): Generator<SessionView> {
+    for (const { item } of chosen) {
+      // It may have closed meanwhile.
+      const entry = this.#parts.sessions.entry(item.allocation)
+      if (entry) yield this.#view(entry, now, before)
+    }
   }
 
   /** One session; undefined where it is not open. Its rate is known where somebody has looked of late. */

@@ -1,19 +1,21 @@
 import t from 'tap'
-import { csvText } from '../../../src/control/csv.ts'
+import { csvLine } from '../../../src/control/csv.ts'
 import { ask, fakePlane, READ, session } from '../../support/fake-control.ts'
 
 t.test('UW-12: a table is written as RFC 4180 has it, and holds no formula', async t => {
   t.equal(
-    csvText([
+    [
       ['a', 'b'],
       ['x,y', 1],
       ['say "no"', -2],
-    ]),
+    ]
+      .map(csvLine)
+      .join(''),
     'a,b\r\n"x,y",1\r\n"say ""no""",-2\r\n',
   )
   for (const formula of ['=1+1', '+1', '-1', '@SUM(A1)', '\tx'])
-    t.equal(csvText([[formula]])[0], "'", JSON.stringify(formula))
-  t.equal(csvText([['\r=1']]), '"\'\r=1"\r\n')
+    t.equal(csvLine([formula])[0], "'", JSON.stringify(formula))
+  t.equal(csvLine(['\r=1']), '"\'\r=1"\r\n')
 })
 
 t.test('UW-12: sessions, history and reasons are tables, for who may read, and name nobody', async t => {
