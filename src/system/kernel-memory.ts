@@ -102,7 +102,10 @@ export class KernelMemory {
   }
 }
 
-/** The folder of a cgroup and those of the cgroups above it. In a container the path may be one of the host's, and only the root be there. */
+/**
+ * The folder of a cgroup and those of the cgroups above it. In a container the
+ * path may be one of the host's, and only the root be there.
+ */
 function foldersOf(root: string, path: string): string[] {
   const names = path.split('/').filter(name => name !== '' && name !== '..')
   return Array.from({ length: names.length + 1 }, (_, above) =>

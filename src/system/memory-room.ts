@@ -6,7 +6,7 @@ import { KernelMemory, type MemoryShare } from './kernel-memory.ts'
 export interface MemoryReading {
   /** Of V8's heap in this thread, what waits to be collected included. */
   readonly heap: MemoryShare
-  /** Of the whole process: what is resident, of what the machine has; or what is used in its cgroup, if that is fuller. */
+  /** Of the machine's memory, what is resident of the whole process; or what its cgroup uses, if that is fuller. */
   readonly process: MemoryShare
   /** Of the whole process, by its resource limits RLIMIT_AS and RLIMIT_DATA. */
   readonly addressSpace?: MemoryShare | undefined
