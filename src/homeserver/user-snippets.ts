@@ -1,3 +1,5 @@
+import { parseIp } from '../base/address.ts'
+
 /** What the lines for a program with a fixed name and password are made of. */
 export interface UserSnippetInput {
   /** How clients reach the relay; an IPv6 address in brackets. */
@@ -16,6 +18,16 @@ export interface UserSnippet {
   /** Where the lines go. */
   readonly file: string
   readonly lines: (input: UserSnippetInput) => string
+  /** Has a limit that concerns this input: the program takes no names, or not every password. */
+  readonly hint?: UserSnippetHint
+}
+
+export type UserSnippetHint = 'kurento' | 'simplex'
+
+/** Whether the program's limit meets these lines. */
+export function hintConcerns(hint: UserSnippetHint, { host, user, password }: UserSnippetInput): boolean {
+  if (hint === 'kurento') return parseIp(host.replace(/^\[(.*)\]$/, '$1')) === undefined
+  return `${user}${password}`.includes(':')
 }
 
 /** Programs that take a name and a password of `users`. */
@@ -36,12 +48,12 @@ export const USER_SNIPPETS: readonly UserSnippet[] = [
   {
     name: 'pairdrop',
     title: 'PairDrop',
-    file: 'rtc_config.json',
+    file: 'rtc_config.json, which RTC_CONFIG names',
     lines: input => json({ sdpSemantics: 'unified-plan', iceServers: [iceServer(input)] }),
   },
   {
     name: 'neko',
-    title: 'neko',
+    title: 'neko 3',
     file: '.env',
     lines: input => `NEKO_WEBRTC_ICESERVERS_FRONTEND=${shell(JSON.stringify([iceServer(input)]))}\n`,
   },
@@ -123,14 +135,16 @@ turnpassword=${password.replaceAll(';', '\\;')}
   {
     name: 'kurento',
     title: 'Kurento',
-    file: 'WebRtcEndpoint.conf.ini',
+    file: '/etc/kurento/modules/kurento/WebRtcEndpoint.conf.ini',
+    hint: 'kurento',
     lines: ({ host, ports, user, password }) =>
       `turnURL=${user}:${password}@${host}:${ports.udp ?? ports.tcp ?? 3478}?transport=${ports.udp === undefined ? 'tcp' : 'udp'}\n`,
   },
   {
     name: 'simplex',
     title: 'SimpleX Chat',
-    file: 'Settings, Audio & video calls, WebRTC ICE servers',
+    file: 'Settings, Network & servers, WebRTC ICE servers',
+    hint: 'simplex',
     lines: ({ uris, user, password }) => {
       const who = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`
       return `${uris.map(uri => uri.replace(/^(turns?:)/, `$1${who}@`)).join('\n')}\n`

@@ -2,7 +2,7 @@ import { formatAddress, parseIp } from '../../base/address.ts'
 import { nearest } from '../../config/values/nearest.ts'
 import { MORE_SNIPPETS } from '../../homeserver/more-snippets.ts'
 import { SNIPPETS, type Snippet } from '../../homeserver/snippets.ts'
-import { USER_SNIPPETS, type UserSnippet } from '../../homeserver/user-snippets.ts'
+import { hintConcerns, USER_SNIPPETS, type UserSnippet } from '../../homeserver/user-snippets.ts'
 import { certbotLines, WEB_SNIPPETS, type WebSnippet } from '../../homeserver/web-snippets.ts'
 import { absolute, type CliContext, type ConfigOption, loadFor } from '../context.ts'
 import { CommandError, Exit, painter } from '../io.ts'
@@ -101,8 +101,10 @@ async function userSnippet(
     throw new CommandError(words.say('snippetWhichUser', { names }), Exit.usage)
   const where = words.say('pasteInto', { title, file: found.file })
   io.stderr.write(`${painter(io.stderr, io.env)('dim', `# ${where}`)}\n`)
-  const place = placeOf(loaded, options, context)
-  io.stdout.write(found.lines({ ...place, user: user.name, password: user.password! }))
+  const input = { ...placeOf(loaded, options, context), user: user.name, password: user.password! }
+  if (found.hint && hintConcerns(found.hint, input))
+    io.stderr.write(`${words.say('warning')}: ${words.say(found.hint === 'kurento' ? 'kurentoHost' : 'simplexColon')}\n`)
+  io.stdout.write(found.lines(input))
   return Exit.ok
 }
 

@@ -114,6 +114,19 @@ t.test('OW-06: snippet takes name and password of an entry of users', async t =>
   t.match(await of(users('a'), 'go2rtc', '--host', '[2001:db8::1]'), { stdout: /turn:\[2001:db8::1\]:3478/ })
 })
 
+t.test('OW-06: what a program cannot take is said beside the lines', async t => {
+  const said = async (name: string, password: string, ...args: string[]) => {
+    const users = JSON.stringify([{ name: 'cameras', password }])
+    const config = `{ "realm": "turn.example.org", "users": ${users} }`
+    return (await run(folderWith(t, { 'turnserver.json': config }), ['snippet', name, ...args])).stderr
+  }
+  t.match(await said('kurento', 'twelve-or-more'), /Kurento takes an IP address here, not a name/)
+  t.notMatch(await said('kurento', 'twelve-or-more', '--host', '203.0.113.7'), /takes an IP address/)
+  t.notMatch(await said('kurento', 'twelve-or-more', '--host', '[2001:db8::1]'), /takes an IP address/)
+  t.match(await said('simplex', 'twelve:or-more'), /SimpleX cuts off the password at a colon/)
+  t.notMatch(await said('simplex', 'twelve-or-more'), /cuts off/)
+})
+
 t.test('snippet certbot prints the hook of the documents, for the name of this relay', async t => {
   const folder = folderWith(t, { 'turnserver.json': `{ "realm": "turn.example.net", ${HOMESERVER} }` })
   const { code, stdout, stderr } = await run(folder, ['snippet', 'certbot'])
