@@ -61,7 +61,11 @@ export class ControlClient {
           socketPath: this.#path,
           path: `/api/v1${path}`,
           method,
-          headers: { host: 'localhost', 'content-length': Buffer.byteLength(text) },
+          headers: {
+            host: 'localhost',
+            'accept-language': this.#context.language,
+            'content-length': Buffer.byteLength(text),
+          },
           timeout: patience,
         },
         response => {
@@ -102,6 +106,13 @@ export class ControlClient {
     }
     return new CommandError(words.say('control.unreachable', { path: this.#path, code }), Exit.unreachable)
   }
+}
+
+/** What is asked for may have gone by now. */
+export function unless404<T>(asked: Promise<T>, missing: CommandError): Promise<T> {
+  return asked.catch(error => {
+    throw error instanceof RefusedRequest && error.status === 404 ? missing : error
+  })
 }
 
 /** A folder that may not be looked into may hold it, so only what is certainly not there is left out. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { failed, type Result, succeeded } from '../base/result.ts'
+import type { Language } from '../texts/language.ts'
 import { explainIssue } from './messages/explain.ts'
 import { fill } from './messages/messages.ts'
 import { readOwn } from './own-file.ts'
@@ -112,8 +113,17 @@ export function withChanges(settings: Settings, changes: readonly Change[]): Set
 
 type LimitGiven = Pick<LimitChange, 'key' | 'homeserver' | 'value'>
 
-/** The value of a limit as settings have it, or what is wrong with what was given, as `validate` says it. */
-export function parseLimit({ key, homeserver, value }: LimitGiven): Result<number, string> {
+/** What is wrong with a limit that was given, and how to write it, as `validate` says both. */
+export interface LimitFault {
+  readonly what: string
+  readonly fix?: string
+}
+
+/** The value of a limit as settings have it, or why it cannot be taken. */
+export function parseLimit(
+  { key, homeserver, value }: LimitGiven,
+  language: Language = 'en',
+): Result<number, LimitFault> {
   const path = homeserver === undefined ? ['limits'] : ['homeservers', 'limits']
   const section: z.ZodType = homeserver === undefined ? limitsSection : homeserverLimits
   const given = { [key]: inFileForm([...path, key], value) }
@@ -124,7 +134,9 @@ export function parseLimit({ key, homeserver, value }: LimitGiven): Result<numbe
   const [found] = result.error.issues.flatMap(issue =>
     explainIssue({ ...issue, path: [...path, ...issue.path] }, whole),
   )
-  return failed(found ? fill(found.fault.key, found.fault.values, 'en').join('; ') : result.error.message)
+  if (!found) return failed({ what: result.error.message })
+  const [what, fix] = fill(found.fault.key, found.fault.values, language)
+  return failed({ what, fix })
 }
 
 /** Every limit of the settings as the file would have it: `2 Mbit/s`, `unlimited`, 200. */

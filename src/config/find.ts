@@ -1,13 +1,14 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
-import { isAbsolute, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { succeeded } from '../base/result.ts'
 import { notAccepted, type Parsed } from './fault.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
 const LOCAL_FILE = 'turnserver.json'
-const SYSTEM_FILE = '/etc/taciturn/turnserver.json'
+/** Where the service of the package has its configuration. */
+export const SYSTEM_FILE = '/etc/taciturn/turnserver.json'
 const SYSTEM_STATE = '/var/lib/taciturn'
 
 /** A place that may hold the configuration is closed to the user who asks. */
@@ -80,6 +81,18 @@ function readText(file: string): string {
 export function isWorldReadable(file: string): boolean {
   if (process.platform === 'win32') return false
   return (statSync(file, { throwIfNoEntry: false })?.mode ?? 0) % 8 >= 4
+}
+
+/**
+ * The command that closes a file to others. In a folder that belongs to a group, as /etc/taciturn to that of the
+ * service, the group goes on reading: `chmod 600` would lock the service out.
+ */
+export function closing(file: string): string {
+  const folder = dirname(resolve(file))
+  const { gid, mode } = statSync(folder)
+  const isShared = gid !== 0 && (mode & 0o057) === 0o050
+  const name = quoted(file)
+  return isShared ? `chgrp --reference=${quoted(folder)} ${name} && chmod 640 ${name}` : `chmod 600 ${name}`
 }
 
 /** A path as a shell takes it. */

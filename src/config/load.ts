@@ -4,7 +4,16 @@ import { address, parseIp } from '../base/address.ts'
 import type { Language } from '../texts/language.ts'
 import { checkTogether } from './check.ts'
 import { readConsole, readControl } from './control.ts'
-import { type Env, expandPath, findConfig, findState, isWorldReadable, quoted, readNamed } from './find.ts'
+import {
+  closing,
+  type Env,
+  expandPath,
+  findConfig,
+  findState,
+  isWorldReadable,
+  quoted,
+  readNamed,
+} from './find.ts'
 import { recognise } from './foreign.ts'
 import { readHomeservers, readUsers } from './issuers.ts'
 import { explainIssue } from './messages/explain.ts'
@@ -213,7 +222,8 @@ function everywhere(withTls: boolean): Listener[] {
 
 /** Everybody on the machine could make credentials from a file that holds secrets and is open to all. */
 function checkFileMode(file: string, written: Written, report: ConfigReport): void {
-  if (holdsSecret(written) && isWorldReadable(file)) report.warn([], 'config-world', { file: quoted(file) })
+  if (holdsSecret(written) && isWorldReadable(file))
+    report.warn([], 'config-world', { command: closing(file) })
 }
 
 function holdsSecret(value: unknown, path: readonly string[] = []): boolean {

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { succeeded } from '../base/result.ts'
 import { notAccepted, type Parsed } from './fault.ts'
-import { isWorldReadable, quoted, readNamed } from './find.ts'
+import { closing, isWorldReadable, quoted, readNamed } from './find.ts'
 import { readOwn } from './own-file.ts'
 import { SECRET_LENGTH, weakness } from './values/weak-secret.ts'
 
@@ -14,7 +14,8 @@ export function readSecretFile(file: string): Parsed<string> {
 }
 
 function secretIn(text: string, file: string): Parsed<string> {
-  if (isWorldReadable(file)) return notAccepted('secret-world', { file: quoted(file) })
+  if (isWorldReadable(file))
+    return notAccepted('secret-world', { file: quoted(file), command: closing(file) })
   const secret = text.trim()
   if (secret === '') return notAccepted('secret-file-empty', { file: quoted(file) })
   return /[\r\n]/.test(secret) ? notAccepted('secret-lines', { file }) : succeeded(secret)

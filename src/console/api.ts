@@ -60,6 +60,8 @@ export class Api {
           ...(body !== undefined && { 'content-type': 'application/json' }),
           // The access log tells what was done here from what other programs do with the same token.
           'x-taciturn-client': 'console',
+          // The language of the page, which need not be the browser's.
+          'accept-language': document.documentElement.lang || 'en',
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       }),

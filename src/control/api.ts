@@ -1,5 +1,6 @@
 import { type Result, succeeded } from '../base/result.ts'
 import { HttpRoutes } from '../http/routes.ts'
+import type { Language } from '../texts/language.ts'
 import { type ApiAnswer, fault, okAnswer } from './answer.ts'
 import { type ApiEndpoint, type Desk, note } from './call.ts'
 import { ENDPOINTS } from './endpoints.ts'
@@ -20,6 +21,7 @@ export interface ApiRequest {
   stranger(): Result<Visitor, ApiAnswer>
   /** IP address that the request came from; empty by the control socket. */
   readonly client: string
+  readonly language: Language
 }
 
 const ROUTES = new HttpRoutes(ENDPOINTS)
@@ -47,7 +49,8 @@ export async function answerApi(request: ApiRequest, desk: Desk): Promise<ApiAns
   const read = endpoint.method === 'POST' ? await request.body() : succeeded(undefined)
   if (!read.ok) return read.error
   const body = read.value
-  return endpoint.answer({ visitor, client: request.client, params, query: request.query, body }, desk)
+  const { client, query, language } = request
+  return endpoint.answer({ visitor, client, params, query, body, language }, desk)
 }
 
 function refuse({ needs }: ApiEndpoint, visitor: Visitor): ApiAnswer | undefined {

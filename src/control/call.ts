@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { failed, type Result, succeeded } from '../base/result.ts'
+import type { Language } from '../texts/language.ts'
 import type { AccessLog } from './access-log.ts'
 import { type ApiAnswer, fault } from './answer.ts'
 import type { Control } from './control.ts'
@@ -17,6 +18,8 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   readonly body: unknown
+  /** In which texts about configuration values are answered: Accept-Language. */
+  readonly language: Language
 }
 
 /** What the endpoints stand on. */

@@ -47,13 +47,13 @@ export const CHANGE_ENDPOINTS: readonly ApiEndpoint[] = [
   },
 ]
 
-async function make({ visitor, body }: Call, desk: Desk): Promise<ApiAnswer> {
+async function make({ visitor, body, language }: Call, desk: Desk): Promise<ApiAnswer> {
   const read = readAs(changeAskedShape, body)
   if (!read.ok) return read.error
   const asked = read.value
   if (asked.kind === 'block' && (asked.user === undefined) === (asked.name === undefined))
     return fault(400, 'one of "user" and "name" says who is meant', 'give one of them')
-  const made = await desk.control.change(asked, visitor.who)
+  const made = await desk.control.change(asked, visitor.who, language)
   note(desk, visitor, 'change', made.ok ? 'done' : 'failed', made.ok ? targetOf(made.value) : asked.kind)
   return answerOf(made)
 }
@@ -86,6 +86,6 @@ const HINTS: Readonly<Record<ChangeFault['why'], string>> = {
 
 function answerOf(result: Result<ChangeView, ChangeFault>): ApiAnswer {
   if (result.ok) return okAnswer(result.value)
-  const { why, detail } = result.error
-  return fault(STATUS[why], detail, HINTS[why])
+  const { why, detail, hint = HINTS[why] } = result.error
+  return fault(STATUS[why], detail, hint)
 }

@@ -1,5 +1,6 @@
 import type { Result } from '../base/result.ts'
 import type { Traffic } from '../base/route.ts'
+import type { Language } from '../texts/language.ts'
 import type { BanControl } from './bans/ban-control.ts'
 import type {
   ChangeAsked,
@@ -49,6 +50,8 @@ export interface RelayLook extends SessionsShown {
 export interface ChangeFault {
   readonly why: 'unknown' | 'invalid' | 'too-many' | 'not-kept'
   readonly detail: string
+  /** What to do, where `why` alone does not tell. */
+  readonly hint?: string
 }
 
 /**
@@ -93,8 +96,11 @@ export interface Control {
   notifyTest(): Promise<NotifiedView>
   /** What operators have changed while the relay ran, and the limits in force. */
   changes(): ChangesView
-  /** Pauses a homeserver, blocks a user or changes a limit, at once and across restarts. */
-  change(asked: ChangeAsked, who: string): Promise<Result<ChangeView, ChangeFault>>
+  /**
+   * Pauses a homeserver, blocks a user or changes a limit, at once and across restarts. What is wrong with a limit is
+   * said in that language.
+   */
+  change(asked: ChangeAsked, who: string, language: Language): Promise<Result<ChangeView, ChangeFault>>
   /** Takes a change back. */
   undo(id: string): Result<ChangeView, ChangeFault>
   /** The settings in force, without secrets. */

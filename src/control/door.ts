@@ -6,6 +6,7 @@ import type { HttpRequest } from '../http/request.ts'
 import { createHttpServer, type HttpOptions, type HttpReply } from '../http/server.ts'
 import { customerKeyOf } from '../limits/customer.ts'
 import { CountingWindow } from '../limits/fixed-window.ts'
+import { chooseLanguage } from '../texts/language.ts'
 import { type ApiAnswer, fault, SECURITY } from './answer.ts'
 import { type ApiRequest, answerApi } from './api.ts'
 import { type Desk, note } from './call.ts'
@@ -106,11 +107,10 @@ function answer(
   desk: Desk,
   asked: Pick<ApiRequest, 'visitor' | 'stranger' | 'client'>,
 ): Promise<HttpReply> {
-  const { method, path, query } = request
-  return answerApi(
-    { method, path: path.slice(API.length - 1), query, body: () => readJson(request), ...asked },
-    desk,
-  )
+  const { method, path, query, headers } = request
+  const language = chooseLanguage((headers['accept-language'] ?? '').split(',').map(wish => wish.trim()))
+  const api = path.slice(API.length - 1)
+  return answerApi({ method, path: api, query, language, body: () => readJson(request), ...asked }, desk)
 }
 
 /** Reads a body of JSON; none at all is undefined. The error is the answer that says why it cannot be taken. */

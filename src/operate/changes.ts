@@ -9,6 +9,7 @@ import type { Event } from '../core/event.ts'
 import type { Pseudonyms } from '../log/pseudonyms.ts'
 import type { Shards } from '../relay/shards.ts'
 import { DEAR, inSlices } from '../system/slices.ts'
+import type { Language } from '../texts/language.ts'
 import type { LiveSettings } from './live-settings.ts'
 import type { OpenSessions } from './open-sessions.ts'
 
@@ -51,9 +52,13 @@ export class Changes {
   }
 
   /** Makes a change and keeps it. A change of the same thing takes the place of the one before. */
-  async make(asked: ChangeAsked, who: string): Promise<Result<ChangeView, ChangeFault>> {
+  async make(
+    asked: ChangeAsked,
+    who: string,
+    language: Language = 'en',
+  ): Promise<Result<ChangeView, ChangeFault>> {
     const base = { id: randomBytes(4).toString('hex'), at: new Date(this.#now()).toISOString(), who }
-    const found = await this.#changeOf(asked, base)
+    const found = await this.#changeOf(asked, base, language)
     if (!found.ok) return found
     const others = this.#live().filter(one => targetOf(one) !== targetOf(found.value))
     if (others.length >= MOST_CHANGES)
@@ -93,6 +98,7 @@ export class Changes {
   async #changeOf(
     asked: ChangeAsked,
     base: Pick<Change, 'id' | 'at' | 'who'>,
+    language: Language,
   ): Promise<Result<Change, ChangeFault>> {
     const { homeserver } = asked
     const { homeservers } = this.#parts.settings.unchanged
@@ -101,8 +107,10 @@ export class Changes {
       return failed({ why: 'unknown', detail: `homeserver "${homeserver}" is not configured` })
     if (asked.kind === 'pause') return succeeded({ ...base, ...asked })
     if (asked.kind === 'limit') {
-      const value = parseLimit(asked)
-      return value.ok ? succeeded({ ...base, ...asked }) : failed({ why: 'invalid', detail: value.error })
+      const value = parseLimit(asked, language)
+      if (value.ok) return succeeded({ ...base, ...asked })
+      const { what, fix } = value.error
+      return failed({ why: 'invalid', detail: what, ...(fix !== undefined && { hint: fix }) })
     }
     const user = asked.name ?? (await this.#nameOf(asked.user ?? ''))
     if (user === undefined || user === '')

@@ -26,6 +26,7 @@ import type { Tally } from '../metrics/tally.ts'
 import type { KernelLink } from '../relay/kernel-link.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
 import { DEAR, inSlices } from '../system/slices.ts'
+import type { Language } from '../texts/language.ts'
 import type { Engine } from '../workers/engine.ts'
 import type { Changes } from './changes.ts'
 import type { HealthWatch } from './health-watch.ts'
@@ -210,8 +211,8 @@ export class RelayControl implements Control {
     return this.#parts.changes.view()
   }
 
-  change(asked: ChangeAsked, who: string): Promise<Result<ChangeView, ChangeFault>> {
-    return this.#parts.changes.make(asked, who)
+  change(asked: ChangeAsked, who: string, language: Language): Promise<Result<ChangeView, ChangeFault>> {
+    return this.#parts.changes.make(asked, who, language)
   }
 
   undo(id: string): Result<ChangeView, ChangeFault> {

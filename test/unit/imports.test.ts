@@ -28,7 +28,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     metrics: { values: ['base', 'http'], types: ['core'] },
     homeserver: { values: ['base'], types: ['config'] },
     issue: { values: ['auth', 'base', 'homeserver', 'http', 'limits'], types: ['config'] },
-    control: { values: ['base', 'http', 'limits', 'system'], types: ['core'] },
+    control: { values: ['base', 'http', 'limits', 'system', 'texts'], types: ['core'] },
     health: { values: ['texts'] },
     notify: { values: ['base', 'health', 'http', 'limits', 'texts'] },
     verdict: { values: ['texts'], types: ['control'] },
@@ -56,7 +56,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     },
     operate: {
       values: ['auth', 'base', 'config', 'health', 'policy', 'relay', 'system'],
-      types: ['control', 'core', 'log', 'metrics', 'workers'],
+      types: ['control', 'core', 'log', 'metrics', 'texts', 'workers'],
     },
     process: {
       values: [

@@ -54,7 +54,11 @@ export async function bans(options: BansOptions, context: CliContext): Promise<n
   else if (answer.bans.length === 0) io.stdout.write(`${words.say('bans.none')}\n`)
   const width = Math.max(0, ...answer.bans.map(({ network }) => network.length))
   for (const { network, until, by, reason } of options.json ? [] : answer.bans) {
-    const line = words.say('bans.line', { network: network.padEnd(width), until: new Date(until), by })
+    const line = words.say(by === 'socket' ? 'bans.lineHere' : 'bans.line', {
+      network: network.padEnd(width),
+      until: new Date(until),
+      by,
+    })
     io.stdout.write(`${reason === undefined ? line : `${line}: ${reason}`}\n`)
   }
   return Exit.ok

@@ -111,7 +111,7 @@ export async function changes(options: ChangeOptions, context: CliContext): Prom
     context,
     ...answer.changes.map(
       one =>
-        `${one.id}  ${context.words.say('control.changedBy', {
+        `${one.id}  ${context.words.say(one.who === 'socket' ? 'control.changedHere' : 'control.changedBy', {
           what: sentence(one, context),
           who: one.who,
           time: new Date(one.at),

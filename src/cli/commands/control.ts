@@ -14,7 +14,7 @@ import { safeJson, safeTexts } from '../../log/printable.ts'
 import { finishedOf, report } from '../../verdict/report.ts'
 import { testWords } from '../../verdict/words.ts'
 import type { CliContext } from '../context.ts'
-import { ControlClient, RefusedRequest, type SocketOptions } from '../control-client.ts'
+import { ControlClient, type SocketOptions, unless404 } from '../control-client.ts'
 import { type ShownAs, sessionLines, statusLines } from '../control-format.ts'
 import { CommandError, Exit, painter } from '../io.ts'
 import { pseudonymOf, testCode, wholeNumber } from '../person.ts'
@@ -127,13 +127,6 @@ export async function disconnect(options: DisconnectOptions, context: CliContext
     id === undefined ? `/users/${encodeURIComponent(pseudonym!)}/disconnect` : `/sessions/${id}/disconnect`
   const answer = await unless404(client.post<{ readonly ended: number }>(path), missing)
   return say(options, context, answer, context.words.count('control.ended', answer.ended))
-}
-
-/** What is asked for may have gone by now. */
-function unless404<T>(asked: Promise<T>, missing: CommandError): Promise<T> {
-  return asked.catch(error => {
-    throw error instanceof RefusedRequest && error.status === 404 ? missing : error
-  })
 }
 
 export interface PlainOptions extends SocketOptions {

@@ -22,15 +22,17 @@ interface Parts {
   /** As `relay.addresses` has them. */
   readonly addresses?: readonly string[]
   readonly tls?: { readonly certificate: string; readonly key: string } | undefined
+  /** The folder that the proposed certificate is in; default: certbot's. */
+  readonly certificates?: string | undefined
 }
 
 /** Writes a commented configuration to start from. */
 export function firstConfig(
-  { realm, name, secret, schema, addresses = ['auto'], tls }: Parts,
+  { realm, name, secret, schema, addresses = ['auto'], tls, certificates }: Parts,
   { say }: CliWords,
 ): string {
   const comment = (text: string) => text.replaceAll(/^/gm, '  // ')
-  const live = join('/etc/letsencrypt/live', realm)
+  const live = certificates ?? join('/etc/letsencrypt/live', realm)
   const certificate =
     tls === undefined
       ? `// "tls": { "certificate": ${JSON.stringify(`${live}/fullchain.pem`)}, "key":

@@ -1,5 +1,7 @@
+import { existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Parsed } from '../../config/fault.ts'
-import { quoted } from '../../config/find.ts'
+import { quoted, SYSTEM_FILE } from '../../config/find.ts'
 import { fill } from '../../config/messages/messages.ts'
 import { freshSecret } from '../../config/secrets.ts'
 import { parseHomeserverName, parseRealm } from '../../config/values/text.ts'
@@ -35,14 +37,16 @@ export async function init(options: InitOptions, context: CliContext): Promise<n
     parseHomeserverName,
     context,
   )
-  const readers = writeFresh(
-    fresh,
-    firstConfig({ realm, name, secret: freshSecret(), schema: schemaFor(file) }, words),
-    words,
-  )
-  io.stderr.write(
-    `${words.say(`written.${readers}`, { file: options.output })}\n${words.say('next', { file: quoted(options.output) })}\n`,
-  )
+  // A service cannot read the folder of certbot; the deploy hook copies into that of the configuration.
+  const isOfService = file === SYSTEM_FILE || (existsSync(file) && isGroupReadable(file))
+  const certificates = isOfService ? dirname(file) : undefined
+  const secret = freshSecret()
+  const text = firstConfig({ realm, name, secret, schema: schemaFor(file), certificates }, words)
+  const readers = writeFresh(fresh, text, words)
+  const shown = { file: quoted(options.output), service: SYSTEM_FILE, realm }
+  io.stderr.write(`${words.say(`written.${readers}`, { file: options.output })}\n`)
+  io.stderr.write(`${words.say(isOfService ? 'nextService' : 'next', shown)}\n`)
+  if (!isOfService && existsSync(SYSTEM_FILE)) io.stderr.write(`${words.say('besideService', shown)}\n`)
   return Exit.ok
 }
 
@@ -58,4 +62,8 @@ async function value(
   const parsed = parse(answer)
   if (parsed.ok) return parsed.value
   throw new CommandError(fill(parsed.error.key, parsed.error.values, language).join('; '), Exit.usage)
+}
+
+function isGroupReadable(file: string): boolean {
+  return (statSync(file).mode & 0o040) !== 0 && (statSync(file).mode & 0o007) === 0
 }

@@ -103,7 +103,9 @@ async function userSnippet(
   io.stderr.write(`${painter(io.stderr, io.env)('dim', `# ${where}`)}\n`)
   const input = { ...placeOf(loaded, options, context), user: user.name, password: user.password! }
   if (found.hint && hintConcerns(found.hint, input))
-    io.stderr.write(`${words.say('warning')}: ${words.say(found.hint === 'kurento' ? 'kurentoHost' : 'simplexColon')}\n`)
+    io.stderr.write(
+      `${words.say('warning')}: ${words.say(found.hint === 'kurento' ? 'kurentoHost' : 'simplexColon')}\n`,
+    )
   io.stdout.write(found.lines(input))
   return Exit.ok
 }

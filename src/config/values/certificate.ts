@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { succeeded } from '../../base/result.ts'
 import { type ConfigFault, configFault, notAccepted, type Parsed } from '../fault.ts'
-import { isWorldReadable, quoted, readNamed } from '../find.ts'
+import { closing, isWorldReadable, quoted, readNamed } from '../find.ts'
 import type { TlsFiles } from '../settings.ts'
 
 /** What was found about a certificate and its key. */
@@ -68,5 +68,6 @@ function* doubts(files: TlsFiles, { leaf, count }: Chain, now: Date): Generator<
   if (from > now) yield configFault('certificate-early', { file: files.certificate, date: from })
   if (count === 1 && leaf.issuer !== leaf.subject)
     yield configFault('certificate-chain', { file: files.certificate })
-  if (isWorldReadable(files.key)) yield configFault('key-world', { file: quoted(files.key) })
+  if (isWorldReadable(files.key))
+    yield configFault('key-world', { file: quoted(files.key), command: closing(files.key) })
 }

@@ -4,6 +4,9 @@ import { failed, type Result, succeeded } from '../../base/result.ts'
 import { type ApiAnswer, fault, okAnswer } from '../answer.ts'
 import { type ApiEndpoint, type Call, type Desk, note, readAs } from '../call.ts'
 import { bannedShape, bansShape, liftedShape } from '../shapes.ts'
+import { controlWords } from '../words.ts'
+
+type Say = ReturnType<typeof controlWords>['say']
 
 /** Seconds: at least a minute, at most a year. */
 const SHORTEST = 60
@@ -60,33 +63,31 @@ export const BAN_ENDPOINTS: readonly ApiEndpoint[] = [
   },
 ]
 
-async function ban({ visitor, body }: Call, desk: Desk): Promise<ApiAnswer> {
+async function ban({ visitor, body, language }: Call, desk: Desk): Promise<ApiAnswer> {
   const asked = readAs(banAsked, body)
   if (!asked.ok) return asked.error
   const { network, session, seconds, reason } = asked.value
+  const { say } = controlWords(language)
   if ((network === undefined) === (session === undefined))
-    return fault(
-      400,
-      'a ban is for a network or for a session',
-      'give exactly one of "network" and "session"',
-    )
-  const read = network === undefined ? succeeded(session!) : readNetwork(network)
+    return fault(400, say('ban.whom'), say('ban.whom.hint'))
+  const read = network === undefined ? succeeded(session!) : readNetwork(network, say)
   if (!read.ok) return read.error
   const whom = read.value
   const done = await desk.control.bans.ban({ whom, seconds, reason, by: visitor.who })
   note(desk, visitor, 'ban', done.ok ? 'done' : 'failed', `for ${seconds} s`)
   if (done.ok) return okAnswer(done.value)
   return done.error === 'no-session'
-    ? fault(404, 'there is no such session', 'it may have ended; see GET /api/v1/sessions')
-    : fault(409, 'there are too many bans', 'ban wider networks, or use a firewall for so many')
+    ? fault(404, say('ban.noSession'), say('ban.noSession.hint'))
+    : fault(409, say('ban.tooMany'), say('ban.tooMany.hint'))
 }
 
-function unban({ visitor, body }: Call, desk: Desk): ApiAnswer {
+function unban({ visitor, body, language }: Call, desk: Desk): ApiAnswer {
   const asked = readAs(unbanAsked, body)
   if (!asked.ok) return asked.error
   const { network } = asked.value
+  const { say } = controlWords(language)
   const read = parseRange(network.trim())
-  if (!read.ok) return notANetwork(network, read.error)
+  if (!read.ok) return notANetwork(network, read.error, say)
   const range = read.value
   const isLifted = desk.control.bans.unban(range)
   note(desk, visitor, 'unban', isLifted ? 'done' : 'failed')
@@ -94,25 +95,21 @@ function unban({ visitor, body }: Call, desk: Desk): ApiAnswer {
   const touching = desk.control.bans.touching(range).slice(0, 5).map(formatRange)
   return fault(
     404,
-    `${formatRange(range)} is not banned`,
-    touching.length === 0 ? 'all bans: taciturn bans' : `banned is ${touching.join(', ')}; lift that`,
+    say('ban.none', { network: formatRange(range) }),
+    touching.length === 0
+      ? say('ban.none.hint')
+      : say('ban.touching.hint', { networks: touching.join(', ') }),
   )
 }
 
-function readNetwork(text: string): Result<Range, ApiAnswer> {
+function readNetwork(text: string, say: Say): Result<Range, ApiAnswer> {
   const read = parseRange(text.trim())
-  if (!read.ok) return failed(notANetwork(text, read.error))
+  if (!read.ok) return failed(notANetwork(text, read.error, say))
   const range = read.value
   const bits = WIDEST[range.family]
   const isWide = range.from.subarray(0, bits / 8).some((octet, i) => octet !== range.to[i])
   if (!isWide && !holdsAllIp4(range)) return read
-  return failed(
-    fault(
-      400,
-      `${formatRange(range)} is too wide for a ban`,
-      `use clients.deny in the configuration, or a network of at least /${bits}`,
-    ),
-  )
+  return failed(fault(400, say('ban.wide', { network: formatRange(range) }), say('ban.wide.hint', { bits })))
 }
 
 /** Whether it is IPv6 in name only: all of IPv4 as `::ffff:a.b.c.d`, and as IPv6 nobody's. */
@@ -122,11 +119,11 @@ function holdsAllIp4({ from, to }: Range): boolean {
 
 const MAPPED = knownRange('::ffff:0:0/96')
 
-function notANetwork(given: string, why: string): ApiAnswer {
+function notANetwork(given: string, why: string, say: Say): ApiAnswer {
   const network = why === 'host-bits' ? networkOf(given.trim()) : undefined
   return fault(
     400,
-    `"${given}" is not an address or a network`,
-    network ? `did you mean ${formatRange(network)}?` : 'write 203.0.113.7, 203.0.113.0/24 or 2001:db8::/48',
+    say('ban.network', { given }),
+    network ? say('ban.meant.hint', { network: formatRange(network) }) : say('ban.network.hint'),
   )
 }

@@ -107,6 +107,10 @@ t.test('OW-08, A-10: bans are made, listed and lifted, and none is of everybody'
     code: 1,
     stderr: /not banned; banned is 203\.0\.113\.0\/24; lift that/,
   })
+  const german = async (...args: string[]) => (await say(...args, '--lang', 'de')).stderr
+  t.match(await german('ban', 'example.org'), /„example\.org“ ist keine Adresse und kein Netz/, 'U-21')
+  t.match(await german('ban', '203.0.113.7/24'), /war 203\.0\.113\.0\/24 gemeint\?/)
+  t.match(await german('unban', '203.0.113.9'), /ist nicht gesperrt; gesperrt ist 203\.0\.113\.0\/24/)
   t.match(await say('bans', '--lang', 'de'), { stdout: /bis 14\. Mai 2030.*, von alice/ })
 })
 
@@ -235,7 +239,7 @@ t.test('UW-13: a user is blocked, a homeserver paused and a limit changed, and e
   const listed = (await say('changes')).stdout.split('\n')
   t.match(listed, [
     /^00000000 {2}user user1 is blocked/,
-    /^00000001 {2}example.org is paused \(socket, /,
+    /^00000001 {2}example.org is paused \(by command on this machine, /,
     /4 Mbit/,
   ])
   t.match(await say('undo'), { code: 0, stdout: /undone: limits\.bitratePerUser/ }, 'the newest')

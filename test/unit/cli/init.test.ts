@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { load } from '../../../src/config/load.ts'
@@ -57,6 +57,20 @@ t.test('a group that could read the file can read the one that replaces it', asy
   await run(folder, ['init', '--force'])
 
   t.equal(statSync(file).mode & 0o777, 0o640)
+})
+
+t.test('U-06: the configuration of a service names certificates that the service can read', async t => {
+  const folder = t.testdir({})
+  const file = join(folder, 'turnserver.json')
+  await run(folder, ['init', '--realm', 'turn.example.org', '--output', file])
+  t.match(readFileSync(file, 'utf8'), '/etc/letsencrypt/live/turn.example.org/fullchain.pem')
+  writeFileSync(file, '{}')
+  chmodSync(file, 0o640)
+  const { stderr } = await run(folder, ['init', '--realm', 'turn.example.org', '--output', file, '--force'])
+  t.match(readFileSync(file, 'utf8'), join(folder, 'fullchain.pem'))
+  t.notMatch(readFileSync(file, 'utf8'), 'letsencrypt')
+  t.match(stderr, 'systemctl restart taciturn')
+  t.notMatch(stderr, 'taciturn serve', 'the service has its ports')
 })
 
 t.test('without a terminal nothing is asked; the homeserver is guessed from the realm', async t => {
