@@ -4,16 +4,7 @@ import { address, parseIp } from '../base/address.ts'
 import type { Language } from '../texts/language.ts'
 import { checkTogether } from './check.ts'
 import { readConsole, readControl } from './control.ts'
-import {
-  closing,
-  type Env,
-  expandPath,
-  findConfig,
-  findState,
-  isWorldReadable,
-  quoted,
-  readNamed,
-} from './find.ts'
+import { closing, type Env, expandPath, findConfig, findState, isWorldReadable, readNamed } from './find.ts'
 import { recognise } from './foreign.ts'
 import { readHomeservers, readUsers } from './issuers.ts'
 import { explainIssue } from './messages/explain.ts'
