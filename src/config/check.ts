@@ -1,5 +1,6 @@
 import { formatIp } from '../base/address.ts'
 import { compare, formatRange, type Range } from '../base/range.ts'
+import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 import { checkConsole } from './control.ts'
 import { checkFront } from './front.ts'
 import { checkIssuing } from './issued-for.ts'
@@ -19,6 +20,9 @@ import { isPrivate, openedBy } from './values/special-ranges.ts'
 /** How many ports are so few that the next call may find none. */
 const FEW_PORTS = 32
 
+/** Octets of the longest name in the folder of the kernel forwarder (`/loader.sock`). */
+const LONGEST_KERNEL_SOCKET = 12
+
 /** Checks what two keys say together. Sections in `broken` were not understood and are left out. */
 export function checkTogether(settings: Settings, report: ConfigReport, broken: ReadonlySet<string>): void {
   if (!broken.has('listen')) checkListeners(settings, report, broken)
@@ -29,10 +33,13 @@ export function checkTogether(settings: Settings, report: ConfigReport, broken: 
   if (!broken.has('homeservers') && !broken.has('issue')) checkIssuing(settings, report)
   if (!broken.has('console')) checkConsole(settings, report)
   if (settings.alternate) checkAlternate(settings.alternate, report)
-  const { workers, udp } = settings
+  const { workers, udp, kernel } = settings
   if (workers !== 'auto' && workers > 1 && udp === 'dgram') {
     report.error(['workers'], 'workers-dgram', { given: workers })
   }
+  const length = Buffer.byteLength(kernel) + LONGEST_KERNEL_SOCKET
+  if (kernel !== 'off' && kernel !== 'auto' && length > LONGEST_SOCKET_PATH)
+    report.error(['kernel'], 'kernel-path-long', { given: kernel, length, max: LONGEST_SOCKET_PATH })
 }
 
 function checkListeners(

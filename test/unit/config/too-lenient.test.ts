@@ -1,5 +1,6 @@
 import t from 'tap'
 import { load } from '../../../src/config/load.ts'
+import { LOADER_SOCKET, MAPS_SOCKET } from '../../../src/kernel/places.ts'
 import { folderWith, HOMESERVER, loadText, problemsOf } from '../../support/loading.ts'
 
 const warningsOf = (t: Parameters<typeof loadText>[0], text: string) =>
@@ -57,6 +58,16 @@ t.test('S-19: a control path that serve would refuse is refused when the file is
   t.match(problem, { path: 'control', what: /108 octets.*107/ })
   t.same(warningsOf(t, `"control": "/${'a'.repeat(106)}"`), [])
 })
+
+t.test(
+  'S-19: a folder whose sockets would have too long a path is refused when the file is read',
+  async t => {
+    t.same(`/${LOADER_SOCKET}`.length >= `/${MAPS_SOCKET}`.length && LOADER_SOCKET, 'loader.sock')
+    const [problem] = problemsOf(t, `{ ${HOMESERVER}, "kernel": "/${'a'.repeat(95)}" }`)
+    t.match(problem, { path: 'kernel', what: /108 octets.*107/ })
+    t.same(warningsOf(t, `"kernel": "/${'a'.repeat(94)}"`), [])
+  },
+)
 
 t.test('U-42: what is said of the whole file names it once, and no place in it', async t => {
   const folder = folderWith(t, { 'turnserver.json': `{ ${HOMESERVER} }` }, { 'turnserver.json': 0o644 })
