@@ -19,6 +19,8 @@ export interface RelayOptions {
   readonly loopbackPeers?: boolean
   /** Keys to put over the written configuration; this relay only. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** The port of UDP and TCP, where `settings` name it; a free one otherwise. */
+  readonly port?: number
   /** Puts more files beside the configuration. */
   readonly before?: (folder: string) => void
   /** More arguments for `taciturn serve`. */
@@ -57,7 +59,7 @@ export async function startRelay(options: RelayOptions = {}): Promise<RunningRel
   const against = options.against ?? (process.env.TEST_AGAINST === 'coturn' ? 'coturn' : 'taciturn')
   const folder = mkdtempSync(join(tmpdir(), 'relay-test-'))
   const certificate = selfSigned(folder)
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const tlsPort = await freePort()
   const metricsPort = await freePort()
   const relayPorts = { from: FIRST_RELAY_PORT, to: FIRST_RELAY_PORT + RELAY_PORTS - 1 }

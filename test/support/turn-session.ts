@@ -22,6 +22,8 @@ export interface Target {
   readonly via?: 'udp' | 'tcp' | 'tls'
   /** The address to come from. */
   readonly from?: string
+  /** The name to ask for in TLS (SNI). */
+  readonly name?: string
 }
 
 /** A TURN client with many requests under way at once; an answer is told by its code, 0 for success. */
@@ -130,7 +132,7 @@ async function open(
   via: 'udp' | 'tcp' | 'tls',
   take: (bytes: Buffer) => void,
 ): Promise<Link> {
-  const { host, port, from } = target
+  const { host, port, from, name } = target
   if (via === 'udp') {
     const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 4 << 20 })
     socket.bind(0, from)
@@ -146,7 +148,9 @@ async function open(
   }
   const options = { host, port, ...(from && { localAddress: from }) }
   const socket: Socket =
-    via === 'tls' ? connectTls({ ...options, rejectUnauthorized: false }) : connect(options)
+    via === 'tls'
+      ? connectTls({ ...options, rejectUnauthorized: false, ...(name && { servername: name }) })
+      : connect(options)
   await once(socket, via === 'tls' ? 'secureConnect' : 'connect')
   const frames = new Deframer()
   socket.on('error', () => socket.destroy())

@@ -1,5 +1,7 @@
 import { formatAddress, parseIp } from '../../base/address.ts'
 import { nearest } from '../../config/values/nearest.ts'
+import { reachable } from '../../doctor/checks/listeners.ts'
+import { FRONT_SNIPPETS, type FrontSnippet, WEB_BEHIND } from '../../homeserver/front-snippets.ts'
 import { MORE_SNIPPETS } from '../../homeserver/more-snippets.ts'
 import { SNIPPETS, type Snippet } from '../../homeserver/snippets.ts'
 import { hintConcerns, USER_SNIPPETS, type UserSnippet } from '../../homeserver/user-snippets.ts'
@@ -8,12 +10,15 @@ import { absolute, type CliContext, type ConfigOption, loadFor } from '../contex
 import { CommandError, Exit, painter } from '../io.ts'
 import { type AccessArguments, accessOf, hostFor, placeOf } from './access.ts'
 
+/** Where a listener behind a proxy is best. */
+const BEHIND = '127.0.0.1:5349'
 const CERTBOT = { name: 'certbot', title: 'certbot', file: 'a shell, as root' }
 const ALL: readonly { readonly name: string; readonly title: string; readonly file: string }[] = [
   ...SNIPPETS,
   ...MORE_SNIPPETS,
   ...USER_SNIPPETS,
   ...WEB_SNIPPETS,
+  ...FRONT_SNIPPETS,
   CERTBOT,
 ]
 
@@ -35,6 +40,8 @@ export async function snippet(options: SnippetOptions, context: CliContext): Pro
   if (named(CERTBOT)) return certbotSnippet(options, context)
   const web = WEB_SNIPPETS.find(named)
   if (web) return webSnippet(web, options, context)
+  const front = FRONT_SNIPPETS.find(named)
+  if (front) return frontSnippet(front, options, context)
   const ofUser = USER_SNIPPETS.find(named)
   if (ofUser) return userSnippet(ofUser, options, context)
   const found = [...SNIPPETS, ...MORE_SNIPPETS].find(named)
@@ -119,6 +126,24 @@ async function webSnippet(found: WebSnippet, options: SnippetOptions, context: C
   io.stderr.write(`# ${words.say('pasteInto', { title: found.title, file: found.file })}\n`)
   io.stdout.write(found.lines({ host, upstream: formatAddress(settings.console.listen) }))
   io.stderr.write(`${words.say('webNext', { host })}\n`)
+  return Exit.ok
+}
+
+/** Prints the lines that share port 443 between this relay and a web server, and what that needs here. */
+async function frontSnippet(
+  found: FrontSnippet,
+  options: SnippetOptions,
+  context: CliContext,
+): Promise<number> {
+  const { io, words } = context
+  const { settings } = await loadFor(options, context, { mayWrite: false, warn: false })
+  const host = hostFor(options.host ?? settings.realm, words)
+  const listener = settings.listen.find(({ transport, proxy }) => transport === 'tls' && proxy)
+  const relay = listener ? formatAddress(reachable(listener.address)) : BEHIND
+  io.stderr.write(`# ${words.say('pasteInto', { title: found.title, file: found.file })}\n`)
+  io.stdout.write(found.lines({ host, relay }))
+  io.stderr.write(`${words.say('frontNext', { web: WEB_BEHIND })}\n`)
+  if (!listener) io.stderr.write(`${words.say('frontListener', { relay })}\n`)
   return Exit.ok
 }
 

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse as parseJsonc } from 'jsonc-parser'
 import t from 'tap'
+import { FRONT_SNIPPETS } from '../../../src/homeserver/front-snippets.ts'
 import { MORE_SNIPPETS } from '../../../src/homeserver/more-snippets.ts'
 import { SNIPPETS, type SnippetInput } from '../../../src/homeserver/snippets.ts'
 import { USER_SNIPPETS } from '../../../src/homeserver/user-snippets.ts'
@@ -195,7 +197,9 @@ t.test('snippet without a name lists every program', async t => {
       .split('\n')
       .map(line => line.split(' ')[0]),
     [
-      ...[...SNIPPETS, ...MORE_SNIPPETS, ...USER_SNIPPETS, ...WEB_SNIPPETS].map(({ name }) => name),
+      ...[...SNIPPETS, ...MORE_SNIPPETS, ...USER_SNIPPETS, ...WEB_SNIPPETS, ...FRONT_SNIPPETS].map(
+        ({ name }) => name,
+      ),
       'certbot',
     ],
   )
@@ -215,6 +219,30 @@ for (const [name, needs] of [
     t.match(stderr, /"console": \{ "publicUrl": "https:\/\/turn\.example\.org" \}/)
   })
 }
+
+for (const [name, needs] of [
+  ['nginx-stream', /turn\.example\.org relay;[\s\S]*server 127\.0\.0\.1:5349;[\s\S]*proxy_protocol on;/],
+  ['haproxy-tcp', /req\.ssl_sni -i turn\.example\.org[\s\S]*server relay 127\.0\.0\.1:5349 send-proxy-v2/],
+] as const) {
+  t.test(
+    `OW-02: the lines for ${name} share port 443, and what the relay needs for them is said`,
+    async t => {
+      const folder = folderWith(t, { 'turnserver.json': CONFIG })
+      const { code, stdout, stderr } = await run(folder, ['snippet', name])
+      t.equal(code, 0, stderr)
+      t.match(stdout, needs)
+      t.notMatch(stdout, SECRET)
+      t.match(stderr, /"tls:\/\/127\.0\.0\.1:5349\?proxy"\], and "proxy": \{ "from": \["127\.0\.0\.1"\] \}/)
+      t.match(stderr, /127\.0\.0\.1:8443/)
+    },
+  )
+}
+
+t.test('OW-02: the document on proxies has the lines that are printed', async t => {
+  const text = readFileSync(join(import.meta.dirname, '../../../docs/proxies.md'), 'utf8')
+  for (const { name, lines } of FRONT_SNIPPETS)
+    t.ok(text.includes(lines({ host: 'turn.example.org', relay: '127.0.0.1:5349' })), name)
+})
 
 t.test('a program that is not known is a mistake of usage, with what was meant', async t => {
   const { code, stderr } = await run(t.testdir({}), ['snippet', 'synaps'])
