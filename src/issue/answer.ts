@@ -25,10 +25,12 @@ export function limited(seconds: number): IssueAnswer {
 }
 
 /**
- * What a homeserver without TURN servers is to answer (MSC4166). Clients take
- * it as "none", and ask again later; after a 403 they would not.
+ * What a homeserver without TURN servers is to answer (MSC4166), with the reason. Clients take it as "none", and ask
+ * again later; after a 403 they would not, and a pause or a block may be over then.
  */
-export const NOTHING_TO_GIVE = matrixError(404, 'M_NOT_FOUND', 'there is no TURN server for this user')
+export function nothingToGive(why: string): IssueAnswer {
+  return matrixError(404, 'M_NOT_FOUND', `there is no TURN server for this user: ${why}`)
+}
 
 /** The answer while the homeserver cannot say who it is. No 401: clients would log out over it. */
 export function unavailable(error: string): IssueAnswer {

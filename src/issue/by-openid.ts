@@ -1,17 +1,17 @@
+import type { Result } from '../base/result.ts'
 import type { Homeserver } from '../config/settings.ts'
 import { isListed, parseServerName, type ServerName } from '../homeserver/matrix-id.ts'
 import { jsonObject } from '../http/exchange.ts'
-import { type IssueAnswer, matrixError, NOTHING_TO_GIVE, unavailable } from './answer.ts'
-import type { Issued } from './issuer.ts'
+import { type IssueAnswer, matrixError, nothingToGive, unavailable } from './answer.ts'
+import { type Issued, type NothingWhy, nothingWhy } from './issuer.ts'
 import type { IssueNote } from './note.ts'
 import type { Verified } from './openid.ts'
 import { type IssueQuestion, usable } from './question.ts'
-import { nothingWhy } from './stand-in.ts'
 
 export interface ByOpenIdPorts {
   readonly homeservers: readonly Homeserver[]
   verify(server: ServerName, token: string, listed: string): Promise<Verified>
-  issue(homeserver: Homeserver, user: string): Issued | undefined
+  issue(homeserver: Homeserver, user: string): Result<Issued, NothingWhy>
   note(note: IssueNote): void
 }
 
@@ -42,9 +42,10 @@ export async function byOpenId(question: IssueQuestion, ports: ByOpenIdPorts): P
   }
   const named = { homeserver: homeserver.name }
   // Nobody is asked about users who would get nothing.
-  if (homeserver.paused || homeserver.secrets.length === 0) {
-    note('nothing', { ...named, why: nothingWhy(homeserver) })
-    return NOTHING_TO_GIVE
+  const nobody = nothingWhy(homeserver)
+  if (nobody !== undefined) {
+    note('nothing', { ...named, why: nobody })
+    return nothingToGive(nobody)
   }
   const verified = await ports.verify(server, token, listedAs(server, homeserver))
   if (verified.kind === 'failed') {
@@ -56,12 +57,12 @@ export async function byOpenId(question: IssueQuestion, ports: ByOpenIdPorts): P
     return matrixError(401, 'M_UNKNOWN_TOKEN', 'the server does not know this token')
   }
   const issued = ports.issue(homeserver, verified.user)
-  if (!issued) {
-    note('nothing', { ...named, user: verified.user, why: nothingWhy(homeserver) })
-    return NOTHING_TO_GIVE
+  if (!issued.ok) {
+    note('nothing', { ...named, user: verified.user, why: issued.error })
+    return nothingToGive(issued.error)
   }
   note('issued', { ...named, user: verified.user })
-  return { status: 200, body: { ...issued } }
+  return { status: 200, body: { ...issued.value } }
 }
 
 /** The homeserver whose list names the server; a name in full beats a domain. */

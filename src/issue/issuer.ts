@@ -1,4 +1,5 @@
 import { password } from '../auth/shared-secret.ts'
+import { failed, type Result, succeeded } from '../base/result.ts'
 import { after, type Seconds, type Time } from '../base/time.ts'
 import type { Homeserver } from '../config/settings.ts'
 import { chooseUris, type Weighted } from './relay-choice.ts'
@@ -18,6 +19,15 @@ export interface IssuerOptions {
   readonly relaysPerUser: number
 }
 
+/** Why a user gets no credential. */
+export type NothingWhy = 'the homeserver is paused' | 'the homeserver has no secret' | 'the user is blocked'
+
+/** Why all users of a homeserver get nothing; undefined where they get credentials. */
+export function nothingWhy({ paused, secrets }: Homeserver): NothingWhy | undefined {
+  if (paused) return 'the homeserver is paused'
+  return secrets.length === 0 ? 'the homeserver has no secret' : undefined
+}
+
 /** Room for the user in USERNAME: fewer than 509 octets (RFC 8489 §14.3), less the expiry and its colon. */
 const LONGEST_USER = 496
 
@@ -28,23 +38,23 @@ export function isUser(text: string): boolean {
 
 /**
  * Makes a time-limited credential (draft-uberti-behave-turn-rest) with the
- * newest secret of a homeserver. Undefined when there is nothing to give: the
- * homeserver is paused, or has no secret.
+ * newest secret of a homeserver, or says why there is nothing to give.
  */
 export function issue(
   homeserver: Homeserver,
   user: string,
   options: IssuerOptions,
   now: Time,
-): Issued | undefined {
-  const secret = homeserver.secrets[0]
-  if (homeserver.paused || !secret) return undefined
+): Result<Issued, NothingWhy> {
+  const why = nothingWhy(homeserver)
+  if (why !== undefined) return failed(why)
+  const secret = homeserver.secrets[0]!
   const expiry = Math.floor(after(now, options.lifetime) / 1000)
   const username = user === '' ? `${expiry}` : `${expiry}:${user}`
-  return {
+  return succeeded({
     username,
     password: password(Buffer.from(secret.value, 'utf8'), username, secret.algorithm),
     ttl: options.lifetime,
     uris: homeserver.uris ?? chooseUris(user, options.relays, options.relaysPerUser),
-  }
+  })
 }

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http'
+import { failed, type Result } from '../base/result.ts'
 import type { Time } from '../base/time.ts'
 import type { Homeserver, Issue } from '../config/settings.ts'
 import { HttpRoutes } from '../http/routes.ts'
@@ -6,7 +7,7 @@ import { closeServer } from '../http/server.ts'
 import { byOpenId } from './by-openid.ts'
 import type { NameResolver } from './discovery.ts'
 import { createIssueHttp, type IssueRoute } from './http.ts'
-import { type Issued, issue } from './issuer.ts'
+import { type Issued, issue, type NothingWhy } from './issuer.ts'
 import type { IssueNote } from './note.ts'
 import { OpenId } from './openid.ts'
 import { RateLimit } from './rate-limit.ts'
@@ -21,6 +22,8 @@ export interface Policy {
   readonly homeservers: readonly Homeserver[]
   /** URIs of this relay, for where no others are configured. */
   readonly ownUris: readonly string[]
+  /** True for a user who is not served: a credential would open nothing. The time is that of the wall clock. */
+  readonly isBlocked: (homeserver: string, user: string, now: Time) => boolean
   /** False for addresses that no request about an OpenID token may go to. */
   readonly mayConnect: (ip: Uint8Array) => boolean
 }
@@ -117,14 +120,16 @@ export class Issuing {
     ])
   }
 
-  #issue(homeserver: Homeserver, user: string): Issued | undefined {
-    const { issue: how, ownUris } = this.#policy
+  #issue(homeserver: Homeserver, user: string): Result<Issued, NothingWhy> {
+    const { issue: how, ownUris, isBlocked } = this.#policy
+    const now = this.#ports.wall()
+    if (isBlocked(homeserver.name, user, now)) return failed('the user is blocked')
     const own: Weighted = { uris: ownUris, weight: 1 }
     const options = {
       lifetime: how.lifetime,
       relays: how.relays.length > 0 ? how.relays : [own],
       relaysPerUser: how.relaysPerUser,
     }
-    return issue(homeserver, user, options, this.#ports.wall())
+    return issue(homeserver, user, options, now)
   }
 }

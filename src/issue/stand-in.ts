@@ -1,6 +1,7 @@
+import type { Result } from '../base/result.ts'
 import type { Homeserver, StandIn } from '../config/settings.ts'
-import { type IssueAnswer, limited, matrixError, NOTHING_TO_GIVE, unavailable } from './answer.ts'
-import type { Issued } from './issuer.ts'
+import { type IssueAnswer, limited, matrixError, nothingToGive, unavailable } from './answer.ts'
+import type { Issued, NothingWhy } from './issuer.ts'
 import type { IssueNote } from './note.ts'
 import { accessToken, type IssueQuestion } from './question.ts'
 import type { Who } from './whoami.ts'
@@ -8,7 +9,7 @@ import type { Who } from './whoami.ts'
 export interface StandInPorts {
   readonly homeservers: readonly Homeserver[]
   whoami(url: string, token: string): Promise<Who>
-  issue(homeserver: Homeserver, user: string): Issued | undefined
+  issue(homeserver: Homeserver, user: string): Result<Issued, NothingWhy>
   note(note: IssueNote): void
 }
 
@@ -25,7 +26,7 @@ export async function standIn(question: IssueQuestion, ports: StandInPorts): Pro
   const found = homeserverFor(question.host, ports.homeservers)
   if (!found) {
     note('nothing', { why: 'no homeserver has the host that was asked' })
-    return NOTHING_TO_GIVE
+    return nothingToGive('no homeserver has this host')
   }
   const { homeserver, standIn } = found
   const named = { homeserver: homeserver.name }
@@ -55,17 +56,12 @@ export async function standIn(question: IssueQuestion, ports: StandInPorts): Pro
   }
 
   const issued = ports.issue(homeserver, who.user)
-  if (!issued) {
-    note('nothing', { ...named, user: who.user, why: nothingWhy(homeserver) })
-    return NOTHING_TO_GIVE
+  if (!issued.ok) {
+    note('nothing', { ...named, user: who.user, why: issued.error })
+    return nothingToGive(issued.error)
   }
   note('issued', { ...named, user: who.user })
-  return { status: 200, body: { ...issued } }
-}
-
-/** Why a homeserver's users get nothing. */
-export function nothingWhy({ paused }: Homeserver): string {
-  return paused ? 'the homeserver is paused' : 'the homeserver has no secret'
+  return { status: 200, body: { ...issued.value } }
 }
 
 interface StoodIn {

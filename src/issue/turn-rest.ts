@@ -1,14 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Result } from '../base/result.ts'
 import type { Homeserver } from '../config/settings.ts'
 import type { IssueAnswer } from './answer.ts'
-import { type Issued, isUser } from './issuer.ts'
+import { type Issued, isUser, type NothingWhy } from './issuer.ts'
 import type { IssueNote } from './note.ts'
 import { accessToken, type IssueQuestion } from './question.ts'
-import { nothingWhy } from './stand-in.ts'
 
 export interface TurnRestPorts {
   readonly homeservers: readonly Homeserver[]
-  issue(homeserver: Homeserver, user: string): Issued | undefined
+  issue(homeserver: Homeserver, user: string): Result<Issued, NothingWhy>
   note(note: IssueNote): void
 }
 
@@ -53,12 +53,12 @@ export function turnRest(question: IssueQuestion, ports: TurnRestPorts): IssueAn
     return error(400, why)
   }
   const issued = ports.issue(homeserver, user)
-  if (!issued) {
-    note('nothing', { ...named, user, why: nothingWhy(homeserver) })
-    return error(404, nothingWhy(homeserver))
+  if (!issued.ok) {
+    note('nothing', { ...named, user, why: issued.error })
+    return error(issued.error === 'the user is blocked' ? 403 : 404, issued.error)
   }
   note('issued', { ...named, user })
-  return { status: 200, body: { ...issued } }
+  return { status: 200, body: { ...issued.value } }
 }
 
 function digest(text: string): Buffer {

@@ -1,3 +1,4 @@
+import { blockedIn } from '../auth/blocked.ts'
 import { address, formatAddress } from '../base/address.ts'
 import { stackOf } from '../base/stack.ts'
 import type { Settings } from '../config/settings.ts'
@@ -84,7 +85,7 @@ export interface Books {
 }
 
 function policyOf(settings: Settings): Policy | undefined {
-  const { issue, homeservers } = settings
+  const { issue, homeservers, blocked = [] } = settings
   if (!issue) return undefined
   // What relayed traffic may not reach, our requests may not reach either. Our own public addresses they may: a
   // homeserver often runs on the same machine.
@@ -101,6 +102,7 @@ function policyOf(settings: Settings): Policy | undefined {
     issue,
     homeservers,
     ownUris: ownUris(settings),
+    isBlocked: blockedIn(blocked),
     mayConnect: ip => reach(address(ip, 0)) === 'yes',
   }
 }

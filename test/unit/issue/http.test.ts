@@ -46,6 +46,7 @@ async function start(t: Test, homeservers: readonly Homeserver[], how: Partial<I
     },
     homeservers,
     ownUris: URIS,
+    isBlocked: (_, user) => user === '@spammer:hs.test',
     mayConnect: ip => ip[0] !== 127,
   })
   const notes: IssueNote[] = []
@@ -226,6 +227,21 @@ t.test('in the homeserver’s place: nothing to give is a 404, after which clien
     t.match(await ask(PATH, { headers: bearer }), { status: 404, json: { errcode: 'M_NOT_FOUND' } })
     t.match(notes, [{ outcome: 'nothing' }])
   }
+})
+
+t.test('OW-08: a blocked user gets no credential by any way, and is told why', async t => {
+  const why = 'the user is blocked'
+  const rest = await start(t, [BACKEND])
+  const asked = `/turn?service=turn&username=@spammer:hs.test&key=${KEY}`
+  t.match(await rest.ask(asked), { status: 403, json: { error: why } })
+  t.match(rest.notes, [{ way: 'rest', outcome: 'nothing', user: '@spammer:hs.test', why }])
+  const web = await startWeb(t, says(200, { user_id: '@spammer:hs.test' }))
+  const inPlace = await start(t, [standIn(web.url)])
+  t.match(await inPlace.ask(PATH, { headers: bearer }), {
+    status: 404,
+    json: { errcode: 'M_NOT_FOUND', error: /the user is blocked/ },
+  })
+  t.match(inPlace.notes, [{ way: 'stand-in', outcome: 'nothing', why }])
 })
 
 t.test('in the homeserver’s place: of several the host decides, a proxy’s word for it too', async t => {

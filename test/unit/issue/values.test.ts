@@ -161,7 +161,7 @@ function homeserver(more: Partial<Homeserver> = {}): Homeserver {
 }
 
 t.test('a credential is the one that Synapse makes of the same secret, user and time', async t => {
-  const issued = issue(homeserver(), '@1:hs.test', OPTIONS, at(1795307477 - 86_400))
+  const issued = given(issue(homeserver(), '@1:hs.test', OPTIONS, at(1795307477 - 86_400)))
   t.same(issued, {
     username: '1795307477:@1:hs.test',
     password: 'dx/q1tDqvu3NT4QF+LaYW38Za40=',
@@ -170,8 +170,13 @@ t.test('a credential is the one that Synapse makes of the same secret, user and 
   })
 })
 
+function given(issued: ReturnType<typeof issue>) {
+  if (!issued.ok) throw new Error(issued.error)
+  return issued.value
+}
+
 t.test('a credential without a user is the bare expiry', async t => {
-  t.equal(issue(homeserver(), '', OPTIONS, at(100))?.username, '86500')
+  t.equal(given(issue(homeserver(), '', OPTIONS, at(100))).username, '86500')
 })
 
 t.test('the newest secret signs, with its own hash', async t => {
@@ -179,17 +184,21 @@ t.test('the newest secret signs, with its own hash', async t => {
     { value: 'new', algorithm: 'sha256' as const },
     { value: 'old', algorithm: 'sha1' as const },
   ]
-  t.equal(Buffer.from(issue(homeserver({ secrets }), 'a', OPTIONS, at(0))!.password, 'base64').length, 32)
+  t.equal(
+    Buffer.from(given(issue(homeserver({ secrets }), 'a', OPTIONS, at(0))).password, 'base64').length,
+    32,
+  )
 })
 
 t.test("a homeserver's own URIs are handed out as they are", async t => {
   const uris = ['turns:other.example:443?transport=tcp']
-  t.same(issue(homeserver({ uris }), 'a', OPTIONS, at(0))?.uris, uris)
+  t.same(given(issue(homeserver({ uris }), 'a', OPTIONS, at(0))).uris, uris)
 })
 
 t.test('there is nothing to give while a homeserver is paused or has no secret', async t => {
-  t.equal(issue(homeserver({ paused: true }), 'a', OPTIONS, at(0)), undefined)
-  t.equal(issue(homeserver({ secrets: [] }), 'a', OPTIONS, at(0)), undefined)
+  const why = (more: Partial<Homeserver>) => issue(homeserver(more), 'a', OPTIONS, at(0))
+  t.same(why({ paused: true }), { ok: false, error: 'the homeserver is paused' })
+  t.same(why({ secrets: [] }), { ok: false, error: 'the homeserver has no secret' })
 })
 
 t.test('a user fits into USERNAME and moves no cursor', async t => {
