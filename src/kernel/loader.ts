@@ -1,10 +1,11 @@
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { failed, type Result, succeeded } from '../base/result.ts'
 import { loadAddon, type NativeAddon } from '../system/native-addon.ts'
 import { type AttachedDevice, type Attachment, type AttachWish, attach } from './attachment.ts'
 import { Bpf } from './bpf.ts'
+import { makeFolder } from './folder.ts'
 import { type Image, type LoadedPrograms, loadImage, readImage } from './image.ts'
 import { RELAY_MAPS } from './kernel-maps.ts'
 import { Netlink } from './netlink.ts'
@@ -64,7 +65,11 @@ export class KernelLoader {
     if (!attached.ok) return failed(attached.error)
     attached.value.close()
     try {
-      mkdirSync(options.folder, { recursive: true, mode: 0o750 })
+      const folder = makeFolder(options.folder)
+      if (!folder.ok) {
+        loader.stop()
+        return folder
+      }
       await loader.#listen(MAPS_SOCKET, socket => loader.#handOver(socket))
       await loader.#listen(LOADER_SOCKET, socket => loader.#answer(socket))
     } catch (error) {
