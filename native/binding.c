@@ -9,7 +9,7 @@
  *   features() -> bits
  *   routes(wake) -> watcher, see watcher.h
  *   bpf, mapMemory: see bpf.h
- *   sendDescriptors, receiveDescriptors: see descriptors.h
+ *   sendDescriptors, receiveDescriptors, takeDescriptors, peerUser: see descriptors.h
  *   netlink: see netlink.h
  *
  * There is no state outside a transport, so every worker thread may load this.
@@ -101,6 +101,8 @@ NAPI_MODULE_INIT()
   value_add_function(env, exports, "mapMemory", bpf_memory, 0);
   value_add_function(env, exports, "sendDescriptors", descriptors_send, 0);
   value_add_function(env, exports, "receiveDescriptors", descriptors_receive, 0);
+  value_add_function(env, exports, "takeDescriptors", descriptors_take, 0);
+  value_add_function(env, exports, "peerUser", descriptors_peer, 0);
   value_add_function(env, exports, "netlink", netlink_call, 0);
   export_number(env, exports, "stateWords", STATE_WORDS);
   return exports;

@@ -7,8 +7,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define MOST_DESCRIPTORS 16
-
 union control {
   struct cmsghdr header;
   char octets[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
@@ -56,7 +54,7 @@ static int take(struct msghdr *message, void *into, size_t octets)
   return -EPROTO;
 }
 
-static int receive(int connection, void *into, size_t octets)
+static int receive(int connection, void *into, size_t octets, int flags)
 {
   union control control;
   char octet;
@@ -65,7 +63,7 @@ static int receive(int connection, void *into, size_t octets)
   ssize_t got;
 
   do
-    got = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
+    got = recvmsg(connection, &message, MSG_CMSG_CLOEXEC | flags);
   while (got < 0 && errno == EINTR);
   if (got < 0)
     return -errno;
@@ -88,9 +86,33 @@ napi_value descriptors_receive(napi_env env, napi_callback_info info)
   if (connection < 0)
     return value_from_int32(env, -errno);
   setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &PATIENCE, sizeof PATIENCE);
-  int error = connect(connection, (struct sockaddr *)&to, sizeof to) < 0 ? -errno : receive(connection, into, octets);
+  int error = connect(connection, (struct sockaddr *)&to, sizeof to) < 0 ? -errno : receive(connection, into, octets, 0);
   if (error == 0)
     return value_from_int32(env, connection);
   close(connection);
   return value_from_int32(env, error);
+}
+
+napi_value descriptors_take(napi_env env, napi_callback_info info)
+{
+  napi_value a[MOST_ARGUMENTS];
+  size_t octets;
+  void *into;
+
+  value_arguments(env, info, a);
+  if (value_octets(env, a[1], &into, &octets) < 0 || octets > MOST_DESCRIPTORS * sizeof(int))
+    return value_from_int32(env, -EINVAL);
+  return value_from_int32(env, receive(value_int32(env, a[0]), into, octets, MSG_DONTWAIT));
+}
+
+napi_value descriptors_peer(napi_env env, napi_callback_info info)
+{
+  napi_value a[MOST_ARGUMENTS];
+  struct ucred peer;
+  socklen_t length = sizeof peer;
+
+  value_arguments(env, info, a);
+  if (getsockopt(value_int32(env, a[0]), SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+    return value_from_int32(env, -errno);
+  return value_from_int32(env, (int32_t)peer.uid);
 }

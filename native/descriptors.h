@@ -3,6 +3,9 @@
 
 #include "value.h"
 
+/* The kernel takes no more with one message (SCM_MAX_FD). */
+#define MOST_DESCRIPTORS 253
+
 /* sendDescriptors(socket, descriptors) -> 0, or a negated errno: hands copies of them over a Unix socket, with one octet. */
 napi_value descriptors_send(napi_env env, napi_callback_info info);
 
@@ -12,5 +15,15 @@ napi_value descriptors_send(napi_env env, napi_callback_info info);
  * as there is room for; fewer is an error, and then nothing stays open.
  */
 napi_value descriptors_receive(napi_env env, napi_callback_info info);
+
+/*
+ * takeDescriptors(socket, into) -> 0, or a negated errno.
+ * Takes the descriptors of a message that has arrived on a Unix socket, as many
+ * as there is room for; does not wait. Fewer or more is an error, and then none stays open.
+ */
+napi_value descriptors_take(napi_env env, napi_callback_info info);
+
+/* peerUser(socket) -> the user id of the process at the other end of a Unix socket (SO_PEERCRED), or a negated errno. */
+napi_value descriptors_peer(napi_env env, napi_callback_info info);
 
 #endif

@@ -277,18 +277,27 @@ int table_bind(struct table *table, uint32_t id, int fd, const uint8_t *wanted, 
   return 0;
 }
 
-void table_close(struct table *table, uint32_t id)
+int table_give(struct table *table, uint32_t id)
 {
   struct row *row = table_row(table, id);
 
   if (!row)
-    return;
+    return -EBADF;
+  int fd = row->fd;
   /* Another descriptor of an adopted socket may live on elsewhere, and would keep the watch alive. */
-  epoll_ctl(table->epoll, EPOLL_CTL_DEL, row->fd, 0);
+  epoll_ctl(table->epoll, EPOLL_CTL_DEL, fd, 0);
   note(table, id, -1);
-  close(row->fd);
   row->fd = -1;
   table->open--;
+  return fd;
+}
+
+void table_close(struct table *table, uint32_t id)
+{
+  int fd = table_give(table, id);
+
+  if (fd >= 0)
+    close(fd);
 }
 
 uint32_t table_receive_buffer(const struct table *table, uint32_t id)

@@ -89,6 +89,9 @@ int table_bind(struct table *table, uint32_t id, int fd, const uint8_t *wanted, 
 /* Closes the socket in row `id`, if one is there. */
 void table_close(struct table *table, uint32_t id);
 
+/* Lets go of a socket without closing it. Returns its descriptor, or a negated errno. */
+int table_give(struct table *table, uint32_t id);
+
 /* Octets of receive buffer that the kernel granted an open socket. */
 uint32_t table_receive_buffer(const struct table *table, uint32_t id);
 

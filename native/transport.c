@@ -22,6 +22,7 @@ struct transport {
   napi_async_cleanup_hook_handle hook;
   napi_ref wake;
   int polling;
+  int paused; /* nothing wakes us */
   int users; /* JavaScript functions that point here, and the open poll handles */
   struct pace pace;
   uint32_t period; /* nanoseconds between looks; 0 while datagrams wake us */
@@ -148,7 +149,7 @@ static void set_timer(struct transport *t, uint32_t period)
 /* Lets datagrams wake us, or the timer, or nothing where no socket is open: only open sockets keep the loop alive. */
 static void watch(struct transport *t)
 {
-  int wanted = t->table.open == 0 ? 0 : t->period ? 2 : 1;
+  int wanted = t->table.open == 0 || t->paused ? 0 : t->period ? 2 : 1;
 
   if (wanted == t->polling)
     return;
@@ -224,6 +225,31 @@ static napi_value transport_close(napi_env env, napi_callback_info info)
     return 0;
   table_close(&t->table, value_uint32(env, a[0]));
   watch(t);
+  return 0;
+}
+
+static napi_value transport_give(napi_env env, napi_callback_info info)
+{
+  napi_value a[MOST_ARGUMENTS];
+  struct transport *t = value_arguments(env, info, a);
+
+  if (!is_open(t))
+    return value_from_int32(env, -EBADF);
+  int fd = table_give(&t->table, value_uint32(env, a[0]));
+  watch(t);
+  return value_from_int32(env, fd);
+}
+
+static napi_value transport_pause(napi_env env, napi_callback_info info)
+{
+  napi_value a[MOST_ARGUMENTS];
+  struct transport *t = value_arguments(env, info, a);
+  bool on = false;
+
+  napi_get_value_bool(env, a[0], &on);
+  t->paused = on;
+  if (is_open(t))
+    watch(t);
   return 0;
 }
 
@@ -417,6 +443,8 @@ napi_value transport_open(napi_env env, napi_callback_info info)
 
   method(t, object, "bind", transport_bind);
   method(t, object, "close", transport_close);
+  method(t, object, "give", transport_give);
+  method(t, object, "pause", transport_pause);
   method(t, object, "receive", transport_receive);
   method(t, object, "send", transport_send);
   method(t, object, "sendOne", transport_send_one);

@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { failed, type Result, succeeded } from '../base/result.ts'
 import { loadAddon, type NativeAddon } from '../system/native-addon.ts'
+import { descriptorOf } from '../system/socket-handle.ts'
 import { type AttachedDevice, type Attachment, type AttachWish, attach } from './attachment.ts'
 import { Bpf } from './bpf.ts'
 import { makeFolder } from './folder.ts'
@@ -126,7 +127,7 @@ export class KernelLoader {
     const descriptors = Int32Array.from(RELAY_MAPS, name => this.#ready.maps.get(name)!)
     const attached = this.#attach()
     if (!attached.ok) this.#options.log(attached.error)
-    if (!attached.ok || this.#addon.sendDescriptors(descriptorOf(socket), descriptors) < 0) {
+    if (!attached.ok || this.#addon.sendDescriptors(descriptorOf(socket) ?? -1, descriptors) < 0) {
       if (attached.ok) attached.value.close()
       socket.destroy()
       return
@@ -184,9 +185,4 @@ export function describe(devices: readonly AttachedDevice[]): string {
       ({ name, tc, xdp }) => `${name}: ${[xdp && 'XDP', tc && `TC (${tc})`].filter(Boolean).join(' and ')}`,
     )
     .join(', ')
-}
-
-/** The descriptor of a connection, which Node.js keeps to itself. */
-function descriptorOf(socket: Socket): number {
-  return (socket as unknown as { _handle: { fd: number } })._handle.fd
 }

@@ -25,10 +25,11 @@ export class SocketIds {
   readonly #gaps = new Set<number>()
 
   /**
-   * Takes an id for a socket of `transport`. `wanted` is the one that a socket had with the shard before this one; a
-   * fresh shard takes those before any others.
+   * Takes an id for a socket of `transport`. `wanted` is the one that a socket had with the shard before this one, or
+   * with this one before it was given away.
    */
   take(transport: Transport, via: Via, wanted?: SocketId): SocketId {
+    if (wanted !== undefined && this.#transports[wanted] !== undefined) return wanted
     const id = wanted === undefined ? this.#any() : this.#reach(wanted)
     while (id >= this.#via.length) this.#grow()
     this.#transports[id] = transport
@@ -74,6 +75,7 @@ export class SocketIds {
   }
 
   #reach(id: SocketId): SocketId {
+    if (id < this.#transports.length) this.#unlink(id)
     while (this.#transports.length <= id) {
       this.#gaps.add(this.#transports.length)
       this.#transports.push(undefined)
@@ -87,6 +89,18 @@ export class SocketIds {
     this.#first = this.#next[id]!
     this.#waiting--
     return id
+  }
+
+  /** Takes an id out of those that wait, where it is one: costs a walk along them, so it is for adopted sockets only. */
+  #unlink(id: SocketId): void {
+    for (let before = 0, at = this.#first; at !== 0; before = at, at = this.#next[at]!) {
+      if (at !== id) continue
+      if (before === 0) this.#first = this.#next[at]!
+      else this.#next[before] = this.#next[at]!
+      if (this.#last === at) this.#last = before
+      this.#waiting--
+      return
+    }
   }
 
   #grow(): void {

@@ -29,6 +29,16 @@ export interface UdpTransport extends Transport {
   look(): void
   /** What a socket is bound to; undefined once it is closed. */
   boundTo(socket: SocketId): Address | undefined
+  /**
+   * Reads nothing from now on, or again; what arrives waits in the sockets.
+   * False where it cannot: then sockets cannot be given either.
+   */
+  pause(on: boolean): boolean
+  /**
+   * Lets go of a socket without closing it; only while paused. Its descriptor is the caller's. Its id stays taken
+   * until the caller releases it, or the socket is adopted again.
+   */
+  give(socket: SocketId): number
   /** Whether sockets can set DF on what they send. */
   readonly dontFragment: boolean
   /** Closes every socket and frees everything; nothing is received afterwards. */

@@ -33,10 +33,14 @@ export interface NativeAddon {
   bpf(command: number, attr: Uint8Array, pointers: Uint32Array, buffers: readonly Uint8Array[]): number
   /** The memory of a map made with BPF_F_MMAPABLE; a negated errno where the kernel will not. */
   mapMemory(fd: number, octets: number): ArrayBuffer | number
-  /** Hands copies of descriptors over a Unix socket. */
+  /** Hands copies of descriptors, 253 at most, over a Unix socket. */
   sendDescriptors(socket: number, descriptors: Int32Array): number
   /** Connects to a Unix socket and waits a second at most for descriptors, as many as fit. Returns the connection. */
   receiveDescriptors(path: string, into: Int32Array): number
+  /** Takes the descriptors of a message that has arrived on a Unix socket: just as many as fit, or an error. */
+  takeDescriptors(socket: number, into: Int32Array): number
+  /** The user id of the process at the other end of a Unix socket. */
+  peerUser(socket: number): number
   /** Sends a message to NETLINK_ROUTE. Returns the octets of what the kernel answers first. */
   netlink(request: Uint8Array, answer: Uint8Array): number
   readonly stateWords: number
@@ -80,6 +84,10 @@ export interface NativeSockets {
   /** Makes a socket, or adopts `fd` if that is not below 0. */
   bind(id: number, fd: number, flags: number, receiveBuffer: number, sendBuffer: number): number
   close(id: number): void
+  /** Lets go of a socket and returns its descriptor, which is the caller's from now on. */
+  give(id: number): number
+  /** Has nothing wake the transport, or what has arrived meanwhile. */
+  pause(on: boolean): void
   /** Fills the batch; returns how many datagrams it holds. */
   receive(): number
   /** Sends the slots marked SEND of a batch. Returns how many were lost. */

@@ -16,11 +16,23 @@ export interface ParkedPort {
 
 /** Binds a UDP socket that nobody reads; returns its descriptor, or what the kernel says. */
 export function parkSocket(at: Address): Result<number, NodeJS.ErrnoException> {
+  return bindUnread({ transport: 'udp', address: at })
+}
+
+/** Binds a socket of a listener that nobody reads, or accepts connections from; returns as `parkSocket`. */
+export function bindUnread({
+  transport,
+  address,
+}: {
+  readonly transport: 'udp' | 'tcp' | 'tls'
+  readonly address: Address
+}): Result<number, NodeJS.ErrnoException> {
   const addon = loadAddon()
   if (!addon.ok) return failed(new Error(addon.error))
   const record = new Uint8Array(RECORD)
-  writeRecord(at, record, 0)
-  const fd = addon.value.listen(record, BindFlag.v6only, 0, 0)
+  writeRecord(address, record, 0)
+  const flags = BindFlag.v6only | (transport === 'udp' ? 0 : BindFlag.stream)
+  const fd = addon.value.listen(record, flags, 0, 0)
   return fd >= 0 ? succeeded(fd) : failed(systemError(fd, 'bind'))
 }
 

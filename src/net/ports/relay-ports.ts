@@ -106,6 +106,22 @@ export class RelayPorts {
     })
   }
 
+  /** Takes note of a relay socket that another process has bound; a port that is not in our range is only not counted. */
+  takeOver({ socket, local }: BoundSocket): void {
+    const pool = this.#pools.find(({ relay }) => ipKey(relay.local) === ipKey(local.ip))
+    const { from, to } = this.#ports
+    if (!pool || local.port < from || local.port > to) return
+    pool.adopt(local.port)
+    this.#held.set(socket, { pool, port: local.port })
+  }
+
+  /** Whether new allocations could relay from this local address by this public one (its `ipKey`). */
+  isRelayed(local: Uint8Array, shown: number | string): boolean {
+    return this.#pools.some(
+      ({ relay }) => ipKey(relay.local) === ipKey(local) && ipKey(relay.public) === shown,
+    )
+  }
+
   /** Takes note that a socket of `open` is closed. Others are not known here and do no harm. */
   closed(socket: SocketId): void {
     const held = this.#held.get(socket)

@@ -4,9 +4,11 @@ import { Counter, type Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
 import type { Time } from '../../base/time.ts'
 import { customerKey } from '../../limits/customer.ts'
+import { unsentOctets } from '../../system/socket-handle.ts'
 import { padded } from '../../wire/header.ts'
 import { FrameReader, type TakeFrame } from './frame-reader.ts'
 import type { Passage } from './passage.ts'
+import type { StreamPort } from './stream-listeners.ts'
 import type { Unserved } from './unserved.ts'
 
 /**
@@ -57,6 +59,8 @@ export class StreamConnection {
   counted = true
   /** Frames that were not sent since the client reads too slowly. */
   dropped = 0
+  /** What comes to the port that it was accepted on. */
+  port: StreamPort = { tlsOnly: false, proxy: false, web: false }
   #socket: Socket | undefined
   #counters: Counters
   /** Each frame is written by itself. */
@@ -66,6 +70,8 @@ export class StreamConnection {
   #filling: Buffer | undefined
   #filled = 0
   #gathered = 0
+  /** What was written last and may not have left: at least as much as waits in `#socket`. */
+  #written: Buffer[] = []
 
   constructor(raw: Socket, remote: Address, deadline: Time, counters: Counters, take: TakeFrame) {
     this.raw = raw
@@ -201,6 +207,7 @@ export class StreamConnection {
       for (const buffer of this.#full) socket.write(buffer)
       socket.write(last.subarray(0, this.#filled))
       if (this.#full.length > 0) socket.uncork()
+      this.#noteWritten(socket, last.subarray(0, this.#filled))
     }
     // The buffers are the socket's now.
     this.#full = []
@@ -213,6 +220,15 @@ export class StreamConnection {
   stopReading(): void {
     const socket = this.#socket ?? this.raw
     socket.pause()
+  }
+
+  /** Reads nothing for now, or goes on; a handshake is not held up. */
+  pause(on: boolean): void {
+    const { kind } = this.#state
+    if (kind !== 'accepted' && kind !== 'ready' && kind !== 'turn') return
+    const socket = this.#socket ?? this.raw
+    if (on) socket.pause()
+    else socket.resume()
   }
 
   /** Hangs up when all that was sent has left. */
@@ -228,6 +244,47 @@ export class StreamConnection {
     const socket = this.#socket ?? this.raw
     socket.end()
     socket.resume()
+  }
+
+  /**
+   * Takes from a plain TCP connection what is half read and half written, and
+   * lets go of it. The client is not told, as long as another descriptor keeps the connection open.
+   */
+  give(): { readonly unread: Buffer; readonly unsent: Buffer } {
+    const raw = this.raw
+    this.flush()
+    const left = unsentOctets(raw) ?? 0
+    const written = Buffer.concat(this.#written)
+    const unsent = written.subarray(Math.max(0, written.length - left))
+    const read = (raw.read() as Buffer | null) ?? Buffer.alloc(0)
+    const unread = Buffer.concat([this.reader.partial(), read])
+    raw.removeAllListeners()
+    raw.on('error', () => {})
+    raw.destroy()
+    this.ended()
+    return { unread, unsent }
+  }
+
+  /** Goes on with what another process has half read and half written. */
+  resume({ unread, unsent }: { readonly unread: Uint8Array; readonly unsent: Uint8Array }): void {
+    if (unread.length > 0) this.raw.unshift(Buffer.from(unread))
+    if (unsent.length === 0) return
+    const octets = Buffer.from(unsent)
+    this.raw.write(octets)
+    this.#noteWritten(this.raw, octets)
+  }
+
+  /** Keeps what was just written as long as it may wait for the client; nothing where that reads as it should. */
+  #noteWritten(socket: Socket, last: Buffer): void {
+    if (this.#apart) return
+    const waiting = socket.writableLength
+    if (waiting === 0) {
+      if (this.#written.length > 0) this.#written = []
+      return
+    }
+    this.#written.push(...this.#full, last)
+    let kept = this.#written.reduce((sum, buffer) => sum + buffer.length, 0)
+    while (kept - this.#written[0]!.length >= waiting) kept -= this.#written.shift()!.length
   }
 
   #room(octets: number): Buffer {

@@ -53,6 +53,11 @@ export class FrameReader {
     return true
   }
 
+  /** A copy of what is held of the frame that is not whole yet. */
+  partial(): Buffer {
+    return Buffer.from(this.#partial?.subarray(0, this.#have) ?? [])
+  }
+
   /** Forgets what is held. */
   clear(): void {
     this.#partial = undefined

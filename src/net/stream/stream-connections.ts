@@ -31,6 +31,16 @@ export class StreamConnections implements Iterable<StreamConnection> {
     return this.#byRemote.get(remote.key) ?? []
   }
 
+  /** Those without an allocation, the oldest first. */
+  get strangers(): Iterable<StreamConnection> {
+    return this.#strangers
+  }
+
+  /** Counts one that another process has let in already; false where there would be no room, and it is not counted. */
+  enterUnasked({ ip }: Address): boolean {
+    return this.#crowd.enter(ip) === 'in'
+  }
+
   /** Counts a newcomer, for whom the oldest connection without an allocation makes room if need be. */
   enter({ ip }: Address): boolean {
     const entered = this.#crowd.enter(ip)
@@ -50,7 +60,7 @@ export class StreamConnections implements Iterable<StreamConnection> {
     if (known) known.add(connection)
     else this.#byRemote.set(key, new Set([connection]))
     this.#all.add(connection)
-    this.#strangers.add(connection)
+    this.setStranger(connection, true)
   }
 
   /** Says whether a connection is without an allocation, and so makes room for others. */

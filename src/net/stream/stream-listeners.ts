@@ -1,6 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { type Address, address, formatIp, parseIp } from '../../base/address.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
+import { descriptorOf } from '../../system/socket-handle.ts'
+import { duplicate } from '../udp/native-group.ts'
+import type { GivenListener } from './given.ts'
 
 export interface StreamListenOptions {
   readonly address: Address
@@ -30,7 +33,7 @@ export interface StreamListenersParts {
 /** The listening sockets for TCP and TLS. */
 export class StreamListeners {
   readonly #parts: StreamListenersParts
-  readonly #servers = new Set<Server>()
+  readonly #servers = new Map<Server, Omit<GivenListener, 'fd'>>()
 
   constructor(parts: StreamListenersParts) {
     this.#parts = parts
@@ -41,8 +44,21 @@ export class StreamListeners {
     return new Promise(resolve => this.#listen(listen, resolve))
   }
 
+  /** Lets go of the sockets; they live on by their descriptors, which are the caller's. */
+  give(): GivenListener[] {
+    const given: GivenListener[] = []
+    for (const [server, listener] of this.#servers) {
+      const fd = descriptorOf(server)
+      if (fd === undefined) continue
+      given.push({ ...listener, fd: duplicate(fd) })
+      server.close()
+      this.#servers.delete(server)
+    }
+    return given
+  }
+
   stop(): void {
-    for (const server of this.#servers) server.close()
+    for (const server of this.#servers.keys()) server.close()
   }
 
   #listen(listen: StreamListenOptions, done: (result: Result<Address, NodeJS.ErrnoException>) => void): void {
@@ -58,9 +74,10 @@ export class StreamListeners {
     })
     server.once('listening', () => {
       listening = true
-      this.#servers.add(server)
-      const local = server.address() as { address: string; port: number }
-      done(succeeded(address(parseIp(local.address)!, local.port)))
+      const bound = server.address() as { address: string; port: number }
+      const local = address(parseIp(bound.address)!, bound.port)
+      this.#servers.set(server, { transport, proxy, web, address: local })
+      done(succeeded(local))
     })
     const { ip, family } = listen.address
     if (listen.fd !== undefined) server.listen({ fd: listen.fd, exclusive: true })

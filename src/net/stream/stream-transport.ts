@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { SecureContextOptions } from 'node:tls'
 import { type Address, address, parseIp } from '../../base/address.ts'
 import { type Batch, SEND } from '../../base/batch.ts'
@@ -8,14 +8,17 @@ import type { Result } from '../../base/result.ts'
 import { after, type Clock } from '../../base/time.ts'
 import type { Event, UnservedReason } from '../../core/event.ts'
 import { descriptors } from '../../system/descriptors.ts'
+import { descriptorOf } from '../../system/socket-handle.ts'
 import { demultiplex } from '../../wire/channel.ts'
 import type { SocketIds } from '../socket-ids.ts'
 import type { NetInbox, Transport } from '../transport.ts'
+import { duplicate } from '../udp/native-group.ts'
 import { NEVER, StreamConnection } from './connection.ts'
 import { Crowd, type Gathering } from './crowd.ts'
 import { FirstOctets } from './first-octets.ts'
 import { FrameBatches } from './frame-batches.ts'
 import { MAX_FRAME, MAX_STRANGERS_FRAME } from './frame-reader.ts'
+import type { GivenConnection, GivenListener } from './given.ts'
 import { StreamConnections } from './stream-connections.ts'
 import { StreamListeners, type StreamListenOptions, type StreamPort } from './stream-listeners.ts'
 import { BROKEN_OFF, nameForeign, PROXY_SOURCE, TOO_SLOW, type Unserved } from './unserved.ts'
@@ -89,6 +92,7 @@ export class StreamTransport implements Transport {
   #sweepOn: NodeJS.Immediate | undefined
   #worked = 0
   #stopping = false
+  #paused = false
   #left: () => void = () => {}
 
   constructor(parts: StreamTransportParts) {
@@ -223,6 +227,66 @@ export class StreamTransport implements Transport {
     done()
   }
 
+  /** Reads from connections no more, or again; what comes waits in their sockets. */
+  pause(on: boolean): void {
+    this.#paused = on
+    this.#flush()
+    for (const connection of this.#connections) connection.pause(on)
+  }
+
+  /** Lets go of what listens; see `StreamListeners.give`. */
+  giveListeners(): GivenListener[] {
+    return this.#listeners.give()
+  }
+
+  /**
+   * Lets go of plain TCP connections; only while paused. The shard is not told,
+   * and their ids stay taken as in `UdpTransport.give`.
+   */
+  giveConnections(): GivenConnection[] {
+    const given: GivenConnection[] = []
+    for (const connection of [...this.#connections]) {
+      const fd = isPlain(connection) ? descriptorOf(connection.raw) : undefined
+      if (fd === undefined) continue
+      const { state, remote, port, dropped } = connection
+      const id = state.kind === 'turn' ? { id: state.id } : {}
+      // Before the connection lets go of its own.
+      const own = duplicate(fd)
+      given.push({ fd: own, remote, ...id, tlsOnly: port.tlsOnly, ...connection.give(), dropped })
+      this.#connections.remove(connection)
+      if (state.kind === 'turn') this.#byId[state.id] = undefined
+    }
+    return given
+  }
+
+  /** Takes a connection over that was given away. It is read when the transport is no longer paused. */
+  adopt(given: GivenConnection): void {
+    const { fd, remote, id, tlsOnly } = given
+    const raw = new Socket({ fd, readable: true, writable: true })
+    raw.on('error', ignore)
+    const port = { tlsOnly, proxy: false, web: false }
+    const connection = this.#attend(raw, remote, port, this.#connections.enterUnasked(remote))
+    connection.dropped = given.dropped
+    if (id === undefined) this.#firstOctets.await(connection, port)
+    else {
+      this.#ready(connection, raw, 'tcp', undefined)
+      this.#parts.ids.take(this, 'tcp', id)
+      this.#byId[id] = connection
+      connection.serve('tcp', id, after(this.#parts.clock.now(), TO_ALLOCATE))
+    }
+    connection.resume(given)
+    // Whoever listens makes a stream flow.
+    if (this.#paused) connection.pause(true)
+  }
+
+  /** Hangs up on everybody who has no allocation. */
+  dismissStrangers(): void {
+    for (const connection of [...this.#connections.strangers]) {
+      if (connection.state.kind === 'turn') connection.hangUp()
+      else connection.raw.destroy()
+    }
+  }
+
   /** Frames that a client did not get since it reads too slowly. */
   dropped(socket: SocketId): number {
     return this.#byId[socket]?.dropped ?? 0
@@ -297,6 +361,13 @@ export class StreamTransport implements Transport {
       return
     }
     this.#parts.counters.add(Counter.streamOpened)
+    const connection = this.#attend(raw, remote, port, true)
+    this.#firstOctets.await(connection, port)
+    if (this.#paused) connection.pause(true)
+  }
+
+  /** Enters a connection among those there are. */
+  #attend(raw: Socket, remote: Address, port: StreamPort, isCounted: boolean): StreamConnection {
     const connection: StreamConnection = new StreamConnection(
       raw,
       remote,
@@ -304,10 +375,12 @@ export class StreamTransport implements Transport {
       this.#parts.counters,
       (bytes, start, length) => this.#frame(connection, bytes, start, length),
     )
+    connection.port = port
+    connection.counted = isCounted
     this.#connections.add(connection)
     this.#breatheAtEnd(raw)
     raw.once('close', () => this.#closed(connection))
-    this.#firstOctets.await(connection, port)
+    return connection
   }
 
   #isServed(ip: Uint8Array): boolean {
@@ -423,6 +496,15 @@ export class StreamTransport implements Transport {
     this.#byId[id] = undefined
     this.#parts.ids.release(id)
   }
+}
+
+/**
+ * Whether a connection can go on in another process: what TLS has agreed on cannot, nor one of which it has to be
+ * found out first whose it is.
+ */
+function isPlain({ state, port }: StreamConnection): boolean {
+  if (state.kind === 'accepted') return !port.proxy && !port.web
+  return (state.kind === 'ready' || state.kind === 'turn') && state.via === 'tcp'
 }
 
 function ignore(): void {}

@@ -88,6 +88,14 @@ export class DgramTransport implements UdpTransport {
   /** Node reads its sockets itself, and when it likes. */
   look(): void {}
 
+  pause(): boolean {
+    return false
+  }
+
+  give(): number {
+    throw new Error('node:dgram gives no sockets away')
+  }
+
   close(id: SocketId): void {
     const socket = this.#sockets[id]
     if (socket === undefined) return

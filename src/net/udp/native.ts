@@ -89,6 +89,7 @@ export class NativeTransport implements UdpTransport {
   #owned = new Uint8Array(64)
   readonly #bound = new Map<SocketId, Address>()
   #stopped = false
+  #paused = false
   #isScheduled = false
 
   constructor(
@@ -191,7 +192,22 @@ export class NativeTransport implements UdpTransport {
   }
 
   look(): void {
-    this.#take(1)
+    if (!this.#paused) this.#take(1)
+  }
+
+  pause(on: boolean): true {
+    if (on && !this.#paused) this.#empty()
+    this.#paused = on
+    this.#native.pause(on)
+    // What woke nobody meanwhile is looked for.
+    if (!on) this.#wakeLater()
+    return true
+  }
+
+  give(socket: SocketId): number {
+    this.#owned[socket] = 0
+    this.#bound.delete(socket)
+    return this.#native.give(socket)
   }
 
   tally(): NativeTally {
@@ -207,7 +223,17 @@ export class NativeTransport implements UdpTransport {
   }
 
   /** Takes batches until there is nothing left, or until it is time to yield to the event loop. */
-  readonly #wake = (): void => this.#take(TURNS)
+  readonly #wake = (): void => {
+    if (!this.#paused) this.#take(TURNS)
+  }
+
+  /** Hands up what has been read from sockets already; what they hold stays there. */
+  #empty(): void {
+    for (let turn = 0; turn < MOST_TURNS; turn++) {
+      this.#take(1)
+      if (this.#stopped || this.#state[State.more] === 0) return
+    }
+  }
 
   #take(turns: number): void {
     for (let turn = 0; turn < turns; turn++) {
@@ -218,9 +244,13 @@ export class NativeTransport implements UdpTransport {
       if (batch.count > 0) this.#inbox.received(batch)
       if (this.#state[State.more] === 0 && batch.count < WORTHWHILE) return
     }
+    // Datagrams already read do not trigger epoll again, so reschedule ourselves.
+    this.#wakeLater()
+  }
+
+  #wakeLater(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    // Datagrams already read do not trigger epoll again, so reschedule ourselves.
     setImmediate(() => {
       this.#isScheduled = false
       this.#wake()
@@ -301,6 +331,8 @@ const SLOT_OCTETS = 65_592
 const ERRORS = 64
 /** Batches of one wake, and datagrams of a batch after which it pays to look for another at once. */
 const TURNS = 8
+/** Batches that are read at most before a pause: under a flood there is always another. */
+const MOST_TURNS = 256
 const WORTHWHILE = 8
 const LISTENER_BUFFER = 4 << 20
 const RELAY_BUFFER = 256 << 10

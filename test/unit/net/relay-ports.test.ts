@@ -337,6 +337,8 @@ function pretending(when: 'now' | 'late' = 'now'): UdpTransport & { [ids]: Socke
     [ids]: own,
     dontFragment: false,
     look: () => {},
+    pause: () => false,
+    give: () => -1,
     boundTo: () => undefined,
     bind: async ({ address }) => {
       if (when === 'late') await new Promise(resolve => setImmediate(resolve))

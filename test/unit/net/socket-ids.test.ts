@@ -88,3 +88,25 @@ t.test('ids that a shard before this one gave out are taken again, and those bet
   t.equal(new Set(others).size, 400)
   t.notOk(others.includes(0 as SocketId))
 })
+
+t.test('an id that waits can be wanted, and is not given out a second time', async t => {
+  const ids = new SocketIds()
+  const owner = transport()
+  const taken = Array.from({ length: 140 }, () => ids.take(owner, 'udp'))
+  for (const id of taken) ids.release(id)
+
+  for (const id of [1, 140, 2, 70]) t.equal(ids.take(owner, 'relay', id as SocketId), id)
+  const others = Array.from({ length: 200 }, () => ids.take(owner, 'udp'))
+
+  t.equal(new Set([...others, 1, 140, 2, 70]).size, 204)
+  t.equal(ids.open, 204)
+})
+
+t.test('a socket that was given away and comes back has its id, counted once', async t => {
+  const ids = new SocketIds()
+  const owner = transport()
+  const id = ids.take(owner, 'relay')
+
+  t.equal(ids.take(owner, 'relay', id), id)
+  t.equal(ids.open, 1)
+})

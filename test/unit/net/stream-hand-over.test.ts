@@ -1,0 +1,126 @@
+import t, { type Test } from 'tap'
+import type { Address } from '../../../src/base/address.ts'
+import type { SocketId } from '../../../src/base/ids.ts'
+import { loadAddon } from '../../../src/system/native-addon.ts'
+import { type Client, channelFrame, padded, StreamWorld, stunFrame } from './stream-world.ts'
+
+if (!loadAddon().ok) {
+  t.comment('descriptors cannot be handed over without the addon')
+  process.exit(0)
+}
+
+/** Lets what is under way arrive. */
+async function turns(count = 20): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise(resolve => setImmediate(resolve))
+}
+
+/** Hands everything from one transport to another, as from one process to the next. */
+function handOver(from: StreamWorld, to: StreamWorld): { listeners: number; connections: number } {
+  from.streams.pause(true)
+  const listeners = from.streams.giveListeners()
+  const connections = from.streams.giveConnections()
+  for (const listener of listeners) void to.streams.listen(listener)
+  for (const connection of connections) to.streams.adopt(connection)
+  return { listeners: listeners.length, connections: connections.length }
+}
+
+/** A connection of a TURN client whose allocation is kept alive, and by which the shard knows it. */
+async function talking(
+  world: StreamWorld,
+  at: Address,
+): Promise<{ client: Client; id: SocketId; from: Address }> {
+  const client = await world.client(at)
+  client.write(stunFrame(1))
+  await world.inbox.some(1)
+  const { socket, from } = world.inbox.all.at(-1)!
+  world.streams.keepClient(from, true)
+  return { client, id: socket, from }
+}
+
+async function pair(t: Test): Promise<{ one: StreamWorld; two: StreamWorld; at: Address }> {
+  const one = new StreamWorld(t)
+  const two = new StreamWorld(t)
+  return { one, two, at: await one.listen() }
+}
+
+t.test('a connection goes on elsewhere with what was half read, under the id that it had', async t => {
+  const { one, two, at } = await pair(t)
+  const { client, id } = await talking(one, at)
+  const frame = padded(channelFrame(0x4000, 'half of it comes before, half of it after'))
+
+  client.write(frame.subarray(0, 11))
+  await turns()
+  t.same(handOver(one, two), { listeners: 1, connections: 1 })
+  client.write(frame.subarray(11))
+  await two.inbox.some(1)
+
+  t.ok(two.inbox.all[0]!.bytes.equals(frame.subarray(0, two.inbox.all[0]!.bytes.length)))
+  t.equal(two.inbox.all[0]!.socket, id)
+  t.equal(two.ids.via(id), 'tcp')
+  t.equal(one.streams.open, 0)
+  t.same(one.inbox.hangups, [], 'the first shard has not been told of an end')
+  t.notOk(client.closed)
+})
+
+t.test('what a client is slow to read reaches it in order, whoever sends it', async t => {
+  const { one, two, at } = await pair(t)
+  const { client, id, from } = await talking(one, at)
+  client.socket.pause()
+  const sent: Buffer[] = []
+  const send = (world: StreamWorld, mark: number) => {
+    const frame = padded(channelFrame(0x4000, Buffer.alloc(1000, mark)))
+    world.sockets.sendOne(id, from, frame)
+    sent.push(frame)
+  }
+
+  // As much as the kernel takes, and more, of which the transport drops nothing yet.
+  const dropped = () => one.streams.dropped(id)
+  for (let mark = 0; dropped() === 0; mark++) {
+    send(one, mark & 255)
+    if (mark % 16 === 15) await turns(2)
+  }
+  sent.pop()
+  handOver(one, two)
+  await turns()
+  client.socket.resume()
+  const wanted = Buffer.concat(sent)
+  const got = await client.read(wanted.length)
+  send(two, 7)
+
+  t.equal(got.length, wanted.length)
+  t.ok(got.equals(wanted), 'not an octet is lost, doubled or out of place')
+  t.ok((await client.read(wanted.length + 1004)).subarray(wanted.length).equals(sent.at(-1)!))
+})
+
+t.test('who has only connected, and who connects meanwhile, is served by the next', async t => {
+  const { one, two, at } = await pair(t)
+  const early = await one.client(at)
+  await turns()
+  handOver(one, two)
+  const late = await two.client(at)
+
+  early.write(stunFrame(1))
+  late.write(stunFrame(2))
+  await two.inbox.some(2)
+
+  t.equal(two.streams.open, 2)
+  t.equal(one.streams.open, 0)
+})
+
+t.test('what was given can be taken back', async t => {
+  const { one, at } = await pair(t)
+  const { client, id } = await talking(one, at)
+
+  one.streams.pause(true)
+  const listeners = one.streams.giveListeners()
+  const connections = one.streams.giveConnections()
+  client.write(stunFrame(3))
+  for (const listener of listeners) await one.streams.listen(listener)
+  for (const connection of connections) one.streams.adopt(connection)
+  one.streams.pause(false)
+  await one.inbox.some(2)
+
+  t.equal(one.inbox.all[1]!.socket, id)
+  t.equal(one.streams.open, 1)
+  t.equal(one.ids.open, 1)
+})
