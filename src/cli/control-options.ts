@@ -109,6 +109,16 @@ function operatingCommands<T>(program: Argv<T>, context: CliContext, runs: Runs)
       runs(async options => (await control()).drain(options, context)),
     )
     .command(
+      'upgrade',
+      words.say('control.commands.upgrade'),
+      command =>
+        command.options({
+          ...where,
+          'when-idle': { ...flag, describe: words.say('control.options.whenIdle') },
+        }),
+      runs(async options => (await import('./commands/upgrade.ts')).upgrade(options, context)),
+    )
+    .command(
       'reload',
       words.say('control.commands.reload'),
       command => command.options(where),

@@ -10,7 +10,6 @@ const MEANT: Readonly<Record<string, string>> = {
   up: 'taciturn serve',
   stop: 'systemctl stop taciturn',
   down: 'systemctl stop taciturn',
-  restart: 'systemctl restart taciturn',
   check: 'taciturn validate',
   lint: 'taciturn validate',
   test: 'taciturn doctor',
@@ -25,6 +24,8 @@ const MEANT: Readonly<Record<string, string>> = {
   kick: 'taciturn disconnect',
   blocked: 'taciturn bans',
   undrain: 'taciturn drain --cancel',
+  restart: 'taciturn upgrade',
+  'hand-over': 'taciturn upgrade',
 }
 
 /** Throws `UsageError` where the command line names a command that is not there, with what may be meant. */

@@ -31,6 +31,7 @@ const GROUPS: readonly CommandGroup[] = [
       ['sessions', 'control.commands.sessions'],
       ['disconnect', 'control.commands.disconnect'],
       ['drain', 'control.commands.drain'],
+      ['upgrade', 'control.commands.upgrade'],
       ['reload', 'control.commands.reload'],
       ['logs', 'logs.command'],
       ['ban', 'bans.commands.ban'],

@@ -45,6 +45,7 @@ function plainServe(argv: readonly string[]): ServeArguments | undefined {
       options: {
         config: { type: 'string', short: 'c' },
         record: { type: 'string' },
+        'take-over': { type: 'boolean' },
         lang: { type: 'string' },
       },
       allowPositionals: true,
@@ -53,7 +54,7 @@ function plainServe(argv: readonly string[]): ServeArguments | undefined {
     if (!isKnown) return undefined
     const [config, ...more] = [...(values.config === undefined ? [] : [values.config]), ...positionals]
     if (more.length > 0 || config === '') return undefined
-    return { config, record: values.record }
+    return { config, record: values.record, takeOver: values['take-over'] }
   } catch {
     return undefined
   }

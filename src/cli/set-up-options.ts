@@ -45,10 +45,11 @@ export function setUpCommands(program: Argv, context: CliContext, runs: Runs, ve
         command.positional('file', file).options({
           config,
           record: { describe: words.say('options.record'), type: 'string', requiresArg: true },
+          'take-over': { describe: words.say('options.takeOver'), type: 'boolean' },
         }),
       runs(async options =>
         (await import('./commands/serve.ts')).serve(
-          { ...configOf(options, words), record: options.record },
+          { ...configOf(options, words), record: options.record, takeOver: options.takeOver },
           context,
           version,
         ),

@@ -14,6 +14,7 @@ import type {
   Reloaded,
   SessionView,
   Status,
+  Upgraded,
 } from './view.ts'
 
 /** What somebody wants to see of the sessions. What is not shown is not put together. */
@@ -92,6 +93,10 @@ export interface Control {
   /** Clients that are not served for a while. */
   readonly bans: BanControl
   reload(): Reloaded
+  /** Has a new process take over all calls; where that fails they go on here, and the answer says why. */
+  upgrade(): Promise<Upgraded>
+  /** To be called when the answer to `upgrade` has left: the door that it came by closes then. */
+  upgradeTold(): void
   /** Sends a test message by every way that people are notified by. */
   notifyTest(): Promise<NotifiedView>
   /** What operators have changed while the relay ran, and the limits in force. */

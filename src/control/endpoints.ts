@@ -20,6 +20,7 @@ import {
   sessionShape,
   sessionsShape,
   statusShape,
+  upgradedShape,
 } from './shapes.ts'
 import { SIGN_IN_ENDPOINTS } from './sign-in/sign-in-endpoints.ts'
 import { TEST_ENDPOINTS } from './tests/test-endpoints.ts'
@@ -230,6 +231,20 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
       const reloaded = desk.control.reload()
       note(desk, visitor, 'reload', reloaded.ok ? 'done' : 'failed')
       return okAnswer(reloaded)
+    },
+  },
+  {
+    method: 'POST',
+    path: '/upgrade',
+    needs: 'act',
+    act: 'upgrade',
+    summary:
+      'Starts a new process with the program and the configuration as they are on disk now, which takes over all calls; takes seconds. Where it fails, everything goes on as before, and the answer says why.',
+    answers: upgradedShape,
+    answer: async ({ visitor }, desk) => {
+      const upgraded = await desk.control.upgrade()
+      note(desk, visitor, 'upgrade', upgraded.ok ? 'done' : 'failed')
+      return { ...okAnswer(upgraded), after: () => desk.control.upgradeTold() }
     },
   },
   {

@@ -210,6 +210,19 @@ export const reloadedShape = z.strictObject({
   restart: texts('Keys that have changed and need a restart.'),
 })
 
+export const upgradedShape = z.strictObject({
+  ok: yes('False: everything goes on as before.'),
+  pid: z.int().describe('The process that goes on with the calls, or has failed to.').exactOptional(),
+  version: text('Its version.').exactOptional(),
+  allocations: count('Allocations that it has taken over.').exactOptional(),
+  stays: count('Allocations that the process before it keeps, as their clients are on TLS.').exactOptional(),
+  gap: z
+    .number()
+    .describe('Milliseconds in which neither of them read; what came then was not lost.')
+    .exactOptional(),
+  why: text('Why all goes on as before.').exactOptional(),
+})
+
 export const notifiedShape = z.strictObject({
   sent: z
     .array(

@@ -28,6 +28,7 @@ export type BansView = View<typeof shape.bansShape>
 export type BannedView = View<typeof shape.bannedShape>
 export type NotifiedView = View<typeof shape.notifiedShape>
 export type Reloaded = View<typeof shape.reloadedShape>
+export type Upgraded = View<typeof shape.upgradedShape>
 export type ChangeView = View<typeof shape.changeShape>
 export type ChangesView = View<typeof shape.changesShape>
 export type ChangeAsked = View<typeof shape.changeAskedShape>

@@ -9,8 +9,11 @@ import { dismiss, withdraw } from './peers/routes.ts'
 import type { RelayState } from './relay-state.ts'
 import { noteChange } from './snapshot/noting.ts'
 
+/** Why an allocation ends here; one that was handed over goes on elsewhere. */
+type Ending = CloseReason | 'handed-over'
+
 /** Ends an allocation: routes, relay sockets, permissions and channels go with it (RFC 8656 §6). */
-export function close(state: RelayState, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
+export function close(state: RelayState, allocation: Allocation, reason: Ending, now: Time): Command[] {
   const { book } = state
   if (allocation.state === 'opening' || allocation.state === 'aborted') {
     // The claim is still with the world; its answer ends the allocation.
@@ -22,7 +25,7 @@ export function close(state: RelayState, allocation: Allocation, reason: CloseRe
 }
 
 /** The same once the world has answered: for an allocation that is open, or that was given up while it opened. */
-export function end(state: RelayState, allocation: Allocation, reason: CloseReason, now: Time): Command[] {
+export function end(state: RelayState, allocation: Allocation, reason: Ending, now: Time): Command[] {
   const { book } = state
   const open = allocation.state === 'open' ? allocation : undefined
   const legs = open?.legs ?? []
@@ -35,6 +38,7 @@ export function end(state: RelayState, allocation: Allocation, reason: CloseReas
   }
   book.remove(allocation)
   state.journal?.ended(allocation.id)
+  if (reason === 'handed-over') return commands
   const event = {
     kind: 'closed' as const,
     at: now,

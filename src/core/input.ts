@@ -66,7 +66,12 @@ export type Input =
   | ({ readonly kind: 'unreachable' } & Unreachable)
   | ({ readonly kind: 'routes-ended' } & RoutesEnded)
   | { readonly kind: 'hangup'; readonly socket: SocketId }
-  | { readonly kind: 'revoke'; readonly allocation: AllocationId; readonly reason: CloseReason }
+  /** `handed-over`: it lives on in another process, and nothing is told of its end here. */
+  | {
+      readonly kind: 'revoke'
+      readonly allocation: AllocationId
+      readonly reason: CloseReason | 'handed-over'
+    }
   | { readonly kind: 'drain'; readonly on: boolean }
   /** Memory is nearly full, or there is room again. */
   | { readonly kind: 'memory'; readonly isShort: boolean }

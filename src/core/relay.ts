@@ -28,7 +28,7 @@ import { opened, refused } from './requests/allocate.ts'
 import { RequestPace } from './requests/pace.ts'
 import { signerFinder } from './signer.ts'
 import type { AllocationJournal } from './snapshot/journal.ts'
-import type { CarriedBy } from './snapshot/record.ts'
+import type { CarriedBy, Leaves } from './snapshot/record.ts'
 import { restorePart } from './snapshot/restore.ts'
 import { writeSnapshot } from './snapshot/write.ts'
 import { Strangers } from './strangers.ts'
@@ -175,13 +175,17 @@ export class Relay {
    * Writes down everything the relay knows: its state at one moment, if it is
    * handed no input until the end. Yields about every millisecond, while
    * forwarders go on. The configuration is not in it. It holds secrets, which
-   * `withoutSecrets` cuts off for a disk.
+   * `withoutSecrets` cuts off for a disk. Of the allocations those are in it that leave, by default all.
    *
    * A fresh relay takes it over by inputs `restore`, a part at a time, as
    * `readSnapshot` gives them.
    */
-  snapshot(now: Time, carried: CarriedBy = allocation => allocation): Generator<undefined, Buffer> {
-    return writeSnapshot(this.#state, carried, now)
+  snapshot(
+    now: Time,
+    carried: CarriedBy = allocation => allocation,
+    leaves?: Leaves,
+  ): Generator<undefined, Buffer> {
+    return writeSnapshot(this.#state, carried, now, leaves)
   }
 
   /** Those that are still opening included. */

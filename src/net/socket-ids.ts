@@ -91,7 +91,7 @@ export class SocketIds {
     return id
   }
 
-  /** Takes an id out of those that wait, where it is one: costs a walk along them, so it is for adopted sockets only. */
+  /** Takes an id out of those that wait, if it is one: a walk along them, so it is for adopted sockets only. */
   #unlink(id: SocketId): void {
     for (let before = 0, at = this.#first; at !== 0; before = at, at = this.#next[at]!) {
       if (at !== id) continue

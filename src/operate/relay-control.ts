@@ -20,6 +20,7 @@ import type {
   Reloaded,
   SessionView,
   Status,
+  Upgraded,
 } from '../control/view.ts'
 import type { Log } from '../log/log.ts'
 import type { Tally } from '../metrics/tally.ts'
@@ -53,10 +54,14 @@ export interface RelayControlParts {
   readonly bans: BanControl
   /** Sends a test message by every way that people are notified by. */
   readonly notifyTest: () => Promise<NotifiedView['sent']>
+  /** Has a new process take over; none where the relay runs inside another program. */
+  readonly handingOver: () => { upgrade(): Promise<Upgraded>; told(): void } | undefined
   readonly changes: Changes
   /** The connection to what has programs in the kernel, where they are wished for. */
   readonly kernel: KernelLink | undefined
 }
+
+const NO_HAND_OVER = { ok: false, why: 'this relay runs inside another program' } as const
 
 /** What an operator sees of the relay and does to it. Nothing is put together before somebody asks. */
 export class RelayControl implements Control {
@@ -197,6 +202,15 @@ export class RelayControl implements Control {
 
   cancelDrain(): boolean {
     return this.#parts.shutdown.cancelDrain()
+  }
+
+  upgrade(): Promise<Upgraded> {
+    const handingOver = this.#parts.handingOver()
+    return handingOver?.upgrade() ?? Promise.resolve(NO_HAND_OVER)
+  }
+
+  upgradeTold(): void {
+    this.#parts.handingOver()?.told()
   }
 
   reload(): Reloaded {

@@ -73,6 +73,19 @@ export class Shutdown {
     this.#begin(this.#now() + seconds * 1000)
   }
 
+  /**
+   * Another process goes on with all that could be handed over: ends with the last
+   * allocation that has stayed here, after so many seconds at the latest if that is not 0.
+   */
+  leave(pid: number, seconds: number): void {
+    const { log, shards } = this.#parts
+    log.info('ending with the last allocation that has stayed here', {
+      allocations: shards.allocations(),
+      successor: pid,
+    })
+    this.#begin(seconds > 0 ? this.#now() + seconds * 1000 : Number.POSITIVE_INFINITY)
+  }
+
   /** Ends at once, with another exit code. */
   force(): void {
     this.#parts.log.warn('stopping at once')

@@ -109,8 +109,8 @@ export class ControlPlane {
 
   /** Opens both doors, or throws a `StartError`; what nobody asked for may fail with a warning. */
   async listen(): Promise<void> {
-    await this.#listenAtSocket()
-    await this.#listenOnWeb()
+    await this.listenAtSocket()
+    await this.listenOnWeb()
   }
 
   configure(settings: Settings): void {
@@ -126,7 +126,7 @@ export class ControlPlane {
     this.#desk.log.close()
   }
 
-  async #listenAtSocket(): Promise<void> {
+  async listenAtSocket(): Promise<void> {
     const { control } = this.#settings
     if (!control || !this.#socket) return
     try {
@@ -138,10 +138,11 @@ export class ControlPlane {
     }
   }
 
-  async #listenOnWeb(): Promise<void> {
+  /** Opens the console if `when` holds of its address. */
+  async listenOnWeb(when: (at: string) => boolean = () => true): Promise<void> {
     const { console } = this.#settings
     const web = this.#web
-    if (!console || !web) return
+    if (!console || !web || !when(formatAddress(console.listen))) return
     try {
       await listenOn(web, console.listen)
       this.#isServed = true

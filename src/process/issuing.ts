@@ -43,10 +43,10 @@ export class CredentialIssuing {
     })
   }
 
-  /** Binds the listener, or throws a `StartError`. */
-  async listen(): Promise<void> {
+  /** Binds the listener if `when` holds of its address, or throws a `StartError`. */
+  async listen(when: (at: string) => boolean = () => true): Promise<void> {
     const server = this.#issuing?.server
-    if (!server || !this.#at) return
+    if (!server || !this.#at || !when(formatAddress(this.#at.listen))) return
     const at = this.#at.listen
     try {
       await listenOn(server, at)

@@ -13,6 +13,7 @@ import { banner, commandOf, linesToPaste } from './banner.ts'
 import { Service } from './service.ts'
 import { handleSignals } from './signals.ts'
 import { Systemd } from './systemd.ts'
+import { findPredecessor } from './taking-over.ts'
 
 export interface ServeOptions {
   readonly version: string
@@ -25,6 +26,10 @@ export interface ServeOptions {
   readonly log?: Log
   /** A file to record to; see `openRecording`. */
   readonly record?: string | undefined
+  /** Takes over from the relay that runs with the same state folder, if one does. */
+  readonly takeOver?: boolean
+  /** The command line of node that starts a relay, without its configuration; with it, others may take over. */
+  readonly program?: readonly string[]
 }
 
 /** Milliseconds that closing may take after a fault that nothing caught. */
@@ -58,6 +63,9 @@ export async function startService(options: ServeOptions): Promise<Service> {
   const needless = privileges && needlessPrivileges(privileges)
   if (needless !== undefined) log.warn(needless)
 
+  const from = options.takeOver ? await findPredecessor(loaded.settings.state, version) : undefined
+  const { source } = loaded
+  const program = options.program && [...options.program, ...(source === null ? [] : ['--config', source])]
   const again: LoadOptions = { ...options.load, ...(loaded.source !== null && { path: loaded.source }) }
   const service = new Service(loaded, {
     version,
@@ -66,10 +74,13 @@ export async function startService(options: ServeOptions): Promise<Service> {
     systemd,
     inherited: inherited.value,
     record: options.record,
+    ...(program && { program }),
   })
-  const bound = await service.start().catch(async error => {
-    throw (error instanceof StartError && (await otherInstance(loaded, env, process.cwd()))) || error
-  })
+  const bound = from
+    ? await service.takeOver(from)
+    : await service.start().catch(async error => {
+        throw (error instanceof StartError && (await otherInstance(loaded, env, process.cwd()))) || error
+      })
   attend(service, log)
   log.info('ready', {
     version,

@@ -1,7 +1,9 @@
 import type { Server } from 'node:http'
+import { formatAddress } from '../base/address.ts'
 import type { Loaded } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import { TestRuns } from '../control/tests/test-runs.ts'
+import type { Predecessor } from '../handover/taker.ts'
 import { KERNEL_FOLDER } from '../kernel/places.ts'
 import { Journal } from '../log/journal.ts'
 import type { Log } from '../log/log.ts'
@@ -19,6 +21,7 @@ import { Reload } from '../operate/reload.ts'
 import { NO_SERVICE_MANAGER } from '../operate/service-manager.ts'
 import { Shutdown } from '../operate/shutdown.ts'
 import { KernelLink } from '../relay/kernel-link.ts'
+import type { TakenAllocation } from '../relay/shard-hand-over.ts'
 import type { Shards } from '../relay/shards.ts'
 import { FileWatch } from '../system/file-watch.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
@@ -27,10 +30,12 @@ import type { Spawn } from '../workers/spawn.ts'
 import type { BoundListener } from './banner.ts'
 import { ControlPlane } from './control-plane.ts'
 import { gatekeeping } from './gatekeeping.ts'
+import { HandingOver } from './handing-over.ts'
 import { CredentialIssuing } from './issuing.ts'
 import { listen, metricsServer } from './metrics.ts'
 import { Notifying } from './notifying.ts'
 import type { Systemd } from './systemd.ts'
+import { takeOver } from './taking-over.ts'
 import { freshTesting, testParts } from './test-credentials.ts'
 
 export interface ServiceOptions {
@@ -45,6 +50,8 @@ export interface ServiceOptions {
   readonly systemd?: Systemd
   /** Sockets that systemd has bound for us. */
   readonly inherited?: readonly InheritedSocket[]
+  /** The command line of node that starts this relay; with it, another process may take over. */
+  readonly program?: readonly string[]
 }
 
 /** Seconds between two looks at what people are to be told. */
@@ -65,6 +72,7 @@ export class Service {
   readonly #log: Log
   readonly #settings: LiveSettings
   readonly #engine: Engine
+  readonly #books: { readonly tally: Tally; readonly sessions: OpenSessions; readonly changes: Changes }
   readonly #watch: FileWatch
   readonly #http: Server | undefined
   readonly #issuing: CredentialIssuing
@@ -74,6 +82,7 @@ export class Service {
   readonly #gate: ClientGate
   readonly #controlPlane: ControlPlane
   readonly #kernel: KernelLink | undefined
+  readonly #handingOver: HandingOver | undefined
   #ticks = 0
   #timer: NodeJS.Timeout | undefined
   #finish: (code: number) => void = () => {}
@@ -134,15 +143,12 @@ export class Service {
     const parts = { version, engine, kernel, tally, sessions, settings: live, ...acts }
     const { gate, bans } = gatekeeping(settings, { log, sessions, shards: engine.shards })
     this.#gate = gate
-    const operator = new RelayControl({ ...parts, log, changes, bans, notifyTest: () => notifying.test() })
+    const more = { notifyTest: () => notifying.test(), handingOver: () => this.#handingOver }
+    const operator = new RelayControl({ ...parts, log, changes, bans, ...more })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator }) : undefined
     this.#controlPlane = new ControlPlane(settings, { control: operator, log, tests })
     this.#issuing = new CredentialIssuing(settings, { log, privacy, tally })
-    this.#watch = new FileWatch(() => {
-      log.info('a secret file has changed')
-      reload.request()
-    })
-    this.#watch.watch(watched(loaded))
+    this.#watch = watchSecrets(loaded, log, reload)
     live.follow(this.#issuing, this.#controlPlane, notifying, gate, {
       configure: settings => {
         books.configure(settings)
@@ -161,6 +167,8 @@ export class Service {
     this.reload = reload
     this.readiness = readiness
     this.health = health
+    this.#books = { tally, sessions, changes }
+    this.#handingOver = options.program && this.#handOver(version, options.program)
   }
 
   /** Binds everything, or throws a `StartError` and leaves nothing bound. */
@@ -173,13 +181,46 @@ export class Service {
       await this.#issuing.listen()
       await this.#controlPlane.listen()
     } catch (error) {
-      this.#controlPlane.close()
-      this.#issuing.close()
+      this.#closePages()
       this.#engine.close()
-      this.#http?.close()
       throw error
     }
+    return this.#serve()
+  }
+
+  /**
+   * Does the same in place of a relay that runs: takes its calls over, and what it
+   * listens on. Throws a `StartError` where that cannot be; then that one goes on.
+   */
+  async takeOver(from: Predecessor): Promise<BoundListener> {
+    const { metrics } = this.#settings.current
+    const log = this.#log
+    const engine = this.#engine
+    const books = this.#books
+    const hear = (event: TakenAllocation) => {
+      books.tally.count(event)
+      books.sessions.hear(event)
+      books.changes.hear(event)
+      this.#gate.hear(event)
+    }
+    const isFree = (at: string) => !from.welcome.pages.includes(at)
+    const http = async (when: (at: string) => boolean) => {
+      if (this.#http && metrics && when(formatAddress(metrics.listen)))
+        await listen(this.#http, metrics.listen)
+      await this.#issuing.listen(when)
+      await this.#controlPlane.listenOnWeb(when)
+    }
+    const stays = await takeOver(from, { engine, hear, log, bindPages: () => http(isFree) })
+    // The other one has closed its pages; what cannot be opened now is no reason to end calls.
+    await http(at => !isFree(at)).catch(error => log.error((error as Error).message))
+    await this.#controlPlane.listenAtSocket().catch(error => log.error((error as Error).message))
+    log.info('took over', { from: from.welcome.pid, version: from.welcome.version, stays })
+    return this.#serve()
+  }
+
+  #serve(): BoundListener {
     this.readiness.listening = true
+    this.#handingOver?.open()
     this.#watch.start()
     this.#kernel?.tick()
     this.#timer = setInterval(() => this.#tick(), 1000).unref()
@@ -198,15 +239,51 @@ export class Service {
 
   #tick(): void {
     this.#engine.shards.tick()
-    this.#kernel?.tick()
-    this.#operator.tick()
     this.#log.tick()
     this.shutdown.tick()
+    // All else is for the process that goes on with most of the calls.
+    if (this.#handingOver?.isOver) return
+    this.#kernel?.tick()
+    this.#operator.tick()
     if (++this.#ticks % NOTIFY_EVERY === 0) this.#notifying.tick()
     this.#gate.tick()
     if (this.#ticks % RESCAN_EVERY === 0 && this.shutdown.state === 'none') {
       this.#engine.rescan()
     }
+  }
+
+  #closePages(): void {
+    this.#http?.close()
+    this.#http?.closeAllConnections()
+    this.#issuing.close()
+    this.#controlPlane.close()
+  }
+
+  #handOver(version: string, program: readonly string[]): HandingOver {
+    const { current } = this.#settings
+    const pages = [current.metrics, current.console, current.issue]
+    return new HandingOver({
+      version,
+      log: this.#log,
+      settings: () => this.#settings.current,
+      engine: this.#engine,
+      shutdown: this.shutdown,
+      systemd: this.#systemd,
+      program,
+      pages: () => pages.flatMap(page => (page ? [formatAddress(page.listen)] : [])),
+      keep: () => this.#operator.close(),
+      relaysInKernel: on => {
+        if (on) this.#kernel?.tick()
+        else {
+          this.#engine.shards.setKernel(undefined)
+          this.#kernel?.close()
+        }
+      },
+      closePages: () => {
+        this.#watch.stop()
+        this.#closePages()
+      },
+    })
   }
 
   #end(code: number): void {
@@ -215,11 +292,9 @@ export class Service {
     this.#kernel?.close()
     this.#watch.stop()
     this.readiness.listening = false
-    this.#operator.close()
-    this.#http?.close()
-    this.#http?.closeAllConnections()
-    this.#issuing.close()
-    this.#controlPlane.close()
+    if (!this.#handingOver?.isOver) this.#operator.close()
+    this.#handingOver?.close()
+    this.#closePages()
     this.#engine.close()
     this.#engine.shards.closed(() => {
       this.#log.tick()
@@ -256,6 +331,16 @@ function kernelLink({ kernel }: Settings, shards: Shards, log: Log): KernelLink 
     use: maps => shards.setKernel(maps),
     log: message => log.info(message),
   })
+}
+
+/** Reloads when a secret file changes. */
+function watchSecrets(loaded: Loaded, log: Log, reload: Reload): FileWatch {
+  const watch = new FileWatch(() => {
+    log.info('a secret file has changed')
+    reload.request()
+  })
+  watch.watch(watched(loaded))
+  return watch
 }
 
 /** The certificate is watched by the part that serves it; the configuration itself is read when asked for. */

@@ -45,6 +45,7 @@ export class Systemd implements ServiceManager {
   /** Messages leave in the order in which they were said. */
   #queue: string[] = []
   #sending = false
+  #isSilent = false
   #timer: NodeJS.Timeout | undefined
   #healthyAt = 0
 
@@ -69,6 +70,13 @@ export class Systemd implements ServiceManager {
   /** Says that we stop, and that it may take as long as calls are given. */
   stopping(seconds: number): void {
     this.#say('STOPPING=1', `EXTEND_TIMEOUT_USEC=${(seconds + CLOSING) * 1_000_000}`)
+  }
+
+  /** Says that another process is the service from now on, and nothing more. */
+  handOver(pid: number): void {
+    this.#say(`MAINPID=${pid}`)
+    this.close()
+    this.#isSilent = true
   }
 
   /** Says in words what we do. The manager does nothing about it. */
@@ -96,7 +104,7 @@ export class Systemd implements ServiceManager {
   }
 
   #say(...lines: string[]): void {
-    if (this.#socket === undefined) return
+    if (this.#socket === undefined || this.#isSilent) return
     this.#queue.push(lines.map(line => line.replaceAll(/[\r\n]/g, ' ')).join('\n'))
     this.#next()
   }

@@ -124,6 +124,14 @@ export class Admission implements Gate {
     if (hold.moved) this.#giveSpare(hold.moved)
   }
 
+  /** Enters, whatever the limits, what another process has admitted: an allocation, or a port that is reserved. */
+  take(owner: Owner, client: Address, allocation: AllocationId | 'reserved'): void {
+    const holder = holderOf(owner, client)
+    this.#count(holder, 1)
+    if (allocation === 'reserved') addTo(this.#spare, spareKey(holder), 1)
+    else this.#holds.set(allocation, { holder, units: 1, moved: undefined })
+  }
+
   unreserve(owner: Owner, client: Address): void {
     const holder = holderOf(owner, client)
     if (this.#takeSpare(holder)) this.#count(holder, -1)

@@ -1,15 +1,16 @@
 import { type Address, formatAddress, sameAddress } from '../base/address.ts'
 import type { Listener } from '../config/values/listener.ts'
+import { bindUnread, releaseSocket } from '../net/ports/parked-port.ts'
 import { expandWildcards } from '../net/ports/relay-addresses.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import type { RunningText } from '../texts/running.ts'
 import { cannotListen, StartError } from './start-error.ts'
 
-/** Binds a listener, or adopts `fd`, which is bound already; answers once, with the address it got. */
+/** Binds a listener, or adopts one that is bound already; answers once, with the address it got. */
 export type ListenerPlan = (
   listener: Listener,
   done: (error: NodeJS.ErrnoException | null, local?: Address) => void,
-  fd?: number,
+  bound?: Pick<InheritedSocket, 'fd' | 'socket'>,
 ) => void
 
 /**
@@ -23,8 +24,8 @@ export class Listeners {
   readonly #listen: ListenerPlan
   /** True where nobody chose the listeners: a family the machine lacks is left out. */
   readonly #lenient: boolean
-  readonly #inherited: readonly InheritedSocket[]
-  readonly #bound = new Map<string, string>()
+  #inherited: readonly InheritedSocket[]
+  readonly #bound = new Map<string, Listener>()
   readonly #warnings: RunningText[] = []
 
   constructor(
@@ -41,6 +42,11 @@ export class Listeners {
 
   /** `udp://203.0.113.7:3478` and so on, as bound. */
   get bound(): string[] {
+    return this.addresses.map(name)
+  }
+
+  /** The same, not written out. */
+  get addresses(): readonly Listener[] {
     return [...this.#bound.values()]
   }
 
@@ -74,6 +80,37 @@ export class Listeners {
     if (this.#bound.size === 0) throw new StartError({ key: 'start.nowhere' })
   }
 
+  /** Listens on these sockets, which another process has bound, where `open` wants them; closes the others. */
+  adopt(sockets: readonly InheritedSocket[], own: readonly Uint8Array[]): void {
+    const isWanted = (socket: InheritedSocket) => this.#isWanted(socket, own)
+    for (const { fd } of sockets.filter(socket => !isWanted(socket))) releaseSocket(fd)
+    this.#inherited = [...this.#inherited, ...sockets.filter(isWanted)]
+  }
+
+  /** Of what another process listens on, that over which clients may have calls and which is not wanted any more. */
+  unwanted(theirs: readonly Listener[], own: readonly Uint8Array[]): Listener | undefined {
+    return theirs.find(one => one.transport === 'udp' && !this.#isWanted(one, own))
+  }
+
+  /**
+   * Binds, for `adopt`, what is wanted and is not among what another process
+   * listens on. Throws a `StartError` where that is not possible; what depends on
+   * the machine's addresses is left to `open`.
+   */
+  bindMissing(theirs: readonly Listener[], own: readonly Uint8Array[]): InheritedSocket[] {
+    const found: InheritedSocket[] = []
+    for (const listener of this.#wanted) {
+      for (const address of this.#spelledOut(listener, own)) {
+        const at = { transport: listener.transport, address }
+        if (this.#inheritedAt(at) || theirs.some(one => isFor(one, at))) continue
+        const bound = bindUnread(at)
+        if (bound.ok) found.push({ fd: bound.value, name: name(at), transport: kindOf(at), address })
+        else if (!isFamilyMissing(bound.error)) throw cannotListen(at, bound.error)
+      }
+    }
+    return found
+  }
+
   /** Binds addresses that the machine has got since; tells `added` of each. */
   rescan(own: readonly Uint8Array[], added: (at: string) => void): void {
     for (const listener of this.#wanted) {
@@ -93,10 +130,10 @@ export class Listeners {
   #bind(listener: Listener): Promise<NodeJS.ErrnoException | undefined> {
     return new Promise(resolve => {
       const done: Parameters<ListenerPlan>[1] = (error, local) => {
-        if (!error && local) this.#bound.set(name(listener), name({ ...listener, address: local }))
+        if (!error && local) this.#bound.set(name(listener), { ...listener, address: local })
         resolve(error ?? undefined)
       }
-      this.#listen(listener, done, this.#inheritedAt(listener)?.fd)
+      this.#listen(listener, done, this.#inheritedAt(listener))
     })
   }
 
@@ -108,12 +145,7 @@ export class Listeners {
   #checkInherited(own: readonly Uint8Array[]): void {
     for (const socket of this.#inherited) {
       const { address, transport } = socket
-      const isWanted = this.#wanted.some(
-        listener =>
-          isFor(socket, listener) ||
-          spelledOut(listener, own).some(spelled => isFor(socket, { ...listener, address: spelled })),
-      )
-      if (!isWanted) {
+      if (!this.#isWanted(socket, own)) {
         const values = { at: name(socket), name: socket.name }
         throw new StartError({ key: 'start.unwantedSocket', values })
       }
@@ -122,6 +154,14 @@ export class Listeners {
         this.#warnings.push({ key: 'warn.oneSocket', values: { at: name(socket) } })
       }
     }
+  }
+
+  #isWanted(socket: Listener, own: readonly Uint8Array[]): boolean {
+    return this.#wanted.some(
+      listener =>
+        isFor(socket, listener) ||
+        spelledOut(listener, own).some(spelled => isFor(socket, { ...listener, address: spelled })),
+    )
   }
 
   #spelledOut(listener: Listener, own: readonly Uint8Array[]): Address[] {
@@ -134,11 +174,15 @@ function spelledOut(listener: Listener, own: readonly Uint8Array[]): Address[] {
 }
 
 /** A TCP socket serves TLS as well: which of the two, the listener says. */
-function isFor(socket: InheritedSocket, listener: Listener): boolean {
+function isFor(socket: Listener, listener: Listener): boolean {
   return (
     (socket.transport === 'udp') === (listener.transport === 'udp') &&
     sameAddress(socket.address, listener.address)
   )
+}
+
+function kindOf({ transport }: Listener): 'udp' | 'tcp' {
+  return transport === 'udp' ? 'udp' : 'tcp'
 }
 
 function isLoopback(ip: Uint8Array): boolean {

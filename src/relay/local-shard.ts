@@ -2,7 +2,7 @@ import type { SecureContextOptions } from 'node:tls'
 import { type Address, address } from '../base/address.ts'
 import { Counter, Counters } from '../base/counters.ts'
 import type { FiveTuple } from '../base/five-tuple.ts'
-import type { AllocationId } from '../base/ids.ts'
+import type { AllocationId, SocketId } from '../base/ids.ts'
 import { type Result, succeeded } from '../base/result.ts'
 import { isStream } from '../base/via.ts'
 import type { Settings } from '../config/settings.ts'
@@ -29,6 +29,7 @@ import type { RecordingFile } from './recording-file.ts'
 import { ShardAllocations } from './shard-allocations.ts'
 import { openCore } from './shard-core.ts'
 import { ShardEnvironment } from './shard-environment.ts'
+import { ShardHandOver } from './shard-hand-over.ts'
 import type { LocalShardParts } from './shard-parts.ts'
 import type { Shards } from './shards.ts'
 import { type OpenedUdp, openUdp } from './udp.ts'
@@ -55,6 +56,9 @@ export class LocalShard implements Shards {
   readonly #kernel: KernelRelaying | undefined
   readonly #memory: MemoryWatch
   readonly #recording: RecordingFile | undefined
+  readonly #udpListeners = new Map<SocketId, Address>()
+  /** Undefined with node:dgram, which gives no sockets away, and where other shards share what this one has. */
+  readonly handOver: ShardHandOver | undefined
   #serves: ((ip: Uint8Array) => boolean) | undefined
 
   /** Opens the transports; nothing is bound yet. */
@@ -109,6 +113,7 @@ export class LocalShard implements Shards {
       return world
     })
     this.#inbox.attach(this.#shard)
+    if (this.#udp.kind === 'native' && !shared) this.handOver = this.#openHandOver(() => world)
     this.#allocations = new ShardAllocations({
       shard: this.#shard,
       inbox: this.#inbox,
@@ -155,11 +160,14 @@ export class LocalShard implements Shards {
   /** Nothing is left to start: the transports were opened when this was made. */
   async start(): Promise<void> {}
 
-  readonly listen: ListenerPlan = ({ transport, address, proxy, web }, done, fd) => {
-    const adopted = fd === undefined ? {} : { fd }
+  readonly listen: ListenerPlan = ({ transport, address, proxy, web }, done, bound) => {
+    const { fd, socket } = bound ?? {}
+    const adopted = { ...(fd !== undefined && { fd }), ...(socket !== undefined && { socket }) }
     const local =
       transport === 'udp'
-        ? this.#udp.transport.bind({ address, purpose: 'listener', ...adopted }).then(localOf)
+        ? this.#udp.transport
+            .bind({ address, purpose: 'listener', ...adopted })
+            .then(result => this.#listens(result))
         : this.#streams.listen({ address, transport, proxy, web, ...adopted })
     void local.then(result => (result.ok ? done(null, result.value) : done(result.error)))
   }
@@ -269,6 +277,13 @@ export class LocalShard implements Shards {
     this.#parts.heard(event)
   }
 
+  #listens<E>(result: Result<BoundSocket, E>): Result<Address, E> {
+    if (!result.ok) return result
+    const { socket, local } = result.value
+    this.#udpListeners.set(socket, local)
+    return succeeded(local)
+  }
+
   /** A connection with an allocation may be silent for as long as that lives. */
   #keep({ address, via }: FiveTuple, on: boolean): void {
     if (isStream(via)) this.#streams.keepClient(address, on)
@@ -291,6 +306,49 @@ export class LocalShard implements Shards {
     return streams
   }
 
+  #openHandOver(world: () => RealWorld): ShardHandOver {
+    return new ShardHandOver({
+      shard: this.#shard,
+      udp: this.#udp.transport,
+      streams: this.#streams,
+      ports: this.#ports,
+      gate: this.#parts.gate,
+      counters: this.counters,
+      listeners: this.#udpListeners,
+      reserved: () => world().reserved(),
+      takeReserved: ({ socket, owner, client }) => world().takeReserved(socket, owner, client),
+      keep: client => this.#streams.keepClient(client, true),
+      end: allocation => this.#allocations.end(allocation, 'moved'),
+      rehearsal: () => this.#rehearsal(),
+    })
+  }
+
+  /** A shard that is as fresh as this one was, and can neither hear nor say anything. */
+  #rehearsal(): Shard {
+    const { clock = monotonicClock, record: _, ...parts } = this.#parts
+    const core = openCore({
+      parts,
+      environment: this.#environment,
+      counters: new Counters(),
+      clock,
+      withKernel: false,
+      boundTo: () => undefined,
+      settled: ignore,
+    })
+    const sockets = { via: () => 'udp' as const, send: ignore, sendOne: ignore, close: ignore }
+    return new Shard(core.relay, [core.forwarder], () => ({
+      clock,
+      sockets,
+      serves: () => true,
+      open: ignore,
+      ended: ignore,
+      refer: ignore,
+      host: ignore,
+      tell: ignore,
+      continue: ignore,
+    }))
+  }
+
   #openGuests(post: GuestPost): Guests {
     return new Guests(this.#ids, {
       inbox: this.#inbox,
@@ -302,6 +360,4 @@ export class LocalShard implements Shards {
   }
 }
 
-function localOf<E>(result: Result<BoundSocket, E>): Result<Address, E> {
-  return result.ok ? succeeded(result.value.local) : result
-}
+function ignore(): void {}

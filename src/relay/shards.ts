@@ -7,6 +7,7 @@ import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import type { ClientRules } from '../policy/client-policy.ts'
 import type { Gauges } from './gauges.ts'
 import type { ListenerPlan } from './listeners.ts'
+import type { ShardHandOver } from './shard-hand-over.ts'
 import type { OpenedUdp } from './udp.ts'
 
 /**
@@ -24,6 +25,8 @@ export interface Shards {
   /** Resolves when every shard runs. Rejects with a `StartError` otherwise; call `closeSockets` in both cases. */
   start(): Promise<void>
   readonly listen: ListenerPlan
+  /** What of it can go on in another process; undefined where nothing can. */
+  readonly handOver: ShardHandOver | undefined
   /** Binds a relay address once, as a call would. */
   tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void
   setTls(options: SecureContextOptions): void

@@ -28,6 +28,11 @@ export function alreadyRunning(pid: number, since: number): StartError {
   return new StartError({ key: 'start.alreadyRunning', values: { pid, since: new Date(since) } }, 1)
 }
 
+/** Says why calls cannot go on in this process. */
+export function cannotTakeOver(why: string): StartError {
+  return new StartError({ key: 'start.takeOver', values: { why } })
+}
+
 /** Says why a listener cannot be bound, and what to do about it. */
 export function cannotListen(listener: Listener, error: NodeJS.ErrnoException): StartError {
   const { transport, address } = listener

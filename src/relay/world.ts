@@ -97,6 +97,16 @@ export class RealWorld implements World {
     this.#parts.heard(event)
   }
 
+  /** Ports that wait for their tokens. */
+  *reserved(): Generator<{ readonly socket: SocketId; readonly owner: Owner; readonly client: Address }> {
+    for (const [socket, { owner, client }] of this.#reserved) yield { socket, owner, client }
+  }
+
+  /** Takes note of a port that waits for its token and that another process has reserved. */
+  takeReserved(socket: SocketId, owner: Owner, client: Address): void {
+    this.#reserved.set(socket, { owner, client })
+  }
+
   /** To be told of every socket that the shard closes. The unit of a reserved port goes back with it. */
   closed(socket: SocketId): void {
     const reserved = this.#reserved.get(socket)

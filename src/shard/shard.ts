@@ -10,6 +10,7 @@ import type { Event } from '../core/event.ts'
 import type { Datagram, Input, Opened, Refused, Unreachable } from '../core/input.ts'
 import type { Relay } from '../core/relay.ts'
 import { readSnapshot } from '../core/snapshot/read.ts'
+import type { Leaves } from '../core/snapshot/record.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import { demultiplex } from '../wire/channel.ts'
 import { Accounts } from './accounts.ts'
@@ -90,12 +91,13 @@ export class Shard implements Inbox {
    * Writes down everything the shard knows, figures of its forwarders included,
    * as it is now. Yields about every millisecond. Until it is done, or
    * returned from, the core stands still: forwarders relay, and what else
-   * arrives is handled afterwards.
+   * arrives is handled afterwards. `leaves` says which allocations are in it, by default all.
    */
-  *snapshot(): Generator<undefined, Buffer> {
+  *snapshot(leaves?: Leaves): Generator<undefined, Buffer> {
     this.#held = []
     try {
-      return yield* this.#relay.snapshot(this.#world.clock.now(), allocation => this.carried(allocation))
+      const now = this.#world.clock.now()
+      return yield* this.#relay.snapshot(now, allocation => this.carried(allocation), leaves)
     } finally {
       this.#resume()
     }
@@ -183,6 +185,13 @@ export class Shard implements Inbox {
   /** Tells of the ends of allocations that wait for figures of a forwarder, as nothing will be told afterwards. */
   finish(): void {
     for (const event of this.#accounts.overdue()) this.#world.tell(event)
+  }
+
+  /** Whether nothing that has come waits for the core or for the world. */
+  get isQuiet(): boolean {
+    if (this.#held || this.#isTurnAsked || !this.#backlog.isEmpty) return false
+    for (const { state } of this.#relay.allocations()) if (state !== 'open') return false
+    return true
   }
 
   allocations(): Iterable<Readonly<Allocation>> {

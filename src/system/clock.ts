@@ -9,7 +9,18 @@ import type { Clock, Time } from '../base/time.ts'
  * be years wrong as a date, where the machine learnt the time later: `wallTime` is for dates.
  */
 export const monotonicClock: Clock = {
-  now: () => (performance.timeOrigin + performance.now()) as Time,
+  now: () => (performance.timeOrigin + performance.now() + lead) as Time,
+}
+
+/** What this process's clock was set forward by, in milliseconds, to go on with that of another. */
+let lead = 0
+
+/**
+ * Goes on with the clock of the process before this one, so that what it has said
+ * of times stays true. To be called before anything asks for the time.
+ */
+export function continueClock({ time, machine }: ClockReading): void {
+  lead += time + Number(hrtime.bigint() - machine) / 1e6 - monotonicClock.now()
 }
 
 /**

@@ -1,11 +1,17 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { endianness } from 'node:os'
 import { type Address, address } from '../base/address.ts'
+import type { SocketId } from '../base/ids.ts'
 import { failed, type Result, succeeded } from '../base/result.ts'
 
-/** A socket that the service manager has bound for us, and keeps when we go (sd_listen_fds(3)). */
+/**
+ * A socket that is bound already: by the service manager, which keeps it when we go (sd_listen_fds(3)), or by the
+ * process before this one.
+ */
 export interface InheritedSocket {
   readonly fd: number
+  /** The id that it had there, by which allocations know it. */
+  readonly socket?: SocketId
   /** FileDescriptorName of the socket unit, for messages. */
   readonly name: string
   readonly transport: 'udp' | 'tcp'

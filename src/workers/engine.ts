@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import { formatIp } from '../base/address.ts'
+import { formatAddress, formatIp } from '../base/address.ts'
+import type { Result } from '../base/result.ts'
 import type { Settings, TlsFiles } from '../config/settings.ts'
+import type { Listener } from '../config/values/listener.ts'
 import type { Event, RejectReason } from '../core/event.ts'
 import type { Log } from '../log/log.ts'
 import { type OwnAddresses, ownAddresses } from '../net/kernel/machine.ts'
@@ -13,8 +15,9 @@ import { Listeners } from '../relay/listeners.ts'
 import { LocalShard } from '../relay/local-shard.ts'
 import { openRecording, RECORDING_LIMIT, type RecordingTo } from '../relay/recording-file.ts'
 import { quotas } from '../relay/relay-config.ts'
+import type { GivenShard, TakenOver } from '../relay/shard-hand-over.ts'
 import type { Shards } from '../relay/shards.ts'
-import { StartError } from '../relay/start-error.ts'
+import { cannotTakeOver, StartError } from '../relay/start-error.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import type { WaitingText } from '../texts/waiting.ts'
 import type { Spawn } from './spawn.ts'
@@ -121,15 +124,50 @@ export class Engine {
   /** Binds the listeners, or throws a `StartError` and leaves nothing bound. */
   async listen(): Promise<void> {
     try {
-      await this.shards.start()
-      await this.#following.start()
-      await this.listeners.open(this.#own)
-      for (const warning of this.listeners.warnings) this.#log.warn(warning)
-      this.#watch = openOwnAddresses(() => this.rescan())
+      await this.prepare()
+      await this.open()
     } catch (error) {
       this.close()
       throw error
     }
+  }
+
+  /** Does all that `listen` does before a listener is bound. */
+  async prepare(): Promise<void> {
+    await this.shards.start()
+    await this.#following.start()
+  }
+
+  /** Binds the listeners, or adopts what another process has bound; of that, what is not wanted is closed. */
+  async open(adopted: readonly InheritedSocket[] = []): Promise<void> {
+    this.listeners.adopt(adopted, this.#own)
+    await this.listeners.open(this.#own)
+    for (const warning of this.listeners.warnings) this.#log.warn(warning)
+    this.#watch = openOwnAddresses(() => this.rescan())
+  }
+
+  /**
+   * Binds for later what another process does not listen on. Throws a
+   * `StartError` where that cannot be, or where calls would be lost with what it listens on.
+   */
+  bindMissing(theirs: readonly Listener[]): InheritedSocket[] {
+    const unwanted = this.listeners.unwanted(theirs, this.#own)
+    if (unwanted) {
+      const at = `${unwanted.transport}://${formatAddress(unwanted.address)}`
+      throw cannotTakeOver(`calls run over ${at}, which \`listen\` does not have any more`)
+    }
+    return this.listeners.bindMissing(theirs, this.#own)
+  }
+
+  /** Takes over what another process has given, and applies the settings to it; or says why that cannot be. */
+  async take(given: GivenShard): Promise<Result<TakenOver, string>> {
+    const taken = await this.shards.handOver!.take(given)
+    if (!taken.ok) return taken
+    for (const { owner, client, allocation } of taken.value.opened)
+      this.admission.take(owner, client, allocation)
+    for (const { owner, client } of given.reserved) this.admission.take(owner, client, 'reserved')
+    this.shards.configure(this.#settings, this.relays)
+    return taken
   }
 
   /** Applies settings under live allocations. Throws, and changes nothing, when the certificate cannot be used. */

@@ -66,6 +66,7 @@ type Group = Pick<ListenerGroup, 'local' | 'at' | 'close'>
 export class WorkerShards implements Shards {
   readonly udp = 'native'
   readonly fellBack = undefined
+  readonly handOver = undefined
   readonly counters: CounterReader
   readonly listen: ListenerPlan
   readonly #parts: WorkerShardsParts
@@ -91,7 +92,7 @@ export class WorkerShards implements Shards {
     this.#memory = new MemoryWatch(log, isShort => {
       parts.admission.isShortOfMemory = isShort
     })
-    this.listen = (listener, done, fd) => this.#listen(listener, done, fd)
+    this.listen = (listener, done, bound) => this.#listen(listener, done, bound?.fd)
 
     const ports = new PortDirectory(relays, settings.relay.ports)
     this.#ports = ports

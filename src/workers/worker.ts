@@ -165,7 +165,7 @@ function listen({ listener, fd }: Listening): void {
   const taken = (error: Error | null) => {
     if (error) throw error
   }
-  shard.listen(listener, taken, duplicate(fd))
+  shard.listen(listener, taken, { fd: duplicate(fd) })
 }
 
 function gauge(): void {

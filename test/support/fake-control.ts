@@ -28,6 +28,7 @@ import type {
   Reloaded,
   SessionView,
   Status,
+  Upgraded,
 } from '../../src/control/view.ts'
 import { WrongTokens } from '../../src/control/wrong-tokens.ts'
 import type { AllowedHosts } from '../../src/http/origin.ts'
@@ -41,6 +42,7 @@ export class FakeControl implements Control {
   readonly asked: string[] = []
   sessions: SessionView[] = [session('1'), session('2')]
   looks = 0
+  upgraded: Upgraded = { ok: true, pid: 4242, version: '9.9.9', allocations: 2, stays: 1, gap: 3.25 }
   draining = true
   refused: Reloaded['refused']
   /** What comes of a test message. */
@@ -143,6 +145,13 @@ export class FakeControl implements Control {
     this.asked.push('notify test')
     return { sent: this.notified }
   }
+
+  async upgrade(): Promise<Upgraded> {
+    this.asked.push('upgrade')
+    return this.upgraded
+  }
+
+  upgradeTold(): void {}
 
   reload(): Reloaded {
     this.asked.push('reload')

@@ -116,6 +116,8 @@ export function scriptedControl(count = 14): ScriptedControl {
       touching: () => [],
     },
     notifyTest: async () => ({ sent: [] }),
+    upgrade: async () => ({ ok: false, why: 'nobody there' }),
+    upgradeTold: () => {},
     reload: () => {
       done.push('reload')
       return { ...control.reloads, warnings: [], restart: [] }

@@ -54,6 +54,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
       values: ['base', 'core', 'limits', 'log', 'net', 'relay', 'system'],
       types: ['config', 'kernel', 'policy', 'texts'],
     },
+    handover: { values: ['base', 'core', 'system'], types: ['config', 'relay'] },
     operate: {
       values: ['auth', 'base', 'config', 'health', 'policy', 'relay', 'system'],
       types: ['control', 'core', 'log', 'metrics', 'texts', 'workers'],
@@ -64,6 +65,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'base',
         'config',
         'control',
+        'handover',
         'homeserver',
         'http',
         'issue',

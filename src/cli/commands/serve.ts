@@ -1,8 +1,9 @@
 import { absolute, type CliContext, type ConfigOption } from '../context.ts'
-import { CommandError } from '../io.ts'
+import { CommandError, Exit } from '../io.ts'
 
 export interface ServeArguments extends ConfigOption {
   readonly record?: string | undefined
+  readonly takeOver?: boolean | undefined
 }
 
 /**
@@ -10,10 +11,12 @@ export interface ServeArguments extends ConfigOption {
  * Throws `ConfigError` or `CommandError` where it cannot start; nothing is bound then.
  */
 export async function serve(
-  { config, record }: ServeArguments,
-  { io, language }: CliContext,
+  { config, record, takeOver = false }: ServeArguments,
+  { io, language, words }: CliContext,
   version: string,
 ): Promise<number> {
+  if (takeOver && record !== undefined)
+    throw new CommandError(words.say('options.noRecordedTakeOver'), Exit.usage)
   const server = await import('../../process/serve.ts')
   const running = await server
     .startService({
@@ -22,6 +25,8 @@ export async function serve(
       stdout: io.stdout,
       stderr: io.stderr,
       record: record === undefined ? undefined : absolute(record, io),
+      takeOver,
+      program: [...process.execArgv, process.argv[1]!, 'serve'],
     })
     .catch(async error => {
       const { StartError } = await import('../../relay/start-error.ts')

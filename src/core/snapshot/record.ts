@@ -1,3 +1,4 @@
+import type { RouteId } from '../../base/ids.ts'
 import { type Carried, nothingCarried } from '../../base/route.ts'
 import type { Time } from '../../base/time.ts'
 import type { Allocation, OpenAllocation } from '../allocation.ts'
@@ -8,6 +9,12 @@ import type { AllocationRecord } from './parts.ts'
 /** What an allocation has carried, forwarders included. */
 export type CarriedBy = (allocation: OpenAllocation) => Readonly<Carried>
 
+/** Which allocations are in a snapshot. */
+export type Leaves = (allocation: Allocation) => boolean
+
+/** All of them. */
+export const everybody: Leaves = () => true
+
 /**
  * An allocation as it is written down. One that is still opening holds nothing yet.
  *
@@ -17,8 +24,15 @@ export function recordOf(
   { book }: RelayState,
   allocation: Allocation,
   carried: CarriedBy = open => open,
+  leaves: Leaves = everybody,
 ): AllocationRecord {
   const { lifetimes, permissions, peers } = book
+  /** Routes between those that leave and those that stay are made anew where a datagram asks for them. */
+  const leads = (row: RouteId) => {
+    const leg = book.links.get(row)?.leg
+    return leg === undefined || leaves(book.bySocket.get(leg.relay.socket)!.allocation)
+  }
+  const owner = (row: RouteId) => book.inRow(peers.allocation(row))!
   const { replyTo } = allocation
   const open = allocation.state === 'open' ? allocation : undefined
   const { traffic, dropped } = open ? carried(open) : nothingCarried()
@@ -45,10 +59,9 @@ export function recordOf(
     legs: (open?.legs ?? []).map(({ relay, lifetime, linked }) => ({
       relay,
       expires: lifetimes.until(lifetime),
-      linked: Array.from(linked, route => ({
-        allocation: book.inRow(peers.allocation(route))!.id,
-        peer: peers.address(route),
-      })),
+      linked: Array.from(linked)
+        .filter(row => leaves(owner(row)))
+        .map(row => ({ allocation: owner(row).id, peer: peers.address(row) })),
     })),
     // The last of a list first: the code that adds them in this order has the same list.
     permissions: Array.from(open ? permissions.of(open.permissions) : [], row => ({
@@ -59,8 +72,8 @@ export function recordOf(
       peer: peers.address(row),
       channel: peers.channel(row),
       expires: lifetimes.until(peers.lifetime(row)),
-      isRouted: peers.route(row) !== NO_ROUTE,
-      local: book.links.get(row)?.leg?.relay.socket,
+      isRouted: peers.route(row) !== NO_ROUTE && leads(row),
+      local: leads(row) ? book.links.get(row)?.leg?.relay.socket : undefined,
       wire: book.links.get(row)?.wire,
     })).reverse(),
   }

@@ -1,15 +1,16 @@
 import type { Time } from '../../base/time.ts'
+import type { Allocation } from '../allocation.ts'
 import type { RelayState } from '../relay-state.ts'
 import { SnapshotWriter } from './octets.ts'
 import { END, PARTS, type SnapshotPart } from './parts.ts'
-import { type CarriedBy, recordOf } from './record.ts'
+import { type CarriedBy, everybody, type Leaves, recordOf } from './record.ts'
 import { LARGEST_PIECE, type Shape } from './shapes.ts'
 
 /** Values of lists that are written in one go; more takes longer than a millisecond. */
 const SLICE = 500
 
 /**
- * Writes the whole state, yielding after about a millisecond's work. It is the
+ * Writes the whole state, or of the allocations those that leave, yielding after about a millisecond's work. It is the
  * state at one moment only if the core is handed no input in between; what
  * forwarders do meanwhile changes nothing but the figures of their routes.
  */
@@ -17,6 +18,7 @@ export function* writeSnapshot(
   state: RelayState,
   carried: CarriedBy,
   now: Time,
+  leaves: Leaves = everybody,
 ): Generator<undefined, Buffer> {
   const writer = new SnapshotWriter()
   const { book, buckets, scans, stores } = state
@@ -43,11 +45,15 @@ export function* writeSnapshot(
     ...reservation,
   }))
   yield* inSlices(writer, 'remembered', book.answersRemembered(now), answer => answer)
-  yield* inSlices(writer, 'allocations', book.byId.values(), allocation =>
-    recordOf(state, allocation, carried),
+  yield* inSlices(writer, 'allocations', leaving(book.byId.values(), leaves), allocation =>
+    recordOf(state, allocation, carried, leaves),
   )
   writer.u8(END)
   return yield* writer.finish()
+}
+
+function* leaving(allocations: Iterable<Allocation>, leaves: Leaves): Generator<Allocation> {
+  for (const allocation of allocations) if (leaves(allocation)) yield allocation
 }
 
 function* inPieces(

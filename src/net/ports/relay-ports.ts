@@ -106,7 +106,7 @@ export class RelayPorts {
     })
   }
 
-  /** Takes note of a relay socket that another process has bound; a port that is not in our range is only not counted. */
+  /** Takes note of a relay socket of another process; a port that is not in our range is only not counted. */
   takeOver({ socket, local }: BoundSocket): void {
     const pool = this.#pools.find(({ relay }) => ipKey(relay.local) === ipKey(local.ip))
     const { from, to } = this.#ports

@@ -22,6 +22,7 @@ const COMMANDS = [
   'sessions',
   'disconnect',
   'drain',
+  'upgrade',
   'reload',
   'console',
   'test-link',

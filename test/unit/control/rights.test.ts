@@ -19,6 +19,7 @@ const ACTS = [
   { path: '/drain', what: 'drain' },
   { path: '/drain/cancel', what: 'cancel-drain' },
   { path: '/reload', what: 'reload' },
+  { path: '/upgrade', what: 'upgrade' },
   { path: '/notifications/test', what: 'notify-test' },
   { path: '/bans', what: 'ban', on: 'for 86400 s', body: { network: '203.0.113.7' } },
   { path: '/bans/lift', what: 'unban', body: { network: '203.0.113.8' } },

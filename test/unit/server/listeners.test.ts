@@ -145,8 +145,8 @@ function start(
   }
   const listeners = new Listeners(
     wanted.map(listener),
-    ({ transport, address }, done, fd) => {
-      const error = bind(transport, address, fd)
+    ({ transport, address }, done, bound) => {
+      const error = bind(transport, address, bound?.fd)
       if (error) done(error)
       else done(null, address)
     },

@@ -1,0 +1,106 @@
+import { join } from 'node:path'
+import { z } from 'zod'
+import { type Address, parseAddress } from '../base/address.ts'
+import type { SocketId } from '../base/ids.ts'
+
+/**
+ * What two processes say to each other while one takes over from the other.
+ *
+ *     new                                old
+ *     hello {protocol, snapshots}    →
+ *                                    ←   welcome {snapshot, clock, listening}      or refused {why}
+ *     (a second connection, for descriptors)
+ *     rehearse                       →
+ *                                    ←   octets: the state as it is now
+ *     give                           →
+ *                                        reads nothing from here on
+ *                                    ←   given {sockets}, octets: the state
+ *     more                           →                                             as often as there
+ *                                    ←   descriptors {count}, and as many by the second connection
+ *     taken                          →
+ *                                    ←   go
+ *     reads; running {gap}           →
+ *                                        forgets what it gave
+ *                                    ←   done {stays}
+ *
+ * Either may say `failed {why}` or hang up before `running`; then the old one
+ * goes on with everything. The new one ends when it hears nothing more before
+ * `go`, or `failed` at any time.
+ */
+export const PROTOCOL = 1
+
+/** Descriptors that go with one message; the kernel takes 253. */
+export const AT_ONCE = 250
+
+/** Milliseconds that one may take to say the next thing, before anything is given, and while everything waits. */
+export const PATIENCE = 30_000
+export const PAUSE = 3_000
+
+/** The socket in the state folder by which a new process finds the one that runs. Its own user may open it. */
+export function handOverPath(state: string): string {
+  return join(state, 'hand-over.sock')
+}
+
+const address = z.string().transform((text, context): Address => {
+  const parsed = parseAddress(text)
+  if (parsed) return parsed
+  context.addIssue('no address')
+  return z.NEVER
+})
+const socketId = z
+  .int()
+  .min(1)
+  .max(2 ** 24)
+  .transform(id => id as SocketId)
+const octets = z.string().transform(text => Buffer.from(text, 'base64'))
+const at = z.object({ transport: z.enum(['udp', 'tcp', 'tls']), address })
+
+export const hello = z.object({
+  kind: z.literal('hello'),
+  protocol: z.int(),
+  version: z.string(),
+  /** Versions of snapshots that can be read. */
+  snapshots: z.array(z.int()),
+  pid: z.int(),
+})
+export const welcome = z.object({
+  kind: z.literal('welcome'),
+  version: z.string(),
+  pid: z.int(),
+  /** What it takes the time for, and the machine's monotonic clock at that moment, in nanoseconds. */
+  clock: z.object({ time: z.number(), machine: z.string().regex(/^\d+$/) }),
+  listening: z.array(at),
+  /** TCP addresses of its pages. */
+  pages: z.array(z.string()),
+})
+export const given = z.object({
+  kind: z.literal('given'),
+  /** When it stopped reading, by the machine's monotonic clock. */
+  since: z.string().regex(/^\d+$/),
+  udp: z.array(z.object({ id: socketId, purpose: z.enum(['listener', 'relay']), local: address })),
+  listeners: z.array(z.object({ transport: z.enum(['tcp', 'tls']), address })),
+  connections: z.array(
+    z.object({
+      remote: address,
+      id: socketId.exactOptional(),
+      tlsOnly: z.boolean(),
+      unread: octets,
+      unsent: octets,
+      dropped: z.int(),
+    }),
+  ),
+  reserved: z.array(
+    z.object({
+      socket: socketId,
+      owner: z.object({ tenant: z.string(), user: z.string() }),
+      client: address,
+    }),
+  ),
+})
+export const passed = z.object({ kind: z.literal('descriptors'), count: z.int().min(1).max(AT_ONCE) })
+export const running = z.object({ kind: z.literal('running'), allocations: z.int(), gap: z.number() })
+export const done = z.object({ kind: z.literal('done'), stays: z.int() })
+export const failedWith = z.object({ kind: z.enum(['failed', 'refused']), why: z.string().max(2000) })
+
+export type Welcome = z.infer<typeof welcome>
+export type Given = z.infer<typeof given>

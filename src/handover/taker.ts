@@ -1,0 +1,140 @@
+import { connect, type Socket } from 'node:net'
+import { SNAPSHOT_VERSION } from '../core/snapshot/octets.ts'
+import type { GivenShard } from '../relay/shard-hand-over.ts'
+import { loadAddon, type NativeAddon } from '../system/native-addon.ts'
+import { descriptorOf } from '../system/socket-handle.ts'
+import { systemError } from '../system/system-error.ts'
+import { asked, Declined, hear, hearOctets } from './hear.ts'
+import { HandOverLink, LinkError } from './link.ts'
+import { AT_ONCE, done, given, PATIENCE, PAUSE, PROTOCOL, passed, type Welcome, welcome } from './protocol.ts'
+
+/** Versions of snapshots that this relay can read: its own. One more stands here once there is an older one. */
+export const READABLE: readonly number[] = [SNAPSHOT_VERSION]
+
+/** What was taken, and when the other one stopped reading, in nanoseconds of the machine's monotonic clock. */
+export interface Taken {
+  readonly shard: GivenShard
+  readonly since: bigint
+}
+
+/** The relay that runs, as the process that takes over sees it. A step that fails rejects with a `LinkError`. */
+export class Predecessor {
+  readonly welcome: Welcome
+  readonly #link: HandOverLink
+  readonly #addon: NativeAddon
+  readonly #path: string
+
+  private constructor(link: HandOverLink, addon: NativeAddon, path: string, greeting: Welcome) {
+    this.#link = link
+    this.#addon = addon
+    this.#path = path
+    this.welcome = greeting
+  }
+
+  /** Finds the relay that runs; undefined where there is none. */
+  static async find(path: string, version: string): Promise<Predecessor | undefined> {
+    const socket = await connectTo(path)
+    if (!socket) return undefined
+    const link = new HandOverLink(socket)
+    const addon = loadAddon()
+    if (!addon.ok) {
+      link.end()
+      throw new LinkError(addon.error)
+    }
+    const fd = descriptorOf(socket)
+    if (fd === undefined || addon.value.peerUser(fd) !== process.getuid?.()) {
+      link.end()
+      throw new LinkError('the relay that runs is of another user')
+    }
+    link.say({ kind: 'hello', protocol: PROTOCOL, version, snapshots: READABLE, pid: process.pid })
+    const greeting = await hear(link, welcome, PATIENCE)
+    return new Predecessor(link, addon.value, path, greeting)
+  }
+
+  /** Its state as it is now, while it goes on. */
+  async rehearse(): Promise<Buffer> {
+    this.#link.say({ kind: 'rehearse' })
+    return hearOctets(this.#link, PATIENCE)
+  }
+
+  /** Takes state and sockets. It reads nothing from here on, until this process does or has failed. */
+  async take(): Promise<Taken> {
+    const channel = await connectTo(this.#path, true)
+    if (!channel) throw new LinkError('the relay that runs is gone')
+    try {
+      const link = this.#link
+      link.say({ kind: 'give' })
+      const what = await hear(link, given, PAUSE)
+      const snapshot = await hearOctets(link, PAUSE)
+      const count = what.udp.length + what.listeners.length + what.connections.length
+      const fds: number[] = []
+      while (fds.length < count)
+        fds.push(...(await this.#more(channel, Math.min(AT_ONCE, count - fds.length))))
+      const next = fds.values()
+      const withFd = <T>(one: T) => ({ ...one, fd: next.next().value! })
+      const shard = {
+        snapshot,
+        udp: what.udp.map(withFd),
+        listeners: what.listeners.map(withFd),
+        connections: what.connections.map(withFd),
+        reserved: what.reserved,
+      }
+      return { shard, since: BigInt(what.since) }
+    } finally {
+      channel.destroy()
+    }
+  }
+
+  /** Says that everything is there; resolves when this process may read. */
+  async taken(): Promise<void> {
+    this.#link.say({ kind: 'taken' })
+    await hear(this.#link, asked('go'), PAUSE)
+  }
+
+  /**
+   * Says that this process reads; resolves with the number of allocations that
+   * have stayed with the other one. Should that have died meanwhile, this one goes
+   * on; where it has said that it goes on itself, this rejects.
+   */
+  async running(allocations: number, gap: number): Promise<number> {
+    this.#link.say({ kind: 'running', allocations, gap })
+    try {
+      const { stays } = await hear(this.#link, done, PATIENCE)
+      return stays
+    } catch (error) {
+      if (error instanceof Declined || this.#link.isOpen) throw error
+      return 0
+    } finally {
+      this.#link.end()
+    }
+  }
+
+  /** Says why this process cannot take over. */
+  fail(why: string): void {
+    this.#link.say({ kind: 'failed', why: why.slice(0, 2000) })
+    this.#link.end()
+  }
+
+  async #more(channel: Socket, count: number): Promise<Int32Array> {
+    this.#link.say({ kind: 'more' })
+    await hear(this.#link, passed, PAUSE)
+    const into = new Int32Array(count)
+    const result = this.#addon.takeDescriptors(descriptorOf(channel) ?? -1, into)
+    if (result < 0)
+      throw new LinkError(`descriptors cannot be taken: ${systemError(result, 'recvmsg').message}`)
+    return into
+  }
+}
+
+/** Resolves with undefined where nobody listens. `mute`: nothing is read by Node.js. */
+function connectTo(path: string, mute = false): Promise<Socket | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path })
+    if (mute) socket.pause()
+    socket.once('connect', () => resolve(socket))
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined)
+      else reject(new LinkError(`the relay that runs cannot be reached: ${error.message}`))
+    })
+  })
+}

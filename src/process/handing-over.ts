@@ -1,0 +1,185 @@
+import { spawn } from 'node:child_process'
+import type { Settings } from '../config/settings.ts'
+import { type Giver, type HandedOver, HandOverDoor } from '../handover/giver.ts'
+import { handOverPath } from '../handover/protocol.ts'
+import type { Log } from '../log/log.ts'
+import type { Shutdown } from '../operate/shutdown.ts'
+import type { ShardHandOver } from '../relay/shard-hand-over.ts'
+import { loadAddon } from '../system/native-addon.ts'
+import type { Engine } from '../workers/engine.ts'
+import type { Systemd } from './systemd.ts'
+
+export interface HandingOverParts {
+  readonly version: string
+  readonly log: Log
+  readonly settings: () => Pick<Settings, 'state' | 'stop'>
+  readonly engine: Engine
+  readonly shutdown: Pick<Shutdown, 'state' | 'leave'>
+  readonly systemd: Systemd | undefined
+  /** The command line of node that starts this relay. */
+  readonly program: readonly string[]
+  /** TCP addresses of pages that are served. */
+  readonly pages: () => readonly string[]
+  /** Writes down what the next process goes on from. */
+  readonly keep: () => void
+  /** Has the kernel relay nothing any more, or again. */
+  readonly relaysInKernel: (on: boolean) => void
+  /** Closes all that people and programs ask, so that the other process can open it. */
+  readonly closePages: () => void
+}
+
+/** Milliseconds that an answer may take to leave, and a failed process to end. */
+const LAST_WORD = 1000
+const LINGER = 2000
+
+/** The old one's side of a hand-over to another process: waits for one, or starts it. */
+export class HandingOver {
+  readonly #parts: HandingOverParts
+  readonly #door: HandOverDoor | undefined
+  /** Why there is no door. */
+  readonly #why: string
+  #asked: { readonly pid: number; readonly settle: (how: HandedOver) => void } | undefined
+  #told: () => void = () => {}
+  #isOver = false
+
+  constructor(parts: HandingOverParts) {
+    this.#parts = parts
+    const addon = loadAddon()
+    const { handOver } = parts.engine.shards
+    this.#why = addon.ok
+      ? 'this needs the native UDP transport and one worker ("workers": 1)'
+      : `this needs the native addon: ${addon.error}`
+    if (addon.ok && handOver)
+      this.#door = new HandOverDoor(this.#giver(handOver), addon.value, how => this.#ended(how))
+  }
+
+  /** Waits for processes that take over. */
+  open(): void {
+    this.#door?.open(handOverPath(this.#parts.settings().state))
+  }
+
+  close(): void {
+    if (!this.#isOver) this.#door?.close()
+  }
+
+  /** True from the moment that another process goes on with what was handed over. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /**
+   * Starts a new process that takes over, and waits until it has or has failed;
+   * then this one goes on. `told` is to be called when the one who asks has
+   * the answer: only then everything closes that could carry it.
+   */
+  upgrade(): Promise<HandedOver> {
+    if (!this.#door) return Promise.resolve({ ok: false, why: this.#why })
+    if (this.#asked) return Promise.resolve({ ok: false, why: 'an upgrade is under way' })
+    return new Promise(resolve => {
+      const child = spawn(process.execPath, [...this.#parts.program, '--take-over'], {
+        stdio: ['ignore', 'inherit', 'inherit'],
+        env: environment(process.env),
+      })
+      child.unref()
+      const pid = child.pid ?? 0
+      const settle = (how: HandedOver) => {
+        if (this.#asked?.pid !== pid) return
+        this.#asked = undefined
+        // It ends by itself as it hears of it, unless it hangs.
+        if (!how.ok) setTimeout(() => child.kill('SIGKILL'), LINGER).unref()
+        resolve(how)
+      }
+      this.#asked = { pid, settle }
+      child.once('error', error => settle({ ok: false, why: error.message }))
+      child.once('exit', (code, signal) =>
+        settle({
+          ok: false,
+          pid,
+          why: `the new process has ended (${signal ?? `exit code ${code}`}); the log has what it said`,
+        }),
+      )
+    })
+  }
+
+  /** The one who asked for an upgrade has the answer. */
+  told(): void {
+    this.#told()
+  }
+
+  #ended(how: HandedOver): void {
+    const { log } = this.#parts
+    if (!how.ok) {
+      log.error('nothing was handed over, and calls go on here', { pid: how.pid, why: how.why })
+      if (how.pid === this.#asked?.pid) this.#asked?.settle(how)
+    }
+  }
+
+  #giver(shard: ShardHandOver): Giver {
+    const { version, log, engine, shutdown, relaysInKernel } = this.#parts
+    return {
+      version,
+      refusal: () => {
+        if (shutdown.state !== 'none') return 'the relay that runs is draining or stopping'
+        this.#parts.keep()
+        return undefined
+      },
+      listening: () => engine.listeners.addresses,
+      pages: () => this.#parts.pages(),
+      rehearse: () => inTurns(shard.snapshot()),
+      give: async () => {
+        relaysInKernel(false)
+        shard.hold()
+        if (await shard.settle()) return shard.give()
+        shard.go()
+        relaysInKernel(true)
+        throw new Error('requests under way took too long to come to their answers')
+      },
+      takeBack: async given => {
+        await shard.takeBack(given)
+        relaysInKernel(true)
+      },
+      leave: () => shard.leave(),
+      retire: how => this.#retire(how),
+      log: (what, details) => log.info(what, details),
+    }
+  }
+
+  async #retire(how: HandedOver & { readonly ok: true }): Promise<void> {
+    const { log, settings, shutdown, systemd, closePages } = this.#parts
+    this.#isOver = true
+    this.#door?.close()
+    log.info('handed over', {
+      to: how.pid,
+      version: how.version,
+      allocations: how.allocations,
+      stays: how.stays,
+      gap: how.gap,
+    })
+    if (this.#asked?.pid === how.pid) {
+      const left = new Promise<void>(resolve => {
+        this.#told = resolve
+        setTimeout(resolve, LAST_WORD).unref()
+      })
+      this.#asked.settle(how)
+      await left
+    }
+    systemd?.handOver(how.pid)
+    closePages()
+    shutdown.leave(how.pid, settings().stop.deadline)
+  }
+}
+
+/** What a successor inherits: no sockets of the service manager, which were ours, nor a watchdog that names us. */
+function environment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { LISTEN_FDS: _, LISTEN_PID: __, LISTEN_FDNAMES: ___, WATCHDOG_PID: ____, ...rest } = env
+  return rest
+}
+
+/** Takes a step in each turn of the event loop. */
+async function inTurns<T>(steps: Generator<undefined, T>): Promise<T> {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}

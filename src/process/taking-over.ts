@@ -1,0 +1,98 @@
+import { formatAddress } from '../base/address.ts'
+import { LinkError } from '../handover/link.ts'
+import { handOverPath } from '../handover/protocol.ts'
+import { Predecessor } from '../handover/taker.ts'
+import type { Log } from '../log/log.ts'
+import type { GivenShard, TakenAllocation } from '../relay/shard-hand-over.ts'
+import { cannotTakeOver } from '../relay/start-error.ts'
+import { continueClock } from '../system/clock.ts'
+import type { InheritedSocket } from '../system/inherited-sockets.ts'
+import type { Engine } from '../workers/engine.ts'
+
+/**
+ * Finds the relay that runs with this state folder, to take over from it; undefined
+ * where none does. Its clock is ours from then on, so this comes before everything that
+ * asks for the time. Throws a `StartError` where it refuses.
+ */
+export async function findPredecessor(state: string, version: string): Promise<Predecessor | undefined> {
+  try {
+    const found = await Predecessor.find(handOverPath(state), version)
+    if (found) {
+      const { time, machine } = found.welcome.clock
+      continueClock({ time: time as Parameters<typeof continueClock>[0]['time'], machine: BigInt(machine) })
+    }
+    return found
+  } catch (error) {
+    if (error instanceof LinkError) throw cannotTakeOver(error.message)
+    throw error
+  }
+}
+
+/** Milliseconds since a moment of the machine's monotonic clock, with three decimals. */
+export function millisecondsSince(moment: bigint): number {
+  return Math.round(Number(process.hrtime.bigint() - moment) / 1e3) / 1e3
+}
+
+export interface TakingOver {
+  readonly engine: Engine
+  readonly log: Pick<Log, 'info'>
+  /** Is told of the allocations that are taken over. */
+  readonly hear: (event: TakenAllocation) => void
+  /** Binds the pages that the other process does not serve. */
+  readonly bindPages: () => Promise<void>
+}
+
+/**
+ * Takes over, and returns how many allocations stay with the other process.
+ * Everything that can fail comes before the other one stops reading, or else
+ * before this one begins to.
+ */
+export async function takeOver(from: Predecessor, parts: TakingOver): Promise<number> {
+  const { engine, hear, bindPages } = parts
+  const { handOver } = engine.shards
+  try {
+    if (!handOver) throw new LinkError('this needs the native UDP transport and one worker ("workers": 1)')
+    handOver.hold()
+    await engine.prepare()
+    await bindPages()
+    const { listening } = from.welcome
+    const fresh = engine.bindMissing(listening)
+    const rehearsed = handOver.rehearse(await from.rehearse())
+    if (!rehearsed.ok) throw new LinkError(rehearsed.error)
+    const { shard, since } = await from.take()
+    const taken = await engine.take(shard)
+    if (!taken.ok) throw new LinkError(taken.error)
+    await from.taken()
+    await engine.open([...inherited(shard), ...fresh])
+    handOver.connect(shard.connections)
+    handOver.go()
+    const gap = millisecondsSince(since)
+    for (const opened of taken.value.opened) hear(opened)
+    handOver.drop(taken.value.lost)
+    return await from.running(taken.value.opened.length, gap)
+  } catch (error) {
+    const { message } = error as Error
+    from.fail(message)
+    throw error instanceof LinkError ? cannotTakeOver(message) : error
+  }
+}
+
+function inherited({ udp, listeners }: GivenShard): InheritedSocket[] {
+  return [
+    ...udp
+      .filter(({ purpose }) => purpose === 'listener')
+      .map(({ id, local, fd }) => ({
+        fd,
+        socket: id,
+        name: formatAddress(local),
+        transport: 'udp' as const,
+        address: local,
+      })),
+    ...listeners.map(({ fd, address }) => ({
+      fd,
+      name: formatAddress(address),
+      transport: 'tcp' as const,
+      address,
+    })),
+  ]
+}

@@ -1,0 +1,237 @@
+import { type Address, ipKey } from '../base/address.ts'
+import { Counter, type Counters } from '../base/counters.ts'
+import type { AllocationId, SocketId } from '../base/ids.ts'
+import { failed, type Result, succeeded } from '../base/result.ts'
+import { isStream } from '../base/via.ts'
+import type { Allocation, OpenAllocation } from '../core/allocation.ts'
+import type { Event, Owner } from '../core/event.ts'
+import type { RelayPorts } from '../net/ports/relay-ports.ts'
+import type { GivenConnection, GivenListener } from '../net/stream/given.ts'
+import type { StreamTransport } from '../net/stream/stream-transport.ts'
+import type { UdpTransport } from '../net/transport.ts'
+import type { Shard } from '../shard/shard.ts'
+import type { Gate } from './admission.ts'
+
+/** A UDP socket that is let go of without being closed. */
+export interface GivenUdp {
+  readonly id: SocketId
+  readonly purpose: 'listener' | 'relay'
+  readonly local: Address
+  readonly fd: number
+}
+
+/** A port that waits for its RESERVATION-TOKEN, and whose unit of quota it is. */
+export interface GivenReservation {
+  readonly socket: SocketId
+  readonly owner: Owner
+  readonly client: Address
+}
+
+/** What a shard hands over: its state at one moment, and the sockets that go with it. */
+export interface GivenShard {
+  readonly snapshot: Buffer
+  readonly udp: readonly GivenUdp[]
+  readonly listeners: readonly GivenListener[]
+  readonly connections: readonly GivenConnection[]
+  readonly reserved: readonly GivenReservation[]
+}
+
+export type TakenAllocation = Extract<Event, { kind: 'opened' }>
+
+/** Allocations that were taken over, and of them those that relay from an address that is not ours any more. */
+export interface TakenOver {
+  readonly opened: readonly TakenAllocation[]
+  readonly lost: readonly AllocationId[]
+}
+
+export interface ShardHandOverParts {
+  readonly shard: Shard
+  readonly udp: UdpTransport
+  readonly streams: StreamTransport
+  readonly ports: RelayPorts
+  readonly gate: Gate
+  /** UDP sockets that clients talk to. */
+  readonly listeners: ReadonlyMap<SocketId, Address>
+  /** Ports that wait for their tokens. */
+  readonly reserved: () => Iterable<GivenReservation>
+  readonly takeReserved: (reservation: GivenReservation) => void
+  /** Lets a connection live as long as its allocation. */
+  readonly keep: (client: Address) => void
+  /** Ends an allocation whose relayed address is not ours any more. */
+  readonly end: (allocation: AllocationId) => void
+  readonly counters: Counters
+  /** Makes a shard that is the same and has no sockets, to be thrown away. */
+  readonly rehearsal: () => Shard
+}
+
+/** Milliseconds that requests under way may take to come to their answers before sockets are given. */
+const SETTLE = 500
+
+/**
+ * One shard's side of a hand-over, in the process that gives and in the one that
+ * takes.
+ *
+ * What is given are plain values: descriptors, octets, a snapshot. So taking
+ * them back, where the other process failed, is the same as taking them over.
+ * TLS cannot be given (its keys and counters are inside OpenSSL), so an
+ * allocation whose client is on TLS stays with all that belongs to it.
+ */
+export class ShardHandOver {
+  readonly #parts: ShardHandOverParts
+
+  constructor(parts: ShardHandOverParts) {
+    this.#parts = parts
+  }
+
+  /** Reads nothing from now on; what arrives waits in the sockets. False where that cannot be. */
+  hold(): boolean {
+    const { udp, streams } = this.#parts
+    if (!udp.pause(true)) return false
+    streams.pause(true)
+    return true
+  }
+
+  /** Reads again. */
+  go(): void {
+    const { udp, streams } = this.#parts
+    streams.pause(false)
+    udp.pause(false)
+  }
+
+  /** Waits until everything that was read has been answered; false where that takes too long. */
+  async settle(): Promise<boolean> {
+    const until = performance.now() + SETTLE
+    while (!this.#parts.shard.isQuiet) {
+      if (performance.now() > until) return false
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    return true
+  }
+
+  /** The state as it is now, while the shard goes on: for a rehearsal. */
+  snapshot(): Generator<undefined, Buffer> {
+    return this.#parts.shard.snapshot(leaves)
+  }
+
+  /**
+   * Restores a snapshot into a shard that is thrown away: says why that cannot be
+   * while the other process still has everything, and has the code warm when it counts.
+   */
+  rehearse(snapshot: Uint8Array): Result<number, string> {
+    return complete(this.#parts.rehearsal().restore(snapshot))
+  }
+
+  /** Gives everything that can go on elsewhere. Only while held, and settled. */
+  give(): GivenShard {
+    const { shard, udp, streams, listeners, reserved } = this.#parts
+    const snapshot = complete(shard.snapshot(leaves))
+    const waiting = [...reserved()]
+    const relays = [...this.#leaving()].flatMap(({ legs }) => legs.map(leg => leg.relay.socket))
+    const sockets = [
+      ...Array.from(listeners.keys(), id => ({ id, purpose: 'listener' as const })),
+      ...[...relays, ...waiting.map(({ socket }) => socket)].map(id => ({ id, purpose: 'relay' as const })),
+    ]
+    const given = sockets.flatMap(({ id, purpose }): GivenUdp[] => {
+      const local = udp.boundTo(id)
+      return local ? [{ id, purpose, local, fd: udp.give(id) }] : []
+    })
+    return {
+      snapshot,
+      udp: given,
+      listeners: streams.giveListeners(),
+      connections: streams.giveConnections(),
+      reserved: waiting,
+    }
+  }
+
+  /** Goes on with what was given, as the other process could not. */
+  async takeBack(given: GivenShard): Promise<void> {
+    const { udp, streams } = this.#parts
+    for (const { id, purpose, local, fd } of given.udp)
+      await udp.bind({ address: local, purpose, fd, socket: id })
+    for (const listener of given.listeners) await streams.listen(listener)
+    this.connect(given.connections)
+    this.go()
+  }
+
+  /** Forgets what was given, as the other process goes on with it, and serves only what has stayed. */
+  leave(): number {
+    const { shard, gate, streams } = this.#parts
+    for (const { id } of [...this.#leaving()]) {
+      shard.take({ kind: 'revoke', allocation: id, reason: 'handed-over' })
+      gate.release(id)
+    }
+    streams.dismissStrangers()
+    this.go()
+    return [...shard.allocations()].length
+  }
+
+  /**
+   * Takes over state and relay sockets of another process; its listeners come by
+   * `LocalShard.listen`. Says why where that cannot be.
+   */
+  async take(given: Pick<GivenShard, 'snapshot' | 'udp' | 'reserved'>): Promise<Result<TakenOver, string>> {
+    const { shard, udp, ports, counters, takeReserved } = this.#parts
+    const locals = new Map<SocketId, Address>()
+    for (const { id, purpose, local, fd } of given.udp) {
+      if (purpose !== 'relay') continue
+      const bound = await udp.bind({ address: local, purpose, fd, socket: id })
+      if (!bound.ok) return failed(`a relay socket cannot be taken over: ${bound.error.message}`)
+      ports.takeOver(bound.value)
+      locals.set(id, bound.value.local)
+    }
+    const restored = complete(shard.restore(given.snapshot))
+    if (!restored.ok) return failed(restored.error)
+    for (const reservation of given.reserved) takeReserved(reservation)
+    const opened: TakenAllocation[] = []
+    const lost: AllocationId[] = []
+    for (const allocation of shard.openAllocations()) {
+      const { id, client, identity, since, legs } = allocation
+      opened.push({
+        kind: 'opened',
+        at: since,
+        allocation: id,
+        owner: identity.owner,
+        client: client.address,
+        via: client.via,
+        relayed: legs.map(leg => leg.relay.address),
+      })
+      const isLost = legs.some(({ relay }) => {
+        const local = locals.get(relay.socket)
+        return !local || !ports.isRelayed(local.ip, ipKey(relay.address.ip))
+      })
+      if (isLost) lost.push(id)
+    }
+    counters.add(Counter.allocationOpened, opened.length)
+    return succeeded({ opened, lost })
+  }
+
+  /** Ends allocations whose relayed addresses are not ours any more. */
+  drop(lost: readonly AllocationId[]): void {
+    for (const id of lost) this.#parts.end(id)
+  }
+
+  /** Takes connections over: reading them begins at once where the shard is not held. */
+  connect(given: readonly GivenConnection[]): void {
+    const { shard, streams, keep } = this.#parts
+    for (const connection of given) streams.adopt(connection)
+    for (const { client } of shard.openAllocations()) if (isStream(client.via)) keep(client.address)
+  }
+
+  *#leaving(): Generator<Readonly<OpenAllocation>> {
+    for (const allocation of this.#parts.shard.openAllocations()) if (leaves(allocation)) yield allocation
+  }
+}
+
+/** Whether an allocation can go on in another process. */
+function leaves({ client }: Pick<Allocation, 'client'>): boolean {
+  return client.via !== 'tls'
+}
+
+/** Runs to the end what otherwise lets others have their turn: nobody else has any now. */
+function complete<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}

@@ -1,0 +1,175 @@
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer, connect as dial, type Socket } from 'node:net'
+import t from 'tap'
+import { SNAPSHOT_VERSION } from '../../src/core/snapshot/octets.ts'
+import { HandOverLink } from '../../src/handover/link.ts'
+import { handOverPath, PROTOCOL } from '../../src/handover/protocol.ts'
+import { lost } from '../support/calls.ts'
+import { upgrade } from '../support/hand-over.ts'
+import { openCalls, startServe } from '../support/lifecycle.ts'
+import type { RunningRelay } from '../support/relay.ts'
+
+t.setTimeout(180_000)
+
+const HELLO = {
+  kind: 'hello',
+  protocol: PROTOCOL,
+  version: 'a test',
+  snapshots: [SNAPSHOT_VERSION],
+  pid: process.pid,
+} as const
+
+/** Says its part of a hand-over, up to the step at which it fails. */
+class Puppet {
+  readonly #path: string
+  readonly #socket: Socket
+  readonly link: HandOverLink
+  #channel: Socket | undefined
+
+  constructor(relay: RunningRelay) {
+    this.#path = handOverPath(relay.folder)
+    this.#socket = dial(this.#path)
+    this.link = new HandOverLink(this.#socket)
+  }
+
+  async ask(kind: string): Promise<void> {
+    this.link.say({ kind })
+    await this.link.next(20_000)
+  }
+
+  async welcome(): Promise<void> {
+    this.link.say(HELLO)
+    const { kind } = (await this.link.next(20_000)) as { kind: string }
+    if (kind !== 'welcome') throw new Error(`not welcome, but ${kind}`)
+  }
+
+  /** Opens the connection for descriptors. */
+  async second(): Promise<void> {
+    this.#channel = dial(this.#path)
+    await once(this.#channel, 'connect')
+  }
+
+  async rehearse(): Promise<void> {
+    await this.welcome()
+    await this.second()
+    await this.ask('rehearse')
+  }
+
+  /** The relay reads nothing any more when this resolves. */
+  async give(): Promise<void> {
+    await this.rehearse()
+    await this.ask('give')
+    await this.link.next(20_000)
+  }
+
+  async take(): Promise<void> {
+    await this.give()
+    await this.ask('more')
+  }
+
+  /** As a process that is killed. */
+  die(): void {
+    this.#socket.destroy()
+    this.#channel?.destroy()
+  }
+
+  /** Resolves with why the relay goes on. */
+  async refused(): Promise<string> {
+    const { why } = (await this.link.next(20_000)) as unknown as { why: string }
+    this.die()
+    return why
+  }
+}
+
+/** Each step at which another process can fail, and what it is told if it is told anything. */
+const FAILURES: readonly [name: string, play: (puppet: Puppet) => Promise<unknown>, told?: RegExp][] = [
+  ['says nothing that is known', async puppet => puppet.link.say({ kind: 'good morning' }), /out of turn/],
+  ['speaks another version', async puppet => puppet.link.say({ ...HELLO, protocol: 99 }), /version 99/],
+  [
+    'cannot read our snapshots',
+    async puppet => puppet.link.say({ ...HELLO, snapshots: [SNAPSHOT_VERSION + 1] }),
+    /cannot read snapshots/,
+  ],
+  ['is gone before it says anything', async puppet => puppet.die()],
+  ['is gone after the welcome', puppet => puppet.welcome().then(() => puppet.die())],
+  ['is gone after the rehearsal', puppet => puppet.rehearse().then(() => puppet.die())],
+  [
+    'cannot restore the rehearsal',
+    async puppet => {
+      await puppet.rehearse()
+      puppet.link.say({ kind: 'failed', why: 'no memory' })
+    },
+    /no memory/,
+  ],
+  ['is gone when everything was given', puppet => puppet.give().then(() => puppet.die())],
+  ['is gone with the descriptors', puppet => puppet.take().then(() => puppet.die())],
+  [
+    'cannot bind a port',
+    async puppet => {
+      await puppet.take()
+      puppet.link.say({ kind: 'failed', why: 'address in use' })
+    },
+    /address in use/,
+  ],
+  [
+    'is gone when it has everything',
+    async puppet => {
+      await puppet.take()
+      await puppet.ask('taken')
+      puppet.die()
+    },
+  ],
+  ['hangs when everything was given', puppet => puppet.give(), /said nothing/],
+]
+
+t.test('whatever goes wrong with a new process, calls go on in the old one', async t => {
+  const relay = await startServe(t, { settings: { control: 'auto' } })
+  const udp = (await openCalls(t, relay, 5)).talk()
+  const tcp = (await openCalls(t, relay, 5, 'tcp')).talk()
+
+  const play = async () => {
+    for (const [index, [name, fail, told]] of FAILURES.entries()) {
+      const puppet = new Puppet(relay)
+      await fail(puppet)
+      if (told) t.match(await puppet.refused(), told, name)
+      else t.pass(name)
+      // The next may come as soon as this one is over.
+      await relay.child.says(new RegExp(`(?:nothing was handed over[^]*){${index + 1}}`))
+    }
+  }
+  const playing = play()
+  const [a, b] = await Promise.all([udp.lossOf(() => playing), tcp.lossOf(() => playing)])
+  t.equal(lost(a), 0, `UDP: ${JSON.stringify(a)}`)
+  t.equal(lost(b), 0, `TCP: ${JSON.stringify(b)}`)
+
+  t.match(await upgrade(t, relay), { ok: true, allocations: 10 }, 'and another process can still take over')
+  const after = await udp.lossOf()
+  t.equal(lost(after), 0)
+})
+
+t.test('a new process that cannot start changes nothing', async t => {
+  const relay = await startServe(t, { settings: { control: 'auto' } })
+  const calls = (await openCalls(t, relay, 5)).talk()
+  const before = readFileSync(relay.config!, 'utf8')
+  const settings = JSON.parse(before) as { readonly listen: readonly string[] }
+  const write = (changed: unknown) => writeFileSync(relay.config!, JSON.stringify(changed))
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  t.teardown(() => taken.close())
+  const { port } = taken.address() as { port: number }
+
+  const loss = await calls.lossOf(async () => {
+    write({ ...settings, limits: { lifetime: 'for ever' } })
+    t.match(await upgrade(t, relay), { ok: false, why: /exit code 3/ }, 'a broken file')
+    write({ ...settings, listen: [...settings.listen, `tcp://127.0.0.1:${port}`] })
+    t.match(await upgrade(t, relay), { ok: false, why: new RegExp(`${port}`) }, 'a port that is taken')
+    write({ ...settings, listen: settings.listen.filter(at => !at.startsWith('udp:')) })
+    t.match(await upgrade(t, relay), { ok: false, why: /calls run over udp:/ }, 'a listener that is missing')
+    write({ ...settings, udp: 'dgram' })
+    t.match(await upgrade(t, relay), { ok: false, why: /native UDP transport/ }, 'another transport')
+  })
+
+  t.equal(lost(loss), 0)
+  t.equal(relay.child.exit, undefined)
+})
