@@ -1,11 +1,15 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import t from 'tap'
 import { Child } from './child.ts'
 import { need } from './need.ts'
 
 /** Set in the process that `enterNamespace` starts. */
 const INSIDE = 'TEST_INSIDE_NAMESPACE'
+
+/** Milliseconds that a file in a namespace may take. */
+const LONGEST = 1_800_000
 
 /** Skips where network namespaces cannot be made; where everything must be tested, the test fails instead. */
 export function needNamespaces(...commands: string[]): { skip: string | false } {
@@ -27,6 +31,8 @@ export async function enterNamespace(file: string): Promise<boolean> {
     return true
   }
   if (needNamespaces().skip) return false
+  // The runner hears only from this process how long the file may take; the inner one minds what it asks for itself.
+  t.setTimeout(LONGEST)
   const node = [process.execPath, ...process.execArgv, fileURLToPath(file)]
   const inner = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', '--net', ...node], {
     stdio: 'inherit',
