@@ -2,8 +2,10 @@
 //
 //   node scripts/release.mjs [--out FOLDER]     from a clone of the last commit, with modules fetched anew
 //   node scripts/release.mjs --here             from this folder as it is built, to have a look
+//   … --key KEY                                 signs with this key of GnuPG
 //
-// The npm package, the Debian package and SHA256SUMS. All times in them are that of the commit (SOURCE_DATE_EPOCH), so
+// The npm package, the Debian package, the folder `apt` (a repository that apt can be pointed at), NOTES.md out of the
+// changelog, SHA256SUMS, and with a key SHA256SUMS.asc. All times in them are that of the commit (SOURCE_DATE_EPOCH), so
 // building the same commit with the same Node.js, npm, dpkg and compilers gives the same files.
 
 import { execFileSync } from 'node:child_process'
@@ -13,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { writeAptRepository } from './apt-repository.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -20,6 +23,7 @@ const { values: options } = parseArgs({
   options: {
     out: { type: 'string', default: join(ROOT, 'release') },
     here: { type: 'boolean', default: false },
+    key: { type: 'string' },
   },
 })
 const out = resolve(options.out)
@@ -56,10 +60,27 @@ function publish(tree, debOptions) {
     // What `npm pack` would build first is built.
     read('npm', ['pack', '--ignore-scripts', '--silent', '--json', '--pack-destination', out], tree),
   )
-  const files = [deb, join(out, packed[0].filename)]
+  const notes = join(out, 'NOTES.md')
+  writeFileSync(notes, notesOf(readFileSync(join(tree, 'CHANGELOG.md'), 'utf8')))
+  const date = new Date(Number(env.SOURCE_DATE_EPOCH) * 1000)
+  writeAptRepository({ folder: join(out, 'apt'), packages: [deb], date, key: options.key })
+  const files = [deb, join(out, packed[0].filename), notes]
   const sums = files.map(file => `${sha256(file)}  ${basename(file)}\n`)
   writeFileSync(join(out, 'SHA256SUMS'), sums.join(''))
+  if (options.key !== undefined) {
+    const sign = ['--batch', '--yes', '--local-user', options.key, '--armor', '--detach-sign']
+    run(out, 'gpg', [...sign, '--output', 'SHA256SUMS.asc', 'SHA256SUMS'])
+  }
   for (const line of sums) process.stdout.write(line)
+}
+
+/**
+ * The newest section of the changelog.
+ * @param {string} changelog
+ */
+function notesOf(changelog) {
+  const [, section = ''] = changelog.split(/^## /m)
+  return `## ${section.trimEnd()}\n`
 }
 
 function commitTime() {

@@ -143,7 +143,7 @@ t.test('what is released', need('dpkg-deb', 'bash', 'zsh', 'fish'), async t => {
   for (const tree of trees) await run(process.execPath, join(tree, 'scripts/release.mjs'), '--here')
   const sums = readFileSync(join(first, 'SHA256SUMS'), 'utf8')
   const named = sums.trimEnd().split('\n')
-  const files = readdirSync(first).filter(name => name !== 'SHA256SUMS')
+  const files = readdirSync(first).filter(name => name !== 'SHA256SUMS' && name !== 'apt')
 
   t.test('has the checksums that go with it', async t => {
     t.same(named.map(line => line.split('  ')[1]).sort(), files.sort())
@@ -161,6 +161,9 @@ t.test('what is released', need('dpkg-deb', 'bash', 'zsh', 'fish'), async t => {
 
   t.test('is the same every time', async t => {
     t.equal(readFileSync(join(second, 'SHA256SUMS'), 'utf8'), sums)
+    for (const name of ['Packages', 'Packages.gz', 'Release']) {
+      t.same(readFileSync(join(second, 'apt', name)), readFileSync(join(first, 'apt', name)), name)
+    }
   })
 
   const tree = join(temporary(t), 'tree')
