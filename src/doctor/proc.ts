@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 
 /** A socket as Linux lists it under /proc/net. */
 export interface Listed {
+  readonly ip: Uint8Array
   readonly port: number
   readonly uid: number
   readonly inode: number
@@ -17,10 +18,24 @@ export function parseSockets(table: string, transport: 'udp' | 'tcp'): Listed[] 
   for (const line of table.split('\n').slice(1)) {
     const [, local = '', , state = '', , , , uid = '', , inode = ''] = line.trim().split(/\s+/)
     const isOpen = transport === 'udp' || state === '0A'
-    const port = Number.parseInt(local.split(':')[1] ?? '', 16)
-    if (isOpen && port > 0) found.push({ port, uid: Number(uid), inode: Number(inode) })
+    const [ip = '', port16 = ''] = local.split(':')
+    const port = Number.parseInt(port16, 16)
+    if (isOpen && port > 0) found.push({ ip: octetsOf(ip), port, uid: Number(uid), inode: Number(inode) })
   }
   return found
+}
+
+/** Written as the kernel holds it: words of four octets in the order of the machine, which is little-endian. */
+function octetsOf(hex: string): Uint8Array {
+  const octets = Buffer.from(hex, 'hex')
+  return Uint8Array.from(octets.length % 4 === 0 ? octets.swap32() : octets)
+}
+
+/** What a process was started as; empty where it cannot be seen. */
+export function commandLine(pid: number): readonly string[] {
+  return read(`/proc/${pid}/cmdline`)
+    .split('\0')
+    .filter(word => word !== '')
 }
 
 /** The process that holds a socket; undefined where we may not look, or there are too many to look at. */

@@ -114,7 +114,7 @@ function checked(
   try {
     const loaded = load({ path, env: io.env, cwd: io.cwd, language, mayWrite: false })
     // It may be meant for another machine, so what would prevent a start here does not fail the import.
-    const here = machineFindings(loaded, lookAtMachine(), words).map(
+    const here = machineFindings(loaded, lookAtMachine([], words), words).map(
       ({ text }) => `${words.say('machine.title')} ${text}`,
     )
     return { problems: [], warnings: [...loaded.warnings, ...here] }

@@ -19,7 +19,7 @@ export async function validate(options: ValidateOptions, context: CliContext): P
     const loaded = await loadFor(options, context, { mayWrite: false, warn: !options.json })
     const inForce = options.effective ? await effectiveOf(loaded, context) : {}
     const { machineFindings, lookAtMachine } = await import('../this-machine.ts')
-    const found = machineFindings(loaded, lookAtMachine(), words)
+    const found = machineFindings(loaded, lookAtMachine(loaded.settings.listen, words), words)
     const code = found.some(({ prevents }) => prevents) ? Exit.failed : Exit.ok
     if (options.json) {
       const { source: file, warnings } = loaded

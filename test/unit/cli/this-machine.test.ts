@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -7,10 +9,17 @@ import { cliWords } from '../../../src/cli/words.ts'
 import { run } from '../../support/captured.ts'
 import { HOMESERVER, loadText } from '../../support/loading.ts'
 
+/** Binds a UDP port and says which. */
+const TAKE = `
+const socket = require('node:dgram').createSocket('udp4')
+socket.bind(0, '127.0.0.1', () => process.stdout.write(String(socket.address().port)))
+`
+
 const MACHINE: HostMachine = {
   ips: [parseIp('192.0.2.5')!, parseIp('2001:db8::5')!],
   firstPort: 1024,
   service: undefined,
+  sockets: [],
   isPlainUser: true,
 }
 
@@ -38,6 +47,38 @@ t.test('U-16: an address that this machine does not have is found', async t => {
 t.test('U-16: a port that needs a privilege is found, and may be provided for', async t => {
   t.match(found(t, '"listen": ["tcp://0.0.0.0:443"]'), [{ text: /listen\[0\].*1024/, prevents: false }])
   t.same(found(t, '"listen": ["tcp://0.0.0.0:443"]', { isPlainUser: false }), [])
+})
+
+t.test('U-16: a port that another program has is found, and whose it is', async t => {
+  const held = (transport: 'udp' | 'tcp', ip: string, port: number) => ({
+    transport,
+    ip: parseIp(ip)!,
+    port,
+    holder: 'turnserver (process 812)',
+  })
+  const listen = '"listen": ["udp://0.0.0.0:3478", "udp://[::]:3478", "tcp://192.0.2.5:5349"]'
+  const text = (...sockets: ReturnType<typeof held>[]) => found(t, listen, { sockets }).map(one => one.text)
+  t.same(text(held('udp', '192.0.2.5', 3478)), [
+    'udp://0.0.0.0:3478 taken by turnserver (process 812): stop it, or listen elsewhere',
+  ])
+  t.match(text(held('udp', '::', 3478)), [/^udp:\/\/0\.0\.0\.0:3478, udp:\/\/\[::\]:3478 taken by/])
+  t.match(text(held('tcp', '0.0.0.0', 5349)), [/^tcp:\/\/192\.0\.2\.5:5349 taken by/])
+  t.same(text(held('tcp', '0.0.0.0', 3478)), [], 'another transport')
+  t.same(text(held('tcp', '192.0.2.6', 5349)), [], 'another address')
+  t.same(text(held('udp', '0.0.0.0', 3479)), [], 'another port')
+  t.match(found(t, listen, { sockets: [held('udp', '::', 3478)] }), [{ prevents: false }])
+})
+
+t.test('U-16: validate sees a socket of another program, and not those of a relay', async t => {
+  const taker = spawn(process.execPath, ['-e', TAKE], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => taker.kill())
+  const [port] = (await once(taker.stdout, 'data')).map(String)
+  const config = `{ ${HOMESERVER}, "realm": "a", "listen": ["udp://127.0.0.1:${port}"] }`
+  const folder = t.testdir({ 'turnserver.json': config })
+  chmodSync(join(folder, 'turnserver.json'), 0o600)
+  const { code, stderr } = await run(folder, ['validate'])
+  t.equal(code, 0, 'it may be stopped before the relay starts')
+  t.match(stderr, new RegExp(`udp://127\\.0\\.0\\.1:${port} taken by node \\(process ${taker.pid}\\)`))
 })
 
 t.test("O-08: a file that the service's user cannot read is found", async t => {

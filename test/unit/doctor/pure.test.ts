@@ -110,12 +110,14 @@ t.test('sockets are read from the tables of Linux', async t => {
   const udp = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
  2375: 0100007F:0D96 00000000:0000 07 00000000:00000000 00:00000000 00000000   998        0 258892 2 000000004ee285d3 0
 `
-  t.same(parseSockets(udp, 'udp'), [{ port: 3478, uid: 998, inode: 258892 }])
+  t.match(parseSockets(udp, 'udp'), [{ port: 3478, uid: 998, inode: 258892 }])
   const tcp = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 00000000:14E5 00000000:0000 0A 00000000:00000000 00:00000000 00000000   998        0 4711 1 0 100 0 0 10 0
    1: 0100007F:14E5 0100007F:9C40 01 00000000:00000000 00:00000000 00000000   998        0 4712 1 0 20 4 30 10 -1
 `
-  t.same(parseSockets(tcp, 'tcp'), [{ port: 5349, uid: 998, inode: 4711 }])
+  t.same(parseSockets(tcp, 'tcp'), [{ ip: ip('0.0.0.0'), port: 5349, uid: 998, inode: 4711 }])
+  const six = tcp.replaceAll('00000000:14E5', 'B80D0120000000000000000005000000:14E5')
+  t.same(parseSockets(six, 'tcp')[0]!.ip, ip('2001:db8::5'))
   t.same(parseSockets('', 'udp'), [])
 })
 
