@@ -57,7 +57,8 @@ listen turn
     server relay 127.0.0.1:${tcp} send-proxy-v2 check check-send-proxy
 `
     await startHaproxy(t, folder, lines, front)
-    const browser = await openInBrowser(name, CALL_PAGE)
+    // As for everybody: other tests let loopback addresses be candidates.
+    const browser = await openInBrowser(name, CALL_PAGE, { 'media.peerconnection.ice.loopback': false })
     t.teardown(() => browser.stop())
     t.comment(browser.version)
 

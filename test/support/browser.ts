@@ -47,8 +47,15 @@ export interface RunningBrowser {
   stop(): Promise<void>
 }
 
-/** Starts a browser without a window on an empty profile and opens `html`, served from 127.0.0.1. */
-export async function openInBrowser(name: BrowserName, html: string): Promise<RunningBrowser> {
+/**
+ * Starts a browser without a window on an empty profile and opens `html`, served from 127.0.0.1.
+ * `preferences` are Firefox's, over those of all tests.
+ */
+export async function openInBrowser(
+  name: BrowserName,
+  html: string,
+  preferences: Readonly<Record<string, unknown>> = {},
+): Promise<RunningBrowser> {
   const server = createServer((_request, response) => {
     response.setHeader('content-type', 'text/html; charset=utf-8')
     response.end(html)
@@ -59,7 +66,8 @@ export async function openInBrowser(name: BrowserName, html: string): Promise<Ru
     server.close()
   }
   try {
-    const running = await visit(name, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+    const { port } = server.address() as AddressInfo
+    const running = await visit(name, `http://127.0.0.1:${port}/`, preferences)
     const stop = async () => {
       await running.stop()
       end()
@@ -72,7 +80,11 @@ export async function openInBrowser(name: BrowserName, html: string): Promise<Ru
 }
 
 /** Starts a browser without a window on an empty profile and opens this address. */
-export async function visit(name: BrowserName, url: string): Promise<RunningBrowser> {
+export async function visit(
+  name: BrowserName,
+  url: string,
+  preferences: Readonly<Record<string, unknown>> = {},
+): Promise<RunningBrowser> {
   const folder = mkdtempSync(join(tmpdir(), 'browser-test-'))
   let browser: Browser | undefined
   const stop = async () => {
@@ -81,7 +93,7 @@ export async function visit(name: BrowserName, url: string): Promise<RunningBrow
     await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 })
   }
   try {
-    browser = await launch(name, folder)
+    browser = await launch(name, folder, preferences)
     const page = await browser.newPage()
     await page.goto(url)
     return { page, version: await browser.version(), stop }
@@ -91,7 +103,11 @@ export async function visit(name: BrowserName, url: string): Promise<RunningBrow
   }
 }
 
-function launch(name: BrowserName, profile: string): Promise<Browser> {
+function launch(
+  name: BrowserName,
+  profile: string,
+  preferences: Readonly<Record<string, unknown>>,
+): Promise<Browser> {
   const common = { headless: true, userDataDir: profile, timeout: 60_000, protocolTimeout: 120_000 }
   return name === 'chromium'
     ? puppeteer.launch({ ...common, executablePath: '/usr/bin/chromium', args: CHROMIUM_FLAGS })
@@ -99,7 +115,7 @@ function launch(name: BrowserName, profile: string): Promise<Browser> {
         ...common,
         browser: 'firefox',
         executablePath: '/usr/bin/firefox-esr',
-        extraPrefsFirefox: FIREFOX_PREFERENCES,
+        extraPrefsFirefox: { ...FIREFOX_PREFERENCES, ...preferences },
         env: { ...process.env, HOME: profile },
       })
 }
