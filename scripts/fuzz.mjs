@@ -4,7 +4,7 @@
 //   npm run fuzz -- --target wire --seed 7            one target, and other luck
 //   npm run fuzz -- --target relay --reproduce FILE   plays one input again
 //
-// Options: --target wire|relay|twins|cost|config|import, --seconds N (60; 0 plays the corpus once), --seed N (1), --corpus FOLDER (test/fuzz/corpus),
+// Options: --target wire|front|relay|twins|cost|config|import, --seconds N (60; 0 plays the corpus once), --seed N (1), --corpus FOLDER (test/fuzz/corpus),
 // --save (writes the smallest corpus that shows all edges back), --finds FOLDER (.fuzz/finds), --every SECONDS (10).
 // Ends with 1 if anything was found.
 
@@ -21,6 +21,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 /** Shares of the time: the relay has most to lose. */
 const SHARES = new Map([
   ['wire', 3],
+  ['front', 1],
   ['relay', 8],
   ['twins', 3],
   ['cost', 5],
@@ -29,7 +30,7 @@ const SHARES = new Map([
 ])
 /** What is looked at; the rest of the program is the stage. */
 const INSTRUMENTED =
-  /\/src\/(base|wire|core|limits|policy|shard|forward|auth|config|import)\/[^/]+(\/[^/]+)?\.ts$|\/src\/net\/stream\/frame-reader\.ts$/
+  /\/src\/(base|wire|core|limits|policy|shard|forward|auth|config|import)\/[^/]+(\/[^/]+)?\.ts$|\/src\/net\/(proxy\/[^/]+|stream\/(frame-reader|client-hello))\.ts$/
 /** Milliseconds of CPU after which an input counts as one that does not end. */
 const HANGS = 20_000
 const FIGURES = 7
