@@ -29,6 +29,7 @@ export function statusLines(status: Status, words: CliWords, paint: Paint): stri
     ]),
     [words.say('control.rows.udp'), workersText(status, words)],
     ...kernelRow(status, words, number),
+    ...frontRows(status, words, number),
     [
       words.say('control.rows.allocations'),
       words.say('control.of', {
@@ -206,6 +207,31 @@ function kernelRow(
     ? words.say('control.kernel.on', { routes: number(kernel.routes), packets })
     : words.say('control.kernel.off')
   return [[words.say('control.rows.kernel'), text]]
+}
+
+function frontRows(
+  { proxy, web }: Status,
+  words: CliWords,
+  number: (value: number) => string,
+): [string, string][] {
+  const rows: [string, string][] = []
+  if (proxy) {
+    const { from, clients, own, refused } = proxy
+    const counts = { clients: number(clients), own: number(own), refused: number(refused) }
+    rows.push([
+      words.say('control.rows.proxy'),
+      words.say('control.proxy', { from: from.join(', '), ...counts }),
+    ])
+  }
+  if (web) {
+    const { to, connections, toServer, toClient } = web
+    const bytes = bytesText(toServer + toClient, words.language)
+    rows.push([
+      words.say('control.rows.web'),
+      words.say('control.web', { to, connections: number(connections), bytes }),
+    ])
+  }
+  return rows
 }
 
 function workersText({ udp, workers }: Status, words: CliWords): string {

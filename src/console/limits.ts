@@ -18,6 +18,7 @@ export function limits(status: Status, { say }: ConsoleWords): Limit[] {
   }
   add('sessions', say('limit.sessions'), status.allocations.live, status.allocations.limit)
   add('ports', say('limit.ports'), status.ports.used, status.ports.total)
+  if (status.web) add('web', say('limit.web'), status.web.connections, status.web.limit)
   if (status.descriptors)
     add('descriptors', say('limit.descriptors'), status.descriptors.open, status.descriptors.limit)
   for (const { name, allocations, limit } of status.homeservers)

@@ -82,6 +82,26 @@ export const statusShape = z.strictObject({
     .describe('What the kernel relays by itself; only where `kernel` is switched on.')
     .exactOptional(),
   listening: texts('Listeners as URLs: `udp://0.0.0.0:3478`.'),
+  proxy: z
+    .strictObject({
+      from: texts('Networks of the proxies.'),
+      clients: count('Connections whose PROXY header named a client, since the start.'),
+      own: count('Connections whose header named nobody, such as health checks, since the start.'),
+      refused: count('Connections from elsewhere, without a header or with a broken one, since the start.'),
+    })
+    .describe('Proxies in front; only where `proxy` is configured.')
+    .exactOptional(),
+  web: z
+    .strictObject({
+      to: text('Where the web server is.'),
+      connections: count('Connections that are passed on to it now.'),
+      limit: count('The most there may be (`web.connections`).'),
+      toServer: count('Octets passed on to it since the start.'),
+      toClient: count('Octets passed on to its visitors since the start.'),
+      unreachable: count('Visitors who were hung up on since it did not answer, since the start.'),
+    })
+    .describe('The web server that a port is shared with; only where `web` is configured.')
+    .exactOptional(),
   relays: z
     .array(
       z.strictObject({

@@ -30,6 +30,7 @@ import { DEAR, inSlices } from '../system/slices.ts'
 import type { Language } from '../texts/language.ts'
 import type { Engine } from '../workers/engine.ts'
 import type { Changes } from './changes.ts'
+import { frontStatus } from './front-status.ts'
 import type { HealthWatch } from './health-watch.ts'
 import { type Counted, PastTraffic } from './history.ts'
 import { KeptHistory } from './kept-history.ts'
@@ -265,6 +266,7 @@ export class RelayControl implements Control {
       }),
       workers: { running: workers - missing, missing },
       listening: engine.listeners.bound,
+      ...frontStatus(settings, counters, shards.gauges.visitors),
       relays: relays.map(relay => ({ local: formatIp(relay.local), public: formatIp(relay.public) })),
       allocations: {
         live: VIA.reduce((sum, via) => sum + tally.live[via], 0),

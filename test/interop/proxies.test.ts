@@ -1,4 +1,9 @@
 import t, { type Test } from 'tap'
+import { knownRange, type Range } from '../../src/base/range.ts'
+import { load } from '../../src/config/load.ts'
+import type { Settings } from '../../src/config/settings.ts'
+import { listeners, webServer } from '../../src/doctor/checks/listeners.ts'
+import type { Facts } from '../../src/doctor/facts.ts'
 import { FRONT_SNIPPETS, WEB_BEHIND } from '../../src/homeserver/front-snippets.ts'
 import { credential } from '../support/credentials.ts'
 import { need } from '../support/need.ts'
@@ -61,6 +66,13 @@ async function call(t: Test, relay: RunningRelay, target: Target): Promise<strin
   return mapped && `${[...mapped.ip].join('.')}:${mapped.port === caller.port ? 'own port' : mapped.port}`
 }
 
+/** What the doctor knows of a relay on its own machine. */
+function factsOf(relay: RunningRelay, proxy?: Settings['proxy']): Facts {
+  const { settings, ...loaded } = load({ path: relay.config! })
+  const config = { ...loaded, settings: { ...settings, ...(proxy && { proxy }) } }
+  return { subject: { config }, isOnRelay: true } as unknown as Facts
+}
+
 async function metric(relay: RunningRelay, name: string): Promise<number> {
   const page = await (await fetch(relay.metrics!)).text()
   const line = page.split('\n').find(one => one.startsWith(`${name} `))
@@ -88,7 +100,13 @@ for (const [title, name, program] of [
       while ((await metric(relay, 'taciturn_events_total{event="proxy_own"}')) < 2)
         await new Promise(resolve => setTimeout(resolve, 100))
     }
-    t.notMatch(relay.child.output, /connection not served/, 'health checks leave no line')
+    const seen = (from: readonly Range[]) => listeners.run(factsOf(relay, { from }))
+    t.match(await seen([knownRange('127.0.0.1')]), [{ id: 'listeners-ok', values: { count: 2 } }])
+    t.match(await seen([knownRange('192.0.2.1')]), [
+      { id: 'listeners-ok', values: { count: 1 } },
+      { id: 'listener-unseen' },
+    ])
+    t.notMatch(relay.child.output, /connection not served/, 'health checks and the doctor leave no line')
     t.match(relay.child.output, /"client":"127\.0\.0\.5:/, 'the log knows the client')
   })
 }
@@ -123,6 +141,7 @@ for (const proxied of [false, true]) {
     )
     t.ok((await metric(relay, 'taciturn_web_bytes_total{direction="to_client"}')) > 4 * LARGE)
     t.equal(await metric(relay, 'taciturn_events_total{event="web_opened"}'), 5)
+    t.match(await webServer.run(factsOf(relay)), [{ id: 'web-ok' }])
     if (proxied) return
     const [direct, through] = [
       await rate(() => get(web, '/large', SITE)),

@@ -158,6 +158,7 @@ export class Server implements View {
         `${format.dateTime(status.started)} (${format.duration(status.at - status.started)})`,
       ],
       [say('fact.listening'), status.listening.join('\n')],
+      ...frontFacts(status, words),
       [
         say('fact.relays'),
         status.relays
@@ -210,4 +211,27 @@ export class Server implements View {
       )
     }
   }
+}
+
+/** What stands in front of the relay, and behind it. */
+function frontFacts(
+  { proxy, web }: Status,
+  { say, format }: ConsoleContext['words'],
+): (readonly [string, string])[] {
+  const facts: (readonly [string, string])[] = []
+  if (proxy) {
+    const { from, clients, own, refused } = proxy
+    const counts = {
+      clients: format.integer(clients),
+      own: format.integer(own),
+      refused: format.integer(refused),
+    }
+    facts.push([say('fact.proxy'), `${from.join(', ')}\n${say('fact.proxy.counts', counts)}`])
+  }
+  if (web) {
+    const { to, toServer, toClient, unreachable } = web
+    const counts = { bytes: format.bytes(toServer + toClient), unreachable: format.integer(unreachable) }
+    facts.push([say('fact.web'), `${to}\n${say('fact.web.counts', counts)}`])
+  }
+  return facts
 }
