@@ -32,6 +32,8 @@ import { ShardEnvironment } from './shard-environment.ts'
 import { ShardHandOver } from './shard-hand-over.ts'
 import type { LocalShardParts } from './shard-parts.ts'
 import type { Shards } from './shards.ts'
+import type { Inheritance, KeptAllocations } from './succession/lasting.ts'
+import { Succession } from './succession/succession.ts'
 import { type OpenedUdp, openUdp } from './udp.ts'
 import { RealWorld } from './world.ts'
 
@@ -54,6 +56,7 @@ export class LocalShard implements Shards {
   readonly #shard: Shard
   readonly #allocations: ShardAllocations
   readonly #kernel: KernelRelaying | undefined
+  readonly #succession: Succession | undefined
   readonly #memory: MemoryWatch
   readonly #recording: RecordingFile | undefined
   readonly #udpListeners = new Map<SocketId, Address>()
@@ -69,7 +72,7 @@ export class LocalShard implements Shards {
     this.#inbox = new GuardedInbox(parts.log)
     this.#guests = shared && this.#openGuests(shared.guests)
     const inbox = this.#guests?.door ?? this.#inbox
-    this.#udp = openUdp(settings, this.#ids, inbox, counters)
+    this.#udp = openUdp(settings, this.#ids, inbox, counters, shared?.lasting.sockets)
     this.#streams = this.#openStreams(settings, inbox)
     this.#ports = new RelayPorts(
       this.#udp.transport,
@@ -119,6 +122,19 @@ export class LocalShard implements Shards {
       inbox: this.#inbox,
       droppedAt: socket => this.#streams.dropped(socket),
     })
+    this.#succession =
+      shared &&
+      new Succession({
+        ...shared.lasting,
+        shard: this.#shard,
+        inbox: this.#inbox,
+        ids: this.#ids,
+        ports: this.#ports,
+        directory: shared.ports,
+        number: shared.number,
+        guests: this.#guests,
+        allocations: this.#allocations,
+      })
     this.#memory = new MemoryWatch(
       parts.log,
       isShort => this.#shard.take({ kind: 'memory', isShort }),
@@ -155,6 +171,37 @@ export class LocalShard implements Shards {
   /** Another shard has gone. */
   shardGone(shard: number): void {
     this.#guests?.gone(shard)
+  }
+
+  /**
+   * Another shard has taken the place of one that broke, and knows nothing of those of its clients whose allocations
+   * are here.
+   */
+  shardReplaced(shard: number): void {
+    const clients = Array.from(this.#shard.openAllocations()).flatMap(({ client, mobility }) =>
+      mobility?.arrival ? [client, mobility.arrival.client] : [client],
+    )
+    this.#guests?.transport.replaced(shard, clients)
+  }
+
+  /** Adopts a UDP listener, under the id that it had with the shard before this one if there was one. */
+  async adoptListener(at: Address, fd: number, socket?: SocketId): Promise<SocketId> {
+    const adopted = { address: at, purpose: 'listener', fd, ...(socket && { socket }) } as const
+    const bound = await this.#udp.transport.bind(adopted)
+    if (!bound.ok) throw bound.error
+    return bound.value.socket
+  }
+
+  /**
+   * Takes over from a shard whose thread broke, where there is something to inherit. To be called before anything is
+   * relayed, and after UDP listeners are adopted that the other one had.
+   */
+  async takeOver(inheritance: Inheritance | undefined): Promise<KeptAllocations> {
+    const taken = (await this.#succession?.take(inheritance)) ?? { allocations: [] }
+    // The configuration may be another by now than the one that their peers were judged by.
+    if (taken.allocations.length > 0)
+      this.#shard.take({ kind: 'configure', config: this.#environment.config })
+    return taken
   }
 
   /** Nothing is left to start: the transports were opened when this was made. */
@@ -223,6 +270,7 @@ export class LocalShard implements Shards {
     this.#kernel?.poll()
     this.#judge()
     this.#inbox.tick()
+    this.#inbox.guard('journal', () => this.#succession?.tick())
   }
 
   drain(on: boolean): void {

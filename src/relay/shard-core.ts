@@ -47,6 +47,7 @@ export function openCore(made: ShardCoreParts): ShardCore {
     debts,
     proofs,
     witness: recording?.witness,
+    journal: shared?.lasting.journal,
   })
   const table = new RouteTable(counters, common.meters, common.lifetimes, random)
   const kernel = made.withKernel

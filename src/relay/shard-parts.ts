@@ -16,6 +16,7 @@ import type { Gate } from './admission.ts'
 import type { FaultLog } from './guarded-inbox.ts'
 import type { GuestPost } from './guests/guest-message.ts'
 import type { RecordingTo } from './recording-file.ts'
+import type { Lasting } from './succession/lasting.ts'
 
 /** What a `LocalShard` is made of, beside the settings. */
 export interface LocalShardParts {
@@ -51,4 +52,5 @@ export interface SharedParts {
   readonly webCrowd: Gathering
   readonly keys: RelayKeys
   readonly guests: GuestPost
+  readonly lasting: Lasting
 }

@@ -16,16 +16,18 @@ export interface OpenedUdp {
 /**
  * Opens the native transport where it loads, else node:dgram. Throws a
  * `StartError` when the operator insists on a native one that does not load.
+ * `kept`: where the native one lets its sockets outlive the thread, see `KeptSockets`.
  */
 export function openUdp(
   { udp: wish, udpWait }: Pick<Settings, 'udp' | 'udpWait'>,
   ids: SocketIds,
   inbox: NetInbox,
   counters: Counters,
+  kept?: SharedArrayBuffer,
 ): OpenedUdp {
   const dgram = () => new DgramTransport(ids, inbox, counters)
   if (wish === 'dgram') return { transport: dgram(), kind: 'dgram' }
-  const native = openNative(ids, inbox, counters, { longestWait: udpWait })
+  const native = openNative(ids, inbox, counters, { longestWait: udpWait, kept })
   if (native.ok) return { transport: native.value, kind: 'native' }
   if (wish === 'native') throw new StartError({ key: 'start.native', values: { why: native.error } })
   return { transport: dgram(), kind: 'dgram', fellBack: native.error }

@@ -1,4 +1,5 @@
-import type { GuestMessage, GuestPost } from '../relay/guests/guest-message.ts'
+import type { SocketId } from '../base/ids.ts'
+import type { Door, GuestMessage, GuestPost } from '../relay/guests/guest-message.ts'
 import type { FromWorker } from './protocol.ts'
 
 /** What may be on its way at a time from one worker, and to one, in datagrams of up to 2 kB: two megabytes. */
@@ -95,6 +96,11 @@ export class GuestMail implements GuestPost {
   /** What is told to all is never dropped, as there is one for each connection at most. */
   toAll(message: GuestMessage): void {
     this.#parts.push({ kind: 'guest', to: 'all', message })
+  }
+
+  /** The main thread has the note before the client has an answer, as both go the same way. */
+  door(socket: SocketId, door: Door | undefined): void {
+    this.#parts.push({ kind: 'door', socket, door })
   }
 
   #mail(

@@ -1,5 +1,5 @@
 import type { SecureContextOptions } from 'node:tls'
-import type { AllocationId, MeterId } from '../base/ids.ts'
+import type { AllocationId, MeterId, SocketId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { Event, Owner, RejectReason } from '../core/event.ts'
@@ -11,8 +11,9 @@ import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { RelayPlaces } from '../net/ports/port-directory.ts'
 import type { ClientRules } from '../policy/client-policy.ts'
 import type { AdmissionRefusal, AdmissionRequest } from '../relay/admission.ts'
-import type { GuestMessage } from '../relay/guests/guest-message.ts'
+import type { Door, GuestMessage } from '../relay/guests/guest-message.ts'
 import type { RecordingTo } from '../relay/recording-file.ts'
+import type { Inheritance } from '../relay/succession/lasting.ts'
 import type { ClockReading } from '../system/clock.ts'
 
 /**
@@ -45,12 +46,20 @@ export type ToWorker =
   | { readonly kind: 'revoke'; readonly allocation: AllocationId }
   /** What another worker has to say of a client that one serves for the other. */
   | { readonly kind: 'guest'; readonly by: number; readonly message: GuestMessage }
-  /** A worker has gone; its successor knows nothing of guests. */
+  /** A worker has gone, with its allocations. */
   | { readonly kind: 'gone'; readonly worker: number }
+  /** A worker has taken over from one that broke; it does not know which of its clients are with others. */
+  | { readonly kind: 'replaced'; readonly worker: number }
   | { readonly kind: 'stop' }
 
 export type FromWorker =
   | { readonly kind: 'ready' }
+  /** The id of a UDP listener, by the descriptor that it is a duplicate of. */
+  | { readonly kind: 'listening'; readonly fd: number; readonly socket: SocketId }
+  /** Where the socket of an id is that another worker has; nowhere any more where it is absent. */
+  | { readonly kind: 'door'; readonly socket: SocketId; readonly door: Door | undefined }
+  /** What has been taken over from the worker before this one; what else that had is lost. */
+  | { readonly kind: 'taken-over'; readonly allocations: readonly (Event & { kind: 'opened' })[] }
   | { readonly kind: 'claim'; readonly ask: AdmissionRequest }
   /** `parked`: the odd port that is reserved with it, which the main thread keeps from now on. */
   | {
@@ -104,17 +113,34 @@ export interface Start {
   readonly kernel: MapDescriptors | undefined
   readonly workers: number
   readonly record: RecordingTo | undefined
+  /** Absent where there is nothing to take over. */
+  readonly takeOver?: TakeOver | undefined
   readonly clock: ClockReading
   readonly keys: RelayKeys
   readonly memory: SharedMemory
 }
 
-/** Memory that all threads see. The first three are the worker's own, and outlive it. */
+/** What a worker has to know that takes over from one that broke. */
+export interface TakeOver extends Inheritance {
+  /** The ids of UDP listeners, by the descriptors that they are duplicates of. */
+  readonly listeners: ReadonlyMap<number, SocketId>
+  /** What the other one held in the books of the main thread. */
+  readonly holdings: readonly HeldAllocation[]
+}
+
+export interface HeldAllocation extends OwnerMeters {
+  readonly allocation: AllocationId
+}
+
+/** Memory that all threads see. The first five are the worker's own, and outlive it. */
 export interface SharedMemory {
   readonly counters: SharedArrayBuffer
   readonly gauges: SharedArrayBuffer
   /** One 32-bit word that the worker counts up once a second, by which it is seen to be alive. */
   readonly heart: SharedArrayBuffer
+  /** See `KeptSockets` and `SharedJournal`. */
+  readonly sockets: SharedArrayBuffer
+  readonly journal: SharedArrayBuffer
   readonly meters: SharedArrayBuffer
   readonly ports: SharedArrayBuffer
   readonly crowd: SharedArrayBuffer

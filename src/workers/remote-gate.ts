@@ -4,7 +4,7 @@ import type { Claim } from '../core/command.ts'
 import { type Owner, ownerKey } from '../core/event.ts'
 import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { AdmissionRefusal, Gate } from '../relay/admission.ts'
-import type { FromWorker, OwnerMeters } from './protocol.ts'
+import type { FromWorker, HeldAllocation, OwnerMeters } from './protocol.ts'
 
 const NONE: readonly MeterId[] = []
 
@@ -36,13 +36,13 @@ export class RemoteGate implements Gate, BucketSource {
     const asked = this.#asked.get(allocation)
     if (!asked) return
     this.#asked.delete(allocation)
-    const key = ownerKey(asked.owner)
-    this.#admitted.set(allocation, key)
-    const known = this.#meters.get(key)
-    // The same buckets again must be the same array: routes are compared by it.
-    if (known) known.allocations++
-    else this.#meters.set(key, { ids, allocations: 1 })
+    this.#count(allocation, ownerKey(asked.owner), ids)
     asked.answer(undefined, parked)
+  }
+
+  /** Goes on with what the worker before this one held. */
+  resume(holdings: readonly HeldAllocation[]): void {
+    for (const { allocation, owner, ids } of holdings) this.#count(allocation, ownerKey(owner), ids)
   }
 
   /** The main thread has refused a claim. */
@@ -81,6 +81,14 @@ export class RemoteGate implements Gate, BucketSource {
       const meters = this.#meters.get(ownerKey(owner))
       if (meters) meters.ids = ids
     }
+  }
+
+  #count(allocation: AllocationId, key: string, ids: readonly MeterId[]): void {
+    this.#admitted.set(allocation, key)
+    const known = this.#meters.get(key)
+    // The same buckets again must be the same array: routes are compared by it.
+    if (known) known.allocations++
+    else this.#meters.set(key, { ids, allocations: 1 })
   }
 
   /** Nothing: the limits are the main thread's to know. */

@@ -9,7 +9,7 @@ import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { Admission, AdmissionRequest } from '../relay/admission.ts'
 import { relayLimits } from '../relay/relay-config.ts'
 import { Holdings } from './holdings.ts'
-import type { OwnerMeters, ToWorker } from './protocol.ts'
+import type { HeldAllocation, OwnerMeters, ToWorker } from './protocol.ts'
 import { Reservations, type ReservedPort } from './reservations.ts'
 
 /** Token buckets that one claim can need: the user's, the homeserver's, the total. */
@@ -145,6 +145,40 @@ export class ShardBook {
       if (opened) lost.push(lostEvent(opened, at as Time))
     }
     return lost
+  }
+
+  /** What a worker holds, for the one that takes its place. */
+  held(shard: number): HeldAllocation[] {
+    return Array.from(this.#holdings[shard]!.allocations, ([allocation, { ask, meters }]) => ({
+      allocation,
+      owner: ask.owner,
+      ids: meters,
+    }))
+  }
+
+  /**
+   * Takes note of what a worker has taken over from the one before it, and gives everything else back that this one
+   * held. Returns what there is to tell.
+   */
+  takenOver(shard: number, taken: readonly (Event & { kind: 'opened' })[], at: number): Event[] {
+    const { allocations } = this.#holdings[shard]!
+    const events: Event[] = []
+    const kept = new Set<AllocationId>()
+    for (const event of taken) {
+      kept.add(event.allocation)
+      const holding = allocations.get(event.allocation)
+      if (!holding) continue
+      // Neither may have been told before the worker broke.
+      this.confirm(shard, event.allocation)
+      if (!holding.opened) events.push(event)
+      holding.opened = event
+    }
+    for (const [allocation, { opened }] of [...allocations]) {
+      if (kept.has(allocation)) continue
+      this.release(shard, allocation)
+      if (opened) events.push(lostEvent(opened, at as Time))
+    }
+    return events
   }
 
   /** Applies other limits. Returns for each worker the buckets that its owners have now. */

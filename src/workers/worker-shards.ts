@@ -8,6 +8,7 @@ import type { Event, RejectReason } from '../core/event.ts'
 import { TICKET_KEY } from '../core/mobility/tickets.ts'
 import { scansMemory } from '../core/peers/scans.ts'
 import { Proofs } from '../core/proofs.ts'
+import { SharedJournal } from '../journal/journal.ts'
 import type { MapDescriptors } from '../kernel/kernel-maps.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
@@ -16,6 +17,7 @@ import { releaseSocket } from '../net/ports/parked-port.ts'
 import { PortDirectory } from '../net/ports/port-directory.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import { CROWD_SEED, SharedCrowd } from '../net/stream/shared-crowd.ts'
+import { KeptSockets } from '../net/udp/kept-sockets.ts'
 import { inheritedGroup, type ListenerGroup, openGroup } from '../net/udp/native-group.ts'
 import type { ClientRules } from '../policy/client-policy.ts'
 import type { Admission } from '../relay/admission.ts'
@@ -59,9 +61,9 @@ type Group = Pick<ListenerGroup, 'local' | 'at' | 'close'>
  * its own. This thread owns the listening sockets, of which every worker reads
  * its own (SO_REUSEPORT), and the books; it relays nothing.
  *
- * A worker that breaks is replaced by one that adopts the same sockets. Its
- * calls are lost and what they held is given back; to those of the other
- * workers nothing happens, as the kernel sends each client where it always did.
+ * A worker that breaks is replaced by one that adopts the same sockets, those
+ * of its calls included, and takes the calls over. To those of the other workers
+ * nothing happens, as the kernel sends each client where it always did.
  */
 export class WorkerShards implements Shards {
   readonly udp = 'native'
@@ -127,6 +129,8 @@ export class WorkerShards implements Shards {
         counters: new SharedArrayBuffer(COUNTERS_LENGTH * 8),
         gauges: new SharedArrayBuffer(GAUGES_OCTETS),
         heart: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
+        sockets: KeptSockets.memory(),
+        journal: SharedJournal.memory(),
         meters: buckets,
         ports: ports.memory,
         crowd,
@@ -160,6 +164,11 @@ export class WorkerShards implements Shards {
         heard,
         rejected,
         book: this.#book,
+        broke: () => {
+          SharedCrowd.clear(crowd, index)
+          this.#room.clear(index)
+        },
+        replaced: () => this.#postOthers(index, { kind: 'replaced', worker: index }),
         gone: () => {
           ports.clear(index + 1)
           SharedCrowd.clear(crowd, index)

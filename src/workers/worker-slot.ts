@@ -1,13 +1,17 @@
+import type { SocketId } from '../base/ids.ts'
 import type { Event, RejectReason } from '../core/event.ts'
+import { SharedJournal } from '../journal/journal.ts'
 import type { Log } from '../log/log.ts'
+import { KeptSockets } from '../net/udp/kept-sockets.ts'
 import { readGauges, writeGauges } from '../relay/gauges.ts'
-import type { GuestMessage } from '../relay/guests/guest-message.ts'
+import type { Door, GuestMessage } from '../relay/guests/guest-message.ts'
 import { StartError } from '../relay/start-error.ts'
 import { monotonicClock } from '../system/clock.ts'
 import { BackOff } from './back-off.ts'
-import type { FromWorker, SharedMemory, Start, ToWorker } from './protocol.ts'
+import type { FromWorker, SharedMemory, Start, TakeOver, ToWorker } from './protocol.ts'
 import type { ShardBook } from './shard-book.ts'
 import type { Spawn, WorkerHandle } from './spawn.ts'
+import { Suspects } from './suspects.ts'
 
 type GuestsTo = Extract<FromWorker, { kind: 'guest' }>['to']
 
@@ -25,6 +29,10 @@ export interface WorkerSlotParts {
   readonly rejected: (why: RejectReason, count: number) => void
   /** Passes on what this worker has to say to others. */
   readonly pass: (from: number, to: GuestsTo, message: GuestMessage) => void
+  /** Is told when a worker has broken from which another will take over. */
+  readonly broke: () => void
+  /** Is told when another has taken over from it. */
+  readonly replaced: () => void
   /** Is told when a worker has gone, and everything it had open. */
   readonly gone: () => void
   readonly now?: () => number
@@ -41,8 +49,9 @@ const SILENCE_AT_START = 60
 
 /**
  * The place of one worker: its worker reads the same sockets and writes
- * the same counters. When one breaks, or hangs and is ended, what it held in the books is given back,
- * and the next takes the place.
+ * the same counters. When one breaks, or hangs and is ended, the next takes the place, and takes over the calls:
+ * their sockets are open still, and what has to be known of them stands in the journal. What it does not take over
+ * is given back in the books.
  */
 export class WorkerSlot {
   readonly memory: SharedMemory
@@ -62,6 +71,12 @@ export class WorkerSlot {
   /** Ticks since the last beat. */
   #silent = 0
   #hung = false
+  /** Ids that only the worker gave out: of UDP listeners, by our descriptors, and of sockets that others have. */
+  readonly #listeners = new Map<number, SocketId>()
+  readonly #doors = new Map<SocketId, Door>()
+  readonly #suspects = new Suspects()
+  /** When the worker broke from which the next one takes over. */
+  #brokeAt: number | undefined
   #opening: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
 
   constructor(index: number, parts: WorkerSlotParts) {
@@ -117,6 +132,7 @@ export class WorkerSlot {
   close(): void {
     this.#closing = true
     this.post({ kind: 'stop' })
+    if (!this.#worker) this.#giveUp()
   }
 
   terminate(): void {
@@ -145,13 +161,27 @@ export class WorkerSlot {
     this.#backOff.started(this.#now())
     this.#silent = 0
     try {
-      this.#worker = this.#parts.spawn(this.#parts.start(), {
-        messages: messages => this.#take(messages),
-        gone: error => this.#gone(error),
-      })
+      this.#worker = this.#parts.spawn(
+        { ...this.#parts.start(), takeOver: this.#takeOver() },
+        {
+          messages: messages => this.#take(messages),
+          gone: error => this.#gone(error),
+        },
+      )
     } catch (error) {
       // No thread is to be had now.
       this.#gone(error as Error)
+    }
+  }
+
+  /** What the next worker has to know to take over from the one that broke. */
+  #takeOver(): TakeOver | undefined {
+    if (this.#brokeAt === undefined) return undefined
+    return {
+      listeners: this.#listeners,
+      doors: [...this.#doors],
+      without: this.#suspects.without,
+      holdings: this.#parts.book.held(this.#index),
     }
   }
 
@@ -169,6 +199,16 @@ export class WorkerSlot {
         this.#ready = true
         this.#opening?.resolve()
         this.#opening = undefined
+        return
+      case 'listening':
+        this.#listeners.set(message.fd, message.socket)
+        return
+      case 'door':
+        if (message.door) this.#doors.set(message.socket, message.door)
+        else this.#doors.delete(message.socket)
+        return
+      case 'taken-over':
+        this.#takenOver(message.allocations)
         return
       case 'claim':
         if (message.ask.token && !book.knows(message.ask.token)) {
@@ -204,15 +244,29 @@ export class WorkerSlot {
     }
   }
 
+  #takenOver(allocations: (FromWorker & { kind: 'taken-over' })['allocations']): void {
+    const { book, heard, log, replaced } = this.#parts
+    if (this.#brokeAt === undefined) return
+    const now = this.#now()
+    const events = book.takenOver(this.#index, allocations, now)
+    for (const event of events) heard(event)
+    log.warn('a worker has taken over from the one that broke', {
+      worker: this.#index,
+      callsKept: allocations.length,
+      callsLost: events.filter(({ kind }) => kind === 'closed').length,
+      seconds: (now - this.#brokeAt) / 1000,
+    })
+    this.#brokeAt = undefined
+    replaced()
+  }
+
   #gone(error: Error | undefined): void {
-    const { book, heard, gone, log, memory } = this.#parts
+    const { book, broke, log, memory } = this.#parts
     const why = this.#hung ? 'it hung: no sign of life for too long' : (error?.message ?? 'it ended')
     this.#worker = undefined
     this.#ready = false
     this.#hung = false
     this.#answer(new Float64Array())
-    const lost = book.lose(this.#index, this.#now())
-    for (const event of lost) heard(event)
     const { faults } = readGauges(memory.gauges)
     writeGauges(memory.gauges, {
       sockets: 0,
@@ -223,21 +277,39 @@ export class WorkerSlot {
       shortOfMemory: 0,
       kernelRoutes: 0,
     })
-    gone()
     if (this.#opening) {
       this.#closing = true
       this.#opening.reject(new StartError({ key: 'start.worker', values: { why } }))
       this.#opening = undefined
     }
+    const now = this.#now()
+    const calls = book.held(this.#index).length
+    const isTakenOver = !this.#closing && this.#suspects.broke(now, SharedJournal.served(memory.journal))
+    if (isTakenOver) {
+      this.#brokeAt ??= now
+      broke()
+    } else this.#giveUp()
     if (this.#closing) return
-    const wait = this.#backOff.broke(this.#now())
+    const wait = this.#backOff.broke(now)
     log.error('a worker broke and is replaced; please report it', {
       worker: this.#index,
       error: error?.stack ?? why,
-      callsLost: lost.length,
+      calls,
+      ...(isTakenOver ? {} : { callsLost: calls }),
       seconds: wait / 1000,
     })
     if (wait === 0) this.#spawn()
     else this.#later(() => this.#spawn(), wait)
+  }
+
+  /** What the worker held is nobody's any more. */
+  #giveUp(): void {
+    const { book, heard, gone, memory } = this.#parts
+    this.#brokeAt = undefined
+    this.#listeners.clear()
+    this.#doors.clear()
+    new KeptSockets(memory.sockets).closeAllBut(() => false)
+    for (const event of book.lose(this.#index, this.#now())) heard(event)
+    gone()
   }
 }

@@ -3,11 +3,13 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Counter, Counters } from '../base/counters.ts'
 import { sharedScans } from '../core/peers/scans.ts'
 import { Proofs } from '../core/proofs.ts'
+import { SharedJournal } from '../journal/journal.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
 import { FloodGate } from '../log/flood-gate.ts'
 import { PortDirectory } from '../net/ports/port-directory.ts'
 import { SharedCrowd } from '../net/stream/shared-crowd.ts'
+import { KeptSockets } from '../net/udp/kept-sockets.ts'
 import { duplicate } from '../net/udp/native-group.ts'
 import { writeGauges } from '../relay/gauges.ts'
 import type { FaultLog } from '../relay/guarded-inbox.ts'
@@ -41,6 +43,7 @@ let { settings } = start
 
 const counters = new Counters(new Float64Array(memory.counters))
 const room = new GuestRoom(memory.guests)
+const kept = new KeptSockets(memory.sockets)
 const ports = new PortDirectory(start.relays, settings.relay.ports, memory.ports)
 const shard = new LocalShard(settings, {
   log: faultLog(),
@@ -71,6 +74,7 @@ const shard = new LocalShard(settings, {
       dropped: () => counters.add(Counter.dropBacklog),
     }),
     keepParked: (allocation, parked) => gate.keepParked(allocation, parked),
+    lasting: { kept, sockets: memory.sockets, journal: new SharedJournal(memory.journal) },
     crowd: new SharedCrowd(
       memory.crowd,
       index,
@@ -85,7 +89,19 @@ const shard = new LocalShard(settings, {
 
 if (start.certificate) shard.setTls(start.certificate)
 if (start.clients) shard.keepOut(start.clients)
-for (const on of start.listening) listen(on)
+const { takeOver } = start
+if (takeOver) {
+  gate.resume(takeOver.holdings)
+  // Listeners first that have an id already, so that nothing else is given it.
+  for (const on of start.listening) if (takeOver.listeners.has(on.fd)) listen(on)
+}
+const taken = await shard.takeOver(takeOver)
+if (takeOver) {
+  outbox.push({ kind: 'taken-over', allocations: taken.allocations })
+  const held = new Set(taken.allocations.map(({ allocation }) => allocation))
+  for (const { allocation } of takeOver.holdings) if (!held.has(allocation)) gate.release(allocation)
+}
+for (const on of start.listening) if (!takeOver?.listeners.has(on.fd)) listen(on)
 if (start.draining) shard.drain(true)
 shard.setKernel(start.kernel)
 const heart = new Int32Array(memory.heart)
@@ -137,6 +153,9 @@ function take(message: ToWorker): void {
     case 'gone':
       shard.shardGone(message.worker)
       return
+    case 'replaced':
+      shard.shardReplaced(message.worker)
+      return
     case 'clients':
       shard.keepOut(message.rules)
       return
@@ -162,6 +181,16 @@ function take(message: ToWorker): void {
 
 /** Reads a listener that the main thread has bound. */
 function listen({ listener, fd }: Listening): void {
+  if (listener.transport === 'udp') {
+    const socket = takeOver?.listeners.get(fd)
+    const own = socket === undefined ? undefined : kept.descriptor(socket)
+    const adopted =
+      own === undefined
+        ? shard.adoptListener(listener.address, duplicate(fd))
+        : shard.adoptListener(listener.address, own, socket)
+    void adopted.then(socket => outbox.push({ kind: 'listening', fd, socket }))
+    return
+  }
   const taken = (error: Error | null) => {
     if (error) throw error
   }

@@ -62,13 +62,14 @@ export async function startTwoWorkers(t: Test, config: Readonly<Record<string, u
   const held = new Map<number, number>()
   let referred = 0
   const spawn: Spawn = (start, told) => {
-    held.set(start.index, 0)
+    if (!start.takeOver) held.set(start.index, 0)
     const hears: WorkerEvents = {
       ...told,
       messages: messages => {
         for (const message of messages) {
           if (message.kind === 'guest' && message.message.kind === 'came' && message.message.isReferred)
             referred++
+          if (message.kind === 'taken-over') held.set(start.index, message.allocations.length)
           if (message.kind !== 'told') continue
           const { event } = message
           if (event.kind === 'opened') for (const { key } of event.relayed) shards.set(key, start.index)

@@ -39,6 +39,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'base',
         'core',
         'forward',
+        'journal',
         'kernel',
         'limits',
         'net',
@@ -51,7 +52,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
       types: ['config', 'log'],
     },
     workers: {
-      values: ['base', 'core', 'limits', 'log', 'net', 'relay', 'system'],
+      values: ['base', 'core', 'journal', 'limits', 'log', 'net', 'relay', 'system'],
       types: ['config', 'kernel', 'policy', 'texts'],
     },
     handover: { values: ['base', 'core', 'system'], types: ['config', 'relay'] },

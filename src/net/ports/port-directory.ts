@@ -99,6 +99,17 @@ export class PortDirectory {
     for (let i = 0; i < this.#octets.length; i++) Atomics.compareExchange(this.#octets, i, shard, 0)
   }
 
+  /** Forgets what a shard held before another took its place, but for the addresses that this one has, by key. */
+  retain(shard: number, bound: ReadonlySet<Address['key']>): void {
+    for (const [i, octet] of this.#octets.entries()) {
+      if (octet !== shard) continue
+      const relay = this.#places[Math.floor(i / this.#size)]
+      const port = this.#ports.from + (i % this.#size)
+      if (relay && bound.has(address(relay.local, port).key)) continue
+      Atomics.compareExchange(this.#octets, i, shard, 0)
+    }
+  }
+
   /** Forgets a parked port that no shard has adopted, by the address that its socket is bound to. */
   unpark({ ip, port }: Address): void {
     const i = this.#byLocal.get(ipKey(ip))

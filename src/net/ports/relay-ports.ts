@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import { address, type Family, ipKey } from '../../base/address.ts'
+import { type Address, address, type Family, ipKey } from '../../base/address.ts'
 import type { AllocationId, SocketId } from '../../base/ids.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Claim } from '../../core/command.ts'
@@ -120,6 +120,31 @@ export class RelayPorts {
     return this.#pools.some(
       ({ relay }) => ipKey(relay.local) === ipKey(local) && ipKey(relay.public) === shown,
     )
+  }
+
+  /**
+   * Adopts a relay socket that the shard before this one had, by its descriptor and under its id. False where it
+   * cannot be had, and still is whoever's it was, or is at no relay address any more, and is closed.
+   */
+  async resume({ socket, address: at }: RelaySocket, fd: number): Promise<boolean> {
+    const bound = await this.#udp.bind({ address: at, purpose: 'relay', fd, socket })
+    if (!bound.ok) return false
+    const { ip, port } = bound.value.local
+    const pool = this.#pools.find(
+      ({ relay }) => ipKey(relay.local) === ipKey(ip) && address(relay.public, port).key === at.key,
+    )
+    if (!pool) {
+      this.#udp.close(socket)
+      return false
+    }
+    pool.adopt(port)
+    this.#hold(pool, bound.value)
+    return true
+  }
+
+  /** The addresses that its sockets are bound to, by key. */
+  get bound(): Set<Address['key']> {
+    return new Set(Array.from(this.#held.values(), ({ pool, port }) => address(pool.relay.local, port).key))
   }
 
   /** Takes note that a socket of `open` is closed. Others are not known here and do no harm. */

@@ -1,5 +1,6 @@
 import type { FiveTuple } from '../../base/five-tuple.ts'
 import type { AllocationId, SocketId } from '../../base/ids.ts'
+import type { Via } from '../../base/via.ts'
 
 /**
  * What shards tell each other of guests: clients whose allocation is with
@@ -21,10 +22,19 @@ export type GuestMessage =
   /** To the door: the 5-tuple is the host's from now on, or no longer. */
   | { readonly kind: 'host'; readonly client: FiveTuple; readonly on: boolean }
 
+/** Where the socket of a guest really is: its shard, and the id that it has there. */
+export interface Door {
+  readonly shard: number
+  readonly socket: SocketId
+  readonly via: Via
+}
+
 /** How a shard reaches the others, by their numbers. */
 export interface GuestPost {
   /** To the shard that holds the allocation; back to this one where none does. */
   refer(allocation: AllocationId, message: GuestMessage): void
   to(shard: number, message: GuestMessage): void
   toAll(message: GuestMessage): void
+  /** Notes, for whoever takes this shard's place, where the socket of an id is; nowhere any more where it is absent. */
+  door(socket: SocketId, door: Door | undefined): void
 }

@@ -2,17 +2,12 @@ import { type Address, RECORD, readRecord, writeRecord } from '../../base/addres
 import { type Batch, SEND } from '../../base/batch.ts'
 import type { FiveTuple } from '../../base/five-tuple.ts'
 import type { SocketId } from '../../base/ids.ts'
+import { isStream } from '../../base/via.ts'
 import type { Input } from '../../core/input.ts'
 import type { SocketIds } from '../../net/socket-ids.ts'
 import { FrameBatches } from '../../net/stream/frame-batches.ts'
 import type { NetInbox, Transport } from '../../net/transport.ts'
-import type { GuestPost } from './guest-message.ts'
-
-/** Where the socket of a guest really is. */
-interface Door {
-  readonly shard: number
-  readonly socket: SocketId
-}
+import type { Door, GuestPost } from './guest-message.ts'
 
 /**
  * Sockets that are with other shards, and have ids here like any others: what
@@ -50,7 +45,11 @@ export class GuestTransport implements Transport {
       return
     }
     const socket = this.#at(shard, client.socket)
-    if (socket === undefined) return
+    if (socket === undefined) {
+      // Its allocation ended with the shard before this one.
+      this.#post.to(shard, { kind: 'host', client, on: false })
+      return
+    }
     writeRecord(address, this.#record, 0)
     this.#batches.put(socket, this.#record, bytes, 0, bytes.length)
     this.#batches.deliver()
@@ -74,6 +73,22 @@ export class GuestTransport implements Transport {
     const door = this.#doors.get(client.socket)
     if (door) this.#post.to(door.shard, { kind: 'host', client: { ...client, socket: door.socket }, on })
     return door !== undefined
+  }
+
+  /** Takes over a socket that the shard before this one knew, under its id. */
+  resume(own: SocketId, door: Door): void {
+    if (!this.#ids.transport(own)) this.#enter(this.#ids.take(this, door.via, own), door)
+  }
+
+  /**
+   * Another shard has taken the place of one that broke. It has the UDP sockets of that one, whose clients it has to
+   * be told of again; connections ended.
+   */
+  replaced(shard: number, clients: readonly FiveTuple[]): void {
+    for (const [socket, own] of [...(this.#byDoor.get(shard) ?? [])]) {
+      if (isStream(this.#ids.via(own))) this.left(shard, socket)
+      else for (const client of clients) if (client.socket === own) this.host(client, true)
+    }
   }
 
   owns(socket: SocketId): boolean {
@@ -102,6 +117,7 @@ export class GuestTransport implements Transport {
     const door = this.#doors.get(socket)
     if (!door) return
     this.#doors.delete(socket)
+    this.#post.door(socket, undefined)
     const sockets = this.#byDoor.get(door.shard)
     sockets?.delete(door.socket)
     if (sockets?.size === 0) this.#byDoor.delete(door.shard)
@@ -113,8 +129,13 @@ export class GuestTransport implements Transport {
   }
 
   #open(shard: number, { socket, via }: FiveTuple): SocketId {
-    const own = this.#ids.take(this, via)
-    this.#doors.set(own, { shard, socket })
+    return this.#enter(this.#ids.take(this, via), { shard, socket, via })
+  }
+
+  #enter(own: SocketId, door: Door): SocketId {
+    const { shard, socket } = door
+    this.#doors.set(own, door)
+    this.#post.door(own, door)
     const sockets = this.#byDoor.get(shard)
     if (sockets) sockets.set(socket, own)
     else this.#byDoor.set(shard, new Map([[socket, own]]))

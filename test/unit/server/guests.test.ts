@@ -45,7 +45,12 @@ class Place {
     }
     this.guests = new Guests(this.ids, {
       inbox,
-      post: { refer: (_, message) => post(message), to: (_, message) => post(message), toAll: post },
+      post: {
+        refer: (_, message) => post(message),
+        to: (_, message) => post(message),
+        toAll: post,
+        door() {},
+      },
       take: input => this.taken.push(input),
       sockets: () => ({ sendOne: (socket, _, bytes) => void this.sent.push(`${socket} ${bytes}`) }),
       keep: (_, on) => void this.kept.push(on),

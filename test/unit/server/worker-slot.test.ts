@@ -1,10 +1,11 @@
 import t from 'tap'
 import { parseAddress } from '../../../src/base/address.ts'
 import { COUNTERS_LENGTH } from '../../../src/base/counters.ts'
-import type { AllocationId } from '../../../src/base/ids.ts'
+import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Event } from '../../../src/core/event.ts'
 import { Proofs } from '../../../src/core/proofs.ts'
+import { SharedJournal } from '../../../src/journal/journal.ts'
 import { GcraTable } from '../../../src/limits/gcra-table.ts'
 import { Meters } from '../../../src/limits/meters.ts'
 import { Log } from '../../../src/log/log.ts'
@@ -60,12 +61,20 @@ t.test('P-08: a token that is not known yet is looked for once more behind the w
   t.same(workers[1]!.told, [], 'a successor has not asked')
 })
 
-t.test('a worker that breaks is replaced at once, and its units come back', async t => {
-  const { place, workers, admission, heard, memory, lines, gone } = start()
+t.test('a worker that breaks is replaced at once by one that takes its calls over', async t => {
+  const { place, workers, admission, heard, memory, lines, gone, broke, replacedBy } = start()
   const opening = place.open()
-  workers[0]!.says({ kind: 'ready' }, claim(1))
+  workers[0]!.says({ kind: 'ready' }, claim(1), claim(2))
   await opening
-  workers[0]!.says({ kind: 'confirmed', allocation: 1 as AllocationId }, { kind: 'told', event: opened(1) })
+  const door = { shard: 1, socket: 5 as SocketId, via: 'udp' as const }
+  workers[0]!.says(
+    { kind: 'confirmed', allocation: 1 as AllocationId },
+    { kind: 'told', event: opened(1) },
+    { kind: 'listening', fd: 21, socket: 1 as SocketId },
+    { kind: 'door', socket: 9 as SocketId, door },
+    { kind: 'door', socket: 8 as SocketId, door },
+    { kind: 'door', socket: 8 as SocketId, door: undefined },
+  )
   writeGauges(memory.gauges, {
     sockets: 7,
     connections: 2,
@@ -78,8 +87,8 @@ t.test('a worker that breaks is replaced at once, and its units come back', asyn
 
   workers[0]!.breaks('out of luck')
 
-  t.equal(admission.total, 0)
-  t.match(heard, [{ kind: 'opened' }, { kind: 'closed', reason: 'lost' }])
+  t.equal(admission.total, 2, 'nothing is given back yet')
+  t.match(heard, [{ kind: 'opened' }])
   t.same(readGauges(memory.gauges), {
     sockets: 0,
     connections: 0,
@@ -89,12 +98,93 @@ t.test('a worker that breaks is replaced at once, and its units come back', asyn
     shortOfMemory: 0,
     kernelRoutes: 0,
   })
-  t.equal(gone(), 1)
-  t.match(lines, [{ level: 'error', worker: 0, error: /out of luck/, callsLost: 1, seconds: 0 }])
+  t.same([broke(), gone()], [1, 0])
+  t.match(lines, [{ level: 'error', worker: 0, error: /out of luck/, calls: 2, seconds: 0 }])
   t.equal(workers.length, 2)
+  t.same(workers[1]!.start.takeOver, {
+    listeners: new Map([[21, 1]]),
+    doors: [[9, door]],
+    without: new Set(),
+    holdings: [
+      { allocation: 1, owner: alice, ids: [] },
+      { allocation: 2, owner: alice, ids: [] },
+    ],
+  })
   t.notOk(place.ready, 'until it says so')
-  workers[1]!.says({ kind: 'ready' })
+  workers[1]!.says({ kind: 'taken-over', allocations: [opened(1)] }, { kind: 'ready' })
   t.ok(place.ready)
+  t.equal(admission.total, 1, 'what it has not taken over is given back')
+  t.match(heard, [{ kind: 'opened' }], 'it was told already, and the other one had not opened')
+  t.same(replacedBy, [1])
+  t.match(lines[1], { level: 'warn', worker: 0, callsKept: 1, callsLost: 0, seconds: 0 })
+})
+
+t.test(
+  'what opened just before a worker broke is told, and what is not taken over is told as lost',
+  async t => {
+    const { place, workers, admission, heard } = start()
+    const opening = place.open()
+    workers[0]!.says({ kind: 'ready' }, claim(1), claim(2), { kind: 'told', event: opened(2) })
+    await opening
+    heard.length = 0
+    workers[0]!.breaks()
+    workers[1]!.says({ kind: 'taken-over', allocations: [opened(1)] }, { kind: 'ready' })
+
+    t.match(heard, [
+      { kind: 'opened', allocation: 1 },
+      { kind: 'closed', allocation: 2, reason: 'lost' },
+    ])
+    t.equal(admission.total, 1)
+  },
+)
+
+t.test('a client that two workers were serving when they broke is not taken over once more', async t => {
+  const { place, workers, memory, pass } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' })
+  await opening
+  const serving = new SharedJournal(memory.journal)
+  serving.serving(7 as AllocationId)
+  workers[0]!.breaks()
+  t.same(workers[1]!.start.takeOver?.without, new Set())
+  serving.serving(8 as AllocationId)
+  workers[1]!.breaks()
+  pass()
+  t.same(workers[2]!.start.takeOver?.without, new Set(), 'another than before')
+  serving.serving(8 as AllocationId)
+  workers[2]!.breaks()
+  pass()
+  t.same(workers[3]!.start.takeOver?.without, new Set([8]))
+})
+
+t.test('after four in a row the next begins afresh, and what there was is given back', async t => {
+  const { place, workers, admission, heard, lines, gone, pass } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' }, claim(1), { kind: 'told', event: opened(1) })
+  await opening
+  for (let i = 0; i < 4; i++) {
+    t.equal(admission.total, 1)
+    workers.at(-1)!.breaks('again')
+    pass()
+  }
+  t.equal(workers.length, 5)
+  t.equal(workers[4]!.start.takeOver, undefined)
+  t.equal(admission.total, 0)
+  t.match(heard.at(-1), { kind: 'closed', reason: 'lost' })
+  t.match(lines.at(-1), { level: 'error', callsLost: 1 })
+  t.equal(gone(), 1)
+})
+
+t.test('where a relay stops while a worker is missing, its calls are told as lost', async t => {
+  const { place, workers, heard, gone } = start()
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' }, claim(1), { kind: 'told', event: opened(1) })
+  await opening
+  workers[0]!.breaks()
+  workers[1]!.breaks()
+  place.close()
+  t.match(heard.at(-1), { kind: 'closed', reason: 'lost' })
+  t.equal(gone(), 1)
 })
 
 t.test('a worker that breaks again and again is given more and more time', async t => {
@@ -153,10 +243,10 @@ t.test('a worker that hangs is ended, replaced, and its units come back [NODE-10
   place.tick()
 
   t.equal(workers.length, 2)
+  t.match(lines, [{ level: 'error', worker: 0, error: /hung/, calls: 1 }])
+  workers[1]!.says({ kind: 'taken-over', allocations: [] }, { kind: 'ready' })
   t.equal(admission.total, 0)
   t.match(heard.at(-1), { kind: 'closed', reason: 'lost' })
-  t.match(lines, [{ level: 'error', worker: 0, error: /hung/, callsLost: 1 }])
-  workers[1]!.says({ kind: 'ready' })
   t.ok(place.ready)
 })
 
@@ -258,6 +348,8 @@ function start() {
     counters: new SharedArrayBuffer(COUNTERS_LENGTH * 8),
     gauges: new SharedArrayBuffer(GAUGES_OCTETS),
     heart: new SharedArrayBuffer(4),
+    sockets: new SharedArrayBuffer(4096),
+    journal: SharedJournal.memory(0),
     meters: buckets,
     ports: new SharedArrayBuffer(0),
     crowd: new SharedArrayBuffer(0),
@@ -277,6 +369,8 @@ function start() {
   const due: (() => void)[] = []
   let now = 0
   let left = 0
+  let broken = 0
+  const replacedBy: number[] = []
   let refusals = 0
   const place: WorkerSlot = new WorkerSlot(0, {
     log: new Log({ level: 'info', format: 'json', sink }),
@@ -317,6 +411,8 @@ function start() {
     rejected: (why, count) => {
       rejected[why] = (rejected[why] ?? 0) + count
     },
+    broke: () => void broken++,
+    replaced: () => void replacedBy.push(workers.length - 1),
     gone: () => void left++,
     now: () => now,
     later: (run, milliseconds) => {
@@ -335,6 +431,8 @@ function start() {
     lines,
     waits,
     gone: () => left,
+    broke: () => broken,
+    replacedBy,
     refuse: (times: number) => {
       refusals = times
     },
@@ -349,7 +447,7 @@ function claim(allocation: number): FromWorker & { kind: 'claim' } {
   return { kind: 'claim', ask: { allocation: allocation as AllocationId, owner: alice, client, port: 'any' } }
 }
 
-function opened(allocation: number): Event {
+function opened(allocation: number): Event & { kind: 'opened' } {
   const relayed = [parseAddress('203.0.113.7:50000')!]
   return {
     kind: 'opened',
