@@ -280,6 +280,8 @@ export class Service {
         }
       },
       closePages: () => {
+        // Nothing else keeps this process running until the last allocation that has stayed ends in order.
+        this.#timer?.ref()
         this.#watch.stop()
         this.#closePages()
       },
