@@ -71,6 +71,11 @@ t.test('the examples run', async t => {
   t.match(run(folder, ['messages.mjs']), /28 octets\nmapped to port 40000, says an example/)
 })
 
+t.test('two pages of Chromium are relayed by a relay inside a test', need('chromium'), async t => {
+  cpSync(join(ROOT, 'examples'), folder, { recursive: true })
+  t.match(run(folder, ['two-browsers.mjs']), /two browsers: hello from bob, from relay to relay/)
+})
+
 t.test('the examples run through coturn', need('turnserver'), async t => {
   cpSync(join(ROOT, 'examples'), folder, { recursive: true })
   const port = await freePort()
