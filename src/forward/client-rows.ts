@@ -10,8 +10,8 @@ const ROW = 24
 const CLIENT_SOCKET = 0
 const ADDRESS = 1
 const VIA = 6
-/** How many routes the client has. */
-const ROUTES = 7
+/** The route that was found last, which most often is the next one too: see `RouteRows`. */
+const LATEST = 7
 /** Two relayed addresses, first IPv4: eight words each. */
 const RELAYED = 8
 const RELAYED_ROW = 8
@@ -58,7 +58,6 @@ export class ClientRows implements Rows {
     const at = client * ROW
     const { words } = this
     words[at + VIA] = viaNumber(route.via)
-    words[at + ROUTES] = words[at + ROUTES]! + 1
     this.#meters[client] = route.meters
     const out = at + RELAYED + familyOf(route.peer) * RELAYED_ROW
     words[out + SOCKET] = route.relaySocket
@@ -78,8 +77,7 @@ export class ClientRows implements Rows {
     if (words[out + ROUTES_OUT] === 0 && this.#bySocket[words[out + SOCKET]!] === client + 1) {
       this.#bySocket[words[out + SOCKET]!] = 0
     }
-    words[at + ROUTES] = words[at + ROUTES]! - 1
-    if (words[at + ROUTES] !== 0) return
+    if (words[at + RELAYED + ROUTES_OUT]! + words[at + RELAYED + RELAYED_ROW + ROUTES_OUT]! > 0) return
     this.#byAddress.delete(client)
     words.fill(0, at, at + ROW)
     this.#meters[client] = NO_METERS
@@ -96,6 +94,14 @@ export class ClientRows implements Rows {
 
   via(client: number): number {
     return this.words[client * ROW + VIA]!
+  }
+
+  latest(client: number): number {
+    return this.words[client * ROW + LATEST]!
+  }
+
+  setLatest(client: number, route: number): void {
+    this.words[client * ROW + LATEST] = route
   }
 
   addressAt(client: number): number {

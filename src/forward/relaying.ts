@@ -43,12 +43,16 @@ export function forwardFromClient(
     const octets = channelLength(bytes, start)
     // Fewer than arrived is padding (RFC 8656 §12.5); more is a message cut short.
     if (octets > length - CHANNEL_HEADER) return PASS
-    const route = tables.rows.overChannel(client, (first << 8) | bytes[start + 1]!)
+    const guess = tables.clients.latest(client)
+    const route = tables.rows.overChannel(client, (first << 8) | bytes[start + 1]!, guess)
+    if (route >= 0 && route !== guess) tables.clients.setLatest(client, route)
     return route < 0 ? PASS : depart(tables, batch, i, client, route, start + CHANNEL_HEADER, octets, now)
   }
   const { sent } = tables
   if (first !== 0 || !sent.read(batch.view, start, length)) return PASS
-  const route = tables.rows.toPeer(client, sent.peer, 0)
+  const guess = tables.clients.latest(client)
+  const route = tables.rows.toPeer(client, sent.peer, 0, guess)
+  if (route >= 0 && route !== guess) tables.clients.setLatest(client, route)
   return route < 0 ? PASS : depart(tables, batch, i, client, route, sent.payload, sent.octets, now)
 }
 
@@ -90,7 +94,8 @@ function depart(
 
   const receiver = clients.ofRelay(local)
   if (receiver < 0) return PASS
-  const other = rows.toPeer(receiver, clients.words, clients.relayedAt(client, rows.family(route)))
+  const from = clients.relayedAt(client, rows.family(route))
+  const other = rows.toPeer(receiver, clients.words, from, clients.latest(receiver))
   if (other < 0 || isOver(tables, receiver, other, now)) return PASS
   const header = headerFor(tables, batch, i, receiver, other, payload, octets)
   if (header === 0) return PASS

@@ -50,22 +50,37 @@ export class RouteRows implements Rows {
     return row * ROW < this.words.length && this.words[row * ROW + CLIENT] !== 0
   }
 
-  /** The client's route to a peer, or -1. */
-  toPeer(client: number, words: Int32Array, at: number): number {
-    return this.#byPeer.find(client + 1, words, at)
+  /** The client's route to a peer, or -1. `guess` may be any number of a route that there has been. */
+  toPeer(client: number, words: Int32Array, at: number, guess: number): number {
+    return this.#isTo(guess, client + 1, words, at) ? guess : this.#byPeer.find(client + 1, words, at)
   }
 
   /** The client's route over a channel, or -1. */
-  overChannel(client: number, channel: number): number {
+  overChannel(client: number, channel: number, guess: number): number {
+    const at = guess * ROW
+    if (this.words[at + CLIENT] === client + 1 && this.words[at + CHANNEL] === channel) return guess
     return this.#byChannel.find(client + 1, channel)
   }
 
   /** The client's route from where a datagram came in by the network, or -1. */
-  fromOrigin(client: number, words: Int32Array, at: number): number {
-    const row = this.#byPeer.find(client + 1, words, at)
+  fromOrigin(client: number, words: Int32Array, at: number, guess: number): number {
+    const row = this.toPeer(client, words, at, guess)
     // What another shard sends does not come from its relayed address.
     if (row >= 0 && this.words[row * ROW + LOCAL]! > FIRST_WAY) return row
     return this.#ways.size === 0 ? -1 : this.#ways.find(client + 1, words, at)
+  }
+
+  #isTo(row: number, client: number, words: Int32Array, at: number): boolean {
+    const rows = this.words
+    const k = row * ROW
+    return (
+      rows[k + CLIENT] === client &&
+      rows[k + PEER] === words[at] &&
+      rows[k + PEER + 1] === words[at + 1] &&
+      rows[k + PEER + 2] === words[at + 2] &&
+      rows[k + PEER + 3] === words[at + 3] &&
+      rows[k + PEER + 4] === words[at + 4]
+    )
   }
 
   /** Writes a route into its row and enters it. Counts stay: a row in use is being replaced. */

@@ -85,7 +85,9 @@ export class RouteTable implements Forwarder {
       let verdict = PASS
       let client = clients.ofRelay(socket)
       if (client >= 0) {
-        const route = rows.fromOrigin(client, batch.remoteWords, i * RECORD_WORDS)
+        const guess = clients.latest(client)
+        const route = rows.fromOrigin(client, batch.remoteWords, i * RECORD_WORDS, guess)
+        if (route >= 0 && route !== guess) clients.setLatest(client, route)
         if (route >= 0) verdict = forwardFromPeer(tables, batch, i, client, route, now)
       } else {
         client = clients.find(socket, batch.remoteWords, i * RECORD_WORDS)
