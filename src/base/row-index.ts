@@ -16,13 +16,18 @@ export const MOST_ROWS = 0xff_ffff
 const ROW = 0xff_ffff
 const TAG = 24
 /**
- * The upper bits of a hash choose one of so many tables, each of which grows by
- * itself: to make one table of 262,144 entries anew takes thirty milliseconds,
- * in which nothing is relayed, and one of sixty-four takes half of one.
+ * The upper bits of a hash choose one of so many parts of the table, all of one
+ * size. When the table is full, they move to one of twice the size part by
+ * part, one for each row that is entered: to move all 262,144 entries of a
+ * table at once takes thirty milliseconds, in which nothing is relayed, and one
+ * part of sixty-four half of one.
  */
 const PARTS = 6
 const PART = 32 - PARTS
-const FIRST_CAPACITY = 8
+const LAST_PART = (1 << PARTS) - 1
+const FIRST_CAPACITY = 8 << PARTS
+/** Up to so many entries are moved at once. */
+const SMALL = 2048
 
 /**
  * A hash table of rows by a key that stands in the row itself: one word an
@@ -31,7 +36,11 @@ const FIRST_CAPACITY = 8
  * have the same hash with a probability of 2^-17 at most (`multiply-shift.ts`).
  */
 abstract class RowIndex {
-  protected readonly parts = Array.from({ length: 1 << PARTS }, () => new Int32Array(FIRST_CAPACITY))
+  /** All parts, one behind the other. Probing stays within a part. */
+  protected slots = new Int32Array(FIRST_CAPACITY)
+  /** Where parts move to, and how many of them have. */
+  protected wider = this.slots
+  protected moved = 0
   readonly #used = new Int32Array(1 << PARTS)
   #size = 0
 
@@ -47,15 +56,14 @@ abstract class RowIndex {
   set(row: number): void {
     const found = this.like(row)
     const hash = this.hashOf(row)
-    const part = hash >>> PART
     if (found >= 0) {
-      this.parts[part]![this.#slotOf(found, hash)] = entryOf(row, hash)
+      this.#tableOf(hash)[this.#slotOf(found, hash)] = entryOf(row, hash)
       return
     }
-    if ((this.#used[part]! + 1) * 4 > this.parts[part]!.length * 3) this.#grow(part)
-    this.#used[part]!++
+    this.#makeRoom(hash >>> PART)
+    this.#used[hash >>> PART]!++
     this.#size++
-    enter(this.parts[part]!, row, hash)
+    enter(this.#tableOf(hash), row, hash)
   }
 
   /** Removes a row, which must still hold its key. Another with the same key stays. */
@@ -63,14 +71,13 @@ abstract class RowIndex {
     const hash = this.hashOf(row)
     let hole = this.#slotOf(row, hash)
     if (hole < 0) return
-    const part = hash >>> PART
-    const slots = this.parts[part]!
-    const wrap = slots.length - 1
-    this.#used[part]!--
+    const slots = this.#tableOf(hash)
+    const wrap = wrapOf(slots)
+    this.#used[hash >>> PART]!--
     this.#size--
     // Later ones move back (Knuth 6.4, algorithm R), so that no tombstones pile up in a table that lives for months.
-    for (let next = (hole + 1) & wrap; slots[next] !== 0; next = (next + 1) & wrap) {
-      const home = homeOf(this.hashOf((slots[next]! & ROW) - 1), wrap)
+    for (let next = after(hole, wrap); slots[next] !== 0; next = after(next, wrap)) {
+      const home = homeOf(slots, this.hashOf((slots[next]! & ROW) - 1))
       // An entry whose home lies behind the hole would not be found in front of it.
       if (((next - home) & wrap) < ((next - hole) & wrap)) continue
       slots[hole] = slots[next]!
@@ -79,38 +86,108 @@ abstract class RowIndex {
     slots[hole] = 0
   }
 
+  /** The table in which the part of a hash is. */
+  #tableOf(hash: number): Int32Array {
+    return hash >>> PART < this.moved ? this.wider : this.slots
+  }
+
   /** Where a row with this hash stands in its part, or -1. */
   #slotOf(row: number, hash: number): number {
-    const slots = this.parts[hash >>> PART]!
+    const slots = this.#tableOf(hash)
+    const wrap = wrapOf(slots)
     const entry = entryOf(row, hash)
-    const wrap = slots.length - 1
-    for (let slot = homeOf(hash, wrap); slots[slot] !== 0; slot = (slot + 1) & wrap) {
+    for (let slot = homeOf(slots, hash); slots[slot] !== 0; slot = after(slot, wrap)) {
       if (slots[slot] === entry) return slot
     }
     return -1
   }
 
-  #grow(part: number): void {
-    const old = this.parts[part]!
-    const wider = (this.parts[part] = new Int32Array(old.length * 2))
-    for (const entry of old) {
+  /** Moves what has to be moved for one entry more in `part`. */
+  #makeRoom(part: number): void {
+    const size = this.slots.length >> PARTS
+    if (this.moved === 0) {
+      // A part may be fuller than the others, but never quite full, or a search would not end.
+      const isFull = this.#size * 4 >= this.slots.length * 3 || this.#used[part]! * 8 >= size * 7
+      if (!isFull) return
+      this.wider = new Int32Array(this.slots.length * 2)
+      if (this.#size <= SMALL) while (!this.#move()) {}
+      else this.#move()
+    } else if (!this.#move()) {
+      while (part >= this.moved && this.#used[part]! + 1 >= size && !this.#move()) {}
+    }
+    if (this.moved === 0) this.#makeRoom(part)
+  }
+
+  /** Moves the next part. True if it was the last. */
+  #move(): boolean {
+    const size = this.slots.length >> PARTS
+    const from = this.moved * size
+    for (const entry of this.slots.subarray(from, from + size)) {
       if (entry === 0) continue
       const row = (entry & ROW) - 1
-      enter(wider, row, this.hashOf(row))
+      enter(this.wider, row, this.hashOf(row))
     }
+    if (this.moved < LAST_PART) {
+      this.moved++
+      return false
+    }
+    this.slots = this.wider
+    this.moved = 0
+    return true
   }
 }
 
 function enter(slots: Int32Array, row: number, hash: number): void {
-  const wrap = slots.length - 1
-  let slot = homeOf(hash, wrap)
-  while (slots[slot] !== 0) slot = (slot + 1) & wrap
+  const wrap = wrapOf(slots)
+  let slot = homeOf(slots, hash)
+  while (slots[slot] !== 0) slot = after(slot, wrap)
   slots[slot] = entryOf(row, hash)
 }
 
-/** Where the search for a hash begins: the bits below those that chose the part. */
-function homeOf(hash: number, wrap: number): number {
-  return (hash << PARTS) >>> Math.clz32(wrap)
+/** Where the search for a hash begins: its upper bits, of which the first choose the part. */
+function homeOf(slots: Int32Array, hash: number): number {
+  return hash >>> Math.clz32(slots.length - 1)
+}
+
+/** The bits of a slot that say where in its part it is. */
+function wrapOf(slots: Int32Array): number {
+  return (slots.length >> PARTS) - 1
+}
+
+/** The slot behind another in the same part. */
+function after(slot: number, wrap: number): number {
+  return (slot & ~wrap) | ((slot + 1) & wrap)
+}
+
+/** The secret words of the hash of a record, two for each word of the key. Fields are read without a check of bounds. */
+class RecordSecret {
+  readonly a: number
+  readonly b: number
+  readonly c: number
+  readonly d: number
+  readonly e: number
+  readonly f: number
+  readonly g: number
+  readonly h: number
+  readonly i: number
+  readonly j: number
+  readonly k: number
+  readonly l: number
+
+  constructor(words: Int32Array) {
+    this.a = words[0]!
+    this.b = words[1]!
+    this.c = words[2]!
+    this.d = words[3]!
+    this.e = words[4]!
+    this.f = words[5]!
+    this.g = words[6]!
+    this.h = words[7]!
+    this.i = words[8]!
+    this.j = words[9]!
+    this.k = words[10]!
+    this.l = words[11]!
+  }
 }
 
 /** Finds rows by a space and an address record, which stand in a row one behind the other: six words. */
@@ -118,8 +195,7 @@ export class RecordIndex extends RowIndex {
   readonly #rows: Rows
   readonly #width: number
   readonly #key: number
-  /** The secret words of the hash: two for each word of the key. */
-  readonly #secret: Int32Array
+  readonly #secret: RecordSecret
 
   /** `size` is the words of a row, and `key` where the key begins in it. */
   constructor(rows: Rows, size: number, key: number, random: Random) {
@@ -127,7 +203,7 @@ export class RecordIndex extends RowIndex {
     this.#rows = rows
     this.#width = size
     this.#key = key
-    this.#secret = secretWords(random, 12)
+    this.#secret = new RecordSecret(secretWords(random, 12))
   }
 
   /** The row whose key is `space` and the record at `words[at]`, or -1. Creates nothing. */
@@ -135,10 +211,14 @@ export class RecordIndex extends RowIndex {
     const rows = this.#rows.words
     const size = this.#width
     const key = this.#key
-    const hash = recordHash(this.#secret, space, words, at)
-    const slots = this.parts[hash >>> PART]!
-    const wrap = slots.length - 1
-    for (let slot = homeOf(hash, wrap); ; slot = (slot + 1) & wrap) {
+    const w0 = words[at]!
+    const w1 = words[at + 1]!
+    const w2 = words[at + 2]!
+    const w3 = words[at + 3]!
+    const w4 = words[at + 4]!
+    const hash = recordHash(this.#secret, space, w0, w1, w2, w3, w4)
+    const slots = hash >>> PART < this.moved ? this.wider : this.slots
+    for (let slot = homeOf(slots, hash); ; slot = after(slot, wrapOf(slots))) {
       const entry = slots[slot]!
       if (entry === 0) return -1
       if ((entry ^ (hash << TAG)) >>> TAG !== 0) continue
@@ -146,11 +226,11 @@ export class RecordIndex extends RowIndex {
       const k = row * size + key
       if (
         rows[k] === space &&
-        rows[k + 1] === words[at] &&
-        rows[k + 2] === words[at + 1] &&
-        rows[k + 3] === words[at + 2] &&
-        rows[k + 4] === words[at + 3] &&
-        rows[k + 5] === words[at + 4]
+        rows[k + 1] === w0 &&
+        rows[k + 2] === w1 &&
+        rows[k + 3] === w2 &&
+        rows[k + 4] === w3 &&
+        rows[k + 5] === w4
       ) {
         return row
       }
@@ -158,8 +238,17 @@ export class RecordIndex extends RowIndex {
   }
 
   protected hashOf(row: number): number {
-    const at = row * this.#width + this.#key
-    return recordHash(this.#secret, this.#rows.words[at]!, this.#rows.words, at + 1)
+    const { words } = this.#rows
+    const k = row * this.#width + this.#key
+    return recordHash(
+      this.#secret,
+      words[k]!,
+      words[k + 1]!,
+      words[k + 2]!,
+      words[k + 3]!,
+      words[k + 4]!,
+      words[k + 5]!,
+    )
   }
 
   protected like(row: number): number {
@@ -191,9 +280,8 @@ export class NumberIndex extends RowIndex {
   find(space: number, number: number): number {
     const rows = this.#rows.words
     const hash = numberHash(this.#secret, space, number)
-    const slots = this.parts[hash >>> PART]!
-    const wrap = slots.length - 1
-    for (let slot = homeOf(hash, wrap); ; slot = (slot + 1) & wrap) {
+    const slots = hash >>> PART < this.moved ? this.wider : this.slots
+    for (let slot = homeOf(slots, hash); ; slot = after(slot, wrapOf(slots))) {
       const entry = slots[slot]!
       if (entry === 0) return -1
       if ((entry ^ (hash << TAG)) >>> TAG !== 0) continue
@@ -225,15 +313,25 @@ function secretWords(random: Random, count: number): Int32Array {
   return Int32Array.from({ length: count }, (_, i) => seed.readInt32LE(i * 4))
 }
 
-function recordHash(secret: Int32Array, space: number, words: Int32Array, at: number): number {
-  let sum = wordProduct(secret, 0, space)
-  sum = (sum + wordProduct(secret, 2, words[at]!)) | 0
-  sum = (sum + wordProduct(secret, 4, words[at + 1]!)) | 0
+function recordHash(
+  secret: RecordSecret,
+  space: number,
+  w0: number,
+  w1: number,
+  w2: number,
+  w3: number,
+  w4: number,
+): number {
+  const near = product(secret.a, secret.b, space) + product(secret.c, secret.d, w0)
+  const sum = (near + product(secret.e, secret.f, w1)) | 0
   // Zero in every IPv4 record, so that their products add nothing.
-  if ((words[at + 2]! | words[at + 3]! | words[at + 4]!) === 0) return scattered(sum)
-  sum = (sum + wordProduct(secret, 6, words[at + 2]!)) | 0
-  sum = (sum + wordProduct(secret, 8, words[at + 3]!)) | 0
-  return scattered((sum + wordProduct(secret, 10, words[at + 4]!)) | 0)
+  if ((w2 | w3 | w4) === 0) return scattered(sum)
+  const far = product(secret.g, secret.h, w2) + product(secret.i, secret.j, w3)
+  return scattered((sum + far + product(secret.k, secret.l, w4)) | 0)
+}
+
+function product(low: number, high: number, word: number): number {
+  return (Math.imul(low, word & 0xffff) + Math.imul(high, word >>> 16)) | 0
 }
 
 function numberHash(secret: Int32Array, space: number, number: number): number {

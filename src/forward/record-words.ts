@@ -21,6 +21,11 @@ export function wordOf(...octets: [number, number, number, number]): number {
 /** The octets of the port in the first word of a record, and in that of a XOR address attribute. */
 export const PORT = wordOf(0, 0, 255, 255)
 
+/** The octet of the family in the first word of a record, and what it is there. */
+export const RECORD_FAMILY = wordOf(255, 0, 0, 0)
+export const RECORD_IPV4 = wordOf(4, 0, 0, 0)
+export const RECORD_IPV6 = wordOf(6, 0, 0, 0)
+
 const COOKIE_HEAD = [MAGIC_COOKIE >>> 24, (MAGIC_COOKIE >>> 16) & 255] as const
 const COOKIE_TAIL = [(MAGIC_COOKIE >>> 8) & 255, MAGIC_COOKIE & 255] as const
 

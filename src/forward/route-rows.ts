@@ -4,6 +4,7 @@ import { addCarried, type Carried, type Route } from '../base/route.ts'
 import { NumberIndex, RecordIndex, type Rows } from '../base/row-index.ts'
 import { roomier } from '../base/row-store.ts'
 import type { Random } from '../base/time.ts'
+import { RECORD_FAMILY, RECORD_IPV4 } from './record-words.ts'
 import { WayRows } from './way-rows.ts'
 
 /** Words in a row. */
@@ -52,7 +53,9 @@ export class RouteRows implements Rows {
 
   /** The client's route to a peer, or -1. `guess` may be any number of a route that there has been. */
   toPeer(client: number, words: Int32Array, at: number, guess: number): number {
-    return this.#isTo(guess, client + 1, words, at) ? guess : this.#byPeer.find(client + 1, words, at)
+    return isTo(this.words, guess * ROW, client + 1, words, at)
+      ? guess
+      : this.#byPeer.find(client + 1, words, at)
   }
 
   /** The client's route over a channel, or -1. */
@@ -68,19 +71,6 @@ export class RouteRows implements Rows {
     // What another shard sends does not come from its relayed address.
     if (row >= 0 && this.words[row * ROW + LOCAL]! > FIRST_WAY) return row
     return this.#ways.size === 0 ? -1 : this.#ways.find(client + 1, words, at)
-  }
-
-  #isTo(row: number, client: number, words: Int32Array, at: number): boolean {
-    const rows = this.words
-    const k = row * ROW
-    return (
-      rows[k + CLIENT] === client &&
-      rows[k + PEER] === words[at] &&
-      rows[k + PEER + 1] === words[at + 1] &&
-      rows[k + PEER + 2] === words[at + 2] &&
-      rows[k + PEER + 3] === words[at + 3] &&
-      rows[k + PEER + 4] === words[at + 4]
-    )
   }
 
   /** Writes a route into its row and enters it. Counts stay: a row in use is being replaced. */
@@ -160,7 +150,7 @@ export class RouteRows implements Rows {
 
   /** 0 for IPv4, 1 for IPv6. */
   family(row: number): number {
-    return this.#octets[(row * ROW + PEER) * 4] === 4 ? 0 : 1
+    return (this.words[row * ROW + PEER]! & RECORD_FAMILY) === RECORD_IPV4 ? 0 : 1
   }
 
   /** The words, and where in them the record begins, of where datagrams to the peer go on the network. */
@@ -193,6 +183,18 @@ export class RouteRows implements Rows {
     this.words = wider
     this.#octets = new Uint8Array(wider.buffer)
   }
+}
+
+/** Whether the row at `row` is that of the client's route to the record at `words[at]`. */
+function isTo(rows: Int32Array, row: number, client: number, words: Int32Array, at: number): boolean {
+  return (
+    rows[row + CLIENT] === client &&
+    rows[row + PEER] === words[at] &&
+    rows[row + PEER + 1] === words[at + 1] &&
+    rows[row + PEER + 2] === words[at + 2] &&
+    rows[row + PEER + 3] === words[at + 3] &&
+    rows[row + PEER + 4] === words[at + 4]
+  )
 }
 
 /** Counts a packet. True when the counts have to be moved away. */

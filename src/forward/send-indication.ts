@@ -1,13 +1,20 @@
 import { IPV4, IPV6 } from '../wire/address-shapes.ts'
 import { DATA, XOR_PEER_ADDRESS } from '../wire/attributes.ts'
 import { ATTRIBUTE_HEADER, HEADER_LENGTH, padded, SEND_INDICATION } from '../wire/header.ts'
-import { COOKIE, LITTLE_ENDIAN, PORT, RECORD_WORDS, wordOf, XOR_IPV4 } from './record-words.ts'
+import {
+  COOKIE,
+  LITTLE_ENDIAN,
+  PORT,
+  RECORD_IPV4,
+  RECORD_IPV6,
+  RECORD_WORDS,
+  wordOf,
+  XOR_IPV4,
+} from './record-words.ts'
 
 const PEER_TYPE = XOR_PEER_ADDRESS.type
 const DATA_TYPE = DATA.type
 
-const RECORD_IPV4 = wordOf(4, 0, 0, 0)
-const RECORD_IPV6 = wordOf(6, 0, 0, 0)
 /** The third word of `::ffff:a.b.c.d`. */
 const MAPPED = wordOf(0, 0, 255, 255)
 

@@ -186,3 +186,31 @@ t.test('S-01: an index of a hundred thousand rows never does much at once when i
   t.equal(index.size, 100_000)
   t.ok(most < 4000, `${most} rows looked at for one that was added`)
 })
+
+t.test(
+  'an index finds every row, and rows that are taken out are gone, while it moves to a larger table',
+  async t => {
+    const ROWS = 14_000
+    const words = new Int32Array(ROWS * ROW)
+    const index = new NumberIndex({ words }, ROW, SPACE, NUMBER, seeded(8))
+    const isIn = new Uint8Array(ROWS)
+    let wrong = 0
+    for (let row = 0; row < ROWS; row++) {
+      words[row * ROW + SPACE] = row >> 4
+      words[row * ROW + NUMBER] = row & 15
+      index.set(row)
+      isIn[row] = 1
+      // Every third goes soon after it came, so most growths meet holes.
+      if (row % 3 === 0 && row > 0) {
+        index.delete(row - 2)
+        isIn[row - 2] = 0
+      }
+      // Around each growth all are looked for, else a few.
+      for (let other = row % 509; other <= row; other += row % 97 === 0 ? 1 : 509) {
+        if (index.find(other >> 4, other & 15) !== (isIn[other] === 1 ? other : -1)) wrong++
+      }
+    }
+    t.equal(wrong, 0)
+    t.equal(index.size, isIn.filter(one => one === 1).length)
+  },
+)

@@ -249,3 +249,35 @@ t.test('a slot without room for the header is left to the core', async t => {
   t.equal(rig.arriveAt(3, RELAY, PEER, hello).verdict, PASS)
   t.equal(rig.arriveAt(0, RELAY, PEER, hello).verdict, PASS)
 })
+
+t.test(
+  'a route is not taken for the one that the client used last where that has gone or changed',
+  async t => {
+    const other = '198.51.100.77:7000'
+    const rig = new Rig().add({ id: 0, channel: 0x4001 }).add({ id: 1, channel: 0x4002, peer: other })
+
+    t.same(rig.arrive(LISTENER, CLIENT, channelData(0x4001, hello)).to, PEER)
+    t.same(rig.arrive(LISTENER, CLIENT, channelData(0x4002, hello)).to, other)
+    t.same(rig.arrive(LISTENER, CLIENT, channelData(0x4001, hello)).to, PEER)
+
+    rig.add({ id: 0, channel: 0x4003 })
+    t.equal(
+      rig.arrive(LISTENER, CLIENT, channelData(0x4001, hello)).verdict,
+      PASS,
+      'the channel is another now',
+    )
+    t.same(rig.arrive(LISTENER, CLIENT, channelData(0x4003, hello)).to, PEER)
+
+    rig.remove(0)
+    t.equal(rig.arrive(LISTENER, CLIENT, channelData(0x4003, hello)).verdict, PASS, 'the route has gone')
+    t.equal(rig.arrive(RELAY, PEER, hello).verdict, PASS)
+
+    rig.add({ id: 0, channel: 0x4003, client: '192.0.2.11:50000', relaySocket: 3 })
+    t.equal(
+      rig.arrive(LISTENER, CLIENT, channelData(0x4003, hello)).verdict,
+      PASS,
+      'its number is another client’s',
+    )
+    t.same(rig.arrive(LISTENER, CLIENT, channelData(0x4002, hello)).to, other)
+  },
+)
