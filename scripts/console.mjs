@@ -8,12 +8,13 @@ const source = new URL('../src/console/', import.meta.url)
 const target = new URL('../dist/console/', import.meta.url)
 const SCRIPTS = { app: 'main.ts', test: 'test/main.ts', setup: 'setup/main.ts', early: 'early.ts' }
 const STYLES = { app: 'app.css', test: 'test/test.css' }
-const PLAIN = {
-  'index.html': 'index.html',
-  'test.html': 'test/test.html',
-  'setup.html': 'setup/setup.html',
-  'icon.svg': 'icon.svg',
+/** The pages, which are `page.html` with a style and a script of theirs. */
+const PAGES = {
+  'index.html': { style: 'app', script: 'app' },
+  'test.html': { style: 'test', script: 'test' },
+  'setup.html': { style: 'app', script: 'setup' },
 }
+const PLAIN = { 'icon.svg': 'icon.svg' }
 
 /** All files by name, as the relay serves them. */
 export async function bundleConsole() {
@@ -34,6 +35,10 @@ export async function bundleConsole() {
   })
   const files = result.outputFiles.map(file => [file.path.slice(outdir.length), Buffer.from(file.contents)])
   for (const [name, from] of Object.entries(PLAIN)) files.push([name, readFileSync(new URL(from, source))])
+  const page = readFileSync(new URL('page.html', source), 'utf8')
+  for (const [name, { style, script }] of Object.entries(PAGES)) {
+    files.push([name, Buffer.from(page.replace('{style}', style).replace('{script}', script))])
+  }
   return new Map(files)
 }
 

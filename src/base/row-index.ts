@@ -159,7 +159,7 @@ function after(slot: number, wrap: number): number {
   return (slot & ~wrap) | ((slot + 1) & wrap)
 }
 
-/** The secret words of the hash of a record, two for each word of the key. Fields are read without a check of bounds. */
+/** The secret words of a record's hash, two for each word of the key. Fields are read without a check of bounds. */
 class RecordSecret {
   readonly a: number
   readonly b: number

@@ -1,15 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { type Action, actions, Stage } from '../../sim/actions.ts'
-import { compareEnds, counts, same, seen } from '../../sim/compare.ts'
 import type { PickyForwarder } from '../../sim/picky-forwarder.ts'
 import type { SimOptions } from '../../sim/sim.ts'
+import { assertSameStory, modelRuns } from '../../support/differential.ts'
 
-/** More runs, or another seed, for whoever has the time. */
-const RUNS = {
-  numRuns: Number(process.env.MODEL_RUNS ?? 100),
-  seed: Number(process.env.MODEL_SEED ?? 20_260_802),
-}
+const RUNS = modelRuns(20_260_802)
 
 const SCENARIOS = [
   ['one datagram at a time', {}, 1],
@@ -30,20 +26,9 @@ for (const [forwarder, scenarios] of [
 ] as const) {
   for (const [name, options, burst] of scenarios) {
     t.test(`with forwarders (${forwarder}) everybody sees what they see without: ${name} [OPS-18]`, t => {
-      fc.assert(
-        fc.property(actions(burst), list => {
-          const fast = new Stage({ ...options, forwarder })
-          const slow = new Stage({ ...options, forwarder: 'none' })
-          for (const [step, action] of list.entries()) {
-            fast.do(action)
-            slow.do(action)
-            same(counts(fast), counts(slow), `step ${step}: ${action.kind}`)
-          }
-          fast.end()
-          slow.end()
-          same(seen(fast), seen(slow), 'the end')
-          compareEnds(fast, slow)
-        }),
+      assertSameStory(
+        burst,
+        () => [new Stage({ ...options, forwarder }), new Stage({ ...options, forwarder: 'none' })],
         RUNS,
       )
       t.pass('no counterexample')

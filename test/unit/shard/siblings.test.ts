@@ -4,6 +4,7 @@ import { formatAddress, parseAddress } from '../../../src/base/address.ts'
 import { minutes, type SimOptions } from '../../sim/sim.ts'
 import type { SimClient } from '../../sim/sim-client.ts'
 import { TwoShards } from '../../sim/two-shards.ts'
+import { modelRuns } from '../../support/differential.ts'
 
 for (const forwarder of ['table', 'none'] as const) {
   t.test(`clients of two shards talk by channels and by indications (${forwarder})`, async t => {
@@ -147,7 +148,7 @@ t.test('between shards, too, everybody sees with the route table what they see w
         throw new Error(`with the table:\n${JSON.stringify(fast)}\nwithout:\n${JSON.stringify(slow)}`)
       }
     }),
-    { numRuns: Number(process.env.MODEL_RUNS ?? 100), seed: Number(process.env.MODEL_SEED ?? 20_260_802) },
+    modelRuns(20_260_802),
   )
   t.ok(crossed > 100, `${crossed} datagrams crossed`)
 })
