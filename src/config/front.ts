@@ -2,7 +2,7 @@ import { formatAddress } from '../base/address.ts'
 import { formatRange, type Range } from '../base/range.ts'
 import type { ConfigReport } from './messages/report.ts'
 import type { Settings } from './settings.ts'
-import { formatListener, type Listener, overlap } from './values/listener.ts'
+import { formatListener, isLoopback, type Listener, overlap } from './values/listener.ts'
 
 /** Checks what stands in front of the listeners, and behind them, against the listeners. */
 export function checkFront(settings: Settings, report: ConfigReport, broken: ReadonlySet<string>): void {
@@ -27,6 +27,11 @@ function isWide({ from, to }: Range): boolean {
 
 function checkWeb({ to }: NonNullable<Settings['web']>, listen: readonly Listener[], report: ConfigReport) {
   if (!listen.some(listener => listener.web)) report.warn(['web'], 'web-unused')
-  const self = listen.find(listener => overlap(listener, { transport: 'tcp', address: to }))
+  // A wildcard has the port of this machine's addresses, and another machine has one of its own.
+  const self = listen.find(
+    listener =>
+      overlap(listener, { transport: 'tcp', address: to }) &&
+      (isLoopback(to) || listener.address.key === to.key),
+  )
   if (self) report.error(['web', 'to'], 'web-loop', { given: formatAddress(to), other: formatListener(self) })
 }

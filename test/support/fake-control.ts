@@ -445,6 +445,15 @@ function statusAt(second: number): Status {
     udp: 'dgram',
     workers: { running: 1, missing: 0 },
     listening: ['udp://127.0.0.1:3478'],
+    proxy: { from: ['10.0.0.0/8'], clients: 1200, own: 30, refused: 4 },
+    web: {
+      to: '127.0.0.1:8443',
+      connections: 12,
+      limit: 1000,
+      toServer: 1_000_000,
+      toClient: 2_000_000,
+      unreachable: 1,
+    },
     relays: [{ local: '127.0.0.1', public: '127.0.0.1' }],
     allocations: {
       live: 2,

@@ -40,7 +40,7 @@ export class Passage {
     // A paused socket tells of its end all the same, and that may come before the web server is there.
     client.once('end', () => this.#web.end())
     this.#web.once('end', () => client.end())
-    this.#web.once('error', error => this.#broken(error))
+    this.#web.on('error', error => this.#broken(error))
     this.#web.once('close', hadError => leave(client, hadError))
     client.once('close', hadError => {
       leave(this.#web, hadError || !this.#isOpen)

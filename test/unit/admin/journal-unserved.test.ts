@@ -43,6 +43,27 @@ t.test('O-23: a PROXY header has a line that says what to turn off', async t => 
   t.match(lines(), [{ level: 'info', hint: /proxy_protocol in nginx/ }])
 })
 
+t.test('O-23: how the proxy names a connection is written where everything is, and nowhere else', async t => {
+  for (const [mode, named] of [
+    ['full', 'C0A80001:01BB'],
+    ['pseudonym', undefined],
+    ['truncated', undefined],
+    ['none', undefined],
+  ] as const) {
+    const lines: string[] = []
+    const log = new Log({ level: 'info', format: 'json', sink: { write: line => lines.push(line) } })
+    new Journal(log, new Privacy(mode)).write({
+      kind: 'unserved',
+      at: 0 as Time,
+      from: parseAddress('192.0.2.10:1000')!,
+      why: 'tls-untrusted',
+      detail: '',
+      uniqueId: 'C0A80001:01BB',
+    })
+    t.equal(JSON.parse(lines[0]!).proxyId, named, mode)
+  }
+})
+
 t.test('P-05: a flood of failed handshakes does not fill the disk', async t => {
   const { write, lines } = start('trace')
 

@@ -11,6 +11,8 @@ t.test('status says how the relay is, in both languages and as JSON', async t =>
   const english = await run('/', ['status', '--socket', socket, '--lang', 'en'])
   t.match(english, { code: 0, stdout: /^state +serving\n/, stderr: '' })
   t.match(english.stdout, /sessions +2 of 10\n/)
+  t.match(english.stdout, /^proxies +10\.0\.0\.0\/8: 1,200 clients, 30 of their own, 4 refused$/m, 'OW-02')
+  t.match(english.stdout, /^web server +127\.0\.0\.1:8443: 12 connections, 3\.?0? MB passed on$/m, 'OW-02')
   t.match((await run('/', ['status', '--socket', socket, '--lang', 'de'])).stdout, /^Zustand +in Betrieb\n/)
   t.match(JSON.parse((await run('/', ['status', '--socket', socket, '--json'])).stdout), { state: 'serving' })
 })

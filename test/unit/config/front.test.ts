@@ -71,6 +71,11 @@ for (const [what, text, path, said] of [
   })
 }
 
+t.test('OW-02: a web server on another machine may have the port that listeners have here', async t => {
+  const text = '"listen": ["tcp://0.0.0.0:443?web"], "web": { "to": "192.0.2.7:443" }'
+  t.same(load(t, text).warnings, [])
+})
+
 for (const [what, text, said] of [
   ['proxies that no listener expects', '"proxy": { "from": ["127.0.0.1"] }', /no listener expects/],
   [
