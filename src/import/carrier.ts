@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -36,7 +37,7 @@ const COMMANDS = new Set(['command', 'args', 'entrypoint', 'extraArgs'])
 
 /** Finds what a file carries; undefined where it is not such a file. */
 export function readCarrier(text: string, name: string): CarriedSettings | undefined {
-  if (/^\s*ExecStart\s*=/m.test(text)) return fromUnit(text)
+  if (/^[ \t]*ExecStart[ \t]*=/m.test(text)) return fromUnit(text)
   if (/\.ya?ml$/i.test(name) || /^(apiVersion|services|version|kind)\s*:/m.test(text)) return fromYaml(text)
   if (/^(export\s+)?ETURNAL_\w+=/m.test(text)) return fromEnvironment(text)
   return fromScript(text)
@@ -67,7 +68,7 @@ function fromEnvironment(text: string): CarriedSettings {
 
 /** A script or a copied command line: `turnserver -n --realm=…`, `docker run … coturn/coturn --realm=…`. */
 function fromScript(text: string): CarriedSettings | undefined {
-  const commented = text.replaceAll(/^\s*#.*$/gm, '')
+  const commented = text.replaceAll(/^[ \t]*#.*$/gm, '')
   const start = /(^|[\s/"'])(turnserver|coturn\/coturn(?::\S+)?)["']?[ \t\\]+\n?\s*-/m.exec(commented)
   if (!start) return undefined
   const carried = empty()
@@ -99,6 +100,7 @@ class YamlSearch {
   readonly #document: Document
   readonly #counter: LineCounter
   readonly #carried: CarriedSettings
+  readonly #resolved = new Map<Alias, unknown>()
   #seen = 0
 
   constructor(document: Document, counter: LineCounter, carried: CarriedSettings) {
@@ -110,7 +112,7 @@ class YamlSearch {
   /** `depth` bounds aliases that lead in a circle, and the number of nodes those that multiply. */
   visit(given: unknown, key: string, depth: number): void {
     if (depth > DEEPEST || ++this.#seen > MOST_NODES) return
-    const node = isAlias(given) ? given.resolve(this.#document) : given
+    const node = isAlias(given) ? this.#resolve(given) : given
     if (COMMANDS.has(key)) this.#command(node)
     else if (isMap(node)) {
       for (const { key: name, value } of node.items) {
@@ -126,6 +128,12 @@ class YamlSearch {
         else this.visit(item, key, depth + 1)
       }
     }
+  }
+
+  /** What an alias stands for, looked for once: the parser walks the whole document each time. */
+  #resolve(alias: Alias): unknown {
+    if (!this.#resolved.has(alias)) this.#resolved.set(alias, alias.resolve(this.#document))
+    return this.#resolved.get(alias)
   }
 
   /** `{name: ETURNAL_SECRET, value: …}` of Kubernetes. */
@@ -186,7 +194,7 @@ function takeVariable(carried: CarriedSettings, word: string, line: number): voi
 /** A text with several lines of which two at least are well-known options. */
 function looksLikeCoturn(text: string): boolean {
   const known = text.match(
-    /^\s*(static-auth-secret|use-auth-secret|lt-cred-mech|listening-port|external-ip|realm|min-port)\b/gm,
+    /^[ \t]*(static-auth-secret|use-auth-secret|lt-cred-mech|listening-port|external-ip|realm|min-port)\b/gm,
   )
   return (known?.length ?? 0) >= 2
 }

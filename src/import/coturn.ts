@@ -38,8 +38,12 @@ export function importCoturnLines(lines: readonly ImportedLine[], around: Import
   return { draft: reading.draft, entries: reading.ledger.entries() }
 }
 
+/** Unknown options of one file for which a similar one is looked for, which takes its time. */
+const MOST_GUESSES = 200
+
 /** Settles what is unknown, switched off, or has one fate whatever its value. */
 function settleFixed({ lines, ledger, draft }: CoturnReading): void {
+  let guesses = MOST_GUESSES
   for (const line of lines) {
     if (line.key === '-c') {
       ledger.unsupported(line, 'config-file')
@@ -47,7 +51,8 @@ function settleFixed({ lines, ledger, draft }: CoturnReading): void {
       continue
     }
     const option = Object.hasOwn(COTURN_OPTIONS, line.key) ? COTURN_OPTIONS[line.key] : undefined
-    if (option === undefined) ledger.unknown(line, nearest(line.key, Object.keys(COTURN_OPTIONS)))
+    if (option === undefined)
+      ledger.unknown(line, guesses-- > 0 ? nearest(line.key, Object.keys(COTURN_OPTIONS)) : undefined)
     else if (COTURN_FLAGS.has(line.key) && !isOn(line.value)) ledger.unneeded(line, 'switched-off')
     else if (option !== 'read') {
       const [fate, note] = option

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { dirname } from 'node:path'
 import { parseIp } from '../../base/address.ts'
@@ -79,14 +79,39 @@ export function importComments({ say }: CliWords): Comments {
   return Object.fromEntries(texts)
 }
 
+/** Bytes of the longest file that is looked at. */
+const LONGEST = 512 << 10
+
 /** `-` is the standard input. */
 function read(file: string, { io, words }: CliContext): string {
   try {
-    return readFileSync(file === '-' ? 0 : absolute(file, io), 'utf8')
+    const bytes = file === '-' ? start(0) : startOf(absolute(file, io))
+    if (bytes.length > LONGEST)
+      throw new CommandError(words.say('import.tooLong', { file, most: LONGEST }), Exit.failed)
+    return bytes.toString('utf8')
   } catch (error) {
+    if (error instanceof CommandError) throw error
     const { code } = error as NodeJS.ErrnoException
     throw new CommandError(words.say('import.cannotRead', { file, code: code ?? '?' }), Exit.failed)
   }
+}
+
+function startOf(path: string): Buffer {
+  const fd = openSync(path, 'r')
+  try {
+    return start(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** What can be read, up to one byte more than is looked at. */
+function start(fd: number): Buffer {
+  const bytes = Buffer.alloc(LONGEST + 1)
+  let length = 0
+  for (let read = -1; read !== 0 && length < bytes.length; length += read)
+    read = readSync(fd, bytes, length, bytes.length - length, null)
+  return bytes.subarray(0, length)
 }
 
 function imported({ file, from }: ImportOptions, context: CliContext): ReturnType<typeof importFile> {

@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { importFile } from '../../../src/import/import-file.ts'
+import { run } from '../../support/captured.ts'
 
 const AROUND = { folder: '/', own: [] }
 
@@ -29,3 +32,26 @@ for (const [what, text, name] of [
     t.ok(settings <= 10_001)
   })
 }
+
+t.test('A-08: a file that no configuration is as long as is not read to its end', async t => {
+  const folder = t.testdir({})
+  writeFileSync(join(folder, 'turnserver.conf'), `realm=example.org\n${'#'.repeat(1 << 20)}`)
+  for (const file of ['turnserver.conf', '/dev/zero'])
+    t.match(await run(folder, ['import', file]), { code: 1, stderr: /more than 524288 bytes/ }, file)
+  const { stderr } = await run(folder, ['import', 'turnserver.conf', '--lang', 'de'])
+  t.match(stderr, /mehr als 524288 Bytes/)
+})
+
+t.test(
+  'A-08: blank lines cost nothing, and only some unknown settings are compared with those that exist',
+  async t => {
+    t.same(importFile({ text: '\n'.repeat(500_000), name: 'turnserver.conf' }, AROUND).entries, [])
+    const compose = `services:\n  a: |\n    x\n${'\n'.repeat(200_000)}    y\n`
+    t.throws(() => importFile({ text: compose, name: 'compose.yml' }, AROUND), { name: 'ForeignFile' })
+
+    const unknown = Array.from({ length: 20_000 }, () => 'listening-prot=1').join('\n')
+    const { entries } = importFile({ text: unknown, name: 'turnserver.conf' }, AROUND)
+    t.equal(entries.length, 20_000)
+    t.equal(entries.filter(({ note }) => JSON.stringify(note ?? '').includes('listening-port')).length, 200)
+  },
+)
