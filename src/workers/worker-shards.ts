@@ -141,6 +141,10 @@ export class WorkerShards implements Shards {
         scans,
         guests,
       }
+      const broke = () => {
+        for (const connections of [crowd, webCrowd]) SharedCrowd.clear(connections, index)
+        this.#room.clear(index)
+      }
       return new WorkerSlot(index, {
         log,
         memory,
@@ -164,16 +168,11 @@ export class WorkerShards implements Shards {
         heard,
         rejected,
         book: this.#book,
-        broke: () => {
-          SharedCrowd.clear(crowd, index)
-          this.#room.clear(index)
-        },
+        broke,
         replaced: () => this.#postOthers(index, { kind: 'replaced', worker: index }),
         gone: () => {
           ports.clear(index + 1)
-          SharedCrowd.clear(crowd, index)
-          SharedCrowd.clear(webCrowd, index)
-          this.#room.clear(index)
+          broke()
           this.#postOthers(index, { kind: 'gone', worker: index })
           if (this.#closing) this.#left()
         },

@@ -109,3 +109,16 @@ function start() {
     two: again.siblings(2),
   }
 }
+
+t.test('whoever takes the place of a shard keeps the ports that it has, and no others', async t => {
+  const { directory, pools, two } = start()
+  pools[0]!.take(50_003)
+  pools[0]!.take(50_004)
+  pools[1]!.take(50_005)
+
+  directory.retain(1, new Set([at('10.0.0.5:50003').key]))
+
+  t.ok(two.wire(at('203.0.113.7:50003')))
+  t.equal(two.wire(at('203.0.113.7:50004')), undefined)
+  t.ok(pools[0]!.has(50_005), 'which is another shard’s')
+})

@@ -1,7 +1,14 @@
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import { type Family, formatAddress, formatIp, parseAddress, parseIp } from '../../../src/base/address.ts'
+import {
+  address,
+  type Family,
+  formatAddress,
+  formatIp,
+  parseAddress,
+  parseIp,
+} from '../../../src/base/address.ts'
 import { Counters } from '../../../src/base/counters.ts'
 import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
 import { failed, succeeded } from '../../../src/base/result.ts'
@@ -14,6 +21,9 @@ import { SocketIds } from '../../../src/net/socket-ids.ts'
 import { AllSockets } from '../../../src/net/sockets.ts'
 import type { UdpTransport } from '../../../src/net/transport.ts'
 import { DgramTransport } from '../../../src/net/udp/dgram.ts'
+import { KeptSockets } from '../../../src/net/udp/kept-sockets.ts'
+import { duplicate } from '../../../src/net/udp/native-group.ts'
+import { bind, needAddon, openNativeTransport } from '../native/probe.ts'
 import { Recorder } from './recorder.ts'
 
 t.test('a relay socket is bound within the range and can be reached there [TURN-ALLOC-21]', async t => {
@@ -30,6 +40,32 @@ t.test('a relay socket is bound within the range and can be reached there [TURN-
   t.ok(relay.address.port >= 49_152 && relay.address.port <= 65_535)
   t.equal(inbox.all[0]!.socket, relay.socket)
 })
+
+t.test(
+  'a relay socket of the shard before is taken over with its id, unless its address is no longer ours',
+  needAddon(),
+  async t => {
+    const from = openNativeTransport(t, { kept: KeptSockets.memory() })
+    const memory = KeptSockets.memory()
+    const kept = new KeptSockets(memory)
+    const before = openNativeTransport(t, { kept: memory })
+    const bound = await bind(before.udp, '127.0.0.1:0', 'relay')
+    const { port } = bound.local
+    const relay = relayOn('127.0.0.1')
+    const fd = duplicate(kept.descriptor(bound.socket)!)
+    const own = { family: 4 as const, socket: 300 as SocketId, address: address(relay.public, port) }
+    const ports = new RelayPorts(from.udp, [relay], { from: 1024, to: 65_535 })
+
+    t.notOk(await ports.resume({ ...own, address: address(parseIp('192.0.2.1')!, port) }, duplicate(fd)))
+    t.equal(ports.inUse, 0)
+    t.notOk(await ports.resume(own, 99_999), 'there is no such descriptor')
+    t.ok(await ports.resume(own, fd))
+    t.same([...ports.bound], [bound.local.key])
+    t.equal(from.ids.via(own.socket), 'relay')
+    ports.closed(own.socket)
+    t.equal(ports.inUse, 0)
+  },
+)
 
 for (const [from, to] of [
   [0, 65_535],

@@ -144,3 +144,56 @@ t.test('a client of our own is kept by our own transports', async t => {
   host.guests.host({ socket: 99 as SocketId, address: BOB, via: 'tls' }, true)
   t.same(host.kept, [true])
 })
+
+t.test(
+  'a host that is told of a successor announces its guests there again, and gives connections up',
+  async t => {
+    const { door, host, socket, input } = start('udp')
+    const client = { socket: input.socket, address: ALICE, via: 'udp' as const }
+    host.guests.host(client, true)
+    // The successor of the door knows nobody.
+    door.guests.door.gone(1)
+    const before = batchOf(socket, ALICE)
+    door.guests.door.received(before)
+    t.same([...before.verdict], [PASS])
+    host.guests.transport.replaced(0, [client])
+    const after = batchOf(socket, ALICE)
+    door.guests.door.received(after)
+    t.same([...after.verdict], [DROP])
+
+    const other = start('tls')
+    other.host.guests.transport.replaced(0, [])
+    t.same(other.host.hungUp, [other.input.socket])
+  },
+)
+
+t.test(
+  'the successor of a host serves guests at the ids that they had, and lets go of those it does not know',
+  async t => {
+    const { door, host, socket, input } = start('udp')
+    const client = { socket: input.socket, address: ALICE, via: 'udp' as const }
+    host.guests.host(client, true)
+    const successor: Place = new Place(message => door.guests.take(1, structuredClone(message)))
+    successor.guests.transport.resume(input.socket, { shard: 0, socket, via: 'udp' })
+    successor.guests.transport.sendOne(input.socket, ALICE, Buffer.from('answer'))
+    t.same(door.sent, [`${socket} answer`])
+    successor.guests.take(0, {
+      kind: 'came',
+      client: { socket, address: ALICE, via: 'udp' },
+      bytes: Buffer.from('data'),
+      isReferred: false,
+    })
+    t.same(successor.came, ['10'])
+
+    const fresh: Place = new Place(message => door.guests.take(1, structuredClone(message)))
+    fresh.guests.take(0, {
+      kind: 'came',
+      client: { socket, address: ALICE, via: 'udp' },
+      bytes: Buffer.from('data'),
+      isReferred: false,
+    })
+    const batch = batchOf(socket, ALICE)
+    door.guests.door.received(batch)
+    t.same([...batch.verdict], [PASS], 'the door passes on no more')
+  },
+)

@@ -82,3 +82,20 @@ function start() {
 function id(allocation: number): AllocationId {
   return allocation as AllocationId
 }
+
+t.test('whoever takes over from another worker has the buckets of what that one held', async t => {
+  const { gate, posted } = start()
+  gate.resume([
+    { allocation: id(1), owner: alice, ids: meters(3, 4) },
+    { allocation: id(2), owner: alice, ids: meters(3, 4) },
+  ])
+  t.same(gate.take(alice), [3, 4])
+  gate.release(id(1))
+  t.same(gate.take(alice), [3, 4])
+  gate.release(id(2))
+  t.same(gate.take(alice), [])
+  t.same(posted, [
+    { kind: 'released', allocation: 1 },
+    { kind: 'released', allocation: 2 },
+  ])
+})
