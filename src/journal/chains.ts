@@ -26,7 +26,7 @@ export interface Chain {
  * Octets that outlive the thread that writes them, in chains that are replaced
  * or added to. The thread may end between any two steps: what is written counts
  * from the one store on that commits it, of a slot or of a length, and what a
- * step left half done before that is free again for whoever takes over.
+ * step left half done before that is free again for the thread that takes over.
  */
 export class Chains {
   readonly #bytes: Uint8Array

@@ -211,7 +211,7 @@ export class Service {
       await this.#controlPlane.listenOnWeb(when)
     }
     const stays = await takeOver(from, { engine, hear, log, bindPages: () => http(isFree) })
-    // The other one has closed its pages; what cannot be opened now is no reason to end calls.
+    // The other one has closed its pages; what cannot be opened now does not have to end calls.
     await http(at => !isFree(at)).catch(error => log.error((error as Error).message))
     await this.#controlPlane.listenAtSocket().catch(error => log.error((error as Error).message))
     log.info('took over', { from: from.welcome.pid, version: from.welcome.version, stays })

@@ -21,6 +21,6 @@ export interface AllocationJournal {
   /** A channel that was bound or renewed. */
   bound(allocation: AllocationId, channel: ChannelNumber, peer: PeerAddress, expires: Time): boolean
   ended(allocation: AllocationId): void
-  /** Whose input is handled now: whoever is named when two threads break is not taken over once more. */
+  /** Whose input is handled now: the one that is named when two threads break is not taken over once more. */
   serving(allocation: AllocationId | undefined): void
 }

@@ -19,7 +19,7 @@ export function writeProxyHeader(from: Address, to: Address): Buffer {
   return header
 }
 
-/** A header of version 2 that announces nobody, as health checks send it: whoever connects speaks for itself. */
+/** A header of version 2 that announces nobody, as health checks send it: the one that connects speaks for itself. */
 export function localProxyHeader(): Buffer {
   return Buffer.concat([SIGNATURE, Buffer.from([VERSION_2, 0, 0, 0])])
 }

@@ -18,7 +18,7 @@ export interface GivenConnection {
   readonly id?: SocketId
   /** Accepted on a port that takes nothing but TLS. */
   readonly tlsOnly: boolean
-  /** Octets that were read and are no whole frame yet. */
+  /** Octets that were read and do not make a whole frame yet. */
   readonly unread: Uint8Array
   /** Octets that were written and that the kernel has not taken yet. */
   readonly unsent: Uint8Array

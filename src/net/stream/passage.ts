@@ -68,7 +68,7 @@ export class Passage {
   }
 }
 
-/** Hangs up after the other end has gone: at once if that was no good end, else with what was sent before. */
+/** Hangs up after the other end has gone: at once if it did not end properly, else with what was sent before. */
 function leave(other: Socket, hadError: boolean): void {
   if (hadError) other.destroy()
   else other.destroySoon()

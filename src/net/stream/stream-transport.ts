@@ -275,7 +275,7 @@ export class StreamTransport implements Transport {
       connection.serve('tcp', id, after(this.#parts.clock.now(), TO_ALLOCATE))
     }
     connection.resume(given)
-    // Whoever listens makes a stream flow.
+    // A listener makes a stream flow.
     if (this.#paused) connection.pause(true)
   }
 
