@@ -124,7 +124,7 @@ export class RelayPorts {
 
   /**
    * Adopts a relay socket that the shard before this one had, by its descriptor and under its id. False where it
-   * cannot be had, and stays with its owner, or is at no relay address any more, and is closed.
+   * cannot be adopted: it stays with its owner, or it is at no relay address any more and is closed.
    */
   async resume({ socket, address: at }: RelaySocket, fd: number): Promise<boolean> {
     const bound = await this.#udp.bind({ address: at, purpose: 'relay', fd, socket })

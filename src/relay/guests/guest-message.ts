@@ -35,6 +35,6 @@ export interface GuestPost {
   refer(allocation: AllocationId, message: GuestMessage): void
   to(shard: number, message: GuestMessage): void
   toAll(message: GuestMessage): void
-  /** Notes, for the shard that takes this one's place, where the socket of an id is; nowhere any more where it is absent. */
+  /** Notes, for the shard that takes this one's place, where a socket is; nowhere any more where it is absent. */
   door(socket: SocketId, door: Door | undefined): void
 }
