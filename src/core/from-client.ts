@@ -1,4 +1,3 @@
-import type { Address } from '../base/address.ts'
 import { Counter } from '../base/counters.ts'
 import type { Time } from '../base/time.ts'
 import {
@@ -44,7 +43,7 @@ export function fromClient(state: RelayState, input: Datagram, now: Time): Comma
   }
   if (kind !== 'stun') return drop(state, Counter.dropNotStun)
   const { book, strangers } = state
-  if (!book.of(socket, from) && strangers.isSpent(from, via, now) && !isReturning(state, from, bytes, now)) {
+  if (!book.of(socket, from) && strangers.isSpent(from, via, now) && !isReturning(state, input, now)) {
     strangers.dropped(from)
     return drop(state, Counter.dropUnverified)
   }
@@ -82,10 +81,10 @@ function overfull(state: RelayState, { socket, from, via, bytes }: Datagram, now
 }
 
 /** Whether a datagram brings a nonce that was made for where it comes from; without parsing it, as most do not. */
-function isReturning(state: RelayState, from: Address, bytes: Buffer, now: Time): boolean {
+export function isReturning({ nonces }: RelayState, { from, bytes }: Datagram, now: Time): boolean {
   if (bytes.length < SHORTEST_SIGNED) return false
   const nonce = peekNonce(bytes)
-  return nonce !== undefined && state.nonces.isFresh(nonce, from, now)
+  return nonce !== undefined && nonces.isFresh(nonce, from, now)
 }
 
 function sendIndication(state: RelayState, message: Message, input: Datagram, now: Time): Command[] {

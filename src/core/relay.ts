@@ -14,7 +14,7 @@ import type { RelayConfig } from './config.ts'
 import { fromPeer, unreachable } from './data.ts'
 import type { Decisions, Witness } from './decisions.ts'
 import type { Environment } from './environment.ts'
-import { fromClient } from './from-client.ts'
+import { fromClient, isReturning } from './from-client.ts'
 import type { Datagram, Input } from './input.ts'
 import { hungUp } from './mobility/moves.ts'
 import { Tickets } from './mobility/tickets.ts'
@@ -218,6 +218,11 @@ export class Relay {
   /** Whether an allocation belongs to the 5-tuple that a datagram came by. */
   hasAllocation({ socket, from }: Datagram): boolean {
     return this.#state.book.of(socket, from) !== undefined
+  }
+
+  /** Whether a request brings a nonce that was made for where it comes from, so that its address is not forged. */
+  isReturning(request: Datagram, now: Time): boolean {
+    return isReturning(this.#state, request, now)
   }
 
   /** Counts datagrams that had to wait and were dropped for others. */

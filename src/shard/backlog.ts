@@ -27,15 +27,15 @@ export class Backlog {
     return this.#queue.has(sender)
   }
 
-  /** Keeps a datagram. Returns how many had to go for it. */
-  add(sender: string, datagram: Datagram): number {
+  /**
+   * Keeps a datagram. Returns how many had to go for it: of one sender first
+   * those that did not prove that they come from where they say.
+   */
+  add(sender: string, datagram: Datagram, isProved: boolean): number {
     const bytes = Buffer.from(datagram.bytes)
     const sequence = this.#sequence++
-    return this.#queue.add(
-      sender,
-      { datagram: { ...datagram, bytes }, sequence },
-      1 + (bytes.length >> UNIT_BITS),
-    )
+    const item = { datagram: { ...datagram, bytes }, sequence }
+    return this.#queue.add(sender, item, { weight: 1 + (bytes.length >> UNIT_BITS), isSpare: !isProved })
   }
 
   take(): Datagram | undefined {

@@ -1,14 +1,33 @@
+interface Entry<T> {
+  readonly item: T
+  readonly weight: number
+  /** Whether it is dropped before its sender's others. */
+  readonly isSpare: boolean
+  before: Entry<T> | undefined
+  behind: Entry<T> | undefined
+}
+
 interface Flow<T> {
   readonly sender: string
-  readonly items: { readonly item: T; readonly weight: number }[]
+  first: Entry<T> | undefined
+  last: Entry<T> | undefined
+  /** Those that are dropped before any other, in their order. */
+  readonly spare: Entry<T>[]
   weight: number
+}
+
+/** How an item counts: its weight, a whole number of at least 1, and whether it is dropped before its sender's others. */
+export interface Worth {
+  readonly weight?: number
+  readonly isSpare?: boolean
 }
 
 /**
  * A bounded queue from which senders are served in turn, one item each, so
  * that what one of them has waiting delays the others by one item. Items of
- * one sender stay in order. Above the bound the oldest item of the sender with
- * the greatest weight is dropped. No step walks what waits.
+ * one sender stay in order. Above the bound an item of the sender with the
+ * greatest weight is dropped: the oldest of those that can be spared, else the
+ * oldest. No step walks what waits.
  */
 export class FairQueue<T> {
   readonly #most: number
@@ -37,18 +56,25 @@ export class FairQueue<T> {
     return this.#flows.has(sender)
   }
 
-  /** Adds an item of a whole weight of at least 1. Returns how many items were dropped for it. */
-  add(sender: string, item: T, weight = 1): number {
+  /** Adds an item. Returns how many items were dropped for it, which may be this one. */
+  add(sender: string, item: T, { weight = 1, isSpare = false }: Worth = {}): number {
     let flow = this.#flows.get(sender)
     if (!flow) {
-      flow = { sender, items: [], weight: 0 }
+      flow = { sender, first: undefined, last: undefined, spare: [], weight: 0 }
       this.#flows.set(sender, flow)
       this.#nextRound.push(flow)
     }
-    flow.items.push({ item, weight })
+    const entry: Entry<T> = { item, weight, isSpare, before: flow.last, behind: undefined }
+    if (flow.last) flow.last.behind = entry
+    else flow.first = entry
+    flow.last = entry
+    if (isSpare) flow.spare.push(entry)
     this.#weigh(flow, weight)
     let dropped = 0
-    for (; this.#weight > this.#most; dropped++) this.#shift(this.#heaviestFlow())
+    for (; this.#weight > this.#most; dropped++) {
+      const heaviest = this.#heaviestFlow()
+      this.#remove(heaviest, heaviest.spare[0] ?? heaviest.first!)
+    }
     return dropped
   }
 
@@ -62,19 +88,26 @@ export class FairQueue<T> {
         this.#at = 0
       }
       const flow = this.#round[this.#at++]!
+      const { first } = flow
       // One whose items were all dropped is still in its round.
-      if (flow.items.length === 0) continue
-      const item = this.#shift(flow)
-      if (flow.items.length > 0) this.#nextRound.push(flow)
-      return item
+      if (!first) continue
+      this.#remove(flow, first)
+      if (flow.first) this.#nextRound.push(flow)
+      return first.item
     }
   }
 
-  #shift(flow: Flow<T>): T {
-    const { item, weight } = flow.items.shift()!
-    this.#weigh(flow, -weight)
-    if (flow.items.length === 0) this.#flows.delete(flow.sender)
-    return item
+  /** Removes the first entry of a flow, or the first that can be spared. */
+  #remove(flow: Flow<T>, entry: Entry<T>): void {
+    const { before, behind } = entry
+    if (before) before.behind = behind
+    else flow.first = behind
+    if (behind) behind.before = before
+    else flow.last = before
+    // The first of all is the first of these, too, if it is one of them.
+    if (entry.isSpare) flow.spare.shift()
+    this.#weigh(flow, -entry.weight)
+    if (!flow.first) this.#flows.delete(flow.sender)
   }
 
   #weigh(flow: Flow<T>, by: number): void {

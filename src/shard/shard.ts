@@ -67,7 +67,7 @@ export class Shard implements Inbox {
   /** Handles what no forwarder took, at once or in its turn. Returns the time afterwards. */
   #arrived(datagram: Datagram, now: Time): Time {
     if (datagram.via !== 'relay' && !this.#world.serves(datagram.from)) return now
-    if (this.#mustWait(datagram)) this.#wait(datagram)
+    if (this.#mustWait(datagram, now)) this.#wait(datagram, now)
     else if (isRequest(datagram)) return this.#serve(datagram)
     else this.#run(this.#relay.handle(datagram, now), now)
     return now
@@ -230,21 +230,26 @@ export class Shard implements Inbox {
   /**
    * Whether a datagram has to wait: requests have had their time, or something of its sender waits already.
    *
-   * Requests of 5-tuples without an allocation do not wait. What a flood of them may cost is bounded by the budgets of
-   * strangers, and to keep them would cost more than to judge them: the socket that calls come in by would overflow.
+   * Of 5-tuples without an allocation only requests wait that bring a nonce made for them, which are dear: they are
+   * verified. What a flood of others may cost is bounded by the budgets of strangers, and to keep them would cost
+   * more than to judge them: the socket that calls come in by would overflow. From forged addresses none brings one.
    */
-  #mustWait(datagram: Datagram): boolean {
+  #mustWait(datagram: Datagram, now: Time): boolean {
     if (this.#held) return true
     if (!isRequest(datagram)) {
-      const canWait = !this.#backlog.isEmpty && datagram.via !== 'relay'
-      return canWait && this.#backlog.has(this.#relay.senderOf(datagram))
+      if (this.#backlog.isEmpty || datagram.via === 'relay' || !this.#relay.hasAllocation(datagram))
+        return false
+      return this.#backlog.has(this.#relay.senderOf(datagram))
     }
     if (this.#spent < TURN && this.#backlog.isEmpty) return false
-    return datagram.isReferred === true || this.#relay.hasAllocation(datagram)
+    const relay = this.#relay
+    return datagram.isReferred === true || relay.hasAllocation(datagram) || relay.isReturning(datagram, now)
   }
 
-  #wait(datagram: Datagram): void {
-    const dropped = this.#backlog.add(this.#relay.senderOf(datagram), datagram)
+  /** Somebody who forges a client's 5-tuple knows no nonce of it, so what they send does not drive out its requests. */
+  #wait(datagram: Datagram, now: Time): void {
+    const relay = this.#relay
+    const dropped = this.#backlog.add(relay.senderOf(datagram), datagram, relay.isReturning(datagram, now))
     if (dropped > 0) this.#relay.countCrowdedOut(dropped)
     this.#ask()
   }

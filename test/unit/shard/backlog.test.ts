@@ -67,6 +67,42 @@ t.test('S-01: newcomers do not wait for what clients ask, and are not kept', t =
   t.end()
 })
 
+t.test('S-01: what newcomers sign with a nonce of theirs takes turns, right or wrong', t => {
+  for (const password of ['right', 'wrong']) {
+    const { sim, alice, bob, handled, turns } = scene()
+    const newcomers = Array.from({ length: 40 }, (_, i) => sim.client(`192.0.2.${100 + i}:50000`))
+    const asked = newcomers.map(one =>
+      one.craft(Method.Refresh, password === 'wrong' ? { password: 'no' } : {}),
+    )
+    sim.settle()
+    handled.length = 0
+    const before = turns().length
+    for (const [i, one] of newcomers.entries()) one.post(asked[i]!)
+    alice.post(writeChannelData(0x4001 as never, Buffer.from('hello')))
+    let atData: number | undefined
+    sim.net.attach(bob.address, () => (atData = handled.length))
+    sim.settle()
+
+    t.ok(atData! <= 2 * FIT, `${password}: after ${atData} requests`)
+    t.equal(Math.max(...turns().slice(before)), FIT)
+    t.equal(handled.length, 40, 'all are answered in the end')
+  }
+  t.end()
+})
+
+t.test('S-01: what is signed with the nonce of another address is judged at once, and not kept', t => {
+  const { sim, evil, handled } = scene()
+  const bytes = evil.craft(Method.Refresh)
+  flood(evil, 40)
+  const forged = Array.from({ length: 40 }, (_, i) => sim.client(`192.0.2.${100 + i}:50000`))
+  for (const one of forged) one.post(bytes)
+  sim.settle()
+
+  const places = forged.map(one => handled.indexOf(one.address.key))
+  t.ok(Math.max(...places) <= FIT + forged.length, `the last at place ${Math.max(...places)}`)
+  t.end()
+})
+
 t.test('S-01: beyond the bound the oldest requests of who has most are dropped and counted', t => {
   const { sim, alice, evil, handled } = scene()
   flood(evil, 5000)
@@ -77,6 +113,24 @@ t.test('S-01: beyond the bound the oldest requests of who has most are dropped a
   t.equal(alice.raw.length, before + 1)
   t.equal(sim.counters.read('dropBacklog'), 5001 - FIT - 4096)
   t.equal(handled.length, 4096 + FIT)
+  t.end()
+})
+
+t.test('S-01: what is forged in the name of a client does not drive out its requests', t => {
+  const { sim, alice, handled } = scene()
+  const own = Array.from({ length: 20 }, () => alice.craft(Method.Refresh))
+  const nonce = 'obMatJos2AAAA'.padEnd(29, 'x')
+  const forged = alice.craft(Method.Refresh, { nonce })
+  handled.length = 0
+  const before = alice.raw.length
+  for (let i = 0; i < 100; i++) alice.post(forged)
+  for (const bytes of own) alice.post(bytes)
+  for (let i = 0; i < 10_000; i++) alice.post(forged)
+  sim.settle()
+
+  const answered = new Set(alice.raw.slice(before).map(bytes => bytes.toString('latin1', 8, 20)))
+  t.ok(sim.counters.read('dropBacklog') > 5000)
+  t.equal(own.filter(bytes => answered.has(bytes.toString('latin1', 8, 20))).length, 20)
   t.end()
 })
 

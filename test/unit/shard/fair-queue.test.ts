@@ -21,7 +21,7 @@ t.test('S-01: above the bound the oldest item goes of the sender with most', t =
   const queue = new FairQueue<string>(4)
   for (const item of ['a1', 'a2', 'a3', 'b1']) t.equal(queue.add(item[0]!, item), 0)
   t.equal(queue.add('b', 'b2'), 1)
-  t.equal(queue.add('c', 'large', 2), 2, 'a heavy item counts as several')
+  t.equal(queue.add('c', 'large', { weight: 2 }), 2, 'a heavy item counts as several')
   t.same(
     Array.from({ length: 4 }, () => queue.take()),
     ['a3', 'b2', 'large', undefined],
@@ -30,11 +30,31 @@ t.test('S-01: above the bound the oldest item goes of the sender with most', t =
   t.end()
 })
 
+t.test('S-01: of the sender with most, what can be spared goes first, and order stays', t => {
+  const queue = new FairQueue<string>(4)
+  queue.add('a', 'a1')
+  queue.add('a', 'a2', { isSpare: true })
+  queue.add('a', 'a3')
+  queue.add('a', 'a4', { isSpare: true })
+  for (const item of ['a5', 'a6', 'a7']) t.equal(queue.add('a', item, { isSpare: true }), 1)
+  for (const item of ['a8', 'a9']) t.equal(queue.add('a', item), 1)
+  t.equal(queue.add('a', 'b1'), 1, 'where none can be spared, the oldest')
+  t.same(
+    Array.from({ length: 5 }, () => queue.take()),
+    ['a3', 'a8', 'a9', 'b1', undefined],
+  )
+  t.end()
+})
+
 t.test(
   'S-01: whatever is added and taken, nothing is lost but what is dropped, and nobody waits for two of another',
   t => {
     const step = fc.oneof(
-      fc.record({ sender: fc.constantFrom('a', 'b', 'c', 'd'), weight: fc.integer({ min: 1, max: 3 }) }),
+      fc.record({
+        sender: fc.constantFrom('a', 'b', 'c', 'd'),
+        weight: fc.integer({ min: 1, max: 3 }),
+        isSpare: fc.boolean(),
+      }),
       fc.constant(undefined),
     )
     fc.assert(
@@ -63,7 +83,7 @@ t.test(
           if (!one) take()
           else {
             if (!queue.has(one.sender)) waitedFor.set(one.sender, [])
-            dropped += queue.add(one.sender, { sender: one.sender, number: added++ }, one.weight)
+            dropped += queue.add(one.sender, { sender: one.sender, number: added++ }, one)
           }
         }
         while (take());
