@@ -16,9 +16,11 @@ interface Flow<T> {
   weight: number
 }
 
-/** How an item counts: its weight, a whole number of at least 1, and whether it is dropped before its sender's others. */
+/** How an item counts. */
 export interface Worth {
+  /** A whole number of at least 1. */
   readonly weight?: number
+  /** Whether it is dropped before its sender's others. */
   readonly isSpare?: boolean
 }
 
