@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { formatAddress } from '../base/address.ts'
+import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 import type { Listener } from '../config/values/listener.ts'
 import { SNAPSHOT_VERSION } from '../core/snapshot/octets.ts'
 import type { GivenShard } from '../relay/shard-hand-over.ts'
@@ -71,6 +72,11 @@ export class HandOverDoor {
 
   /** Opens the socket, in place of one that is there. Where that cannot be, the log says so. */
   open(path: string): void {
+    if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH) {
+      const why = `${path} has more than ${LONGEST_SOCKET_PATH} octets; name a shorter folder in "state"`
+      this.#giver.log('nobody can take over', { why })
+      return
+    }
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       rmSync(path, { force: true })

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 import { SNAPSHOT_VERSION } from '../core/snapshot/octets.ts'
 import type { GivenShard } from '../relay/shard-hand-over.ts'
 import { loadAddon, type NativeAddon } from '../system/native-addon.ts'
@@ -33,7 +34,8 @@ export class Predecessor {
 
   /** Finds the relay that runs; undefined where there is none. */
   static async find(path: string, version: string): Promise<Predecessor | undefined> {
-    const socket = await connectTo(path)
+    // Where the path is too long for a socket, nobody listens there.
+    const socket = Buffer.byteLength(path) > LONGEST_SOCKET_PATH ? undefined : await connectTo(path)
     if (!socket) return undefined
     const link = new HandOverLink(socket)
     const addon = loadAddon()

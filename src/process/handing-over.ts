@@ -74,6 +74,8 @@ export class HandingOver {
    */
   upgrade(): Promise<HandedOver> {
     if (!this.#door) return Promise.resolve({ ok: false, why: this.#why })
+    const tied = tiedTo(process.env, process.pid)
+    if (tied !== undefined) return Promise.resolve({ ok: false, why: tied })
     if (this.#asked) return Promise.resolve({ ok: false, why: 'an upgrade is under way' })
     return new Promise(resolve => {
       const child = spawn(process.execPath, [...this.#parts.program, '--take-over'], {
@@ -167,6 +169,19 @@ export class HandingOver {
     closePages()
     shutdown.leave(how.pid, settings().stop.deadline)
   }
+}
+
+/**
+ * Why no process that this one starts can outlive it, where that is so: the
+ * container ends with its first process, and systemd ends what is left of a unit
+ * whose main process has gone, unless it is told of another (NOTIFY_SOCKET).
+ */
+export function tiedTo(env: NodeJS.ProcessEnv, pid: number): string | undefined {
+  if (pid === 1)
+    return 'the container ends with its first process; start another container with "serve --take-over"'
+  if (Number(env.SYSTEMD_EXEC_PID) === pid && !env.NOTIFY_SOCKET)
+    return 'systemd would end the new process with this one; the unit needs "Type=notify"'
+  return undefined
 }
 
 /** What a successor inherits: no sockets of the service manager, which were ours, nor a watchdog that names us. */
