@@ -50,6 +50,38 @@ t.test(
   },
 )
 
+t.test(
+  'an upgrade makes the new process the main one, and that beats from then on',
+  need('python3'),
+  async t => {
+    const folder = mkdtempSync(join(tmpdir(), 'upgrade-test-'))
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+    const control = join(folder, 'control.sock')
+    const { manager, port, pid } = await start(t, { watchdog: true, sockets: true, settings: { control } })
+    await manager.says(/^READY=1/m)
+    const alice = await connect(t, ['127.0.0.1', port], credential(SECRET, '@alice:example.org'))
+    const bob = await connect(t, ['127.0.0.1', port], credential(SECRET, '@bob:example.org'), 'tcp')
+
+    const asked = new Child(process.execPath, [MAIN, 'upgrade', '--json', '--socket', control])
+    t.same(await asked.exited, { code: 0, signal: null }, asked.output)
+    const { pid: next } = JSON.parse(asked.stdout) as { pid: number }
+
+    await manager.says(
+      new RegExp(`^MAINPID=${next}\\n(?:WATCHDOG.*\\n)*READY=1 \\| STATUS=serving, 2 allocations$`, 'm'),
+    )
+    await manager.says(
+      /READY=1 \| STATUS=serving, 2 allocations\n[\s\S]*^WATCHDOG=1 \| STATUS=serving, 2 allocations$/m,
+    )
+    t.notMatch(manager.stdout, /STOPPING/, 'the first process does not speak for the service any more')
+    t.not(next, pid)
+    t.equal(await tell(alice, bob, 'still there'), 'still there')
+    await Promise.all([alice.close(), bob.close()])
+    process.kill(next, 'SIGTERM')
+    await manager.says(/^STOPPING=1/m)
+    await manager.says(/^main process ended; the first exited with 0$/m)
+  },
+)
+
 t.test('a process that does not run gives no sign of life [OPS-11]', need('python3'), async t => {
   const { manager, pid } = await start(t, { watchdog: true })
   await manager.says(/^WATCHDOG=1/m)

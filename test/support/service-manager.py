@@ -3,7 +3,8 @@
     service-manager.py [TRANSPORT://HOST:PORT ...] -- COMMAND...
 
 Binds the sockets and starts the command with them (LISTEN_FDS) and with a socket to tell of itself (NOTIFY_SOCKET).
-Prints `pid N`, then each message that comes, its lines joined by ` | `, and at the end `exit N`.
+Prints `pid N`, then each message that comes, its lines joined by ` | `, and at the end `exit N`. Where another process
+has become the main one (MAINPID), that one is watched from then on.
 """
 import os
 import select
@@ -47,19 +48,28 @@ if child == 0:
 
 
 def end(*_):
-    os.kill(child, signal.SIGCONT)
-    os.kill(child, signal.SIGTERM)
+    os.kill(main, signal.SIGCONT)
+    os.kill(main, signal.SIGTERM)
 
 
 signal.signal(signal.SIGTERM, end)
 print("pid %d" % child, flush=True)
 ended = os.pidfd_open(child)
+main = child
 while True:
     ready, _, _ = select.select([notify, ended], [], [])
     if notify in ready:
-        print(" | ".join(notify.recv(4096).decode().split("\n")), flush=True)
+        lines = notify.recv(4096).decode().split("\n")
+        print(" | ".join(lines), flush=True)
+        for line in lines:
+            # The service says that another process is the main one, which systemd takes from the main process.
+            if line.startswith("MAINPID="):
+                main = int(line.removeprefix("MAINPID="))
+                ended = os.pidfd_open(main)
     else:
         break
 os.unlink(folder + "/notify")
 os.rmdir(folder)
-print("exit %d" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+# What became of another main process is only for its parent, or init, to know.
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print("exit %d" % code if main == child else "main process ended; the first exited with %d" % code, flush=True)
