@@ -25,7 +25,7 @@ const SECOND_COPY = ['node_modules/nodemailer/dist/cjs']
 const LICENCE = /^(?:licen[cs]e|copying|notice)(?:\.(?:md|txt))?$/i
 /** Programs of modules, which nobody calls. */
 const PROGRAM = /^bin\.m?js$/
-const KEPT = /\.(?:js|cjs|mjs|json|node)$/
+const KEPT = /\.(?:js|cjs|mjs|json|node|wasm)$/
 
 /**
  * Lists the modules. Throws where one is not there, or not the version that the lock file names.

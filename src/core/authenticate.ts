@@ -136,11 +136,12 @@ export function authenticate(
   // A client that chose an algorithm and signed with SHA-1 all the same could not verify SHA-256.
   const isSha256 = kind === 'sha256' && has8489Algorithms(message)
   const signature = { kind: isSha256 ? ('sha256' as const) : ('sha1' as const), key: signed.key }
-  const proved: SignedReplyTo = { ...named, signature }
+  const owner = signed.known?.owner ?? { tenant: signed.tenant, user: signed.user }
+  const proved: SignedReplyTo = { ...named, signature, owner }
   const barred = findBarred(message, signed)
   if (barred) return refused(reject(proved, barred, config, counters))
   const identity = signed.known ?? {
-    owner: { tenant: signed.tenant, user: signed.user },
+    owner,
     username: signed.username,
     key: signed.key,
     algorithm,

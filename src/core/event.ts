@@ -168,6 +168,8 @@ export type Event = { readonly at: Time } & (
       readonly isReturning?: true
       /** USERNAME as sent, unverified; for the log only, and only as a pseudonym. */
       readonly username?: string
+      /** Whose request it was, where it has proved itself. */
+      readonly owner?: Owner
     }
   | {
       /** Not by the core, which has never heard of the connection, but by what accepted it. */

@@ -7,7 +7,7 @@ import { ERROR_CODE, UNKNOWN_ATTRIBUTES } from '../wire/attributes.ts'
 import { reasonPhrase } from '../wire/error-codes.ts'
 import { type Message, MessageWriter, Method } from '../wire/message.ts'
 import type { Command } from './command.ts'
-import type { CapacityCause, RejectReason } from './event.ts'
+import type { CapacityCause, Owner, RejectReason } from './event.ts'
 
 /** Where an answer goes and how it is signed. Keeps nothing of the batch the request came in. */
 export interface ReplyTo {
@@ -22,6 +22,8 @@ export interface ReplyTo {
   /** Undefined until the request has proved itself. */
   readonly signature: Signature | undefined
   readonly username: string | undefined
+  /** Undefined as `signature` is. */
+  readonly owner?: Owner
 }
 
 /** How an answer is signed: as the request was, with the key that verified it. */
@@ -116,9 +118,10 @@ export function rejected(reply: ReplyTo, refusal: RefusalReason, counters: Count
     ...(refusal.cause && { cause: refusal.cause }),
     ...(refusal.isReturning && { isReturning: true as const }),
   }
+  const { username, owner } = reply
   return {
     kind: 'tell',
-    event: reply.username === undefined ? event : { ...event, username: reply.username },
+    event: { ...event, ...(username !== undefined && { username }), ...(owner && { owner }) },
   }
 }
 

@@ -679,6 +679,39 @@ export interface Configuration {
     }
   }
   /**
+   * The ledger: how much was used by whom, by the hour, for `taciturn usage`. It is kept in the state folder (SQLite), or in PostgreSQL: the URL alone is enough. No address is in it. false: nothing is kept. See docs/ledger.md. A change needs a restart.
+   */
+  ledger?:
+    | {
+        /**
+         * A PostgreSQL database in place of the file, which several relays may share. It is treated as a secret, since it may hold a password; without one in it, ~/.pgpass and PGPASSWORD are looked at.
+         */
+        postgresql?: string
+        /**
+         * How users are written down: "pseudonym" (the same person is always the same one; the key is in a file of its own in the state folder), "full" (the name in the credential), or "none" (users are not told apart).
+         */
+        identities?: 'pseudonym' | 'full' | 'none'
+        /**
+         * How long which level of detail is kept.
+         */
+        keep?: {
+          /**
+           * How long use is kept by the hour. After that it is kept by the day.
+           */
+          hours?: string
+          /**
+           * How long it is kept by the day. After that it is kept by the month.
+           */
+          days?: string
+          /**
+           * How long it is kept by the month. After that it is deleted.
+           */
+          months?: string
+        }
+      }
+    | false
+    | string
+  /**
    * Threads that relay: "auto" or a number. One thread carries hundreds of calls; "auto" takes more where there are six cores and memory to spare. Each takes about 15 MB, and more than one need the native UDP transport. A change needs a restart.
    */
   workers?: 'auto' | number

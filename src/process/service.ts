@@ -5,6 +5,7 @@ import type { Settings } from '../config/settings.ts'
 import { TestRuns } from '../control/tests/test-runs.ts'
 import type { Predecessor } from '../handover/taker.ts'
 import { KERNEL_FOLDER } from '../kernel/places.ts'
+import type { UsageLedger } from '../ledger/ledger.ts'
 import { Journal } from '../log/journal.ts'
 import type { Log } from '../log/log.ts'
 import { Privacy } from '../log/privacy.ts'
@@ -32,6 +33,7 @@ import { ControlPlane } from './control-plane.ts'
 import { gatekeeping } from './gatekeeping.ts'
 import { HandingOver } from './handing-over.ts'
 import { CredentialIssuing } from './issuing.ts'
+import { ledgerOf, type ReadTraffic } from './ledger.ts'
 import { listen, metricsServer } from './metrics.ts'
 import { Notifying } from './notifying.ts'
 import type { Systemd } from './systemd.ts'
@@ -83,6 +85,7 @@ export class Service {
   readonly #controlPlane: ControlPlane
   readonly #kernel: KernelLink | undefined
   readonly #handingOver: HandingOver | undefined
+  readonly #ledger: UsageLedger | undefined
   #ticks = 0
   #timer: NodeJS.Timeout | undefined
   #finish: (code: number) => void = () => {}
@@ -101,7 +104,7 @@ export class Service {
     const settings = live.current
 
     // Those that the engine reports to.
-    const books = openBooks(settings, log)
+    const books = openBooks(settings, log, () => this.#operator.traffic())
     const { pseudonyms, privacy, journal, tally } = books
     const sessions = new OpenSessions(pseudonyms)
     const tests = new TestRuns(testParts(live, testing))
@@ -111,7 +114,7 @@ export class Service {
       log,
       lenient: loaded.defaults.listen,
       heard: event => {
-        tally.count(event)
+        books.count(event)
         sessions.hear(event)
         changes?.hear(event)
         tests.hear(event)
@@ -157,6 +160,7 @@ export class Service {
     })
 
     this.#kernel = kernel
+    this.#ledger = books.ledger
     this.#log = log
     this.#settings = live
     this.#engine = engine
@@ -200,6 +204,7 @@ export class Service {
     const hear = (event: TakenAllocation) => {
       books.tally.count(event)
       books.sessions.hear(event)
+      books.ledger?.adopt(event)
       books.changes.hear(event)
       this.#gate.hear(event)
     }
@@ -223,6 +228,7 @@ export class Service {
     this.#handingOver?.open()
     this.#watch.start()
     this.#kernel?.tick()
+    void this.#ledger?.start()
     this.#timer = setInterval(() => this.#tick(), 1000).unref()
     const { shards, relays, listeners, workers } = this.#engine
     const { udp, fellBack } = shards
@@ -241,6 +247,7 @@ export class Service {
     this.#engine.shards.tick()
     this.#log.tick()
     this.shutdown.tick()
+    this.#ledger?.tick()
     // All else is for the process that goes on with most of the calls.
     if (this.#handingOver?.isOver) return
     this.#kernel?.tick()
@@ -298,32 +305,42 @@ export class Service {
     this.#handingOver?.close()
     this.#closePages()
     this.#engine.close()
-    this.#engine.shards.closed(() => {
-      this.#log.tick()
-      this.#log.info('stopped', { code })
-      this.#log.close(() => this.#finish(code))
-    })
+    this.#engine.shards.closed(() => void this.#last(code))
+  }
+
+  /** Everything that ends has been told by now. */
+  async #last(code: number): Promise<void> {
+    await this.#ledger?.close()
+    this.#log.tick()
+    this.#log.info('stopped', { code })
+    this.#log.close(() => this.#finish(code))
   }
 }
 
 /** What is written and counted of what the relay tells. */
-function openBooks(settings: Settings, log: Log) {
+function openBooks(settings: Settings, log: Log, read: ReadTraffic) {
   const pseudonyms = new Pseudonyms()
   const privacy = new Privacy(settings.log.privacy, pseudonyms)
   const journal = new Journal(log, privacy, settings.log.offenders)
   const tally = new Tally()
+  const ledger = ledgerOf(settings, log, read)
   const configure = (next: Settings) => {
     log.configure(next.log.level)
     privacy.configure(next.log.privacy)
     journal.configure(next.log.offenders)
     tally.configure(namesOf(next))
   }
+  const count = (...[event]: Parameters<Tally['count']>) => {
+    tally.count(event)
+    ledger?.hear(event)
+  }
   const countFewer = (...[why, count]: Parameters<Tally['countRejected']>) => {
     tally.countRejected(why, count)
+    ledger?.countRefused(why, count)
     journal.writeFewer(why, count)
   }
   tally.configure(namesOf(settings))
-  return { pseudonyms, privacy, journal, tally, configure, countFewer }
+  return { pseudonyms, privacy, journal, tally, ledger, configure, count, countFewer }
 }
 
 function kernelLink({ kernel }: Settings, shards: Shards, log: Log): KernelLink | undefined {

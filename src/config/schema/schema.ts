@@ -6,6 +6,7 @@ import { homeserversSection, usersSection } from './access.ts'
 import { clientsSection } from './clients.ts'
 import { count, DAY, duration, path, textField } from './fields.ts'
 import { proxySection, webSection } from './front.ts'
+import { ledgerSection } from './ledger.ts'
 import { notifySection } from './notifying.ts'
 import {
   alternateSection,
@@ -85,6 +86,7 @@ export const schema = z.strictObject({
     ),
   console: consoleSection,
   notify: notifySection,
+  ledger: ledgerSection,
   workers: z
     .union([z.literal('auto'), count(1, 64)], { error: () => 'want-workers' })
     .default('auto')

@@ -75,6 +75,7 @@ function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time
     fingerprint: request.fingerprint,
     at: since,
     signature: { kind: request.signature, key: identity.key },
+    owner: identity.owner,
     // As a rule it is the same text: one of them is kept.
     username: request.username === identity.username ? identity.username : request.username,
   }

@@ -1,0 +1,241 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { Result } from '../base/result.ts'
+import type { Traffic } from '../base/route.ts'
+import type { Clock } from '../base/time.ts'
+import type { Event, RejectReason } from '../core/event.ts'
+import type { Log } from '../log/log.ts'
+import { inSlices } from '../system/slices.ts'
+import { Identities } from './identities.ts'
+import type { UsageAsked, UsageSums } from './ledger-store.ts'
+import { type LedgerDesk, LedgerThread } from './ledger-thread.ts'
+import type { LedgerAnswers } from './protocol.ts'
+import { Spool } from './spool.ts'
+import { UsageMeter } from './usage-meter.ts'
+
+/** Milliseconds from one batch to the next: what a crash may lose. */
+const BATCH_EVERY = 60_000
+/** Batches from one delivery to the database to the next. */
+const DELIVER_EVERY = 5
+/** Octets that wait on disk for a database that is away; beyond them, rows wait in memory. */
+const MOST_SPOOLED = 256 << 20
+
+export interface LedgerPlan {
+  readonly state: string
+  /** `sqlite` or `postgresql://…`. */
+  readonly database: string
+  readonly identities: 'pseudonym' | 'full' | 'none'
+  readonly keep: { readonly hours: number; readonly days: number; readonly months: number }
+}
+
+export interface LedgerParts {
+  readonly log: Pick<Log, 'info' | 'limited'>
+  /** What live allocations have carried by now. */
+  readonly read: () => Promise<(allocation: number) => Traffic | undefined>
+  readonly clock: Clock
+  /** Milliseconds by the machine's calendar. */
+  readonly wall: () => number
+  /** Does the work of the database elsewhere than in a thread. */
+  readonly desk?: LedgerDesk
+  readonly mostSpooled?: number
+}
+
+/** Where the ledger lies. The key is apart from it. */
+export function ledgerFiles(state: string) {
+  const folder = join(state, 'ledger')
+  return {
+    database: join(folder, 'ledger.sqlite'),
+    spool: join(folder, 'spool'),
+    keys: join(state, 'ledger-keys.json'),
+  }
+}
+
+/**
+ * Who used how much, by the hour. Each minute the use since the last one goes
+ * to the spool as a batch, and every few minutes a thread carries the batches to the database.
+ */
+export class UsageLedger {
+  readonly #parts: LedgerParts
+  readonly #meter: UsageMeter
+  readonly #identities: Identities
+  readonly #spool: Spool
+  readonly #desk: LedgerDesk
+  readonly #writer = randomBytes(8).toString('hex')
+  #sequence = 0
+  #spooled = 0
+  #minute: number
+  #batches = 0
+  #isAway = false
+  /** Batches are written one after the other. */
+  #writing: Promise<void> = Promise.resolve()
+  #delivering: Promise<void> | undefined
+  #ticking: Promise<void> = Promise.resolve()
+
+  constructor({ state, database, identities, keep }: LedgerPlan, parts: LedgerParts) {
+    const files = ledgerFiles(state)
+    this.#parts = parts
+    this.#identities = new Identities(files.keys, identities, why =>
+      this.#complain('ledger-keys', 'the ledger names nobody, since its key cannot be had', why),
+    )
+    this.#meter = new UsageMeter({ identify: user => this.#identities.of(user), wall: parts.wall })
+    this.#spool = new Spool(files.spool)
+    const path = database === 'sqlite' ? files.database : database
+    this.#desk = parts.desk ?? new LedgerThread({ spool: files.spool, database: path, keep })
+    this.#minute = this.#minuteNow()
+  }
+
+  hear(event: Event): void {
+    this.#meter.hear(event)
+  }
+
+  /** An allocation that another process has handed over; what it has carried was counted there. */
+  adopt(event: Extract<Event, { kind: 'opened' }>): void {
+    this.#meter.adopt(event)
+  }
+
+  /** Requests that were refused, of which no more is known than the reason. */
+  countRefused(why: RejectReason, count: number): void {
+    this.#meter.countRefused(why, count)
+  }
+
+  /** Finds what another process has left: on disk, and in calls that were handed over. */
+  async start(): Promise<void> {
+    await this.#count()
+    this.#spooled = await this.#spool.size()
+    if (this.#spooled > 0) await this.deliver()
+  }
+
+  /** Once a second. Batches end with the minutes of the calendar, so that none is of two hours. */
+  tick(): void {
+    const minute = this.#minuteNow()
+    if (minute === this.#minute) return
+    this.#minute = minute
+    this.#ticking = this.#tick()
+  }
+
+  /** Resolves when what the last tick has begun is done. */
+  async idle(): Promise<void> {
+    await this.#ticking
+    await this.#delivering
+  }
+
+  /** Counts what is open and writes a batch. */
+  flush(): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      await this.#count()
+      await this.#write()
+    })
+    return this.#writing
+  }
+
+  /** Brings to the database what waits. Never rejects; what cannot be brought waits on. */
+  deliver(): Promise<void> {
+    return this.#tell(this.#desk.do({ kind: 'deliver' })).then(
+      () => {},
+      () => {},
+    )
+  }
+
+  /** Sums of what was used, up to now. Rejects where the database cannot be had, as the next two do. */
+  async usage(asked: UsageAsked): Promise<UsageSums> {
+    await this.flush()
+    return this.#desk.do({ kind: 'usage', asked })
+  }
+
+  /** Everything that is kept of a user. */
+  async export(user: string): Promise<LedgerAnswers['export']> {
+    await this.flush()
+    return this.#desk.do({ kind: 'export', users: this.identitiesOf(user) })
+  }
+
+  /** Forgets a user, and resolves with how many rows were about that person. */
+  async forget(user: string): Promise<number> {
+    await this.flush()
+    return this.#desk.do({ kind: 'forget', users: this.identitiesOf(user) })
+  }
+
+  /** How a user is and was called here. */
+  identitiesOf(user: string): string[] {
+    return this.#identities.all(user)
+  }
+
+  /** Begins with new pseudonyms; `only`: nobody can be found by the old ones any more. */
+  rotate(only: boolean): Result<number, string> {
+    return this.#identities.rotate(only)
+  }
+
+  /** Keeps what is left, after every allocation was told to be closed. */
+  async close(): Promise<void> {
+    await this.#writing
+    await this.#write()
+    await this.#desk.close()
+  }
+
+  async #tick(): Promise<void> {
+    await this.flush()
+    if (++this.#batches % DELIVER_EVERY !== 0 || this.#spooled === 0 || this.#delivering) return
+    this.#delivering = this.deliver().finally(() => {
+      this.#delivering = undefined
+    })
+  }
+
+  async #count(): Promise<void> {
+    const { read, clock } = this.#parts
+    const allocations = this.#meter.allocations()
+    const carried = await read().catch(() => () => undefined)
+    const now = clock.now()
+    await inSlices(allocations, allocation => this.#meter.count(allocation, carried(allocation), now))
+  }
+
+  async #write(): Promise<void> {
+    const { mostSpooled = MOST_SPOOLED } = this.#parts
+    if (this.#meter.size === 0) return
+    if (this.#spooled >= mostSpooled) {
+      const why = `${mostSpooled >> 20} MiB wait for the database`
+      this.#complain('ledger-spool', 'the ledger waits in memory, and would be lost with this process', why)
+      // Begins the next hour, where it is that late.
+      this.#meter.putBack(this.#meter.take())
+      return
+    }
+    const rows = this.#meter.take()
+    try {
+      this.#spooled += await this.#spool.write({ writer: this.#writer, sequence: ++this.#sequence, rows })
+    } catch (error) {
+      this.#meter.putBack(rows)
+      this.#complain(
+        'ledger-spool',
+        'the ledger waits in memory, and would be lost with this process',
+        (error as Error).message,
+      )
+    }
+  }
+
+  /** Says once that the database is away, and once that it is back. */
+  async #tell(delivery: Promise<LedgerAnswers['deliver']>): Promise<void> {
+    const { log } = this.#parts
+    try {
+      const { left, damaged, batches } = await delivery
+      this.#spooled = left
+      for (const file of damaged)
+        this.#complain('ledger-damaged', 'usage could not be read, and was put aside', file)
+      if (this.#isAway) log.info('the ledger is up to date again', { batches })
+      this.#isAway = false
+    } catch (error) {
+      if (!this.#isAway)
+        this.#complain(
+          'ledger-away',
+          'the database of the ledger cannot be used; usage is kept in the state folder until it can',
+          (error as Error).message,
+        )
+      this.#isAway = true
+    }
+  }
+
+  #complain(kind: string, message: string, why: string): void {
+    this.#parts.log.limited(kind, 'warn', message, () => ({ why }))
+  }
+
+  #minuteNow(): number {
+    return Math.floor(this.#parts.wall() / BATCH_EVERY)
+  }
+}

@@ -1,0 +1,38 @@
+import type { SqlValue } from './database.ts'
+import type { Retention, UsageAsked, UsageSums } from './ledger-store.ts'
+
+/** What the thread is started with. */
+export interface LedgerStart {
+  readonly spool: string
+  /** A path, or `postgresql://…`. */
+  readonly database: string
+  readonly keep: Retention
+}
+
+/** What the thread can be asked for; before anything but `deliver` it delivers what waits. */
+export type LedgerJob =
+  | { readonly kind: 'deliver' }
+  | { readonly kind: 'usage'; readonly asked: UsageAsked }
+  | { readonly kind: 'export'; readonly users: readonly string[] }
+  | { readonly kind: 'forget'; readonly users: readonly string[] }
+
+export interface LedgerAnswers {
+  readonly deliver: Delivered
+  readonly usage: UsageSums
+  readonly export: readonly Record<string, SqlValue>[]
+  readonly forget: number
+}
+
+export interface Delivered {
+  readonly batches: number
+  /** Octets that are left in the spool. */
+  readonly left: number
+  /** Files that could not be read, and where they are now. */
+  readonly damaged: readonly string[]
+}
+
+export type ToLedger = { readonly id: number; readonly job: LedgerJob } | 'close'
+
+export type FromLedger =
+  | { readonly id: number; readonly answer: LedgerAnswers[LedgerJob['kind']] }
+  | { readonly id: number; readonly failed: string }

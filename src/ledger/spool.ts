@@ -1,0 +1,116 @@
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isUsageBatch, type UsageBatch } from './usage.ts'
+
+/** A batch that waits on disk. */
+export interface SpooledBatch {
+  readonly file: string
+  readonly batch: UsageBatch
+}
+
+const NAME = /^[0-9a-f]{16}-[0-9]{10}\.json$/
+/** Octets of batches that are read at once. */
+const BLOCK = 8 << 20
+
+/**
+ * The folder in which batches wait until the database has them. It stands
+ * between the two, so nobody waits for a database that is slow, full or away.
+ */
+export class Spool {
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** Keeps a batch: as a whole or not at all, also across a power cut. Resolves with its octets. */
+  async write({ writer, sequence, rows }: UsageBatch): Promise<number> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 })
+    const file = join(this.#folder, `${writer}-${String(sequence).padStart(10, '0')}.json`)
+    const draft = `${file}.new`
+    await rm(draft, { force: true })
+    const handle = await open(draft, 'wx', 0o600)
+    let octets: number
+    try {
+      octets = await writeRows(handle, `{"writer":"${writer}","sequence":${sequence},"rows":[`, rows)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(draft, file)
+    return octets
+  }
+
+  /** Octets that wait. */
+  async size(): Promise<number> {
+    let octets = 0
+    for (const name of await this.#names()) {
+      octets += await stat(join(this.#folder, name)).then(
+        ({ size }) => size,
+        () => 0,
+      )
+    }
+    return octets
+  }
+
+  /**
+   * The oldest batches of each writer, some megabytes of them. One that cannot be read is
+   * put aside, and `damaged` is told its name.
+   */
+  async read(damaged: (file: string) => void): Promise<SpooledBatch[]> {
+    const batches: SpooledBatch[] = []
+    let octets = 0
+    for (const name of await this.#names()) {
+      if (octets > BLOCK) break
+      const file = join(this.#folder, name)
+      const text = await readFile(file, 'utf8')
+      const batch = parse(text)
+      octets += text.length
+      if (batch) batches.push({ file, batch })
+      else {
+        await rename(file, `${file}.damaged`)
+        damaged(`${file}.damaged`)
+      }
+    }
+    return batches
+  }
+
+  async remove(batches: readonly SpooledBatch[]): Promise<void> {
+    for (const { file } of batches) await rm(file, { force: true })
+  }
+
+  /** By writer, and of one writer in the order in which they were written. */
+  async #names(): Promise<string[]> {
+    try {
+      return (await readdir(this.#folder)).filter(name => NAME.test(name)).sort()
+    } catch {
+      return []
+    }
+  }
+}
+
+/** Rows that are written at once: well below a millisecond. */
+const ROWS = 256
+
+async function writeRows(handle: FileHandle, head: string, rows: UsageBatch['rows']): Promise<number> {
+  let octets = 0
+  const put = async (text: string) => {
+    octets += (await handle.write(text)).bytesWritten
+  }
+  await put(head)
+  for (let i = 0; i < rows.length; i += ROWS) {
+    const part = JSON.stringify(rows.slice(i, i + ROWS)).slice(1, -1)
+    await put(`${i === 0 ? '' : ','}${part}`)
+  }
+  await put(']}\n')
+  return octets
+}
+
+function parse(text: string): UsageBatch | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isUsageBatch(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,209 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { Traffic } from '../../../src/base/route.ts'
+import type { Time } from '../../../src/base/time.ts'
+import { Clerk } from '../../../src/ledger/clerk.ts'
+import { type LedgerParts, type LedgerPlan, ledgerFiles, UsageLedger } from '../../../src/ledger/ledger.ts'
+import { closed, opened, traffic } from './support.ts'
+
+const START = Date.UTC(2026, 5, 15, 12)
+const ALL = { by: 'all', from: 0, to: 1e11, per: ['user'], most: 100 } as const
+const FOREVER = { hours: Infinity, days: Infinity, months: Infinity }
+
+function rig(t: Test, plan: Partial<LedgerPlan> = {}, parts: Partial<LedgerParts> = {}) {
+  const state = plan.state ?? t.testdir()
+  const files = ledgerFiles(state)
+  const lines: string[] = []
+  const carried = new Map<number, Traffic>()
+  let now = START
+  let isAway = false
+  const clerk = new Clerk({ spool: files.spool, database: files.database, keep: FOREVER }, () => now / 1000)
+  const ledger = new UsageLedger(
+    { state, database: 'sqlite', identities: 'pseudonym', keep: FOREVER, ...plan },
+    {
+      log: {
+        info: message => void lines.push(message),
+        limited: (_, level, message, fields) => void lines.push(`${level} ${message}: ${fields?.().why}`),
+      },
+      read: async () => allocation => carried.get(allocation),
+      clock: { now: () => now as Time },
+      wall: () => now,
+      desk: {
+        do: async job => {
+          if (isAway) throw new Error('connection refused')
+          return clerk.do<typeof job.kind>(job)
+        },
+        close: () => clerk.close(),
+      },
+      ...parts,
+    },
+  )
+  t.teardown(() => ledger.close())
+  return {
+    ledger,
+    state,
+    files,
+    lines,
+    carried,
+    setAway: (away: boolean) => (isAway = away),
+    /** Lets a minute pass. */
+    minute: async () => {
+      now += 60_000
+      ledger.tick()
+      await ledger.idle()
+    },
+    spooled: () => {
+      try {
+        return readdirSync(files.spool)
+      } catch {
+        return []
+      }
+    },
+  }
+}
+
+t.test('each minute the use of live calls is on disk, and every five minutes in the database', async t => {
+  const { ledger, carried, minute, spooled, files, state } = rig(t)
+  await minute()
+  t.strictSame(readdirSync(state), [], 'nothing is made while there is nothing to keep')
+  ledger.hear(opened(1, 'alice', { at: START }))
+  carried.set(1, traffic(10, 1, 5, 1))
+  await minute()
+  t.equal(spooled().length, 1)
+  t.throws(() => statSync(files.database), 'nobody has opened the database yet')
+  for (let i = 0; i < 3; i++) await minute()
+  t.strictSame(spooled(), [])
+  t.equal(statSync(files.database).mode & 0o077, 0, 'and nobody else may read it')
+  carried.set(1, traffic(30, 2, 5, 1))
+  const { rows } = await ledger.usage(ALL)
+  t.match(rows, [{ bytesToPeer: 30, bytesToClient: 5, allocations: 1 }], 'a question is answered up to now')
+})
+
+t.test('nothing that a ledger has written names anybody, and the key is in another folder', async t => {
+  const { ledger, files, minute } = rig(t)
+  ledger.hear(opened(1, '@alice:example.org', { at: START }))
+  await minute()
+  const [name] = readdirSync(files.spool)
+  t.notMatch(readFileSync(join(files.spool, name!), 'utf8'), /alice/)
+  await ledger.usage(ALL)
+  t.notMatch(readFileSync(files.database).toString('latin1'), /alice/)
+  t.not(dirname(files.keys), dirname(files.database))
+  t.equal(statSync(files.keys).mode & 0o777, 0o600)
+})
+
+t.test('a person is found by name under old keys and new ones, until only the new one is kept', async t => {
+  const { ledger, minute } = rig(t)
+  ledger.hear(opened(1, 'alice', { at: START }))
+  await minute()
+  t.strictSame(ledger.rotate(false), { ok: true, value: 2 })
+  ledger.hear(opened(2, 'alice', { at: START }))
+  t.equal(
+    (await ledger.usage(ALL)).rows.length,
+    2,
+    'the two pseudonyms are two people to those who only look',
+  )
+  t.equal((await ledger.export('alice')).length, 2)
+  t.strictSame(ledger.rotate(true), { ok: true, value: 1 })
+  t.equal((await ledger.export('alice')).length, 0)
+})
+
+t.test('names are written down in full, or not at all, where that is asked for', async t => {
+  for (const [identities, user] of [
+    ['full', 'alice'],
+    ['none', ''],
+  ] as const) {
+    const { ledger, files } = rig(t, { identities, state: join(t.testdir(), identities) })
+    ledger.hear(opened(1, 'alice', { at: START }))
+    t.match((await ledger.usage(ALL)).rows, [{ user, allocations: 1 }])
+    t.throws(() => statSync(files.keys), 'no key is made')
+  }
+})
+
+t.test('a damaged key is not replaced; nobody is named then, and the sums go on', async t => {
+  const state = t.testdir({ 'ledger-keys.json': '{"keys":[{"key":"short"}]}' })
+  const { ledger, lines } = rig(t, { state })
+  ledger.hear(opened(1, 'alice', { at: START }))
+  t.match((await ledger.usage(ALL)).rows, [{ user: '', allocations: 1 }])
+  t.match(lines, [/warn the ledger names nobody.*damaged/])
+  t.match(readFileSync(join(state, 'ledger-keys.json'), 'utf8'), /short/)
+})
+
+t.test(
+  'what is used while the database is away arrives later, with one warning and one line when it is back',
+  async t => {
+    const { ledger, carried, minute, spooled, lines, setAway } = rig(t)
+    ledger.hear(opened(1, 'alice', { at: START }))
+    setAway(true)
+    for (let i = 1; i <= 20; i++) {
+      carried.set(1, traffic(100 * i, i, 0, 0))
+      await minute()
+    }
+    t.equal(spooled().length, 20)
+    t.equal(lines.length, 1)
+    t.match(lines[0], /^warn the database of the ledger cannot be used.*connection refused/)
+    await t.rejects(ledger.usage(ALL), /connection refused/)
+    setAway(false)
+    for (let i = 0; i < 5; i++) await minute()
+    t.strictSame(spooled(), [])
+    t.equal(lines[1], 'the ledger is up to date again')
+    t.match((await ledger.usage(ALL)).rows, [{ bytesToPeer: 2000, packetsToPeer: 20 }])
+  },
+)
+
+t.test('where the disk is full or the spool at its bound, use waits in memory and is not lost', async t => {
+  const { ledger, carried, minute, lines, files, state } = rig(t)
+  // A file where the folder should be: no write can succeed.
+  mkdirSync(join(state, 'ledger'))
+  writeFileSync(files.spool, '')
+  ledger.hear(opened(1, 'alice', { at: START }))
+  for (let i = 1; i <= 3; i++) {
+    carried.set(1, traffic(100 * i, i, 0, 0))
+    await minute()
+  }
+  t.match(lines[0], /^warn the ledger waits in memory/)
+  rmSync(files.spool)
+  t.match((await ledger.usage(ALL)).rows, [{ bytesToPeer: 300, allocations: 1 }])
+
+  const bounded = rig(t, { state: join(state, 'other') }, { mostSpooled: 1 })
+  bounded.setAway(true)
+  bounded.ledger.hear(opened(1, 'alice', { at: START }))
+  for (let i = 1; i <= 10; i++) {
+    bounded.carried.set(1, traffic(100 * i, i, 0, 0))
+    await bounded.minute()
+  }
+  t.equal(bounded.spooled().length, 1)
+  bounded.setAway(false)
+  for (let i = 0; i < 10; i++) await bounded.minute()
+  t.match((await bounded.ledger.usage(ALL)).rows, [{ bytesToPeer: 1000, allocations: 1 }])
+})
+
+t.test('the next process brings to the database what the last one has left', async t => {
+  const first = rig(t)
+  first.ledger.hear(opened(1, 'alice', { at: START }))
+  first.ledger.hear(closed(1, 'alice', traffic(70, 1, 0, 0), { since: START, at: START + 5 }))
+  await first.ledger.close()
+  t.equal(first.spooled().length, 1)
+  const second = rig(t, { state: first.state })
+  await second.ledger.start()
+  t.strictSame(second.spooled(), [])
+  t.match((await second.ledger.usage(ALL)).rows, [{ bytesToPeer: 70, milliseconds: 5 }])
+})
+
+t.test('the thread of the database answers, and says why when it cannot', async t => {
+  const state = t.testdir()
+  const parts = {
+    log: { info: () => {}, limited: () => {} },
+    read: async () => () => undefined,
+    clock: { now: () => START as Time },
+    wall: () => START,
+  }
+  const plan = { state, database: 'sqlite', identities: 'pseudonym', keep: FOREVER } as const
+  const ledger = new UsageLedger(plan, parts)
+  t.teardown(() => ledger.close())
+  ledger.hear(opened(1, 'alice', { at: START }))
+  t.match((await ledger.usage(ALL)).rows, [{ allocations: 1 }])
+  const away = new UsageLedger({ ...plan, database: 'postgresql://127.0.0.1:9/none' }, parts)
+  t.teardown(() => away.close())
+  await t.rejects(away.usage(ALL), /ECONNREFUSED/)
+})
