@@ -44,11 +44,11 @@ export class ControlClient {
     this.#path = paths.find(isThere) ?? first
   }
 
-  get<T>(path: string): Promise<T> {
-    return this.#ask<T>('GET', path)
+  /** `patience` is in milliseconds, for what takes longer than most. */
+  get<T>(path: string, patience = PATIENCE): Promise<T> {
+    return this.#ask<T>('GET', path, undefined, patience)
   }
 
-  /** `patience` is in milliseconds, for what takes longer than most. */
   post<T>(path: string, body?: unknown, patience = PATIENCE): Promise<T> {
     return this.#ask<T>('POST', path, body, patience)
   }

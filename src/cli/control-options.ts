@@ -7,7 +7,8 @@ import type { Runs } from './set-up-options.ts'
 export function controlCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
   const operating = kernelCommand(operatingCommands(program, context, runs), context, runs)
   const guarding = guardingCommands(operating, context, runs)
-  return linkCommands(changeCommands(guarding, context, runs), context, runs)
+  const changing = changeCommands(guarding, context, runs)
+  return linkCommands(usageCommands(changing, context, runs), context, runs)
 }
 
 function kernelCommand<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
@@ -198,6 +199,57 @@ function guardingCommands<T>(program: Argv<T>, context: CliContext, runs: Runs):
           test: { ...flag, describe: words.say('control.options.notifyTest'), demandOption: true },
         }),
       runs(async options => (await import('./commands/notify.ts')).notify(options, context)),
+    )
+}
+
+/** The commands of the ledger. */
+function usageCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
+  const { words } = context
+  const { one, flag, where } = optionParts(context)
+  const commands = () => import('./commands/usage.ts')
+  const by = ['hour', 'day', 'month', 'all'] as const
+  const actions = ['export', 'forget', 'rotate-key'] as const
+  return program
+    .command(
+      'usage',
+      words.say('usage.commands.usage'),
+      command =>
+        command
+          .options({
+            ...where,
+            by: { describe: words.say('usage.options.by'), choices: by, default: 'day' as const },
+            per: {
+              describe: words.say('usage.options.per'),
+              type: 'string',
+              array: true,
+              default: [] as string[],
+            },
+            from: { ...one, describe: words.say('usage.options.from') },
+            to: { ...one, describe: words.say('usage.options.to') },
+            user: { ...one, describe: words.say('usage.options.user') },
+            homeserver: { ...one, describe: words.say('usage.options.homeserver') },
+            csv: { ...flag, describe: words.say('usage.options.csv') },
+          })
+          .example('$0 usage --by month --per user', words.say('usage.example')),
+      runs(async options => (await commands()).usage(options, context)),
+    )
+    .command(
+      'ledger <action> [user]',
+      words.say('usage.commands.ledger'),
+      command =>
+        command
+          .positional('action', {
+            describe: words.say('usage.options.action'),
+            choices: actions,
+            demandOption: true,
+          })
+          .positional('user', { describe: words.say('usage.options.whom'), type: 'string' })
+          .options({
+            ...where,
+            output: { ...one, describe: words.say('usage.options.output') },
+            dropOld: { ...flag, describe: words.say('usage.options.dropOld') },
+          }),
+      runs(async options => (await commands()).ledger(options, context)),
     )
 }
 

@@ -39,6 +39,8 @@ const GROUPS: readonly CommandGroup[] = [
       ['unban', 'bans.commands.unban'],
       ['notify', 'control.commands.notify'],
       ['kernel', 'commands.kernel'],
+      ['usage', 'usage.commands.usage'],
+      ['ledger', 'usage.commands.ledger'],
       ['console', 'control.commands.console'],
     ],
   },

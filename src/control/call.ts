@@ -6,6 +6,7 @@ import { type ApiAnswer, fault } from './answer.ts'
 import type { Control } from './control.ts'
 import type { TestRuns } from './tests/test-runs.ts'
 import type { Tokens } from './tokens.ts'
+import type { UsageControl } from './usage/usage-control.ts'
 import type { AccessEntry } from './view.ts'
 import type { Visitor } from './visitor.ts'
 
@@ -29,6 +30,8 @@ export interface Desk {
   readonly tokens: Tokens
   /** Tests of users; absent where there are none. */
   readonly tests?: TestRuns
+  /** Who used how much; absent where that is not kept. */
+  readonly ledger?: UsageControl
   /** Host of the OpenID Connect provider; undefined where there is none. */
   provider?(): string | undefined
   /** Where the console is reached, without a slash at the end; undefined while it is not served. */

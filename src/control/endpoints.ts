@@ -24,6 +24,7 @@ import {
 } from './shapes.ts'
 import { SIGN_IN_ENDPOINTS } from './sign-in/sign-in-endpoints.ts'
 import { TEST_ENDPOINTS } from './tests/test-endpoints.ts'
+import { USAGE_ENDPOINTS } from './usage/usage-endpoints.ts'
 
 /** Names that one request may ask for. */
 const MOST_NAMES = 1000
@@ -66,6 +67,7 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
   ...CHANGE_ENDPOINTS,
   ...EXPORT_ENDPOINTS,
   ...BAN_ENDPOINTS,
+  ...USAGE_ENDPOINTS,
   {
     method: 'GET',
     path: '/status',

@@ -3,6 +3,7 @@ import type { Plain } from '../base/plain.ts'
 import type * as shape from './shapes.ts'
 import type * as signIn from './sign-in/sign-in-shapes.ts'
 import type * as test from './tests/test-shapes.ts'
+import type * as usage from './usage/usage-shapes.ts'
 
 /*
  * What an operator sees of a running relay, as types: what the API answers
@@ -37,6 +38,10 @@ export type AccessEntry = View<typeof shape.entryShape>
 /** Every answer of the API that is not a success. */
 export type ApiError = View<typeof shape.errorShape>
 export type FeedHello = View<typeof shape.helloShape>
+
+export type UsageList = View<typeof usage.usageShape>
+export type UsageExport = View<typeof usage.usageExportShape>
+export type UsageUsers = View<typeof usage.usageUsersShape>
 
 export type SignInInfo = View<typeof signIn.signInInfoShape>
 export type SignInsView = View<typeof signIn.signInsShape>

@@ -25,6 +25,16 @@ export type UsageSum = { readonly start: number } & Readonly<
 > &
   Measures
 
+/** A row of the ledger, as it is. */
+export interface UsageRecord extends Measures {
+  readonly span: (typeof LEVELS)[number]
+  readonly start: number
+  readonly homeserver: string
+  readonly user: string
+  readonly transport: string
+  readonly family: number
+}
+
 export interface UsageSums {
   /** By time; within one span those with the most octets first. */
   readonly rows: readonly UsageSum[]
@@ -118,19 +128,19 @@ export class LedgerStore {
   }
 
   /** Everything that is kept of somebody, the oldest first. */
-  async export(users: readonly string[]): Promise<readonly Record<string, SqlValue>[]> {
+  async export(users: readonly string[]): Promise<readonly UsageRecord[]> {
     const rows = await this.#database.all(
       `SELECT ${COLUMNS} FROM ledger_usage WHERE ${isOneOf(users, 1)} ORDER BY start, level, homeserver, transport, family`,
       users,
     )
-    return rows.map(({ start, level, homeserver, identity, transport, family, ...sums }) => ({
-      span: LEVELS[Number(level)] ?? '',
-      start: start!,
-      homeserver: homeserver!,
-      user: identity!,
-      transport: transport!,
-      family: family!,
-      ...measuresOf(sums),
+    return rows.map(row => ({
+      span: LEVELS[Number(row.level)] ?? 'month',
+      start: Number(row.start),
+      homeserver: String(row.homeserver),
+      user: String(row.identity),
+      transport: String(row.transport),
+      family: Number(row.family),
+      ...measuresOf(row),
     }))
   }
 

@@ -1,5 +1,4 @@
-import type { SqlValue } from './database.ts'
-import type { Retention, UsageAsked, UsageSums } from './ledger-store.ts'
+import type { Retention, UsageAsked, UsageRecord, UsageSums } from './ledger-store.ts'
 
 /** What the thread is started with. */
 export interface LedgerStart {
@@ -19,7 +18,7 @@ export type LedgerJob =
 export interface LedgerAnswers {
   readonly deliver: Delivered
   readonly usage: UsageSums
-  readonly export: readonly Record<string, SqlValue>[]
+  readonly export: readonly UsageRecord[]
   readonly forget: number
 }
 

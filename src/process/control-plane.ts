@@ -13,6 +13,7 @@ import { Feed } from '../control/feed.ts'
 import { OidcDoor } from '../control/sign-in/oidc-door.ts'
 import type { TestRuns } from '../control/tests/test-runs.ts'
 import { Tokens } from '../control/tokens.ts'
+import type { UsageControl } from '../control/usage/usage-control.ts'
 import { WrongTokens } from '../control/wrong-tokens.ts'
 import type { AllowedHosts } from '../http/origin.ts'
 import { closeServer, listenOn } from '../http/server.ts'
@@ -28,6 +29,7 @@ export interface ControlPlaneParts {
   readonly control: Control
   readonly log: Log
   readonly tests: TestRuns
+  readonly ledger: UsageControl | undefined
 }
 
 /** The control socket, the console and the access log, as the settings want them. */
@@ -42,7 +44,7 @@ export class ControlPlane {
   #isServed = false
 
   /** Opens nothing yet. */
-  constructor(settings: Settings, { control, log, tests }: ControlPlaneParts) {
+  constructor(settings: Settings, { control, log, tests, ledger }: ControlPlaneParts) {
     this.#settings = settings
     this.#log = log
     const fault = (error: unknown) => {
@@ -75,6 +77,7 @@ export class ControlPlane {
       url: () => this.#url(),
       provider: () => this.#oidc.provider,
       ...(settings.testing && { tests }),
+      ...(ledger && { ledger }),
     }
     this.#oidc = new OidcDoor({
       desk: this.#desk,

@@ -149,7 +149,7 @@ export class Service {
     const more = { notifyTest: () => notifying.test(), handingOver: () => this.#handingOver }
     const operator = new RelayControl({ ...parts, log, changes, bans, ...more })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator }) : undefined
-    this.#controlPlane = new ControlPlane(settings, { control: operator, log, tests })
+    this.#controlPlane = new ControlPlane(settings, { control: operator, log, tests, ledger: books.ledger })
     this.#issuing = new CredentialIssuing(settings, { log, privacy, tally })
     this.#watch = watchSecrets(loaded, log, reload)
     live.follow(this.#issuing, this.#controlPlane, notifying, gate, {

@@ -17,6 +17,7 @@ import { Feed, type FeedParts } from '../../src/control/feed.ts'
 import { OidcDoor } from '../../src/control/sign-in/oidc-door.ts'
 import { TestRuns } from '../../src/control/tests/test-runs.ts'
 import { Tokens } from '../../src/control/tokens.ts'
+import type { UsageControl } from '../../src/control/usage/usage-control.ts'
 import type {
   AccessEntry,
   ChangeAsked,
@@ -264,7 +265,15 @@ export async function fakePlane(
   const failures: Error[] = []
   const url = () => `http://127.0.0.1:${port}`
   const oidc = new OidcDoor({ desk: { log, tokens, url }, failed: error => void failures.push(error) })
-  const desk = { control, log, tokens, tests, url, provider: () => oidc.provider }
+  const desk = {
+    control,
+    log,
+    tokens,
+    tests,
+    ledger: fakeLedger(control),
+    url,
+    provider: () => oidc.provider,
+  }
   const names = options.names ?? { host: '127.0.0.1', origins: ['https://turn.example.org'] }
   const web = webDoor({
     desk,
@@ -481,5 +490,31 @@ function statusAt(second: number): Status {
     ],
     reload: { ok: true, at: 0, problems: [] },
     process: { pid: 1, rss: 1, cpu: 0 },
+  }
+}
+
+/** One day of one user. */
+function fakeLedger({ asked }: FakeControl): UsageControl {
+  const sums = { bytesToPeer: 1, packetsToPeer: 2, bytesToClient: 3, packetsToClient: 4 }
+  const row = { start: 86_400, ...sums, allocations: 5, milliseconds: 6, refusals: 7 }
+  const called = { homeserver: 'example.org', user: 'user1', transport: 'udp', family: 4 }
+  return {
+    usage: async question => {
+      asked.push(`usage ${JSON.stringify(question)}`)
+      return { rows: [question.per.length > 0 ? { ...row, ...called } : row], more: false }
+    },
+    export: async user => {
+      asked.push(`export ${user}`)
+      return [{ span: 'day', ...row, ...called }]
+    },
+    forget: async user => {
+      asked.push(`forget ${user}`)
+      return 3
+    },
+    identitiesOf: () => ['user0', 'user1'],
+    rotate: only => {
+      asked.push(`rotate ${only}`)
+      return succeeded(2)
+    },
   }
 }

@@ -56,6 +56,10 @@ t.test('every endpoint answers what the description says', async t => {
   const values: Record<string, string> = { id: '1', pseudonym: 'user2', handle, code: finished.code }
   plane.tokens.link('read', 60)
   const bodies: Record<string, unknown> = {
+    '/usage/users/find': { name: 'alice' },
+    '/usage/users/export': { name: 'alice' },
+    '/usage/users/forget': { name: 'alice' },
+    '/usage/key/rotate': {},
     '/names': { users: ['user1'], sessions: ['1'] },
     '/changes': { kind: 'pause', homeserver: 'example.org', paused: true },
     '/links': { kind: 'test' },

@@ -23,6 +23,10 @@ const ACTS = [
   { path: '/notifications/test', what: 'notify-test' },
   { path: '/bans', what: 'ban', on: 'for 86400 s', body: { network: '203.0.113.7' } },
   { path: '/bans/lift', what: 'unban', body: { network: '203.0.113.8' } },
+  { path: '/usage/users/find', what: 'usage-find', on: 'user user1', body: { name: 'alice' } },
+  { path: '/usage/users/export', what: 'usage-export', on: 'user user1', body: { name: 'alice' } },
+  { path: '/usage/users/forget', what: 'usage-forget', on: 'user user1', body: { name: 'alice' } },
+  { path: '/usage/key/rotate', what: 'usage-rotate', body: {} },
   { path: '/links', what: 'link', on: 'test, 1', body: { kind: 'test' } },
 ] as const
 
@@ -59,7 +63,7 @@ for (const door of DOORS) {
       t.equal(plane.lines().length, 1)
       if (door.may && 'on' in act) t.equal(plane.lines()[0]!.on, act.on)
       if (!door.may) t.same(plane.control.asked, [], 'the relay hears nothing of it')
-      else if (act.what !== 'link' && act.what !== 'revoke') t.equal(plane.control.asked.length, 1)
+      else if (!['link', 'revoke', 'usage-find'].includes(act.what)) t.equal(plane.control.asked.length, 1)
     })
   }
 }

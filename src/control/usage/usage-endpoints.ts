@@ -1,0 +1,244 @@
+import { z } from 'zod'
+import { failed, type Result, succeeded } from '../../base/result.ts'
+import { type ApiAnswer, fault, okAnswer } from '../answer.ts'
+import { type ApiEndpoint, type Call, type Desk, note, readAs } from '../call.ts'
+import { csvText } from '../csv.ts'
+import type { UsageList } from '../view.ts'
+import { parseMoment, usualBeginning } from './moments.ts'
+import type { UsageControl, UsageQuestion } from './usage-control.ts'
+import {
+  usageExportShape,
+  usageForgottenShape,
+  usageNameAsked,
+  usageRotateAsked,
+  usageRotatedShape,
+  usageShape,
+  usageUsersShape,
+} from './usage-shapes.ts'
+
+/** Rows of one answer. */
+const USUAL = 1000
+const MOST = 100_000
+/** Spans of one answer: two months of hours. */
+const MOST_SPANS = 1500
+const SPANS = { hour: 3600, day: 86_400, month: 28 * 86_400, all: Number.POSITIVE_INFINITY } as const
+const PER = ['user', 'homeserver', 'transport', 'family'] as const
+
+const QUERY = {
+  by: '`hour`, `day`, `month`, or `all` as one sum; `day` unless told. Days and months are those of UTC.',
+  from: 'The first span: `2026-06`, `2026-06-15` or `2026-06-15T12`. Unless told, a day of hours, 30 days, twelve months, or with `all` this month.',
+  to: 'The last span, in the same form; now unless told.',
+  per: 'What is told apart, with commas between: `user`, `homeserver`, `transport`, `family`.',
+  user: 'Only this user, by the pseudonym of the ledger; several with commas between.',
+  homeserver: 'Only this homeserver.',
+  limit: `At most so many rows; ${USUAL} unless told, ${MOST} at most.`,
+}
+
+/** The ledger: what was used, by whom, and what is done with that. */
+export const USAGE_ENDPOINTS: readonly ApiEndpoint[] = [
+  {
+    method: 'GET',
+    path: '/usage',
+    needs: 'read',
+    act: 'usage',
+    summary:
+      'What was used. Where users are told apart, by pseudonyms that hold for long, the look is a line of the access log.',
+    query: QUERY,
+    answers: usageShape,
+    answer: async (call, desk) => {
+      const found = await usage(call, desk)
+      return found.ok ? okAnswer(found.value) : found.error
+    },
+  },
+  {
+    method: 'GET',
+    path: '/usage.csv',
+    needs: 'read',
+    act: 'usage',
+    summary: 'The same as a table.',
+    query: QUERY,
+    answers: z.string().describe('Lines of comma-separated values, the first with the names of the columns.'),
+    csv: true,
+    answer: async (call, desk) => {
+      const found = await usage(call, desk)
+      return found.ok ? tableOf(found.value) : found.error
+    },
+  },
+  {
+    method: 'POST',
+    path: '/usage/users/find',
+    needs: 'act',
+    act: 'usage-find',
+    summary: 'How the ledger calls a person; one line of the access log.',
+    body: usageNameAsked,
+    answers: usageUsersShape,
+    answer: (call, desk) =>
+      ofPerson(call, desk, 'usage-find', async (ledger, name) => ({ users: [...ledger.identitiesOf(name)] })),
+  },
+  {
+    method: 'POST',
+    path: '/usage/users/export',
+    needs: 'act',
+    act: 'usage-export',
+    summary: 'Everything that the ledger has of a person (GDPR article 15); one line of the access log.',
+    body: usageNameAsked,
+    answers: usageExportShape,
+    answer: (call, desk) =>
+      ofPerson(call, desk, 'usage-export', async (ledger, name) => ({
+        rows: [...(await ledger.export(name))],
+      })),
+  },
+  {
+    method: 'POST',
+    path: '/usage/users/forget',
+    needs: 'act',
+    act: 'usage-forget',
+    summary:
+      "Forgets a person (GDPR article 17). What was used is added to the month's sum of nobody, so that the sums of a homeserver stay right.",
+    body: usageNameAsked,
+    answers: usageForgottenShape,
+    answer: (call, desk) =>
+      ofPerson(call, desk, 'usage-forget', async (ledger, name) => ({
+        forgotten: await ledger.forget(name),
+      })),
+  },
+  {
+    method: 'POST',
+    path: '/usage/key/rotate',
+    needs: 'act',
+    act: 'usage-rotate',
+    summary: 'Begins with a new key, so that everybody has another pseudonym in the ledger from now on.',
+    body: usageRotateAsked,
+    answers: usageRotatedShape,
+    answer: ({ visitor, body }, desk) => {
+      const read = readAs(usageRotateAsked, body)
+      if (!read.ok) return read.error
+      if (!desk.ledger) return noLedger()
+      const rotated = desk.ledger.rotate(read.value.only)
+      note(
+        desk,
+        visitor,
+        'usage-rotate',
+        rotated.ok ? 'done' : 'failed',
+        read.value.only ? 'only' : undefined,
+      )
+      return rotated.ok
+        ? okAnswer({ keys: rotated.value })
+        : fault(503, `the key cannot be kept: ${rotated.error}`, "make room in the relay's state folder")
+    },
+  },
+]
+
+async function usage({ visitor, query }: Call, desk: Desk): Promise<Result<UsageList, ApiAnswer>> {
+  const asked = readQuestion(query, Math.floor(Date.now() / 1000))
+  if (!asked.ok) return failed(asked.error)
+  const { ledger } = desk
+  if (!ledger) return failed(noLedger())
+  const { per, users, by } = asked.value
+  if (per.includes('user') || users) {
+    const on = users ? `users: ${users.length}, by ${by}` : `all users, by ${by}`
+    if (!note(desk, visitor, 'usage', 'done', on)) return failed(notWritten())
+  }
+  return ask(ledger.usage(asked.value))
+}
+
+/** Written down before it is told or done. */
+async function ofPerson(
+  { visitor, body }: Call,
+  desk: Desk,
+  act: string,
+  answer: (ledger: UsageControl, name: string) => Promise<unknown>,
+): Promise<ApiAnswer> {
+  const read = readAs(usageNameAsked, body)
+  if (!read.ok) return read.error
+  const { ledger } = desk
+  if (!ledger) return noLedger()
+  const { name } = read.value
+  // The access log is kept for long, so the person is in it as in the ledger.
+  const called = ledger.identitiesOf(name).at(-1)
+  if (!note(desk, visitor, act, 'done', `user ${called}`)) return notWritten()
+  const found = await ask(answer(ledger, name))
+  return found.ok ? okAnswer(found.value) : found.error
+}
+
+async function ask<T>(asked: Promise<T>): Promise<Result<T, ApiAnswer>> {
+  try {
+    return succeeded(await asked)
+  } catch (error) {
+    const why = (error as Error).message
+    const hint = 'what is used meanwhile is kept in the state folder; try again later'
+    return failed(fault(503, `the database of the ledger cannot be used: ${why}`, hint))
+  }
+}
+
+function readQuestion(query: URLSearchParams, now: number): Result<UsageQuestion, ApiAnswer> {
+  const by = query.get('by') ?? 'day'
+  if (by !== 'hour' && by !== 'day' && by !== 'month' && by !== 'all')
+    return failed(fault(400, 'by is none that sums are made by', 'write hour, day, month or all'))
+  const per = query.get('per')?.split(',') ?? []
+  if (!per.every(isPer))
+    return failed(fault(400, 'per names something that is not told apart', `write some of ${PER.join(', ')}`))
+  const from = moment(query.get('from'), false, usualBeginning(by, now))
+  const to = moment(query.get('to'), true, now + 1)
+  if (from === undefined || to === undefined)
+    return failed(
+      fault(400, 'from or to is not a date', 'write 2026-06, 2026-06-15 or 2026-06-15T12, which are of UTC'),
+    )
+  if ((to - from) / SPANS[by] > MOST_SPANS)
+    return failed(fault(400, `that are more than ${MOST_SPANS} spans`, 'ask for less, or by a longer span'))
+  const limit = query.get('limit') ?? String(USUAL)
+  const most = /^[0-9]{1,6}$/.test(limit) ? Number(limit) : 0
+  if (most < 1 || most > MOST)
+    return failed(fault(400, 'limit is not a number that can be had', `write one from 1 to ${MOST}`))
+  const users = query.get('user')?.split(',').slice(0, USUAL)
+  const homeserver = query.get('homeserver')
+  return succeeded({
+    by,
+    from,
+    to,
+    per: [...new Set(per.filter(isPer))],
+    most,
+    ...(users && { users }),
+    ...(homeserver !== null && { homeserver }),
+  })
+}
+
+function moment(text: string | null, end: boolean, usual: number): number | undefined {
+  return text === null ? usual : parseMoment(text, end)
+}
+
+function isPer(text: string): text is (typeof PER)[number] {
+  return PER.some(one => one === text)
+}
+
+function tableOf({ rows }: UsageList): ApiAnswer {
+  const told = PER.filter(key => rows.some(row => row[key] !== undefined))
+  const columns = [...told, ...Object.keys(usageShape.shape.rows.element.shape).filter(isMeasure)]
+  const lines = rows.map(row => [
+    new Date(row.start * 1000).toISOString(),
+    ...columns.map(column => row[column as keyof typeof row] ?? ''),
+  ])
+  const table = [['start', ...columns], ...lines]
+  return {
+    status: 200,
+    body: undefined,
+    content: { type: 'text/csv; charset=utf-8', bytes: csvText(table) },
+    headers: { 'content-disposition': 'attachment; filename="taciturn-usage.csv"' },
+  }
+}
+
+function isMeasure(column: string): boolean {
+  return column !== 'start' && !isPer(column)
+}
+
+function noLedger(): ApiAnswer {
+  return fault(404, 'this relay keeps no ledger', 'set "ledger" to something other than false')
+}
+
+function notWritten(): ApiAnswer {
+  return fault(
+    503,
+    'the access log cannot be written, so nobody is looked at',
+    "make room in the relay's state folder",
+  )
+}
