@@ -9,7 +9,7 @@ import { csvOf, usageLines } from './usage-format.ts'
 /** Milliseconds: years of use take a while to be added up. */
 const PATIENCE = 120_000
 /** Rows that are asked for. */
-const MOST = 100_000
+const MOST = 20_000
 
 export interface UsageOptions extends SocketOptions {
   readonly by: 'hour' | 'day' | 'month' | 'all'

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import { type ApiAnswer, fault, okAnswer } from '../answer.ts'
 import { type ApiEndpoint, type Call, type Desk, note, readAs } from '../call.ts'
-import { csvText } from '../csv.ts'
+import { csvLine } from '../csv.ts'
 import type { UsageList } from '../view.ts'
 import { parseMoment, usualBeginning } from './moments.ts'
 import type { UsageControl, UsageQuestion } from './usage-control.ts'
@@ -18,7 +18,7 @@ import {
 
 /** Rows of one answer. */
 const USUAL = 1000
-const MOST = 100_000
+const MOST = 20_000
 /** Spans of one answer: two months of hours. */
 const MOST_SPANS = 1500
 const SPANS = { hour: 3600, day: 86_400, month: 28 * 86_400, all: Number.POSITIVE_INFINITY } as const
@@ -212,19 +212,23 @@ function isPer(text: string): text is (typeof PER)[number] {
 }
 
 function tableOf({ rows }: UsageList): ApiAnswer {
-  const told = PER.filter(key => rows.some(row => row[key] !== undefined))
-  const columns = [...told, ...Object.keys(usageShape.shape.rows.element.shape).filter(isMeasure)]
-  const lines = rows.map(row => [
-    new Date(row.start * 1000).toISOString(),
-    ...columns.map(column => row[column as keyof typeof row] ?? ''),
-  ])
-  const table = [['start', ...columns], ...lines]
   return {
     status: 200,
     body: undefined,
-    content: { type: 'text/csv; charset=utf-8', bytes: csvText(table) },
+    content: { type: 'text/csv; charset=utf-8', pieces: linesOf(rows) },
     headers: { 'content-disposition': 'attachment; filename="taciturn-usage.csv"' },
   }
+}
+
+function* linesOf(rows: UsageList['rows']): Generator<string> {
+  const told = PER.filter(key => rows[0]?.[key] !== undefined)
+  const columns = [...told, ...Object.keys(usageShape.shape.rows.element.shape).filter(isMeasure)]
+  yield csvLine(['start', ...columns])
+  for (const row of rows)
+    yield csvLine([
+      new Date(row.start * 1000).toISOString(),
+      ...columns.map(column => row[column as keyof typeof row] ?? ''),
+    ])
 }
 
 function isMeasure(column: string): boolean {
