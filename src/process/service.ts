@@ -204,7 +204,7 @@ export class Service {
     const hear = (event: TakenAllocation) => {
       books.tally.count(event)
       books.sessions.hear(event)
-      books.ledger?.adopt(event)
+      this.#ledger?.adopt(event)
       books.changes.hear(event)
       this.#gate.hear(event)
     }
