@@ -85,7 +85,10 @@ export class LedgerStore {
     this.#database = database
   }
 
-  /** Adds batches, all of them or none; those that have been added before are left out. Resolves with how many were new. */
+  /**
+   * Adds batches, all of them or none; those that have been added before are
+   * left out. Resolves with how many were new.
+   */
   apply(batches: readonly UsageBatch[], now: number): Promise<number> {
     const { dialect } = this.#database
     const { number, text, elements } = dialect
