@@ -32,6 +32,13 @@ async function look(what: string): Promise<void> {
     case 'all-sessions':
       await read('sessions?limit=20000')
       return
+    case 'tables':
+      for (const table of ['sessions.csv', 'history.csv?span=day', 'rejected.csv']) await text(table)
+      return
+    case 'history':
+      await text('history')
+      await text('history/hours')
+      return
     case 'feed':
       feed = new WebSocket(`ws://127.0.0.1:${port}/api/v1/live`)
       feed.on('open', () => feed!.send(JSON.stringify({ type: 'hello', token })))
@@ -52,8 +59,13 @@ async function look(what: string): Promise<void> {
   }
 }
 
-async function read(path: string): Promise<{ readonly sessions: readonly { readonly user: string }[] }> {
+async function text(path: string): Promise<string> {
   const answer = await fetch(`${api}/${path}`, { headers })
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
-  return (await answer.json()) as Awaited<ReturnType<typeof read>>
+  const body = await answer.text()
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${body}`)
+  return body
+}
+
+async function read(path: string): Promise<{ readonly sessions: readonly { readonly user: string }[] }> {
+  return JSON.parse(await text(path)) as Awaited<ReturnType<typeof read>>
 }
