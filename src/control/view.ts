@@ -14,7 +14,6 @@ import type * as usage from './usage/usage-shapes.ts'
 type View<T extends z.ZodType> = Plain<z.output<T>>
 
 export type TrafficView = View<typeof shape.trafficShape>
-export type FlowView = TrafficView['toPeer']
 export type Status = View<typeof shape.statusShape>
 export type HomeserverView = Status['homeservers'][number]
 export type SessionView = View<typeof shape.sessionShape>
