@@ -425,6 +425,19 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     t.match(await text(other, '.refused'), /This account may not use the console/)
   })
 
+  t.test('OW-08: bans are shown when asked for, and lifted', async t => {
+    const { rig, page } = await open(t, browser, { view: 'changes' })
+    t.notMatch(await text(page, 'main'), /203\.0\.113\.8/, 'addresses are not there by themselves')
+    await clickText(page, 'Show bans')
+    await page.waitForFunction('/203\\.0\\.113\\.8/.test(document.querySelector("main").textContent)')
+    t.match(await text(page, 'main'), /May 14, 2030|14 May 2030|5\/14\/30/)
+    t.same(await barriers(page), [])
+    await clickText(page, 'Lift')
+    await page.waitForFunction('/no longer banned/.test(document.querySelector(".told")?.textContent)')
+    t.equal(await page.evaluate('document.activeElement.id'), 'bans', 'and the focus is not lost')
+    t.same(rig.control.done, ['unban'])
+  })
+
   for (const theme of ['light', 'dark'] as const) {
     t.test(`axe finds nothing on any page, ${theme}`, async t => {
       const { page } = await open(t, browser)

@@ -1,7 +1,10 @@
+import { formatRange } from '../../src/base/range.ts'
 import { failed, succeeded } from '../../src/base/result.ts'
 import type { Control, RelayLook, Wanted } from '../../src/control/control.ts'
 import type { ChangesView, ChangeView, HistoryPoint, SessionView, Status } from '../../src/control/view.ts'
 import { listed } from './fake-control.ts'
+
+const BAN = { network: '203.0.113.8', since: 1, until: Date.UTC(2030, 4, 14), by: 'alice', reason: 'scans' }
 
 /** When the scripted relay was started. */
 export const STARTED = Date.UTC(2030, 4, 14, 6, 30)
@@ -110,9 +113,13 @@ export function scriptedControl(count = 14): ScriptedControl {
       control.over = { ...control.over, state: 'draining', notReady: ['draining'] }
     },
     bans: {
-      list: () => [],
+      list: () => (done.includes('unban') ? [] : [BAN]),
       ban: async () => ({ ok: false, error: 'no-session' }),
-      unban: () => false,
+      unban: range => {
+        if (formatRange(range) !== BAN.network) return false
+        done.push('unban')
+        return true
+      },
       touching: () => [],
     },
     notifyTest: async () => ({ sent: [] }),

@@ -3,6 +3,8 @@ import { actButton, undoChange } from '../acts.ts'
 import { failureText } from '../api.ts'
 import { blockName, changeLimit, limitName } from '../change-acts.ts'
 import type { ConsoleContext, View } from '../context.ts'
+import { bansSection } from '../parts/bans.ts'
+import { buttonColumn } from '../parts/button-column.ts'
 import { h, newId, setText } from '../parts/dom.ts'
 import { namesButton } from '../parts/names-button.ts'
 import { personName } from '../parts/person.ts'
@@ -83,6 +85,7 @@ export class ChangesPage implements View {
         ),
         this.#limits.element,
       ),
+      bansSection(context),
     )
     this.#limits.element.classList.add('keys')
   }
@@ -186,26 +189,5 @@ export class ChangesPage implements View {
     return until === undefined
       ? say('block.is', { who })
       : say('block.until', { who, time: format.dateTime(until) })
-  }
-}
-
-/** A button in each row; `about` tells a screen reader whose it is. */
-function buttonColumn<T>(
-  title: string,
-  label: () => string,
-  about: (item: T) => string,
-  press: (item: T) => void,
-): Column<T> {
-  const latest = new WeakMap<HTMLElement, T>()
-  return {
-    name: 'act',
-    title,
-    draw: (cell, item) => {
-      latest.set(cell, item)
-      const button =
-        cell.querySelector('button') ??
-        cell.appendChild(h('button', { type: 'button', onclick: () => press(latest.get(cell)!) }, label()))
-      button.setAttribute('aria-label', `${label()}: ${about(item)}`)
-    },
   }
 }
