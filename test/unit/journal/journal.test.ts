@@ -19,6 +19,8 @@ import { Sim } from '../../sim/sim.ts'
 const SEED = Number(process.env.MODEL_SEED ?? 20_261_130)
 const OCTETS = 700_000
 
+t.setTimeout(120_000)
+
 function journalOf(memory = SharedJournal.memory(OCTETS)) {
   const journal = new SharedJournal(memory)
   return { journal, memory, legacy: journal.adopt(() => true) }

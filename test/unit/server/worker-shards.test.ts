@@ -8,6 +8,8 @@ import { address, parseIp } from '../../../src/base/address.ts'
 import { bindingRequest, mappedPort } from '../../support/stun.ts'
 import { ALICE, needWorkers, startTwoWorkers } from '../../support/two-workers.ts'
 
+t.setTimeout(120_000)
+
 t.test('two workers on the sockets of one service', needWorkers(), async t => {
   const relay = await startTwoWorkers(t)
 
