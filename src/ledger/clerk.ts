@@ -37,7 +37,7 @@ export class Clerk {
     this.#now = now
   }
 
-  /** Does one job after the other. Rejects where the database cannot be had; the next job tries again. */
+  /** Does one job after the other. Rejects where the database does not answer; the next job tries again. */
   do<K extends LedgerJob['kind']>(job: LedgerJob & { readonly kind: K }): Promise<LedgerAnswers[K]> {
     const done = this.#last.then(async () => {
       try {

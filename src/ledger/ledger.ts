@@ -75,7 +75,7 @@ export class UsageLedger {
     const files = ledgerFiles(state)
     this.#parts = parts
     this.#identities = new Identities(files.keys, identities, why =>
-      this.#complain('ledger-keys', 'the ledger names nobody, since its key cannot be had', why),
+      this.#complain('ledger-keys', 'the ledger names nobody, since its key cannot be read', why),
     )
     this.#meter = new UsageMeter({ identify: user => this.#identities.of(user), wall: parts.wall })
     this.#spool = new Spool(files.spool)
@@ -136,7 +136,7 @@ export class UsageLedger {
     )
   }
 
-  /** Sums of what was used, up to now. Rejects where the database cannot be had, as the next two do. */
+  /** Sums of what was used, up to now. Rejects where the database does not answer, as the next two do. */
   async usage(asked: UsageAsked): Promise<UsageSums> {
     await this.flush()
     return this.#desk.do({ kind: 'usage', asked })

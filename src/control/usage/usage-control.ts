@@ -16,7 +16,7 @@ export interface UsageQuestion {
   readonly most: number
 }
 
-/** The ledger, as an operator sees it. What asks the database rejects where that cannot be had. */
+/** The ledger, as an operator sees it. What asks the database rejects where that does not answer. */
 export interface UsageControl {
   usage(asked: UsageQuestion): Promise<UsageList>
   /** Everything that is kept of a user, by the name in the credential. */
