@@ -1,4 +1,5 @@
 import { address } from '../../base/address.ts'
+import { failed, type Result, succeeded } from '../../base/result.ts'
 import { crc32c } from './crc32c.ts'
 import { isUnspecified, type ProxyReading } from './proxy-reading.ts'
 
@@ -17,29 +18,29 @@ export function readProxy2(bytes: Buffer): ProxyReading {
   if (octets === undefined) return malformed('it is not of a TCP connection')
   if (length < FIXED + octets.block) return malformed('its addresses are cut off')
   const found = readTlvs(header, FIXED + octets.block)
-  if (typeof found === 'string') return malformed(found)
-  if (octets.ip === 0) return { kind: 'header', length, client: undefined, ...found }
+  if (!found.ok) return malformed(found.error)
+  if (octets.ip === 0) return { kind: 'header', length, client: undefined, ...found.value }
   const ip = Uint8Array.from(header.subarray(FIXED, FIXED + octets.ip))
   const client = address(ip, header.readUInt16BE(FIXED + 2 * octets.ip))
   if (isUnspecified(client.ip)) return malformed('its client has no address')
-  return { kind: 'header', length, client, ...found }
+  return { kind: 'header', length, client, ...found.value }
 }
 
 /** Walks the TLVs behind the addresses; says what is wrong with them. */
-function readTlvs(header: Buffer, start: number): { uniqueId?: string } | string {
+function readTlvs(header: Buffer, start: number): Result<{ uniqueId?: string }, string> {
   const found: { uniqueId?: string } = {}
   let at = start
   while (at < header.length) {
-    if (at + 3 > header.length) return 'a TLV is cut off'
+    if (at + 3 > header.length) return failed('a TLV is cut off')
     const [type, value] = [header[at]!, at + 3]
     const end = value + header.readUInt16BE(at + 1)
-    if (end > header.length) return 'a TLV is cut off'
-    if (type === CRC32C && !isIntact(header, value, end)) return 'its checksum is wrong'
+    if (end > header.length) return failed('a TLV is cut off')
+    if (type === CRC32C && !isIntact(header, value, end)) return failed('its checksum is wrong')
     if (type === UNIQUE_ID)
       found.uniqueId = printable(header.subarray(value, Math.min(end, value + LONGEST_ID)))
     at = end
   }
-  return found
+  return succeeded(found)
 }
 
 /** The checksum is that of the header with zeros in its own place. */

@@ -6,6 +6,12 @@ export interface ClientHello {
   readonly protocols: readonly string[]
 }
 
+/** A ClientHello, that more of it must come, or that it cannot be one. */
+export type HelloReading =
+  | { readonly kind: 'hello'; readonly hello: ClientHello }
+  | { readonly kind: 'more' }
+  | { readonly kind: 'malformed' }
+
 /**
  * Gathers a ClientHello, which may come in pieces of any size and in several
  * records. Each octet is looked at once; how many there may be is bounded.
@@ -24,21 +30,21 @@ export class HelloReader {
   }
 
   /** Reads on. `malformed` also where it is longer than can be kept for a stranger. */
-  read(chunk: Buffer): ClientHello | 'more' | 'malformed' {
-    if (this.#have + chunk.length > LONGEST) return 'malformed'
+  read(chunk: Buffer): HelloReading {
+    if (this.#have + chunk.length > LONGEST) return MALFORMED
     this.#hold(chunk)
     while (this.#have - this.#record >= RECORD_HEADER) {
       const length = this.#raw.readUInt16BE(this.#record + 3)
       const isHandshake = this.#raw[this.#record] === HANDSHAKE && this.#raw[this.#record + 1] === 3
-      if (!isHandshake || length === 0 || length > LONGEST_RECORD) return 'malformed'
+      if (!isHandshake || length === 0 || length > LONGEST_RECORD) return MALFORMED
       const end = this.#record + RECORD_HEADER + length
       if (end > this.#have) break
       this.#message = Buffer.concat([this.#message, this.#raw.subarray(this.#record + RECORD_HEADER, end)])
       this.#record = end
       const found = parseMessage(this.#message)
-      if (found !== 'more') return found
+      if (found.kind !== 'more') return found
     }
-    return 'more'
+    return MORE
   }
 
   #hold(chunk: Buffer): void {
@@ -53,13 +59,14 @@ export class HelloReader {
   }
 }
 
-function parseMessage(message: Buffer): ClientHello | 'more' | 'malformed' {
-  if (message[0] !== CLIENT_HELLO) return 'malformed'
-  if (message.length < 4) return 'more'
+function parseMessage(message: Buffer): HelloReading {
+  if (message[0] !== CLIENT_HELLO) return MALFORMED
+  if (message.length < 4) return MORE
   const end = 4 + message.readUIntBE(1, 3)
-  if (end > LONGEST) return 'malformed'
-  if (message.length < end) return 'more'
-  return parseHello(message.subarray(4, end)) ?? 'malformed'
+  if (end > LONGEST) return MALFORMED
+  if (message.length < end) return MORE
+  const hello = parseHello(message.subarray(4, end))
+  return hello ? { kind: 'hello', hello } : MALFORMED
 }
 
 /** Undefined where a length does not fit, or an extension that matters comes twice. */
@@ -144,6 +151,8 @@ class Cursor {
   }
 }
 
+const MORE: HelloReading = { kind: 'more' }
+const MALFORMED: HelloReading = { kind: 'malformed' }
 const NOTHING = Buffer.alloc(0)
 const SMALLEST = 1024
 /** Octets of the longest ClientHello that is taken, with its records. Post-quantum keys make it two thousand. */

@@ -70,10 +70,11 @@ export class WebDoor {
 
   #read(connection: StreamConnection, reader: HelloReader, chunk: Buffer): void {
     this.#parts.breathe()
-    const hello = reader.read(chunk)
-    if (hello === 'more') connection.raw.once('data', more => this.#read(connection, reader, more))
-    else if (hello === 'malformed') this.#parts.turnAway(connection, MALFORMED_HELLO)
-    else if (!this.#server || isForRelay(hello, this.#server.names)) this.#ours(connection, reader.bytes)
+    const reading = reader.read(chunk)
+    if (reading.kind === 'more') connection.raw.once('data', more => this.#read(connection, reader, more))
+    else if (reading.kind === 'malformed') this.#parts.turnAway(connection, MALFORMED_HELLO)
+    else if (!this.#server || isForRelay(reading.hello, this.#server.names))
+      this.#ours(connection, reader.bytes)
     else this.#pass(connection, reader.bytes, this.#server)
   }
 

@@ -1,7 +1,7 @@
 import { parseAddress } from '../../../src/base/address.ts'
 import { readProxyHeader } from '../../../src/net/proxy/proxy-header.ts'
 import { localProxyHeader, writeProxyHeader } from '../../../src/net/proxy/write-proxy-header.ts'
-import { HelloReader } from '../../../src/net/stream/client-hello.ts'
+import { HelloReader, type HelloReading } from '../../../src/net/stream/client-hello.ts'
 import { havoc } from '../mutate.ts'
 import { must, type Target } from '../target.ts'
 
@@ -39,14 +39,14 @@ function asHeader(input: Buffer): void {
 function asHello(input: Buffer): void {
   const whole = new HelloReader().read(input)
   const reader = new HelloReader()
-  let reading: ReturnType<HelloReader['read']> = 'more'
+  let reading: HelloReading = { kind: 'more' }
   // Where it is whole earlier, what follows belongs to TLS.
-  for (let at = 0; at < input.length && reading === 'more'; at += 37)
+  for (let at = 0; at < input.length && reading.kind === 'more'; at += 37)
     reading = reader.read(input.subarray(at, at + 37))
   must(reader.bytes.length <= 16_384, 'more kept than may be')
   if (input.length > 16_384) return
   must(JSON.stringify(reading) === JSON.stringify(whole), 'read otherwise in pieces')
-  if (typeof whole === 'object') must(whole.serverName !== '', 'a name that is empty')
+  if (whole.kind === 'hello') must(whole.hello.serverName !== '', 'a name that is empty')
 }
 
 function seeds(): Buffer[] {

@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net'
 import { type ConnectionOptions, connect } from 'node:tls'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { HelloReader } from '../../../src/net/stream/client-hello.ts'
+import { HelloReader, type HelloReading } from '../../../src/net/stream/client-hello.ts'
 
 /** The ClientHello that Node's OpenSSL sends with these options. */
 async function captured(t: Test, options: ConnectionOptions): Promise<Buffer> {
@@ -24,13 +24,19 @@ async function captured(t: Test, options: ConnectionOptions): Promise<Buffer> {
 }
 
 /** What a reader makes of pieces: of the first that it has an opinion on. */
-function readAll(pieces: readonly Buffer[]) {
+function readAll(pieces: readonly Buffer[]): HelloReading {
   const reader = new HelloReader()
   for (const piece of pieces) {
     const reading = reader.read(piece)
-    if (reading !== 'more') return reading
+    if (reading.kind !== 'more') return reading
   }
-  return 'more'
+  return { kind: 'more' }
+}
+
+/** The ClientHello that pieces hold. */
+function helloIn(pieces: readonly Buffer[]) {
+  const reading = readAll(pieces)
+  return reading.kind === 'hello' ? reading.hello : reading
 }
 
 /** A ClientHello of the extensions that are given in hexadecimal. */
@@ -68,7 +74,7 @@ for (const [what, options, serverName, protocols] of [
   t.test(`OW-02: a real ClientHello ${what} is read`, async t => {
     const hello = await captured(t, options as unknown as ConnectionOptions)
 
-    t.strictSame(readAll([hello]), { serverName, protocols: [...protocols] })
+    t.strictSame(helloIn([hello]), { serverName, protocols: [...protocols] })
   })
 }
 
@@ -83,16 +89,16 @@ t.test(
         const split = records(hello.subarray(5), octets)
         const places = [...new Set([0, ...cuts.toSorted((a, b) => a - b), split.length])]
         const reader = new HelloReader()
-        let reading: unknown = 'more'
+        let reading: HelloReading = { kind: 'more' }
         for (let i = 1; i < places.length; i++) {
-          if (reading !== 'more') return false
+          if (reading.kind !== 'more') return false
           const piece = split.subarray(places[i - 1]!, places[i]!)
           reading = reader.read(piece)
         }
         return JSON.stringify(reading) === JSON.stringify(whole) && reader.bytes.equals(split)
       }),
     )
-    t.equal(readAll([...hello].map(octet => Buffer.from([octet]))) !== 'more', true)
+    t.equal(readAll([...hello].map(octet => Buffer.from([octet]))).kind, 'hello')
   },
 )
 
@@ -109,19 +115,19 @@ for (const [what, extensions] of [
   ['half a type', '00'],
 ] as const) {
   t.test(`OW-02: a ClientHello with ${what} is malformed`, async t => {
-    t.equal(readAll([helloOf(extensions)]), 'malformed')
+    t.same(readAll([helloOf(extensions)]), { kind: 'malformed' })
   })
 }
 
 t.test(
   'OW-02: names and protocols are found among other extensions, and a final dot is no part of a name',
   async t => {
-    t.strictSame(readAll([helloOf(`7a7a0000${SNI}002b0003020304${ALPN}`)]), {
+    t.strictSame(helloIn([helloOf(`7a7a0000${SNI}002b0003020304${ALPN}`)]), {
       serverName: 'a.b.c',
       protocols: ['h2'],
     })
-    t.strictSame(readAll([helloOf('000000090007000004412e622e')]), { serverName: 'a.b', protocols: [] })
-    t.strictSame(readAll([helloOf('')]), { serverName: undefined, protocols: [] })
+    t.strictSame(helloIn([helloOf('000000090007000004412e622e')]), { serverName: 'a.b', protocols: [] })
+    t.strictSame(helloIn([helloOf('')]), { serverName: undefined, protocols: [] })
   },
 )
 
@@ -134,7 +140,7 @@ for (const [what, hex] of [
   ['a message that would be too long', '16030100040100ffff'],
 ] as const) {
   t.test(`OW-02: ${what} is no ClientHello`, async t => {
-    t.equal(readAll([Buffer.from(hex, 'hex')]), 'malformed')
+    t.same(readAll([Buffer.from(hex, 'hex')]), { kind: 'malformed' })
   })
 }
 
@@ -143,12 +149,12 @@ t.test('OW-02: no more than 16 KiB are kept of a ClientHello that does not end',
   let pieces = 0
   const record = records(Buffer.from([1, 0, 0x3f, 0xf0, ...Buffer.alloc(96)]), 100)
   let reading = reader.read(record)
-  while (reading === 'more') {
+  while (reading.kind === 'more') {
     reading = reader.read(records(Buffer.alloc(100), 100))
     pieces++
   }
 
-  t.equal(reading, 'malformed')
+  t.same(reading, { kind: 'malformed' })
   t.ok(reader.bytes.length <= 16_384 && pieces > 100)
 })
 
