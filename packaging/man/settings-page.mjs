@@ -1,5 +1,6 @@
 // turnserver.json(5), from the schema that editors use.
 
+import { readFileSync } from 'node:fs'
 import { head, item, paragraph, section, verbatim } from '../roff.mjs'
 
 /**
@@ -7,25 +8,65 @@ import { head, item, paragraph, section, verbatim } from '../roff.mjs'
  *   properties?: Record<string, Schema>, items?: Schema, anyOf?: Schema[] }} Schema
  */
 
+/** What the page says besides what the schema says of each key. */
+const WORDS = {
+  en: {
+    title: 'File Formats',
+    name: 'Name',
+    what: 'configuration of the TURN relay taciturn',
+    description: 'Description',
+    about:
+      'JSON with comments; a comma after the last entry is allowed. Durations have a unit ("90s", "1h"), and so do rates ("2 Mbit/s", "unlimited"). An unknown key, or a value that makes no sense, keeps the relay from starting: `taciturn validate` says where and how to fix it, and `taciturn validate --effective` what is in force. A reload reads the file again under live calls, and says what needs a restart.',
+    example: 'Example',
+    output: 'output of',
+    keys: 'Keys',
+    oneOf: 'One of',
+    byDefault: 'Default',
+    files: 'Files',
+    everyKey: 'Every key with its default and the reason for it.',
+    seeAlso: 'See also',
+  },
+  de: {
+    title: 'Dateiformate',
+    name: 'Bezeichnung',
+    what: 'Konfiguration des TURN-Relays taciturn',
+    description: 'Beschreibung',
+    about:
+      'JSON mit Kommentaren; ein Komma nach dem letzten Eintrag ist erlaubt. Zeiten haben eine Einheit ("90s", "1h"), Raten auch ("2 Mbit/s", "unlimited"). Mit einem unbekannten Schlüssel oder einem sinnlosen Wert startet das Relay nicht: `taciturn validate` sagt, wo und wie das zu beheben ist, und `taciturn validate --effective`, was gilt. Ein Neuladen liest die Datei während laufender Anrufe und sagt, was einen Neustart verlangt.',
+    example: 'Beispiel',
+    output: 'Ausgabe von',
+    keys: 'Schlüssel',
+    oneOf: 'Eines von',
+    byDefault: 'Vorgabe',
+    files: 'Dateien',
+    everyKey: 'Jeder Schlüssel mit seiner Vorgabe und dem Grund dafür (englisch).',
+    seeAlso: 'Siehe auch',
+  },
+}
+
+/** In German, what each key is for, by its path; the schema has it in English. */
+const KEYS = JSON.parse(readFileSync(new URL('keys.de.json', import.meta.url), 'utf8'))
+
 /**
  * Writes the page.
  * @param {Schema} schema
  * @param {{ version: string, date: string }} about
+ * @param {'en' | 'de'} language
  */
-export function settingsPage(schema, about) {
-  let page = head('TURNSERVER.JSON', 5, { ...about, title: 'File Formats' })
-  page += `${section('Name')}turnserver.json \\- configuration of the TURN relay taciturn\n`
-  page += section('Description')
-  page += `${paragraph(
-    'JSON with comments; a comma after the last entry is allowed. Durations have a unit ("90s", "1h"), and so do rates ("2 Mbit/s", "unlimited"). An unknown key, or a value that makes no sense, keeps the relay from starting: `taciturn validate` says where and how to fix it, and `taciturn validate --effective` what is in force. A reload reads the file again under live calls, and says what needs a restart.',
-  )}\n`
-  page += `${section('Example')}${verbatim(EXAMPLE)}`
-  page += section('Keys')
-  for (const row of keys(schema, '')) {
-    page += item(row.path, paragraph(row.text))
+export function settingsPage(schema, about, language) {
+  const words = WORDS[language]
+  let page = head('TURNSERVER.JSON', 5, { ...about, title: words.title })
+  page += `${section(words.name)}turnserver.json \\- ${words.what}\n`
+  page += `${section(words.description)}${paragraph(words.about)}\n`
+  page += `${section(words.example)}${verbatim(EXAMPLE.replace('…', `${words.output}: openssl rand -hex 32`))}`
+  page += section(words.keys)
+  for (const { path, schema: key } of keys(schema, '')) {
+    const said = language === 'de' ? KEYS[path] : key.description
+    if (said === undefined) throw new Error(`${path} is not described in German: packaging/man/keys.de.json`)
+    page += item(path, paragraph(describe(key, said, words)))
   }
-  page += `${section('Files')}.I /usr/share/doc/taciturn/turnserver.example.json\n.RS\nEvery key with its default and the reason for it.\n.RE\n`
-  page += `${section('See also')}.BR taciturn (1)\n`
+  page += `${section(words.files)}.I /usr/share/doc/taciturn/turnserver.example.json\n.RS\n${words.everyKey}\n.RE\n`
+  page += `${section(words.seeAlso)}.BR taciturn (1)\n`
   return page
 }
 
@@ -36,20 +77,19 @@ const EXAMPLE = `{
     "key": "/etc/taciturn/privkey.pem",
   },
   "homeservers": [{ "name": "example.org", "secrets": ["…"] }],
-}`.replaceAll('…', 'output of: openssl rand -hex 32')
+}`
 
 /**
- * All keys below a schema, as `relay.ports` and `homeservers[].name`.
+ * All keys below a schema that are described, as `relay.ports` and `homeservers[].name`.
  * @param {Schema} schema
  * @param {string} path
- * @returns {{ path: string, text: string }[]}
+ * @returns {{ path: string, schema: Schema }[]}
  */
-function keys(schema, path) {
+export function keys(schema, path) {
   const found = []
   for (const [name, inner] of Object.entries(schema.properties ?? {})) {
     const at = path === '' ? name : `${path}.${name}`
-    const text = describe(inner)
-    if (text !== '') found.push({ path: at, text })
+    if (inner.description || inner.enum) found.push({ path: at, schema: inner })
     for (const branch of [inner, ...(inner.anyOf ?? [])]) {
       found.push(...keys(branch, at))
       const items = branch.items
@@ -59,13 +99,16 @@ function keys(schema, path) {
   return found.filter((row, i) => found.findIndex(one => one.path === row.path) === i)
 }
 
-/** @param {Schema} schema */
-function describe(schema) {
-  const said = schema.description ?? ''
+/**
+ * @param {Schema} schema
+ * @param {string} said
+ * @param {{ oneOf: string, byDefault: string }} words
+ */
+function describe(schema, said, { oneOf, byDefault }) {
   const notes = []
-  if (schema.enum) notes.push(`One of ${schema.enum.map(value => JSON.stringify(value)).join(', ')}.`)
+  if (schema.enum) notes.push(`${oneOf} ${schema.enum.map(value => JSON.stringify(value)).join(', ')}.`)
   const plain =
     ['string', 'number', 'boolean'].includes(typeof schema.default) || Array.isArray(schema.default)
-  if (plain && !/default:/i.test(said)) notes.push(`Default: ${JSON.stringify(schema.default)}.`)
+  if (plain && !said.includes(`${byDefault}:`)) notes.push(`${byDefault}: ${JSON.stringify(schema.default)}.`)
   return [said, ...notes].filter(part => part !== '').join(' ')
 }

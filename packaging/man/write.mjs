@@ -25,8 +25,8 @@ export async function writeManuals(folder, epoch) {
     mkdirSync(join(folder, below), { recursive: true })
     const page = await programPage(args => help(args, language), about, language)
     writeFileSync(join(folder, below, 'taciturn.1'), page)
+    writeFileSync(join(folder, below, 'turnserver.json.5'), settingsPage(schema, about, language))
   }
-  writeFileSync(join(folder, 'turnserver.json.5'), settingsPage(schema, about))
 }
 
 /**

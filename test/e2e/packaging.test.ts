@@ -72,7 +72,7 @@ t.test('systemd understands unit and socket', need('systemd-analyze'), async t =
 t.test('the manual pages are without fault', need('mandoc'), async t => {
   const folder = temporary(t)
   await run(process.execPath, join(PACKAGING, 'man/write.mjs'), folder)
-  const pages = ['taciturn.1', 'turnserver.json.5', 'de/taciturn.1']
+  const pages = ['taciturn.1', 'turnserver.json.5', 'de/taciturn.1', 'de/turnserver.json.5']
   t.same(readdirSync(folder, { recursive: true }).sort(), [...pages, 'de'].sort())
   for (const page of pages) {
     const { stdout } = await run('mandoc', '-Tlint', '-Wwarning', join(folder, page)).catch(error => error)
