@@ -136,7 +136,7 @@ t.test('snippet certbot prints the hook of the documents, for the name of this r
   t.match(stderr, /"certificate": "\/etc\/taciturn\/fullchain\.pem"/)
   const { readFileSync } = await import('node:fs')
   const documents = readFileSync(new URL('../../../docs/operating.md', import.meta.url), 'utf8')
-  const hook = /<<'END'\n([\s\S]*?)END\n/
+  const hook = /<<'END'\n(#!\/bin\/sh\n[\s\S]*?)END\n/
   t.equal(
     hook.exec(stdout)?.[1],
     hook.exec(documents)?.[1]?.replaceAll('turn.example.org', 'turn.example.net'),
