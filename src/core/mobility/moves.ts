@@ -7,7 +7,7 @@ import type { Allocation, Arrival, OpenAllocation } from '../allocation.ts'
 import { close } from '../close.ts'
 import type { Command } from '../command.ts'
 import { NO_ROUTE } from '../peers/peers.ts'
-import { reroute, withdraw } from '../peers/routes.ts'
+import { withdraw } from '../peers/routes.ts'
 import type { RelayState } from '../relay-state.ts'
 import { noteChange, noteWhole } from '../snapshot/noting.ts'
 import { isAt, isAway, leftBy } from './tuples.ts'
@@ -94,7 +94,11 @@ function giveUpArrival(state: RelayState, allocation: Allocation): Command[] {
   return [leftBy(arrival.client)]
 }
 
-/** Makes the 5-tuple that the client has arrived on the only one. */
+/**
+ * Makes the 5-tuple that the client has arrived on the only one. Routes are
+ * withdrawn, and the next datagram on each makes it anew: of the channels that
+ * an allocation may have, a call uses a few.
+ */
 function move(state: RelayState, allocation: OpenAllocation, { client }: Arrival, now: Time): Command[] {
   const { book, counters } = state
   const before = allocation.client
@@ -103,9 +107,7 @@ function move(state: RelayState, allocation: OpenAllocation, { client }: Arrival
   if (allocation.mobility) allocation.mobility.arrival = undefined
   const commands: Command[] = before.socket === NOWHERE ? [] : [leftBy(before)]
   for (const row of book.peers.of(allocation.peers)) {
-    if (book.peers.route(row) === NO_ROUTE) continue
-    book.peers.makeStale(row)
-    commands.push(...reroute(state, allocation, book.peers.address(row), now))
+    if (book.peers.route(row) !== NO_ROUTE) commands.push(...withdraw(state, allocation, row))
   }
   noteChange(state, allocation)
   counters.add(Counter.roamed)
