@@ -173,10 +173,14 @@ function isKey(text: string, end: number): boolean {
   return /^\s*:/.test(text.slice(end, end + 200))
 }
 
+/** The names of keys that hold secrets; made from the schema once. */
+let secretKeys: RegExp | undefined
+
 function followsSecret(text: string, at: number): boolean {
   const from = text.lastIndexOf('\n', at - 1) + 1
   const line = text.slice(from, at + 1)
-  return new RegExp(`(?:secret|passw|${[...secretNames()].join('|')})(?!File)`, 'i').test(line)
+  secretKeys ??= new RegExp(`(?:secret|passw|${[...secretNames()].join('|')})(?!File)`, 'i')
+  return secretKeys.test(line)
 }
 
 function printable(character: string): string {
