@@ -11,7 +11,7 @@ const MOST_ROWS = 100_000
 interface Open {
   readonly homeserver: string
   readonly user: string
-  readonly since: Time
+  readonly opened: Time
   transport: string
   family: number
   readonly counted: Sums
@@ -110,7 +110,7 @@ export class UsageMeter {
     const open = {
       homeserver: owner.tenant,
       user: owner.user === '' ? '' : this.#options.identify(owner.user),
-      since: at,
+      opened: at,
       transport: via,
       family: client.family,
       counted: new Float64Array(MEASURES.length),
@@ -158,7 +158,7 @@ export class UsageMeter {
       if (!open.isForeign) sums[measure]! += more
     }
     for (const [measure, total] of totals.entries()) grow(measure, total)
-    grow(MILLISECONDS, Math.round(now - open.since))
+    grow(MILLISECONDS, Math.round(now - open.opened))
     open.isForeign = false
   }
 
