@@ -66,6 +66,7 @@ export class UsageLedger {
   #minute: number
   #batches = 0
   #isAway = false
+  #isClosing = false
   /** Batches are written one after the other. */
   #writing: Promise<void> = Promise.resolve()
   #delivering: Promise<void> | undefined
@@ -166,6 +167,7 @@ export class UsageLedger {
 
   /** Keeps what is left, after every allocation was told to be closed. */
   async close(): Promise<void> {
+    this.#isClosing = true
     await this.#writing
     await this.#write()
     await this.#desk.close()
@@ -221,6 +223,8 @@ export class UsageLedger {
       if (this.#isAway) log.info('the ledger is up to date again', { batches })
       this.#isAway = false
     } catch (error) {
+      // The thread is ended in the middle of what it does; the next start goes on with it.
+      if (this.#isClosing) return
       if (!this.#isAway)
         this.#complain(
           'ledger-away',

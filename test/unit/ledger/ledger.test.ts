@@ -151,6 +151,19 @@ t.test(
   },
 )
 
+t.test('a stop in the middle of a delivery is no fault of the database, and is not told as one', async t => {
+  let end = (_: Error) => {}
+  const desk = {
+    do: () => new Promise<never>((_, reject) => (end = reject)),
+    close: async () => end(new Error('the thread of the ledger has ended')),
+  }
+  const { ledger, lines } = rig(t, {}, { desk })
+  const delivery = ledger.deliver()
+  await ledger.close()
+  await delivery
+  t.same(lines, [])
+})
+
 t.test('where the disk is full or the spool at its bound, use waits in memory and is not lost', async t => {
   const { ledger, carried, minute, lines, files, state } = rig(t)
   // A file where the folder should be: no write can succeed.
