@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Status, Upgraded } from '../../control/view.ts'
+import { safeJson } from '../../log/printable.ts'
 import type { CliContext } from '../context.ts'
 import { ControlClient } from '../control-client.ts'
 import { CommandError, Exit } from '../io.ts'
@@ -20,7 +21,7 @@ export async function upgrade(options: UpgradeOptions, context: CliContext): Pro
   if (options.whenIdle) await idle(client)
   const answer = await client.post<Upgraded>('/upgrade', undefined, PATIENCE)
   if (options.json) {
-    io.stdout.write(`${JSON.stringify(answer)}\n`)
+    io.stdout.write(`${safeJson(answer)}\n`)
     return answer.ok ? Exit.ok : Exit.failed
   }
   const { pid, version = '', allocations = 0, stays = 0, gap = 0, why = '' } = answer
