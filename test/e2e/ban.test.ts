@@ -41,7 +41,7 @@ for (const workers of [1, 2]) {
       await until(async () => (await ask(relay.port, bindingRequest(), PATIENCE)) === undefined)
       t.equal(await greet(relay), 'closed', 'TCP')
       t.match((await taciturn(relay, 'status')).stdout, /denied-client/)
-      t.match((await taciturn(relay, 'bans')).stdout, /^127\.0\.0\.1 .* by socket: a test/)
+      t.match((await taciturn(relay, 'bans')).stdout, /^127\.0\.0\.1 .* by command on this machine: a test/)
       t.equal(existsSync(join(relay.folder, 'bans.json')), true)
 
       t.match(await taciturn(relay, 'unban', '::ffff:127.0.0.1'), { code: 0 })
