@@ -26,8 +26,10 @@ const PARTS = 6
 const PART = 32 - PARTS
 const LAST_PART = (1 << PARTS) - 1
 const FIRST_CAPACITY = 8 << PARTS
-/** Up to so many entries are moved at once. */
-const SMALL = 2048
+/** Up to so many entries are moved at once: as much work as any datagram may be. */
+const SMALL = 192
+/** Slots of a part up to which it moves on early, since a part so small fills up by chance while its table moves. */
+const SMALL_PART = 64
 
 /**
  * A hash table of rows by a key that stands in the row itself: one word an
@@ -107,7 +109,8 @@ abstract class RowIndex {
     const size = this.slots.length >> PARTS
     if (this.moved === 0) {
       // A part may be fuller than the others, but never quite full, or a search would not end.
-      const isFull = this.#size * 4 >= this.slots.length * 3 || this.#used[part]! * 8 >= size * 7
+      const most = size <= SMALL_PART ? 6 : 7
+      const isFull = this.#size * 4 >= this.slots.length * 3 || this.#used[part]! * 8 >= size * most
       if (!isFull) return
       this.wider = new Int32Array(this.slots.length * 2)
       if (this.#size <= SMALL) while (!this.#move()) {}
