@@ -26,8 +26,8 @@ const PARTS = 6
 const PART = 32 - PARTS
 const LAST_PART = (1 << PARTS) - 1
 const FIRST_CAPACITY = 8 << PARTS
-/** Up to so many entries are moved at once: as much work as any datagram may be. */
-const SMALL = 192
+/** Up to so many entries are moved at once. Several tables may grow with one datagram. */
+const SMALL = 96
 /** Slots of a part up to which it moves on early, since a part so small fills up by chance while its table moves. */
 const SMALL_PART = 64
 
