@@ -113,7 +113,7 @@ t.test(
     const { manager, pid, port } = await start(t, { main, watchdog: true, sockets: true })
 
     await manager.says(/^READY=1 \| STATUS=serving, 0 allocations$/m)
-    t.match(manager.output, /"udp":"dgram"/)
+    await manager.says(/"udp":"dgram"/)
     await manager.says(/^WATCHDOG=1/m)
     t.ok(mappedPort((await ask(port, bindingRequest(), 2000))!), 'and sockets are taken over all the same')
     process.kill(pid, 'SIGTERM')
