@@ -26,8 +26,8 @@ struct pace {
 /* Datagrams that a look should find. */
 #define PACE_GATHER 40
 
-/* A period below this gains nothing: the timer costs as much as a wake. */
-#define PACE_SHORTEST 50000u
+/* Below this there is no timer: so much comes that a thread which waits falls behind, and a batch is full by itself. */
+#define PACE_SHORTEST 200000u
 
 void pace_init(struct pace *pace, uint64_t longest, uint64_t now);
 
