@@ -1,7 +1,7 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { type Address, formatAddress, parseAddress } from '../../src/base/address.ts'
@@ -230,9 +230,28 @@ async function open(t: Test, attach: 'tc' | 'xdp', settings: { readonly workers:
     '--inh-caps=-all',
     '--bounding-set=-all',
   ]
-  const relay = turn.start('setpriv', [...ordinary, process.execPath, MAIN, 'serve', '--config', config], {
-    NODE_OPTIONS: '',
-  })
+  // The folder that the checkout is in may be closed to others, so the relay sees the checkout in one that is not, and
+  // loads nothing that tap would have it load from there.
+  const [root, checkout] = [join(MAIN, '..', '..', '..'), join(folder, 'checkout')]
+  mkdirSync(checkout)
+  const seen = [
+    '--mount',
+    'sh',
+    '-c',
+    'unset NODE_OPTIONS; mount --bind "$0" "$1" && shift && exec setpriv "$@"',
+    root,
+    checkout,
+  ]
+  const main = join(checkout, relative(root, MAIN))
+  const relay = turn.start('unshare', [
+    ...seen,
+    ...ordinary,
+    process.execPath,
+    main,
+    'serve',
+    '--config',
+    config,
+  ])
   started.push(relay)
   await relay.says(/the kernel relays/)
   const maps = mapsOf(relay)
