@@ -54,8 +54,7 @@ t.test(
         if (line === '') continue
         lines++
         const record = parsed(line)
-        // A start that fails says why in a sentence, to the person who started it.
-        if (!record && !line.startsWith('taciturn: ')) t.fail(`not a record: ${line}`)
+        if (!record && !REFUSAL.test(line)) t.fail(`not a record: ${line}`)
         for (const [what, pattern] of NEVER) if (pattern.test(line)) t.fail(`${what}: ${line}`)
         for (const name of ['user', 'client', 'peer', 'from', 'username']) {
           const value = String(record?.[name] ?? '')
@@ -68,6 +67,9 @@ t.test(
     rmSync(LOGS, { recursive: true, force: true })
   },
 )
+
+/** A start that fails says why in sentences, to the person who started it, and where in the configuration. */
+const REFUSAL = /^taciturn: |^\S+\/turnserver\.json:\d+:\d+: |^ +(\d* ?\||→ )|^\d+ problems?$/
 
 const NEVER: readonly (readonly [string, RegExp])[] = [
   ['a secret', /a secret that only this test knows|the secret of round|which nobody guesses|qW4xT9bN2mK7/],
