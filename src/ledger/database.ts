@@ -30,3 +30,21 @@ export interface Dialect {
   /** Keeps others from making the same tables; undefined as above. */
   readonly migrateAlone: string | undefined
 }
+
+/** Does work between `begin` and COMMIT, or undoes it where it fails. */
+export async function inTransaction<T>(
+  run: (sql: string) => Promise<number>,
+  begin: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  await run(begin)
+  try {
+    const result = await work()
+    await run('COMMIT')
+    return result
+  } catch (error) {
+    // The error may have ended the transaction already.
+    await run('ROLLBACK').catch(() => {})
+    throw error
+  }
+}

@@ -1,4 +1,4 @@
-import type { Database, DatabaseRow, Dialect, SqlValue } from './database.ts'
+import { type Database, type DatabaseRow, type Dialect, inTransaction, type SqlValue } from './database.ts'
 
 /** Milliseconds until a database that does not answer is taken to be away. */
 const CONNECT = 5000
@@ -42,17 +42,7 @@ export async function openPostgresql(url: string): Promise<Database> {
     dialect: DIALECT,
     all: async (sql, parameters) => (await query(sql, parameters)).rows,
     run,
-    transaction: async work => {
-      await run('BEGIN')
-      try {
-        const result = await work()
-        await run('COMMIT')
-        return result
-      } catch (error) {
-        await run('ROLLBACK').catch(() => {})
-        throw error
-      }
-    },
+    transaction: work => inTransaction(run, 'BEGIN', work),
     close: () => client.end(),
   }
 }

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, rmdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Database, DatabaseRow, Dialect, SqlValue } from './database.ts'
+import { type Database, type DatabaseRow, type Dialect, inTransaction, type SqlValue } from './database.ts'
 
 const DIALECT: Dialect = {
   elements: 'json_each($1)',
@@ -45,18 +45,7 @@ export async function openSqlite(file: string): Promise<Database> {
     dialect: DIALECT,
     all: async (sql, parameters = []) => build.all(numbered(sql), parameters),
     run,
-    transaction: async work => {
-      await run('BEGIN IMMEDIATE')
-      try {
-        const result = await work()
-        await run('COMMIT')
-        return result
-      } catch (error) {
-        // The error may have ended the transaction already.
-        await run('ROLLBACK').catch(() => {})
-        throw error
-      }
-    },
+    transaction: work => inTransaction(run, 'BEGIN IMMEDIATE', work),
     close: async () => build.close(),
   }
 }

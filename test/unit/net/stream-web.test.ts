@@ -354,13 +354,19 @@ t.test('OW-02: a ClientHello that does not come to an end does not keep its conn
   t.equal(world.streams.open, 0)
 })
 
-t.test('OW-11: visitors who are banned are cut off as clients are', async t => {
+/** A visitor whose connection has been passed on to a web server that says nothing. */
+async function visit(t: Test) {
   const hello = await foreignHello(t)
   const port = await rawServer(t, socket => socket.resume())
   const { world, at } = await open(t, port)
   const visitor = await world.client(at)
   visitor.write(hello)
   await until(() => world.streams.visitors === 1)
+  return { world, visitor }
+}
+
+t.test('OW-11: visitors who are banned are cut off as clients are', async t => {
+  const { world, visitor } = await visit(t)
 
   world.streams.keepOut(() => false)
   await visitor.end()
@@ -368,12 +374,7 @@ t.test('OW-11: visitors who are banned are cut off as clients are', async t => {
 })
 
 t.test('OW-02: when the relay stops, visitors are hung up on', async t => {
-  const hello = await foreignHello(t)
-  const port = await rawServer(t, socket => socket.resume())
-  const { world, at } = await open(t, port)
-  const visitor = await world.client(at)
-  visitor.write(hello)
-  await until(() => world.streams.visitors === 1)
+  const { world, visitor } = await visit(t)
 
   world.streams.stop()
   await new Promise<void>(resolve => world.streams.closed(resolve))
