@@ -36,7 +36,8 @@ export async function enterNamespace(file: string): Promise<boolean> {
   const node = [process.execPath, ...process.execArgv, fileURLToPath(file)]
   const inner = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', '--net', ...node], {
     stdio: 'inherit',
-    env: { ...process.env, [INSIDE]: '1' },
+    // tap has set its own loader for TypeScript again, beside ours.
+    env: { ...process.env, [INSIDE]: '1', TAP_TYPE_STRIP_ONLY: '1' },
   })
   const [code] = await once(inner, 'exit')
   process.exit(code ?? 1)
