@@ -28,6 +28,8 @@ const STEP_DOWN = 0.93
 const CALM = 500
 /** Allocations that are opened and given back before it counts what one costs a server that has run for a while. */
 const WARMING = 10_000
+/** The most times that they are opened for that: what a handful costs cannot be told from chance, however warm. */
+const WARMING_TIMES = 200
 
 /** What the benchmark is doing, for the progress line. */
 export type RoundStep =
@@ -106,11 +108,12 @@ async function open(stage: Stage): Promise<Opening> {
 
 /** Opens as many again and again. Leaves them open the last time; that time counts. */
 async function openWarm({ crew, server }: Stage, total: number): Promise<number> {
+  const enough = Math.min(WARMING, total * WARMING_TIMES)
   for (let opened = total; ; opened += total) {
     await crew.close(0)
     const cpu = cpuOf(server)!
     await crew.open(total, () => {})
-    if (opened >= WARMING) return (cpuOf(server)! - cpu) / total
+    if (opened >= enough) return (cpuOf(server)! - cpu) / total
   }
 }
 
