@@ -1,6 +1,6 @@
 import t from 'tap'
 import { DescriptorCount } from '../../../src/system/descriptor-count.ts'
-import { DEAR, inSlices, sortInSlices } from '../../../src/system/slices.ts'
+import { DEAR, inSlices, rest, sortInSlices } from '../../../src/system/slices.ts'
 
 t.test('S-14: no slice does more than a millisecond of work, and all is done in the end', async t => {
   const { clock, slices, work } = rig(0.01)
@@ -39,6 +39,25 @@ t.test('S-14: what a map loses meanwhile is left out', async t => {
     clock,
   )
   t.equal(seen.length, 500)
+})
+
+t.test('S-14: of several that work in slices one has a slice in each turn of the event loop', async t => {
+  let turn = 0
+  const turns: number[] = []
+  const count = () => {
+    turn++
+    if (turns.length < 30) setImmediate(count)
+  }
+  setImmediate(count)
+  const look = async () => {
+    for (let i = 0; i < 10; i++) {
+      await rest()
+      turns.push(turn)
+    }
+  }
+  await Promise.all([look(), look(), look()])
+  t.equal(turns.length, 30, 'and all come to their end')
+  t.equal(new Set(turns).size, 30)
 })
 
 t.test('S-14: a sort in slices sorts as Array.sort does, and rests all the time', async t => {
