@@ -7,7 +7,7 @@ import { KernelMaps, type MapDescriptors } from '../kernel/kernel-maps.ts'
 /** The share of the kernel's maps that one shard alone has. */
 const ALONE = { shard: 0, shards: 1 }
 
-export interface KernelRelayingParts extends Omit<KernelForwarderParts, 'now' | 'later'> {
+export interface KernelRelayingParts extends Omit<KernelForwarderParts, 'now' | 'later' | 'soon'> {
   readonly clock: Clock
   /** Which of the shards this is, from 1 on, and how many there are; absent where it is the only one. */
   readonly shared: { readonly number: number; readonly shards: number } | undefined
@@ -17,6 +17,7 @@ export interface KernelRelayingParts extends Omit<KernelForwarderParts, 'now' | 
 export class KernelRelaying {
   readonly #parts: KernelRelayingParts
   readonly #forwarder: KernelForwarder
+  #isAsked = false
 
   constructor(parts: KernelRelayingParts) {
     this.#parts = parts
@@ -24,6 +25,7 @@ export class KernelRelaying {
       ...parts,
       now: () => parts.clock.now(),
       later: milliseconds => setTimeout(() => this.#forwarder.settle(), milliseconds).unref(),
+      soon: () => this.#soon(),
     })
   }
 
@@ -49,6 +51,15 @@ export class KernelRelaying {
 
   disconnect(): void {
     this.#forwarder.disconnect()
+  }
+
+  #soon(): void {
+    if (this.#isAsked) return
+    this.#isAsked = true
+    setImmediate(() => {
+      this.#isAsked = false
+      this.#forwarder.proceed()
+    })
   }
 
   /** Once a second. */

@@ -45,6 +45,7 @@ export class KernelRig {
       boundTo: socket => this.#sockets.get(socket),
       settled: (_by, id, carried) => this.settled.push([id, carried]),
       later: () => {},
+      soon: () => {},
     })
     this.forwarder.connect(this.program.maps)
   }

@@ -33,6 +33,7 @@ export class KernelSim {
       boundTo: socket => sim.world.boundTo(socket),
       settled: (by, route, carried) => sim.shard.settled(by, route, carried),
       later: milliseconds => sim.timeline.at((sim.now + milliseconds) as Time, () => forwarder.settle()),
+      soon: () => sim.timeline.at(sim.now, () => forwarder.proceed()),
     })
     this.#world = { sim, forwarder }
     forwarder.connect(this.#program.maps)

@@ -5,6 +5,8 @@ import type { KernelTable } from './kernel-table.ts'
 import { BUCKET_OCTETS } from './layout.ts'
 
 const SECOND = 1e9
+/** Twins that are made equal in one turn of the event loop. */
+const TURN = 256
 /** A cost is nanoseconds for an octet, times this. */
 const FRACTION = 65536
 /** Of a bucket that lets nothing pass. */
@@ -62,9 +64,17 @@ export class KernelBuckets {
     }
   }
 
-  /** Makes all twins equal. */
-  settle(now: Time): void {
-    for (const [id, twin] of this.#twins) this.#settle(id, twin, now)
+  /** Makes all twins equal, and yields after some of them. */
+  *settle(now: () => Time): Generator<undefined, void> {
+    let left = TURN
+    let at = now()
+    for (const [id, twin] of this.#twins) {
+      this.#settle(id, twin, at)
+      if (--left > 0) continue
+      yield undefined
+      left = TURN
+      at = now()
+    }
   }
 
   #open(id: MeterId, now: Time): Twin | undefined {

@@ -14,6 +14,8 @@ export interface KernelForwarderParts extends KernelSurroundings {
   readonly settled: (by: Forwarder, route: RouteId, carried: Readonly<Carried>) => void
   /** Is asked to call `settle` after so many milliseconds, when the figures that are owed by now are known. */
   readonly later: (milliseconds: number) => void
+  /** Is asked to call `proceed` when everything that waits has had its turn. */
+  readonly soon: () => void
 }
 
 /** A route that was withdrawn from the kernel, whose figures are not known yet. */
@@ -27,6 +29,8 @@ interface Owed {
 
 /** Milliseconds after which the program is done with datagrams that it had in hand when their route was withdrawn. */
 const GRACE = 20
+/** Routes that enter the kernel in one turn, with three system calls each. */
+const ENTERED = 32
 /** Milliseconds between two looks at what is owed. */
 const LOOK_EVERY = GRACE + 5
 
@@ -47,6 +51,9 @@ export class KernelForwarder implements Forwarder {
   readonly #owed = new Map<RouteId, Owed>()
   #offload: KernelOffload | undefined
   #isAsked = false
+  /** What is being done for many routes, some in each turn; it ends with the maps. */
+  #entering: Generator<undefined, void> | undefined
+  #polling: Generator<undefined, void> | undefined
 
   constructor(parts: KernelForwarderParts) {
     this.#parts = parts
@@ -59,16 +66,18 @@ export class KernelForwarder implements Forwarder {
     return this.#offload?.size ?? 0
   }
 
-  /** Has the kernel relay by these maps from now on. */
+  /** Has the kernel relay by these maps from now on; routes that there are enter them some in each turn. */
   connect(table: KernelTable): void {
     this.disconnect()
     this.#offload = new KernelOffload(table, this.#parts)
-    for (const route of this.#all.values()) this.#enter(route)
+    this.#entering = this.#enterAll()
+    this.proceed()
   }
 
   /** The maps are gone; the forwarder behind goes on alone. */
   disconnect(): void {
     const offload = this.#offload
+    this.#entering = this.#polling = undefined
     if (!offload) return
     for (const id of [...offload.ids()]) this.#withdraw(id)
     this.#offload = undefined
@@ -107,9 +116,18 @@ export class KernelForwarder implements Forwarder {
     return sum
   }
 
-  /** Brings figures and token buckets up to date. Once a second or more often. */
+  /** Brings figures and token buckets up to date, some in each turn. Once a second or more often. */
   poll(): void {
-    this.#offload?.poll(this.#parts.now())
+    this.#polling ??= this.#offload?.poll(this.#parts.now)
+    this.proceed()
+  }
+
+  /** Does as much as fits one turn of what is done for many routes. */
+  proceed(): void {
+    if (this.#entering?.next().done) this.#entering = undefined
+    if (this.#polling?.next().done) this.#polling = undefined
+    if (!this.#entering && !this.#polling) return
+    this.#parts.soon()
   }
 
   /** Tells the figures that were owed and are known by now. */
@@ -120,6 +138,16 @@ export class KernelForwarder implements Forwarder {
     if (!offload) return
     for (const [id, owed] of [...this.#owed]) if (now >= owed.due) this.#settle(offload, id, owed)
     if (this.#owed.size > 0) this.#ask()
+  }
+
+  *#enterAll(): Generator<undefined, void> {
+    let left = ENTERED
+    for (const route of this.#all.values()) {
+      this.#enter(route)
+      if (--left > 0) continue
+      yield undefined
+      left = ENTERED
+    }
   }
 
   #enter(route: Route): void {

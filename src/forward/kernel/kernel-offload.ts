@@ -12,6 +12,9 @@ import type { KernelTable } from './kernel-table.ts'
 import { flowKey, KIND, MOST_METERS, namedPeerKey } from './layout.ts'
 import { isInside, type RouteEnds, RouteMemory } from './route-memory.ts'
 
+/** Routes that are counted in one turn of the event loop, well below a millisecond. */
+const TURN = 256
+
 /** What routes refer to. */
 export interface KernelSurroundings {
   readonly counters: Counters
@@ -121,10 +124,16 @@ export class KernelOffload {
     return held && this.#routes.carried(held.place)
   }
 
-  /** Brings counters and token buckets up to date. */
-  poll(now: Time): void {
-    for (const held of this.#held.values()) this.#count(held)
-    this.#buckets.settle(now)
+  /** Brings counters and token buckets up to date, and yields after some of them. */
+  *poll(now: () => Time): Generator<undefined, void> {
+    let left = TURN
+    for (const held of this.#held.values()) {
+      this.#count(held)
+      if (--left > 0) continue
+      yield undefined
+      left = TURN
+    }
+    yield* this.#buckets.settle(now)
   }
 
   /** Takes over a lifetime that has changed. */
