@@ -37,7 +37,7 @@ export interface UsageRecord extends Measures {
 
 export interface UsageSums {
   /** By time; within one span those with the most octets first. */
-  readonly rows: readonly UsageSum[]
+  readonly rows: Iterable<UsageSum>
   /** Whether there are more than were asked for. */
   readonly more: boolean
 }

@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { FromLedger, LedgerAnswers, LedgerJob, LedgerStart, ToLedger } from './protocol.ts'
+import { rowsOfLines } from './row-lines.ts'
 
 /** The sources are TypeScript, what is shipped is not. */
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
@@ -66,7 +67,7 @@ export class LedgerThread implements LedgerDesk {
     const waiting = this.#waiting.get(message.id)
     this.#waiting.delete(message.id)
     if ('failed' in message) waiting?.reject(new Error(message.failed))
-    else waiting?.resolve(message.answer as never)
+    else waiting?.resolve(answerOf(message) as never)
     if (this.#waiting.size > 0) return
     const worker = this.#worker
     this.#idle = setTimeout(() => {
@@ -82,4 +83,10 @@ export class LedgerThread implements LedgerDesk {
     for (const { reject } of this.#waiting.values()) reject(error)
     this.#waiting.clear()
   }
+}
+
+function answerOf(message: Exclude<FromLedger, { readonly failed: string }>) {
+  if ('answer' in message) return message.answer
+  const rows = rowsOfLines(message.lines)
+  return message.more === undefined ? rows : { rows, more: message.more }
 }

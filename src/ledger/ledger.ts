@@ -11,6 +11,7 @@ import type { UsageAsked, UsageSums } from './ledger-store.ts'
 import { type LedgerDesk, LedgerThread } from './ledger-thread.ts'
 import type { LedgerAnswers } from './protocol.ts'
 import { Spool } from './spool.ts'
+import type { UsageRow } from './usage.ts'
 import { UsageMeter } from './usage-meter.ts'
 
 /** Milliseconds from one batch to the next: what a crash may lose. */
@@ -196,20 +197,24 @@ export class UsageLedger {
       const why = `${mostSpooled >> 20} MiB wait for the database`
       this.#complain('ledger-spool', 'the ledger waits in memory, and would be lost with this process', why)
       // Begins the next hour, where it is that late.
-      this.#meter.putBack(this.#meter.take())
+      await this.#putBack(this.#meter.take())
       return
     }
     const rows = this.#meter.take()
     try {
       this.#spooled += await this.#spool.write({ writer: this.#writer, sequence: ++this.#sequence, rows })
     } catch (error) {
-      this.#meter.putBack(rows)
+      await this.#putBack(rows)
       this.#complain(
         'ledger-spool',
         'the ledger waits in memory, and would be lost with this process',
         (error as Error).message,
       )
     }
+  }
+
+  #putBack(rows: Iterable<UsageRow>): Promise<void> {
+    return inSlices(rows, row => this.#meter.putBack(row))
   }
 
   /** Says once that the database is away, and once that it is back. */

@@ -18,7 +18,7 @@ export type LedgerJob =
 export interface LedgerAnswers {
   readonly deliver: Delivered
   readonly usage: UsageSums
-  readonly export: readonly UsageRecord[]
+  readonly export: Iterable<UsageRecord>
   readonly forget: number
 }
 
@@ -33,5 +33,7 @@ export interface Delivered {
 export type ToLedger = { readonly id: number; readonly job: LedgerJob } | 'close'
 
 export type FromLedger =
-  | { readonly id: number; readonly answer: LedgerAnswers[LedgerJob['kind']] }
+  | { readonly id: number; readonly answer: Delivered | number }
+  /** Answers with rows; of an export there are never more. */
+  | { readonly id: number; readonly lines: Uint8Array<ArrayBuffer>; readonly more: boolean | undefined }
   | { readonly id: number; readonly failed: string }

@@ -1,6 +1,9 @@
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isUsageBatch, type UsageBatch } from './usage.ts'
+import { isUsageBatch, type UsageBatch, type UsageRow } from './usage.ts'
+
+/** A batch whose rows are made as they are written. */
+export type FreshBatch = Omit<UsageBatch, 'rows'> & { readonly rows: Iterable<UsageRow> }
 
 /** A batch that waits on disk. */
 export interface SpooledBatch {
@@ -24,7 +27,7 @@ export class Spool {
   }
 
   /** Keeps a batch: as a whole or not at all, also across a power cut. Resolves with its octets. */
-  async write({ writer, sequence, rows }: UsageBatch): Promise<number> {
+  async write({ writer, sequence, rows }: FreshBatch): Promise<number> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 })
     const file = join(this.#folder, `${writer}-${String(sequence).padStart(10, '0')}.json`)
     const draft = `${file}.new`
@@ -92,16 +95,21 @@ export class Spool {
 /** Rows that are written at once: well below a millisecond. */
 const ROWS = 256
 
-async function writeRows(handle: FileHandle, head: string, rows: UsageBatch['rows']): Promise<number> {
+async function writeRows(handle: FileHandle, head: string, rows: Iterable<UsageRow>): Promise<number> {
   let octets = 0
   const put = async (text: string) => {
     octets += (await handle.write(text)).bytesWritten
   }
   await put(head)
-  for (let i = 0; i < rows.length; i += ROWS) {
-    const part = JSON.stringify(rows.slice(i, i + ROWS)).slice(1, -1)
-    await put(`${i === 0 ? '' : ','}${part}`)
+  let before = ''
+  let some: UsageRow[] = []
+  const putSome = async () => {
+    await put(before + JSON.stringify(some).slice(1, -1))
+    before = ','
+    some = []
   }
+  for (const row of rows) if (some.push(row) === ROWS) await putSome()
+  if (some.length > 0) await putSome()
   await put(']}\n')
   return octets
 }

@@ -85,20 +85,25 @@ export class UsageMeter {
     return this.#open.keys()
   }
 
-  /** Hands over what has come together, and begins anew; what follows belongs to the hour that it is now. */
-  take(): UsageRow[] {
-    const rows = [...this.#rows.values()].map(rowOf)
+  /**
+   * Hands over what has come together, and begins anew; what follows belongs to the hour that it is now. There may be
+   * tens of thousands of rows, so each is made when it is its turn, and again if they are gone through again.
+   */
+  take(): Iterable<UsageRow> {
+    const rows = this.#rows
     this.#rows = new Map()
     this.#hour = this.#hourNow()
-    return rows
+    return {
+      *[Symbol.iterator]() {
+        for (const row of rows.values()) yield rowOf(row)
+      },
+    }
   }
 
-  /** Takes rows back that could not be kept. */
-  putBack(rows: readonly UsageRow[]): void {
-    for (const [hour, homeserver, user, transport, family, ...measures] of rows) {
-      const sums = this.#sums({ homeserver, user, transport, family }, hour)
-      for (const [i, value] of measures.entries()) sums[i]! += value
-    }
+  /** Takes a row back that could not be kept. */
+  putBack([hour, homeserver, user, transport, family, ...measures]: UsageRow): void {
+    const sums = this.#sums({ homeserver, user, transport, family }, hour)
+    for (const [i, value] of measures.entries()) sums[i]! += value
   }
 
   #opened(event: Event & { readonly kind: 'opened' }): void {

@@ -1,11 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Clerk } from './clerk.ts'
-import type { FromLedger, LedgerStart, ToLedger } from './protocol.ts'
+import type { FromLedger, LedgerAnswers, LedgerJob, LedgerStart, ToLedger } from './protocol.ts'
+import { linesOfRows } from './row-lines.ts'
 
 /* The thread of the ledger's database: relaying never waits for it. */
 
 const clerk = new Clerk(workerData as LedgerStart)
-const answer = (message: FromLedger) => parentPort?.postMessage(message)
+const answer = (message: FromLedger) =>
+  parentPort?.postMessage(message, 'lines' in message ? [message.lines.buffer] : [])
 
 parentPort?.on('message', (message: ToLedger) => {
   if (message === 'close') {
@@ -14,7 +16,13 @@ parentPort?.on('message', (message: ToLedger) => {
   }
   const { id, job } = message
   clerk.do(job).then(
-    done => answer({ id, answer: done }),
+    done => answer({ id, ...written(done) }),
     (error: Error) => answer({ id, failed: error.message || error.name }),
   )
 })
+
+function written(answer: LedgerAnswers[LedgerJob['kind']]) {
+  if (typeof answer === 'number' || 'batches' in answer) return { answer }
+  if ('more' in answer) return { lines: linesOfRows(answer.rows), more: answer.more }
+  return { lines: linesOfRows(answer), more: undefined }
+}

@@ -84,9 +84,9 @@ t.test('killed in the middle, at most the last minute is missing, and nothing is
     rmSync(`${database}.lock`, { recursive: true, force: true })
     const clerk = new Clerk({ spool, database, keep: FOREVER })
     const asked = { by: 'all', from: 0, to: 1e11, per: [], most: 1 } as const
-    const { rows } = await clerk.do({ kind: 'usage', asked })
+    const [row] = (await clerk.do({ kind: 'usage', asked })).rows
     await clerk.close()
-    const counted = (rows[0]?.bytesToPeer ?? 0) / 1000
+    const counted = (row?.bytesToPeer ?? 0) / 1000
     t.ok(counted === safe || counted === safe + 1, `${safe} minutes were safe, ${counted} are there`)
   }
 })

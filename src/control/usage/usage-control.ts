@@ -1,6 +1,12 @@
 import type { Result } from '../../base/result.ts'
 import type { UsageExport, UsageList } from '../view.ts'
 
+/** Of rows there may be thousands, so they are made as they are written. */
+export interface UsageFound {
+  readonly rows: Iterable<UsageList['rows'][number]>
+  readonly more: boolean
+}
+
 /** What somebody wants to know of the ledger. */
 export interface UsageQuestion {
   /** Length of the spans that are summed up; `all` is one span. */
@@ -18,9 +24,9 @@ export interface UsageQuestion {
 
 /** The ledger, as an operator sees it. What asks the database rejects where that does not answer. */
 export interface UsageControl {
-  usage(asked: UsageQuestion): Promise<UsageList>
+  usage(asked: UsageQuestion): Promise<UsageFound>
   /** Everything that is kept of a user, by the name in the credential. */
-  export(user: string): Promise<UsageExport['rows']>
+  export(user: string): Promise<Iterable<UsageExport['rows'][number]>>
   /** Resolves with the number of rows that were about the user. */
   forget(user: string): Promise<number>
   /** How the ledger calls a user, and has ever called. */

@@ -3,9 +3,8 @@ import { failed, type Result, succeeded } from '../../base/result.ts'
 import { type ApiAnswer, fault, okAnswer } from '../answer.ts'
 import { type ApiEndpoint, type Call, type Desk, note, readAs } from '../call.ts'
 import { csvLine } from '../csv.ts'
-import type { UsageList } from '../view.ts'
 import { parseMoment, usualBeginning } from './moments.ts'
-import type { UsageControl, UsageQuestion } from './usage-control.ts'
+import type { UsageControl, UsageFound, UsageQuestion } from './usage-control.ts'
 import {
   usageExportShape,
   usageForgottenShape,
@@ -85,7 +84,7 @@ export const USAGE_ENDPOINTS: readonly ApiEndpoint[] = [
     answers: usageExportShape,
     answer: (call, desk) =>
       ofPerson(call, desk, 'usage-export', async (ledger, name) => ({
-        rows: [...(await ledger.export(name))],
+        rows: await ledger.export(name),
       })),
   },
   {
@@ -129,7 +128,7 @@ export const USAGE_ENDPOINTS: readonly ApiEndpoint[] = [
   },
 ]
 
-async function usage({ visitor, query }: Call, desk: Desk): Promise<Result<UsageList, ApiAnswer>> {
+async function usage({ visitor, query }: Call, desk: Desk): Promise<Result<UsageFound, ApiAnswer>> {
   const asked = readQuestion(query, Math.floor(Date.now() / 1000))
   if (!asked.ok) return failed(asked.error)
   const { ledger } = desk
@@ -211,7 +210,7 @@ function isPer(text: string): text is (typeof PER)[number] {
   return PER.some(one => one === text)
 }
 
-function tableOf({ rows }: UsageList): ApiAnswer {
+function tableOf({ rows }: UsageFound): ApiAnswer {
   return {
     status: 200,
     body: undefined,
@@ -220,8 +219,9 @@ function tableOf({ rows }: UsageList): ApiAnswer {
   }
 }
 
-function* linesOf(rows: UsageList['rows']): Generator<string> {
-  const told = PER.filter(key => rows[0]?.[key] !== undefined)
+function* linesOf(rows: UsageFound['rows']): Generator<string> {
+  const [first] = rows
+  const told = PER.filter(key => first?.[key] !== undefined)
   const columns = [...told, ...Object.keys(usageShape.shape.rows.element.shape).filter(isMeasure)]
   yield csvLine(['start', ...columns])
   for (const row of rows)
