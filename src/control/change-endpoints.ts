@@ -33,8 +33,8 @@ export const CHANGE_ENDPOINTS: readonly ApiEndpoint[] = [
     act: 'undo',
     summary: 'Takes a change back, so that the configuration file applies again.',
     answers: changeShape,
-    answer: ({ visitor, params }, desk) => {
-      const undone = desk.control.undo(params.id!)
+    answer: async ({ visitor, params }, desk) => {
+      const undone = await desk.control.undo(params.id!)
       note(
         desk,
         visitor,

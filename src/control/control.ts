@@ -107,7 +107,7 @@ export interface Control {
    */
   change(asked: ChangeAsked, who: string, language: Language): Promise<Result<ChangeView, ChangeFault>>
   /** Takes a change back. */
-  undo(id: string): Result<ChangeView, ChangeFault>
+  undo(id: string): Promise<Result<ChangeView, ChangeFault>>
   /** The settings in force, without secrets. */
   configuration(): Readonly<Record<string, unknown>>
 }

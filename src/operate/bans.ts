@@ -1,4 +1,5 @@
 import { compare, contains, formatRange, type Range } from '../base/range.ts'
+import { inSlices } from '../system/slices.ts'
 
 /** A network that is not served for a while. Times are milliseconds since the epoch, by the wall clock. */
 export interface Ban {
@@ -21,12 +22,13 @@ export class Bans {
     for (const ban of bans) this.#bans.set(formatRange(ban.range), ban)
   }
 
-  /** Adds one, or changes the one of the same network; false where there are too many. */
-  add(ban: Ban): boolean {
+  /** Adds one, or changes the one of the same network: whether it is new, or that there are too many. */
+  add(ban: Ban): 'new' | 'known' | 'too-many' {
     const key = formatRange(ban.range)
-    if (this.#bans.size >= MOST_BANS && !this.#bans.has(key)) return false
+    const isKnown = this.#bans.has(key)
+    if (!isKnown && this.#bans.size >= MOST_BANS) return 'too-many'
     this.#bans.set(key, ban)
-    return true
+    return isKnown ? 'known' : 'new'
   }
 
   /** Lifts the ban of exactly this network; false where there is none. */
@@ -35,23 +37,28 @@ export class Bans {
   }
 
   /** Bans of other networks that an address or a network lies in, or that lie in it. */
-  touching({ from, to }: Range): Range[] {
-    return this.all
-      .map(({ range }) => range)
-      .filter(
-        range =>
-          range.from.length === from.length &&
-          (contains(range, from) ||
-            contains(range, to) ||
-            (compare(from, range.from) <= 0 && compare(range.to, to) <= 0)),
-      )
+  async touching({ from, to }: Range): Promise<Range[]> {
+    const found: Range[] = []
+    await inSlices(this.#bans.values(), ({ range }) => {
+      const isTouching =
+        range.from.length === from.length &&
+        (contains(range, from) ||
+          contains(range, to) ||
+          (compare(from, range.from) <= 0 && compare(range.to, to) <= 0))
+      if (isTouching) found.push(range)
+    })
+    return found
   }
 
-  /** Removes those whose time is over; true where there were any. */
-  sweep(now: number): boolean {
-    const over = [...this.#bans].filter(([, { until }]) => until <= now)
-    for (const [key] of over) this.#bans.delete(key)
-    return over.length > 0
+  /** Removes those whose time is over, and returns their networks. */
+  sweep(now: number): Range[] {
+    const over: Range[] = []
+    for (const [key, { range, until }] of this.#bans) {
+      if (until > now) continue
+      over.push(range)
+      this.#bans.delete(key)
+    }
+    return over
   }
 
   get all(): readonly Ban[] {

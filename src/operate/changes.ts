@@ -27,6 +27,8 @@ export class Changes {
   readonly #parts: ChangesParts
   readonly #now: () => number
   #isBlocked: ReturnType<typeof blockedIn> = () => false
+  /** Each change is laid over those before it. */
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(parts: ChangesParts) {
     this.#parts = parts
@@ -52,27 +54,31 @@ export class Changes {
   }
 
   /** Makes a change and keeps it. A change of the same thing takes the place of the one before. */
-  async make(
-    asked: ChangeAsked,
-    who: string,
-    language: Language = 'en',
-  ): Promise<Result<ChangeView, ChangeFault>> {
+  make(asked: ChangeAsked, who: string, language: Language = 'en'): Promise<Result<ChangeView, ChangeFault>> {
+    return this.#inTurn(() => this.#make(asked, who, language))
+  }
+
+  /** Takes a change back, so that the file applies again. */
+  undo(id: string): Promise<Result<ChangeView, ChangeFault>> {
+    return this.#inTurn(() => this.#undo(id))
+  }
+
+  async #make(asked: ChangeAsked, who: string, language: Language): Promise<Result<ChangeView, ChangeFault>> {
     const base = { id: randomBytes(4).toString('hex'), at: new Date(this.#now()).toISOString(), who }
     const found = await this.#changeOf(asked, base, language)
     if (!found.ok) return found
     const others = this.#live().filter(one => targetOf(one) !== targetOf(found.value))
     if (others.length >= MOST_CHANGES)
       return failed({ why: 'too-many', detail: `there are ${MOST_CHANGES} changes already; undo some` })
-    const kept = this.#keep([...others, found.value])
+    const kept = await this.#keep([...others, found.value])
     return kept.ok ? succeeded(this.#viewOf(found.value)) : kept
   }
 
-  /** Takes a change back, so that the file applies again. */
-  undo(id: string): Result<ChangeView, ChangeFault> {
+  async #undo(id: string): Promise<Result<ChangeView, ChangeFault>> {
     const all = this.#live()
     const undone = all.find(one => one.id === id)
     if (!undone) return failed({ why: 'unknown', detail: 'there is no such change' })
-    const kept = this.#keep(all.filter(one => one !== undone))
+    const kept = await this.#keep(all.filter(one => one !== undone))
     return kept.ok ? succeeded(this.#viewOf(undone)) : kept
   }
 
@@ -83,6 +89,12 @@ export class Changes {
     )
   }
 
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work)
+    this.#last = done.catch(() => {})
+    return done
+  }
+
   #live(): Change[] {
     const now = this.#now()
     return this.#parts.settings.changes.filter(
@@ -90,8 +102,8 @@ export class Changes {
     )
   }
 
-  #keep(changes: readonly Change[]): Result<undefined, ChangeFault> {
-    const error = this.#parts.settings.change(changes)
+  async #keep(changes: readonly Change[]): Promise<Result<undefined, ChangeFault>> {
+    const error = await this.#parts.settings.change(changes)
     return error === undefined ? succeeded(undefined) : failed({ why: 'not-kept', detail: error })
   }
 

@@ -1,16 +1,18 @@
 import { contains, type Range } from '../base/range.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Event } from '../core/event.ts'
-import { type ClientRules, compileClients } from '../policy/client-policy.ts'
-import { inSlices } from '../system/slices.ts'
+import { type BanChange, ClientPolicy, type ClientRules } from '../policy/client-policy.ts'
+import { DEAR, inSlices } from '../system/slices.ts'
 import type { Ban, Bans } from './bans.ts'
-import type { OpenSessions } from './open-sessions.ts'
+import type { OpenedEvent, OpenSessions } from './open-sessions.ts'
 
 export interface ClientGateParts {
   readonly bans: Bans
   readonly sessions: Pick<OpenSessions, 'opened'>
-  /** Tells every shard. */
+  /** Tells every shard whom the configuration keeps out. */
   keepOut(rules: ClientRules): void
+  /** Tells every shard who is banned from now on, or no longer. */
+  ban(changes: readonly BanChange[]): void
   /** Ends a session. */
   revoke(session: Pick<Extract<Event, { kind: 'opened' }>, 'allocation'>): void
   /** Keeps the bans for the next start. */
@@ -25,56 +27,60 @@ const GATHER = 250
 /** Who is not served: by the configuration, or because somebody was banned for a while. */
 export class ClientGate {
   readonly #parts: ClientGateParts
-  #clients: Settings['clients']
-  #serves: ((ip: Uint8Array) => boolean) | undefined
+  /** Of the configuration as it was at the start. */
+  readonly #clients: ClientRules
+  readonly #policy = new ClientPolicy()
+  /** What the shards have not been told of. */
+  #pending: BanChange[] = []
   #isPending = false
   #appliedAt = Number.NEGATIVE_INFINITY
 
-  constructor(clients: Settings['clients'], parts: ClientGateParts) {
+  constructor(clients: ClientRules, parts: ClientGateParts) {
     this.#parts = parts
     this.#clients = clients
   }
 
-  /** Tells the shards what is in force. */
+  /** Tells the shards what is in force; to be called once. */
   apply(): void {
-    const rules = { ...this.#clients, banned: this.#parts.bans.all.map(({ range }) => range) }
-    this.#serves = compileClients(rules)
-    this.#parts.keepOut(rules)
+    this.#keepOut(this.#clients)
+    this.#ban(this.#parts.bans.all.map(({ range }) => ({ range, isBanned: true })))
   }
 
   /** Takes new rules, and ends the sessions of those who are no longer served. */
   configure({ clients }: Settings): void {
-    this.#clients = clients
-    this.apply()
+    this.#keepOut(clients)
     this.#endUnserved()
   }
 
   /** A session, or its move to another address, may have been on its way while its client was banned. */
   hear(event: Event): void {
     const { kind } = event
-    if ((kind === 'opened' || kind === 'roamed') && this.#serves?.(event.client.ip) === false)
+    if ((kind === 'opened' || kind === 'roamed') && !this.#policy.serves(event.client.ip))
       this.#parts.revoke(event)
   }
 
   /** To be called now and then: lifts the bans whose time is over. */
   tick(): void {
-    if (this.#parts.bans.sweep(this.#parts.now())) this.#changed()
+    const over = this.#parts.bans.sweep(this.#parts.now())
+    if (over.length > 0) this.#changed(over.map(range => ({ range, isBanned: false })))
   }
 
   /** Bans a network and ends the sessions of its clients: how many, or undefined where there are too many bans. */
   async ban(ban: Ban): Promise<number | undefined> {
-    if (!this.#parts.bans.add(ban)) return undefined
-    this.#changed()
+    const added = this.#parts.bans.add(ban)
+    if (added === 'too-many') return undefined
+    this.#changed(added === 'new' ? [{ range: ban.range, isBanned: true }] : [])
     return this.#end(ip => contains(ban.range, ip))
   }
 
   unban(range: Range): boolean {
     const isLifted = this.#parts.bans.remove(range)
-    if (isLifted) this.#changed()
+    if (isLifted) this.#changed([{ range, isBanned: false }])
     return isLifted
   }
 
-  #changed(): void {
+  #changed(changes: readonly BanChange[]): void {
+    for (const change of changes) this.#pending.push(change)
     if (this.#isPending) return
     const now = this.#parts.now()
     // The first one holds at once.
@@ -95,21 +101,33 @@ export class ClientGate {
   #use(now: number): void {
     this.#appliedAt = now
     this.#parts.keep(this.#parts.bans.all)
-    this.apply()
+    this.#ban(this.#pending.splice(0))
+  }
+
+  #keepOut({ allow, deny }: ClientRules): void {
+    const rules = { allow, deny }
+    this.#policy.configure(rules)
+    this.#parts.keepOut(rules)
+  }
+
+  #ban(changes: readonly BanChange[]): void {
+    if (changes.length === 0) return
+    this.#policy.change(changes)
+    this.#parts.ban(changes)
   }
 
   #endUnserved(): void {
-    const serves = this.#serves
-    if (serves) void this.#end(ip => !serves(ip))
+    if (!this.#policy.isOpen) void this.#end(ip => !this.#policy.serves(ip))
   }
 
   async #end(isMeant: (ip: Uint8Array) => boolean): Promise<number> {
     let ended = 0
-    await inSlices(this.#parts.sessions.opened(), session => {
+    const end = (session: OpenedEvent) => {
       if (!isMeant(session.client.ip)) return
       ended++
       this.#parts.revoke(session)
-    })
+    }
+    await inSlices(this.#parts.sessions.opened(), end, DEAR)
     return ended
   }
 }

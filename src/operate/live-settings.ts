@@ -4,7 +4,7 @@ import { ConfigError } from '../config/problem.ts'
 import type { Settings, Testing } from '../config/settings.ts'
 import type { Reloaded, Status } from '../control/view.ts'
 import type { Log } from '../log/log.ts'
-import { writeKept } from '../system/kept-file.ts'
+import { keepFile } from '../system/kept-file.ts'
 import { merge } from './merge.ts'
 
 /** A part of the relay that takes new settings while it runs. */
@@ -100,20 +100,23 @@ export class LiveSettings {
     }
   }
 
-  /** Keeps these changes and applies them; otherwise says why not, and nothing has changed. */
-  change(changes: readonly Change[]): string | undefined {
+  /**
+   * Keeps these changes and applies them; otherwise says why not, and nothing has changed. To be called when the one
+   * before is done.
+   */
+  async change(changes: readonly Change[]): Promise<string | undefined> {
     if (this.#unreadable !== undefined) return this.#unreadable
-    const settings = withChanges(this.#unchanged, changes)
-    const file = changesFile(settings.state)
+    const before = this.#changes
+    const file = changesFile(this.#settings.state)
     try {
-      writeKept(file, writtenChanges(changes))
+      await keepFile(file, [writtenChanges(changes)])
     } catch (error) {
       return `${file} cannot be written: ${(error as Error).message}`
     }
     try {
-      this.#apply(settings)
+      this.#apply(withChanges(this.#unchanged, changes))
     } catch (error) {
-      writeKept(file, writtenChanges(this.#changes))
+      await keepFile(file, [writtenChanges(before)])
       return (error as Error).message
     }
     this.#changes = changes

@@ -3,6 +3,7 @@ import { formatRange, parseRange, type Range } from '../base/range.ts'
 import { failed, type Result, succeeded } from '../base/result.ts'
 import type { BanAsked, BanControl, BanRefusal } from '../control/bans/ban-control.ts'
 import type { BannedView, BanView } from '../control/view.ts'
+import { sortInSlices } from '../system/slices.ts'
 import type { Ban, Bans } from './bans.ts'
 import type { ClientGate } from './client-gate.ts'
 import type { OpenSessions } from './open-sessions.ts'
@@ -22,8 +23,8 @@ export class RelayBans implements BanControl {
     this.#parts = parts
   }
 
-  list(): BanView[] {
-    return this.#parts.bans.all.map(viewOf).sort((a, b) => a.until - b.until)
+  async list(): Promise<Iterable<BanView>> {
+    return views(await sortInSlices(this.#parts.bans.all, (a, b) => a.until - b.until))
   }
 
   async ban({ whom, seconds, reason, by }: BanAsked): Promise<Result<BannedView, BanRefusal>> {
@@ -39,7 +40,7 @@ export class RelayBans implements BanControl {
     return this.#parts.gate.unban(range)
   }
 
-  touching(range: Range): readonly Range[] {
+  touching(range: Range): Promise<readonly Range[]> {
     return this.#parts.bans.touching(range)
   }
 
@@ -52,6 +53,10 @@ export class RelayBans implements BanControl {
     const range = parseRange(ip.length === 4 ? formatIp(ip) : `${formatIp(net)}/64`)
     return range.ok ? range.value : undefined
   }
+}
+
+function* views(bans: readonly Ban[]): Generator<BanView> {
+  for (const ban of bans) yield viewOf(ban)
 }
 
 function viewOf({ range, since, until, by, reason }: Ban): BanView {

@@ -230,7 +230,7 @@ export class RelayControl implements Control {
     return this.#parts.changes.make(asked, who, language)
   }
 
-  undo(id: string): Result<ChangeView, ChangeFault> {
+  undo(id: string): Promise<Result<ChangeView, ChangeFault>> {
     return this.#parts.changes.undo(id)
   }
 

@@ -1,12 +1,48 @@
 import type { Range } from '../base/range.ts'
+import { NetworkSet } from './network-set.ts'
 
 /** Which clients are served, by IP address. */
 export interface ClientRules {
   /** Not empty: nobody else is served. */
   readonly allow: readonly Range[]
   readonly deny: readonly Range[]
-  /** Not served, whatever the others say. */
-  readonly banned: readonly Range[]
+}
+
+/** A network that is banned from now on, or no longer. */
+export interface BanChange {
+  readonly range: Range
+  readonly isBanned: boolean
+}
+
+/**
+ * Who is served: by rules, which are compiled as a whole, and unless banned.
+ * There may be thousands of bans, and each change of one takes a few steps.
+ */
+export class ClientPolicy {
+  readonly #banned = new NetworkSet()
+  #judge: ((ip: Uint8Array) => boolean) | undefined
+
+  /** Takes other rules; who is banned stays so, whatever they say. */
+  configure(rules: ClientRules): void {
+    this.#judge = compileClients(rules)
+  }
+
+  /** Each network is banned once before it is banned no longer. */
+  change(changes: Iterable<BanChange>): void {
+    for (const { range, isBanned } of changes) {
+      if (isBanned) this.#banned.add(range)
+      else this.#banned.remove(range)
+    }
+  }
+
+  /** True where everybody is served. */
+  get isOpen(): boolean {
+    return this.#judge === undefined && this.#banned.isEmpty
+  }
+
+  serves(ip: Uint8Array): boolean {
+    return !this.#banned.has(ip) && this.#judge?.(ip) !== false
+  }
 }
 
 /**
@@ -15,18 +51,13 @@ export interface ClientRules {
  * routing table, and of two equal ones `deny`. Undefined where everybody is
  * served. Addresses must be canonical: IPv4-mapped ones written as IPv4.
  */
-export function compileClients({
-  allow,
-  deny,
-  banned,
-}: ClientRules): ((ip: Uint8Array) => boolean) | undefined {
-  if (allow.length + deny.length + banned.length === 0) return undefined
+export function compileClients({ allow, deny }: ClientRules): ((ip: Uint8Array) => boolean) | undefined {
+  if (allow.length + deny.length === 0) return undefined
   const otherwise = allow.length === 0
-  const entries = [
+  const ranked = [
     ...deny.map(range => entryOf(range, false)),
     ...allow.map(range => entryOf(range, true)),
   ].sort((a, b) => (a.size < b.size ? -1 : a.size > b.size ? 1 : Number(a.isServed) - Number(b.isServed)))
-  const ranked = [...banned.map(range => entryOf(range, false)), ...entries]
   const four = segments(
     ranked.filter(({ octets }) => octets === 4),
     otherwise,

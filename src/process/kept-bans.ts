@@ -3,7 +3,7 @@ import { formatRange, parseRange } from '../base/range.ts'
 import { readOwn } from '../config/own-file.ts'
 import type { Log } from '../log/log.ts'
 import type { Ban } from '../operate/bans.ts'
-import { writeKept } from '../system/kept-file.ts'
+import { KeptFile } from '../system/kept-file.ts'
 
 const shape = z.array(
   z.object({
@@ -19,10 +19,14 @@ const shape = z.array(
 export class KeptBans {
   readonly #file: string
   readonly #log: Pick<Log, 'warn'>
+  readonly #kept: KeptFile
 
   constructor(file: string, log: Pick<Log, 'warn'>) {
     this.#file = file
     this.#log = log
+    this.#kept = new KeptFile(file, ({ code }) =>
+      log.warn('bans cannot be kept; they hold until the relay ends', { file, code }),
+    )
   }
 
   /** Those that are kept; none where there is no such file. What cannot be read is told and left out. */
@@ -54,14 +58,22 @@ export class KeptBans {
     }
   }
 
-  /** Replaces the file as a whole, so that it is never half written. */
+  /** Replaces the file as a whole, so that it is never half written; soon, and nobody waits for it. */
   keep(bans: readonly Ban[]): void {
-    const all = bans.map(({ range, ...rest }) => ({ network: formatRange(range), ...rest }))
-    try {
-      writeKept(this.#file, `${JSON.stringify(all, undefined, 1)}\n`)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      this.#log.warn('bans cannot be kept; they hold until the relay ends', { file: this.#file, code })
-    }
+    this.#kept.write(written(bans))
   }
+
+  /** Resolves when everything is kept. */
+  idle(): Promise<void> {
+    return this.#kept.idle()
+  }
+}
+
+function* written(bans: readonly Ban[]): Generator<string> {
+  let before = '['
+  for (const { range, ...rest } of bans) {
+    yield `${before}\n${JSON.stringify({ network: formatRange(range), ...rest })}`
+    before = ','
+  }
+  yield bans.length === 0 ? '[]\n' : '\n]\n'
 }

@@ -12,7 +12,7 @@ import type { Way } from '../notify/way.ts'
 import { webhook } from '../notify/webhook.ts'
 import type { HealthWatch } from '../operate/health-watch.ts'
 import { monotonicClock } from '../system/clock.ts'
-import { writeKept } from '../system/kept-file.ts'
+import { KeptFile } from '../system/kept-file.ts'
 
 export interface NotifyingParts {
   readonly log: Log
@@ -27,11 +27,14 @@ export class Notifying {
   constructor(settings: Settings, { log, health }: NotifyingParts) {
     this.#log = log
     const file = join(settings.state, 'notified.json')
+    const kept = new KeptFile(file, ({ code = '?' }) =>
+      log.limited('notify-kept', 'warn', 'what was notified cannot be kept', () => ({ file, code })),
+    )
     this.#notifier = new Notifier(planOf(settings), {
       judge: () => health.findings(),
       now: () => monotonicClock.now(),
       kept: settings.notify ? readKept(file) : {},
-      keep: kept => this.#keep(file, kept),
+      keep: news => kept.write([JSON.stringify(news)]),
       tried: (way, message, why) => this.#tried(way, message, why),
     })
   }
@@ -56,16 +59,6 @@ export class Notifying {
         why,
         hint: { key: 'hint.notified' },
       }))
-    }
-  }
-
-  /** Replaces the file as a whole, so that it is never half written. */
-  #keep(file: string, kept: KeptNews): void {
-    try {
-      writeKept(file, JSON.stringify(kept))
-    } catch (error) {
-      const { code = '?' } = error as NodeJS.ErrnoException
-      this.#log.limited('notify-kept', 'warn', 'what was notified cannot be kept', () => ({ file, code }))
     }
   }
 }

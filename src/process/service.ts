@@ -82,6 +82,7 @@ export class Service {
   readonly #operator: RelayControl
   readonly #notifying: Notifying
   readonly #gate: ClientGate
+  readonly #kept: { idle(): Promise<void> }
   readonly #controlPlane: ControlPlane
   readonly #kernel: KernelLink | undefined
   readonly #handingOver: HandingOver | undefined
@@ -144,8 +145,9 @@ export class Service {
     const kernel = kernelLink(settings, engine.shards, log)
     const acts = { readiness, health, shutdown, reload }
     const parts = { version, engine, kernel, tally, sessions, settings: live, ...acts }
-    const { gate, bans } = gatekeeping(settings, { log, sessions, shards: engine.shards })
+    const { gate, bans, kept } = gatekeeping(settings, { log, sessions, shards: engine.shards })
     this.#gate = gate
+    this.#kept = kept
     const more = { notifyTest: () => notifying.test(), handingOver: () => this.#handingOver }
     const operator = new RelayControl({ ...parts, log, changes, bans, ...more })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator }) : undefined
@@ -310,7 +312,7 @@ export class Service {
 
   /** Everything that ends has been told by now. */
   async #last(code: number): Promise<void> {
-    await this.#ledger?.close()
+    await Promise.all([this.#ledger?.close(), this.#kept.idle()])
     this.#log.tick()
     this.#log.info('stopped', { code })
     this.#log.close(() => this.#finish(code))

@@ -14,7 +14,7 @@ import { SocketIds } from '../net/socket-ids.ts'
 import { AllSockets } from '../net/sockets.ts'
 import { StreamTransport } from '../net/stream/stream-transport.ts'
 import type { BoundSocket, NetInbox } from '../net/transport.ts'
-import { type ClientRules, compileClients } from '../policy/client-policy.ts'
+import { type BanChange, ClientPolicy, type ClientRules } from '../policy/client-policy.ts'
 import { Shard } from '../shard/shard.ts'
 import { monotonicClock } from '../system/clock.ts'
 import { proxySources, webServerOf } from './front.ts'
@@ -62,7 +62,7 @@ export class LocalShard implements Shards {
   readonly #udpListeners = new Map<SocketId, Address>()
   /** Undefined with node:dgram, which gives no sockets away, and where other shards share what this one has. */
   readonly handOver: ShardHandOver | undefined
-  #serves: ((ip: Uint8Array) => boolean) | undefined
+  readonly #clients = new ClientPolicy()
 
   /** Opens the transports; nothing is bound yet. */
   constructor(settings: Settings, parts: LocalShardParts) {
@@ -246,12 +246,21 @@ export class LocalShard implements Shards {
   }
 
   keepOut(rules: ClientRules): void {
-    this.#serves = compileClients(rules)
-    this.#streams.keepOut(this.#serves)
+    this.#clients.configure(rules)
+    this.#endUnserved()
+  }
+
+  ban(changes: readonly BanChange[]): void {
+    this.#clients.change(changes)
+    if (changes.some(({ isBanned }) => isBanned)) this.#endUnserved()
+  }
+
+  #endUnserved(): void {
+    this.#streams.keepOut(this.#clients.isOpen ? undefined : ip => this.#clients.serves(ip))
   }
 
   #isServed({ ip }: Address): boolean {
-    if (this.#serves?.(ip) ?? true) return true
+    if (this.#clients.serves(ip)) return true
     this.counters.add(Counter.dropClient)
     return false
   }

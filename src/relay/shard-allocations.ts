@@ -22,9 +22,7 @@ export class ShardAllocations {
 
   /** Those that are still opening included. */
   count(): number {
-    let count = 0
-    for (const _ of this.#parts.shard.allocations()) count++
-    return count
+    return this.#parts.shard.size
   }
 
   /** What they have carried, as `readings.ts` has it; read in slices. */

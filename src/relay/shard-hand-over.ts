@@ -163,7 +163,7 @@ export class ShardHandOver {
     }
     streams.dismissStrangers()
     this.go()
-    return [...shard.allocations()].length
+    return shard.size
   }
 
   /**

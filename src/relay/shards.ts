@@ -4,7 +4,7 @@ import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import type { MapDescriptors } from '../kernel/kernel-maps.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
-import type { ClientRules } from '../policy/client-policy.ts'
+import type { BanChange, ClientRules } from '../policy/client-policy.ts'
 import type { Gauges } from './gauges.ts'
 import type { ListenerPlan } from './listeners.ts'
 import type { ShardHandOver } from './shard-hand-over.ts'
@@ -36,6 +36,8 @@ export interface Shards {
   look(): void
   /** Serves only the clients that the rules allow; sessions of others are the caller's to end. */
   keepOut(rules: ClientRules): void
+  /** Serves clients of these networks no longer, or again, whatever the rules say. */
+  ban(changes: readonly BanChange[]): void
   /** Once a second. */
   tick(): void
   /** Has the kernel relay by these maps from now on; none: it does so no longer. */

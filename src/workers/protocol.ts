@@ -9,7 +9,7 @@ import type { WritingLevel } from '../log/level.ts'
 import type { LogFields } from '../log/log.ts'
 import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { RelayPlaces } from '../net/ports/port-directory.ts'
-import type { ClientRules } from '../policy/client-policy.ts'
+import type { BanChange, ClientRules } from '../policy/client-policy.ts'
 import type { AdmissionRefusal, AdmissionRequest } from '../relay/admission.ts'
 import type { Door, GuestMessage } from '../relay/guests/guest-message.ts'
 import type { RecordingTo } from '../relay/recording-file.ts'
@@ -39,6 +39,7 @@ export type ToWorker =
     }
   | { readonly kind: 'certificate'; readonly options: SecureContextOptions }
   | { readonly kind: 'clients'; readonly rules: ClientRules }
+  | { readonly kind: 'bans'; readonly changes: readonly BanChange[] }
   | { readonly kind: 'drain'; readonly on: boolean }
   | { readonly kind: 'kernel'; readonly maps: MapDescriptors | undefined }
   /** Wants what its allocations have carried. */
@@ -109,6 +110,7 @@ export interface Start {
   readonly certificate: SecureContextOptions | undefined
   readonly draining: boolean
   readonly clients: ClientRules | undefined
+  readonly bans: readonly BanChange[]
   /** The maps of the kernel, of which the worker uses its share, and how many workers there are. */
   readonly kernel: MapDescriptors | undefined
   readonly workers: number

@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls'
 import { address } from '../base/address.ts'
 import { COUNTERS_LENGTH, type CounterReader, CounterSum, Counters } from '../base/counters.ts'
 import type { AllocationId } from '../base/ids.ts'
+import { formatRange, type Range } from '../base/range.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { Event, RejectReason } from '../core/event.ts'
@@ -19,7 +20,7 @@ import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import { CROWD_SEED, SharedCrowd } from '../net/stream/shared-crowd.ts'
 import { KeptSockets } from '../net/udp/kept-sockets.ts'
 import { inheritedGroup, type ListenerGroup, openGroup } from '../net/udp/native-group.ts'
-import type { ClientRules } from '../policy/client-policy.ts'
+import type { BanChange, ClientRules } from '../policy/client-policy.ts'
 import type { Admission } from '../relay/admission.ts'
 import { GAUGES_OCTETS, type Gauges, readGauges, sumGauges } from '../relay/gauges.ts'
 import type { GuestMessage } from '../relay/guests/guest-message.ts'
@@ -83,6 +84,8 @@ export class WorkerShards implements Shards {
   #certificate: SecureContextOptions | undefined
   #draining = false
   #clients: ClientRules | undefined
+  /** As a worker that starts has to know them. */
+  readonly #banned = new Map<string, Range>()
   #kernel: MapDescriptors | undefined
   #closing = false
   #closed: (() => void) | undefined
@@ -156,7 +159,7 @@ export class WorkerShards implements Shards {
           listening: this.#groups.map(({ listener, group }) => ({ listener, fd: group.at(index) })),
           certificate: this.#certificate,
           draining: this.#draining,
-          clients: this.#clients,
+          ...this.#keptOut(),
           kernel: this.#kernel,
           workers: size,
           record: parts.recordings?.[index],
@@ -232,6 +235,19 @@ export class WorkerShards implements Shards {
   keepOut(rules: ClientRules): void {
     this.#clients = rules
     for (const slot of this.#slots) slot.post({ kind: 'clients', rules })
+  }
+
+  ban(changes: readonly BanChange[]): void {
+    for (const { range, isBanned } of changes) {
+      if (isBanned) this.#banned.set(formatRange(range), range)
+      else this.#banned.delete(formatRange(range))
+    }
+    for (const slot of this.#slots) slot.post({ kind: 'bans', changes })
+  }
+
+  #keptOut(): Pick<Start, 'clients' | 'bans'> {
+    const bans = Array.from(this.#banned.values(), range => ({ range, isBanned: true }))
+    return { clients: this.#clients, bans }
   }
 
   setKernel(maps: MapDescriptors | undefined): void {

@@ -89,6 +89,7 @@ const shard = new LocalShard(settings, {
 
 if (start.certificate) shard.setTls(start.certificate)
 if (start.clients) shard.keepOut(start.clients)
+shard.ban(start.bans)
 const { takeOver } = start
 if (takeOver) {
   gate.resume(takeOver.holdings)
@@ -158,6 +159,9 @@ function take(message: ToWorker): void {
       return
     case 'clients':
       shard.keepOut(message.rules)
+      return
+    case 'bans':
+      shard.ban(message.changes)
       return
     case 'kernel':
       shard.setKernel(message.maps)

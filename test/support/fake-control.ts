@@ -123,7 +123,7 @@ export class FakeControl implements Control {
   }
 
   readonly bans: BanControl = {
-    list: () => [
+    list: async () => [
       { network: '203.0.113.8', since: 1, until: Date.UTC(2030, 4, 14), by: 'alice', reason: 'scans' },
     ],
     ban: async ({ whom, seconds, by }) => {
@@ -139,7 +139,7 @@ export class FakeControl implements Control {
       this.asked.push('unban')
       return formatRange(range) === '203.0.113.8'
     },
-    touching: () => [range('203.0.113.0/24')],
+    touching: async () => [range('203.0.113.0/24')],
   }
 
   async notifyTest() {
@@ -188,7 +188,7 @@ export class FakeControl implements Control {
     return succeeded(view)
   }
 
-  undo(id: string): Result<ChangeView, ChangeFault> {
+  async undo(id: string): Promise<Result<ChangeView, ChangeFault>> {
     this.asked.push(`undo ${id}`)
     const undone = this.made.find(one => one.id === id)
     if (!undone) return failed({ why: 'unknown', detail: 'there is no such change' })

@@ -113,14 +113,14 @@ export function scriptedControl(count = 14): ScriptedControl {
       control.over = { ...control.over, state: 'draining', notReady: ['draining'] }
     },
     bans: {
-      list: () => (done.includes('unban') ? [] : [BAN]),
+      list: async () => (done.includes('unban') ? [] : [BAN]),
       ban: async () => ({ ok: false, error: 'no-session' }),
       unban: range => {
         if (formatRange(range) !== BAN.network) return false
         done.push('unban')
         return true
       },
-      touching: () => [],
+      touching: async () => [],
     },
     notifyTest: async () => ({ sent: [] }),
     upgrade: async () => ({ ok: false, why: 'nobody there' }),
@@ -155,7 +155,7 @@ export function scriptedControl(count = 14): ScriptedControl {
       changes = [...changes, made]
       return succeeded(made)
     },
-    undo: id => {
+    undo: async id => {
       const undone = changes.find(one => one.id === id)
       if (!undone) return failed({ why: 'unknown', detail: 'there is no such change' })
       changes = changes.filter(one => one !== undone)

@@ -16,10 +16,11 @@ export type BanRefusal = 'no-session' | 'too-many'
 
 /** The relay's side of bans. */
 export interface BanControl {
-  list(): readonly BanView[]
+  /** Those that end first are first. There may be thousands, so they are made as they are written. */
+  list(): Promise<Iterable<BanView>>
   ban(asked: BanAsked): Promise<Result<BannedView, BanRefusal>>
   /** Lifts the ban of exactly this network; false where there is none. */
   unban(range: Range): boolean
   /** Banned networks that this one overlaps. */
-  touching(range: Range): readonly Range[]
+  touching(range: Range): Promise<readonly Range[]>
 }

@@ -36,9 +36,9 @@ export const BAN_ENDPOINTS: readonly ApiEndpoint[] = [
     act: 'bans',
     summary: 'The networks that are banned now; a line of the access log, as they name addresses.',
     answers: bansShape,
-    answer: ({ visitor }, desk) => {
+    answer: async ({ visitor }, desk) => {
       note(desk, visitor, 'bans', 'done')
-      return okAnswer({ bans: [...desk.control.bans.list()] })
+      return okAnswer({ bans: await desk.control.bans.list() })
     },
   },
   {
@@ -81,7 +81,7 @@ async function ban({ visitor, body, language }: Call, desk: Desk): Promise<ApiAn
     : fault(409, say('ban.tooMany'), say('ban.tooMany.hint'))
 }
 
-function unban({ visitor, body, language }: Call, desk: Desk): ApiAnswer {
+async function unban({ visitor, body, language }: Call, desk: Desk): Promise<ApiAnswer> {
   const asked = readAs(unbanAsked, body)
   if (!asked.ok) return asked.error
   const { network } = asked.value
@@ -92,7 +92,7 @@ function unban({ visitor, body, language }: Call, desk: Desk): ApiAnswer {
   const isLifted = desk.control.bans.unban(range)
   note(desk, visitor, 'unban', isLifted ? 'done' : 'failed')
   if (isLifted) return okAnswer({ lifted: formatRange(range) })
-  const touching = desk.control.bans.touching(range).slice(0, 5).map(formatRange)
+  const touching = (await desk.control.bans.touching(range)).slice(0, 5).map(formatRange)
   return fault(
     404,
     say('ban.none', { network: formatRange(range) }),

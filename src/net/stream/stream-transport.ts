@@ -8,6 +8,7 @@ import type { Result } from '../../base/result.ts'
 import { after, type Clock } from '../../base/time.ts'
 import type { Event, UnservedReason } from '../../core/event.ts'
 import { descriptors } from '../../system/descriptors.ts'
+import { DEAR, inSlices } from '../../system/slices.ts'
 import { descriptorOf } from '../../system/socket-handle.ts'
 import { demultiplex } from '../../wire/channel.ts'
 import type { SocketIds } from '../socket-ids.ts'
@@ -145,8 +146,15 @@ export class StreamTransport implements Transport {
   /** Takes no connection from addresses that are not served, and ends those there are. */
   keepOut(serves: ((ip: Uint8Array) => boolean) | undefined): void {
     this.#serves = serves
-    if (!serves) return
-    for (const connection of this.#connections) if (!serves(connection.remote.ip)) connection.destroy()
+    if (serves) void this.#endUnserved(serves)
+  }
+
+  /** In slices; who connects meanwhile is judged by then. */
+  #endUnserved(serves: (ip: Uint8Array) => boolean): Promise<void> {
+    const judge = (connection: StreamConnection) => {
+      if (!serves(connection.remote.ip)) connection.destroy()
+    }
+    return inSlices(this.#connections, judge, DEAR)
   }
 
   /** Listens, or says why the address is not available. */

@@ -77,7 +77,9 @@ t.test('S-26: nothing is written through a link that waits in the state folder',
   for (const name of ['bans.json.new', 'bans.json', 'history.jsonl'])
     symlinkSync(join(folder, 'victim'), join(state, name))
   const ban = { range: range('203.0.113.7'), since: 1, until: 2, by: 'x' }
-  new KeptBans(join(state, 'bans.json'), { warn: why => t.fail(String(why)) }).keep([ban])
+  const kept = new KeptBans(join(state, 'bans.json'), { warn: why => t.fail(String(why)) })
+  kept.keep([ban])
+  await kept.idle()
   t.match(readFileSync(join(state, 'bans.json'), 'utf8'), '203.0.113.7')
 
   const complaints: string[] = []

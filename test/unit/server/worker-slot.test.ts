@@ -399,6 +399,7 @@ function start() {
       certificate: undefined,
       draining: workers.length > 0,
       clients: undefined,
+      bans: [],
       kernel: undefined,
       workers: 1,
       record: undefined,
