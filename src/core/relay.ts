@@ -193,6 +193,11 @@ export class Relay {
     return this.#state.book.byId.values()
   }
 
+  /** How many they are. */
+  get size(): number {
+    return this.#state.book.byId.size
+  }
+
   *openAllocations(): Iterable<Readonly<OpenAllocation>> {
     for (const allocation of this.allocations()) if (allocation.state === 'open') yield allocation
   }

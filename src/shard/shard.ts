@@ -115,7 +115,7 @@ export class Shard implements Inbox {
       const parts = readSnapshot(snapshot)
       for (;;) {
         const next = parts.next()
-        if (next.done) return next.value.ok ? succeeded(this.#relay.sizes().allocations!) : next.value
+        if (next.done) return next.value.ok ? succeeded(this.#relay.size) : next.value
         if (next.value) {
           const now = this.#world.clock.now()
           this.#run(this.#relay.handle({ kind: 'restore', part: next.value }, now), now)
@@ -196,6 +196,11 @@ export class Shard implements Inbox {
 
   allocations(): Iterable<Readonly<Allocation>> {
     return this.#relay.allocations()
+  }
+
+  /** How many they are. */
+  get size(): number {
+    return this.#relay.size
   }
 
   openAllocations(): Iterable<Readonly<OpenAllocation>> {
