@@ -8,6 +8,7 @@ import { Deframer } from '../../src/client/deframer.ts'
 import { TurnClient } from '../../src/client/turn-client.ts'
 import type { TurnEvent } from '../../src/client/turn-event.ts'
 import { random } from '../../src/relay/relay-config.ts'
+import type { Credential } from './credential.ts'
 
 const CHANNEL = 0x4000 as ChannelNumber
 
@@ -25,11 +26,7 @@ export class LookClient {
   readonly #wire: Wire
   #settle: (event: TurnEvent) => void = () => {}
 
-  private constructor(
-    wire: Wire,
-    credential: { readonly username: string; readonly password: string },
-    reliable: boolean,
-  ) {
+  private constructor(wire: Wire, credential: Credential, reliable: boolean) {
     this.#wire = wire
     this.turn = new TurnClient({ ...credential, random, reliable })
     wire.listen(bytes => {
@@ -39,12 +36,14 @@ export class LookClient {
     })
   }
 
+  /** `from` is the address on loopback that it has. */
   static async connect(
     port: number,
-    credential: { readonly username: string; readonly password: string },
+    credential: Credential,
     via: 'udp' | 'tcp' = 'udp',
+    from = '127.0.0.1',
   ): Promise<LookClient> {
-    const wire = via === 'udp' ? await overUdp(port) : await overTcp(port)
+    const wire = via === 'udp' ? await overUdp(port, from) : await overTcp(port, from)
     return new LookClient(wire, credential, via === 'tcp')
   }
 
@@ -98,9 +97,11 @@ function now(): Time {
   return Date.now() as Time
 }
 
-async function overUdp(port: number): Promise<Wire> {
+async function overUdp(port: number, from: string): Promise<Wire> {
   const socket = createSocket('udp4')
   socket.on('error', () => {})
+  socket.bind(0, from)
+  await once(socket, 'listening')
   socket.connect(port, '127.0.0.1')
   await once(socket, 'connect')
   return {
@@ -110,8 +111,8 @@ async function overUdp(port: number): Promise<Wire> {
   }
 }
 
-async function overTcp(port: number): Promise<Wire> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+async function overTcp(port: number, from: string): Promise<Wire> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress: from, noDelay: true })
   socket.on('error', () => {})
   await once(socket, 'connect')
   const deframer = new Deframer()

@@ -8,9 +8,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { password } from '../../src/auth/shared-secret.ts'
 import { HEAP_FLAG } from '../../src/base/heap.ts'
 import { LookClient } from './client.ts'
+import { credential } from './credential.ts'
+import { bansOf, settings } from './settings.ts'
 import type { Stretch } from './stretch.ts'
 
 /*
@@ -26,6 +27,8 @@ const { values: options } = parseArgs({
   options: {
     allocations: { type: 'string', default: '10000' },
     seconds: { type: 'string', default: '6' },
+    bans: { type: 'string', default: '16000' },
+    only: { type: 'string', default: '' },
     udp: { type: 'string', default: 'auto' },
     // Below the ports that the kernel hands out by itself.
     port: { type: 'string', default: '24810' },
@@ -35,18 +38,25 @@ const { values: options } = parseArgs({
 })
 if (options.help) {
   console.log(`Options: --allocations (${options.allocations}; ulimit -n must allow twice as many sockets in the relay);
---seconds of each look (${options.seconds}); --udp native or dgram; --port of the relay, and the two above it (${options.port}); --main the program`)
+--seconds of each look (${options.seconds}); --bans that are in force (${options.bans}); --only looks whose name begins so, with commas between; --udp native or dgram; --port of the relay, and the two above it (${options.port}); --main the program`)
   process.exit()
 }
 const allocations = Number(options.allocations)
 const seconds = Number(options.seconds)
 const port = Number(options.port)
 const [metrics, console_] = [port + 1, port + 2]
-const secret = randomBytes(32).toString('hex')
+const secrets = { caller: randomBytes(32).toString('hex'), crowd: randomBytes(32).toString('hex') }
 const token = randomBytes(32).toString('hex')
 const folder = mkdtempSync(join(tmpdir(), 'bench-looks-'))
 const file = join(folder, 'turnserver.json')
-writeFileSync(file, JSON.stringify(settings('64 Mbit/s')), { mode: 0o600 })
+const lookedAt = {
+  ...{ port, metrics, console: console_, allocations },
+  ...{ secrets, token, state: folder, udp: options.udp },
+}
+const configure = (changed?: Parameters<typeof settings>[1]) =>
+  writeFileSync(file, JSON.stringify(settings(lookedAt, changed)), { mode: 0o600 })
+configure()
+writeFileSync(join(folder, 'bans.json'), JSON.stringify(bansOf(Number(options.bans))), { mode: 0o600 })
 
 const stretch = new URL('./stretch.js', import.meta.url).href
 const relay = spawn(
@@ -72,7 +82,7 @@ const peer = createSocket('udp4')
 peer.bind(0, '127.0.0.1')
 await once(peer, 'listening')
 peer.on('message', bytes => void delays.push(performance.now() - bytes.readDoubleBE(0)))
-const caller = await LookClient.connect(port, credential('@caller:example.org'))
+const caller = await LookClient.connect(port, credential(secrets.caller, '@caller:example.org'))
 await caller.allocate()
 await caller.bind(peer.address().port)
 
@@ -82,51 +92,95 @@ const stream = setInterval(() => {
   caller.send(payload)
 }, 2)
 const looker = new Worker(new URL('./looker.js', import.meta.url), {
-  workerData: { metrics, console: console_, token },
+  workerData: { metrics, port: console_, token, state: folder },
 })
+looker.on('error', error => {
+  throw error
+})
+const only = options.only.split(',').filter(name => name !== '')
+
+const LOOKS: readonly (readonly [name: string, what: string])[] = [
+  ['metrics', 'GET /metrics'],
+  ['status', 'GET /api/v1/status'],
+  ['sessions', 'GET /api/v1/sessions'],
+  ['all-sessions', 'GET /api/v1/sessions?limit=20000'],
+  ['tables', 'all sessions and past figures as CSV'],
+  ['history', 'GET /api/v1/history and /history/hours'],
+  ['usage', 'usage of every user, as JSON and as CSV'],
+  ['find', 'the pseudonym of a name'],
+  ['bans', `all ${options.bans} bans`],
+  ['ban', 'a ban is made and lifted'],
+  ['drain', 'a drain begins and is cancelled'],
+  ['limit', 'a limit is changed and changed back'],
+  ['pause', 'a homeserver is paused and resumed'],
+  ['block', 'a user is blocked and unblocked'],
+  ['rehearse', 'the whole state is written, for an upgrade'],
+]
 
 const overUdp = crowd('udp')
-await measure(`${allocations} clients open`, () => overUdp({ open: allocations }), 1)
-await measure('nothing', () => {})
-await measure('GET /metrics', () => looker.postMessage('metrics'))
-await measure('GET /api/v1/status', () => looker.postMessage('status'))
-await measure('GET /api/v1/sessions', () => looker.postMessage('sessions'))
-await measure('GET /api/v1/sessions?limit=20000', () => looker.postMessage('all-sessions'))
-await measure('all sessions and past figures as CSV', () => looker.postMessage('tables'))
-await measure('GET /api/v1/history and /history/hours', () => looker.postMessage('history'))
-looker.postMessage('feed')
-await measure('the console is open', () => {})
-looker.postMessage('feed-end')
+await measure('open', `${allocations} clients open`, () => overUdp({ open: allocations }), 1)
+await measure('nothing', 'nothing', () => {})
+for (const [name, what] of LOOKS) await measure(name, what, () => look(name))
+if (isWanted('feed')) {
+  await look('feed')
+  await measure('feed', 'the console is open', () => {})
+  await look('feed-end')
+}
 let changed = false
-await measure('reload that changes a rate', () => {
+const reload = (how: Parameters<typeof settings>[1]) => () => {
   changed = !changed
-  writeFileSync(file, JSON.stringify(settings(changed ? '32 Mbit/s' : '64 Mbit/s')))
+  configure(changed ? how : {})
   relay.kill('SIGHUP')
-})
-// All were granted ten minutes; the caller refreshes in between.
-relay.send({ ahead: 400_000 })
-// Answered after what was asked before.
-await longest()
-await caller.refresh()
-await caller.bind(peer.address().port)
-await measure('all the others expire at once', () => void relay.send({ ahead: 230_000 }), 1)
-await overUdp('leave')
-await measure(`${allocations} clients open`, () => overUdp({ open: allocations }), 1)
-await measure('a user with all of these is disconnected', () => looker.postMessage('disconnect-all'), 1)
-await overUdp('leave')
-const overTcp = crowd('tcp')
-// Each takes two descriptors of the relay.
-const streams = Math.floor(allocations * 0.9)
-await measure(`${streams} clients open over TCP`, () => overTcp({ open: streams }), 1)
-await measure('all of these hang up at once', () => void overTcp('leave'), 1)
+}
+await measure('reload', 'reload that changes a rate', reload({ bitratePerUser: '32 Mbit/s' }))
+await measure('reload-homeserver', 'reload without the homeserver of all', reload({ withoutCrowd: true }))
+configure()
+if (isWanted('expire')) {
+  // All were granted ten minutes; the caller refreshes in between.
+  relay.send({ ahead: 400_000 })
+  // Answered after what was asked before.
+  await longest()
+  await caller.refresh()
+  await caller.bind(peer.address().port)
+  await measure('expire', 'all the others expire at once', () => void relay.send({ ahead: 230_000 }), 1)
+  await overUdp('leave')
+}
+if (isWanted('disconnect')) {
+  const ofOne = crowd('udp', '@crowd:example.org')
+  await measure('open', `${allocations} clients of one user open`, () => ofOne({ open: allocations }), 1)
+  await measure(
+    'disconnect',
+    'a user with all of these is disconnected',
+    async () => looker.postMessage('disconnect-all'),
+    1,
+  )
+  await ofOne('leave')
+}
+if (isWanted('ban-all')) {
+  const banned = crowd('udp')
+  await measure('open', `${allocations} clients open`, () => banned({ open: allocations }), 1)
+  await measure('ban-all', 'the address of all of these is banned', () => look('ban-all'), 1)
+  await look('ban-end')
+  await banned('leave')
+}
+if (isWanted('hang-up')) {
+  const overTcp = crowd('tcp')
+  // Each takes two descriptors of the relay.
+  const streams = Math.floor(allocations * 0.9)
+  await measure('open', `${streams} clients open over TCP`, () => overTcp({ open: streams }), 1)
+  await measure('hang-up', 'all of these hang up at once', () => void overTcp('leave'), 1)
+}
 clearInterval(stream)
 await looker.terminate()
 process.exit()
 
-/** Clients in a thread of their own; resolves when they have done what they are told. */
-function crowd(via: 'udp' | 'tcp'): (what: { readonly open: number } | 'leave') => Promise<void> {
+/** Clients in a thread of their own, of one user or of one each; resolves when they have done what they are told. */
+function crowd(
+  via: 'udp' | 'tcp',
+  user?: string,
+): (what: { readonly open: number } | 'leave') => Promise<void> {
   const worker = new Worker(new URL('./crowd.js', import.meta.url), {
-    workerData: { port, via, ...credential('@crowd:example.org') },
+    workerData: { port, via, secret: secrets.crowd, from: '127.0.0.2', user },
   })
   return async what => {
     worker.postMessage(what)
@@ -134,8 +188,24 @@ function crowd(via: 'udp' | 'tcp'): (what: { readonly open: number } | 'leave') 
   }
 }
 
+/** Has somebody look; resolves when what was asked for has come. */
+async function look(name: string): Promise<void> {
+  looker.postMessage(name)
+  await once(looker, 'message')
+}
+
+function isWanted(name: string): boolean {
+  return only.length === 0 || name === 'open' || only.some(one => name.startsWith(one))
+}
+
 /** Does something once a second, so many times, and prints how long packets took until some seconds after it. */
-async function measure(what: string, look: () => void | Promise<void>, times = seconds): Promise<void> {
+async function measure(
+  name: string,
+  what: string,
+  look: () => void | Promise<void>,
+  times = seconds,
+): Promise<void> {
+  if (name !== 'open' && !isWanted(name)) return
   await sleep(500)
   await longest()
   delays.length = 0
@@ -158,42 +228,4 @@ async function longest(): Promise<Stretch> {
   relay.send('stretch')
   const [answer] = (await once(relay, 'message')) as [Stretch]
   return answer
-}
-
-function credential(user: string) {
-  const username = `${Math.floor(Date.now() / 1000) + 86_400}:${user}`
-  return { username, password: password(Buffer.from(secret), username) }
-}
-
-function settings(bitratePerUser: string) {
-  const most = allocations + 100
-  return {
-    realm: 'looks.example.org',
-    listen: [`udp://127.0.0.1:${port}`, `tcp://127.0.0.1:${port}`],
-    relay: { addresses: ['127.0.0.1'], ports: '30000-65000' },
-    homeservers: [{ name: 'looks', secrets: [secret] }],
-    peers: { deny: ['recommended'], allow: ['127.0.0.0/8'] },
-    limits: {
-      allocations: most,
-      allocationsPerUser: most,
-      allocationsPerAddress: most,
-      connections: most,
-      connectionsPerAddress: most,
-      allocationsPerUserPerMinute: 'unlimited',
-      requestsPerUserPerSecond: 'unlimited',
-      unverifiedAnswers: 'unlimited',
-      unverifiedAnswersPerNetwork: 'unlimited',
-      bitratePerUser,
-    },
-    metrics: `http://127.0.0.1:${metrics}`,
-    console: {
-      listen: `http://127.0.0.1:${console_}`,
-      tokens: [{ name: 'bench', token, rights: 'act' }],
-    },
-    control: false,
-    workers: 1,
-    udp: options.udp,
-    log: { level: 'warn' },
-    state: folder,
-  }
 }
