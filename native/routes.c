@@ -1,6 +1,7 @@
 #include "routes.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -9,6 +10,10 @@
 #include <unistd.h>
 
 #include "address.h"
+
+/* Attributes of rules that older headers do not name. */
+#define RULE_DSCP 25
+#define RULE_SPORT_MASK 28
 
 /* The groups of rtnetlink(7) as bits; the rules of IPv6 have no name of this kind. */
 #define GROUPS                                                                                                   \
@@ -83,23 +88,28 @@ static char *write_attribute(char *at, unsigned short type, const void *value, s
   return at + RTA_SPACE(octets);
 }
 
-int routes_deliver_here(int fd, const uint8_t *record, const uint8_t *source)
+int routes_deliver_here(int fd, const uint8_t *record, const uint8_t *source, uint8_t tos)
 {
+  static const uint8_t ANY[16], NO_PORT[2];
   static _Thread_local uint32_t sequence;
   uint8_t octets = record[0] == 4 ? 4 : 16;
   struct {
     struct nlmsghdr header;
     struct rtmsg route;
-    char attributes[RTA_SPACE(16) + RTA_SPACE(16) + RTA_SPACE(1)];
+    char attributes[2 * RTA_SPACE(16) + RTA_SPACE(1) + 2 * RTA_SPACE(2)];
   } question = {
     .header = {.nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = ++sequence},
-    .route = {.rtm_family = octets == 4 ? AF_INET : AF_INET6, .rtm_dst_len = octets * 8},
+    .route = {.rtm_family = octets == 4 ? AF_INET : AF_INET6, .rtm_dst_len = octets * 8, .rtm_tos = tos},
   };
   uint8_t protocol = IPPROTO_UDP;
   char *end = write_attribute(question.attributes, RTA_DST, record + 4, octets);
 
   end = write_attribute(end, RTA_IP_PROTO, &protocol, 1);
-  if (source && source[0] == record[0]) {
+  if (memcmp(record + 2, NO_PORT, 2))
+    end = write_attribute(end, RTA_DPORT, record + 2, 2);
+  if (source && memcmp(source + 2, NO_PORT, 2))
+    end = write_attribute(end, RTA_SPORT, source + 2, 2);
+  if (source && source[0] == record[0] && memcmp(source + 4, ANY, octets)) {
     question.route.rtm_src_len = octets * 8;
     end = write_attribute(end, RTA_SRC, source + 4, octets);
   }
@@ -107,6 +117,137 @@ int routes_deliver_here(int fd, const uint8_t *record, const uint8_t *source)
   if (send(fd, &question, question.header.nlmsg_len, 0) < 0)
     return -errno;
   return read_answer(fd, sequence);
+}
+
+/* Where what rules go by is written, three words each. */
+struct selectors {
+  uint32_t *words;
+  size_t room;
+  size_t count; /* of those found, be there room or not */
+};
+
+static void found(struct selectors *all, uint32_t kind, uint32_t from, uint32_t to)
+{
+  const uint32_t one[3] = {kind, from, to};
+
+  for (size_t i = 0; i < all->count && i < all->room; i++)
+    if (memcmp(all->words + 3 * i, one, sizeof one) == 0)
+      return;
+  if (all->count++ < all->room)
+    memcpy(all->words + 3 * (all->count - 1), one, sizeof one);
+}
+
+static void read_rule(struct selectors *all, const struct nlmsghdr *message)
+{
+  const struct fib_rule_hdr *rule = NLMSG_DATA(message);
+  const struct rtattr *a = (const struct rtattr *)((const char *)rule + NLMSG_ALIGN(sizeof *rule));
+  size_t left = message->nlmsg_len - NLMSG_LENGTH(sizeof *rule);
+  struct fib_rule_port_range ports;
+  uint16_t mask = 0xffff;
+
+  if (rule->family != AF_INET && rule->family != AF_INET6)
+    return;
+  if (rule->tos)
+    found(all, ROUTES_TOS, rule->tos, rule->tos);
+  for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+    switch (a->rta_type) {
+    case FRA_SPORT_RANGE:
+      if (RTA_PAYLOAD(a) < sizeof ports)
+        break;
+      memcpy(&ports, RTA_DATA(a), sizeof ports);
+      found(all, ROUTES_RELAY_PORT, ports.start, ports.end);
+      break;
+    case FRA_DPORT_RANGE:
+      found(all, ROUTES_PEER_PORT, 0, 0);
+      break;
+    case RULE_DSCP:
+      if (RTA_PAYLOAD(a) >= 1)
+        found(all, ROUTES_TOS, *(const uint8_t *)RTA_DATA(a) << 2, *(const uint8_t *)RTA_DATA(a) << 2);
+      break;
+    case RULE_SPORT_MASK:
+      if (RTA_PAYLOAD(a) >= sizeof mask)
+        memcpy(&mask, RTA_DATA(a), sizeof mask);
+      if (mask != 0xffff)
+        found(all, ROUTES_OTHER, 0, 0);
+      break;
+    case FRA_FWMARK:
+      found(all, ROUTES_OTHER, 0, 0);
+      break;
+    }
+  }
+}
+
+static void read_route(struct selectors *all, const struct nlmsghdr *message)
+{
+  const struct rtmsg *route = NLMSG_DATA(message);
+
+  if (route->rtm_tos && is_delivered(route->rtm_type))
+    found(all, ROUTES_TOS, route->rtm_tos, route->rtm_tos);
+}
+
+/* Reads all that a dump says. Returns 0, or a negative errno. */
+static int read_dump(int fd, struct selectors *all)
+{
+  _Alignas(struct nlmsghdr) char news[16384];
+
+  for (;;) {
+    ssize_t octets = recv(fd, news, sizeof news, MSG_DONTWAIT);
+    if (octets < 0 && errno == EINTR)
+      continue;
+    if (octets <= 0)
+      return octets < 0 ? -errno : -EPROTO;
+    size_t left = (size_t)octets;
+    for (const struct nlmsghdr *m = (const struct nlmsghdr *)news; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
+      if (m->nlmsg_type == NLMSG_DONE)
+        return 0;
+      if (m->nlmsg_type == NLMSG_ERROR)
+        return m->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr))
+                 ? -EPROTO
+                 : ((const struct nlmsgerr *)NLMSG_DATA(m))->error;
+      if (m->nlmsg_type == RTM_NEWRULE && m->nlmsg_len >= NLMSG_LENGTH(sizeof(struct fib_rule_hdr)))
+        read_rule(all, m);
+      if (m->nlmsg_type == RTM_NEWROUTE && m->nlmsg_len >= NLMSG_LENGTH(sizeof(struct rtmsg)))
+        read_route(all, m);
+    }
+  }
+}
+
+/* Asks for all rules, or all IPv4 routes of the table `local`, which are those that may go by TOS. */
+static int dump(uint16_t type, struct selectors *all)
+{
+  static const int ON = 1;
+  struct {
+    struct nlmsghdr header;
+    struct rtmsg route; /* as long as fib_rule_hdr */
+  } question = {
+    .header = {.nlmsg_len = sizeof question, .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+  };
+  int fd = routes_open();
+
+  if (fd < 0)
+    return fd;
+  if (type == RTM_GETROUTE) {
+    question.route.rtm_family = AF_INET;
+    question.route.rtm_table = RT_TABLE_LOCAL;
+    /* Before Linux 4.20 all tables come. */
+    setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &ON, sizeof ON);
+  }
+  int result = send(fd, &question, sizeof question, 0) < 0 ? -errno : read_dump(fd, all);
+  close(fd);
+  return result;
+}
+
+int routes_rules(uint32_t *words, size_t room)
+{
+  struct selectors all = {.words = words, .room = room};
+  int error = dump(RTM_GETRULE, &all);
+
+  /* A kernel without rules has nothing to say. */
+  if (error < 0 && error != -EOPNOTSUPP && error != -EAFNOSUPPORT)
+    return error;
+  if ((error = dump(RTM_GETROUTE, &all)) < 0)
+    return error;
+  return all.count > room ? -E2BIG : (int)all.count;
 }
 
 static int matters(const struct nlmsghdr *message)

@@ -102,7 +102,19 @@ static napi_value delivers_here(napi_env env, napi_callback_info info)
     return value_from_int32(env, -EINVAL);
   if (type != napi_undefined && (value_octets(env, a[1], &source, &octets) < 0 || octets < RECORD))
     return value_from_int32(env, -EINVAL);
-  return value_from_int32(env, routes_deliver_here(w->ask, record, source));
+  return value_from_int32(env, routes_deliver_here(w->ask, record, source, (uint8_t)value_uint32(env, a[2])));
+}
+
+static napi_value rules(napi_env env, napi_callback_info info)
+{
+  napi_value a[MOST_ARGUMENTS];
+  void *words;
+  size_t octets;
+
+  value_arguments(env, info, a);
+  if (value_octets(env, a[0], &words, &octets) < 0 || (uintptr_t)words % sizeof(uint32_t))
+    return value_from_int32(env, -EINVAL);
+  return value_from_int32(env, routes_rules(words, octets / (3 * sizeof(uint32_t))));
 }
 
 static napi_value changed(napi_env env, napi_callback_info info)
@@ -179,6 +191,7 @@ napi_value watcher_open(napi_env env, napi_callback_info info)
     goto out;
 
   method(w, object, "deliversHere", delivers_here);
+  method(w, object, "rules", rules);
   method(w, object, "changed", changed);
   method(w, object, "stop", stop);
   leave(w);

@@ -8,7 +8,8 @@
  *
  *   routes(wake) -> watcher, or -errno
  *
- *   watcher.deliversHere(record, source) -> 1, 0 or -errno, see routes.h
+ *   watcher.deliversHere(record, source, tos) -> 1, 0 or -errno, see routes.h
+ *   watcher.rules(words) -> count or -errno, see routes.h
  *   watcher.changed() -> 1 or 0, see routes.h
  *   watcher.stop()
  *

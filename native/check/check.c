@@ -359,19 +359,22 @@ static void check_routes(void)
   static const uint8_t LOOPBACK6[RECORD] = {6, [19] = 1};
   static const uint8_t NOBODY[RECORD] = {4, 0, 0, 0, 240, 0, 0, 1};
   int ask = routes_open(), news = routes_watch();
+  uint32_t words[3 * 64];
 
   hold(ask >= 0 && news >= 0);
   for (int i = 0; i < ROUNDS; i++) {
-    hold(routes_deliver_here(ask, LOOPBACK, 0) == 1);
-    hold(routes_deliver_here(ask, LOOPBACK6, 0) == 1);
-    hold(routes_deliver_here(ask, NOBODY, 0) == 0);
-    hold(routes_deliver_here(ask, NOBODY, LOOPBACK) == 0);
-    hold(routes_deliver_here(ask, LOOPBACK, LOOPBACK6) == 1);
+    hold(routes_deliver_here(ask, LOOPBACK, 0, 0) == 1);
+    hold(routes_deliver_here(ask, LOOPBACK6, 0, 0) == 1);
+    hold(routes_deliver_here(ask, NOBODY, 0, 0) == 0);
+    hold(routes_deliver_here(ask, NOBODY, LOOPBACK, 0) == 0);
+    hold(routes_deliver_here(ask, LOOPBACK, LOOPBACK6, 0) == 1);
+    hold(routes_deliver_here(ask, LOOPBACK, LOOPBACK, 0x10) == 1);
+    hold(routes_rules(words, 64) >= 0);
     hold(routes_have_changed(news) >= 0);
   }
   close(ask);
   close(news);
-  hold(routes_deliver_here(ask, LOOPBACK, 0) == -EBADF);
+  hold(routes_deliver_here(ask, LOOPBACK, 0, 0) == -EBADF);
 }
 
 /* Sockets that are noted stay open when their table is abandoned; others do not. */

@@ -1,6 +1,12 @@
 import { type Family, formatIp, parseIp } from './address.ts'
 import { failed, type Result, succeeded } from './result.ts'
 
+/** Ports from the first to the last, both included. */
+export interface PortSpan {
+  readonly from: number
+  readonly to: number
+}
+
 /** A run of IP addresses of one family, both ends included. */
 export interface Range {
   readonly family: Family

@@ -13,8 +13,8 @@ export interface PeerPolicy {
   readonly only: readonly Range[]
   /** Denies `RECOMMENDED` and this machine's own addresses. */
   readonly recommended: boolean
-  /** Whether this machine itself takes what is sent to an IP address. */
-  readonly isOwn: (ip: Uint8Array) => boolean
+  /** Whether this machine itself takes what is sent to an IP address, at a port or, with 0, at none in particular. */
+  readonly isOwn: (ip: Uint8Array, port: number) => boolean
   readonly relays: readonly RelayedAt[]
   /** UDP ports of programs on this machine that are reached at its public relay addresses; absent: see `opensPort`. */
   readonly sameHost?: Parameters<typeof opensPort>[0]
@@ -92,7 +92,7 @@ export function compilePeers(policy: PeerPolicy): (peer: Address) => Reach {
   const judge = ({ ip, port }: Pick<Address, 'ip' | 'port'>): Reach => {
     if (denied.has(ip)) return 'no'
     const relay = relayed.get(ipKey(ip))
-    if (!relay && !isUnspecified(ip) && !isOwn(ip)) {
+    if (!relay && !isUnspecified(ip) && !isOwn(ip, port)) {
       if (allowed.has(ip)) return 'yes'
       return only || recommended.has(ip) ? 'no' : 'yes'
     }

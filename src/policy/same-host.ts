@@ -61,7 +61,7 @@ export interface HostNames {
 /** `isOwn` and `endpoints` as in `PeerPolicy`. */
 export function hostNames(
   relays: readonly RelayedAt[],
-  isOwn: (ip: Uint8Array) => boolean,
+  isOwn: (ip: Uint8Array, port: number) => boolean,
   endpoints: readonly Address[],
 ): HostNames {
   const served = new Set(endpoints.map(({ port }) => port))
@@ -81,7 +81,7 @@ export function hostNames(
     keyFor: ({ ip, port }) => {
       if (served.has(port)) return undefined
       if (byPublic.has(ipKey(ip))) return port === 0 ? undefined : 'sameHost'
-      return isOwn(ip) ? 'allow' : undefined
+      return isOwn(ip, port) ? 'allow' : undefined
     },
   }
 }

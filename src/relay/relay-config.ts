@@ -23,8 +23,8 @@ const NONCE_LIFETIME = 3600
 export interface RelaySurroundings {
   /** True where sockets can set DF. */
   readonly dontFragment: boolean
-  /** Whether this machine itself takes what is sent to an IP address. */
-  readonly isOwn: (ip: Uint8Array) => boolean
+  /** Whether this machine itself takes what is sent to an IP address, at a port or, with 0, at none in particular. */
+  readonly isOwn: (ip: Uint8Array, port: number) => boolean
   readonly relays: readonly RelayedAt[]
   /** Where this server can be reached itself, wildcards spelled out. */
   readonly endpoints: readonly Address[]

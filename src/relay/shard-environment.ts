@@ -53,7 +53,7 @@ export class ShardEnvironment {
       this.#isStale = true
       parts.changed()
     })
-    this.#own.sendFrom(this.#relays.map(({ local }) => local))
+    this.#sendFrom()
     this.#decide()
     this.asked = this.#environment(parts.shared)
   }
@@ -65,7 +65,7 @@ export class ShardEnvironment {
   configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void {
     this.#settings = settings
     this.#relays = relays
-    this.#own.sendFrom(relays.map(({ local }) => local))
+    this.#sendFrom()
     this.#decide()
   }
 
@@ -106,6 +106,14 @@ export class ShardEnvironment {
     }
   }
 
+  #sendFrom(): void {
+    const { relay } = this.#settings
+    this.#own.sendFrom(
+      this.#relays.map(({ local }) => local),
+      relay.ports,
+    )
+  }
+
   /** Makes what decides about users and peers from the settings. */
   #decide(): void {
     const surroundings = this.#surroundings()
@@ -123,7 +131,7 @@ export class ShardEnvironment {
     )
     return {
       dontFragment: this.#parts.dontFragment,
-      isOwn: ip => this.#own.has(ip),
+      isOwn: (ip, port) => this.#own.has(ip, port),
       relays: this.#relays,
       endpoints: [...listen, ...pages].map(listener => listener.address),
     }

@@ -47,8 +47,13 @@ export interface NativeAddon {
 }
 
 export interface NativeRoutes {
-  /** Whether this machine itself takes UDP to the address in the record, from that in `source`: 1 or 0. */
-  deliversHere(record: Uint8Array, source?: Uint8Array): number
+  /**
+   * Whether this machine itself takes UDP to the address in the record, from that in `source`, with a TOS octet: 1 or
+   * 0. A port or an address of zeros is not asked for.
+   */
+  deliversHere(record: Uint8Array, source?: Uint8Array, tos?: number): number
+  /** Writes what rules of routing go by, three words each (native/routes.h). Returns how many, or a negated errno. */
+  rules(words: Uint32Array): number
   /** Whether anything has changed since the last call: 1 or 0. */
   changed(): number
   stop(): void

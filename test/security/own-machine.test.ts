@@ -15,7 +15,7 @@ import { codeOf, openSession, type TurnSession } from '../support/turn-session.t
  */
 
 await enterNamespace(import.meta.url)
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const SECRET = 'a secret that only this test knows'
 /** Where the victim listens; nobody's well-known port, so open at the relay's own public address. */
@@ -112,6 +112,37 @@ for (const [kind, settings] of KINDS) {
     },
   )
 }
+
+t.test(
+  'S-03: a rule of routing by the port of the peer does not open this machine',
+  needNamespaces('python3'),
+  async t => {
+    const { turn, victim } = await open(t, {})
+    const session = await client(t)
+    const [four, six] = ['16.0.0.7', '[2a00:16::7]'].map(ip => parseAddress(`${ip}:${OPEN}`)!)
+    const other = parseAddress(`16.0.0.7:${OPEN + 1}`)!
+    for (const [i, at] of [four!, six!].entries()) {
+      t.equal(await session.bind(0x4000 + i, at), 0, 'before')
+      t.equal(await session.permit(at), 0)
+    }
+
+    for (const family of ['-4', '-6']) {
+      turn.run('ip', family, 'route', 'add', 'local', 'default', 'dev', 'lo', 'table', '104')
+      turn.run('ip', family, 'rule', 'add', 'ipproto', 'udp', 'dport', `${OPEN}`, 'lookup', '104')
+    }
+    for (const [i, at] of [four!, six!].entries()) {
+      t.ok(await eventually(async () => (await session.bind(0x4000 + i, at)) === 403), 'ours by now')
+      session.send(0x4000 + i, 'by-channel')
+      session.indicate(at, 'by-send')
+    }
+    t.equal(await session.bind(0x4002, other), 0, 'another port is somebody else as before')
+
+    t.equal(await session.permit(parseAddress(`11.0.0.1:${OPEN}`)!), 0)
+    session.indicate(parseAddress(`11.0.0.1:${OPEN}`)!, 'fence')
+    await victim.says(/heard fence at 11\.0\.0\.1/)
+    t.equal(victim.stdout.match(/^heard .*/gm)?.join(), 'heard fence at 11.0.0.1')
+  },
+)
 
 t.test(
   'O-01: what is refused by address is told with the key that opens it',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import { address, type Family, ipKey, parseIp } from '../../base/address.ts'
+import type { PortSpan } from '../../base/range.ts'
 
 /** An IP address of this machine, and where it is. */
 export interface MachineAddress {
@@ -28,10 +29,10 @@ export interface Machine {
  * no list of interfaces shows (`ip route add local`, subnet-router anycast).
  */
 export interface OwnAddresses {
-  /** Asks the kernel, or what it has said since the last change. */
-  has(ip: Uint8Array): boolean
-  /** Says from which addresses the relay sends: rules of routing may go by them. */
-  sendFrom(ips: readonly Uint8Array[]): void
+  /** Asks the kernel, or what it has said since the last change. Port 0 stands for none in particular. */
+  has(ip: Uint8Array, port?: number): boolean
+  /** Says from which addresses and ports the relay sends: rules of routing may go by them. */
+  sendFrom(ips: readonly Uint8Array[], ports: PortSpan): void
   stop(): void
 }
 

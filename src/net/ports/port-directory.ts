@@ -1,6 +1,7 @@
 import { type Address, address, ipKey } from '../../base/address.ts'
+import type { PortSpan } from '../../base/range.ts'
 import type { Siblings } from '../../core/environment.ts'
-import { PARKED, type PortSpan } from './port-pool.ts'
+import { PARKED } from './port-pool.ts'
 import { isSameRelay, type ResolvedRelayAddress } from './relay-addresses.ts'
 
 /** Relay addresses by their place in the memory; some places are free. */

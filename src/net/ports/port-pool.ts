@@ -1,11 +1,6 @@
 import type { Family } from '../../base/address.ts'
+import type { PortSpan } from '../../base/range.ts'
 import type { ResolvedRelayAddress } from './relay-addresses.ts'
-
-/** Ports from the first to the last, both included. */
-export interface PortSpan {
-  readonly from: number
-  readonly to: number
-}
 
 /** Who holds which port, where several shards share a range: an octet for each port, and our number in it. */
 export interface PortMarks {

@@ -10,6 +10,8 @@ import { enterNamespace, needNamespaces } from '../../support/namespaces.ts'
 const inside = await enterNamespace(import.meta.url)
 const needed: { skip: string | false } = inside ? { skip: false } : needNamespaces()
 
+const PORTS = { from: 20_000, to: 21_000 }
+
 /** What the kernel delivers here, by the command that made it so and the one that undoes it. */
 const CASES = [
   ['an address', 'address add 203.0.113.9/32 dev lo', 'address del 203.0.113.9/32 dev lo', '203.0.113.9'],
@@ -97,7 +99,7 @@ for (const [source, open] of [
     if (!own) return
     t.teardown(() => own.stop())
     const has = (text: string) => own.has(parseIp(text)!)
-    own.sendFrom([parseIp('192.0.2.77')!, parseIp('2a00:77::1')!])
+    own.sendFrom([parseIp('192.0.2.77')!, parseIp('2a00:77::1')!], PORTS)
 
     t.ok(await eventually(() => has('2a00:17::9')), 'by an IPv6 rule for the source')
     t.same(['17.0.0.9', '18.0.0.9'].map(has), [true, true])
@@ -120,6 +122,99 @@ for (const [source, open] of [
     t.ok(own.every(one => one.has(parseIp('203.0.113.10')!)))
   })
 }
+
+/** A rule, and at which port of which address a datagram of the relay comes back to this machine by it. */
+const RULES = [
+  ['the port of the peer', 'dport 53', 53],
+  ['a range of ports of the peer', 'dport 50-60', 53],
+  ['all ports of the peer but some', 'not dport 1-52', 53],
+  ['a port of the relay', 'sport 20500', 53],
+  ['a range of ports that holds all of the relay', 'sport 1-65534', 53],
+  ['ports that are none of the relay, turned round', 'not sport 53', 53],
+  ['the protocol', 'ipproto udp', 53],
+  ['the protocol and both ports', 'ipproto udp sport 20999-21000 dport 53', 53],
+  ['the user', 'uidrange 0-65535', 53],
+  ['where it comes from', 'iif lo', 53],
+  ['the type of service', 'tos 0x10', 53],
+  ['type of service and port', 'tos 0x08 dport 53', 53],
+  ['a mark that there is not, turned round', 'not fwmark 7', 53],
+] as const
+
+for (const [name, selector, port] of RULES) {
+  t.test(`S-03: what a rule by ${name} delivers here is this machine's own`, needed, async t => {
+    for (const [family, ip] of [
+      ['-4', '19.0.0.9'],
+      ['-6', '2a00:19::9'],
+    ] as const) {
+      const own = KernelRoutes.open(() => {})
+      if (!own) return
+      t.teardown(() => own.stop())
+      own.sendFrom([], PORTS)
+      const has = (to: number) => own.has(parseIp(ip)!, to)
+      run(`${family} route add local default dev lo table 104`)
+      t.teardown(() => run(`${family} route del local default dev lo table 104`))
+      t.equal(has(port), false, `${family}: before`)
+      run(`${family} rule add ${selector} lookup 104`)
+      t.equal(has(port), true, `${family}: there`)
+      if (selector.includes('dport')) t.equal(has(20), false, `${family}: at another port`)
+      run(`${family} rule del ${selector} lookup 104`)
+      t.equal(has(port), false, `${family}: gone`)
+    }
+  })
+}
+
+t.test('S-03: a route for one type of service counts', needed, async t => {
+  const own = KernelRoutes.open(() => {})
+  if (!own) return
+  t.teardown(() => own.stop())
+  run('route add local 21.0.0.0/24 tos 0x10 dev lo')
+  t.teardown(() => run('route del local 21.0.0.0/24 tos 0x10 dev lo'))
+
+  t.same(
+    ['21.0.0.9', '21.0.1.9'].map(ip => own.has(parseIp(ip)!)),
+    [true, false],
+  )
+})
+
+t.test(
+  'S-03: what a rule by a mark delivers here is, but not what transparent proxies catch',
+  needed,
+  async t => {
+    const own = KernelRoutes.open(() => {})
+    if (!own) return
+    t.teardown(() => own.stop())
+    for (const words of [
+      'route add local 22.0.0.0/24 dev lo table 105',
+      'route add local default dev lo table 105',
+      '-6 route add local 2a00:22::/32 dev lo table 105',
+      'rule add fwmark 7 lookup 105',
+      '-6 rule add fwmark 7 lookup 105',
+    ]) {
+      run(words)
+      t.teardown(() => run(words.replace(' add ', ' del ')))
+    }
+    const has = (ip: string) => own.has(parseIp(ip)!)
+
+    t.ok(await eventually(() => has('22.0.0.9') && has('2a00:22::9')))
+    t.same(['22.0.1.9', '2a00:23::9'].map(has), [false, false])
+  },
+)
+
+t.test('S-03: more rules than are read for each address are judged by all tables', needed, async t => {
+  const own = KernelRoutes.open(() => {})
+  if (!own) return
+  t.teardown(() => own.stop())
+  own.sendFrom([], PORTS)
+  run('route add local 23.0.0.0/24 dev lo table 106')
+  t.teardown(() => run('route del local 23.0.0.0/24 dev lo table 106'))
+  for (let i = 0; i < 17; i++) {
+    run(`rule add sport ${20_100 + 2 * i} lookup 106`)
+    t.teardown(() => run(`rule del sport ${20_100 + 2 * i} lookup 106`))
+  }
+
+  t.ok(await eventually(() => own.has(parseIp('23.0.0.9')!)))
+  t.equal(own.has(parseIp('23.0.1.9')!), false)
+})
 
 t.test('the best source that there is is opened', async t => {
   const own = openOwnAddresses(() => {})
