@@ -8,7 +8,7 @@ import { MAIN, type RunningRelay, startRelay } from '../support/relay.ts'
 import { reload } from '../support/reload.ts'
 import { ask, bindingRequest } from '../support/stun.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(360_000)
 
 /** Milliseconds after which an answer that does not come is taken for none. */
 const PATIENCE = 1500

@@ -9,10 +9,10 @@ import { CLIENT, startProvider } from '../support/oidc.ts'
 
 const VIEWS = ['overview', 'sessions', 'people', 'refusals', 'tests', 'changes', 'server', 'access'] as const
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 
 t.test('the console before a relay that follows a script', need('chromium'), async t => {
-  t.setTimeout(240_000)
+  t.setTimeout(480_000)
   const browser = await visit('chromium', 'about:blank')
   t.teardown(() => browser.stop())
 
@@ -490,7 +490,7 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
 })
 
 t.test('the console in Firefox', need('firefox-esr'), async t => {
-  t.setTimeout(240_000)
+  t.setTimeout(480_000)
   const browser = await visit('firefox-esr', 'about:blank')
   t.teardown(() => browser.stop())
 

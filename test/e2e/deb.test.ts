@@ -46,7 +46,7 @@ print(json.dumps([len(sent), len(sent) - len(waited), max(waited.values())]))
 const FIND =
   'find / -xdev -name "*taciturn*" -not -path "/root/*" -not -path "/etc/letsencrypt/*" -not -path "/proc/*" | sort'
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 
 t.test('the Debian package', needMachine('dpkg-deb', 'turnutils_uclient', 'openssl'), async t => {
   const folder = mkdtempSync(join(tmpdir(), 'deb-test-'))

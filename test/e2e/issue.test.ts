@@ -16,7 +16,7 @@ const NEW = 'Zz1yX8wV6uT4sR2qP0oN9mL7kJ5iH3gF'
 const TOKEN = 'syt_secret_token'
 const PATH = '/_matrix/client/v3/voip/turnServer'
 
-t.setTimeout(200_000)
+t.setTimeout(400_000)
 
 interface Issuer {
   readonly relay: RunningRelay

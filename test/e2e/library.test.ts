@@ -132,7 +132,7 @@ function strangersProject(): string {
 }
 
 function run(cwd: string, argv: readonly string[]): string {
-  return execFileSync(process.execPath, argv, { cwd, encoding: 'utf8', timeout: 60_000 })
+  return execFileSync(process.execPath, argv, { cwd, encoding: 'utf8', timeout: 180_000 })
 }
 
 async function answers(folder: string, uri: string): Promise<void> {

@@ -33,7 +33,7 @@ const COMPLETIONS = {
     complete --do-complete 'taciturn cred'`,
 }
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 t.test('the unit is exposed by 2.0 of 10 at most [OPS-19]', need('systemd-analyze'), async t => {
   const unit = join(PACKAGING, 'systemd/taciturn.service')

@@ -8,7 +8,7 @@ import { MAIN, type RunningRelay, startRelay } from '../support/relay.ts'
 import { openSession } from '../support/turn-session.ts'
 import { needWorkers } from '../support/two-workers.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const ALICE = '@alice:example.org'
 const MALLORY = '@mallory:elsewhere.example'

@@ -15,7 +15,7 @@ import { folderOf, get, LARGE, site, startHaproxy, startNginx } from '../support
 const RELAY = 'turn.example.org'
 const SITE = 'cloud.example.org'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 /** The lines of a snippet for these ports. */
 function lines(

@@ -162,13 +162,13 @@ function startCoturn(plan: Plan): Child {
   )
 }
 
-/** Resolves when the server answers STUN; rejects when it ended, or said nothing for 20 seconds. */
+/** Resolves when the server answers STUN; rejects when it ended, or said nothing for a minute. */
 async function answers(child: Child, port: number): Promise<void> {
   const ended = child.exited.then(exit => {
     throw new Error(`the server ended at once (${exit.signal ?? exit.code}):\n${child.output}`)
   })
   // When the answer comes first, nobody waits for this promise any more.
   ended.catch(() => undefined)
-  const answer = await Promise.race([ask(port, bindingRequest(), 20_000), ended])
+  const answer = await Promise.race([ask(port, bindingRequest(), 60_000), ended])
   if (!answer) throw new Error(`the server answers no STUN on port ${port}:\n${child.output}`)
 }
