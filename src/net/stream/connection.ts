@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { type Address, address, parseIp, RECORD, writeRecord } from '../../base/address.ts'
 import { Counter, type Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
@@ -39,9 +40,11 @@ export type ConnectionState =
  * which.
  *
  * Frames are gathered and leave together once per turn of the event loop: over
- * TCP one system call for many. Over TLS each is a record of its own, since
- * clients exist (coturn's test client is one) that take what one read of their
- * TLS library brings for one message, and lose what follows in the same record.
+ * TCP in one system call, over TLS in one record. A client that connected over
+ * TLS without asking for the server by name (SNI) gets each frame in a record of
+ * its own: clients exist among those (coturn's test client is one) that take
+ * what one read of their TLS library brings for one message, and lose what
+ * follows in the same record. Browsers and other WebRTC clients ask by name.
  */
 export class StreamConnection {
   readonly raw: Socket
@@ -145,7 +148,7 @@ export class StreamConnection {
   /** Frames may come; answers are written to `socket`. */
   ready(socket: Socket, via: 'tcp' | 'tls', deadline: Time): void {
     this.#socket = socket
-    this.#apart = via === 'tls'
+    this.#apart = socket instanceof TLSSocket && typeof socket.servername !== 'string'
     if (this.#apart) writeOneByOne(socket)
     this.#state = { kind: 'ready', via }
     this.deadline = deadline
@@ -276,7 +279,8 @@ export class StreamConnection {
 
   /** Keeps what was just written as long as it may wait for the client; nothing where that reads as it should. */
   #noteWritten(socket: Socket, last: Buffer): void {
-    if (this.#apart) return
+    // Over TLS nothing can be given away.
+    if (socket !== this.raw) return
     const waiting = socket.writableLength
     if (waiting === 0) {
       if (this.#written.length > 0) this.#written = []

@@ -42,20 +42,26 @@ t.test('a tcp port serves both kinds of client at once [STUN-TCP-09]', async t =
   )
 })
 
-t.test('over TLS each frame is a record of its own', async t => {
-  const { world, at } = await open(t)
-  const client = await shake(t, at)
-  client.write(stunFrame(1))
-  await client.read(20)
-  const records: number[] = []
-  client.socket.on('data', chunk => records.push(chunk.length))
-  const { socket, from } = world.inbox.all[0]!
+for (const servername of ['', 'turn.test']) {
+  const title = servername ? 'who asks for it by name gets them in one' : 'each frame is a record of its own'
+  t.test(`over TLS, frames that are sent together: ${title}`, async t => {
+    const { world, at } = await open(t)
+    const client = await shake(t, at, { servername })
+    client.write(stunFrame(1))
+    await client.read(20)
+    const records: number[] = []
+    client.socket.on('data', chunk => records.push(chunk.length))
+    const { socket, from } = world.inbox.all[0]!
+    const sent = [4, 8, 40, 1200, 20_000, 8].map((octets, i) => stunFrame(i, octets))
 
-  for (const octets of [4, 8, 40, 8]) world.streams.sendOne(socket, from, stunFrame(1, octets))
-  await client.read(20 + 4 * 20 + 60)
+    for (const frame of sent) world.streams.sendOne(socket, from, frame)
+    const all = await client.read(20 + Buffer.concat(sent).length)
 
-  t.strictSame(records, [24, 28, 60, 28])
-})
+    // The longest record of TLS is 16,384 octets.
+    t.strictSame(records, servername ? [16_384, 4996] : [24, 28, 60, 1220, 16_384, 3636, 28])
+    t.ok(all.subarray(20).equals(Buffer.concat(sent)))
+  })
+}
 
 t.test('a tls port takes nothing but TLS', async t => {
   const { world, at } = await open(t, 'tls')
