@@ -32,10 +32,10 @@ export async function answerApi(request: ApiRequest, desk: Desk): Promise<ApiAns
     return okAnswer(openApi(ENDPOINTS))
   }
   const found = ROUTES.find(request.method, request.path)
-  if (found.kind === 'nothing') return fault(404, 'there is nothing here', 'see GET /api/v1/openapi.json')
+  if (found.kind === 'nothing') return fault(404, 'noEndpoint')
   if (found.kind === 'method') {
     const { allow } = found
-    return fault(405, `${request.method} is not answered here`, `ask with ${allow}`, { allow })
+    return fault(405, 'method', { method: request.method, allow }, { allow })
   }
   const { route: endpoint, params } = found
   const shown = endpoint.needs === 'nobody' ? request.stranger() : request.visitor(endpoint.act)
@@ -55,5 +55,5 @@ export async function answerApi(request: ApiRequest, desk: Desk): Promise<ApiAns
 
 function refuse({ needs }: ApiEndpoint, visitor: Visitor): ApiAnswer | undefined {
   if (needs === 'nobody' || may(visitor, needs)) return undefined
-  return fault(403, 'this token may look, and not act', 'use a token with the right "act"')
+  return fault(403, 'readOnly')
 }

@@ -19,7 +19,7 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   readonly body: unknown
-  /** In which texts about configuration values are answered: Accept-Language. */
+  /** The language of the one who asks: Accept-Language. Errors need not care, the door says them in it. */
   readonly language: Language
 }
 
@@ -81,7 +81,5 @@ export function readAs<T extends z.ZodType>(schema: T, body: unknown): Result<z.
   if (result.success) return succeeded(result.data)
   const [issue] = result.error.issues
   const where = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''
-  return failed(fault(400, `the body is not what is expected: ${where}${issue?.message ?? ''}`, HINT))
+  return failed(fault(400, 'body.unexpected', { detail: `${where}${issue?.message ?? ''}` }))
 }
-
-const HINT = 'see docs/control.md, or GET /api/v1/openapi.json'

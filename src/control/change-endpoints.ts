@@ -52,7 +52,7 @@ async function make({ visitor, body, language }: Call, desk: Desk): Promise<ApiA
   if (!read.ok) return read.error
   const asked = read.value
   if (asked.kind === 'block' && (asked.user === undefined) === (asked.name === undefined))
-    return fault(400, 'one of "user" and "name" says who is meant', 'give one of them')
+    return fault(400, 'change.whom')
   const made = await desk.control.change(asked, visitor.who, language)
   note(desk, visitor, 'change', made.ok ? 'done' : 'failed', made.ok ? targetOf(made.value) : asked.kind)
   return answerOf(made)
@@ -77,15 +77,9 @@ const STATUS: Readonly<Record<ChangeFault['why'], number>> = {
   'too-many': 409,
   'not-kept': 507,
 }
-const HINTS: Readonly<Record<ChangeFault['why'], string>> = {
-  unknown: 'see GET /api/v1/changes',
-  invalid: 'write it as turnserver.json would have it',
-  'too-many': 'undo some of them',
-  'not-kept': "make the relay's state folder writable",
-}
 
 function answerOf(result: Result<ChangeView, ChangeFault>): ApiAnswer {
   if (result.ok) return okAnswer(result.value)
-  const { why, detail, hint = HINTS[why] } = result.error
-  return fault(STATUS[why], detail, hint)
+  const { why, text } = result.error
+  return fault(STATUS[why], text.key, text.values)
 }

@@ -1,6 +1,7 @@
 import type { Result } from '../base/result.ts'
 import type { Traffic } from '../base/route.ts'
 import type { Language } from '../texts/language.ts'
+import type { Fault } from './answer.ts'
 import type { BanControl } from './bans/ban-control.ts'
 import type {
   ChangeAsked,
@@ -50,9 +51,7 @@ export interface RelayLook extends SessionsShown {
 /** Why a change was not made. `not-kept`: it could not be written down, so a restart would undo it. */
 export interface ChangeFault {
   readonly why: 'unknown' | 'invalid' | 'too-many' | 'not-kept'
-  readonly detail: string
-  /** What to do, where `why` alone does not tell. */
-  readonly hint?: string
+  readonly text: Fault
 }
 
 /**
@@ -92,13 +91,13 @@ export interface Control {
   cancelDrain(): boolean
   /** Clients that are not served for a while. */
   readonly bans: BanControl
-  reload(): Reloaded
+  reload(language: Language): Reloaded
   /** Has a new process take over all calls; where that fails they go on here, and the answer says why. */
-  upgrade(): Promise<Upgraded>
+  upgrade(language: Language): Promise<Upgraded>
   /** To be called when the answer to `upgrade` has left: the door that it came by closes then. */
   upgradeTold(): void
   /** Sends a test message by every way that people are notified by. */
-  notifyTest(): Promise<NotifiedView>
+  notifyTest(language: Language): Promise<NotifiedView>
   /** What operators have changed while the relay ran, and the limits in force. */
   changes(): ChangesView
   /**

@@ -6,8 +6,7 @@ import type { HttpRequest } from '../http/request.ts'
 import { createHttpServer, type HttpOptions, type HttpReply } from '../http/server.ts'
 import { customerKeyOf } from '../limits/customer.ts'
 import { CountingWindow } from '../limits/fixed-window.ts'
-import { chooseLanguage } from '../texts/language.ts'
-import { type ApiAnswer, fault, SECURITY } from './answer.ts'
+import { type ApiAnswer, fault, inLanguageOf, languageOf, SECURITY } from './answer.ts'
 import { type ApiRequest, answerApi } from './api.ts'
 import { type Desk, note } from './call.ts'
 import type { Feed } from './feed.ts'
@@ -50,7 +49,7 @@ export function socketDoor(parts: DoorParts): Server {
     answer: async request =>
       request.path.startsWith(API)
         ? answer(request, parts.desk, { visitor: () => visitor, stranger: () => visitor, client: '' })
-        : fault(404, 'there is nothing here', 'the API is at /api/v1'),
+        : fault(404, 'onlyApi'),
   })
 }
 
@@ -95,10 +94,11 @@ function create(parts: DoorParts, handlers: Pick<HttpOptions, 'answer' | 'upgrad
     requestTimeout: 10_000,
     keepAlive: 5_000,
     headers: SECURITY,
-    badRequest: fault(400, 'there is no path', 'ask for a path'),
-    failure: fault(500, 'a fault of the relay', 'please report it; the log has more'),
+    badRequest: fault(400, 'noPath'),
+    failure: fault(500, 'broken'),
     fault: parts.fault,
     ...handlers,
+    answer: async request => inLanguageOf(request.headers['accept-language'], await handlers.answer(request)),
   })
 }
 
@@ -108,7 +108,7 @@ function answer(
   asked: Pick<ApiRequest, 'visitor' | 'stranger' | 'client'>,
 ): Promise<HttpReply> {
   const { method, path, query, headers } = request
-  const language = chooseLanguage((headers['accept-language'] ?? '').split(',').map(wish => wish.trim()))
+  const language = languageOf(headers['accept-language'])
   const api = path.slice(API.length - 1)
   return answerApi({ method, path: api, query, language, body: () => readJson(request), ...asked }, desk)
 }
@@ -117,15 +117,15 @@ function answer(
 async function readJson(request: HttpRequest): Promise<Result<unknown, ApiAnswer>> {
   const body = await request.body(LONGEST_BODY)
   if (!body.ok && body.error === 'too-large') {
-    return failed(fault(413, `a body has at most ${LONGEST_BODY} octets`, 'ask for fewer things at a time'))
+    return failed(fault(413, 'body.tooLarge', { most: LONGEST_BODY }))
   }
-  if (!body.ok) return failed(fault(400, 'the body was not sent to its end', 'ask again'))
+  if (!body.ok) return failed(fault(400, 'body.brokenOff'))
   const text = body.value.toString('utf8')
   if (text.trim() === '') return succeeded(undefined)
   try {
     return succeeded(JSON.parse(text))
   } catch {
-    return failed(fault(400, 'the body is not JSON', 'send JSON, or nothing'))
+    return failed(fault(400, 'body.notJson'))
   }
 }
 
@@ -147,8 +147,8 @@ function visitorOf(
   if (!wrong.chargeWrong(client)) return failed(tooMany())
   if ((token !== undefined || act !== undefined) && wrong.takeLine())
     note(desk, NOBODY, act ?? 'token', 'refused')
-  const why = token === undefined ? 'a token is needed' : 'this token is not good, or not any more'
-  return failed(fault(401, why, 'make a link with: taciturn console', { 'www-authenticate': 'Bearer' }))
+  const key = token === undefined ? 'token.none' : 'token.wrong'
+  return failed(fault(401, key, {}, { 'www-authenticate': 'Bearer' }))
 }
 
 /** The token of an Authorization header, which node reads as Latin-1 whatever was sent. */
@@ -158,15 +158,15 @@ function tokenOf(header = ''): string | undefined {
 }
 
 function tooMany(): ApiAnswer {
-  return fault(429, 'too many requests without a right token', 'wait a minute', { 'retry-after': '60' })
+  return fault(429, 'token.tooMany', {}, { 'retry-after': '60' })
 }
 
 function refuseForeign({ headers }: HttpRequest, names: AllowedHosts): ApiAnswer | undefined {
   if (!isOurHost(headers, names)) {
-    return fault(421, 'this is not a name of the console', 'set console.publicUrl, or console.origins')
+    return fault(421, 'foreign.host')
   }
   if (!isOurOrigin(headers, names)) {
-    return fault(403, 'pages of another origin may not ask', 'set console.publicUrl, or console.origins')
+    return fault(403, 'foreign.origin')
   }
   return undefined
 }

@@ -160,13 +160,7 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
     answer: async ({ visitor, params }, desk) => {
       const ended = await desk.control.disconnectUser(params.pseudonym!)
       note(desk, visitor, 'disconnect', ended > 0 ? 'done' : 'failed', `user ${params.pseudonym}`)
-      return ended > 0
-        ? okAnswer({ ended })
-        : fault(
-            404,
-            'no user of this pseudonym has a session',
-            'pseudonyms change every day; see GET /api/v1/sessions',
-          )
+      return ended > 0 ? okAnswer({ ended }) : fault(404, 'noUser')
     },
   },
   {
@@ -229,8 +223,8 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
     summary:
       'Reads the configuration again. A broken one changes nothing, and the answer says why; a relay that drains or stops reads nothing (`refused`).',
     answers: reloadedShape,
-    answer: ({ visitor }, desk) => {
-      const reloaded = desk.control.reload()
+    answer: ({ visitor, language }, desk) => {
+      const reloaded = desk.control.reload(language)
       note(desk, visitor, 'reload', reloaded.ok ? 'done' : 'failed')
       return okAnswer(reloaded)
     },
@@ -243,8 +237,8 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
     summary:
       'Starts a new process with the program and the configuration as they are on disk now, which takes over all calls; takes seconds. Where it fails, everything goes on as before, and the answer says why.',
     answers: upgradedShape,
-    answer: async ({ visitor }, desk) => {
-      const upgraded = await desk.control.upgrade()
+    answer: async ({ visitor, language }, desk) => {
+      const upgraded = await desk.control.upgrade(language)
       note(desk, visitor, 'upgrade', upgraded.ok ? 'done' : 'failed')
       return { ...okAnswer(upgraded), after: () => desk.control.upgradeTold() }
     },
@@ -283,15 +277,7 @@ async function find({ visitor, body }: Call, desk: Desk) {
   const asked = read.value
   const user = await desk.control.pseudonymOf(asked.name)
   const isWritten = note(desk, visitor, 'find', 'done', user === undefined ? 'nobody' : `user ${user}`)
-  return isWritten ? okAnswer(user === undefined ? {} : { user }) : notWritten('names are not shown')
-}
-
-function notWritten(consequence: string) {
-  return fault(
-    503,
-    `the access log cannot be written, so ${consequence}`,
-    "make room in the relay's state folder",
-  )
+  return isWritten ? okAnswer(user === undefined ? {} : { user }) : fault(503, 'notLogged')
 }
 
 /** Names are written down before they are told; what cannot be written down is not told. */
@@ -307,8 +293,7 @@ async function names({ visitor, body }: Call, desk: Desk) {
   // One look is one line, however many it names, so that it does not bury the others.
   const isOne = targets.length === 1
   const on = isOne ? targets[0]! : `users: ${users.length}, sessions: ${sessions.length}`
-  if (!note(desk, visitor, 'names', 'done', on, isOne ? undefined : targets))
-    return notWritten('names are not shown')
+  if (!note(desk, visitor, 'names', 'done', on, isOne ? undefined : targets)) return fault(503, 'notLogged')
   return okAnswer(found)
 }
 
@@ -319,21 +304,17 @@ function link({ visitor, body }: Call, desk: Desk) {
   const url = desk.url()
   if (url === undefined) {
     note(desk, visitor, 'link', 'failed')
-    return fault(
-      409,
-      'the console is not served',
-      'set "console" to an address, and see the log for why it is not',
-    )
+    return fault(409, 'notServed')
   }
   if (asked.kind === 'test') {
-    if (!desk.tests) return fault(404, 'this relay runs no tests', 'set "console" to an address')
+    if (!desk.tests) return fault(404, 'noTests')
     const { code, expires } = desk.tests.link(asked.ttl, asked.uses)
     note(desk, visitor, 'link', 'done', `test, ${asked.uses}`)
     return okAnswer({ url: `${url}/test#${code}`, expires })
   }
   if (visitor.from !== 'socket') {
     note(desk, visitor, 'link', 'refused', 'console')
-    return fault(403, 'this can be done by the control socket only', 'use the command: taciturn console')
+    return fault(403, 'onlySocket')
   }
   const { token, expires } = desk.tokens.link(asked.rights, asked.ttl)
   note(desk, visitor, 'link', 'done', `console, ${asked.rights}`)
@@ -349,9 +330,9 @@ function numberOf(query: URLSearchParams, key: string, otherwise: number, most: 
 }
 
 function badNumber(key: string) {
-  return fault(400, `${key} is not a number that can be had`, 'write a whole number above 0')
+  return fault(400, 'number', { key })
 }
 
 function noSession() {
-  return fault(404, 'there is no such session', 'it may have ended; see GET /api/v1/sessions')
+  return fault(404, 'noSession')
 }

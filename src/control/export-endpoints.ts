@@ -90,8 +90,7 @@ const REASON_COLUMNS: Columns<{ readonly what: string; readonly reason: string; 
 
 function history({ query }: Call, { control }: Desk): ApiAnswer {
   const span = query.get('span') ?? 'hours'
-  if (span !== 'hours' && span !== 'day' && span !== 'recent')
-    return fault(400, 'span is none that is kept', 'write recent, day or hours')
+  if (span !== 'hours' && span !== 'day' && span !== 'recent') return fault(400, 'span')
   const { points } = span === 'hours' ? control.hours() : control.history()[span]
   return tableOf(`history-${span}`, HISTORY_COLUMNS, points)
 }

@@ -10,8 +10,8 @@ export const NOTIFY_TEST: ApiEndpoint = {
   act: 'notify-test',
   summary: 'Sends a test message by every way that `notify` names. May take a quarter of a minute.',
   answers: notifiedShape,
-  answer: async ({ visitor }, desk) => {
-    const { sent } = await desk.control.notifyTest()
+  answer: async ({ visitor, language }, desk) => {
+    const { sent } = await desk.control.notifyTest(language)
     const isDone = sent.length > 0 && sent.every(({ why }) => why === undefined)
     note(desk, visitor, 'notify-test', isDone ? 'done' : 'failed')
     return okAnswer({ sent: [...sent] })

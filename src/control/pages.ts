@@ -29,19 +29,13 @@ export async function servePage(
 ): Promise<HttpReply> {
   const { method, path } = request
   if (method !== 'GET' && method !== 'HEAD') {
-    return fault(405, `${method} is not answered here`, 'ask with GET', { allow: 'GET, HEAD' })
+    return fault(405, 'method', { method, allow: 'GET' }, { allow: 'GET, HEAD' })
   }
   const name = entrances[path] ?? (NAME.test(path) ? path.slice(1) : undefined)
   const type = name === undefined ? undefined : TYPES[extname(name)]
   const plain = name === undefined || type === undefined ? undefined : await read(join(folder, name))
   if (name === undefined || type === undefined || !plain) {
-    return Object.hasOwn(entrances, path)
-      ? fault(
-          503,
-          'the console is not part of this build',
-          'run: npm run build, or install a released package',
-        )
-      : fault(404, 'there is nothing here', 'the console is at /, the API at /api/v1')
+    return Object.hasOwn(entrances, path) ? fault(503, 'noConsole') : fault(404, 'noPage')
   }
   const wantsGzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
   const packed = wantsGzip ? await read(join(folder, `${name}.gz`)) : undefined

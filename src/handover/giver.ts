@@ -9,6 +9,7 @@ import type { GivenShard } from '../relay/shard-hand-over.ts'
 import { readClock } from '../system/clock.ts'
 import type { NativeAddon } from '../system/native-addon.ts'
 import { descriptorOf } from '../system/socket-handle.ts'
+import type { RunningPart } from '../texts/running.ts'
 import { asked, hear } from './hear.ts'
 import { HandOverLink } from './link.ts'
 import { AT_ONCE, hello, PATIENCE, PAUSE, PROTOCOL, running } from './protocol.ts'
@@ -43,7 +44,7 @@ export type HandedOver =
       readonly stays: number
       readonly gap: number
     }
-  | { readonly ok: false; readonly pid?: number; readonly why: string }
+  | { readonly ok: false; readonly pid?: number; readonly why: RunningPart }
 
 /** What the other one has said that this one cannot go on with. */
 class Refused extends Error {}

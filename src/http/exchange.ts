@@ -1,5 +1,6 @@
 import { type Agent, type IncomingMessage, request as plain, type RequestOptions } from 'node:http'
 import { request as secure } from 'node:https'
+import type { RunningText } from '../texts/running.ts'
 
 /**
  * One HTTP request, a GET unless `method` says otherwise, that never follows a
@@ -24,7 +25,7 @@ export interface Exchange {
 export type Exchanged =
   | { readonly kind: 'answer'; readonly status: number; readonly header: Header; readonly body: string }
   /** `unreached`: no HTTP answer came, so another address may do better. */
-  | { readonly kind: 'failed'; readonly why: string; readonly unreached: boolean }
+  | { readonly kind: 'failed'; readonly why: RunningText; readonly unreached: boolean }
 
 /** The value of a header, by its name in lower case. */
 export type Header = (name: string) => string | undefined
@@ -45,8 +46,8 @@ export function exchange(asked: Exchange): Promise<Exchanged> {
       if (result.kind === 'failed') request.destroy()
       resolve(result)
     }
-    const fail = (why: string, unreached: boolean) => end({ kind: 'failed', why, unreached })
-    const giveUp = () => fail('it did not answer in time', true)
+    const fail = (why: RunningText, unreached: boolean) => end({ kind: 'failed', why, unreached })
+    const giveUp = () => fail({ key: 'exchange.late' }, true)
     const request = (asked.url.protocol === 'https:' ? secure : plain)(options(asked), response => {
       collect(response, end, fail)
     })
@@ -83,17 +84,17 @@ function options(asked: Exchange): RequestOptions {
 function collect(
   response: IncomingMessage,
   end: (result: Exchanged) => void,
-  fail: (why: string, unreached: boolean) => void,
+  fail: (why: RunningText, unreached: boolean) => void,
 ): void {
   const chunks: Buffer[] = []
   let length = 0
   response.on('data', (chunk: Buffer) => {
     length += chunk.length
-    if (length > LONGEST_BODY) fail('its answer is too large', false)
+    if (length > LONGEST_BODY) fail({ key: 'exchange.tooLarge' }, false)
     else chunks.push(chunk)
   })
   response.on('error', error => fail(reason(error), false))
-  response.on('close', () => fail('it broke off its answer', false))
+  response.on('close', () => fail({ key: 'exchange.brokenOff' }, false))
   response.on('end', () => {
     if (!response.complete) return
     const header: Header = name => {
@@ -110,28 +111,30 @@ function collect(
 }
 
 /** What went wrong, in words of ours: the system's may repeat what was asked. */
-function reason(error: NodeJS.ErrnoException): string {
+function reason(error: NodeJS.ErrnoException): RunningText {
   switch (error.code) {
     case 'ECONNREFUSED':
-      return 'nothing listens there'
+      return { key: 'exchange.nothingListens' }
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return 'its name cannot be looked up'
+      return { key: 'exchange.unknownName' }
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
     case 'ETIMEDOUT':
-      return 'it cannot be reached'
+      return { key: 'exchange.unreachable' }
     case 'CERT_HAS_EXPIRED':
-      return 'its certificate has expired'
+      return { key: 'exchange.expired' }
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return 'its certificate is for another name'
+      return { key: 'exchange.otherName' }
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return 'its certificate is from nobody we trust'
+      return { key: 'exchange.untrusted' }
     default:
-      return `the connection failed (${error.code ?? 'no reason given'})`
+      return error.code === undefined
+        ? { key: 'exchange.failed' }
+        : { key: 'exchange.failedWith', values: { code: error.code } }
   }
 }
 

@@ -179,7 +179,7 @@ export async function firstAnswer(
   path: string,
   signal: AbortSignal,
 ): Promise<Exchanged> {
-  let last: Exchanged = { kind: 'failed', why: 'it has no address', unreached: true }
+  let last: Exchanged = { kind: 'failed', why: { key: 'exchange.noAddress' }, unreached: true }
   for (const target of targets) {
     last = await get(target, path, signal)
     if (last.kind === 'answer' || !last.unreached || signal.aborted) return last

@@ -2,6 +2,7 @@ import { formatIp } from '../base/address.ts'
 import type { Time } from '../base/time.ts'
 import { type ServerName, splitUserId } from '../homeserver/matrix-id.ts'
 import { exchange, jsonObject } from '../http/exchange.ts'
+import { sayRunning } from '../texts/running.ts'
 import { Discovery, firstAnswer, type Get, type NameResolver } from './discovery.ts'
 import { type Learnt, Remembered } from './remembered.ts'
 
@@ -65,7 +66,7 @@ export class OpenId {
     const timer = setTimeout(() => end.abort(), this.#deadline)
     const late = new Promise<Verified>(resolve => {
       end.signal.addEventListener('abort', () =>
-        resolve({ kind: 'failed', why: 'it did not answer in time' }),
+        resolve({ kind: 'failed', why: sayRunning({ key: 'exchange.late' }, 'en') }),
       )
     })
     try {
@@ -80,7 +81,7 @@ export class OpenId {
     if (found.kind === 'failed') return found
     const path = `/_matrix/federation/v1/openid/userinfo?access_token=${encodeURIComponent(token)}`
     const answer = await firstAnswer(this.#get, found.targets, path, signal)
-    if (answer.kind === 'failed') return { kind: 'failed', why: answer.why }
+    if (answer.kind === 'failed') return { kind: 'failed', why: sayRunning(answer.why, 'en') }
     const { status, body } = answer
     if (status === 401 || status === 403) return { kind: 'unknown' }
     if (status !== 200) {

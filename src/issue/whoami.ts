@@ -3,6 +3,7 @@ import { Agent as SecureAgent } from 'node:https'
 import type { Time } from '../base/time.ts'
 import { splitUserId } from '../homeserver/matrix-id.ts'
 import { type Exchanged, exchange, jsonObject } from '../http/exchange.ts'
+import { sayRunning } from '../texts/running.ts'
 import { type Learnt, Remembered } from './remembered.ts'
 
 /** Whose access token it is. */
@@ -58,7 +59,7 @@ export class Whoami {
 }
 
 function judge(answer: Exchanged): Who {
-  if (answer.kind === 'failed') return { kind: 'failed', why: answer.why }
+  if (answer.kind === 'failed') return { kind: 'failed', why: sayRunning(answer.why, 'en') }
   const { status, header, body } = answer
   const said = jsonObject(body)
   if (status === 200) return known(said)

@@ -1,3 +1,4 @@
+import type { RunningText } from '../texts/running.ts'
 import type { NotifyMessage } from './message.ts'
 import type { Way } from './way.ts'
 
@@ -58,38 +59,40 @@ export function smtpOptions({ server, user, password }: EmailTarget) {
 }
 
 /** In words of ours; what the server said is kept short, and is about the letter, not its secrets. */
-function whyNotSent(error: unknown): string {
-  const {
-    code,
-    responseCode,
-    response = '',
-  } = error as {
-    readonly code?: string
-    readonly responseCode?: number
-    readonly response?: string
-  }
+function whyNotSent(error: unknown): RunningText {
+  const { code, responseCode, response = '' } = error as MailFault
   const said = response.replaceAll(/[^\x20-\x7e]/g, ' ').slice(0, 120)
   switch (code) {
     case 'EAUTH':
-      return `the mail server refuses the name or the password (${responseCode ?? 'no code'})`
+      return { key: 'unsent.mailPassword', values: { code: responseCode ?? 'EAUTH' } }
     case 'EENVELOPE':
     case 'EMESSAGE':
-      return `the mail server refuses the letter: ${said}`
+      return { key: 'unsent.mailRefused', values: { said } }
     case 'ETLS':
-      return 'the mail server offers no TLS (STARTTLS), or it failed'
+      return { key: 'unsent.mailTls' }
     case 'EDNS':
-      return 'the name of the mail server cannot be looked up'
+      return { key: 'unsent.mailName' }
     case 'ETIMEDOUT':
-      return 'the mail server did not answer in time'
+      return { key: 'unsent.mailLate' }
     case 'ESOCKET':
     case 'ECONNECTION':
-      return `the mail server cannot be reached, or its certificate is not trusted (${systemCode(error)})`
+      return unreached(error)
     default:
-      return `the letter could not be sent (${code ?? 'no reason given'})${said === '' ? '' : `: ${said}`}`
+      return { key: 'unsent.mailOther', values: { detail: [code, said].filter(Boolean).join(': ') || '?' } }
   }
 }
 
-function systemCode(error: unknown): string {
+/** What nodemailer rejects with. */
+interface MailFault {
+  readonly code?: string
+  readonly responseCode?: number
+  readonly response?: string
+}
+
+function unreached(error: unknown): RunningText {
   const text = error instanceof Error ? error.message : ''
-  return /\b(E[A-Z]{3,}|self-signed certificate|certificate has expired)\b/.exec(text)?.[1] ?? 'no answer'
+  if (/certificate has expired/.test(text)) return { key: 'unsent.mailExpired' }
+  if (/self-signed certificate|unable to (verify|get)/.test(text)) return { key: 'unsent.mailUntrusted' }
+  const code = /\bE[A-Z]{3,}\b/.exec(text)?.[0]
+  return code === undefined ? { key: 'unsent.mailLate' } : { key: 'unsent.mailUnreachable', values: { code } }
 }

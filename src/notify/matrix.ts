@@ -1,4 +1,5 @@
 import { type Exchanged, jsonObject } from '../http/exchange.ts'
+import type { RunningText } from '../texts/running.ts'
 import type { NotifyMessage } from './message.ts'
 import { post, whyRefused } from './post.ts'
 import type { Way } from './way.ts'
@@ -17,13 +18,13 @@ const API = '/_matrix/client/v3'
 export function matrix({ homeserver, room, token }: MatrixTarget): Way {
   const at = (path: string) => new URL(`${homeserver}${API}${path}`)
   let joined: string | undefined
-  const join = async (): Promise<string | undefined> => {
+  const join = async (): Promise<RunningText | undefined> => {
     const url = at(`/join/${encodeURIComponent(room)}`)
     const answer = await post({ url, method: 'POST', body: {}, token })
     const why = whyNotTaken(answer)
     if (why !== undefined) return why
     const id = answer.kind === 'answer' ? jsonObject(answer.body)?.room_id : undefined
-    if (typeof id !== 'string') return 'it does not answer as a homeserver does'
+    if (typeof id !== 'string') return { key: 'unsent.notMatrix' }
     joined = id
     return undefined
   }
@@ -57,18 +58,18 @@ function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
-function whyNotTaken(answer: Exchanged): string | undefined {
+function whyNotTaken(answer: Exchanged): RunningText | undefined {
   const code = answer.kind === 'answer' && answer.status >= 400 ? jsonObject(answer.body)?.errcode : undefined
   switch (code) {
     case 'M_UNKNOWN_TOKEN':
     case 'M_MISSING_TOKEN':
-      return 'the homeserver does not know the token: log in again, and put the new one into the file'
+      return { key: 'unsent.matrixToken' }
     case 'M_FORBIDDEN':
-      return 'the account may not join or write to the room: invite it'
+      return { key: 'unsent.matrixForbidden' }
     case 'M_NOT_FOUND':
-      return 'there is no such room: check its id or alias'
+      return { key: 'unsent.matrixRoom' }
     case 'M_LIMIT_EXCEEDED':
-      return 'the homeserver asks for patience'
+      return { key: 'unsent.matrixTooOften' }
     default:
       return whyRefused(answer)
   }

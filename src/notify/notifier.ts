@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Time } from '../base/time.ts'
 import type { HealthFinding } from '../health/judge.ts'
+import type { RunningText } from '../texts/running.ts'
 import { Conditions } from './conditions.ts'
 import { Letterhead, type NotifyMessage, type NotifySender } from './message.ts'
 import { type NotifyPace, Recipient, type Told } from './recipient.ts'
@@ -23,14 +24,14 @@ export interface NotifierParts {
   /** Keeps what was told. */
   keep(kept: KeptNews): void
   /** Told of every attempt; `why` where it failed. */
-  tried(way: string, message: NotifyMessage, why: string | undefined): void
+  tried(way: string, message: NotifyMessage, why: RunningText | undefined): void
 }
 
 /** What came of a test message. */
 export interface Tested {
   readonly way: string
   /** Why it was not sent. */
-  readonly why?: string
+  readonly why?: RunningText
 }
 
 /** Tells people when something is wrong with the relay, and when it is over. */

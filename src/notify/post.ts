@@ -1,4 +1,5 @@
 import { type Exchanged, exchange } from '../http/exchange.ts'
+import type { RunningText } from '../texts/running.ts'
 
 export interface Post {
   readonly url: URL
@@ -21,14 +22,13 @@ export function post({ url, method, body, token }: Post): Promise<Exchanged> {
   })
 }
 
-/** Why a message was not taken, in words without its address, which may be a secret. */
-export function whyRefused(answer: Exchanged): string | undefined {
+/** Why a message was not taken, without its address, which may be a secret. */
+export function whyRefused(answer: Exchanged): RunningText | undefined {
   if (answer.kind === 'failed') return answer.why
   const { status } = answer
   if (status >= 200 && status < 300) return undefined
-  if (status >= 300 && status < 400)
-    return `it redirects (${status}), which is not followed: give the final URL`
-  if (status === 401 || status === 403) return `it refuses the token, or wants one (${status})`
-  if (status === 404) return 'nothing is at this URL (404)'
-  return status === 429 ? 'it asks for patience (429)' : `it answered with status ${status}`
+  if (status >= 300 && status < 400) return { key: 'unsent.redirect', values: { status } }
+  if (status === 401 || status === 403) return { key: 'unsent.token', values: { status } }
+  if (status === 404) return { key: 'unsent.noPage' }
+  return status === 429 ? { key: 'unsent.tooOften' } : { key: 'unsent.status', values: { status } }
 }

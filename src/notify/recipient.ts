@@ -1,6 +1,7 @@
 import type { Time } from '../base/time.ts'
 import type { Level } from '../health/rules.ts'
 import { CountingWindow } from '../limits/fixed-window.ts'
+import type { RunningText } from '../texts/running.ts'
 import type { Condition, PastCondition } from './conditions.ts'
 import type { News, NotifyMessage } from './message.ts'
 import type { Way } from './way.ts'
@@ -25,7 +26,7 @@ export interface RecipientParts {
   readonly told: readonly Told[]
   write(news: readonly News[]): NotifyMessage
   /** Told of every attempt; `why` where it failed. */
-  tried(way: string, message: NotifyMessage, why: string | undefined): void
+  tried(way: string, message: NotifyMessage, why: RunningText | undefined): void
 }
 
 const HOUR = 3_600_000

@@ -69,7 +69,7 @@ export class Changes {
     if (!found.ok) return found
     const others = this.#live().filter(one => targetOf(one) !== targetOf(found.value))
     if (others.length >= MOST_CHANGES)
-      return failed({ why: 'too-many', detail: `there are ${MOST_CHANGES} changes already; undo some` })
+      return failed({ why: 'too-many', text: { key: 'change.tooMany', values: { most: MOST_CHANGES } } })
     const kept = await this.#keep([...others, found.value])
     return kept.ok ? succeeded(this.#viewOf(found.value)) : kept
   }
@@ -77,7 +77,7 @@ export class Changes {
   async #undo(id: string): Promise<Result<ChangeView, ChangeFault>> {
     const all = this.#live()
     const undone = all.find(one => one.id === id)
-    if (!undone) return failed({ why: 'unknown', detail: 'there is no such change' })
+    if (!undone) return failed({ why: 'unknown', text: { key: 'change.none' } })
     const kept = await this.#keep(all.filter(one => one !== undone))
     return kept.ok ? succeeded(this.#viewOf(undone)) : kept
   }
@@ -104,7 +104,8 @@ export class Changes {
 
   async #keep(changes: readonly Change[]): Promise<Result<undefined, ChangeFault>> {
     const error = await this.#parts.settings.change(changes)
-    return error === undefined ? succeeded(undefined) : failed({ why: 'not-kept', detail: error })
+    if (error === undefined) return succeeded(undefined)
+    return failed({ why: 'not-kept', text: { key: 'change.notKept', values: { detail: error } } })
   }
 
   async #changeOf(
@@ -116,17 +117,20 @@ export class Changes {
     const { homeservers } = this.#parts.settings.unchanged
     const isKnown = homeserver === undefined || homeservers.some(({ name }) => name === homeserver)
     if (asked.kind !== 'block' && !isKnown)
-      return failed({ why: 'unknown', detail: `homeserver "${homeserver}" is not configured` })
+      return failed({ why: 'unknown', text: { key: 'change.homeserver', values: { homeserver } } })
     if (asked.kind === 'pause') return succeeded({ ...base, ...asked })
     if (asked.kind === 'limit') {
       const value = parseLimit(asked, language)
       if (value.ok) return succeeded({ ...base, ...asked })
       const { what, fix } = value.error
-      return failed({ why: 'invalid', detail: what, ...(fix !== undefined && { hint: fix }) })
+      const text =
+        fix === undefined
+          ? { key: 'change.value' as const, values: { what } }
+          : { key: 'change.fixable' as const, values: { what, fix } }
+      return failed({ why: 'invalid', text })
     }
     const user = asked.name ?? (await this.#nameOf(asked.user ?? ''))
-    if (user === undefined || user === '')
-      return failed({ why: 'unknown', detail: 'no user of this pseudonym has a session' })
+    if (user === undefined || user === '') return failed({ why: 'unknown', text: { key: 'noUser' } })
     const until = asked.seconds === undefined ? undefined : new Date(this.#now() + asked.seconds * 1000)
     return succeeded({
       ...base,

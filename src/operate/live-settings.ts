@@ -1,10 +1,11 @@
 import { type Change, changesFile, readChanges, withChanges, writtenChanges } from '../config/changes.ts'
 import type { Loaded } from '../config/load.ts'
-import { ConfigError } from '../config/problem.ts'
+import { ConfigError, inOneLine } from '../config/problem.ts'
 import type { Settings, Testing } from '../config/settings.ts'
 import type { Reloaded, Status } from '../control/view.ts'
 import type { Log } from '../log/log.ts'
 import { keepFile } from '../system/kept-file.ts'
+import type { Language } from '../texts/language.ts'
 import { merge } from './merge.ts'
 
 /** A part of the relay that takes new settings while it runs. */
@@ -75,8 +76,11 @@ export class LiveSettings {
     this.#followers.push(...followers)
   }
 
-  /** Reads the configuration and applies it; where that fails, the settings in force stay. */
-  reload(): Reloaded {
+  /**
+   * Reads the configuration and applies it; where that fails, the settings in force stay, and the answer says why
+   * in the language of the one who asks.
+   */
+  reload(language: Language = 'en'): Reloaded {
     const { log } = this.#parts
     try {
       const next = this.#parts.load(() => this.#parts.between?.())
@@ -96,7 +100,9 @@ export class LiveSettings {
       const problems = error instanceof ConfigError ? error.message.split('\n') : [(error as Error).message]
       this.#lastReload = { ...this.#lastReload, ok: false, problems }
       for (const problem of problems) log.error(`the configuration in use stays: ${problem}`)
-      return { ok: false, problems, warnings: [], restart: [] }
+      const told =
+        error instanceof ConfigError ? error.problems.map(one => inOneLine(one, language)) : problems
+      return { ok: false, problems: told, warnings: [], restart: [] }
     }
   }
 

@@ -28,6 +28,7 @@ import type { KernelLink } from '../relay/kernel-link.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
 import { DEAR, inSlices } from '../system/slices.ts'
 import type { Language } from '../texts/language.ts'
+import { type RunningPart, type RunningText, sayPart, sayRunning } from '../texts/running.ts'
 import type { Engine } from '../workers/engine.ts'
 import type { Changes } from './changes.ts'
 import { frontStatus } from './front-status.ts'
@@ -54,15 +55,18 @@ export interface RelayControlParts {
   readonly reload: Reload
   readonly bans: BanControl
   /** Sends a test message by every way that people are notified by. */
-  readonly notifyTest: () => Promise<NotifiedView['sent']>
+  readonly notifyTest: () => Promise<readonly { readonly way: string; readonly why?: RunningText }[]>
   /** Has a new process take over; none where the relay runs inside another program. */
-  readonly handingOver: () => { upgrade(): Promise<Upgraded>; told(): void } | undefined
+  readonly handingOver: () => { upgrade(): Promise<Attempt>; told(): void } | undefined
   readonly changes: Changes
   /** The connection to what has programs in the kernel, where they are wished for. */
   readonly kernel: KernelLink | undefined
 }
 
-const NO_HAND_OVER = { ok: false, why: 'this relay runs inside another program' } as const
+/** What came of an upgrade, not yet in any language. */
+type Attempt = Omit<Upgraded, 'why'> & { readonly why?: RunningPart }
+
+const NO_HAND_OVER: Attempt = { ok: false, why: { key: 'upgrade.inside' } }
 
 /** What an operator sees of the relay and does to it. Nothing is put together before somebody asks. */
 export class RelayControl implements Control {
@@ -205,21 +209,22 @@ export class RelayControl implements Control {
     return this.#parts.shutdown.cancelDrain()
   }
 
-  upgrade(): Promise<Upgraded> {
-    const handingOver = this.#parts.handingOver()
-    return handingOver?.upgrade() ?? Promise.resolve(NO_HAND_OVER)
+  async upgrade(language: Language): Promise<Upgraded> {
+    const { why, ...how } = (await this.#parts.handingOver()?.upgrade()) ?? NO_HAND_OVER
+    return { ...how, ...(why !== undefined && { why: sayPart(why, language) }) }
   }
 
   upgradeTold(): void {
     this.#parts.handingOver()?.told()
   }
 
-  reload(): Reloaded {
-    return this.#parts.reload.now()
+  reload(language: Language): Reloaded {
+    return this.#parts.reload.now(language)
   }
 
-  async notifyTest(): Promise<NotifiedView> {
-    return { sent: await this.#parts.notifyTest() }
+  async notifyTest(language: Language): Promise<NotifiedView> {
+    const tested = await this.#parts.notifyTest()
+    return { sent: tested.map(({ way, why }) => ({ way, ...(why && { why: sayRunning(why, language) }) })) }
   }
 
   changes(): ChangesView {

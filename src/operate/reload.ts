@@ -1,4 +1,5 @@
 import type { Reloaded } from '../control/view.ts'
+import type { Language } from '../texts/language.ts'
 import type { LiveSettings } from './live-settings.ts'
 import type { ServiceManager } from './service-manager.ts'
 import type { Shutdown } from './shutdown.ts'
@@ -38,12 +39,12 @@ export class Reload {
   }
 
   /** Reloads at once. A relay that drains or stops does not: the answer says so. */
-  now(): Reloaded {
+  now(language?: Language): Reloaded {
     const { settings, shutdown, serviceManager } = this.#parts
     const { state } = shutdown
     if (state !== 'none') return { ok: false, refused: state, problems: [], warnings: [], restart: [] }
     serviceManager.reloading()
-    const reloaded = settings.reload()
+    const reloaded = settings.reload(language)
     serviceManager.ready(this.status)
     return reloaded
   }

@@ -6,6 +6,7 @@ import type { Log } from '../log/log.ts'
 import type { Shutdown } from '../operate/shutdown.ts'
 import type { ShardHandOver } from '../relay/shard-hand-over.ts'
 import { loadAddon } from '../system/native-addon.ts'
+import type { RunningText } from '../texts/running.ts'
 import type { Engine } from '../workers/engine.ts'
 import type { Systemd } from './systemd.ts'
 
@@ -37,7 +38,7 @@ export class HandingOver {
   readonly #parts: HandingOverParts
   readonly #door: HandOverDoor | undefined
   /** Why there is no door. */
-  readonly #why: string
+  readonly #why: RunningText
   #asked: { readonly pid: number; readonly settle: (how: HandedOver) => void } | undefined
   #told: () => void = () => {}
   #isOver = false
@@ -47,8 +48,8 @@ export class HandingOver {
     const addon = loadAddon()
     const { handOver } = parts.engine.shards
     this.#why = addon.ok
-      ? 'this needs the native UDP transport and one worker ("workers": 1)'
-      : `this needs the native addon: ${addon.error}`
+      ? { key: 'upgrade.transport' }
+      : { key: 'upgrade.addon', values: { why: addon.error } }
     if (addon.ok && handOver)
       this.#door = new HandOverDoor(this.#giver(handOver), addon.value, how => this.#ended(how))
   }
@@ -76,7 +77,9 @@ export class HandingOver {
     if (!this.#door) return Promise.resolve({ ok: false, why: this.#why })
     const tied = tiedTo(process.env, process.pid)
     if (tied !== undefined) return Promise.resolve({ ok: false, why: tied })
-    if (this.#asked) return Promise.resolve({ ok: false, why: 'an upgrade is under way' })
+    if (this.#parts.shutdown.state !== 'none')
+      return Promise.resolve({ ok: false, why: { key: 'upgrade.ending' } })
+    if (this.#asked) return Promise.resolve({ ok: false, why: { key: 'upgrade.underWay' } })
     return new Promise(resolve => {
       const child = spawn(process.execPath, [...this.#parts.program, '--take-over'], {
         stdio: ['ignore', 'inherit', 'inherit'],
@@ -97,7 +100,10 @@ export class HandingOver {
         settle({
           ok: false,
           pid,
-          why: `the new process has ended (${signal ?? `exit code ${code}`}); the log has what it said`,
+          why:
+            signal === null
+              ? { key: 'upgrade.exited', values: { code: code ?? '?' } }
+              : { key: 'upgrade.killed', values: { signal } },
         }),
       )
     })
@@ -176,11 +182,9 @@ export class HandingOver {
  * container ends with its first process, and systemd ends what is left of a unit
  * whose main process has gone, unless it is told of another (NOTIFY_SOCKET).
  */
-export function tiedTo(env: NodeJS.ProcessEnv, pid: number): string | undefined {
-  if (pid === 1)
-    return 'the container ends with its first process; start another container with "serve --take-over"'
-  if (Number(env.SYSTEMD_EXEC_PID) === pid && !env.NOTIFY_SOCKET)
-    return 'systemd would end the new process with this one; the unit needs "Type=notify"'
+export function tiedTo(env: NodeJS.ProcessEnv, pid: number): RunningText | undefined {
+  if (pid === 1) return { key: 'upgrade.container' }
+  if (Number(env.SYSTEMD_EXEC_PID) === pid && !env.NOTIFY_SOCKET) return { key: 'upgrade.systemd' }
   return undefined
 }
 

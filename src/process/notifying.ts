@@ -13,6 +13,7 @@ import { webhook } from '../notify/webhook.ts'
 import type { HealthWatch } from '../operate/health-watch.ts'
 import { monotonicClock } from '../system/clock.ts'
 import { KeptFile } from '../system/kept-file.ts'
+import type { RunningText } from '../texts/running.ts'
 
 export interface NotifyingParts {
   readonly log: Log
@@ -51,7 +52,7 @@ export class Notifying {
     return this.#notifier.test()
   }
 
-  #tried(way: string, { findings }: NotifyMessage, why: string | undefined): void {
+  #tried(way: string, { findings }: NotifyMessage, why: RunningText | undefined): void {
     if (why === undefined) this.#log.info('notified', { way, conditions: findings.map(({ id }) => id) })
     else {
       this.#log.limited(`notify-${way}`, 'warn', 'a notification could not be sent', () => ({

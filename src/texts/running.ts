@@ -29,6 +29,11 @@ export function runningWords(language: Language): Words<RunningKey> {
   return words
 }
 
+/** Writes what stands inside another sentence, or alone. */
+export function sayPart(part: RunningPart, language: Language): string {
+  return typeof part === 'string' ? part : sayRunning(part, language)
+}
+
 /** Writes a text as a sentence. */
 export function sayRunning({ key, values = {} }: RunningText, language: Language): string {
   const said = Object.entries(values).map(([name, value]): [string, Value] => [

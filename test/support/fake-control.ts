@@ -173,9 +173,12 @@ export class FakeControl implements Control {
   async change(asked: ChangeAsked, who: string): Promise<Result<ChangeView, ChangeFault>> {
     this.asked.push(`change ${asked.kind}`)
     if (asked.kind !== 'block' && asked.homeserver === 'unknown.example')
-      return failed({ why: 'unknown', detail: 'not configured' })
+      return failed({
+        why: 'unknown',
+        text: { key: 'change.homeserver', values: { homeserver: asked.homeserver } },
+      })
     if (asked.kind === 'limit' && asked.value === 'much')
-      return failed({ why: 'invalid', detail: 'not a rate' })
+      return failed({ why: 'invalid', text: { key: 'change.value', values: { what: 'not a rate' } } })
     const { kind, homeserver } = asked
     const common = { id: `0000000${this.made.length}`, at: 1, who, kind, ...(homeserver && { homeserver }) }
     const view: ChangeView =
@@ -191,7 +194,7 @@ export class FakeControl implements Control {
   async undo(id: string): Promise<Result<ChangeView, ChangeFault>> {
     this.asked.push(`undo ${id}`)
     const undone = this.made.find(one => one.id === id)
-    if (!undone) return failed({ why: 'unknown', detail: 'there is no such change' })
+    if (!undone) return failed({ why: 'unknown', text: { key: 'change.none' } })
     this.made = this.made.filter(one => one !== undone)
     return succeeded(undone)
   }

@@ -141,7 +141,10 @@ export function scriptedControl(count = 14): ScriptedControl {
         ...(homeserver && { homeserver }),
       }
       if (asked.kind === 'limit' && asked.value === 'much')
-        return failed({ why: 'invalid', detail: '"much" is not a rate' })
+        return failed({
+          why: 'invalid',
+          text: { key: 'change.value', values: { what: '"much" is not a rate' } },
+        })
       const made: ChangeView =
         asked.kind === 'pause'
           ? { ...common, paused: asked.paused }
@@ -157,7 +160,7 @@ export function scriptedControl(count = 14): ScriptedControl {
     },
     undo: async id => {
       const undone = changes.find(one => one.id === id)
-      if (!undone) return failed({ why: 'unknown', detail: 'there is no such change' })
+      if (!undone) return failed({ why: 'unknown', text: { key: 'change.none' } })
       changes = changes.filter(one => one !== undone)
       done.push(`undo ${undone.kind}`)
       return succeeded(undone)

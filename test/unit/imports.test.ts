@@ -25,10 +25,10 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     import: { values: ['base', 'config', 'policy', 'texts'] },
     log: { values: ['base', 'limits', 'texts', 'wire'], types: ['core'] },
     ledger: { values: ['base', 'system', 'wire'], types: ['core', 'log'] },
-    http: { values: ['base', 'limits', 'system'] },
+    http: { values: ['base', 'limits', 'system'], types: ['texts'] },
     metrics: { values: ['base', 'http'], types: ['core'] },
     homeserver: { values: ['base'], types: ['config'] },
-    issue: { values: ['auth', 'base', 'homeserver', 'http', 'limits'], types: ['config'] },
+    issue: { values: ['auth', 'base', 'homeserver', 'http', 'limits', 'texts'], types: ['config'] },
     control: { values: ['base', 'http', 'limits', 'system', 'texts'], types: ['core'] },
     health: { values: ['texts'] },
     notify: { values: ['base', 'health', 'http', 'limits', 'texts'] },
@@ -56,10 +56,10 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
       values: ['base', 'core', 'journal', 'limits', 'log', 'net', 'relay', 'system'],
       types: ['config', 'kernel', 'policy', 'texts'],
     },
-    handover: { values: ['base', 'core', 'system'], types: ['config', 'relay'] },
+    handover: { values: ['base', 'core', 'system'], types: ['config', 'relay', 'texts'] },
     operate: {
-      values: ['auth', 'base', 'config', 'health', 'policy', 'relay', 'system'],
-      types: ['control', 'core', 'log', 'metrics', 'texts', 'workers'],
+      values: ['auth', 'base', 'config', 'health', 'policy', 'relay', 'system', 'texts'],
+      types: ['control', 'core', 'log', 'metrics', 'workers'],
     },
     process: {
       values: [

@@ -7,6 +7,7 @@ import { freshSecret } from '../../config/secrets.ts'
 import type { SetupAnswers, SetupFacts, SetupField, SetupWritten } from '../../control/setup/setup-shapes.ts'
 import type { LinkView } from '../../control/view.ts'
 import { synapseLines } from '../../homeserver/synapse-lines.ts'
+import { StartError } from '../../relay/start-error.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { ControlClient } from '../control-client.ts'
 import { type FreshFile, refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
@@ -39,7 +40,12 @@ export async function setUp(options: SetUpOptions, context: CliContext, version:
     starts: options.start,
     ...placeOfMachine(),
   }
-  const page = await openSetup({ port, facts, write: answers => writeAnswers(answers, fresh, context) })
+  let language = context.language
+  const write = (answers: SetupAnswers) => {
+    language = answers.language
+    return writeAnswers(answers, fresh, context)
+  }
+  const page = await openSetup({ port, facts, write })
   io.stdout.write(`${page.url}\n`)
   io.stderr.write(`${words.say('setup.open')}\n`)
   io.stderr.write(`${words.say('setup.ssh', { ssh: sshLine(new URL(page.url), io) })}\n`)
@@ -65,7 +71,8 @@ export async function setUp(options: SetUpOptions, context: CliContext, version:
     void page.close()
     return await service.finished
   } catch (error) {
-    page.end({ state: 'failed', why: (error as Error).message })
+    const why = error instanceof StartError ? error.messageIn(language) : (error as Error).message
+    page.end({ state: 'failed', why })
     await page.close()
     throw error
   }

@@ -65,7 +65,12 @@ export class SetupLink {
     return fetch(new URL(path, document.baseURI), {
       method: body === undefined ? 'GET' : 'POST',
       cache: 'no-store',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        // The language of the page, which need not be the browser's.
+        'accept-language': document.documentElement.lang || 'en',
+      },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
   }

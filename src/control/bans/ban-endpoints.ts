@@ -4,9 +4,6 @@ import { failed, type Result, succeeded } from '../../base/result.ts'
 import { type ApiAnswer, fault, okAnswer } from '../answer.ts'
 import { type ApiEndpoint, type Call, type Desk, note, readAs } from '../call.ts'
 import { bannedShape, bansShape, liftedShape } from '../shapes.ts'
-import { controlWords } from '../words.ts'
-
-type Say = ReturnType<typeof controlWords>['say']
 
 /** Seconds: at least a minute, at most a year. */
 const SHORTEST = 60
@@ -63,53 +60,43 @@ export const BAN_ENDPOINTS: readonly ApiEndpoint[] = [
   },
 ]
 
-async function ban({ visitor, body, language }: Call, desk: Desk): Promise<ApiAnswer> {
+async function ban({ visitor, body }: Call, desk: Desk): Promise<ApiAnswer> {
   const asked = readAs(banAsked, body)
   if (!asked.ok) return asked.error
   const { network, session, seconds, reason } = asked.value
-  const { say } = controlWords(language)
-  if ((network === undefined) === (session === undefined))
-    return fault(400, say('ban.whom'), say('ban.whom.hint'))
-  const read = network === undefined ? succeeded(session!) : readNetwork(network, say)
+  if ((network === undefined) === (session === undefined)) return fault(400, 'ban.whom')
+  const read = network === undefined ? succeeded(session!) : readNetwork(network)
   if (!read.ok) return read.error
   const whom = read.value
   const done = await desk.control.bans.ban({ whom, seconds, reason, by: visitor.who })
   note(desk, visitor, 'ban', done.ok ? 'done' : 'failed', `for ${seconds} s`)
   if (done.ok) return okAnswer(done.value)
-  return done.error === 'no-session'
-    ? fault(404, say('ban.noSession'), say('ban.noSession.hint'))
-    : fault(409, say('ban.tooMany'), say('ban.tooMany.hint'))
+  return done.error === 'no-session' ? fault(404, 'noSession') : fault(409, 'ban.tooMany')
 }
 
-async function unban({ visitor, body, language }: Call, desk: Desk): Promise<ApiAnswer> {
+async function unban({ visitor, body }: Call, desk: Desk): Promise<ApiAnswer> {
   const asked = readAs(unbanAsked, body)
   if (!asked.ok) return asked.error
   const { network } = asked.value
-  const { say } = controlWords(language)
   const read = parseRange(network.trim())
-  if (!read.ok) return notANetwork(network, read.error, say)
+  if (!read.ok) return notANetwork(network, read.error)
   const range = read.value
   const isLifted = desk.control.bans.unban(range)
   note(desk, visitor, 'unban', isLifted ? 'done' : 'failed')
   if (isLifted) return okAnswer({ lifted: formatRange(range) })
   const touching = (await desk.control.bans.touching(range)).slice(0, 5).map(formatRange)
-  return fault(
-    404,
-    say('ban.none', { network: formatRange(range) }),
-    touching.length === 0
-      ? say('ban.none.hint')
-      : say('ban.touching.hint', { networks: touching.join(', ') }),
-  )
+  const values = { network: formatRange(range), networks: touching.join(', ') }
+  return fault(404, touching.length === 0 ? 'ban.none' : 'ban.touching', values)
 }
 
-function readNetwork(text: string, say: Say): Result<Range, ApiAnswer> {
+function readNetwork(text: string): Result<Range, ApiAnswer> {
   const read = parseRange(text.trim())
-  if (!read.ok) return failed(notANetwork(text, read.error, say))
+  if (!read.ok) return failed(notANetwork(text, read.error))
   const range = read.value
   const bits = WIDEST[range.family]
   const isWide = range.from.subarray(0, bits / 8).some((octet, i) => octet !== range.to[i])
   if (!isWide && !holdsAllIp4(range)) return read
-  return failed(fault(400, say('ban.wide', { network: formatRange(range) }), say('ban.wide.hint', { bits })))
+  return failed(fault(400, 'ban.wide', { network: formatRange(range), bits }))
 }
 
 /** Whether it is IPv6 in name only: all of IPv4 as `::ffff:a.b.c.d`, and as IPv6 nobody's. */
@@ -119,11 +106,9 @@ function holdsAllIp4({ from, to }: Range): boolean {
 
 const MAPPED = knownRange('::ffff:0:0/96')
 
-function notANetwork(given: string, why: string, say: Say): ApiAnswer {
+function notANetwork(given: string, why: string): ApiAnswer {
   const network = why === 'host-bits' ? networkOf(given.trim()) : undefined
-  return fault(
-    400,
-    say('ban.network', { given }),
-    network ? say('ban.meant.hint', { network: formatRange(network) }) : say('ban.network.hint'),
-  )
+  return network
+    ? fault(400, 'ban.meant', { given, network: formatRange(network) })
+    : fault(400, 'ban.network', { given })
 }

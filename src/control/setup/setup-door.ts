@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { isOurHost, isOurOrigin } from '../../http/origin.ts'
 import type { HttpRequest } from '../../http/request.ts'
 import { createHttpServer, type HttpReply } from '../../http/server.ts'
-import { fault, okAnswer, SECURITY } from '../answer.ts'
+import { fault, inLanguageOf, okAnswer, SECURITY } from '../answer.ts'
 import { servePage } from '../pages.ts'
 import {
   type SetupAnswers,
@@ -51,29 +51,28 @@ export class SetupDoor {
       requestTimeout: 10_000,
       keepAlive: 5_000,
       headers: SECURITY,
-      badRequest: fault(400, 'there is no path', 'ask for a path'),
-      failure: fault(500, 'a fault of the program', 'please report it'),
+      badRequest: fault(400, 'noPath'),
+      failure: fault(500, 'setup.broken'),
       fault: parts.fault,
-      answer: request => this.#answer(request),
+      answer: async request => inLanguageOf(request.headers['accept-language'], await this.#answer(request)),
     })
   }
 
   async #answer(request: HttpRequest): Promise<HttpReply> {
     if (!isOurHost(request.headers, NAMES) || !isOurOrigin(request.headers, NAMES))
-      return fault(403, 'only pages of this machine may ask', 'open the link that the command printed')
+      return fault(403, 'setup.foreign')
     const { method, path } = request
     if (!path.startsWith('/setup/')) return servePage(request, this.#parts.pages, PAGE)
     const shown = tokenOf(request)
     if (method === 'POST' && path === '/setup/begin') return this.#begin(shown)
-    if (!isSame(shown, this.#session))
-      return fault(401, 'this page is not open any more', 'run the command again')
+    if (!isSame(shown, this.#session)) return fault(401, 'setup.closed')
     if (method === 'GET' && path === '/setup/state') return this.#told()
     if (method === 'POST' && path === '/setup/write') return this.#write(request)
-    return fault(404, 'there is nothing here', 'open the link that the command printed')
+    return fault(404, 'setup.nothing')
   }
 
   #begin(shown: Buffer | undefined): HttpReply {
-    if (!isSame(shown, this.#link)) return fault(401, 'this link has been used', 'run the command again')
+    if (!isSame(shown, this.#link)) return fault(401, 'setup.used')
     this.#link = undefined
     const session = randomBytes(24).toString('base64url')
     this.#session = digest(session)
@@ -81,11 +80,10 @@ export class SetupDoor {
   }
 
   async #write(request: HttpRequest): Promise<HttpReply> {
-    if (this.state.state !== 'asking')
-      return fault(409, 'it has been written already', 'run the command again')
+    if (this.state.state !== 'asking') return fault(409, 'setup.written')
     const body = await request.body(LONGEST_BODY)
     const answers = setupAnswersShape.safeParse(body.ok ? parse(body.value) : undefined)
-    if (!answers.success) return fault(400, 'these are not the answers', 'load the page again')
+    if (!answers.success) return fault(400, 'setup.answers')
     const written = this.#parts.write(answers.data)
     if (written.ok) this.state = { state: this.#parts.facts.starts ? 'starting' : 'written' }
     return okAnswer(written)

@@ -47,10 +47,10 @@ export class OidcDoor {
   }
 
   async answer(request: HttpRequest): Promise<HttpReply> {
-    if (request.method !== 'GET') return fault(405, 'this is for browsers', 'ask with GET', { allow: 'GET' })
+    if (request.method !== 'GET')
+      return fault(405, 'method', { method: request.method, allow: 'GET' }, { allow: 'GET' })
     const url = this.#parts.desk.url()
-    if (!this.#provider || url === undefined)
-      return fault(404, 'there is nothing here', 'the console is at /, the API at /api/v1')
+    if (!this.#provider || url === undefined) return fault(404, 'noPage')
     try {
       return request.path === '/oidc/login'
         ? await this.#begin(this.#provider, url)

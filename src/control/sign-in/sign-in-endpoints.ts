@@ -36,9 +36,7 @@ export const SIGN_IN_ENDPOINTS: readonly ApiEndpoint[] = [
       const signIn = desk.tokens.signIns().find(({ id }) => id === params.id)
       const ended = desk.tokens.revoke(params.id!)
       note(desk, visitor, 'revoke', ended ? 'done' : 'failed', signIn?.who ?? params.id)
-      return ended
-        ? okAnswer({ ended })
-        : fault(404, 'there is no such link or sign-in', 'it may have ended; see GET /api/v1/sign-ins')
+      return ended ? okAnswer({ ended }) : fault(404, 'noSignIn')
     },
   },
   {

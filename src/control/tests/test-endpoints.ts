@@ -84,21 +84,14 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
 function result({ visitor, params }: Call, desk: Desk) {
   const found = desk.tests?.result(params.code!)
   const isWritten = note(desk, visitor, 'test-result', found ? 'done' : 'failed', params.code)
-  if (!found)
-    return fault(404, 'there is no result of this code', 'results are kept for a day; run the test again')
-  return isWritten
-    ? okAnswer(found)
-    : fault(
-        503,
-        'the access log cannot be written, so addresses are not shown',
-        "make room in the relay's state folder",
-      )
+  if (!found) return fault(404, 'noResult')
+  return isWritten ? okAnswer(found) : fault(503, 'notLogged')
 }
 
 function badLink() {
-  return fault(403, 'this link has been used or has expired', 'ask for another link')
+  return fault(403, 'testLink')
 }
 
 function noTest() {
-  return fault(404, 'there is no such test', 'ask for another link')
+  return fault(404, 'noTest')
 }

@@ -123,7 +123,7 @@ export const USAGE_ENDPOINTS: readonly ApiEndpoint[] = [
       )
       return rotated.ok
         ? okAnswer({ keys: rotated.value })
-        : fault(503, `the key cannot be kept: ${rotated.error}`, "make room in the relay's state folder")
+        : fault(503, 'usage.key', { detail: rotated.error })
     },
   },
 ]
@@ -165,30 +165,22 @@ async function ask<T>(asked: Promise<T>): Promise<Result<T, ApiAnswer>> {
     return succeeded(await asked)
   } catch (error) {
     const why = (error as Error).message
-    const hint = 'what is used meanwhile is kept in the state folder; try again later'
-    return failed(fault(503, `the database of the ledger cannot be used: ${why}`, hint))
+    return failed(fault(503, 'usage.database', { why }))
   }
 }
 
 function readQuestion(query: URLSearchParams, now: number): Result<UsageQuestion, ApiAnswer> {
   const by = query.get('by') ?? 'day'
-  if (by !== 'hour' && by !== 'day' && by !== 'month' && by !== 'all')
-    return failed(fault(400, 'by is none that sums are made by', 'write hour, day, month or all'))
+  if (by !== 'hour' && by !== 'day' && by !== 'month' && by !== 'all') return failed(fault(400, 'usage.by'))
   const per = query.get('per')?.split(',') ?? []
-  if (!per.every(isPer))
-    return failed(fault(400, 'per names something that is not told apart', `write some of ${PER.join(', ')}`))
+  if (!per.every(isPer)) return failed(fault(400, 'usage.per', { known: PER.join(', ') }))
   const from = moment(query.get('from'), false, usualBeginning(by, now))
   const to = moment(query.get('to'), true, now + 1)
-  if (from === undefined || to === undefined)
-    return failed(
-      fault(400, 'from or to is not a date', 'write 2026-06, 2026-06-15 or 2026-06-15T12, which are of UTC'),
-    )
-  if ((to - from) / SPANS[by] > MOST_SPANS)
-    return failed(fault(400, `that are more than ${MOST_SPANS} spans`, 'ask for less, or by a longer span'))
+  if (from === undefined || to === undefined) return failed(fault(400, 'usage.date'))
+  if ((to - from) / SPANS[by] > MOST_SPANS) return failed(fault(400, 'usage.spans', { most: MOST_SPANS }))
   const limit = query.get('limit') ?? String(USUAL)
   const most = /^[0-9]{1,6}$/.test(limit) ? Number(limit) : 0
-  if (most < 1 || most > MOST)
-    return failed(fault(400, 'limit is not a number that can be had', `write one from 1 to ${MOST}`))
+  if (most < 1 || most > MOST) return failed(fault(400, 'usage.limit', { most: MOST }))
   const users = query.get('user')?.split(',').slice(0, USUAL)
   const homeserver = query.get('homeserver')
   return succeeded({
@@ -236,13 +228,9 @@ function isMeasure(column: string): boolean {
 }
 
 function noLedger(): ApiAnswer {
-  return fault(404, 'this relay keeps no ledger', 'set "ledger" to something other than false')
+  return fault(404, 'noLedger')
 }
 
 function notWritten(): ApiAnswer {
-  return fault(
-    503,
-    'the access log cannot be written, so nobody is looked at',
-    "make room in the relay's state folder",
-  )
+  return fault(503, 'notLogged')
 }

@@ -151,3 +151,21 @@ t.test('S-14: a stranger who makes up the handle of a test costs the relay no lo
   t.equal((await ask(plane, 'GET', '/api/v1/sessions/1', { token: READ })).status, 200)
   t.equal(plane.control.looks, 0, 'nor does one session cost a look at all')
 })
+
+t.test('U-21: an error is said in the language of the one who asks, and else in English', async t => {
+  const plane = await fakePlane(t)
+  const as = async (language?: string) =>
+    (
+      await ask(plane, 'POST', '/api/v1/bans', {
+        token: ACT,
+        body: { network: '203.0.113.300' },
+        headers: language === undefined ? {} : { 'accept-language': language },
+      })
+    ).body
+  const english = { error: '"203.0.113.300" is not an address or a network', hint: /^write 203/ }
+  t.match(await as('de-AT, en;q=0.5'), { error: '„203.0.113.300“ ist keine Adresse und kein Netz' })
+  t.match(await as('fr'), english)
+  t.match(await as(), english)
+  const refused = await ask(plane, 'GET', '/api/v1/status', { headers: { 'accept-language': 'de' } })
+  t.match(refused, { status: 401, body: { error: 'ein Token ist nötig', hint: /^einen Link erstellen/ } })
+})

@@ -41,7 +41,7 @@ function discovery({ addresses = {}, services = {}, pages = {} }: Internet) {
   const get: Get = async ({ ip, port, servername, host }, path): Promise<Exchanged> => {
     asked.push(`${formatIp(ip)} ${port} ${servername ?? '-'} https://${host}${path}`)
     const page = pages[`https://${host}${path}`]
-    if (!page) return { kind: 'failed', why: 'nothing listens there', unreached: true }
+    if (!page) return { kind: 'failed', why: { key: 'exchange.nothingListens' }, unreached: true }
     const { status = 200, headers = {}, body = '' } = page
     return { kind: 'answer', status, header: name => headers[name], body }
   }
@@ -305,7 +305,7 @@ t.test('what was given up for lack of time is not remembered', async t => {
   const get: Get = async (_target, _path) => {
     if (!open) return { kind: 'answer', status: 200, header: () => undefined, body: pages[WELL_KNOWN]!.body }
     end.abort()
-    return { kind: 'failed', why: 'it did not answer in time', unreached: true }
+    return { kind: 'failed', why: { key: 'exchange.late' }, unreached: true }
   }
   const found = new Discovery(
     names,

@@ -238,7 +238,7 @@ t.test('the next address is tried when one does not answer', async t => {
   }
   const get: Get = async (target, path, signal) =>
     target.ip[3] === 1
-      ? { kind: 'failed', why: 'nothing listens there', unreached: true }
+      ? { kind: 'failed', why: { key: 'exchange.nothingListens' }, unreached: true }
       : plain(web)(target, path, signal)
   const verifying = new OpenId({ names, get, mayConnect: () => true, now: () => 0 as Time })
   t.match(await verifying.verify(EXAMPLE, TOKEN), { kind: 'user' })
@@ -254,7 +254,7 @@ t.test('no address that was not checked is connected to, whatever the name says 
   }
   const get: Get = async target => {
     asked.push(target.ip.join('.'))
-    return { kind: 'failed', why: 'nothing listens there', unreached: true }
+    return { kind: 'failed', why: { key: 'exchange.nothingListens' }, unreached: true }
   }
   const verifying = new OpenId({ names, get, mayConnect: ip => ip[0] !== 127, now: () => 0 as Time })
   await verifying.verify(EXAMPLE, TOKEN)
@@ -281,7 +281,7 @@ t.test('a server that cannot prove its name never sees the token', need('openssl
   const { port } = server.address() as { port: number }
   const target = { ip: parseIp('127.0.0.1')!, port, servername: 'example.org', host: 'example.org' }
   const said = await getOverTls(target, `/?access_token=${TOKEN}`, new AbortController().signal)
-  t.match(said, { kind: 'failed', why: 'its certificate is from nobody we trust', unreached: true })
+  t.match(said, { kind: 'failed', why: { key: 'exchange.untrusted' }, unreached: true })
   t.same(asked, [])
 })
 

@@ -3,6 +3,7 @@ import type { Time } from '../../../src/base/time.ts'
 import type { HealthFinding } from '../../../src/health/judge.ts'
 import type { NotifyMessage } from '../../../src/notify/message.ts'
 import { type KeptNews, Notifier, type NotifyPlan } from '../../../src/notify/notifier.ts'
+import type { RunningText } from '../../../src/texts/running.ts'
 
 const START = Date.UTC(2030, 4, 14)
 const MINUTE = 60_000
@@ -20,7 +21,12 @@ const of = (name: string): HealthFinding => ({
 /** A notifier under a clock that is moved by hand, with one recipient that keeps what it gets. */
 function rig({ kept = {}, ...over }: Partial<NotifyPlan> & { readonly kept?: KeptNews } = {}) {
   const got: NotifyMessage[] = []
-  const state = { now: START, holds: [] as HealthFinding[], why: undefined as string | undefined, tries: 0 }
+  const state = {
+    now: START,
+    holds: [] as HealthFinding[],
+    why: undefined as RunningText | undefined,
+    tries: 0,
+  }
   let last: KeptNews = kept
   const plan: NotifyPlan = {
     relay: 'turn.example.org',
@@ -184,7 +190,7 @@ t.test(
   'a message that cannot be sent is tried again, less and less often, as things are by then',
   async t => {
     const { state, got, pass } = rig()
-    state.why = 'nothing listens there'
+    state.why = { key: 'exchange.nothingListens' }
     state.holds = [PORTS]
     await pass(3 * HOUR)
     t.ok(state.tries > 4 && state.tries < 12, `${state.tries} tries in three hours`)
@@ -269,6 +275,6 @@ t.test('a test message goes by every way, and says what came of each', async t =
   const { notifier, state, got } = rig()
   t.same(await notifier.test(), [{ way: 'email' }])
   t.match(got, [{ title: 'turn.example.org: test message', findings: [] }])
-  state.why = 'nothing listens there'
-  t.same(await notifier.test(), [{ way: 'email', why: 'nothing listens there' }])
+  state.why = { key: 'exchange.nothingListens' }
+  t.same(await notifier.test(), [{ way: 'email', why: { key: 'exchange.nothingListens' } }])
 })

@@ -4,6 +4,7 @@ import { matrix } from '../../../src/notify/matrix.ts'
 import { Letterhead } from '../../../src/notify/message.ts'
 import { ntfy } from '../../../src/notify/ntfy.ts'
 import { webhook } from '../../../src/notify/webhook.ts'
+import { type RunningText, sayRunning } from '../../../src/texts/running.ts'
 import { makeAuthority } from '../../support/authority.ts'
 import { mailbox } from '../../support/mailbox.ts'
 import { postOffice } from '../../support/post-office.ts'
@@ -17,6 +18,12 @@ const MESSAGE = letterhead.write(
   SINCE + 60_000,
 )
 const NOBODY = 'http://127.0.0.1:1'
+
+/** Why a message was not taken, in words. */
+async function why(sent: Promise<RunningText | undefined>): Promise<string> {
+  const text = await sent
+  return text ? sayRunning(text, 'en') : ''
+}
 
 t.test('a webhook gets a text that chat programs show, and the parts for programs', async t => {
   const { url, got } = await postOffice(t)
@@ -41,18 +48,18 @@ t.test('what a webhook does not take has a reason, in which its URL does not app
   const answers: [number, RegExp][] = [
     [401, /refuses the token/],
     [404, /nothing is at this URL/],
-    [429, /patience/],
+    [429, /too much lately \(429\)/],
     [500, /status 500/],
     [302, /redirects/],
   ]
-  for (const [status, why] of answers) {
+  for (const [status, reason] of answers) {
     const { url, got } = await postOffice(t, () => [status, {}, { location: 'http://127.0.0.1:1/elsewhere' }])
-    const said = await webhook('webhook 1', { url: `${url}/hush` }).send(MESSAGE)
-    t.match(said, why)
+    const said = await why(webhook('webhook 1', { url: `${url}/hush` }).send(MESSAGE))
+    t.match(said, reason)
     t.notMatch(said, /hush|127/)
     t.equal(got.length, 1, 'a redirect is not followed')
   }
-  t.equal(await webhook('webhook 1', { url: `${NOBODY}/hush` }).send(MESSAGE), 'nothing listens there')
+  t.equal(await why(webhook('webhook 1', { url: `${NOBODY}/hush` }).send(MESSAGE)), 'nothing listens there')
 })
 
 t.test('ntfy gets the topic, a priority and every character', async t => {
@@ -100,12 +107,13 @@ t.test('Matrix: what a homeserver refuses is said in words that help', async t =
     [401, 'M_UNKNOWN_TOKEN', /does not know the token/],
     [403, 'M_FORBIDDEN', /invite it/],
     [404, 'M_NOT_FOUND', /no such room/],
-    [429, 'M_LIMIT_EXCEEDED', /patience/],
+    [429, 'M_LIMIT_EXCEEDED', /too much lately/],
     [502, undefined, /status 502/],
   ] as const
-  for (const [status, errcode, why] of refusals) {
+  for (const [status, errcode, reason] of refusals) {
     const { url } = await postOffice(t, () => [status, { errcode }])
-    t.match(await matrix({ homeserver: url, room: '!r:example.org', token: 'x' }).send(MESSAGE), why)
+    const way = matrix({ homeserver: url, room: '!r:example.org', token: 'x' })
+    t.match(await why(way.send(MESSAGE)), reason)
   }
 })
 
@@ -116,7 +124,7 @@ t.test('Matrix: an account that was taken out of the room joins again when it is
     return isMember ? [200, { event_id: '$1' }] : [403, { errcode: 'M_FORBIDDEN' }]
   })
   const way = matrix({ homeserver: url, room: '!r:example.org', token: 'x' })
-  t.match(await way.send(MESSAGE), /invite it/)
+  t.match(await why(way.send(MESSAGE)), /invite it/)
   isMember = true
   t.equal(await way.send(MESSAGE), undefined)
   t.equal(got.filter(({ path }) => path.includes('/join/')).length, 2)
@@ -156,12 +164,12 @@ t.test('e-mail reaches every recipient by SMTP, with the name and password that 
 t.test('e-mail that is not taken has a reason', async t => {
   const wrong = await mailbox(t, { login: ['turn', 'right'] })
   t.match(
-    await letterOf(wrong.port, { user: 'turn', password: 'hush' }).send(MESSAGE),
+    await why(letterOf(wrong.port, { user: 'turn', password: 'hush' }).send(MESSAGE)),
     /name or the password \(535\)/,
   )
   const full = await mailbox(t, { refuse: true })
-  t.match(await letterOf(full.port).send(MESSAGE), /refuses the letter: 550 5\.1\.1/)
-  t.match(await letterOf(1).send(MESSAGE), /cannot be reached.*ECONNREFUSED/)
+  t.match(await why(letterOf(full.port).send(MESSAGE)), /refuses the message: 550 5\.1\.1/)
+  t.match(await why(letterOf(1).send(MESSAGE)), /cannot be reached.*ECONNREFUSED/)
 })
 
 t.test('smtps speaks TLS, and trusts no certificate that nobody vouches for', async t => {
@@ -169,8 +177,8 @@ t.test('smtps speaks TLS, and trusts no certificate that nobody vouches for', as
   const { port, said } = await mailbox(t, { tls: { key, cert: certificate } })
   const server = { protocol: 'smtps', host: '127.0.0.1', port } as const
   t.match(
-    await letterOf(port, { server, user: 'turn', password: 'hush' }).send(MESSAGE),
-    /certificate is not trusted/,
+    await why(letterOf(port, { server, user: 'turn', password: 'hush' }).send(MESSAGE)),
+    /no trusted authority/,
   )
   t.same(said, [], 'nothing was said')
 })
@@ -201,4 +209,10 @@ t.test('a letter with a server that offers no TLS is not sent, and no password i
     code: 'ETLS',
   })
   t.notOk(said.some(line => line.startsWith('AUTH')))
+})
+
+t.test('U-21: why a message was not sent is data, and said in the language of the reader', async t => {
+  const text = await webhook('webhook 1', { url: NOBODY }).send(MESSAGE)
+  t.equal(sayRunning(text!, 'de'), 'dort lauscht nichts')
+  t.equal(sayRunning(text!, 'en'), 'nothing listens there')
 })
