@@ -1,3 +1,4 @@
+/** A version of IP. */
 export type Family = 4 | 6
 
 /** An IP address and port. Immutable. */
@@ -82,6 +83,7 @@ export function parseIp(text: string): Uint8Array | undefined {
   return text.includes(':') ? parseIp6(text) : parseIp4(text)
 }
 
+/** Writes `203.0.113.7:3478` or `[2001:db8::7]:3478`. */
 export function formatAddress(a: Address): string {
   return a.family === 4 ? `${formatIp(a.ip)}:${a.port}` : `[${formatIp(a.ip)}]:${a.port}`
 }

@@ -27,6 +27,7 @@ import { Upkeep } from './upkeep.ts'
 
 export type { AllocateOptions } from './allocate-options.ts'
 
+/** Who the client is, and how it speaks. */
 export interface TurnClientOptions {
   /** Without a name and password only what needs no credentials can be had. */
   readonly username?: string
@@ -62,6 +63,7 @@ export interface TurnClientOptions {
  * (438) are answered here and never seen outside.
  */
 export class TurnClient {
+  /** Datagrams or frames that wait to be sent, oldest first. */
   readonly outbox: Buffer[] = []
   readonly #options: TurnClientOptions
   readonly #longTerm: LongTerm | undefined
@@ -138,6 +140,7 @@ export class TurnClient {
     )
   }
 
+  /** Asks for an allocation (RFC 8656 §7.1). */
   allocate(options: AllocateOptions, now: Time): RequestNumber {
     const fields = (writer: MessageWriter) => {
       writeAllocate(writer, options)

@@ -3,6 +3,7 @@ import type { LinkFault } from '../dial/link.ts'
 /** What this library throws or rejects with. `code` is stable; messages are for people. */
 export class TaciturnError extends Error {
   override readonly name: string = 'TaciturnError'
+  /** Says what happened, to programs; stays the same from version to version. */
   readonly code: ErrorCode
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
@@ -11,6 +12,7 @@ export class TaciturnError extends Error {
   }
 }
 
+/** What can go wrong; docs/library.md says when. */
 export type ErrorCode =
   | 'INVALID_URI'
   | 'INVALID_ADDRESS'
@@ -40,6 +42,7 @@ export class TurnRejected extends TaciturnError {
 /** There is no connection to the server, or no more. `why` says what the operating system or TLS said. */
 export class CannotConnect extends TaciturnError {
   override readonly name = 'CannotConnect'
+  /** What failed, to programs. */
   readonly why: LinkFault['why']
 
   constructor({ why, detail }: LinkFault) {
@@ -51,6 +54,7 @@ export class CannotConnect extends TaciturnError {
 /** The configuration was not accepted; `problems` has one sentence for each fault. */
 export class InvalidConfiguration extends TaciturnError {
   override readonly name = 'InvalidConfiguration'
+  /** One sentence for each fault: where, what, and what to write instead. */
   readonly problems: readonly string[]
 
   constructor(problems: readonly string[], options?: ErrorOptions) {

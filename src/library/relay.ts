@@ -22,6 +22,7 @@ export { type ErrorCode, InvalidConfiguration, TaciturnError } from './errors.ts
 export type { HostPort } from './host-port.ts'
 export type { Configuration }
 
+/** How the relay is to be. Without anything it listens on port 3478 of all addresses. */
 export interface RelayOptions {
   /**
    * What turnserver.json would hold; every key is in turnserver.example.json. Unlike the program, a relay in a
@@ -34,6 +35,7 @@ export interface RelayOptions {
   readonly log?: (line: LogLine) => void
 }
 
+/** One line of the log. */
 export interface LogLine {
   readonly level: WritingLevel
   /** A word or a sentence. */
@@ -49,6 +51,7 @@ export interface RelayCredential {
   readonly credential: string
 }
 
+/** Whom a credential is for, and how long it lasts. */
 export interface CredentialOptions {
   /** Whom it is for; appears in limits and, as a pseudonym, in the log. */
   readonly user?: string

@@ -21,6 +21,7 @@ export interface TurnConnectionEvents {
   lost: [error: TaciturnError]
 }
 
+/** What to ask the server for. */
 export interface AllocationRequest {
   /** IPv4 where absent. `both` asks for a relayed address of each family. */
   readonly family?: Family | 'both'
@@ -30,6 +31,7 @@ export interface AllocationRequest {
   readonly mobility?: boolean
 }
 
+/** What the server has allocated. */
 export interface GrantedAllocation {
   /** Where peers send to: one address, or one of each family. */
   readonly relayed: readonly HostPort[]

@@ -11,8 +11,10 @@ import { ATTRIBUTE_HEADER, HEADER_LENGTH, MAGIC_COOKIE, MAX_BODY, padded } from 
 import { type IntegrityKind, MAC_LENGTH, messageMac } from './hmac.ts'
 import { zeros } from './zeros.ts'
 
+/** What a message is for (RFC 8489 §5). */
 export type Class = 'request' | 'indication' | 'success' | 'error'
 
+/** The registered methods (RFC 8489 §18.2, RFC 8656 §17, RFC 6062 §6.1). */
 export const Method = {
   Binding: 0x001,
   Allocate: 0x003,
@@ -58,6 +60,7 @@ export interface Message {
   readonly bytes: Buffer
 }
 
+/** What cannot be read as a STUN message, and why. */
 export interface Malformed {
   readonly kind: 'malformed'
   readonly why:
@@ -171,6 +174,7 @@ export class MessageWriter {
     this.#transaction = transaction
   }
 
+  /** Appends an attribute; throws after `sign` and `fingerprint`, which cover what stands before them. */
   set<T>(attribute: Attribute<T>, value: T): this {
     this.#enter(Stage.attributes)
     return this.#append(attribute.type, attribute.write(value, this.#transaction))
