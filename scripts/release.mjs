@@ -4,9 +4,10 @@
 //   node scripts/release.mjs --here             from this folder as it is built, to have a look
 //   … --key KEY                                 signs with this key of GnuPG
 //
-// The npm package, the Debian package, the folder `apt` (a repository that apt can be pointed at), NOTES.md out of the
-// changelog, SHA256SUMS, and with a key SHA256SUMS.asc. All times in them are that of the commit (SOURCE_DATE_EPOCH), so
-// building the same commit with the same Node.js, npm, dpkg and compilers gives the same files.
+// The npm package, the Debian package, the folder `apt` (a repository that apt can be pointed at), what a container is
+// built from, the list of all packages inside (SBOM, CycloneDX), NOTES.md out of the changelog, SHA256SUMS, and with a key
+// SHA256SUMS.asc. All times in them are that of the commit (SOURCE_DATE_EPOCH), so building the same commit with the same
+// Node.js, npm, dpkg and compilers gives the same files.
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -16,6 +17,7 @@ import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { writeAptRepository } from './apt-repository.mjs'
+import { writeContainerContext, writeSbom } from './release-parts.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -64,7 +66,12 @@ function publish(tree, debOptions) {
   writeFileSync(notes, notesOf(readFileSync(join(tree, 'CHANGELOG.md'), 'utf8')))
   const date = new Date(Number(env.SOURCE_DATE_EPOCH) * 1000)
   writeAptRepository({ folder: join(out, 'apt'), packages: [deb], date, key: options.key })
-  const files = [deb, join(out, packed[0].filename), notes]
+  const { version } = packed[0]
+  const context = join(out, `taciturn-${version}-container.tar.gz`)
+  writeContainerContext({ tree, file: context, date })
+  const sbom = join(out, `taciturn-${version}.cdx.json`)
+  writeSbom({ tree, file: sbom, date })
+  const files = [deb, join(out, packed[0].filename), context, sbom, notes]
   const sums = files.map(file => `${sha256(file)}  ${basename(file)}\n`)
   writeFileSync(join(out, 'SHA256SUMS'), sums.join(''))
   if (options.key !== undefined) {

@@ -166,6 +166,41 @@ t.test('what is released', need('dpkg-deb', 'bash', 'zsh', 'fish'), async t => {
     }
   })
 
+  t.test('lists the packages at run time, and not those for development', async t => {
+    const name = files.find(file => file.endsWith('.cdx.json')) ?? ''
+    const bom = JSON.parse(readFileSync(join(first, name), 'utf8'))
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'))
+    const listed = new Set(bom.components.map((one: { name: string }) => one.name))
+
+    t.match(bom, {
+      bomFormat: 'CycloneDX',
+      metadata: { component: { name: 'taciturn', type: 'application' } },
+    })
+    for (const one of Object.keys(dependencies)) t.ok(listed.has(one), one)
+    for (const one of Object.keys(devDependencies))
+      if (packages[`node_modules/${one}`].dev) t.notOk(listed.has(one), one)
+  })
+
+  t.test('holds all that the container is built from', async t => {
+    const archive = files.find(file => file.endsWith('-container.tar.gz')) ?? ''
+    const folder = temporary(t)
+    await run(
+      'tar',
+      '--extract',
+      '--strip-components=1',
+      '--directory',
+      folder,
+      '--file',
+      join(first, archive),
+    )
+    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+    await run('npm', '--prefix', folder, 'run', '--silent', 'build')
+    const { stdout } = await run(process.execPath, join(folder, 'dist/cli/main.js'), '--version')
+    t.match(stdout, /^\d+\.\d+\.\d+/)
+    t.ok(existsSync(join(folder, 'packaging/container/Containerfile')))
+  })
+
   const tree = join(temporary(t), 'tree')
   const deb = files.find(name => name.endsWith('.deb')) ?? ''
   await run('dpkg-deb', '--extract', join(first, deb), tree)
@@ -182,7 +217,7 @@ t.test('what is released', need('dpkg-deb', 'bash', 'zsh', 'fish'), async t => {
 /** Copies what a release is made from. */
 function copyTree(from: string, to: string): void {
   for (const name of readdirSync(from)) {
-    if (name.startsWith('.') || ['release', 'test', 'src'].includes(name)) continue
+    if ((name.startsWith('.') && name !== '.npmrc') || ['release', 'test'].includes(name)) continue
     if (name === 'node_modules') symlinkSync(join(ROOT, name), join(to, name))
     else cpSync(join(from, name), join(to, name), { recursive: true })
   }
