@@ -8,7 +8,7 @@ import { type ControlKey, controlWords } from './words.ts'
 export interface ApiAnswer extends HttpReply {
   readonly body: unknown
   /** Where it is an error: what `body` says in English. */
-  readonly fault?: Fault
+  readonly fault?: ApiFault
 }
 
 /** Errors: each has a text, and another with `.hint` that says how to fix it. */
@@ -16,7 +16,7 @@ export type FaultKey = Extract<ControlKey, HintedKey<ControlKey>>
 type HintedKey<K extends string> = K extends `${infer Stem}.hint` ? Stem : never
 
 /** An error, not yet in any language. */
-export interface Fault {
+export interface ApiFault {
   readonly key: FaultKey
   readonly values?: Values
 }
@@ -47,7 +47,7 @@ export function languageOf(header = ''): Language {
   return chooseLanguage(header.split(',').map(wish => wish.trim()))
 }
 
-function errorOf({ key, values = {} }: Fault, language: Language): ApiError {
+function errorOf({ key, values = {} }: ApiFault, language: Language): ApiError {
   const { say } = controlWords(language)
   return { error: say(key, values), hint: say(`${key}.hint`, values) }
 }

@@ -1,7 +1,7 @@
 import type { Result } from '../base/result.ts'
 import type { Traffic } from '../base/route.ts'
 import type { Language } from '../texts/language.ts'
-import type { Fault } from './answer.ts'
+import type { ApiFault } from './answer.ts'
 import type { BanControl } from './bans/ban-control.ts'
 import type {
   ChangeAsked,
@@ -51,7 +51,7 @@ export interface RelayLook extends SessionsShown {
 /** Why a change was not made. `not-kept`: it could not be written down, so a restart would undo it. */
 export interface ChangeFault {
   readonly why: 'unknown' | 'invalid' | 'too-many' | 'not-kept'
-  readonly text: Fault
+  readonly text: ApiFault
 }
 
 /**
