@@ -39,11 +39,11 @@ export function fault(
 /** Says an error in the language of the one who asks (Accept-Language). */
 export function inLanguageOf(header: string | undefined, answer: HttpReply & Partial<ApiAnswer>): HttpReply {
   const { fault: said, ...reply } = answer
-  return said === undefined ? reply : { ...reply, body: errorOf(said, languageOf(header)) }
+  return said === undefined ? reply : { ...reply, body: errorOf(said, languageAskedFor(header)) }
 }
 
 /** The language that an Accept-Language header asks for. */
-export function languageOf(header = ''): Language {
+export function languageAskedFor(header = ''): Language {
   return chooseLanguage(header.split(',').map(wish => wish.trim()))
 }
 

@@ -6,7 +6,7 @@ import type { HttpRequest } from '../http/request.ts'
 import { createHttpServer, type HttpOptions, type HttpReply } from '../http/server.ts'
 import { customerKeyOf } from '../limits/customer.ts'
 import { CountingWindow } from '../limits/fixed-window.ts'
-import { type ApiAnswer, fault, inLanguageOf, languageOf, SECURITY } from './answer.ts'
+import { type ApiAnswer, fault, inLanguageOf, languageAskedFor, SECURITY } from './answer.ts'
 import { type ApiRequest, answerApi } from './api.ts'
 import { type Desk, note } from './call.ts'
 import type { Feed } from './feed.ts'
@@ -108,7 +108,7 @@ function answer(
   asked: Pick<ApiRequest, 'visitor' | 'stranger' | 'client'>,
 ): Promise<HttpReply> {
   const { method, path, query, headers } = request
-  const language = languageOf(headers['accept-language'])
+  const language = languageAskedFor(headers['accept-language'])
   const api = path.slice(API.length - 1)
   return answerApi({ method, path: api, query, language, body: () => readJson(request), ...asked }, desk)
 }
