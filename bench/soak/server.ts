@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseIp } from '../../src/base/address.ts'
 import { HEAP_FLAG } from '../../src/base/heap.ts'
-import { selfSigned } from '../../src/load/certificate.ts'
+import { benchCertificate } from '../../src/load/certificate.ts'
 import { cpuMicros, residentOctets } from '../../src/load/measure/process-figures.ts'
 import { freePorts } from '../../src/load/ports.ts'
 import type { Place } from './call.ts'
@@ -61,7 +61,7 @@ export class Server {
     if (!existsSync(MAIN)) throw new Error('the relay is not built: run npm run build')
     const folder = mkdtempSync(join(tmpdir(), 'taciturn-soak-'))
     const [port, tlsPort, metricsPort] = await freePorts(3)
-    const pair = selfSigned(parseIp(LOOPBACK)!, Date.now())
+    const pair = benchCertificate(parseIp(LOOPBACK)!, Date.now())
     writeFileSync(join(folder, 'cert.pem'), pair.certificate)
     writeFileSync(join(folder, 'key.pem'), pair.key, { mode: 0o600 })
     const secret = randomBytes(24).toString('base64url')

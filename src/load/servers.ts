@@ -9,8 +9,9 @@ import { fileURLToPath } from 'node:url'
 import { parseIp } from '../base/address.ts'
 import { HEAP_FLAG } from '../base/heap.ts'
 import { loadAddon } from '../system/native-addon.ts'
+import type { KeyPair } from '../system/self-signed.ts'
 import { MessageWriter, Method, parse } from '../wire/message.ts'
-import { type KeyPair, selfSigned } from './certificate.ts'
+import { benchCertificate } from './certificate.ts'
 import { LoadError } from './fault.ts'
 import { freePorts } from './ports.ts'
 import { Program } from './program.ts'
@@ -215,7 +216,7 @@ async function started(
   const remove = () => rmSync(folder, { recursive: true, force: true })
   let program: Program | undefined
   try {
-    const pair = transport === 'tls' ? selfSigned(parseIp(LOOPBACK)!, Date.now()) : undefined
+    const pair = transport === 'tls' ? benchCertificate(parseIp(LOOPBACK)!, Date.now()) : undefined
     if (pair) {
       write(folder, 'cert.pem', pair.certificate)
       write(folder, 'key.pem', pair.key)
