@@ -60,6 +60,9 @@ function checkListeners(
   checkFamilies(listen, report)
   if (tls && !listen.some(({ transport, web }) => transport === 'tls' || web))
     report.warn(['tls'], 'tls-unused')
+  const has443 = listen.some(({ transport, address }) => transport !== 'udp' && address.port === 443)
+  if (tls?.acme?.challenge === 'tls-alpn-01' && !has443)
+    report.warn(['tls', 'acme', 'challenge'], 'acme-port')
   if (metrics) checkMetrics(metrics.listen, listen, report)
 }
 

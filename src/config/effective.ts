@@ -8,11 +8,13 @@ const REDACTED = '(redacted)'
 
 /** Writes the settings as the file would have them, every default spelled out and every secret redacted. */
 export function effective(settings: Settings): Record<string, unknown> {
-  const { testing: _, blocked: __, control, console, ...rest } = settings
+  const { testing: _, blocked: __, control, console, tls, ...rest } = settings
   const written = {
     ...rest,
     control: control === false ? false : control.path,
     console: console && withoutLenient(console),
+    // The files of ACME are not named in the file.
+    ...(tls && { tls: tls.acme ? { acme: tls.acme } : tls }),
   }
   return redacted(z.encode(schema, written as Written), configKeys()) as Record<string, unknown>
 }

@@ -4,7 +4,7 @@ import { address, parseIp } from '../base/address.ts'
 import type { Language } from '../texts/language.ts'
 import { checkTogether } from './check.ts'
 import { readConsole, readControl } from './control.ts'
-import { closing, type Env, expandPath, findConfig, findState, isWorldReadable, readNamed } from './find.ts'
+import { closing, type Env, findConfig, findState, isWorldReadable, readNamed } from './find.ts'
 import { recognise } from './foreign.ts'
 import { readHomeservers, readUsers } from './issuers.ts'
 import { explainIssue } from './messages/explain.ts'
@@ -17,7 +17,7 @@ import { schema, type Written } from './schema/schema.ts'
 import { keptSecret, keptSecretFile } from './secrets.ts'
 import type { Homeserver, Settings, TlsFiles } from './settings.ts'
 import { SourceText } from './source.ts'
-import { checkTls } from './values/certificate.ts'
+import { readCertificateFiles } from './tls.ts'
 import type { Listener } from './values/listener.ts'
 import { parseRealm } from './values/text.ts'
 
@@ -79,18 +79,20 @@ export function load(options: LoadOptions = {}): Loaded {
     mayWrite: options.mayWrite ?? true,
   }
 
-  const tls = written.tls && !broken.has('tls') ? readTls(written.tls, place, report) : undefined
+  const realm = written.realm ?? machineRealm()
+  const tls =
+    written.tls && !broken.has('tls') ? readCertificateFiles(written.tls, realm, place, report) : undefined
   const homeservers =
     source || options.value || !state.ok
       ? readHomeservers(written.homeservers, place, report)
       : ownHomeserver(state.value, place, report)
   between()
-  const { $schema: _, notify: __, ...keys } = written
+  const { $schema: _, notify: __, tls: ___, ...keys } = written
   const notify = readNotify(written.notify, place, report)
   const settings: Settings = {
     ...keys,
-    realm: written.realm ?? machineRealm(),
-    listen: written.listen ?? everywhere(tls !== undefined),
+    realm,
+    listen: written.listen ?? everywhere(tls),
     ...(tls && { tls }),
     homeservers,
     users: readUsers(written.users, report),
@@ -176,25 +178,6 @@ function ownHomeserver(state: string, place: Place, report: ConfigReport): Homes
   return [{ name: 'default', secrets, secretFile, paused: false, backends: [], openid: [] }]
 }
 
-function readTls(
-  written: NonNullable<Written['tls']>,
-  place: Place,
-  report: ConfigReport,
-): TlsFiles | undefined {
-  const certificate = expandPath(written.certificate, place.folder, place.env)
-  const key = expandPath(written.key, place.folder, place.env)
-  if (!certificate.ok) report.fault(['tls', 'certificate'], certificate.error)
-  if (!key.ok) report.fault(['tls', 'key'], key.error)
-  if (!certificate.ok || !key.ok) return { certificate: '', key: '' }
-  const files: TlsFiles = { certificate: certificate.value, key: key.value }
-  place.files.add(files.certificate).add(files.key)
-  const findings = checkTls(files, new Date())
-  if (findings.certificate) report.fault(['tls', 'certificate'], findings.certificate)
-  if (findings.key) report.fault(['tls', 'key'], findings.key)
-  for (const { key, values } of findings.warnings) report.warn(['tls', 'certificate'], key, values)
-  return files
-}
-
 function isRelative(path: string): boolean {
   return path !== 'auto' && !path.startsWith('$') && !isAbsolute(path)
 }
@@ -205,10 +188,16 @@ function machineRealm(): string {
   return parseRealm(name).ok ? name : 'taciturn'
 }
 
-function everywhere(withTls: boolean): Listener[] {
+function everywhere(tls: TlsFiles | undefined): Listener[] {
   const at = (transport: Listener['transport'], port: number): Listener[] =>
     ['0.0.0.0', '::'].map(ip => ({ transport, address: address(parseIp(ip)!, port) }))
-  return [...at('udp', 3478), ...at('tcp', 3478), ...(withTls ? at('tls', 5349) : [])]
+  return [
+    ...at('udp', 3478),
+    ...at('tcp', 3478),
+    ...(tls ? at('tls', 5349) : []),
+    // Where the authority comes to, and where clients get through that reach no other port.
+    ...(tls?.acme ? at('tls', 443) : []),
+  ]
 }
 
 /** Everybody on the machine could make credentials from a file that holds secrets and is open to all. */

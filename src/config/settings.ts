@@ -23,6 +23,7 @@ export type Settings = With<
     control: false | { readonly path: string; readonly lenient: boolean }
     console: false | Console
     notify?: Notify
+    tls?: TlsFiles
     /** Users of the test page; made when the relay starts, and in no file. */
     testing?: Testing
     /** Users whom an operator has blocked while the relay ran; in no configuration file. */
@@ -30,8 +31,13 @@ export type Settings = With<
   }
 >
 
-/** Paths of PEM files. */
-export type TlsFiles = NonNullable<Settings['tls']>
+/**
+ * Paths of PEM files. With `acme` they are the relay's own, both the same one, and it may not be
+ * there yet; `names` is never empty then.
+ */
+export type TlsFiles = Readonly<{ certificate: string; key: string; acme?: Acme }>
+
+type Acme = NonNullable<NonNullable<File['tls']>['acme']>
 
 /** Where console and API are served over HTTP, and to whom. `lenient` as in `control`. */
 export type Console = With<

@@ -168,10 +168,24 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    id: 'certificate-awaited',
+    alerts: { none: 'a renewal has a third of the lifetime left for it, and then the alerts above come' },
+    look: ({ certificateWaiting: waiting, certificateExpires: until, now }) =>
+      waiting
+        ? [
+            {
+              level: until === undefined || until <= now ? 'bad' : 'warn',
+              values: { why: waiting.key, ...waiting.values },
+            },
+          ]
+        : [],
+  },
+  {
     id: 'no-tls',
     isChosen: true,
     alerts: { none: 'a choice in the configuration, which does not change by itself' },
-    look: ({ certificateExpires }) => yes(certificateExpires === undefined, { level: 'warn' }),
+    look: ({ certificateExpires, certificateWaiting }) =>
+      yes(certificateExpires === undefined && !certificateWaiting, { level: 'warn' }),
   },
   {
     id: 'only-private',

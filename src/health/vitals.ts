@@ -51,6 +51,8 @@ export interface Vitals {
   readonly isShortOfMemory: boolean
   /** End of the certificate; undefined without TLS. */
   readonly certificateExpires: number | undefined
+  /** Why a certificate is not there that ACME should have brought, or no new one that is due. */
+  readonly certificateWaiting: WaitingText | undefined
   readonly lastReload: { readonly ok: boolean; readonly at: number }
   /** True where peers on the Internet cannot reach an address that is relayed from. */
   readonly onlyPrivate: boolean

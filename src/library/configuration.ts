@@ -13,23 +13,46 @@ export interface Configuration {
    */
   realm?: string
   /**
-   * Where clients connect: udp://, tcp:// or tls:// and an IP address. Names are not looked up, so that a broken DNS cannot change where the relay listens. Browsers use no port below 1024 but 53, 80 and 443. "?proxy" and "?web" behind tcp:// and tls:// addresses: see "proxy" and "web" below. Default: UDP and TCP 3478 on all addresses, and where "tls" is set also tls://0.0.0.0:5349 and tls://[::]:5349. A change needs a restart.
+   * Where clients connect: udp://, tcp:// or tls:// and an IP address. Names are not looked up, so that a broken DNS cannot change where the relay listens. Browsers use no port below 1024 but 53, 80 and 443. "?proxy" and "?web" behind tcp:// and tls:// addresses: see "proxy" and "web" below. Default: UDP and TCP 3478 on all addresses, and where "tls" is set also tls://0.0.0.0:5349 and tls://[::]:5349, with "acme" in it port 443 as well. A change needs a restart.
    *
    * @minItems 1
    */
   listen?: string[]
   /**
-   * The certificate for tls:// listeners. The files are read again when they change, so a renewal needs no restart.
+   * The certificate for tls:// listeners: "certificate" and "key", or "acme". The files are read again when they change, so a renewal needs no restart.
    */
   tls?: {
     /**
      * The certificate, PEM, with its chain (fullchain.pem). Without the chain some clients refuse the connection.
      */
-    certificate: string
+    certificate?: string
     /**
      * Its private key, PEM, without passphrase, readable for the relay but not for everybody.
      */
-    key: string
+    key?: string
+    /**
+     * Has the certificate made and renewed by an authority such as Let's Encrypt (ACME), instead of "certificate" and "key". {} is enough. Setting it agrees to the terms of the authority. Keys and certificate are in the state folder. See docs/certificates.md.
+     */
+    acme?: {
+      /**
+       * The names that the certificate is for. Default: the realm.
+       *
+       * @maxItems 100
+       */
+      names?: string[]
+      /**
+       * Where the authority writes to when something is wrong. It need not be given.
+       */
+      email?: string
+      /**
+       * Who makes the certificate: "letsencrypt", "letsencrypt-staging" (for trying out: clients do not trust it, and its limits are wide), or the URL of an ACME directory.
+       */
+      directory?: string
+      /**
+       * How the authority sees that the names are ours: "tls-alpn-01" by a connection to TCP port 443, "http-01" by one to TCP port 80. Both may lead to any TCP or TLS listener of the relay. "auto": by port 443 where the relay listens there, and else, or where that fails, by port 80.
+       */
+      challenge?: 'auto' | 'http-01' | 'tls-alpn-01'
+    }
   }
   /**
    * For listeners with "?proxy", such as "tls://127.0.0.1:5349?proxy": a reverse proxy or load balancer in front says in a PROXY protocol header (version 1 or 2) who the client is, and TLS follows it. See docs/proxies.md.

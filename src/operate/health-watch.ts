@@ -5,6 +5,7 @@ import { RecentCounts } from '../health/recent-counts.ts'
 import type { Counts, Share, Vitals } from '../health/vitals.ts'
 import { healthText, healthWords } from '../health/words.ts'
 import type { Tally } from '../metrics/tally.ts'
+import type { WaitingText } from '../texts/waiting.ts'
 import type { Engine } from '../workers/engine.ts'
 import type { LiveSettings } from './live-settings.ts'
 import { type Readiness, readDescriptors } from './readiness.ts'
@@ -14,6 +15,8 @@ export interface HealthWatchParts {
   readonly tally: Tally
   readonly settings: Pick<LiveSettings, 'current' | 'lastReload'>
   readonly readiness: Readiness
+  /** Who has the certificate made, where the relay does. */
+  readonly certificates: { readonly waiting: WaitingText | undefined }
 }
 
 /** Milliseconds between two ticks, and how late one may be. */
@@ -70,7 +73,7 @@ export class HealthWatch {
   }
 
   #judgeHealth(): Judgement {
-    const { engine, readiness, settings } = this.#parts
+    const { engine, readiness, settings, certificates } = this.#parts
     const { shards, workers, waiting, certificateExpires, onlyPrivate, addressChange } = engine
     const vitals: Vitals = {
       now: Date.now(),
@@ -80,6 +83,7 @@ export class HealthWatch {
       shares: this.#shares(),
       isShortOfMemory: shards.gauges.shortOfMemory > 0,
       certificateExpires,
+      certificateWaiting: certificates.waiting,
       lastReload: settings.lastReload,
       onlyPrivate,
       addressChange,

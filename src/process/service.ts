@@ -1,4 +1,5 @@
 import type { Server } from 'node:http'
+import { CertificateKeeper } from '../acme/certificate-keeper.ts'
 import { formatAddress } from '../base/address.ts'
 import type { Loaded } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
@@ -81,6 +82,7 @@ export class Service {
   readonly #systemd: Systemd | undefined
   readonly #operator: RelayControl
   readonly #notifying: Notifying
+  readonly #certificates: CertificateKeeper
   readonly #gate: ClientGate
   readonly #kept: { idle(): Promise<void> }
   readonly #controlPlane: ControlPlane
@@ -138,11 +140,12 @@ export class Service {
     })
     const reload = new Reload({ settings: live, shutdown, serviceManager })
     const readiness = new Readiness(shutdown)
-    const health = new HealthWatch({ engine, tally, settings: live, readiness })
+    const certificates = (this.#certificates = certificateKeeper(settings, log, engine))
+    const health = new HealthWatch({ engine, tally, settings: live, readiness, certificates })
     const notifying = new Notifying(settings, { log, health })
-    live.follow(engine)
+    live.follow(engine, certificates)
     changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
-    const kernel = kernelLink(settings, engine.shards, log)
+    const kernel = (this.#kernel = kernelLink(settings, engine.shards, log))
     const acts = { readiness, health, shutdown, reload }
     const parts = { version, engine, kernel, tally, sessions, settings: live, ...acts }
     const { gate, bans, kept } = gatekeeping(settings, { log, sessions, shards: engine.shards })
@@ -161,7 +164,6 @@ export class Service {
       },
     })
 
-    this.#kernel = kernel
     this.#ledger = books.ledger
     this.#log = log
     this.#settings = live
@@ -254,6 +256,7 @@ export class Service {
     if (this.#handingOver?.isOver) return
     this.#kernel?.tick()
     this.#operator.tick()
+    if (this.shutdown.state === 'none') this.#certificates.tick()
     if (++this.#ticks % NOTIFY_EVERY === 0) this.#notifying.tick()
     this.#gate.tick()
     if (this.#ticks % RESCAN_EVERY === 0 && this.shutdown.state === 'none') {
@@ -343,6 +346,15 @@ function openBooks(settings: Settings, log: Log, read: ReadTraffic) {
   }
   tally.configure(namesOf(settings))
   return { pseudonyms, privacy, journal, tally, ledger, configure, count, countFewer }
+}
+
+function certificateKeeper(settings: Settings, log: Log, engine: Engine): CertificateKeeper {
+  return new CertificateKeeper(settings, {
+    log,
+    served: () => engine.certificate,
+    prove: challenges => engine.shards.prove(challenges),
+    renewed: () => engine.reloadCertificate(),
+  })
 }
 
 function kernelLink({ kernel }: Settings, shards: Shards, log: Log): KernelLink | undefined {

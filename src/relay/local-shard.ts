@@ -12,6 +12,7 @@ import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import { RelayPorts } from '../net/ports/relay-ports.ts'
 import { SocketIds } from '../net/socket-ids.ts'
 import { AllSockets } from '../net/sockets.ts'
+import type { AcmeChallenge } from '../net/stream/acme-door.ts'
 import { StreamTransport } from '../net/stream/stream-transport.ts'
 import type { BoundSocket, NetInbox } from '../net/transport.ts'
 import { type BanChange, ClientPolicy, type ClientRules } from '../policy/client-policy.ts'
@@ -231,6 +232,10 @@ export class LocalShard implements Shards {
   /** Serves TLS with this certificate from now on. */
   setTls(options: SecureContextOptions): void {
     this.#streams.setTls(options)
+  }
+
+  prove(challenges: readonly AcmeChallenge[]): void {
+    this.#streams.prove(challenges)
   }
 
   configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void {

@@ -4,6 +4,7 @@ import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import type { MapDescriptors } from '../kernel/kernel-maps.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
+import type { AcmeChallenge } from '../net/stream/acme-door.ts'
 import type { BanChange, ClientRules } from '../policy/client-policy.ts'
 import type { Gauges } from './gauges.ts'
 import type { ListenerPlan } from './listeners.ts'
@@ -30,6 +31,8 @@ export interface Shards {
   /** Binds a relay address once, as a call would. */
   tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void
   setTls(options: SecureContextOptions): void
+  /** Answers authorities that look whether a name is ours by these challenges from now on. */
+  prove(challenges: readonly AcmeChallenge[]): void
   /** Applies settings under live allocations, and ends those on addresses that are no longer relayed from. */
   configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void
   /** Relays what has arrived by now where this thread relays: for long turns of its event loop. */

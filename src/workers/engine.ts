@@ -8,7 +8,7 @@ import type { Log } from '../log/log.ts'
 import { type OwnAddresses, ownAddresses } from '../net/kernel/machine.ts'
 import { openOwnAddresses } from '../net/kernel/own-addresses.ts'
 import { onlyPrivate, type ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
-import { TlsContext } from '../net/stream/tls-context.ts'
+import { TlsContext, type TlsMaterial } from '../net/stream/tls-context.ts'
 import { Admission } from '../relay/admission.ts'
 import { type AddressChange, Following } from '../relay/following.ts'
 import { Listeners } from '../relay/listeners.ts'
@@ -98,7 +98,17 @@ export class Engine {
 
   /** Milliseconds since the epoch; undefined without a certificate. */
   get certificateExpires(): number | undefined {
-    return this.#tls?.material.validTo.getTime()
+    return this.certificate?.validTo.getTime()
+  }
+
+  /** What TLS is served with; nothing where there is no certificate, or none yet. */
+  get certificate(): TlsMaterial | undefined {
+    return this.#tls?.material
+  }
+
+  /** Serves what is in the certificate's files now. */
+  reloadCertificate(): void {
+    this.#tls?.reload()
   }
 
   /** The addresses that new allocations get. */
@@ -200,6 +210,7 @@ export class Engine {
   #useTls(files: TlsFiles): void {
     const log = this.#log
     const next = new TlsContext(files, {
+      isAwaited: files.acme !== undefined,
       rotated: material => this.shards.setTls(material.options),
       changed: material => {
         this.shards.setTls(material.options)
@@ -210,7 +221,7 @@ export class Engine {
     })
     this.#tls?.close()
     this.#tls = next
-    this.shards.setTls(next.material.options)
+    if (next.material) this.shards.setTls(next.material.options)
   }
 }
 

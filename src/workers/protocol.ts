@@ -9,6 +9,7 @@ import type { WritingLevel } from '../log/level.ts'
 import type { LogFields } from '../log/log.ts'
 import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { RelayPlaces } from '../net/ports/port-directory.ts'
+import type { AcmeChallenge } from '../net/stream/acme-door.ts'
 import type { BanChange, ClientRules } from '../policy/client-policy.ts'
 import type { AdmissionRefusal, AdmissionRequest } from '../relay/admission.ts'
 import type { Door, GuestMessage } from '../relay/guests/guest-message.ts'
@@ -38,6 +39,7 @@ export type ToWorker =
       readonly meters: readonly OwnerMeters[]
     }
   | { readonly kind: 'certificate'; readonly options: SecureContextOptions }
+  | { readonly kind: 'prove'; readonly challenges: readonly AcmeChallenge[] }
   | { readonly kind: 'clients'; readonly rules: ClientRules }
   | { readonly kind: 'bans'; readonly changes: readonly BanChange[] }
   | { readonly kind: 'drain'; readonly on: boolean }
@@ -108,6 +110,7 @@ export interface Start {
   readonly relays: RelayPlaces
   readonly listening: readonly Listening[]
   readonly certificate: SecureContextOptions | undefined
+  readonly challenges: readonly AcmeChallenge[]
   readonly draining: boolean
   readonly clients: ClientRules | undefined
   readonly bans: readonly BanChange[]

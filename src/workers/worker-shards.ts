@@ -17,6 +17,7 @@ import type { Log } from '../log/log.ts'
 import { releaseSocket } from '../net/ports/parked-port.ts'
 import { PortDirectory } from '../net/ports/port-directory.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
+import type { AcmeChallenge } from '../net/stream/acme-door.ts'
 import { CROWD_SEED, SharedCrowd } from '../net/stream/shared-crowd.ts'
 import { KeptSockets } from '../net/udp/kept-sockets.ts'
 import { inheritedGroup, type ListenerGroup, openGroup } from '../net/udp/native-group.ts'
@@ -81,7 +82,7 @@ export class WorkerShards implements Shards {
   /** Of the main thread, which holds the books; each worker looks at its own. */
   readonly #memory: MemoryWatch
   #settings: Settings
-  #certificate: SecureContextOptions | undefined
+  #tls: Pick<Start, 'certificate' | 'challenges'> = { certificate: undefined, challenges: [] }
   #draining = false
   #clients: ClientRules | undefined
   /** As a worker that starts has to know them. */
@@ -157,7 +158,7 @@ export class WorkerShards implements Shards {
           settings: this.#settings,
           relays: ports.places,
           listening: this.#groups.map(({ listener, group }) => ({ listener, fd: group.at(index) })),
-          certificate: this.#certificate,
+          ...this.#tls,
           draining: this.#draining,
           ...this.#keptOut(),
           kernel: this.#kernel,
@@ -209,8 +210,13 @@ export class WorkerShards implements Shards {
   }
 
   setTls(options: SecureContextOptions): void {
-    this.#certificate = options
+    this.#tls = { ...this.#tls, certificate: options }
     for (const slot of this.#slots) slot.post({ kind: 'certificate', options })
+  }
+
+  prove(challenges: readonly AcmeChallenge[]): void {
+    this.#tls = { ...this.#tls, challenges }
+    for (const slot of this.#slots) slot.post({ kind: 'prove', challenges })
   }
 
   configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void {

@@ -88,6 +88,7 @@ const shard = new LocalShard(settings, {
 })
 
 if (start.certificate) shard.setTls(start.certificate)
+shard.prove(start.challenges)
 if (start.clients) shard.keepOut(start.clients)
 shard.ban(start.bans)
 const { takeOver } = start
@@ -140,6 +141,9 @@ function take(message: ToWorker): void {
       return
     case 'certificate':
       shard.setTls(message.options)
+      return
+    case 'prove':
+      shard.prove(message.challenges)
       return
     case 'read':
       void shard.read().then(([values]) => outbox.push({ kind: 'readings', values }))

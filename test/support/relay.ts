@@ -23,6 +23,8 @@ export interface RelayOptions {
   readonly port?: number
   /** Puts more files beside the configuration. */
   readonly before?: (folder: string) => void
+  /** Added to the environment; this relay only. */
+  readonly env?: Readonly<Record<string, string>>
   /** More arguments for `taciturn serve`. */
   readonly arguments?: readonly string[]
   /** The node to run it with. */
@@ -133,7 +135,8 @@ function startTaciturn(plan: Plan): Child {
   writeFileSync(file, JSON.stringify(settings, undefined, 2), { mode: 0o600 })
   const more = plan.options.arguments ?? []
   const args = [HEAP_FLAG, MAIN, 'serve', '--config', file, ...more]
-  return new Child(plan.options.node ?? process.execPath, args, { cwd: plan.folder })
+  const env = { ...process.env, ...plan.options.env }
+  return new Child(plan.options.node ?? process.execPath, args, { cwd: plan.folder, env })
 }
 
 function startCoturn(plan: Plan): Child {

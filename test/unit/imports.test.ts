@@ -28,6 +28,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     http: { values: ['base', 'limits', 'system'], types: ['texts'] },
     metrics: { values: ['base', 'http'], types: ['core'] },
     homeserver: { values: ['base'], types: ['config'] },
+    acme: { values: ['base', 'http', 'system', 'texts'], types: ['config', 'log', 'net'] },
     issue: { values: ['auth', 'base', 'homeserver', 'http', 'limits', 'texts'], types: ['config'] },
     control: { values: ['base', 'http', 'limits', 'system', 'texts'], types: ['core'] },
     health: { values: ['texts'] },
@@ -63,6 +64,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     },
     process: {
       values: [
+        'acme',
         'auth',
         'base',
         'config',

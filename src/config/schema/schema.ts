@@ -17,6 +17,7 @@ import {
   relaySection,
 } from './relaying.ts'
 import { consoleSection, issueSection, metricsSection } from './serving.ts'
+import { tlsSection } from './tls.ts'
 
 /*
  * The one description of turnserver.json. Types, defaults, the check itself,
@@ -48,22 +49,9 @@ export const schema = z.strictObject({
     .exactOptional()
     .meta({ restart: true, live: true })
     .describe(
-      'Where clients connect: udp://, tcp:// or tls:// and an IP address. Names are not looked up, so that a broken DNS cannot change where the relay listens. Browsers use no port below 1024 but 53, 80 and 443. "?proxy" and "?web" behind tcp:// and tls:// addresses: see "proxy" and "web" below. Default: UDP and TCP 3478 on all addresses, and where "tls" is set also tls://0.0.0.0:5349 and tls://[::]:5349.',
+      'Where clients connect: udp://, tcp:// or tls:// and an IP address. Names are not looked up, so that a broken DNS cannot change where the relay listens. Browsers use no port below 1024 but 53, 80 and 443. "?proxy" and "?web" behind tcp:// and tls:// addresses: see "proxy" and "web" below. Default: UDP and TCP 3478 on all addresses, and where "tls" is set also tls://0.0.0.0:5349 and tls://[::]:5349, with "acme" in it port 443 as well.',
     ),
-  tls: z
-    .strictObject({
-      certificate: path('/etc/letsencrypt/live/turn.example.org/fullchain.pem').describe(
-        'The certificate, PEM, with its chain (fullchain.pem). Without the chain some clients refuse the connection.',
-      ),
-      key: path('/etc/letsencrypt/live/turn.example.org/privkey.pem').describe(
-        'Its private key, PEM, without passphrase, readable for the relay but not for everybody.',
-      ),
-    })
-    .exactOptional()
-    .meta({ restart: 'presence' })
-    .describe(
-      'The certificate for tls:// listeners. The files are read again when they change, so a renewal needs no restart.',
-    ),
+  tls: tlsSection,
   proxy: proxySection,
   web: webSection,
   relay: relaySection,

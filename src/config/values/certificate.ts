@@ -23,7 +23,11 @@ export function checkTls(files: TlsFiles, now: Date): TlsFindings {
     }
   }
   if (!certificate.value.leaf.checkPrivateKey(key.value))
-    return { certificate: undefined, key: configFault('key-mismatch', { ...files }), warnings: [] }
+    return {
+      certificate: undefined,
+      key: configFault('key-mismatch', { certificate: files.certificate, key: files.key }),
+      warnings: [],
+    }
   return { certificate: undefined, key: undefined, warnings: [...doubts(files, certificate.value, now)] }
 }
 

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import type { Address } from '../../base/address.ts'
 import { demultiplex } from '../../wire/channel.ts'
+import { type AcmeChallenge, AcmeDoor } from './acme-door.ts'
 import { Announcements } from './announcements.ts'
 import type { StreamConnection } from './connection.ts'
 import type { StreamPort } from './stream-listeners.ts'
@@ -16,6 +17,8 @@ export interface FirstOctetsParts {
   readonly refuse: (connection: StreamConnection, unserved: Unserved) => void
   /** Its proxy has named its client, or none as it speaks for itself; false where it is not served. */
   readonly announced: (connection: StreamConnection, client: Address | undefined) => boolean
+  /** Everything is said with this, on `socket`, and the connection may end. */
+  readonly answered: (connection: StreamConnection, socket: Socket, last?: string) => void
   /** Called before each half of a handshake: a signature, as work goes. */
   readonly breathe: () => void
 }
@@ -28,11 +31,19 @@ export class FirstOctets {
   readonly #handshakes = new Map<string, StreamConnection>()
   readonly #announcements: Announcements
   readonly #web: WebDoor
+  readonly #acme: AcmeDoor
 
   constructor(parts: FirstOctetsParts, web: WebDoorParts) {
     this.#parts = parts
     this.#announcements = new Announcements({ refuse: parts.refuse })
-    this.#web = new WebDoor(web, (connection, hello) => this.#shake(connection, hello))
+    this.#acme = new AcmeDoor({
+      done: socket => this.#proved(socket),
+      failed: (error, socket) => this.#blame(error, socket),
+    })
+    this.#web = new WebDoor(web, {
+      take: (connection, hello) => this.#shake(connection, hello),
+      isProof: hello => this.#acme.isProof(hello),
+    })
   }
 
   /** Passes what is not meant for the relay on to this server from now on. */
@@ -51,9 +62,14 @@ export class FirstOctets {
     else {
       this.#tls = new TlsAcceptor(options, {
         done: socket => this.#secured(socket),
-        failed: (error, socket) => this.#handshakes.get(endsOf(socket))?.blame(explainHandshake(error)),
+        failed: (error, socket) => this.#blame(error, socket),
       })
     }
+  }
+
+  /** Answers authorities that look for these from now on. */
+  prove(challenges: readonly AcmeChallenge[]): void {
+    this.#acme.prove(challenges)
   }
 
   /** Waits for the first octet. */
@@ -91,13 +107,26 @@ export class FirstOctets {
         return
       default:
         // ChannelData cannot come first, but HTTP and others would pass for it: "GET " is channel 0x4745.
-        this.#parts.refuse(connection, nameForeign(chunk))
+        this.#foreign(connection, chunk)
+    }
+  }
+
+  /** Neither STUN nor TLS came. An authority may ask by HTTP for what shows that a name is ours. */
+  #foreign(connection: StreamConnection, chunk: Buffer): void {
+    const answer = this.#acme.answerTo(chunk)
+    if (!answer) this.#parts.refuse(connection, nameForeign(chunk))
+    else if (answer.kind === 'answer') this.#parts.answered(connection, connection.raw, answer.text)
+    else {
+      connection.raw.once('data', more => {
+        this.#parts.breathe()
+        this.#foreign(connection, Buffer.concat([chunk, more]))
+      })
     }
   }
 
   /** TLS for the relay begins, with what has come of it. */
   #shake(connection: StreamConnection, hello: Buffer): void {
-    if (!this.#tls) {
+    if (!this.#tls && !this.#acme.isProving) {
       this.#parts.refuse(connection, NO_CERTIFICATE)
       return
     }
@@ -114,23 +143,44 @@ export class FirstOctets {
       return
     }
     if (connection.state.kind !== 'handshaking') return
+    const acceptor = this.#acme.takes(hello) ? this.#acme : this.#tls
+    if (!acceptor) {
+      this.#parts.refuse(connection, NO_CERTIFICATE)
+      return
+    }
     this.#handshakes.set(connection.state.ends, connection)
     raw.pause()
     raw.unshift(hello)
-    this.#tls!.accept(raw, hello)
+    acceptor.accept(raw, hello)
   }
 
   #secured(socket: TLSSocket): void {
+    const connection = this.#handedOver(socket)
+    if (connection) this.#parts.ready(connection, socket, 'tls')
+  }
+
+  /** An authority has seen our certificate, which is all that it wants (RFC 8737 §3). */
+  #proved(socket: TLSSocket): void {
+    const connection = this.#handedOver(socket)
+    if (connection) this.#parts.answered(connection, socket)
+  }
+
+  /** The connection of a handshake that is done. */
+  #handedOver(socket: TLSSocket): StreamConnection | undefined {
     // Node tells of octets that do not decrypt, and leaves the connection open.
     socket.on('error', () => socket.destroy())
     const connection = this.#handshakes.get(endsOf(socket))
     if (connection?.state.kind !== 'handshaking') {
       socket.destroy()
-      return
+      return undefined
     }
     this.#parts.breathe()
     this.#handshakes.delete(connection.state.ends)
-    this.#parts.ready(connection, socket, 'tls')
+    return connection
+  }
+
+  #blame(error: Error, socket: Socket): void {
+    this.#handshakes.get(endsOf(socket))?.blame(explainHandshake(error))
   }
 }
 

@@ -14,6 +14,7 @@ import { demultiplex } from '../../wire/channel.ts'
 import type { SocketIds } from '../socket-ids.ts'
 import type { NetInbox, Transport } from '../transport.ts'
 import { duplicate } from '../udp/native-group.ts'
+import type { AcmeChallenge } from './acme-door.ts'
 import { NEVER, StreamConnection } from './connection.ts'
 import { Crowd, type Gathering } from './crowd.ts'
 import { FirstOctets } from './first-octets.ts'
@@ -111,6 +112,7 @@ export class StreamTransport implements Transport {
         ready: (connection, socket, via, chunk) => this.#ready(connection, socket, via, chunk),
         refuse: (connection, unserved) => this.#refuse(connection, unserved),
         announced: (connection, client) => this.#announced(connection, client),
+        answered: (connection, socket, last) => this.#answered(connection, socket, last),
         breathe: () => this.#breathe(HANDSHAKE),
       },
       {
@@ -128,6 +130,11 @@ export class StreamTransport implements Transport {
   /** Serves TLS with this certificate from now on; connections that are open keep theirs. */
   setTls(options: SecureContextOptions): void {
     this.#firstOctets.setTls(options)
+  }
+
+  /** Answers authorities that look whether a name is ours by these challenges from now on. */
+  prove(challenges: readonly AcmeChallenge[]): void {
+    this.#firstOctets.prove(challenges)
   }
 
   /**
@@ -440,6 +447,13 @@ export class StreamTransport implements Transport {
       connection.stopReading()
       connection.end()
     }
+  }
+
+  /** Ends a connection on which everything has been said; the other side has a moment to hang up too. */
+  #answered(connection: StreamConnection, socket: Socket, last = ''): void {
+    connection.ending(after(this.#parts.clock.now(), LAST_WORDS))
+    socket.end(last)
+    socket.resume()
   }
 
   /** Ends a connection on which no client is served, and tells why. */

@@ -1,5 +1,5 @@
 import { constants, createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
-import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
+import { existsSync, type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { formatIp, parseIp } from '../../base/address.ts'
@@ -41,6 +41,8 @@ export interface TlsWatch {
   rotated(material: TlsMaterial): void
   /** The files changed, but cannot be used; the old pair stays. */
   broken(error: TlsFileError): void
+  /** True where the pair may not be there yet, or be spoilt: another is on its way. */
+  readonly isAwaited?: boolean
   /** Milliseconds of quiet after a change before the files are read; certificate and key are two writes. */
   readonly settle?: number
 }
@@ -92,38 +94,42 @@ export function loadTls(files: TlsFilePaths, now = new Date()): TlsMaterial {
 export class TlsContext {
   #files: TlsFilePaths
   #watch: TlsWatch
-  #material: TlsMaterial
+  #material: TlsMaterial | undefined
   #seen: string
   #watchers: FSWatcher[] = []
   #settling: NodeJS.Timeout | undefined
   #poll: NodeJS.Timeout
   #rotation: NodeJS.Timeout
 
-  /** Throws a `TlsFileError` when the pair cannot be used. */
+  /** Throws a `TlsFileError` when the pair cannot be used, unless it is awaited. */
   constructor(files: TlsFilePaths, watch: TlsWatch) {
     this.#files = files
     this.#watch = watch
     this.#seen = fingerprint(files)
-    this.#material = loadTls(files)
+    this.#material = watch.isAwaited ? this.#loadAwaited() : loadTls(files)
     for (const folder of new Set([dirname(files.certificate), dirname(files.key)])) this.#follow(folder)
     this.#poll = setInterval(() => this.#look(), POLL).unref()
     this.#rotation = setInterval(() => this.rotate(), TICKET_KEYS_LIFE).unref()
   }
 
-  get material(): TlsMaterial {
+  /** What is served; nothing while it is awaited. */
+  get material(): TlsMaterial | undefined {
     return this.#material
   }
 
   /** Reads the files now, changed or not. Returns false, and keeps the old pair, when they cannot be used. */
   reload(): boolean {
     this.#seen = fingerprint(this.#files)
+    if (this.#watch.isAwaited && !existsSync(this.#files.certificate)) return false
+    let material: TlsMaterial
     try {
-      this.#material = loadTls(this.#files)
+      material = loadTls(this.#files)
     } catch (error) {
       this.#watch.broken(error as TlsFileError)
       return false
     }
-    this.#watch.changed(this.#material)
+    this.#material = material
+    this.#watch.changed(material)
     return true
   }
 
@@ -134,9 +140,20 @@ export class TlsContext {
    * Node takes one key at a time.
    */
   rotate(): void {
+    if (!this.#material) return
     const options = { ...this.#material.options, ticketKeys: newTicketKeys() }
     this.#material = { ...this.#material, options }
     this.#watch.rotated(this.#material)
+  }
+
+  #loadAwaited(): TlsMaterial | undefined {
+    if (!existsSync(this.#files.certificate)) return undefined
+    try {
+      return loadTls(this.#files)
+    } catch (error) {
+      this.#watch.broken(error as TlsFileError)
+      return undefined
+    }
   }
 
   close(): void {

@@ -34,8 +34,13 @@ export interface WebDoorParts {
   readonly breathe: () => void
 }
 
-/** TLS for the relay: what has come of it so far. */
-type Ours = (connection: StreamConnection, hello: Buffer) => void
+/** The relay, as the one whom TLS may be meant for. */
+interface Ours {
+  /** `hello` is what has come so far. */
+  take(connection: StreamConnection, hello: Buffer): void
+  /** Whether a ClientHello wants to see that a name is ours, for a certificate. */
+  isProof(hello: ClientHello): boolean
+}
 
 /** On ports that are shared with a web server: tells whom a ClientHello is for, and passes on what is for that one. */
 export class WebDoor {
@@ -73,9 +78,13 @@ export class WebDoor {
     const reading = reader.read(chunk)
     if (reading.kind === 'more') connection.raw.once('data', more => this.#read(connection, reader, more))
     else if (reading.kind === 'malformed') this.#parts.turnAway(connection, MALFORMED_HELLO)
-    else if (!this.#server || isForRelay(reading.hello, this.#server.names))
-      this.#ours(connection, reader.bytes)
+    else if (!this.#server || this.#isForRelay(reading.hello, this.#server.names))
+      this.#ours.take(connection, reader.bytes)
     else this.#pass(connection, reader.bytes, this.#server)
+  }
+
+  #isForRelay(hello: ClientHello, names: readonly string[]): boolean {
+    return isForRelay(hello, names) || this.#ours.isProof(hello)
   }
 
   #pass(connection: StreamConnection, hello: Buffer, server: WebServer): void {

@@ -37,6 +37,7 @@ function vitals(over: Partial<Vitals> = {}, counts: Partial<Counts> = {}): Vital
     workers: { running: 2, missing: 0 },
     shares: [{ what: 'descriptors', used: 10, limit: 1000 }],
     certificateExpires: NOW + 60 * DAY,
+    certificateWaiting: undefined,
     lastReload: { ok: true, at: NOW - DAY },
     isShortOfMemory: false,
     onlyPrivate: false,
@@ -200,3 +201,22 @@ t.test('U-21: an address that new calls wait for is named in the language of who
   const older = { id: 'address-missing', values: { why: 'a sentence of an older relay' } }
   t.match(healthText(older, healthWords('de')), 'a sentence of an older relay')
 })
+
+t.test(
+  'a certificate that ACME should have brought is awaited: bad without any, a warning beside an old one',
+  async t => {
+    const certificateWaiting = {
+      key: 'acme.connection',
+      values: { authority: 'ca.test', name: 'turn.test', port: 80, detail: 'refused' },
+    } as const
+
+    t.same(found({ certificateExpires: undefined, certificateWaiting }), ['bad certificate-awaited'])
+    t.same(found({ certificateWaiting }), ['warn certificate-awaited'])
+    const [finding] = judgeHealth(vitals({ certificateWaiting })).findings
+    t.match(
+      healthText(finding!, words.en),
+      /ca\.test cannot connect to turn\.test on TCP port 80 \(refused\): open/,
+    )
+    t.match(healthText(finding!, words.de), /ca\.test kann turn\.test auf TCP-Port 80 nicht erreichen/)
+  },
+)

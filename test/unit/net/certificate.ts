@@ -14,6 +14,8 @@ export interface CertificateOptions {
   readonly validTo?: Date
   /** Sign for the key of another pair, so that key and certificate do not match. */
   readonly keyOf?: TestCertificate
+  /** For this key instead of a new one; then `key` is that of the issuer. */
+  readonly publicKey?: KeyObject
 }
 
 /** Makes a certificate for a name and for loopback, so that tests need no tool for it. */
@@ -36,7 +38,7 @@ export function makeCertificate(options: CertificateOptions = {}): TestCertifica
       time(options.validTo ?? new Date(Date.now() + 90 * day)),
     ),
     subject,
-    publicKey.export({ type: 'spki', format: 'der' }),
+    (options.publicKey ?? publicKey).export({ type: 'spki', format: 'der' }),
     tlv(0xa3, sequence(sequence(oid(SUBJECT_ALT_NAME), tlv(0x04, alternativeNames(name))))),
   )
   const signature = Buffer.concat([Buffer.from([0]), sign('sha256', body, privateKey)])

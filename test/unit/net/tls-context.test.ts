@@ -169,11 +169,11 @@ t.test('a broken new pair keeps the old one and is told of', async t => {
 
   writeFileSync(files.key, makeCertificate().key)
   t.equal(context.reload(), false)
-  t.equal(context.material.names[0], 'old.test')
+  t.equal(context.material!.names[0], 'old.test')
 
   replace(files, makeCertificate({ name: 'new.test' }))
   t.equal(context.reload(), true)
-  t.equal(context.material.names[0], 'new.test')
+  t.equal(context.material!.names[0], 'new.test')
   t.strictSame(told, ['broken key', 'changed new.test'])
 })
 
@@ -198,7 +198,7 @@ for (const [what, renew] of [
       broken: error => t.fail(error.message),
     })
     t.teardown(() => context.close())
-    world.streams.setTls(context.material.options)
+    world.streams.setTls(context.material!.options)
     const at = await world.listen('tls')
     const shake = async (session?: Buffer) => {
       const socket = connect({
@@ -248,9 +248,9 @@ function watched(
   t: Test,
   files: TlsFilePaths,
   world?: StreamWorld,
-): { next(): Promise<TlsContext['material']> } {
-  let resolve: (material: TlsContext['material']) => void = () => {}
-  const next = new Promise<TlsContext['material']>(go => {
+): { next(): Promise<ReturnType<typeof loadTls>> } {
+  let resolve: (material: ReturnType<typeof loadTls>) => void = () => {}
+  const next = new Promise<ReturnType<typeof loadTls>>(go => {
     resolve = go
   })
   const context = new TlsContext(files, {
@@ -262,7 +262,7 @@ function watched(
     broken: error => t.fail(error.message),
     settle: 50,
   })
-  world?.streams.setTls(context.material.options)
+  world?.streams.setTls(context.material!.options)
   // Following files keeps no process alive by itself.
   const alive = setInterval(() => {}, 1000)
   t.teardown(() => {

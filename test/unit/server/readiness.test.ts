@@ -29,6 +29,7 @@ const well: Vitals = {
   shares: [],
   isShortOfMemory: false,
   certificateExpires: 2000,
+  certificateWaiting: undefined,
   lastReload: { ok: true, at: 0 },
   onlyPrivate: false,
   addressChange: undefined,

@@ -397,6 +397,7 @@ function start() {
       relays: [],
       listening: [],
       certificate: undefined,
+      challenges: [],
       draining: workers.length > 0,
       clients: undefined,
       bans: [],

@@ -1,0 +1,23 @@
+import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto'
+import { extension, integer, namesExtension, Oid, objectId, sequence, signed, Tag, tlv } from '../base/der.ts'
+import { type KeyPair, selfSigned } from '../system/self-signed.ts'
+
+/** A request for a certificate for these names (PKCS #10, RFC 2986), DER, signed by their new key on P-256. */
+export function signingRequest(names: readonly string[], key: KeyObject): Buffer {
+  const wanted = sequence(objectId(Oid.extensionRequest), tlv(Tag.set, sequence(namesExtension(names))))
+  const body = sequence(
+    integer(0),
+    // The subject is empty: authorities take the names from the extension.
+    sequence(),
+    createPublicKey(key).export({ type: 'spki', format: 'der' }),
+    tlv(Tag.context, wanted),
+  )
+  return signed(body, sign('sha256', body, key))
+}
+
+/** The certificate by which a TLS server shows that it knows the answer to a challenge (RFC 8737 §3). */
+export function challengeCertificate(name: string, answer: string, now: number): KeyPair {
+  const digest = createHash('sha256').update(answer).digest()
+  const proof = extension(Oid.acmeIdentifier, tlv(Tag.octetString, digest), true)
+  return selfSigned('taciturn', [namesExtension([name]), proof], now)
+}
