@@ -11,7 +11,7 @@ import { freePort } from '../support/ports.ts'
 import { MAIN } from '../support/relay.ts'
 import { ask, bindingRequest } from '../support/stun.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(300_000)
 
 const SECRET = '3f9c1d7be2a84650b1c8f7d2e6a90b54'
 

@@ -6,7 +6,7 @@ import { mailbox } from '../support/mailbox.ts'
 import { postOffice } from '../support/post-office.ts'
 import { MAIN, startRelay } from '../support/relay.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 t.test('a running relay tells people what is wrong with it, and that it is over', async t => {
   const heard: (() => void)[] = []

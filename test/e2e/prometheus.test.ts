@@ -11,7 +11,7 @@ import { type RunningRelay, startRelay } from '../support/relay.ts'
 
 const DEPLOY = join(import.meta.dirname, '../../deploy/prometheus')
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const SECRET = 'a secret that only this test knows'
 

@@ -20,7 +20,7 @@ import { startHaproxy } from '../support/web-front.ts'
 /** What the browser knows of the host. */
 const PUBLIC = '198.18.7.7'
 
-t.setTimeout(200_000)
+t.setTimeout(300_000)
 
 const isInside = await enterNamespace(import.meta.url)
 if (isInside) {

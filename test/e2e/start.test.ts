@@ -12,7 +12,7 @@ import { connect, type Transport, tell } from '../support/werift.ts'
 
 const DEFAULT_PORT = 3478
 
-t.setTimeout(200_000)
+t.setTimeout(300_000)
 
 t.test('a relay without a configuration serves the homeserver lines that it prints', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'start-test-'))

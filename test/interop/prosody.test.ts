@@ -4,7 +4,7 @@ import { need } from '../support/need.ts'
 import { credentialIn, startProsody } from '../support/prosody.ts'
 import { startRelay } from '../support/relay.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 t.test('Prosody hands out credentials that relay', need('prosody', 'openssl'), async t => {
   const relay = await startRelay({ against: 'taciturn' })

@@ -6,7 +6,7 @@ import { credential } from '../support/credentials.ts'
 import { type RunningRelay, startRelay } from '../support/relay.ts'
 import { connect, next, type Transport, tell } from '../support/werift.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 t.test('a werift client', async t => {
   const relay = await startRelay({ loopbackPeers: true })

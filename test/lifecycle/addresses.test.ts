@@ -10,7 +10,7 @@ import { MAIN } from '../support/relay.ts'
 import { codeOf, openSession, relayedOf } from '../support/turn-session.ts'
 
 await enterNamespace(import.meta.url)
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const SECRET = 'a secret that only this test knows'
 

@@ -14,7 +14,7 @@ const CHANNEL = 0x4001
 const MOVES = 20
 const USER = credential(SECRET, ALICE)
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 /** A peer that says what it has heard. */
 async function startPeer(t: Test) {

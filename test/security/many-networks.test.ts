@@ -13,7 +13,7 @@ import { bindingRequest } from '../support/stun.ts'
 import { codeOf, openSession } from '../support/turn-session.ts'
 
 await enterNamespace(import.meta.url)
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 const HOST = '2a00:9:9::1'
 const PORT = 3478

@@ -19,7 +19,7 @@ import { rawAddress, type Spelling, spellings, spellingsOf } from '../support/pe
 import { codeOf, openSession, relayedOf, type TurnSession } from '../support/turn-session.ts'
 
 await enterNamespace(import.meta.url)
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 /** Where packets for peers go: a service that nobody has, so that only the address decides. */
 const PEER_PORT = 5353

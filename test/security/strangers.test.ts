@@ -15,7 +15,7 @@ import { residentOf } from '../support/process-memory.ts'
 import { ask, bindingRequest } from '../support/stun.ts'
 
 await enterNamespace(import.meta.url)
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const SOURCES = 3000
 /** Octets of memory that these sources may cost. */

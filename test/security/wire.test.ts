@@ -26,7 +26,7 @@ import { type RunningRelay, type Server, startRelay } from '../support/relay.ts'
 import { ask, bindingRequest } from '../support/stun.ts'
 
 await enterNamespace(import.meta.url)
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const CHANNEL = 0x4000
 const SERVERS: readonly { readonly server: Server; readonly tools: readonly string[] }[] = [
