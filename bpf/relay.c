@@ -45,6 +45,27 @@
 /* Of so many renewals of a hop one datagram goes up, so that the kernel uses its neighbour entry and probes it. */
 #define RENEWALS 16
 
+/*
+ * How datagrams between two addresses leave, as the kernel's tables said a second ago at most. What another route
+ * left in its place does not count, since the addresses are compared.
+ */
+struct hop {
+  __u64 until; /* nanoseconds of CLOCK_MONOTONIC */
+  struct flow way;
+  __u32 device;
+  __u16 mtu;
+  __u8 family; /* of the gateway */
+  __u8 turns;
+  __u8 source[6];
+  __u8 destination[6];
+  __be32 gateway[4];
+};
+
+struct hops {
+  struct hop to_peer;
+  struct hop to_client;
+};
+
 /* Read by scripts/build-bpf.mjs. */
 struct map_definition {
   __u32 type;
@@ -60,8 +81,10 @@ MAP named_peers = { BPF_MAP_TYPE_HASH, sizeof(struct named_peer), 4, MOST_ROUTES
 MAP routes = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct route), MOST_ROUTES, BPF_F_MMAPABLE };
 MAP buckets = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct bucket), MOST_ROUTES, BPF_F_MMAPABLE };
 MAP reasons = { BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, REASONS, 0 };
-/* Devices that frames may leave by from XDP: those with an XDP program of their own. */
-MAP outlets = { BPF_MAP_TYPE_HASH, 4, 4, 64, 0 };
+/* Of each route, how datagrams leave. The relay has no descriptor of it, as it has of those above. */
+MAP hops = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct hops), MOST_ROUTES, 0 };
+/* Devices with an XDP program of their own, in the places that their indexes lead to: frames may leave by them from XDP. */
+MAP outlets = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct outlet), MOST_OUTLETS, 0 };
 MAP settings = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct setting), 1, 0 };
 
 /* Apache-2.0 or GPL-2.0: the kernel lends its look-up of ways to programs under the GPL only. */
@@ -294,19 +317,23 @@ INLINE int read_send(void *ctx, const int xdp, struct datagram *d, struct named_
   return 0;
 }
 
-INLINE struct route *route_at(const __u32 *slot)
+/* Notes the place of a route. */
+INLINE struct route *route_at(const __u32 *found, __u32 *place)
 {
-  return slot ? bpf_map_lookup_elem(&routes, slot) : 0;
+  if (!found)
+    return 0;
+  *place = *found;
+  return bpf_map_lookup_elem(&routes, place);
 }
 
-INLINE struct route *find(struct datagram *d, __be16 kind)
+INLINE struct route *find(struct datagram *d, __be16 kind, __u32 *place)
 {
   d->flow.kind = kind;
-  return route_at(bpf_map_lookup_elem(&flows, &d->flow));
+  return route_at(bpf_map_lookup_elem(&flows, &d->flow), place);
 }
 
 /* Finds the route that a datagram of a client names; `d` then says where its payload is. */
-INLINE struct route *from_client(void *ctx, const int xdp, struct datagram *d)
+INLINE struct route *from_client(void *ctx, const int xdp, struct datagram *d, __u32 *place)
 {
   void *data_end = end(ctx, xdp);
   __be16 *q = payload(ctx, xdp, d->udp_at);
@@ -324,7 +351,7 @@ INLINE struct route *from_client(void *ctx, const int xdp, struct datagram *d)
       return 0;
     d->header = CHANNEL_HEADER;
     d->removed = (__u64)q[0] + q[1];
-    return find(d, q[0]);
+    return find(d, q[0], place);
   }
   if (*q != bpf_htons(SEND_INDICATION))
     return 0;
@@ -333,7 +360,7 @@ INLINE struct route *from_client(void *ctx, const int xdp, struct datagram *d)
   if (!client || !read_send(ctx, xdp, d, &peer))
     return 0;
   peer.client = *client;
-  return route_at(bpf_map_lookup_elem(&named_peers, &peer));
+  return route_at(bpf_map_lookup_elem(&named_peers, &peer), place);
 }
 
 /* Takes from one token bucket, if it has as much. */
@@ -394,6 +421,35 @@ INLINE int is_over(const struct route *route, __u64 now)
   return now >= route->relayed_until || now >= route->peer_until;
 }
 
+/* An XDP program's device; NULL for any other. */
+INLINE const struct outlet *outlet_of(__u32 device)
+{
+  __u32 place = device % MOST_OUTLETS;
+  const struct outlet *outlet = bpf_map_lookup_elem(&outlets, &place);
+
+  return outlet && outlet->device == device ? outlet : 0;
+}
+
+/* Whether a frame that XDP sees is for the device it came in by: a bridge's or a sniffer's sees those of others too. */
+INLINE int is_for_us(struct xdp_md *ctx)
+{
+  const __u16 *destination = begin(ctx, 1);
+  const struct outlet *outlet = outlet_of(ctx->ingress_ifindex);
+
+  return outlet && (void *)(destination + 3) <= end(ctx, 1) && outlet->address[0] == destination[0] &&
+         outlet->address[1] == destination[1] && outlet->address[2] == destination[2];
+}
+
+INLINE int is_same_way(const struct flow *a, const struct flow *b)
+{
+  __u32 difference = (a->from_port ^ b->from_port) | (a->to_port ^ b->to_port);
+
+#pragma unroll
+  for (int i = 0; i < 4; i++)
+    difference |= (a->from[i] ^ b->from[i]) | (a->to[i] ^ b->to[i]);
+  return difference == 0;
+}
+
 /* Asks the kernel how datagrams between these addresses leave. */
 INLINE int find_hop(void *ctx, const int xdp, struct hop *hop, const struct flow *out, __u8 tos, __u64 now)
 {
@@ -429,12 +485,10 @@ INLINE int find_hop(void *ctx, const int xdp, struct hop *hop, const struct flow
     return because(REASON_NO_NEIGHBOUR);
   if (found != BPF_FIB_LKUP_RET_SUCCESS)
     return because(REASON_NO_WAY);
-  if (xdp && way.ifindex != ((struct xdp_md *)ctx)->ingress_ifindex) {
-    __u32 device = way.ifindex;
-
-    if (!bpf_map_lookup_elem(&outlets, &device))
-      return because(REASON_NO_WAY);
-  }
+  if (xdp && way.ifindex != ((struct xdp_md *)ctx)->ingress_ifindex && !outlet_of(way.ifindex))
+    return because(REASON_NO_WAY);
+  hop->until = 0;
+  hop->way = *out;
   hop->device = way.ifindex;
   hop->mtu = way.mtu_result;
   hop->family = way.family;
@@ -623,20 +677,18 @@ INLINE void direct(struct flow *out, const struct route *route, int to_client)
   out->to_port = to_client ? route->client_port : route->peer_port;
 }
 
-/* The route of the other allocation, where a peer is a relayed address of this server. */
-INLINE struct route *other_end(const struct route *route)
+/* The route of the other allocation, where a peer is a relayed address of this server. `flow` is room for its key. */
+INLINE struct route *other_end(const struct route *route, struct flow *flow, __u32 *place)
 {
-  struct flow flow = {};
-
 #pragma unroll
   for (int i = 0; i < 4; i++) {
-    flow.from[i] = route->relayed[i];
-    flow.to[i] = route->peer[i];
+    flow->from[i] = route->relayed[i];
+    flow->to[i] = route->peer[i];
   }
-  flow.from_port = route->relayed_port;
-  flow.to_port = route->peer_port;
-  flow.kind = bpf_htons(KIND_LOCAL);
-  return route_at(bpf_map_lookup_elem(&flows, &flow));
+  flow->from_port = route->relayed_port;
+  flow->to_port = route->peer_port;
+  flow->kind = bpf_htons(KIND_LOCAL);
+  return route_at(bpf_map_lookup_elem(&flows, flow), place);
 }
 
 INLINE int relay(void *ctx, const int xdp, struct hop **leaving)
@@ -644,9 +696,10 @@ INLINE int relay(void *ctx, const int xdp, struct hop **leaving)
   struct datagram d = {};
   struct flow out = {};
   struct route *route, *other = 0, *last;
+  struct hops *both;
   struct hop *hop;
   __be32 tail[8] = {}, header[12] = {};
-  __u32 added = 0, udp, padding, surplus, behind_udp, length;
+  __u32 added = 0, udp, padding, surplus, behind_udp, length, place;
   __be16 check;
   __u64 now;
   int to_client = 0, to6, verdict;
@@ -655,16 +708,18 @@ INLINE int relay(void *ctx, const int xdp, struct hop **leaving)
   if (!read_headers(&d, begin(ctx, xdp), end(ctx, xdp)))
     return PASS;
 
-  route = from_client(ctx, xdp, &d);
+  route = from_client(ctx, xdp, &d, &place);
   if (!route) {
     d.header = 0;
     d.removed = 0;
     d.octets = d.udp - sizeof(struct udphdr);
-    route = find(&d, bpf_htons(KIND_PEER));
+    route = find(&d, bpf_htons(KIND_PEER), &place);
     if (!route)
       return PASS;
     to_client = 1;
   }
+  if (xdp && !is_for_us(ctx))
+    return PASS;
   now = bpf_ktime_get_ns();
   if (is_over(route, now))
     return because(REASON_EXPIRED);
@@ -672,7 +727,8 @@ INLINE int relay(void *ctx, const int xdp, struct hop **leaving)
     return because(REASON_MERGED);
   last = route;
   if (!to_client && route->is_local) {
-    other = other_end(route);
+    other = other_end(route, &out, &place);
+    out.kind = 0;
     if (!other)
       return because(REASON_OTHER_END);
     if (is_over(other, now))
@@ -685,8 +741,11 @@ INLINE int relay(void *ctx, const int xdp, struct hop **leaving)
   if (d.check == 0 ? to6 : is_partial(&d))
     return because(REASON_CHECKSUM);
 
-  hop = to_client ? &last->to_client : &last->to_peer;
-  if (now >= hop->until) {
+  both = bpf_map_lookup_elem(&hops, &place);
+  if (!both)
+    return PASS;
+  hop = to_client ? &both->to_client : &both->to_peer;
+  if (now >= hop->until || !is_same_way(&hop->way, &out)) {
     verdict = find_hop(ctx, xdp, hop, &out, d.tos, now);
     if (verdict != GO_ON)
       return verdict;
@@ -708,9 +767,8 @@ INLINE int relay(void *ctx, const int xdp, struct hop **leaving)
     d.removed += sum_words(tail, 8);
   }
   if (padding && surplus) {
-    __be32 kept[8] = {};
-
-    if (surplus < padding || !load_tail(ctx, xdp, &d, d.udp_at + d.udp - behind_udp + padding, kept) || kept[0])
+    tail[0] = 0;
+    if (surplus < padding || !load_tail(ctx, xdp, &d, d.udp_at + d.udp - behind_udp + padding, tail) || tail[0])
       return because(REASON_FORM);
   }
   check = checksum(&d, &out, udp, header, added);

@@ -10,6 +10,7 @@
 
 #define MOST_ROUTES 65536
 #define MOST_METERS 3
+#define MOST_OUTLETS 1024
 
 /* What a datagram with these addresses is. A channel number says: ChannelData of a client over that channel. */
 #define KIND_PEER 0   /* from a peer; leads to a route */
@@ -33,20 +34,8 @@ struct named_peer {
   __be32 ip[4];
 };
 
-/* How datagrams to one address leave, as the kernel's tables said a second ago at most. */
-struct hop {
-  __u64 until; /* nanoseconds of CLOCK_MONOTONIC, like every time here */
-  __u32 device;
-  __u16 mtu;
-  __u8 family; /* of the gateway */
-  __u8 turns;
-  __u8 source[6];
-  __u8 destination[6];
-  __be32 gateway[4];
-};
-
 struct route {
-  /* Written by the relay. */
+  /* Written by the relay. Nanoseconds of CLOCK_MONOTONIC, like every time here. */
   __u64 relayed_until;
   __u64 peer_until;
   /* Counted here. */
@@ -71,9 +60,6 @@ struct route {
   __be16 relay_port;
   __be16 relayed_port;
   __u16 zeros[3];
-  /* Kept here. */
-  struct hop to_peer;
-  struct hop to_client;
 };
 
 /* A token bucket of one second: when what it owes is paid off, and nanoseconds for an octet, times 65536. */
@@ -95,6 +81,13 @@ enum reason {
   REASON_OTHER_END, /* the other allocation is not relayed by the kernel */
   REASON_REFRESH,  /* so that the neighbour's entry stays fresh */
   REASONS,
+};
+
+/* What the loader tells the program of a device: its index, and its Ethernet address. */
+struct outlet {
+  __u32 device;
+  __u16 address[3];
+  __u16 zero;
 };
 
 /* What the loader tells the program. */

@@ -16,6 +16,8 @@ export interface AttachedDevice {
 
 export interface Attachment {
   readonly devices: readonly AttachedDevice[]
+  /** Tells the programs the Ethernet addresses of the devices, which may change. */
+  refresh(): void
   /** Takes the programs off the devices. */
   close(): void
 }
@@ -40,6 +42,11 @@ const TC_ONLY = new Set([
   'tun',
 ])
 
+/** Octets of an Ethernet address, and of `struct outlet`; places for those (bpf/relay.h). */
+const MAC_OCTETS = 6
+const OUTLET_OCTETS = 12
+const MOST_OUTLETS = 1024
+
 /** Attaches programs to devices, as far as each can. Fails where there is none that can, and then leaves nothing. */
 export function attach(
   { bpf, netlink, release }: { bpf: Bpf; netlink: Netlink; release: (fd: number) => void },
@@ -61,6 +68,8 @@ export function attach(
     if (fd >= 0) undo.push(() => release(fd))
     return fd >= 0
   }
+  const tell = ({ index, mac }: NetDevice) => tellOutlet(bpf, maps.get('outlets')!, index, mac)
+  const outlets: NetDevice[] = []
   const devices: AttachedDevice[] = []
   const reasons: string[] = []
   for (const name of names) {
@@ -70,7 +79,10 @@ export function attach(
       continue
     }
     const xdp = wantsXdp(device, wish) && hold(bpf.link('xdp', programs.get('xdp')!, device.index))
-    if (xdp) bpf.update(maps.get('outlets')!, word(device.index), word(1))
+    if (xdp) {
+      tell(device)
+      outlets.push(device)
+    }
     let tc: AttachedDevice['tc'] = false
     if (wish !== 'xdp') {
       if (hold(bpf.link('tc', programs.get('tc')!, device.index))) tc = 'tcx'
@@ -79,7 +91,14 @@ export function attach(
     if (tc || xdp) devices.push({ name, tc, xdp })
     else reasons.push(`the kernel attaches nothing to ${name}`)
   }
-  if (devices.length > 0) return succeeded({ devices, close })
+  const refresh = () => {
+    for (const { name, index } of outlets) {
+      const device = netlink.device(name)
+      // Another device by that name has no program.
+      if (device?.index === index) tell(device)
+    }
+  }
+  if (devices.length > 0) return succeeded({ devices, refresh, close })
   close()
   return failed(reasons.join('; ') || 'there is no device')
 }
@@ -124,6 +143,15 @@ function switchForwarding(family: 'ipv4' | 'ipv6'): boolean {
   } catch {
     return false
   }
+}
+
+/** Tells the programs of a device that has one for XDP. Of two with the same place, the one told last has it. */
+export function tellOutlet(bpf: Bpf, outlets: number, index: number, mac: Uint8Array): void {
+  // `struct outlet` of bpf/relay.h.
+  const value = new Uint8Array(OUTLET_OCTETS)
+  value.set(word(index))
+  value.set(mac.subarray(0, MAC_OCTETS), 4)
+  bpf.update(outlets, word(index % MOST_OUTLETS), value)
 }
 
 function word(value: number): Uint8Array {

@@ -27,6 +27,9 @@ export interface LoaderOptions {
   readonly log: (line: string) => void
 }
 
+/** Milliseconds between two looks at the Ethernet addresses of the devices. */
+const REFRESH_EVERY = 5000
+
 /**
  * Holds the privilege that the relay has not: loads the programs, hands their
  * maps to one relay, and attaches them to devices for as long as that relay
@@ -40,6 +43,7 @@ export class KernelLoader {
   readonly #image: Image
   readonly #servers: Server[] = []
   readonly #sockets = new Set<Socket>()
+  readonly #refresh: NodeJS.Timeout
   #ready: LoadedPrograms
   #owner: Socket | undefined
   #attachment: Attachment | undefined
@@ -50,6 +54,7 @@ export class KernelLoader {
     this.#addon = addon
     this.#image = image
     this.#ready = ready
+    this.#refresh = setInterval(() => this.#attachment?.refresh(), REFRESH_EVERY).unref()
   }
 
   /** Loads the programs and listens; says why not where it cannot. */
@@ -90,6 +95,7 @@ export class KernelLoader {
   }
 
   stop(): void {
+    clearInterval(this.#refresh)
     for (const server of this.#servers) server.close()
     for (const socket of this.#sockets) socket.destroy()
     this.#owner = undefined

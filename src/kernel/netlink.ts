@@ -38,6 +38,8 @@ const EEXIST = 17
 export interface NetDevice {
   readonly name: string
   readonly index: number
+  /** Its Ethernet address; no octets where it has none. */
+  readonly mac: Uint8Array
   /** Whether frames have an Ethernet header. */
   readonly isEthernet: boolean
   /** What made it: `veth`, `bridge`, `vlan` …; empty for one of hardware. */
@@ -62,6 +64,7 @@ export class Netlink {
     return {
       name,
       index: answer.readInt32LE(HEADER + 4),
+      mac: Uint8Array.from(attributes.get(IFLA_ADDRESS) ?? []),
       isEthernet: (type === ARPHRD_ETHER || type === ARPHRD_LOOPBACK) && attributes.has(IFLA_ADDRESS),
       kind: kind ? kind.toString('latin1').replace(/\0.*/s, '') : '',
     }

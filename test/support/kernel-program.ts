@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import type { Clock, Time } from '../../src/base/time.ts'
+import { tellOutlet } from '../../src/kernel/attachment.ts'
 import { Bpf, type ProgramKind } from '../../src/kernel/bpf.ts'
 import { type LoadedPrograms, loadImage, readImage } from '../../src/kernel/image.ts'
 import { KernelMaps, type MapDescriptors, RELAY_MAPS } from '../../src/kernel/kernel-maps.ts'
 import { loadAddon } from '../../src/system/native-addon.ts'
 
 const TEST_RUN = 10
+const LOOPBACK_INDEX = 1
 /** What the programs say of a frame, as numbers of the kernel's. */
 const SAYS: Readonly<Record<ProgramKind, Readonly<Record<number, Said>>>> = {
   tc: { [-1]: 'pass', 2: 'drop', 7: 'send' },
@@ -50,8 +52,10 @@ export class KernelProgram {
     const device = connectDevice()
     const number = Uint8Array.from(Buffer.from(Uint32Array.of(device.lookup, 0).buffer))
     bpf.update(loaded.value.maps.get('settings')!, new Uint8Array(4), number)
-    const eth = new Uint8Array(Uint32Array.of(device.eth).buffer)
-    bpf.update(loaded.value.maps.get('outlets')!, eth, Uint8Array.of(1, 0, 0, 0))
+    // Frames leave by one; those that are handed to a program come in by the other, whose address is all zeros.
+    for (const index of [device.eth, LOOPBACK_INDEX]) {
+      tellOutlet(bpf, loaded.value.maps.get('outlets')!, index, new Uint8Array(6))
+    }
     return new KernelProgram(bpf, loaded.value, maps, release)
   }
 

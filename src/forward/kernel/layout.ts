@@ -3,7 +3,7 @@ import type { Address } from '../../base/address.ts'
 /** The structures of bpf/relay.h, which a test compares with these. Octets. */
 export const FLOW_OCTETS = 40
 export const NAMED_PEER_OCTETS = 24
-export const ROUTE_OCTETS = 264
+export const ROUTE_OCTETS = 168
 export const BUCKET_OCTETS = 16
 
 /** What a datagram with the addresses of a flow is; a channel number stands for ChannelData over that channel. */
@@ -31,7 +31,6 @@ export const ROUTE_AT = {
   peer_port: 156,
   relay_port: 158,
   relayed_port: 160,
-  to_peer: 168,
 } as const
 
 /** Token buckets that a route can name. */

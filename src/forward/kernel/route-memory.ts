@@ -51,7 +51,6 @@ export class RouteMemory {
   write(place: number, route: Route, ends: RouteEnds, buckets: readonly number[]): void {
     const at = place * ROUTE_OCTETS
     const bytes = this.#octets
-    // Where datagrams leave is looked up anew.
     bytes.fill(0, at + ROUTE_AT.meters, at + ROUTE_OCTETS)
     for (const [i, bucket] of buckets.entries()) this.#words[(at + ROUTE_AT.meters) / 4 + i] = bucket
     writePort(bytes, at + ROUTE_AT.channel, route.channel)

@@ -12,6 +12,7 @@ import {
   ROUTE_AT,
   ROUTE_OCTETS,
 } from '../../../src/forward/kernel/layout.ts'
+import { RELAY_MAPS } from '../../../src/kernel/kernel-maps.ts'
 import { PACKET_OVERHEAD } from '../../../src/limits/meters.ts'
 import { DATA, XOR_PEER_ADDRESS } from '../../../src/wire/attributes.ts'
 import { MessageWriter, Method } from '../../../src/wire/message.ts'
@@ -196,6 +197,42 @@ test('what is unusual goes up untouched', (t, rig, kind) => {
   t.equal(rig.run(kind, wrong).said, 'pass', 'a wrong checksum of IP')
   const long = rig.arrive(kind, PEER[4], RELAY[4], payloadOf(1470))
   t.equal(long.said, 'pass', 'too long once it has its header')
+})
+
+test('a frame for somebody else goes up, as a bridge or a sniffer sees them', (t, rig, kind) => {
+  scene(rig, { channel: CHANNEL })
+  const data = channelData(CHANNEL, payloadOf(5))
+  for (const octets of ['020000000001', '000000000001', '000100000000', '00000001ffff']) {
+    const destination = Buffer.from(octets, 'hex')
+    t.equal(rig.arrive(kind, CLIENT[4], SERVER[4], data, { destination }).said, 'pass', octets)
+    t.equal(rig.arrive(kind, PEER[4], RELAY[4], data, { destination }).said, 'pass', `${octets}, back`)
+  }
+  t.equal(rig.arrive(kind, CLIENT[4], SERVER[4], data).said, 'send')
+})
+
+test('how a datagram leaves is looked up again when its addresses have changed', (t, rig, kind) => {
+  scene(rig, { channel: CHANNEL })
+  const data = channelData(CHANNEL, payloadOf(5))
+  t.equal(rig.arrive(kind, CLIENT[4], SERVER[4], data).said, 'send')
+  // As a relay that was taken over might: the next hop of the peer before must not serve this one.
+  const peer = new DataView(rig.program.maps.routes, ROUTE_AT.peer, 16)
+  const before = peer.getUint32(12)
+  const past = rig.program.maps.passed()['no-way']
+  peer.setUint32(12, 0x7f000001)
+  t.equal(rig.arrive(kind, CLIENT[4], SERVER[4], data).said, 'pass')
+  t.equal(rig.program.maps.passed()['no-way'], past + 1)
+  peer.setUint32(12, before)
+  t.equal(rig.arrive(kind, CLIENT[4], SERVER[4], data).said, 'send')
+})
+
+t.test('the relay is not handed the tables that say by which device and to whom frames leave', async t => {
+  const image = JSON.parse(
+    readFileSync(join(import.meta.dirname, '../../../prebuilds/relay.bpf.json'), 'utf8'),
+  ) as { maps: readonly { name: string }[] }
+  const kept = image.maps
+    .map(({ name }) => name)
+    .filter(name => !(RELAY_MAPS as readonly string[]).includes(name))
+  t.same(kept, ['hops', 'outlets', 'settings'])
 })
 
 test('a Send indication with more to it goes up', (t, rig, kind) => {
