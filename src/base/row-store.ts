@@ -68,6 +68,16 @@ export class RowStore implements Rows {
     }
   }
 
+  /** The rows of a list as an array, the one that was taken first before the others. */
+  inOrder(list: RowList): number[] {
+    const rows: number[] = new Array(list.size)
+    let at = list.size
+    for (let row = list.first; row !== NO_ROW; row = this.words[row * this.size + this.#next]!) {
+      rows[--at] = row
+    }
+    return rows
+  }
+
   #grow(): void {
     const rows = this.words.length / this.size
     const wider = new Int32Array(roomier(rows) * this.size)

@@ -17,8 +17,8 @@ export const CHANNEL_LIFETIME = 600
 export interface Leg {
   readonly relay: RelaySocket
   readonly lifetime: LifetimeId
-  /** Routes of allocations on this server that deliver to this one inside the process. */
-  readonly linked: Set<RouteId>
+  /** Routes of allocations on this server that deliver to this one inside the process; most have never had one. */
+  linked: Set<RouteId> | undefined
 }
 
 /** Where a client with a ticket has asked from to go on, and has sent nothing to a peer from yet. */

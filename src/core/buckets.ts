@@ -50,8 +50,10 @@ export class Buckets implements BucketSource {
   }
 
   take(owner: Owner, now: Time): readonly MeterId[] {
+    const rates = this.#rates(owner)
+    if (rates.length === 0) return NONE
     const ids: MeterId[] = []
-    for (const [name, rate] of this.#rates(owner)) {
+    for (const [name, rate] of rates) {
       let bucket = this.#byName.get(name)
       if (bucket) this.#meters.setRate(bucket.id, rate, now)
       else {
@@ -111,6 +113,8 @@ export class Buckets implements BucketSource {
     return rates
   }
 }
+
+const NONE: readonly MeterId[] = []
 
 interface Bucket {
   readonly name: string

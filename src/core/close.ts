@@ -69,7 +69,7 @@ function closeLeg(state: RelayState, allocation: OpenAllocation, leg: Leg): Comm
   const { book } = state
   const { family, socket, address } = leg.relay
   const commands: Command[] = []
-  for (const route of leg.linked) {
+  for (const route of leg.linked ?? []) {
     const owner = book.inRow(book.peers.allocation(route))
     if (owner) commands.push(...withdraw(state, owner, route))
   }

@@ -79,7 +79,7 @@ function nextStray(book: Book, left: number): RouteId | undefined {
 }
 
 function costOf({ permissions, peers, legs }: OpenAllocation): number {
-  return legs.reduce((sum, { linked }) => sum + linked.size, CLOSING + permissions.size + peers.size)
+  return legs.reduce((sum, { linked }) => sum + (linked?.size ?? 0), CLOSING + permissions.size + peers.size)
 }
 
 /** Judges what one allocation holds by the configuration in force. */

@@ -1,6 +1,6 @@
 import type { ChannelNumber } from '../base/ids.ts'
 import type { Time } from '../base/time.ts'
-import { SnapshotRefusal } from '../core/snapshot/octets.ts'
+import { SnapshotRefusal } from '../core/snapshot/octet-reader.ts'
 import { ALLOCATION, type AllocationRecord } from '../core/snapshot/parts.ts'
 import { list, record, SHAPES, type Shape, type Shaped } from '../core/snapshot/shapes.ts'
 import { RecordReader, type RecordWriter } from './octets.ts'

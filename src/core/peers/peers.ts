@@ -70,6 +70,11 @@ export class Peers {
     return this.#rows.of(list) as Iterable<RouteId>
   }
 
+  /** The same as an array, in the order in which they were added. */
+  inOrder(list: RowList): readonly RouteId[] {
+    return this.#rows.inOrder(list) as readonly number[] as readonly RouteId[]
+  }
+
   /** Sets or takes away (0) the channel. */
   setChannel(row: RouteId, channel: ChannelNumber | 0): void {
     if (this.channel(row) !== 0) this.#byChannel.delete(row)

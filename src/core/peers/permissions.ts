@@ -59,6 +59,11 @@ export class Permissions {
     return this.#rows.of(list)
   }
 
+  /** The same as an array, in the order in which they were added. */
+  inOrder(list: RowList): readonly number[] {
+    return this.#rows.inOrder(list)
+  }
+
   lifetime(row: number): LifetimeId {
     return this.#rows.words[row * ROW + LIFETIME]! as LifetimeId
   }

@@ -1,5 +1,4 @@
 import type { Family } from '../../base/address.ts'
-import type { RouteId } from '../../base/ids.ts'
 import { noTraffic } from '../../base/route.ts'
 import { emptyList } from '../../base/row-store.ts'
 import { after, type Seconds, type Time } from '../../base/time.ts'
@@ -143,7 +142,7 @@ export function opened(state: RelayState, input: Opened, now: Time): Command[] {
   const legs = input.relays.map(relay => ({
     relay,
     lifetime: book.lifetimes.open(due),
-    linked: new Set<RouteId>(),
+    linked: undefined,
   }))
   const meters = state.buckets.take(opening.identity.owner, now)
   const token = input.reserved ? reserve(state, opening, input.reserved, now) : input.token

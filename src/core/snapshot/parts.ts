@@ -1,7 +1,7 @@
 import type { AllocationId, ChannelNumber, SocketId } from '../../base/ids.ts'
 import type { Seconds, Time } from '../../base/time.ts'
 import { VIA } from '../../base/via.ts'
-import { list, oneOf, optional, record, SHAPES, type Shape, type Shaped } from './shapes.ts'
+import { list, literal, oneOf, optional, record, SHAPES, type Shape, type Shaped } from './shapes.ts'
 
 const { f64, flag, ip, latin1, octetString, piece, secret, secretLatin1, socketAddress, text, u8, u16, u32 } =
   SHAPES
@@ -13,23 +13,48 @@ const socket = u32 as Shape<SocketId>
 const channelNumber = u16 as Shape<ChannelNumber>
 const family = u8 as Shape<4 | 6>
 const via = oneOf(VIA)
-const owner = record({ tenant: text, user: text }, (of, r) => ({
-  tenant: of.tenant.read(r),
-  user: of.user.read(r),
-}))
-const relay = record({ family, socket, address: socketAddress }, (of, r) => ({
-  family: of.family.read(r),
-  socket: of.socket.read(r),
-  address: of.address.read(r),
-}))
-const amount = record({ packets: f64, bytes: f64 }, (of, r) => ({
-  packets: of.packets.read(r),
-  bytes: of.bytes.read(r),
-}))
-const traffic = record({ toPeer: amount, toClient: amount }, (of, r) => ({
-  toPeer: of.toPeer.read(r),
-  toClient: of.toClient.read(r),
-}))
+const owner = literal(
+  r => ({
+    tenant: text.read(r),
+    user: text.read(r),
+  }),
+  (w, of) => {
+    text.write(w, of.tenant)
+    text.write(w, of.user)
+  },
+)
+const relay = literal(
+  r => ({
+    family: family.read(r),
+    socket: socket.read(r),
+    address: socketAddress.read(r),
+  }),
+  (w, of) => {
+    family.write(w, of.family)
+    socket.write(w, of.socket)
+    socketAddress.write(w, of.address)
+  },
+)
+const amount = literal(
+  r => ({
+    packets: f64.read(r),
+    bytes: f64.read(r),
+  }),
+  (w, of) => {
+    f64.write(w, of.packets)
+    f64.write(w, of.bytes)
+  },
+)
+const traffic = literal(
+  r => ({
+    toPeer: amount.read(r),
+    toClient: amount.read(r),
+  }),
+  (w, of) => {
+    amount.write(w, of.toPeer)
+    amount.write(w, of.toClient)
+  },
+)
 const held = record({ count: f64, from: socketAddress })
 
 /** What there is one of. */
@@ -62,116 +87,159 @@ export const REMEMBERED = record({
 })
 
 /** The 5-tuple of an allocation. */
-const client = record({ socket, address: socketAddress, via }, (of, r) => ({
-  socket: of.socket.read(r),
-  address: of.address.read(r),
-  via: of.via.read(r),
-}))
+const client = literal(
+  r => ({
+    socket: socket.read(r),
+    address: socketAddress.read(r),
+    via: via.read(r),
+  }),
+  (w, of) => {
+    socket.write(w, of.socket)
+    socketAddress.write(w, of.address)
+    via.write(w, of.via)
+  },
+)
 /** How a client with tickets moves. */
-const mobility = record({
-  latest: u32,
-  oldest: u32,
-  arrival: optional(record({ client, ticket: u32, until: time })),
-  answered: optional(record({ client, transaction: octetString, bytes: octetString })),
-})
-const identity = record(
-  { owner, username: text, key: secret, algorithm: u8, expires: optional(time) },
-  (of, r) => ({
-    owner: of.owner.read(r),
-    username: of.username.read(r),
-    key: of.key.read(r),
-    algorithm: of.algorithm.read(r),
-    expires: of.expires.read(r),
+const mobility = optional(
+  record({
+    latest: u32,
+    oldest: u32,
+    arrival: optional(record({ client, ticket: u32, until: time })),
+    answered: optional(record({ client, transaction: octetString, bytes: octetString })),
   }),
 )
+const moment = optional(time)
+const identity = literal(
+  r => ({
+    owner: owner.read(r),
+    username: text.read(r),
+    key: secret.read(r),
+    algorithm: u8.read(r),
+    expires: moment.read(r),
+  }),
+  (w, of) => {
+    owner.write(w, of.owner)
+    text.write(w, of.username)
+    secret.write(w, of.key)
+    u8.write(w, of.algorithm)
+    moment.write(w, of.expires)
+  },
+)
+const signature = oneOf(['sha1', 'sha256'] as const)
+const maybeText = optional(text)
 /** What of the Allocate request the client and its identity do not say. */
-const request = record(
-  {
-    transaction: octetString,
-    fingerprint: flag,
-    signature: oneOf(['sha1', 'sha256'] as const),
-    username: optional(text),
-  },
-  (of, r) => ({
-    transaction: of.transaction.read(r),
-    fingerprint: of.fingerprint.read(r),
-    signature: of.signature.read(r),
-    username: of.username.read(r),
+const request = literal(
+  r => ({
+    transaction: octetString.read(r),
+    fingerprint: flag.read(r),
+    signature: signature.read(r),
+    username: maybeText.read(r),
   }),
-)
-const leg = record(
-  {
-    relay,
-    expires: time,
-    /** Routes of other allocations that lead here, in order. */
-    linked: list(record({ allocation: allocationId, peer: socketAddress })),
+  (w, of) => {
+    octetString.write(w, of.transaction)
+    flag.write(w, of.fingerprint)
+    signature.write(w, of.signature)
+    maybeText.write(w, of.username)
   },
-  (of, r) => ({ relay: of.relay.read(r), expires: of.expires.read(r), linked: of.linked.read(r) }),
 )
-const permission = record({ ip, expires: time }, (of, r) => ({
-  ip: of.ip.read(r),
-  expires: of.expires.read(r),
-}))
-/** A peer with a channel, or a route, or both. */
-const peer = record(
-  {
-    peer: socketAddress,
-    channel: channelNumber as Shape<ChannelNumber | 0>,
-    /** Of the channel; a peer without one is admitted by its permission. */
-    expires: time,
-    isRouted: flag,
-    local: optional(socket),
-    wire: optional(socketAddress),
-  },
-  (of, r) => ({
-    peer: of.peer.read(r),
-    channel: of.channel.read(r),
-    expires: of.expires.read(r),
-    isRouted: of.isRouted.read(r),
-    local: of.local.read(r),
-    wire: of.wire.read(r),
-  }),
+/** Routes of other allocations that lead here, in order. */
+const linked = list(record({ allocation: allocationId, peer: socketAddress }))
+const legs = list(
+  literal(
+    r => ({
+      relay: relay.read(r),
+      expires: time.read(r),
+      linked: linked.read(r),
+    }),
+    (w, of) => {
+      relay.write(w, of.relay)
+      time.write(w, of.expires)
+      linked.write(w, of.linked)
+    },
+  ),
+)
+const permissions = list(
+  literal(
+    r => ({
+      ip: ip.read(r),
+      expires: time.read(r),
+    }),
+    (w, of) => {
+      ip.write(w, of.ip)
+      time.write(w, of.expires)
+    },
+  ),
+)
+const channel = channelNumber as Shape<ChannelNumber | 0>
+const local = optional(socket)
+const wire = optional(socketAddress)
+/**
+ * Peers with a channel, or a route, or both. `expires` is of the channel; a peer without one is admitted by its
+ * permission.
+ */
+const peers = list(
+  literal(
+    r => ({
+      peer: socketAddress.read(r),
+      channel: channel.read(r),
+      expires: time.read(r),
+      isRouted: flag.read(r),
+      local: local.read(r),
+      wire: wire.read(r),
+    }),
+    (w, of) => {
+      socketAddress.write(w, of.peer)
+      channel.write(w, of.channel)
+      time.write(w, of.expires)
+      flag.write(w, of.isRouted)
+      local.write(w, of.local)
+      wire.write(w, of.wire)
+    },
+  ),
 )
 
-export const ALLOCATION = record(
-  {
-    id: allocationId,
-    client,
-    mobility: optional(mobility),
-    identity,
-    since: time,
-    state: oneOf(['opening', 'aborted', 'open'] as const),
-    firstLifetime: seconds,
-    request,
-    answered: optional(octetString),
-    lacking: optional(record({ family, code: u16 as Shape<440 | 508> })),
-    due: time,
-    legs: list(leg),
-    permissions: list(permission),
-    peers: list(peer),
-    permitted: f64,
-    dropped: f64,
-    traffic,
-  },
-  (of, r) => ({
-    id: of.id.read(r),
-    client: of.client.read(r),
-    mobility: of.mobility.read(r),
-    identity: of.identity.read(r),
-    since: of.since.read(r),
-    state: of.state.read(r),
-    firstLifetime: of.firstLifetime.read(r),
-    request: of.request.read(r),
-    answered: of.answered.read(r),
-    lacking: of.lacking.read(r),
-    due: of.due.read(r),
-    legs: of.legs.read(r),
-    permissions: of.permissions.read(r),
-    peers: of.peers.read(r),
-    permitted: of.permitted.read(r),
-    dropped: of.dropped.read(r),
-    traffic: of.traffic.read(r),
+const state = oneOf(['opening', 'aborted', 'open'] as const)
+const answered = optional(octetString)
+const lacking = optional(record({ family, code: u16 as Shape<440 | 508> }))
+export const ALLOCATION = literal(
+  r => ({
+    id: allocationId.read(r),
+    client: client.read(r),
+    mobility: mobility.read(r),
+    identity: identity.read(r),
+    since: time.read(r),
+    state: state.read(r),
+    firstLifetime: seconds.read(r),
+    request: request.read(r),
+    answered: answered.read(r),
+    lacking: lacking.read(r),
+    due: time.read(r),
+    legs: legs.read(r),
+    permissions: permissions.read(r),
+    peers: peers.read(r),
+    permitted: f64.read(r),
+    dropped: f64.read(r),
+    traffic: traffic.read(r),
   }),
+  (w, of) => {
+    allocationId.write(w, of.id)
+    client.write(w, of.client)
+    mobility.write(w, of.mobility)
+    identity.write(w, of.identity)
+    time.write(w, of.since)
+    state.write(w, of.state)
+    seconds.write(w, of.firstLifetime)
+    request.write(w, of.request)
+    answered.write(w, of.answered)
+    lacking.write(w, of.lacking)
+    time.write(w, of.due)
+    legs.write(w, of.legs)
+    permissions.write(w, of.permissions)
+    peers.write(w, of.peers)
+    f64.write(w, of.permitted)
+    f64.write(w, of.dropped)
+    traffic.write(w, of.traffic)
+  },
 )
 export type AllocationRecord = Shaped<typeof ALLOCATION>
 

@@ -1,5 +1,6 @@
 import { failed, type Result, succeeded } from '../../base/result.ts'
-import { openSnapshot, type SnapshotReader, SnapshotRefusal } from './octets.ts'
+import { openSnapshot, type SnapshotReader } from './envelope.ts'
+import { SnapshotRefusal } from './octet-reader.ts'
 import { type AllocationRecord, END, PARTS, type SnapshotPart } from './parts.ts'
 
 /**

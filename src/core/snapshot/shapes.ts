@@ -1,5 +1,6 @@
 import { type Address, address } from '../../base/address.ts'
-import type { SnapshotReader, SnapshotWriter } from './octets.ts'
+import type { OctetReader } from './octet-reader.ts'
+import type { OctetWriter } from './octet-writer.ts'
 
 const BLOCK = 1024
 const ZEROS = Buffer.alloc(BLOCK)
@@ -7,12 +8,15 @@ const ZEROS = Buffer.alloc(BLOCK)
 export const LARGEST_PIECE = 1 << 17
 
 /** Where values are written to: a snapshot, or a record by itself. */
-export type ShapeWriter = Pick<SnapshotWriter, 'u8' | 'u16' | 'u32' | 'f64' | 'octets' | 'text' | 'secret'>
+export interface ShapeWriter extends Pick<OctetWriter, 'u8' | 'u16' | 'u32' | 'f64' | 'octets' | 'text'> {
+  /** Octets that nobody may write to a disk in clear. */
+  secret(value: Uint8Array): void
+}
 
 /** One way of writing a value and of reading it again. */
 export interface Shape<T> {
   write(writer: ShapeWriter, value: T): void
-  read(reader: SnapshotReader): T
+  read(reader: OctetReader): T
 }
 
 export type Shaped<S> = S extends Shape<infer T> ? T : never
@@ -132,17 +136,12 @@ export function list<T>(shape: Shape<T>): Shape<readonly T[]> {
   }
 }
 
-/**
- * An object by its members, in the order given. Where thousands of them are
- * read, `make` does so by an object literal with the same members in the same
- * order, which V8 compiles to a few stores; by name it looks each of them up.
- */
+/** An object by its members, in the order given. */
 export function record<M extends object>(
-  members: { readonly [K in keyof M]: Shape<M[K]> },
-  make?: (members: { readonly [K in keyof M]: Shape<M[K]> }, reader: SnapshotReader) => M,
-): Shape<{
-  readonly [K in keyof M]: M[K]
-}> {
+  members: {
+    readonly [K in keyof M]: Shape<M[K]>
+  },
+): Shape<Readonly<M>> {
   const entries = Object.entries(members) as [keyof M, Shape<unknown>][]
   // A copy of an object that has all members already is one that V8 reads quickly.
   const blank = Object.fromEntries(entries.map(([name]) => [name, undefined]))
@@ -151,10 +150,20 @@ export function record<M extends object>(
       for (const [name, shape] of entries) shape.write(w, value[name])
     },
     read: r => {
-      if (make) return make(members, r)
       const value = { ...blank } as Record<keyof M, unknown>
       for (const [name, shape] of entries) value[name] = shape.read(r)
       return value as M
     },
   }
+}
+
+/**
+ * An object of which there are thousands. Both functions name its members, in one order: V8 makes a few loads and
+ * stores of an object literal and of names, where `record` looks each member up.
+ */
+export function literal<M extends object>(
+  read: (reader: OctetReader) => M,
+  write: (writer: ShapeWriter, value: Readonly<M>) => void,
+): Shape<Readonly<M>> {
+  return { read, write }
 }

@@ -1,7 +1,7 @@
 import type { Time } from '../../base/time.ts'
 import type { Allocation } from '../allocation.ts'
 import type { RelayState } from '../relay-state.ts'
-import { SnapshotWriter } from './octets.ts'
+import { SnapshotWriter } from './envelope.ts'
 import { END, PARTS, type SnapshotPart } from './parts.ts'
 import { type CarriedBy, everybody, type Leaves, recordOf } from './record.ts'
 import { LARGEST_PIECE, type Shape } from './shapes.ts'
@@ -39,14 +39,24 @@ export function* writeSnapshot(
   yield* inPieces(writer, 'debts', stores.debts?.octets)
   yield* inPieces(writer, 'proofs', stores.proofs?.octets)
   yield* inSlices(writer, 'buckets', buckets.export?.(now) ?? [], bucket => bucket)
-  yield* inSlices(writer, 'scans', scans.export(now), scan => scan)
+  yield* inSlices(
+    writer,
+    'scans',
+    scans.export(now),
+    scan => scan,
+    ({ peers }) => peers.length,
+  )
   yield* inSlices(writer, 'reservations', book.reservations, ([token, reservation]) => ({
     token,
     ...reservation,
   }))
   yield* inSlices(writer, 'remembered', book.answersRemembered(now), answer => answer)
-  yield* inSlices(writer, 'allocations', leaving(book.byId.values(), leaves), allocation =>
-    recordOf(state, allocation, carried, leaves),
+  yield* inSlices(
+    writer,
+    'allocations',
+    leaving(book.byId.values(), leaves),
+    allocation => recordOf(state, allocation, carried, leaves),
+    ({ legs, permissions, peers }) => legs.length + permissions.length + peers.length,
   )
   writer.u8(END)
   return yield* writer.finish()
@@ -74,19 +84,23 @@ type ListPart = Extract<
   { readonly kind: 'buckets' | 'scans' | 'reservations' | 'remembered' | 'allocations' }
 >
 
-/** Writes a list as parts of at most `SLICE` values and what lists are in them. */
-function* inSlices<K extends ListPart['kind'], T>(
+/** What a record costs beside the values of its lists, in such values. */
+const RECORD_WEIGHT = 10
+
+/** Writes a list as parts of about `SLICE` values. `listed` says how many there are in the lists of a record. */
+function* inSlices<K extends ListPart['kind'], T, R extends Extract<ListPart, { kind: K }>['value'][number]>(
   writer: SnapshotWriter,
   kind: K,
   values: Iterable<T>,
-  make: (value: T) => Extract<ListPart, { kind: K }>['value'][number],
+  make: (value: T) => R,
+  listed: (made: R) => number = () => 0,
 ): Generator<undefined, void> {
   let slice: unknown[] = []
   let weight = 0
   for (const value of values) {
     const made = make(value)
     slice.push(made)
-    weight += weigh(made)
+    weight += RECORD_WEIGHT + listed(made)
     if (weight < SLICE) continue
     write(writer, { kind, value: slice } as unknown as ListPart)
     slice = []
@@ -94,13 +108,6 @@ function* inSlices<K extends ListPart['kind'], T>(
     yield undefined
   }
   if (slice.length > 0) write(writer, { kind, value: slice } as unknown as ListPart)
-}
-
-/** How many values there are in a record and its lists. */
-function weigh(value: object): number {
-  let weight = 10
-  for (const member of Object.values(value)) if (Array.isArray(member)) weight += member.length
-  return weight
 }
 
 function write(writer: SnapshotWriter, part: SnapshotPart): void {
