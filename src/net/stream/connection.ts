@@ -1,12 +1,11 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import { type Address, address, parseIp, RECORD, writeRecord } from '../../base/address.ts'
-import { Counter, type Counters } from '../../base/counters.ts'
+import type { Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
 import type { Time } from '../../base/time.ts'
 import { customerKey } from '../../limits/customer.ts'
 import { unsentOctets } from '../../system/socket-handle.ts'
-import { padded } from '../../wire/header.ts'
+import { FrameOutbox } from './frame-outbox.ts'
 import { FrameReader, type TakeFrame } from './frame-reader.ts'
 import type { Passage } from './passage.ts'
 import type { StreamPort } from './stream-listeners.ts'
@@ -38,13 +37,6 @@ export type ConnectionState =
  * One TCP or TLS connection. `raw` is what was accepted and ends it all;
  * frames are written to `raw` itself or to TLS on top of it, once it is known
  * which.
- *
- * Frames are gathered and leave together once per turn of the event loop: over
- * TCP in one system call, over TLS in one record. A client that connected over
- * TLS without asking for the server by name (SNI) gets each frame in a record of
- * its own: clients exist among those (coturn's test client is one) that take
- * what one read of their TLS library brings for one message, and lose what
- * follows in the same record. Browsers and other WebRTC clients ask by name.
  */
 export class StreamConnection {
   readonly raw: Socket
@@ -53,6 +45,7 @@ export class StreamConnection {
   uniqueId: string | undefined
   #remote: Address
   readonly reader: FrameReader
+  readonly outbox: FrameOutbox
   #state: ConnectionState = { kind: 'accepted' }
   /** When it is closed unless something happens; `NEVER` while an allocation lives on it. */
   deadline: Time
@@ -60,21 +53,9 @@ export class StreamConnection {
   #customer: number | string
   #network: number | string
   counted = true
-  /** Frames that were not sent since the client reads too slowly. */
-  dropped = 0
   /** What comes to the port that it was accepted on. */
   port: StreamPort = { tlsOnly: false, proxy: false, web: false }
   #socket: Socket | undefined
-  #counters: Counters
-  /** Each frame is written by itself. */
-  #apart = false
-  /** Frames that wait for `flush`: full buffers, and the one being filled. */
-  #full: Buffer[] = []
-  #filling: Buffer | undefined
-  #filled = 0
-  #gathered = 0
-  /** What was written last and may not have left: at least as much as waits in `#socket`. */
-  #written: Buffer[] = []
 
   constructor(raw: Socket, remote: Address, deadline: Time, counters: Counters, take: TakeFrame) {
     this.raw = raw
@@ -82,8 +63,8 @@ export class StreamConnection {
     this.#customer = customerKey(remote.ip)
     this.#network = customerKey(remote.ip, 'network')
     this.deadline = deadline
-    this.#counters = counters
     this.reader = new FrameReader(take)
+    this.outbox = new FrameOutbox(raw, counters)
     writeRecord(remote, this.record, 0)
   }
 
@@ -148,8 +129,7 @@ export class StreamConnection {
   /** Frames may come; answers are written to `socket`. */
   ready(socket: Socket, via: 'tcp' | 'tls', deadline: Time): void {
     this.#socket = socket
-    this.#apart = socket instanceof TLSSocket && typeof socket.servername !== 'string'
-    if (this.#apart) writeOneByOne(socket)
+    this.outbox.open(socket)
     this.#state = { kind: 'ready', via }
     this.deadline = deadline
   }
@@ -172,53 +152,6 @@ export class StreamConnection {
     this.reader.clear()
   }
 
-  /**
-   * Gathers a frame, padded to four octets with zeros (RFC 8656 §12.5). A
-   * client that does not read loses datagrams, as it would over UDP; answers
-   * it is owed a little longer, then it is hung up on. Returns true when there
-   * is something to flush that was not before.
-   */
-  gather(bytes: Buffer, start: number, length: number): boolean {
-    const socket = this.#socket
-    if (!socket || socket.destroyed) return false
-    const waiting = socket.writableLength + this.#gathered
-    const octets = padded(length)
-    if (waiting + octets > MAX_WAITING) {
-      const answer = isAnswer(bytes, start)
-      if (!answer || waiting + octets > MAX_WAITING_ANSWERS) {
-        this.#counters.add(Counter.dropSlowStream)
-        this.dropped++
-        if (answer) this.raw.destroy()
-        return false
-      }
-    }
-    const first = this.#gathered === 0
-    const into = this.#room(octets)
-    bytes.copy(into, this.#filled, start, start + length)
-    into.fill(0, this.#filled + length, this.#filled + octets)
-    this.#filled += octets
-    this.#gathered += octets
-    return first
-  }
-
-  /** Writes what was gathered. */
-  flush(): void {
-    const socket = this.#socket
-    const last = this.#filling
-    if (socket && last && !socket.destroyed && socket.writable) {
-      if (this.#full.length > 0) socket.cork()
-      for (const buffer of this.#full) socket.write(buffer)
-      socket.write(last.subarray(0, this.#filled))
-      if (this.#full.length > 0) socket.uncork()
-      this.#noteWritten(socket, last.subarray(0, this.#filled))
-    }
-    // The buffers are the socket's now.
-    this.#full = []
-    this.#filling = undefined
-    this.#filled = 0
-    this.#gathered = 0
-  }
-
   /** Hears nothing more of the client. */
   stopReading(): void {
     const socket = this.#socket ?? this.raw
@@ -236,14 +169,14 @@ export class StreamConnection {
 
   /** Hangs up when all that was sent has left. */
   end(): void {
-    this.flush()
+    this.outbox.flush()
     const socket = this.#socket ?? this.raw
     socket.destroySoon()
   }
 
   /** Says that nothing more will come, and reads on to nowhere until the client hangs up too. */
   hangUp(): void {
-    this.flush()
+    this.outbox.flush()
     const socket = this.#socket ?? this.raw
     socket.end()
     socket.resume()
@@ -255,10 +188,8 @@ export class StreamConnection {
    */
   give(): { readonly unread: Buffer; readonly unsent: Buffer } {
     const raw = this.raw
-    this.flush()
-    const left = unsentOctets(raw) ?? 0
-    const written = Buffer.concat(this.#written)
-    const unsent = written.subarray(Math.max(0, written.length - left))
+    this.outbox.flush()
+    const unsent = this.outbox.lastWritten(unsentOctets(raw) ?? 0)
     const read = (raw.read() as Buffer | null) ?? Buffer.alloc(0)
     const unread = Buffer.concat([this.reader.partial(), read])
     raw.removeAllListeners()
@@ -271,59 +202,11 @@ export class StreamConnection {
   /** Goes on with what another process has half read and half written. */
   resume({ unread, unsent }: { readonly unread: Uint8Array; readonly unsent: Uint8Array }): void {
     if (unread.length > 0) this.raw.unshift(Buffer.from(unread))
-    if (unsent.length === 0) return
-    const octets = Buffer.from(unsent)
-    this.raw.write(octets)
-    this.#noteWritten(this.raw, octets)
-  }
-
-  /** Keeps what was just written as long as it may wait for the client; nothing where that reads as it should. */
-  #noteWritten(socket: Socket, last: Buffer): void {
-    // Over TLS nothing can be given away.
-    if (socket !== this.raw) return
-    const waiting = socket.writableLength
-    if (waiting === 0) {
-      if (this.#written.length > 0) this.#written = []
-      return
-    }
-    this.#written.push(...this.#full, last)
-    let kept = this.#written.reduce((sum, buffer) => sum + buffer.length, 0)
-    while (kept - this.#written[0]!.length >= waiting) kept -= this.#written.shift()!.length
-  }
-
-  #room(octets: number): Buffer {
-    const alone = this.#apart
-    if (this.#filling && !alone && this.#filling.length - this.#filled >= octets) return this.#filling
-    if (this.#filling) this.#full.push(this.#filling.subarray(0, this.#filled))
-    // Every octet up to `#filled` is written before it is sent.
-    this.#filling = Buffer.allocUnsafe(
-      alone ? octets : Math.max(octets, Math.min(LARGEST, Math.max(SMALLEST, this.#gathered))),
-    )
-    this.#filled = 0
-    return this.#filling
+    if (unsent.length > 0) this.outbox.resend(Buffer.from(unsent))
   }
 }
 
-/**
- * Takes `_writev` from a socket, by which Node hands all writes that had to wait
- * to TLS at once, and so into one record. It is the method that
- * streams document for those who implement one (`writable._writev`); without it
- * each write goes by itself through `_write`. Should a Node not look it up on
- * the socket any more, a test of records over TLS fails.
- */
-function writeOneByOne(socket: Socket): void {
-  Object.assign(socket, { _writev: undefined })
-}
-
-/** True for STUN success and error responses. */
-function isAnswer(bytes: Buffer, start: number): boolean {
-  return bytes[start]! < 4 && (bytes[start]! & 1) === 1
-}
-
+/** Seconds that the last octets have to leave. */
+export const LAST_WORDS = 10
 /** The deadline of a connection that may be silent. */
 export const NEVER = Number.POSITIVE_INFINITY as Time
-/** Octets that may wait for a client to read them. */
-const MAX_WAITING = 256 << 10
-const MAX_WAITING_ANSWERS = MAX_WAITING + (64 << 10)
-const SMALLEST = 2048
-const LARGEST = 32 << 10

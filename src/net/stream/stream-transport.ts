@@ -1,49 +1,31 @@
 import { Socket } from 'node:net'
 import type { SecureContextOptions } from 'node:tls'
-import { type Address, address, parseIp } from '../../base/address.ts'
-import { type Batch, SEND } from '../../base/batch.ts'
-import { Counter, type Counters, counterEntries, UNSERVED_COUNTERS } from '../../base/counters.ts'
+import type { Address } from '../../base/address.ts'
+import type { Batch } from '../../base/batch.ts'
+import { Counter, type Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
 import type { Result } from '../../base/result.ts'
 import { after, type Clock } from '../../base/time.ts'
-import type { Event, UnservedReason } from '../../core/event.ts'
-import { descriptors } from '../../system/descriptors.ts'
-import { DEAR, inSlices } from '../../system/slices.ts'
-import { descriptorOf } from '../../system/socket-handle.ts'
 import { demultiplex } from '../../wire/channel.ts'
 import type { SocketIds } from '../socket-ids.ts'
 import type { NetInbox, Transport } from '../transport.ts'
-import { duplicate } from '../udp/native-group.ts'
 import type { AcmeChallenge } from './acme-door.ts'
-import { NEVER, StreamConnection } from './connection.ts'
+import { Breather, EventCost } from './breather.ts'
+import { LAST_WORDS, NEVER, StreamConnection } from './connection.ts'
 import { Crowd, type Gathering } from './crowd.ts'
+import { DeadlineSweep } from './deadline-sweep.ts'
 import { FirstOctets } from './first-octets.ts'
-import { FrameBatches } from './frame-batches.ts'
-import { MAX_FRAME, MAX_STRANGERS_FRAME } from './frame-reader.ts'
+import { giveConnection } from './give-connection.ts'
 import type { GivenConnection, GivenListener } from './given.ts'
 import { StreamConnections } from './stream-connections.ts'
+import { StreamEntrance } from './stream-entrance.ts'
 import { StreamListeners, type StreamListenOptions, type StreamPort } from './stream-listeners.ts'
-import { BROKEN_OFF, nameForeign, PROXY_SOURCE, TOO_SLOW, type Unserved } from './unserved.ts'
+import { TurnConnections } from './turn-connections.ts'
+import { BROKEN_OFF, nameForeign, type Unserved, type UnservedEvent, UnservedReport } from './unserved.ts'
 import type { WebServer } from './web-door.ts'
-
-type UnservedEvent = Extract<Event, { kind: 'unserved' }>
-
-const UNSERVED = Object.fromEntries(
-  counterEntries(UNSERVED_COUNTERS).map(([name, why]) => [why, Counter[name]]),
-) as Record<UnservedReason, number>
 
 /** Seconds for the handshake, and again for the first octet. */
 const FIRST_WORDS = 10
-/** Seconds that a connection may live without an allocation. */
-const TO_ALLOCATE = 60
-/** Seconds that the last octets have to leave. */
-const LAST_WORDS = 10
-const SWEEP = 1000
-/** Connections that are ended in one turn because their time is up. */
-const SWEPT_AT_ONCE = 32
-/** Reads after which others have their turn, and what other events cost in reads. A handshake is a signature. */
-const BREATH = 8
-const [ACCEPTING, ENDING, HANDSHAKE] = [1, 1, BREATH]
 /** Milliseconds that clients have to hang up too when the server stops. */
 const FAREWELL = 500
 
@@ -85,24 +67,25 @@ export class StreamTransport implements Transport {
   readonly #connections: StreamConnections
   readonly #listeners: StreamListeners
   readonly #firstOctets: FirstOctets
-  readonly #frames: FrameBatches
-  readonly #sweeper: NodeJS.Timeout
-  #serves: ((ip: Uint8Array) => boolean) | undefined
-  #isProxy: (ip: Uint8Array) => boolean = () => false
-  #byId: (StreamConnection | undefined)[] = []
-  #gathering: StreamConnection[] = []
-  #sweepOn: NodeJS.Immediate | undefined
-  #worked = 0
+  readonly #turns: TurnConnections
+  readonly #report: UnservedReport
+  readonly #entrance: StreamEntrance
+  readonly #breather: Breather
+  readonly #deadlines: DeadlineSweep
   #stopping = false
   #paused = false
   #left: () => void = () => {}
 
   constructor(parts: StreamTransportParts) {
-    const { inbox, counters, limits } = parts
+    const { ids, inbox, counters, clock, limits } = parts
     this.#parts = parts
     this.#crowd = parts.crowd ?? new Crowd(limits.connections, limits.connectionsPerAddress)
     this.#connections = new StreamConnections(this.#crowd)
-    this.#frames = new FrameBatches(batch => inbox.received(batch))
+    this.#report = new UnservedReport(counters, clock, parts.unserved)
+    this.#entrance = new StreamEntrance(this.#connections, counters, this.#report)
+    this.#breather = new Breather(parts.between)
+    this.#deadlines = new DeadlineSweep(this.#connections, clock)
+    this.#turns = new TurnConnections({ transport: this, ids, inbox, counters, clock })
     this.#listeners = new StreamListeners({
       accept: (raw, port) => this.#accept(raw, port),
       refused: () => counters.add(Counter.streamRefused),
@@ -113,18 +96,17 @@ export class StreamTransport implements Transport {
         refuse: (connection, unserved) => this.#refuse(connection, unserved),
         announced: (connection, client) => this.#announced(connection, client),
         answered: (connection, socket, last) => this.#answered(connection, socket, last),
-        breathe: () => this.#breathe(HANDSHAKE),
+        breathe: () => this.#breather.breathe(EventCost.handshake),
       },
       {
         counters,
-        clock: parts.clock,
+        clock,
         crowd: parts.webCrowd,
         leaves: connection => this.#connections.release(connection),
         turnAway: (connection, unserved) => this.#turnAway(connection, unserved),
-        breathe: () => this.#breathe(1),
+        breathe: () => this.#breather.breathe(EventCost.read),
       },
     )
-    this.#sweeper = setInterval(() => this.sweep(), SWEEP).unref()
   }
 
   /** Serves TLS with this certificate from now on; connections that are open keep theirs. */
@@ -142,7 +124,7 @@ export class StreamTransport implements Transport {
    * meant for the relay to this server.
    */
   setFront(isProxy: (ip: Uint8Array) => boolean, web: WebServer | undefined): void {
-    this.#isProxy = isProxy
+    this.#entrance.setProxies(isProxy)
     this.#firstOctets.setWebServer(web)
   }
 
@@ -152,16 +134,7 @@ export class StreamTransport implements Transport {
 
   /** Takes no connection from addresses that are not served, and ends those there are. */
   keepOut(serves: ((ip: Uint8Array) => boolean) | undefined): void {
-    this.#serves = serves
-    if (serves) void this.#endUnserved(serves)
-  }
-
-  /** In slices; who connects meanwhile is judged by then. */
-  #endUnserved(serves: (ip: Uint8Array) => boolean): Promise<void> {
-    const judge = (connection: StreamConnection) => {
-      if (!serves(connection.remote.ip)) connection.destroy()
-    }
-    return inSlices(this.#connections, judge, DEAR)
+    this.#entrance.keepOut(serves)
   }
 
   /** Listens, or says why the address is not available. */
@@ -177,37 +150,29 @@ export class StreamTransport implements Transport {
   keepClient(client: Address, on: boolean): void {
     for (const connection of this.#connections.from(client)) {
       if (connection.state.kind !== 'turn') continue
-      connection.deadline = on ? NEVER : after(this.#parts.clock.now(), TO_ALLOCATE)
-      connection.reader.longest = on ? MAX_FRAME : MAX_STRANGERS_FRAME
+      this.#turns.keep(connection, on)
       this.#connections.setStranger(connection, !on)
     }
   }
 
   send(batch: Batch): void {
-    for (let i = 0; i < batch.count; i++) {
-      if (batch.verdict[i] !== SEND) continue
-      const connection = this.#byId[batch.socket[i]!]
-      if (connection) this.#gather(connection, batch.bytes, batch.start[i]!, batch.length[i]!)
-    }
+    this.#turns.send(batch)
   }
 
-  sendOne(socket: SocketId, _to: Address, bytes: Buffer): void {
-    const connection = this.#byId[socket]
-    if (connection) this.#gather(connection, bytes, 0, bytes.length)
+  sendOne(socket: SocketId, to: Address, bytes: Buffer): void {
+    this.#turns.sendOne(socket, to, bytes)
   }
 
   owns(socket: SocketId): boolean {
-    return this.#byId[socket] !== undefined
+    return this.#turns.get(socket) !== undefined
   }
 
   /** Hangs up on a client once it has what was sent. The shard is not told: it knows. */
   close(socket: SocketId): void {
-    const connection = this.#byId[socket]
+    const connection = this.#turns.get(socket)
     if (!connection) return
-    this.#forget(socket)
-    connection.ending(after(this.#parts.clock.now(), LAST_WORDS))
     this.#connections.setStranger(connection, true)
-    connection.end()
+    this.#turns.close(connection, socket)
   }
 
   /**
@@ -219,12 +184,11 @@ export class StreamTransport implements Transport {
   stop(): void {
     if (this.#stopping) return
     this.#stopping = true
-    clearInterval(this.#sweeper)
-    clearImmediate(this.#sweepOn)
+    this.#deadlines.stop()
     this.#listeners.stop()
     for (const connection of this.#connections) {
       if (connection.state.kind === 'turn') {
-        this.#forget(connection.state.id)
+        this.#turns.forget(connection.state.id)
         connection.ending(NEVER)
         connection.hangUp()
       } else connection.destroy()
@@ -245,7 +209,7 @@ export class StreamTransport implements Transport {
   /** Reads from connections no more, or again; what comes waits in their sockets. */
   pause(on: boolean): void {
     this.#paused = on
-    this.#flush()
+    this.#turns.flush()
     for (const connection of this.#connections) connection.pause(on)
   }
 
@@ -261,15 +225,12 @@ export class StreamTransport implements Transport {
   giveConnections(): GivenConnection[] {
     const given: GivenConnection[] = []
     for (const connection of [...this.#connections]) {
-      const fd = isPlain(connection) ? descriptorOf(connection.raw) : undefined
-      if (fd === undefined) continue
-      const { state, remote, port, dropped } = connection
-      const id = state.kind === 'turn' ? { id: state.id } : {}
-      // Before the connection lets go of its own.
-      const own = duplicate(fd)
-      given.push({ fd: own, remote, ...id, tlsOnly: port.tlsOnly, ...connection.give(), dropped })
+      const { state } = connection
+      const one = giveConnection(connection)
+      if (!one) continue
+      given.push(one)
       this.#connections.remove(connection)
-      if (state.kind === 'turn') this.#byId[state.id] = undefined
+      if (state.kind === 'turn') this.#turns.letGo(state.id)
     }
     return given
   }
@@ -281,13 +242,11 @@ export class StreamTransport implements Transport {
     raw.on('error', ignore)
     const port = { tlsOnly, proxy: false, web: false }
     const connection = this.#attend(raw, remote, port, this.#connections.enterUnasked(remote))
-    connection.dropped = given.dropped
+    connection.outbox.dropped = given.dropped
     if (id === undefined) this.#firstOctets.await(connection, port)
     else {
       this.#ready(connection, raw, 'tcp', undefined)
-      this.#parts.ids.take(this, 'tcp', id)
-      this.#byId[id] = connection
-      connection.serve('tcp', id, after(this.#parts.clock.now(), TO_ALLOCATE))
+      this.#turns.add(connection, 'tcp', id)
     }
     connection.resume(given)
     // A listener makes a stream flow.
@@ -304,7 +263,7 @@ export class StreamTransport implements Transport {
 
   /** Frames that a client did not get since it reads too slowly. */
   dropped(socket: SocketId): number {
-    return this.#byId[socket]?.dropped ?? 0
+    return this.#turns.get(socket)?.outbox.dropped ?? 0
   }
 
   /** Connections that are open, of clients and of visitors of the web server. */
@@ -319,63 +278,17 @@ export class StreamTransport implements Transport {
 
   /** Closes connections whose time is up, a few in each turn; called by itself once a second. */
   sweep(): void {
-    const now = this.#parts.clock.now()
-    let left = SWEPT_AT_ONCE
-    for (const connection of this.#connections) {
-      if (now < connection.deadline || connection.raw.destroyed) continue
-      if (left-- === 0) {
-        this.#sweepOn ??= setImmediate(() => {
-          this.#sweepOn = undefined
-          this.sweep()
-        })
-        return
-      }
-      connection.blame(TOO_SLOW)
-      connection.destroy()
-    }
-  }
-
-  /**
-   * Lets datagrams be relayed between the events of many connections, which Node
-   * hands over all in one turn: a thousand that hang up in the same moment are
-   * fifty milliseconds. `weight` is what this event costs, in times of a read.
-   */
-  #breathe(weight: number): void {
-    this.#worked += weight
-    if (this.#worked < BREATH) return
-    this.#worked = 0
-    this.#parts.between?.()
-  }
-
-  /** Of all that a hang-up is made of, each step comes for all connections before the next. */
-  #breatheAtEnd(socket: Socket): void {
-    for (const step of ['end', 'finish']) socket.once(step, () => this.#breathe(ENDING))
+    this.#deadlines.sweep()
   }
 
   #accept(raw: Socket, port: StreamPort): void {
-    this.#breathe(ACCEPTING)
+    this.#breather.breathe(EventCost.accept)
     raw.on('error', ignore)
-    const ip = parseIp(raw.remoteAddress ?? '')
-    if (!ip || raw.remotePort === undefined) {
+    const remote = this.#entrance.admit(raw, port)
+    if (!remote) {
       raw.destroy()
       return
     }
-    const remote = address(ip, raw.remotePort)
-    if (port.proxy && !this.#isProxy(ip)) {
-      this.#tell(remote, PROXY_SOURCE)
-      raw.destroy()
-      return
-    }
-    if (!port.proxy && !this.#isServed(ip)) {
-      raw.destroy()
-      return
-    }
-    if (!descriptors.takeOne() || !this.#connections.enter(remote)) {
-      this.#parts.counters.add(Counter.streamRefused)
-      raw.destroy()
-      return
-    }
-    this.#parts.counters.add(Counter.streamOpened)
     const connection = this.#attend(raw, remote, port, true)
     this.#firstOctets.await(connection, port)
     if (this.#paused) connection.pause(true)
@@ -388,65 +301,39 @@ export class StreamTransport implements Transport {
       remote,
       after(this.#parts.clock.now(), FIRST_WORDS),
       this.#parts.counters,
-      (bytes, start, length) => this.#frame(connection, bytes, start, length),
+      (bytes, start, length) => this.#turns.takeFrame(connection, bytes, start, length),
     )
     connection.port = port
     connection.counted = isCounted
     this.#connections.add(connection)
-    this.#breatheAtEnd(raw)
+    this.#breather.breatheAtEnd(raw)
     raw.once('close', () => this.#closed(connection))
     return connection
   }
 
-  #isServed(ip: Uint8Array): boolean {
-    if (this.#serves?.(ip) !== false) return true
-    this.#parts.counters.add(Counter.dropClient)
-    return false
-  }
-
-  /** A proxy's own connections, such as health checks, are served whatever is said of clients. */
   #announced(connection: StreamConnection, client: Address | undefined): boolean {
-    const { counters, clock } = this.#parts
-    connection.deadline = after(clock.now(), FIRST_WORDS)
-    counters.add(client ? Counter.proxied : Counter.proxyOwn)
-    if (!client) return true
-    if (!this.#isServed(client.ip)) return false
-    if (this.#connections.announce(connection, client)) return true
-    counters.add(Counter.streamRefused)
-    return false
+    connection.deadline = after(this.#parts.clock.now(), FIRST_WORDS)
+    return this.#entrance.admitAnnounced(connection, client)
   }
 
   /** STUN comes by `socket`, which may be TLS on top of what was accepted. */
   #ready(connection: StreamConnection, socket: Socket, via: 'tcp' | 'tls', chunk: Buffer | undefined): void {
     connection.ready(socket, via, after(this.#parts.clock.now(), FIRST_WORDS))
-    if (socket !== connection.raw) this.#breatheAtEnd(socket)
+    if (socket !== connection.raw) this.#breather.breatheAtEnd(socket)
     socket.on('data', more => this.#read(connection, more))
     if (chunk) this.#read(connection, chunk)
   }
 
   #read(connection: StreamConnection, chunk: Buffer): void {
-    this.#breathe(1)
+    this.#breather.breathe(EventCost.read)
     if (connection.state.kind === 'ready') {
       if (demultiplex(chunk[0]!) !== 'stun') {
         this.#refuse(connection, nameForeign(chunk))
         return
       }
-      const { via } = connection.state
-      const id = this.#parts.ids.take(this, via)
-      this.#byId[id] = connection
-      connection.serve(via, id, after(this.#parts.clock.now(), TO_ALLOCATE))
+      this.#turns.add(connection, connection.state.via)
     }
-    if (connection.state.kind !== 'turn') return
-    const framed = connection.reader.read(chunk)
-    this.#frames.deliver()
-    if (!framed) {
-      this.#parts.counters.add(Counter.dropNotStun)
-      connection.reader.clear()
-      // Answers that are due leave first (RFC 8489 §6.2.2); nothing more is read.
-      connection.deadline = after(this.#parts.clock.now(), LAST_WORDS)
-      connection.stopReading()
-      connection.end()
-    }
+    if (connection.state.kind === 'turn') this.#turns.read(connection, chunk)
   }
 
   /** Ends a connection on which everything has been said; the other side has a moment to hang up too. */
@@ -463,70 +350,31 @@ export class StreamTransport implements Transport {
   }
 
   #turnAway(connection: StreamConnection, unserved: Unserved): void {
-    this.#tell(connection.remote, unserved, connection.uniqueId)
+    this.#report.report(connection.remote, unserved, connection.uniqueId)
     connection.ending(NEVER)
     connection.raw.destroy()
-  }
-
-  #tell(from: Address, { why, detail }: Unserved, uniqueId?: string): void {
-    this.#parts.counters.add(UNSERVED[why])
-    const named = uniqueId === undefined ? {} : { uniqueId }
-    this.#parts.unserved?.({ kind: 'unserved', at: this.#parts.clock.now(), from, why, detail, ...named })
-  }
-
-  /** Takes a frame of a connection; false once the shard has closed it. */
-  #frame(connection: StreamConnection, bytes: Buffer, start: number, length: number): boolean {
-    const { state } = connection
-    if (state.kind !== 'turn') return false
-    this.#frames.put(state.id, connection.record, bytes, start, length)
-    return true
-  }
-
-  #gather(connection: StreamConnection, bytes: Buffer, start: number, length: number): void {
-    if (!connection.gather(bytes, start, length)) return
-    // Not on the next tick: that comes after every datagram, and this after all that are there to be read.
-    if (this.#gathering.push(connection) === 1) setImmediate(() => this.#flush())
-  }
-
-  #flush(): void {
-    const gathering = this.#gathering
-    this.#gathering = []
-    for (const connection of gathering) connection.flush()
   }
 
   /** The socket is gone, whichever side ended it. */
   #closed(connection: StreamConnection): void {
     const { state } = connection
-    this.#breathe(ENDING)
+    this.#breather.breathe(EventCost.end)
     this.#connections.remove(connection)
     this.#firstOctets.forget(connection)
     this.#parts.counters.add(Counter.streamClosed)
     if (state.kind === 'handshaking') {
       this.#parts.counters.add(Counter.tlsFailed)
-      if (!this.#stopping) this.#tell(connection.remote, state.fault ?? BROKEN_OFF, connection.uniqueId)
+      if (!this.#stopping)
+        this.#report.report(connection.remote, state.fault ?? BROKEN_OFF, connection.uniqueId)
     }
     if (this.#stopping && this.#connections.size === 0) this.closed(this.#left)
     if (state.kind === 'turn') {
       // Told before the id is free, so that it cannot be taken for the next connection's.
       this.#parts.inbox.hungUp(state.id)
-      this.#forget(state.id)
+      this.#turns.forget(state.id)
     }
     connection.ended()
   }
-
-  #forget(id: SocketId): void {
-    this.#byId[id] = undefined
-    this.#parts.ids.release(id)
-  }
-}
-
-/**
- * Whether a connection can go on in another process: what TLS has agreed on cannot, nor one of which it has to be
- * found out first whose it is.
- */
-function isPlain({ state, port }: StreamConnection): boolean {
-  if (state.kind === 'accepted') return !port.proxy && !port.web
-  return (state.kind === 'ready' || state.kind === 'turn') && state.via === 'tcp'
 }
 
 function ignore(): void {}

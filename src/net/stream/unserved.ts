@@ -1,9 +1,38 @@
-import type { UnservedReason } from '../../core/event.ts'
+import type { Address } from '../../base/address.ts'
+import { Counter, type Counters, counterEntries, UNSERVED_COUNTERS } from '../../base/counters.ts'
+import type { Clock } from '../../base/time.ts'
+import type { Event, UnservedReason } from '../../core/event.ts'
 
 /** Why a connection ended before STUN began, and in words what its log line says of it. */
 export interface Unserved {
   readonly why: UnservedReason
   readonly detail: string
+}
+
+export type UnservedEvent = Extract<Event, { kind: 'unserved' }>
+
+const COUNTER_OF = Object.fromEntries(
+  counterEntries(UNSERVED_COUNTERS).map(([name, why]) => [why, Counter[name]]),
+) as Record<UnservedReason, number>
+
+/** Counts connections that end before STUN begins, and tells of them. */
+export class UnservedReport {
+  readonly #counters: Counters
+  readonly #clock: Clock
+  readonly #tell: ((event: UnservedEvent) => void) | undefined
+
+  constructor(counters: Counters, clock: Clock, tell: ((event: UnservedEvent) => void) | undefined) {
+    this.#counters = counters
+    this.#clock = clock
+    this.#tell = tell
+  }
+
+  /** `uniqueId` is how the proxy in front names the connection. */
+  report(from: Address, { why, detail }: Unserved, uniqueId?: string): void {
+    this.#counters.add(COUNTER_OF[why])
+    const named = uniqueId === undefined ? {} : { uniqueId }
+    this.#tell?.({ kind: 'unserved', at: this.#clock.now(), from, why, detail, ...named })
+  }
 }
 
 /** Names what came instead of STUN or TLS, by its first octets. */

@@ -22,7 +22,7 @@ t.test(
   async t => {
     t.strictSame(holders(sources, /\ballocUnsafe(Slow)?\b|new Buffer\(/), [
       'wire/zeros.ts',
-      'net/stream/connection.ts',
+      'net/stream/frame-outbox.ts',
     ])
     t.match(read('wire/zeros.ts'), /allocUnsafe\(length\)\.fill\(0\)/)
   },
