@@ -1,9 +1,8 @@
 import type { SecureContextOptions } from 'node:tls'
-import { type Address, address } from '../base/address.ts'
+import type { Address } from '../base/address.ts'
 import { Counter, Counters } from '../base/counters.ts'
 import type { FiveTuple } from '../base/five-tuple.ts'
-import type { AllocationId, SocketId } from '../base/ids.ts'
-import { type Result, succeeded } from '../base/result.ts'
+import type { AllocationId } from '../base/ids.ts'
 import { isStream } from '../base/via.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Event } from '../core/event.ts'
@@ -13,16 +12,16 @@ import { RelayPorts } from '../net/ports/relay-ports.ts'
 import { SocketIds } from '../net/socket-ids.ts'
 import { AllSockets } from '../net/sockets.ts'
 import type { AcmeChallenge } from '../net/stream/acme-door.ts'
-import { StreamTransport } from '../net/stream/stream-transport.ts'
-import type { BoundSocket, NetInbox } from '../net/transport.ts'
+import type { StreamTransport } from '../net/stream/stream-transport.ts'
 import { type BanChange, ClientPolicy, type ClientRules } from '../policy/client-policy.ts'
 import { Shard } from '../shard/shard.ts'
 import { monotonicClock } from '../system/clock.ts'
-import { proxySources, webServerOf } from './front.ts'
 import type { Gauges } from './gauges.ts'
 import { GuardedInbox } from './guarded-inbox.ts'
 import type { GuestMessage, GuestPost } from './guests/guest-message.ts'
 import { Guests } from './guests/guests.ts'
+import { openRehearsal } from './hand-over/rehearsal.ts'
+import { ShardHandOver } from './hand-over/shard-hand-over.ts'
 import type { KernelRelaying } from './kernel-relaying.ts'
 import type { ListenerPlan } from './listeners.ts'
 import { MemoryWatch } from './memory-watch.ts'
@@ -30,9 +29,10 @@ import type { RecordingFile } from './recording-file.ts'
 import { ShardAllocations } from './shard-allocations.ts'
 import { openCore } from './shard-core.ts'
 import { ShardEnvironment } from './shard-environment.ts'
-import { ShardHandOver } from './shard-hand-over.ts'
+import { ShardListeners } from './shard-listeners.ts'
 import type { LocalShardParts } from './shard-parts.ts'
 import type { Shards } from './shards.ts'
+import { openStreams, setFront } from './streams.ts'
 import type { Inheritance, KeptAllocations } from './succession/lasting.ts'
 import { Succession } from './succession/succession.ts'
 import { type OpenedUdp, openUdp } from './udp.ts'
@@ -60,7 +60,7 @@ export class LocalShard implements Shards {
   readonly #succession: Succession | undefined
   readonly #memory: MemoryWatch
   readonly #recording: RecordingFile | undefined
-  readonly #udpListeners = new Map<SocketId, Address>()
+  readonly listeners: ShardListeners
   /** Undefined with node:dgram, which gives no sockets away, and where other shards share what this one has. */
   readonly handOver: ShardHandOver | undefined
   readonly #clients = new ClientPolicy()
@@ -74,7 +74,17 @@ export class LocalShard implements Shards {
     this.#guests = shared && this.#openGuests(shared.guests)
     const inbox = this.#guests?.door ?? this.#inbox
     this.#udp = openUdp(settings, this.#ids, inbox, counters, shared?.lasting.sockets)
-    this.#streams = this.#openStreams(settings, inbox)
+    this.#streams = openStreams(settings, {
+      ids: this.#ids,
+      inbox,
+      counters,
+      clock,
+      crowd: shared?.crowd,
+      webCrowd: shared?.webCrowd,
+      unserved: event => parts.heard(event),
+      between: () => this.#udp.transport.look(),
+    })
+    this.listeners = new ShardListeners(this.#udp.transport, this.#streams)
     this.#ports = new RelayPorts(
       this.#udp.transport,
       relays,
@@ -185,14 +195,6 @@ export class LocalShard implements Shards {
     this.#guests?.transport.replaced(shard, clients)
   }
 
-  /** Adopts a UDP listener, under the id that it had with the shard before this one if there was one. */
-  async adoptListener(at: Address, fd: number, socket?: SocketId): Promise<SocketId> {
-    const adopted = { address: at, purpose: 'listener', fd, ...(socket && { socket }) } as const
-    const bound = await this.#udp.transport.bind(adopted)
-    if (!bound.ok) throw bound.error
-    return bound.value.socket
-  }
-
   /**
    * Takes over from a shard whose thread broke, where there is something to inherit. To be called before anything is
    * relayed, and after UDP listeners are adopted that the other one had.
@@ -208,25 +210,10 @@ export class LocalShard implements Shards {
   /** Nothing is left to start: the transports were opened when this was made. */
   async start(): Promise<void> {}
 
-  readonly listen: ListenerPlan = ({ transport, address, proxy, web }, done, bound) => {
-    const { fd, socket } = bound ?? {}
-    const adopted = { ...(fd !== undefined && { fd }), ...(socket !== undefined && { socket }) }
-    const local =
-      transport === 'udp'
-        ? this.#udp.transport
-            .bind({ address, purpose: 'listener', ...adopted })
-            .then(result => this.#listens(result))
-        : this.#streams.listen({ address, transport, proxy, web, ...adopted })
-    void local.then(result => (result.ok ? done(null, result.value) : done(result.error)))
-  }
+  readonly listen: ListenerPlan = (listener, done, bound) => this.listeners.listen(listener, done, bound)
 
-  /** Binds a relay address once, as a call would: better to learn now than then that it is not there. */
   tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void {
-    const { transport } = this.#udp
-    void transport.bind({ address: address(local, 0), purpose: 'relay' }).then(result => {
-      if (result.ok) transport.close(result.value.socket)
-      done(result.ok ? null : result.error)
-    })
+    this.listeners.tryRelay(local, done)
   }
 
   /** Serves TLS with this certificate from now on. */
@@ -240,7 +227,7 @@ export class LocalShard implements Shards {
 
   configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void {
     this.#streams.setLimits(settings.limits)
-    this.#streams.setFront(proxySources(settings), webServerOf(settings))
+    setFront(this.#streams, settings)
     this.#environment.configure(settings, relays)
     // Each of these steps takes a millisecond or two.
     this.look()
@@ -339,33 +326,9 @@ export class LocalShard implements Shards {
     this.#parts.heard(event)
   }
 
-  #listens<E>(result: Result<BoundSocket, E>): Result<Address, E> {
-    if (!result.ok) return result
-    const { socket, local } = result.value
-    this.#udpListeners.set(socket, local)
-    return succeeded(local)
-  }
-
   /** A connection with an allocation may be silent for as long as that lives. */
   #keep({ address, via }: FiveTuple, on: boolean): void {
     if (isStream(via)) this.#streams.keepClient(address, on)
-  }
-
-  #openStreams(settings: Settings, inbox: NetInbox): StreamTransport {
-    const { clock = monotonicClock, shared } = this.#parts
-    const streams = new StreamTransport({
-      ids: this.#ids,
-      inbox,
-      counters: this.counters,
-      clock,
-      limits: settings.limits,
-      crowd: shared?.crowd,
-      webCrowd: shared?.webCrowd,
-      unserved: event => this.#parts.heard(event),
-      between: () => this.#udp.transport.look(),
-    })
-    streams.setFront(proxySources(settings), webServerOf(settings))
-    return streams
   }
 
   #openHandOver(world: () => RealWorld): ShardHandOver {
@@ -376,39 +339,13 @@ export class LocalShard implements Shards {
       ports: this.#ports,
       gate: this.#parts.gate,
       counters: this.counters,
-      listeners: this.#udpListeners,
+      listeners: this.listeners.boundUdp,
       reserved: () => world().reserved(),
       takeReserved: ({ socket, owner, client }) => world().takeReserved(socket, owner, client),
       keep: client => this.#streams.keepClient(client, true),
       end: allocation => this.#allocations.end(allocation, 'moved'),
-      rehearsal: () => this.#rehearsal(),
+      rehearsal: () => openRehearsal(this.#parts, this.#environment),
     })
-  }
-
-  /** A shard that is as fresh as this one was, and can neither hear nor say anything. */
-  #rehearsal(): Shard {
-    const { clock = monotonicClock, record: _, ...parts } = this.#parts
-    const core = openCore({
-      parts,
-      environment: this.#environment,
-      counters: new Counters(),
-      clock,
-      withKernel: false,
-      boundTo: () => undefined,
-      settled: ignore,
-    })
-    const sockets = { via: () => 'udp' as const, send: ignore, sendOne: ignore, close: ignore }
-    return new Shard(core.relay, [core.forwarder], () => ({
-      clock,
-      sockets,
-      serves: () => true,
-      open: ignore,
-      ended: ignore,
-      refer: ignore,
-      host: ignore,
-      tell: ignore,
-      continue: ignore,
-    }))
   }
 
   #openGuests(post: GuestPost): Guests {
@@ -421,5 +358,3 @@ export class LocalShard implements Shards {
     })
   }
 }
-
-function ignore(): void {}

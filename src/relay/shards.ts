@@ -7,8 +7,8 @@ import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import type { AcmeChallenge } from '../net/stream/acme-door.ts'
 import type { BanChange, ClientRules } from '../policy/client-policy.ts'
 import type { Gauges } from './gauges.ts'
+import type { ShardHandOver } from './hand-over/shard-hand-over.ts'
 import type { ListenerPlan } from './listeners.ts'
-import type { ShardHandOver } from './shard-hand-over.ts'
 import type { OpenedUdp } from './udp.ts'
 
 /**

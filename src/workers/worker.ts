@@ -194,8 +194,8 @@ function listen({ listener, fd }: Listening): void {
     const own = socket === undefined ? undefined : kept.descriptor(socket)
     const adopted =
       own === undefined
-        ? shard.adoptListener(listener.address, duplicate(fd))
-        : shard.adoptListener(listener.address, own, socket)
+        ? shard.listeners.adopt(listener.address, duplicate(fd))
+        : shard.listeners.adopt(listener.address, own, socket)
     void adopted.then(socket => outbox.push({ kind: 'listening', fd, socket }))
     return
   }
