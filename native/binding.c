@@ -1,7 +1,7 @@
 /*
  * The addon as JavaScript sees it. Numbers below 0 are a negated errno.
  *
- *   open(layout, wake) -> transport, see transport.h
+ *   open(layout, wake, longestWait) -> transport, see transport.h
  *   listen(record, flags, receiveBuffer, sendBuffer) -> fd; the record gets the address
  *   duplicate(fd) -> fd
  *   release(fd)

@@ -23,10 +23,12 @@ enum {
 /*
  * Opens a transport, as JavaScript calls it:
  *
- *   open(layout, wake) -> transport    one epoll, one slab, any number of sockets
+ *   open(layout, wake, longestWait) -> transport    one epoll, one slab, any number of sockets
  *
  *   transport.bind(id, fd, flags, receiveBuffer, sendBuffer) -> 0 or -errno
  *   transport.close(id)
+ *   transport.give(id) -> fd that stays open, or -errno
+ *   transport.pause(on)
  *   transport.receive() -> datagrams in the batch
  *   transport.send(batch, count) -> datagrams lost
  *   transport.sendOne(id, bytes, dontFragment) -> 0 or -errno
