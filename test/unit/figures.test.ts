@@ -48,3 +48,39 @@ t.test('C-03: a drain takes four hops from the signal to the core', async t => {
     'workers/worker.ts',
   ])
 })
+
+t.test('C-15: the moment of a request stands in one place, its reply', async t => {
+  const request = textOf('core/requests/request.ts')
+  t.match(request, /export interface Request \{[^}]*readonly reply: SignedReplyTo/)
+  t.notMatch(request, /\bnow\b/)
+  t.match(textOf('core/reply.ts'), /\breadonly at: Time/)
+})
+
+t.test('C-17: an allocation is set to a state only where it is in that state from then on', async t => {
+  const set = sources
+    .filter(({ path }) => path.startsWith('core/'))
+    .flatMap(({ path, text }) =>
+      Array.from(text.matchAll(/\.state = ('\w+'|\w+)/g), ([, state]) => `${path}: ${state}`),
+    )
+  t.same(set, ["core/close.ts: 'aborted'", "core/close.ts: 'closed'"])
+})
+
+t.test('C-18: which counters belong together is data, and no name of one is put together', async t => {
+  const grouped = sources.filter(({ text }) =>
+    /\bas CounterName\b|\bCounter\[`|startsWith\('(drop|error|auth|unserved)'\)/.test(text),
+  )
+  t.same(
+    grouped.map(({ path }) => path),
+    [],
+  )
+  const { COUNTER_NAMES } = await import('../../src/base/counters.ts')
+  t.equal(new Set(COUNTER_NAMES).size, COUNTER_NAMES.length, 'each counter is in one group')
+})
+
+t.test('C-26: tests of the core walk through what they test, and leave nothing out on the way', async t => {
+  const folder = join(import.meta.dirname, 'core')
+  const skipping = readdirSync(folder).filter(file =>
+    /^\s*(if \(.*\) )?continue$/m.test(readFileSync(join(folder, file), 'utf8')),
+  )
+  t.same(skipping, [])
+})

@@ -448,8 +448,7 @@ t.test('a nonce holds against a change of any character [STUN-AUTH-25]', t => {
   const { nonce } = challenge(alice)
 
   for (let i = 0; i < nonce.length; i++) {
-    for (const other of ['A', 'z', '0', '/', '=', ' ', 'é']) {
-      if (nonce[i] === other) continue
+    for (const other of ['A', 'z', '0', '/', '=', ' ', 'é'].filter(one => one !== nonce[i])) {
       const changed = nonce.slice(0, i) + other + nonce.slice(i + 1)
       t.equal(alice.code(Method.Refresh, { nonce: changed, sign: 'sha1' }), 438, `character ${i} as ${other}`)
     }
