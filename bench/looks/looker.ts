@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { WebSocket } from 'ws'
-import { SNAPSHOT_VERSION } from '../../src/core/snapshot/octets.ts'
+import { SNAPSHOT_VERSION } from '../../src/core/snapshot/envelope.ts'
 import { HandOverLink } from '../../src/handover/link.ts'
 import { handOverPath, PATIENCE, PROTOCOL } from '../../src/handover/protocol.ts'
 
