@@ -4,6 +4,7 @@ import { address, parseIp } from '../base/address.ts'
 import type { Language } from '../texts/language.ts'
 import { checkTogether } from './check.ts'
 import { readConsole, readControl } from './control.ts'
+import { misspelt, overlaid, readEnvironment, type SetByEnvironment } from './environment.ts'
 import { closing, type Env, findConfig, findState, isWorldReadable, readNamed } from './find.ts'
 import { recognise } from './foreign.ts'
 import { readHomeservers, readUsers } from './issuers.ts'
@@ -11,7 +12,7 @@ import { explainIssue } from './messages/explain.ts'
 import { ConfigReport } from './messages/report.ts'
 import { readNotify } from './notifying.ts'
 import type { Place } from './place.ts'
-import { ConfigError, inOneLine } from './problem.ts'
+import { ConfigError, formatPath, inOneLine } from './problem.ts'
 import { isSecret } from './schema/description.ts'
 import { schema, type Written } from './schema/schema.ts'
 import { keptSecret, keptSecretFile } from './secrets.ts'
@@ -44,6 +45,8 @@ export interface Loaded {
   readonly source: string | null
   /** Files that the settings depend on: configuration, secrets, certificate and key. */
   readonly files: readonly string[]
+  /** The variables of the environment that set keys. */
+  readonly environment: readonly { readonly variable: string; readonly key: string }[]
   /** One line each. */
   readonly warnings: readonly string[]
   /** What nobody asked for: a realm made of the machine's name, listeners on every address, a secret of our own. */
@@ -61,11 +64,13 @@ export function load(options: LoadOptions = {}): Loaded {
   const source = file === null ? null : resolve(cwd, file)
   const folder = source ? dirname(source) : cwd
   const between = options.between ?? (() => {})
+  const set = options.value ? [] : readEnvironment(env)
   const { report, written, broken } = options.value
     ? readValue(options.value)
     : source
-      ? readSource(source, file!, between)
-      : readNothing()
+      ? readSource(source, file!, set, between)
+      : readNothing(set)
+  for (const guess of misspelt(options.value ? {} : env)) report.warn([], 'env-guess', guess)
   between()
   const state = findState(written.state, folder, env)
   if (!state.ok) report.fault(['state'], state.error)
@@ -82,8 +87,9 @@ export function load(options: LoadOptions = {}): Loaded {
   const realm = written.realm ?? machineRealm()
   const tls =
     written.tls && !broken.has('tls') ? readCertificateFiles(written.tls, realm, place, report) : undefined
+  const ownsSecret = source === null && !options.value && !set.some(({ path }) => path[0] === 'homeservers')
   const homeservers =
-    source || options.value || !state.ok
+    !ownsSecret || !state.ok
       ? readHomeservers(written.homeservers, place, report)
       : ownHomeserver(state.value, place, report)
   between()
@@ -111,7 +117,8 @@ export function load(options: LoadOptions = {}): Loaded {
     source,
     files: [...place.files],
     warnings: report.warnings.map(warning => inOneLine(warning, options.language ?? 'en')),
-    defaults: { realm: !written.realm, listen: !written.listen, secret: source === null && !options.value },
+    defaults: { realm: !written.realm, listen: !written.listen, secret: ownsSecret },
+    environment: set.map(({ variable, path }) => ({ variable, key: formatPath(path) })),
   }
 }
 
@@ -122,8 +129,9 @@ interface Reading {
   readonly broken: ReadonlySet<string>
 }
 
-function readNothing(): Reading {
-  return { report: new ConfigReport(), written: schema.parse({}), broken: new Set() }
+function readNothing(set: readonly SetByEnvironment[]): Reading {
+  const report = new ConfigReport(undefined, undefined, set)
+  return { report, ...readSections(overlaid({}, set), report) }
 }
 
 function readValue(value: object): Reading {
@@ -131,20 +139,25 @@ function readValue(value: object): Reading {
   return { report, ...readSections(value, report) }
 }
 
-function readSource(path: string, shownAs: string, between: () => void): Reading {
+function readSource(
+  path: string,
+  shownAs: string,
+  set: readonly SetByEnvironment[],
+  between: () => void,
+): Reading {
   const text = readNamed(path)
   if (!text.ok) throw new ConfigError([{ fault: text.error, path: [] }])
   between()
   const source = new SourceText(text.value)
   between()
-  const report = new ConfigReport(shownAs, source)
+  const report = new ConfigReport(shownAs, source, set)
   const isJson = source.syntaxErrors.length === 0 && source.root !== undefined
   const foreign = isJson ? undefined : recognise(source.text, shownAs)
   if (foreign) report.foreign(foreign.fault, foreign.offset)
   else for (const { what, spot } of source.syntaxErrors) report.syntax(what, spot)
   report.settle()
   for (const { path, spot, firstLine } of source.duplicates()) report.duplicate(path, spot, firstLine)
-  const value = source.value()
+  const value = overlaid(source.value(), set)
   between()
   return { report, ...readSections(value, report) }
 }

@@ -49,7 +49,7 @@ export async function validate(options: ValidateOptions, context: CliContext): P
 
 /** With what operators have changed while the relay ran, where this user may read that. */
 async function effectiveOf(
-  { settings }: Loaded,
+  { settings, environment }: Loaded,
   { io, words }: CliContext,
 ): Promise<Record<string, unknown>> {
   const { effective } = await import('../../config/effective.ts')
@@ -63,6 +63,7 @@ async function effectiveOf(
   }
   return {
     settings: effective(withChanges(settings, changes)),
+    environment: Object.fromEntries(environment.map(({ variable, key }) => [variable, key])),
     changes,
     peerPolicy: peerTable(settings.peers),
   }

@@ -1,3 +1,4 @@
+import type { SetByEnvironment } from '../environment.ts'
 import { type ConfigFault, configFault, type FaultValues } from '../fault.ts'
 import { ConfigError, type Problem } from '../problem.ts'
 import type { Path, SourceText, Spot } from '../source.ts'
@@ -7,12 +8,15 @@ import { isMessageKey, type MessageKey } from './messages.ts'
 export class ConfigReport {
   readonly #file: string | undefined
   readonly #source: SourceText | undefined
+  readonly #set: readonly SetByEnvironment[]
   readonly errors: Problem[] = []
   readonly warnings: Problem[] = []
 
-  constructor(file?: string, source?: SourceText) {
+  /** `set`: keys that the environment sets; what is wrong with them is said of the variable. */
+  constructor(file?: string, source?: SourceText, set: readonly SetByEnvironment[] = []) {
     this.#file = file
     this.#source = source
+    this.#set = set
   }
 
   /** Adds an error at the value that `path` leads to. */
@@ -60,6 +64,8 @@ export class ConfigReport {
   }
 
   #problem(path: Path, fault: ConfigFault, at: 'key' | 'value'): Problem {
+    const set = this.#set.find(one => one.path.every((step, i) => path[i] === step))
+    if (set) return { fault, path: [set.variable] }
     const spot = this.#source?.locate(path, at === 'key')
     return { fault, path, ...(this.#file !== undefined && { file: this.#file }), ...(spot && { spot }) }
   }

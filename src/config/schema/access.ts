@@ -33,9 +33,9 @@ export const homeserverLimits = z.strictObject({
 })
 
 const homeserver = z.strictObject({
-  name: textField(parseHomeserverName, { examples: ['example.org'] }).describe(
-    'What the homeserver is called in logs and metrics; its server name is a good choice.',
-  ),
+  name: textField(parseHomeserverName, { examples: ['example.org'] })
+    .meta({ env: { name: 'TACITURN_HOMESERVER' } })
+    .describe('What the homeserver is called in logs and metrics; its server name is a good choice.'),
   secrets: z
     .array(secret)
     .min(1)
@@ -46,6 +46,7 @@ const homeserver = z.strictObject({
     ),
   secretFile: path('$CREDENTIALS_DIRECTORY/turn-secret')
     .exactOptional()
+    .meta({ env: { name: 'TACITURN_SECRET_FILE' } })
     .describe(
       'A file with one shared secret, so that this file needs none. White space around it does not count, and it must not be readable for everybody. "$CREDENTIALS_DIRECTORY/name" is a credential of systemd (LoadCredential=name:/path).',
     ),

@@ -23,6 +23,8 @@ export interface KeyDescription {
   readonly restart?: true | 'presence'
   /** Written out in the example file although it has no default. */
   readonly live?: boolean
+  /** The variable of the environment that sets it; `form` is what the value becomes, with `{}` for what is given. */
+  readonly env?: { readonly name: string; readonly form?: string }
   /** Words of other programs, and ours for them. */
   readonly aliases?: Readonly<Record<string, string>>
 }

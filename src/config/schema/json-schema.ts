@@ -9,7 +9,7 @@ export function jsonSchema(): string {
     override: ({ jsonSchema: key }) => {
       if (key.restart === true) key.description = `${key.description} A change needs a restart.`
       // Words of ours, which editors do not know.
-      for (const word of ['restart', 'live', 'aliases']) delete key[word]
+      for (const word of ['restart', 'live', 'aliases', 'env']) delete key[word]
     },
   })
   const titled = {

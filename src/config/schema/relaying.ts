@@ -20,7 +20,7 @@ export const relaySection = z
       )
       .min(1)
       .prefault(['auto'])
-      .meta({ restart: true })
+      .meta({ restart: true, env: { name: 'TACITURN_PUBLIC_ADDRESS', form: 'auto={}' } })
       .describe(
         'The addresses that peers see. "auto" takes those of this machine. Behind 1:1 NAT (most clouds, every home) write "local=public", such as "10.0.0.5=203.0.113.7", or peers are told an address that nobody reaches. The local one may be "auto" as well, the public one a name of the DNS, which is looked up again and again.',
       ),
@@ -30,7 +30,7 @@ export const relaySection = z
       pattern: '^[0-9]+ *- *[0-9]+$',
     })
       .prefault('49152-65535')
-      .meta({ restart: true })
+      .meta({ restart: true, env: { name: 'TACITURN_RELAY_PORTS' } })
       .describe(
         'The UDP ports to relay from. The firewall must let them in. Each allocation takes one for each family.',
       ),

@@ -34,7 +34,7 @@ export const schema = z.strictObject({
     .describe('Where editors find the description of this file.'),
   realm: textField(parseRealm, { examples: ['turn.example.org'] })
     .exactOptional()
-    .meta({ restart: true, live: true })
+    .meta({ restart: true, live: true, env: { name: 'TACITURN_REALM' } })
     .describe(
       'The realm that clients authenticate in: the DNS name of this server. It is repeated in many answers, so a short one saves traffic. Default: the name of the machine.',
     ),
@@ -47,7 +47,7 @@ export const schema = z.strictObject({
     )
     .min(1)
     .exactOptional()
-    .meta({ restart: true, live: true })
+    .meta({ restart: true, live: true, env: { name: 'TACITURN_LISTEN' } })
     .describe(
       'Where clients connect: udp://, tcp:// or tls:// and an IP address. Names are not looked up, so that a broken DNS cannot change where the relay listens. Browsers use no port below 1024 but 53, 80 and 443. "?proxy" and "?web" behind tcp:// and tls:// addresses: see "proxy" and "web" below. Default: UDP and TCP 3478 on all addresses, and where "tls" is set also tls://0.0.0.0:5349 and tls://[::]:5349, with "acme" in it port 443 as well.',
     ),
@@ -108,6 +108,7 @@ export const schema = z.strictObject({
         .enum(['trace', 'debug', 'info', 'warn', 'error'])
         .default('info')
         .meta({
+          env: { name: 'TACITURN_LOG_LEVEL' },
           aliases: {
             verbose: 'debug',
             notice: 'info',

@@ -111,7 +111,7 @@ export const metricsSection = z
     { error: () => 'want-metrics' },
   )
   .prefault({})
-  .meta({ restart: true })
+  .meta({ restart: true, env: { name: 'TACITURN_METRICS' } })
   .describe(
     'Where Prometheus metrics, /healthz and /readyz are served; false for nowhere. "http://127.0.0.1:9641" alone is enough. They name no user and no address, but figures are nobody\'s business either.',
   )

@@ -19,6 +19,7 @@ const acmeSection = z
       examples: ['letsencrypt', 'letsencrypt-staging', 'https://ca.example.org/acme/acme/directory'],
     })
       .prefault('letsencrypt')
+      .meta({ env: { name: 'TACITURN_ACME' } })
       .describe(
         'Who makes the certificate: "letsencrypt", "letsencrypt-staging" (for trying out: clients do not trust it, and its limits are wide), or the URL of an ACME directory.',
       ),
@@ -38,11 +39,13 @@ export const tlsSection = z
   .strictObject({
     certificate: path('/etc/letsencrypt/live/turn.example.org/fullchain.pem')
       .exactOptional()
+      .meta({ env: { name: 'TACITURN_TLS_CERTIFICATE' } })
       .describe(
         'The certificate, PEM, with its chain (fullchain.pem). Without the chain some clients refuse the connection.',
       ),
     key: path('/etc/letsencrypt/live/turn.example.org/privkey.pem')
       .exactOptional()
+      .meta({ env: { name: 'TACITURN_TLS_KEY' } })
       .describe('Its private key, PEM, without passphrase, readable for the relay but not for everybody.'),
     acme: acmeSection,
   })
