@@ -17,9 +17,11 @@ export const MOST_BANS = 16_384
 /** The networks that are banned now, by how they are written. */
 export class Bans {
   readonly #bans = new Map<string, Ban>()
+  /** None ends before. */
+  #firstEnd = Number.POSITIVE_INFINITY
 
   constructor(bans: readonly Ban[] = []) {
-    for (const ban of bans) this.#bans.set(formatRange(ban.range), ban)
+    for (const ban of bans) this.#set(formatRange(ban.range), ban)
   }
 
   /** Adds one, or changes the one of the same network: whether it is new, or that there are too many. */
@@ -27,8 +29,13 @@ export class Bans {
     const key = formatRange(ban.range)
     const isKnown = this.#bans.has(key)
     if (!isKnown && this.#bans.size >= MOST_BANS) return 'too-many'
-    this.#bans.set(key, ban)
+    this.#set(key, ban)
     return isKnown ? 'known' : 'new'
+  }
+
+  #set(key: string, ban: Ban): void {
+    this.#bans.set(key, ban)
+    this.#firstEnd = Math.min(this.#firstEnd, ban.until)
   }
 
   /** Lifts the ban of exactly this network; false where there is none. */
@@ -50,14 +57,19 @@ export class Bans {
     return found
   }
 
-  /** Removes those whose time is over, and returns their networks. */
-  sweep(now: number): Range[] {
+  /** Removes those whose time is over, and returns their networks. Looks at none before the first of them ends. */
+  async sweep(now: number): Promise<Range[]> {
     const over: Range[] = []
-    for (const [key, { range, until }] of this.#bans) {
-      if (until > now) continue
+    if (now < this.#firstEnd) return over
+    this.#firstEnd = Number.POSITIVE_INFINITY
+    await inSlices(this.#bans, ([key, { range, until }]) => {
+      if (until > now) {
+        this.#firstEnd = Math.min(this.#firstEnd, until)
+        return
+      }
       over.push(range)
       this.#bans.delete(key)
-    }
+    })
     return over
   }
 

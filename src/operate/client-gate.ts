@@ -60,8 +60,8 @@ export class ClientGate {
   }
 
   /** To be called now and then: lifts the bans whose time is over. */
-  tick(): void {
-    const over = this.#parts.bans.sweep(this.#parts.now())
+  async tick(): Promise<void> {
+    const over = await this.#parts.bans.sweep(this.#parts.now())
     if (over.length > 0) this.#changed(over.map(range => ({ range, isBanned: false })))
   }
 

@@ -63,5 +63,6 @@ function* networksOf({ from, to }: Range): Generator<{ readonly length: number; 
 }
 
 function toNumber(ip: Uint8Array): bigint {
+  if (ip.length === 4) return BigInt(((ip[0]! << 24) | (ip[1]! << 16) | (ip[2]! << 8) | ip[3]!) >>> 0)
   return BigInt(`0x${Buffer.from(ip.buffer, ip.byteOffset, ip.length).toString('hex')}`)
 }

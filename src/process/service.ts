@@ -247,18 +247,22 @@ export class Service {
     return this.#engine.shards.allocations()
   }
 
+  /** Once a second, in steps between which packets are relayed. */
   #tick(): void {
-    this.#engine.shards.tick()
+    const { shards } = this.#engine
+    shards.tick()
+    shards.look()
     this.#log.tick()
-    this.shutdown.tick()
     this.#ledger?.tick()
+    this.shutdown.tick()
     // All else is for the process that goes on with most of the calls.
     if (this.#handingOver?.isOver) return
     this.#kernel?.tick()
     this.#operator.tick()
+    shards.look()
     if (this.shutdown.state === 'none') this.#certificates.tick()
     if (++this.#ticks % NOTIFY_EVERY === 0) this.#notifying.tick()
-    this.#gate.tick()
+    void this.#gate.tick()
     if (this.#ticks % RESCAN_EVERY === 0 && this.shutdown.state === 'none') {
       this.#engine.rescan()
     }

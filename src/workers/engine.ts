@@ -192,6 +192,8 @@ export class Engine {
   /** Looks at the machine's addresses, to listen on new ones and to relay from what there is now. */
   rescan(): void {
     void this.#following.look()
+    // Each of the two reads half a dozen files of the system.
+    this.shards.look()
     const own = ownAddresses()
     if (own.map(formatIp).join() === this.#own.map(formatIp).join()) return
     this.#own = own

@@ -61,8 +61,11 @@ export class RelayPorts {
         before.find(pool => isSameRelay(pool.relay, relay)) ??
         new PortPool(relay, this.#ports, this.#marksOf(relay)),
     )
-    const lost = [...this.#held].filter(([, { pool }]) => !this.#pools.includes(pool))
-    return new Set(lost.map(([socket]) => socket))
+    const lost = new Set<SocketId>()
+    // Mostly none has gone, and there may be thousands of sockets.
+    if (before.every(pool => this.#pools.includes(pool))) return lost
+    for (const [socket, { pool }] of this.#held) if (!this.#pools.includes(pool)) lost.add(socket)
+    return lost
   }
 
   /**

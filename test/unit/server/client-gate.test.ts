@@ -129,7 +129,7 @@ t.test('OW-08: a ban ends by itself, and can be lifted before', async t => {
   await ban('198.51.100.0/24', 600)
   settle()
   state.now += 60_000
-  gate.tick()
+  await gate.tick()
   settle()
   t.same(kept.at(-1), ['198.51.100.0/24'])
   t.notOk(gate.unban(range('198.51.100.7')), 'only the network that was banned')
