@@ -1,3 +1,4 @@
+import { inSlices } from '../system/slices.ts'
 import type { RelayLook } from './control.ts'
 import type { FeedMessage, HistoryPoint, SessionView, Status } from './view.ts'
 
@@ -14,18 +15,23 @@ export function shown({ status, sessions, more }: RelayLook): ShownRows {
   return { status, sessions: new Map(sessions.map(session => [session.id, session])), more }
 }
 
-/** What has changed from one look to the next. */
-export function deltaOf(before: ShownRows, now: ShownRows, seq: number, point: HistoryPoint): Delta {
+/** What has changed from one look to the next; compared in slices. */
+export async function deltaOf(
+  before: ShownRows,
+  now: ShownRows,
+  seq: number,
+  point: HistoryPoint,
+): Promise<Delta> {
   const opened: SessionView[] = []
   const changed: Delta['changed'][number][] = []
-  for (const [id, session] of now.sessions) {
+  await inSlices(now.sessions, ([id, session]) => {
     const known = before.sessions.get(id)
     if (!known) opened.push(session)
     else {
       const difference = differenceOf(known, session)
       if (difference) changed.push({ id, ...difference })
     }
-  }
+  })
   const closed = [...before.sessions.keys()].filter(id => !now.sessions.has(id))
   const status = differenceOf(before.status, now.status) ?? {}
   return { type: 'delta', seq, status, opened, changed, closed, more: now.more, point }

@@ -64,6 +64,7 @@ export class Feed {
   #seq = 0
   #shown: ShownRows | undefined
   #timer: NodeJS.Timeout | undefined
+  #isTicking = false
   #looking: Promise<ShownRows | undefined> | undefined
 
   constructor(parts: FeedParts) {
@@ -171,9 +172,19 @@ export class Feed {
     return this.#looking
   }
 
+  /** One at a time, however long it takes. */
   async #tick(): Promise<void> {
+    if (this.#isTicking || this.#clients.size === 0 || this.#looking) return
+    this.#isTicking = true
+    try {
+      await this.#tellAll()
+    } finally {
+      this.#isTicking = false
+    }
+  }
+
+  async #tellAll(): Promise<void> {
     const { control } = this.#parts
-    if (this.#clients.size === 0 || this.#looking) return
     const before = this.#shown
     if (!before) {
       await this.#look()
@@ -182,10 +193,10 @@ export class Feed {
     const now = shown(await control.look({ most: MOST_SESSIONS }))
     // To compare, to write and to send is a turn of its own.
     await rest()
-    // Everybody may have left meanwhile, or a later tick may have been quicker.
+    // Everybody may have left meanwhile.
     if (this.#shown !== before || this.#clients.size === 0) return
     const seq = this.#seq + 1
-    const delta = await encode(deltaOf(before, now, seq, control.point()))
+    const delta = await encode(await deltaOf(before, now, seq, control.point()))
     if (this.#shown !== before) return
     this.#seq = seq
     this.#shown = now

@@ -2,14 +2,14 @@ import t from 'tap'
 import { DescriptorCount } from '../../../src/system/descriptor-count.ts'
 import { DEAR, inSlices, rest, sortInSlices } from '../../../src/system/slices.ts'
 
-t.test('S-14: no slice does more than a millisecond of work, and all is done in the end', async t => {
+t.test('S-14: no slice does more than half a millisecond of work, and all is done in the end', async t => {
   const { clock, slices, work } = rig(0.01)
   await inSlices(Array(10_000).keys(), work, undefined, clock)
   t.equal(
     slices.reduce((sum, count) => sum + count, 0),
     10_000,
   )
-  t.ok(Math.max(...slices) <= 116, `${Math.max(...slices)} items of 10 µs at most`)
+  t.ok(Math.max(...slices) <= 66, `${Math.max(...slices)} items of 10 µs at most`)
 })
 
 t.test('S-14: few items are done at once', async t => {
@@ -19,7 +19,7 @@ t.test('S-14: few items are done at once', async t => {
 })
 
 t.test('S-14: where one item may take long, the time is looked at after each', async t => {
-  const { clock, slices, work } = rig(0.6)
+  const { clock, slices, work } = rig(0.3)
   await inSlices(Array(100).keys(), work, DEAR, clock)
   t.equal(Math.max(...slices), 2)
 })
@@ -73,7 +73,7 @@ t.test('S-14: a sort in slices sorts as Array.sort does, and rests all the time'
     [...items].sort((a, b) => a.key - b.key),
   )
   t.ok(slices.length > 20)
-  t.ok(Math.max(...slices) <= 2600, `${Math.max(...slices)} comparisons of 1 µs at most`)
+  t.ok(Math.max(...slices) <= 1300, `${Math.max(...slices)} comparisons of 1 µs at most`)
   t.same(await sortInSlices([], compare, clock), [])
 })
 
