@@ -1,6 +1,7 @@
 import { formatIp } from '../base/address.ts'
 import { compare, formatRange, type Range } from '../base/range.ts'
 import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
+import { checkBudgets } from './budgets.ts'
 import { checkConsole } from './control.ts'
 import { checkFront } from './front.ts'
 import { checkIssuing } from './issued-for.ts'
@@ -33,6 +34,7 @@ export function checkTogether(settings: Settings, report: ConfigReport, broken: 
   if (!broken.has('homeservers') && !broken.has('issue')) checkIssuing(settings, report)
   if (!broken.has('console')) checkConsole(settings, report)
   if (settings.alternate) checkAlternate(settings.alternate, report)
+  if (!broken.has('budgets') && !broken.has('ledger')) checkBudgets(settings, report, broken)
   const { workers, udp, kernel } = settings
   if (workers !== 'auto' && workers > 1 && udp === 'dgram') {
     report.error(['workers'], 'workers-dgram', { given: workers })

@@ -6,10 +6,35 @@ import { type Owner, ownerKey } from './event.ts'
 
 type Limits = RelayConfig['limits']
 
+/**
+ * Octets a second that users may have at most whose budget is used up, whatever `RelayConfig` says: everybody, those of
+ * a homeserver, or one of them.
+ */
+export interface Slowed {
+  readonly all?: number
+  readonly tenants: ReadonlyMap<string, SlowedTenant>
+}
+
+interface SlowedTenant {
+  readonly all?: number
+  readonly users: ReadonlyMap<string, number>
+}
+
+export const NOBODY_SLOWED: Slowed = { tenants: new Map() }
+
+/** Octets a second that an owner may have at most; Infinity where nothing is used up. */
+export function slowedTo({ all = Number.POSITIVE_INFINITY, tenants }: Slowed, owner: Owner): number {
+  const tenant = tenants.get(owner.tenant)
+  if (!tenant) return all
+  return Math.min(all, tenant.all ?? all, tenant.users.get(owner.user) ?? all)
+}
+
 /** Names the token buckets of an owner. Several shards ask one and the same. */
 export interface BucketSource {
   /** New limits; buckets that are in use change their rate, the rest is for the next `take`. */
   configure(limits: Limits): void
+  /** Who is slowed down from now on; it is for the next `take` of each of them. */
+  slow(slowed: Slowed): void
   /** The owner's buckets, opened or shared; give them back with `give`. */
   take(owner: Owner, now: Time): readonly MeterId[]
   give(ids: readonly MeterId[]): void
@@ -37,6 +62,7 @@ export interface BucketRecord {
 export class Buckets implements BucketSource {
   readonly #meters: Meters
   #limits: Limits
+  #slowed = NOBODY_SLOWED
   readonly #byName = new Map<string, Bucket>()
   readonly #byId = new Map<MeterId, Bucket>()
 
@@ -47,6 +73,10 @@ export class Buckets implements BucketSource {
 
   configure(limits: Limits): void {
     this.#limits = limits
+  }
+
+  slow(slowed: Slowed): void {
+    this.#slowed = slowed
   }
 
   take(owner: Owner, now: Time): readonly MeterId[] {
@@ -104,10 +134,14 @@ export class Buckets implements BucketSource {
   }
 
   #rates(owner: Owner): [string, number][] {
-    const { bytesPerSecond, bytesPerSecondPerTenant, bytesPerSecondPerUser } = this.#limits
+    const { bytesPerSecond, bytesPerSecondPerTenant } = this.#limits
+    const perUser = Math.min(
+      this.#limits.bytesPerSecondPerUser ?? Number.POSITIVE_INFINITY,
+      slowedTo(this.#slowed, owner),
+    )
     const perTenant = bytesPerSecondPerTenant?.get(owner.tenant)
     const rates: [string, number][] = []
-    if (bytesPerSecondPerUser !== undefined) rates.push([`user ${ownerKey(owner)}`, bytesPerSecondPerUser])
+    if (Number.isFinite(perUser)) rates.push([`user ${ownerKey(owner)}`, perUser])
     if (perTenant !== undefined) rates.push([`tenant ${owner.tenant}`, perTenant])
     if (bytesPerSecond !== undefined) rates.push(['total', bytesPerSecond])
     return rates

@@ -2,6 +2,7 @@ import type { Address, PeerAddress } from '../base/address.ts'
 import type { AllocationId, SocketId } from '../base/ids.ts'
 import type { Carried } from '../base/route.ts'
 import type { Via } from '../base/via.ts'
+import type { Slowed } from './buckets.ts'
 import type { RelayConfig } from './config.ts'
 import type { CapacityCause, CloseReason } from './event.ts'
 import type { FailedFamily, RelaySocket } from './relay-socket.ts'
@@ -80,6 +81,8 @@ export type Input =
    * is no longer relayed, rates are the new ones, nothing else moves.
    */
   | { readonly kind: 'configure'; readonly config: RelayConfig }
+  /** Budgets are used up, or no longer: these users are slowed down now, and nobody else. */
+  | { readonly kind: 'slow'; readonly slowed: Slowed }
   /** A piece of another relay's state for a fresh one; all of them, in the order that `readSnapshot` gives. */
   | { readonly kind: 'restore'; readonly part: SnapshotPart }
   | { readonly kind: 'tick' }

@@ -3,7 +3,7 @@ import type { AllocationId } from '../base/ids.ts'
 import type { Time } from '../base/time.ts'
 import type { GcraTable } from '../limits/gcra-table.ts'
 import type { Book } from './book.ts'
-import type { BucketSource } from './buckets.ts'
+import type { BucketSource, Slowed } from './buckets.ts'
 import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
 import type { Decisions } from './decisions.ts'
@@ -27,7 +27,9 @@ export interface RelayState extends Decisions {
   draining: boolean
   /** Nothing new is taken on while memory is nearly full; what is held goes on. */
   isShortOfMemory: boolean
-  /** Allocations that a new configuration has not been applied to yet. */
+  /** Whose budgets are used up. */
+  slowed: Slowed
+  /** Allocations that a new configuration, or a new rate, has not been applied to yet. */
   unconfigured: Set<AllocationId>
   /** Where changes are told of that a successor has to know; absent where nothing is kept. */
   readonly journal: AllocationJournal | undefined

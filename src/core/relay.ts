@@ -7,7 +7,7 @@ import { GcraTable } from '../limits/gcra-table.ts'
 import type { Meters } from '../limits/meters.ts'
 import type { Allocation, OpenAllocation } from './allocation.ts'
 import { Book, drawId } from './book.ts'
-import { type BucketSource, Buckets } from './buckets.ts'
+import { type BucketSource, Buckets, NOBODY_SLOWED, type Slowed, slowedTo } from './buckets.ts'
 import { close } from './close.ts'
 import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
@@ -117,6 +117,7 @@ export class Relay {
       stores: { nonces, tickets, strangers, debts: ownDebts, proofs: ownProofs },
       draining: false,
       isShortOfMemory: false,
+      slowed: NOBODY_SLOWED,
       unconfigured: new Set(),
       journal: parts.journal,
       withheldUntil: 0 as Time,
@@ -161,6 +162,9 @@ export class Relay {
         return []
       case 'configure':
         configure(state, input.config)
+        return proceed(state, now)
+      case 'slow':
+        slow(state, input.slowed)
         return proceed(state, now)
       case 'restore':
         return restorePart(state, input.part, now)
@@ -263,4 +267,14 @@ function configure(state: RelayState, config: RelayConfig): void {
   state.buckets.configure(config.limits)
   state.strangers.configure(config.limits)
   state.unconfigured = new Set(state.book.byId.keys())
+}
+
+/** See `Input`. Those for whom it changes something get their token buckets in turns. */
+function slow(state: RelayState, slowed: Slowed): void {
+  const before = state.slowed
+  state.slowed = slowed
+  state.buckets.slow(slowed)
+  for (const { id, identity } of state.book.byId.values()) {
+    if (slowedTo(before, identity.owner) !== slowedTo(slowed, identity.owner)) state.unconfigured.add(id)
+  }
 }

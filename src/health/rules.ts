@@ -1,4 +1,4 @@
-import type { Increase, Share, Vitals } from './vitals.ts'
+import type { BudgetLeft, Increase, Share, Vitals } from './vitals.ts'
 
 /** `bad` costs calls now or within days, `warn` will, or costs some. */
 export type Level = 'bad' | 'warn'
@@ -77,6 +77,21 @@ function dropped(vitals: Vitals, read: (increase: Increase) => number): readonly
   })
 }
 
+/** Budgets of several people, which have names; of single users only a number is said. */
+function budgets({ budgets }: Vitals, span: BudgetLeft['span'], isTotal: boolean): readonly Sign[] {
+  return budgets
+    .filter(
+      ({ of, ...one }) => one.span === span && of.kind !== 'user' && (of.kind === 'everybody') === isTotal,
+    )
+    .map(({ of, used, limit }) => ({
+      level: used >= limit ? 'bad' : 'warn',
+      values: { share: used / limit, ...(of.name !== undefined && { name: of.name }) },
+    }))
+}
+
+/** Why no alert asks for budgets: a relay without `notify` writes them to its log. */
+const BUDGETS = { none: 'a limit that the operator has chosen; log and notifications tell of it' } as const
+
 /** The conditions by which alerts, console, `taciturn status` and `/readyz` judgeHealth a relay. */
 export const RULES: readonly Rule[] = [
   {
@@ -140,6 +155,18 @@ export const RULES: readonly Rule[] = [
     alerts: ['TaciturnHomeserverAllocationsScarce'],
     compares: [`> ${NEAR}`],
     look: vitals => share(vitals, 'homeserver-sessions', FULL, false),
+  },
+  { id: 'budget-day', alerts: BUDGETS, look: vitals => budgets(vitals, 'day', false) },
+  { id: 'budget-month', alerts: BUDGETS, look: vitals => budgets(vitals, 'month', false) },
+  { id: 'budget-all-day', alerts: BUDGETS, look: vitals => budgets(vitals, 'day', true) },
+  { id: 'budget-all-month', alerts: BUDGETS, look: vitals => budgets(vitals, 'month', true) },
+  {
+    id: 'budget-users',
+    alerts: BUDGETS,
+    look: ({ budgets }) => {
+      const n = budgets.filter(({ of, used, limit }) => of.kind === 'user' && used >= limit).length
+      return yes(n > 0, { level: 'warn', values: { n } })
+    },
   },
   {
     id: 'no-capacity',

@@ -39,6 +39,15 @@ export interface Share {
   readonly limit: number
 }
 
+/** A budget of which little or nothing is left. */
+export interface BudgetLeft {
+  readonly of: { readonly kind: 'everybody' | 'homeserver' | 'group' | 'user'; readonly name?: string }
+  readonly span: 'day' | 'month'
+  /** Octets. */
+  readonly used: number
+  readonly limit: number
+}
+
 /** All that the health of a relay is judged by. Times are milliseconds since the epoch. */
 export interface Vitals {
   readonly now: number
@@ -60,6 +69,7 @@ export interface Vitals {
   readonly addressChange: { readonly at: number; readonly from: string; readonly to: string } | undefined
   /** What was counted in the last `minutes`. */
   increase(minutes: number): Increase
+  readonly budgets: readonly BudgetLeft[]
   /** Allocations since the start. */
   readonly opened: number
 }

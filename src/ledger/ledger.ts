@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Result } from '../base/result.ts'
 import type { Traffic } from '../base/route.ts'
 import type { Clock } from '../base/time.ts'
-import type { Event, RejectReason } from '../core/event.ts'
+import type { Event, Owner, RejectReason } from '../core/event.ts'
 import type { Log } from '../log/log.ts'
 import { inSlices } from '../system/slices.ts'
 import { Identities } from './identities.ts'
@@ -38,6 +38,8 @@ export interface LedgerParts {
   readonly wall: () => number
   /** Does the work of the database elsewhere than in a thread. */
   readonly desk?: LedgerDesk
+  /** Is told of octets of payload that an owner has used, as they are counted. */
+  readonly grew?: (owner: Owner, octets: number) => void
   readonly mostSpooled?: number
 }
 
@@ -79,7 +81,11 @@ export class UsageLedger {
     this.#identities = new Identities(files.keys, identities, why =>
       this.#complain('ledger-keys', 'the ledger names nobody, since its key cannot be read', why),
     )
-    this.#meter = new UsageMeter({ identify: user => this.#identities.of(user), wall: parts.wall })
+    this.#meter = new UsageMeter({
+      identify: user => this.#identities.of(user),
+      wall: parts.wall,
+      ...(parts.grew && { grew: parts.grew }),
+    })
     this.#spool = new Spool(files.spool)
     const path = database === 'sqlite' ? files.database : database
     this.#desk = parts.desk ?? new LedgerThread({ spool: files.spool, database: path, keep })
@@ -102,7 +108,7 @@ export class UsageLedger {
 
   /** Finds what another process has left: on disk, and in calls that were handed over. */
   async start(): Promise<void> {
-    await this.#count()
+    await this.count()
     this.#spooled = await this.#spool.size()
     if (this.#spooled > 0) await this.deliver()
   }
@@ -121,10 +127,19 @@ export class UsageLedger {
     await this.#delivering
   }
 
+  /** Counts what live allocations have carried by now. */
+  async count(): Promise<void> {
+    const { read, clock } = this.#parts
+    const allocations = this.#meter.allocations()
+    const carried = await read().catch(() => () => undefined)
+    const now = clock.now()
+    await inSlices(allocations, allocation => this.#meter.count(allocation, carried(allocation), now))
+  }
+
   /** Counts what is open and writes a batch. */
   flush(): Promise<void> {
     this.#writing = this.#writing.then(async () => {
-      await this.#count()
+      await this.count()
       await this.#write()
     })
     return this.#writing
@@ -136,6 +151,24 @@ export class UsageLedger {
       () => {},
       () => {},
     )
+  }
+
+  /**
+   * Answers to several questions, all as of one moment, in which `asking` is called: what is counted from then on is in
+   * none of them. Nothing is written meanwhile.
+   */
+  sumsNow(asked: readonly UsageAsked[], asking: () => void): Promise<readonly UsageSums[]> {
+    const answers = this.#writing.then(async () => {
+      await this.count()
+      await this.#write(asking)
+      if (this.#isClosing) throw new Error('the ledger is closing')
+      return Promise.all(asked.map(one => this.#desk.do({ kind: 'usage', asked: one })))
+    })
+    this.#writing = answers.then(
+      () => {},
+      () => {},
+    )
+    return answers
   }
 
   /** Sums of what was used, up to now. Rejects where the database does not answer, as the next two do. */
@@ -169,9 +202,10 @@ export class UsageLedger {
   /** Keeps what is left, after every allocation was told to be closed. */
   async close(): Promise<void> {
     this.#isClosing = true
+    // What waits for an answer of the database would hold up the last batch.
+    await this.#desk.close()
     await this.#writing
     await this.#write()
-    await this.#desk.close()
   }
 
   async #tick(): Promise<void> {
@@ -182,25 +216,24 @@ export class UsageLedger {
     })
   }
 
-  async #count(): Promise<void> {
-    const { read, clock } = this.#parts
-    const allocations = this.#meter.allocations()
-    const carried = await read().catch(() => () => undefined)
-    const now = clock.now()
-    await inSlices(allocations, allocation => this.#meter.count(allocation, carried(allocation), now))
-  }
-
-  async #write(): Promise<void> {
+  /** `taken` is called in the moment after which what is counted belongs to the next batch. */
+  async #write(taken = () => {}): Promise<void> {
     const { mostSpooled = MOST_SPOOLED } = this.#parts
-    if (this.#meter.size === 0) return
+    if (this.#meter.size === 0) {
+      taken()
+      return
+    }
     if (this.#spooled >= mostSpooled) {
       const why = `${mostSpooled >> 20} MiB wait for the database`
       this.#complain('ledger-spool', 'the ledger waits in memory, and would be lost with this process', why)
       // Begins the next hour, where it is that late.
-      await this.#putBack(this.#meter.take())
+      const rows = this.#meter.take()
+      taken()
+      await this.#putBack(rows)
       return
     }
     const rows = this.#meter.take()
+    taken()
     try {
       this.#spooled += await this.#spool.write({ writer: this.#writer, sequence: ++this.#sequence, rows })
     } catch (error) {

@@ -1,7 +1,7 @@
 import type { AllocationId } from '../base/ids.ts'
 import type { Traffic } from '../base/route.ts'
 import type { Time } from '../base/time.ts'
-import type { Event, RejectReason } from '../core/event.ts'
+import type { Event, Owner, RejectReason } from '../core/event.ts'
 import { MEASURES, SECONDS_AN_HOUR, type UsageKey, type UsageRow } from './usage.ts'
 
 /** Rows that wait in memory at most; beyond them only users are no longer told apart, and no sum is wrong. */
@@ -9,6 +9,7 @@ const MOST_ROWS = 100_000
 
 /** An open allocation, and how much of it has been counted. */
 interface Open {
+  readonly owner: Owner
   readonly homeserver: string
   readonly user: string
   readonly opened: Time
@@ -29,6 +30,8 @@ export interface UsageMeterOptions {
   /** Milliseconds by the machine's calendar. */
   readonly wall: () => number
   readonly mostRows?: number
+  /** Is told of octets of payload that an owner has used, as they are counted. */
+  readonly grew?: (owner: Owner, octets: number) => void
 }
 
 /**
@@ -113,6 +116,7 @@ export class UsageMeter {
   #keep(event: Event & { readonly kind: 'opened' }, isForeign: boolean): Open {
     const { allocation, owner, client, via, at } = event
     const open = {
+      owner,
       homeserver: owner.tenant,
       user: owner.user === '' ? '' : this.#options.identify(owner.user),
       opened: at,
@@ -160,11 +164,14 @@ export class UsageMeter {
       // A shard that broke, or a reading that came late, says less than was counted before.
       const more = Math.max(0, total - open.counted[measure]!)
       open.counted[measure]! += more
-      if (!open.isForeign) sums[measure]! += more
+      if (open.isForeign) return 0
+      sums[measure]! += more
+      return more
     }
-    for (const [measure, total] of totals.entries()) grow(measure, total)
+    const [toPeers = 0, , toClients = 0] = totals.map((total, measure) => grow(measure, total))
     grow(MILLISECONDS, Math.round(now - open.opened))
     open.isForeign = false
+    if (toPeers + toClients > 0) this.#options.grew?.(open.owner, toPeers + toClients)
   }
 
   #sums(who: Omit<UsageKey, 'hour'>, hour = this.#hour): Sums {

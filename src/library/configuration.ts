@@ -735,6 +735,101 @@ export interface Configuration {
     | false
     | string
   /**
+   * Who may use how much in a day and in a month. It is checked every few seconds, holds for live calls, and needs the "ledger", which knows what was used before the last start. Warnings come at 80 % and at 100 %. See docs/budgets.md.
+   */
+  budgets?: {
+    /**
+     * What each user may use. Credentials without a name count as one user.
+     */
+    perUser?: {
+      /**
+       * Payload of one day, both directions together. Days are those of UTC.
+       */
+      day?: string
+      /**
+       * Payload of one month, both directions together. Months are those of UTC.
+       */
+      month?: string
+      /**
+       * What happens when it is used up: "slow" (calls go on at "slowTo", which carries a voice), "refuse" (calls go on, and no new ones begin), or "end" (calls end, and no new ones begin).
+       */
+      atEnd?: 'slow' | 'refuse' | 'end'
+    }
+    /**
+     * Users who share one budget: a family, an association.
+     */
+    groups?: {
+      /**
+       * What the group is called in logs, metrics and notifications.
+       */
+      name: string
+      /**
+       * Its members: the names in their credentials.
+       *
+       * @minItems 1
+       */
+      users: string[]
+      /**
+       * Members are users of this homeserver only. To be set where several homeservers do not trust each other: each could name users of the others.
+       */
+      homeserver?: string
+      /**
+       * Payload of one day, both directions together. Days are those of UTC.
+       */
+      day?: string
+      /**
+       * Payload of one month, both directions together. Months are those of UTC.
+       */
+      month?: string
+      /**
+       * What happens when it is used up: "slow" (calls go on at "slowTo", which carries a voice), "refuse" (calls go on, and no new ones begin), or "end" (calls end, and no new ones begin).
+       */
+      atEnd?: 'slow' | 'refuse' | 'end'
+    }[]
+    /**
+     * What all users of a homeserver may use together.
+     */
+    homeservers?: {
+      /**
+       * The name of one of the "homeservers" above.
+       */
+      name: string
+      /**
+       * Payload of one day, both directions together. Days are those of UTC.
+       */
+      day?: string
+      /**
+       * Payload of one month, both directions together. Months are those of UTC.
+       */
+      month?: string
+      /**
+       * What happens when it is used up: "slow" (calls go on at "slowTo", which carries a voice), "refuse" (calls go on, and no new ones begin), or "end" (calls end, and no new ones begin).
+       */
+      atEnd?: 'slow' | 'refuse' | 'end'
+    }[]
+    /**
+     * What everybody may use together.
+     */
+    total?: {
+      /**
+       * Payload of one day, both directions together. Days are those of UTC.
+       */
+      day?: string
+      /**
+       * Payload of one month, both directions together. Months are those of UTC.
+       */
+      month?: string
+      /**
+       * What happens when it is used up: "slow" (calls go on at "slowTo", which carries a voice), "refuse" (calls go on, and no new ones begin), or "end" (calls end, and no new ones begin).
+       */
+      atEnd?: 'slow' | 'refuse' | 'end'
+    }
+    /**
+     * The bit rate, both directions together, that each user has whose budget is used up and ends with "slow". A voice in both directions needs about 100 kbit/s.
+     */
+    slowTo?: string
+  }
+  /**
    * Threads that relay: "auto" or a number. One thread carries hundreds of calls; "auto" takes more where there are six cores and memory to spare. Each takes about 15 MB, and more than one need the native UDP transport. A change needs a restart.
    */
   workers?: 'auto' | number

@@ -15,6 +15,8 @@ export interface Figures {
   connectionsLimit(): number
   /** Allocations that the users of a homeserver may hold together; those without a limit are not in it. */
   homeserverLimits(): ReadonlyMap<string, number>
+  /** Budgets of all, of homeservers and of groups, and how many users have used up their own. */
+  budgets(): BudgetFigures
   /** What allocations that live have relayed so far, by homeserver. */
   carried(): Promise<ReadonlyMap<string, Traffic>>
   gauges(): GaugeReader
@@ -43,6 +45,18 @@ export interface GaugeReader {
   readonly faults: number
   /** Ways that the kernel relays along by itself. */
   readonly kernelRoutes: number
+}
+
+/** What was used of each budget in this day or month, in octets; `name` is empty for everybody's. */
+export interface BudgetFigures {
+  readonly budgets: Iterable<{
+    readonly kind: string
+    readonly name: string
+    readonly span: 'day' | 'month'
+    readonly used: number
+    readonly limit: number
+  }>
+  readonly usersSpent: number
 }
 
 /** One sample: its labels and its value. */

@@ -41,6 +41,7 @@ export function createMetrics(figures: Figures, options: MetricsOptions): Regist
   addWeb(page, figures)
   addKernel(page, figures)
   addHomeservers(page, figures)
+  addBudgets(page, figures)
   addDurations(registry, figures.tally)
   if (options.coturnNames) addCoturnMetrics(page, figures)
   return registry
@@ -293,6 +294,31 @@ function addHomeservers(page: Page, figures: Figures): void {
         ]
       })
     },
+  )
+}
+
+/** Sums only: single users are a number here. */
+function addBudgets(page: Page, figures: Figures): void {
+  const each = (value: 'used' | 'limit') => () =>
+    Array.from(
+      figures.budgets().budgets,
+      ({ kind, name, span, ...octets }): Sample => [{ budget: kind, name, span }, octets[value]],
+    )
+  const labels = ['budget', 'name', 'span']
+  page.gauge(
+    'taciturn_budget_used_bytes',
+    'Octets that were used of a budget on this day or in this month, both directions together.',
+    labels,
+    each('used'),
+  )
+  page.gauge(
+    'taciturn_budget_limit_bytes',
+    'Octets that a budget has for a day or a month.',
+    labels,
+    each('limit'),
+  )
+  page.gauge('taciturn_budget_users_spent', 'Users who have used up a budget of their own.', [], () =>
+    only(figures.budgets().usersSpent),
   )
 }
 

@@ -2,7 +2,7 @@ import { VIA } from '../base/via.ts'
 import type { Status } from '../control/view.ts'
 import { type HealthFinding, type Judgement, judgeHealth } from '../health/judge.ts'
 import { RecentCounts } from '../health/recent-counts.ts'
-import type { Counts, Share, Vitals } from '../health/vitals.ts'
+import type { BudgetLeft, Counts, Share, Vitals } from '../health/vitals.ts'
 import { healthText, healthWords } from '../health/words.ts'
 import type { Tally } from '../metrics/tally.ts'
 import type { WaitingText } from '../texts/waiting.ts'
@@ -17,6 +17,8 @@ export interface HealthWatchParts {
   readonly readiness: Readiness
   /** Who has the certificate made, where the relay does. */
   readonly certificates: { readonly waiting: WaitingText | undefined }
+  /** Those of which little or nothing is left. */
+  readonly budgets: { readonly states: Iterable<BudgetLeft> } | undefined
 }
 
 /** Milliseconds between two ticks, and how late one may be. */
@@ -89,6 +91,7 @@ export class HealthWatch {
       addressChange,
       increase: minutes => this.#recent.increase(minutes),
       opened: shards.counters.read('allocationOpened'),
+      budgets: [...(this.#parts.budgets?.states ?? [])],
     }
     return judgeHealth(vitals)
   }

@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import { formatAddress } from '../base/address.ts'
 import type { Settings } from '../config/settings.ts'
 import { listenOn } from '../http/server.ts'
+import type { Budgets } from '../ledger/budgets.ts'
 import { metricsHttp } from '../metrics/metrics-http.ts'
 import { pageText } from '../metrics/page.ts'
 import { createMetrics } from '../metrics/registry.ts'
@@ -15,6 +16,7 @@ import { cannotServe } from '../relay/start-error.ts'
 import { openDescriptors } from '../system/descriptor-count.ts'
 import { pausing } from '../system/slices.ts'
 import type { Engine } from '../workers/engine.ts'
+import { budgetFigures } from './budgeting.ts'
 
 export interface MetricsParts {
   readonly version: string
@@ -25,11 +27,12 @@ export interface MetricsParts {
   readonly shutdown: Shutdown
   readonly operator: RelayControl
   readonly kernel: KernelLink | undefined
+  readonly budgets: Budgets | undefined
 }
 
 /** Makes the HTTP server of metrics and readiness. It is not bound yet. */
 export function metricsServer(parts: MetricsParts): Server {
-  const { version, engine, tally, settings, health, shutdown, operator, kernel } = parts
+  const { version, engine, tally, settings, health, shutdown, operator, kernel, budgets } = parts
   const { shards, admission } = engine
   const { realm, metrics } = settings.current
   const registry = createMetrics(
@@ -42,6 +45,7 @@ export function metricsServer(parts: MetricsParts): Server {
       allocationsLimit: () => admission.limit,
       connectionsLimit: () => settings.current.limits.connections,
       homeserverLimits: () => limitsOf(settings.current),
+      budgets: () => budgetFigures(budgets),
       carried: () => operator.carried(),
       gauges: () => shards.gauges,
       kernelPassed: () => kernel?.passed(),

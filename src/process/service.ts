@@ -6,6 +6,7 @@ import type { Settings } from '../config/settings.ts'
 import { TestRuns } from '../control/tests/test-runs.ts'
 import type { Predecessor } from '../handover/taker.ts'
 import { KERNEL_FOLDER } from '../kernel/places.ts'
+import type { Budgets } from '../ledger/budgets.ts'
 import type { UsageLedger } from '../ledger/ledger.ts'
 import { Journal } from '../log/journal.ts'
 import type { Log } from '../log/log.ts'
@@ -30,11 +31,12 @@ import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import { Engine } from '../workers/engine.ts'
 import type { Spawn } from '../workers/spawn.ts'
 import type { BoundListener } from './banner.ts'
+import { budgetsOf } from './budgeting.ts'
 import { ControlPlane } from './control-plane.ts'
 import { gatekeeping } from './gatekeeping.ts'
 import { HandingOver } from './handing-over.ts'
 import { CredentialIssuing } from './issuing.ts'
-import { ledgerOf, type ReadTraffic } from './ledger.ts'
+import { ledgerOf } from './ledger.ts'
 import { listen, metricsServer } from './metrics.ts'
 import { Notifying } from './notifying.ts'
 import type { Systemd } from './systemd.ts'
@@ -75,7 +77,12 @@ export class Service {
   readonly #log: Log
   readonly #settings: LiveSettings
   readonly #engine: Engine
-  readonly #books: { readonly tally: Tally; readonly sessions: OpenSessions; readonly changes: Changes }
+  readonly #books: {
+    readonly tally: Tally
+    readonly sessions: OpenSessions
+    readonly changes: Changes
+    readonly budgets: Budgets | undefined
+  }
   readonly #watch: FileWatch
   readonly #http: Server | undefined
   readonly #issuing: CredentialIssuing
@@ -107,8 +114,8 @@ export class Service {
     const settings = live.current
 
     // Those that the engine reports to.
-    const books = openBooks(settings, log, () => this.#operator.traffic())
-    const { pseudonyms, privacy, journal, tally } = books
+    const books = openBooks(settings, log, () => ({ operator: this.#operator, shards: this.#engine.shards }))
+    const { pseudonyms, privacy, journal, tally, budgets } = books
     const sessions = new OpenSessions(pseudonyms)
     const tests = new TestRuns(testParts(live, testing))
     let changes: Changes | undefined
@@ -141,7 +148,7 @@ export class Service {
     const reload = new Reload({ settings: live, shutdown, serviceManager })
     const readiness = new Readiness(shutdown)
     const certificates = (this.#certificates = certificateKeeper(settings, log, engine))
-    const health = new HealthWatch({ engine, tally, settings: live, readiness, certificates })
+    const health = new HealthWatch({ engine, tally, settings: live, readiness, certificates, budgets })
     const notifying = new Notifying(settings, { log, health })
     live.follow(engine, certificates)
     changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
@@ -153,7 +160,7 @@ export class Service {
     this.#kept = kept
     const more = { notifyTest: () => notifying.test(), handingOver: () => this.#handingOver }
     const operator = new RelayControl({ ...parts, log, changes, bans, ...more })
-    this.#http = settings.metrics ? metricsServer({ ...parts, operator }) : undefined
+    this.#http = settings.metrics ? metricsServer({ ...parts, operator, budgets }) : undefined
     this.#controlPlane = new ControlPlane(settings, { control: operator, log, tests, ledger: books.ledger })
     this.#issuing = new CredentialIssuing(settings, { log, privacy, tally })
     this.#watch = watchSecrets(loaded, log, reload)
@@ -175,7 +182,7 @@ export class Service {
     this.reload = reload
     this.readiness = readiness
     this.health = health
-    this.#books = { tally, sessions, changes }
+    this.#books = { tally, sessions, changes, budgets }
     this.#handingOver = options.program && this.#handOver(version, options.program)
   }
 
@@ -211,6 +218,7 @@ export class Service {
       this.#ledger?.adopt(event)
       books.changes.hear(event)
       this.#gate.hear(event)
+      books.budgets?.hear(event)
     }
     const isFree = (at: string) => !from.welcome.pages.includes(at)
     const http = async (when: (at: string) => boolean) => {
@@ -233,6 +241,8 @@ export class Service {
     this.#watch.start()
     this.#kernel?.tick()
     void this.#ledger?.start()
+    const { budgets } = this.#books
+    if (budgets) this.#engine.admission.isSpent = owner => budgets.isSpent(owner)
     this.#timer = setInterval(() => this.#tick(), 1000).unref()
     const { shards, relays, listeners, workers } = this.#engine
     const { udp, fellBack } = shards
@@ -258,6 +268,7 @@ export class Service {
     // All else is for the process that goes on with most of the calls.
     if (this.#handingOver?.isOver) return
     this.#kernel?.tick()
+    this.#books.budgets?.tick()
     this.#operator.tick()
     shards.look()
     if (this.shutdown.state === 'none') this.#certificates.tick()
@@ -326,22 +337,34 @@ export class Service {
   }
 }
 
+/** What the books need of those that are made after them. */
+interface BooksLater {
+  readonly operator: RelayControl
+  readonly shards: Shards
+}
+
 /** What is written and counted of what the relay tells. */
-function openBooks(settings: Settings, log: Log, read: ReadTraffic) {
+function openBooks(settings: Settings, log: Log, later: () => BooksLater) {
   const pseudonyms = new Pseudonyms()
   const privacy = new Privacy(settings.log.privacy, pseudonyms)
   const journal = new Journal(log, privacy, settings.log.offenders)
   const tally = new Tally()
-  const ledger = ledgerOf(settings, log, read)
+  const ledger = ledgerOf(settings, log, {
+    read: () => later().operator.traffic(),
+    grew: (owner, octets) => budgets?.grew(owner, octets),
+  })
+  const budgets = ledger && budgetsOf(settings, { ledger, shards: () => later().shards, log, privacy })
   const configure = (next: Settings) => {
     log.configure(next.log.level)
     privacy.configure(next.log.privacy)
     journal.configure(next.log.offenders)
     tally.configure(namesOf(next))
+    budgets?.configure(next.budgets)
   }
   const count = (...[event]: Parameters<Tally['count']>) => {
     tally.count(event)
     ledger?.hear(event)
+    budgets?.hear(event)
   }
   const countFewer = (...[why, count]: Parameters<Tally['countRejected']>) => {
     tally.countRejected(why, count)
@@ -349,7 +372,7 @@ function openBooks(settings: Settings, log: Log, read: ReadTraffic) {
     journal.writeFewer(why, count)
   }
   tally.configure(namesOf(settings))
-  return { pseudonyms, privacy, journal, tally, ledger, configure, count, countFewer }
+  return { pseudonyms, privacy, journal, tally, ledger, budgets, configure, count, countFewer }
 }
 
 function certificateKeeper(settings: Settings, log: Log, engine: Engine): CertificateKeeper {

@@ -24,6 +24,11 @@ const listOf =
   value =>
     Array.isArray(value) && value.every(check)
 
+const mapOf =
+  (check: Check): Check =>
+  value =>
+    value instanceof Map && [...value].every(([name, one]) => isText(name) && check(one))
+
 function members(checks: Readonly<Record<string, Check>>): Check {
   const entries = Object.entries(checks)
   return value =>
@@ -34,6 +39,8 @@ function members(checks: Readonly<Record<string, Check>>): Check {
 
 const isRelaySocket = members({ family: isFamily, socket: isNumber, address: isPlace })
 const isAmount = members({ packets: isNumber, bytes: isNumber })
+
+const isSlowedTenant = members({ all: optional(isNumber), users: mapOf(isNumber) })
 
 const isConfig = members({
   realm: isText,
@@ -80,6 +87,7 @@ const INPUTS: Readonly<Record<Input['kind'], Check>> = {
   drain: members({ on: isFlag }),
   memory: members({ isShort: isFlag }),
   configure: members({ config: isConfig }),
+  slow: members({ slowed: members({ all: optional(isNumber), tenants: mapOf(isSlowedTenant) }) }),
   restore: members({ part: members({ kind: isText }) }),
   tick: members({}),
   continue: members({}),

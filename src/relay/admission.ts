@@ -65,6 +65,8 @@ export interface Gate {
 export class Admission implements Gate {
   /** While it is true nothing more is admitted, for want of memory. */
   isShortOfMemory = false
+  /** Whether a budget is used up that ends with no new sessions for this owner. */
+  isSpent: (owner: Owner) => boolean = () => false
   #quotas: Quotas
   #total = 0
   readonly #byUser = new Map<string, number>()
@@ -91,6 +93,7 @@ export class Admission implements Gate {
 
   /** Takes the units of a claim, or says why not and takes none. */
   reserve(claim: AdmissionRequest): AdmissionRefusal | undefined {
+    if (this.isSpent(claim.owner)) return { code: 486, why: 'budgets' }
     const holder = holderOf(claim.owner, claim.client)
     const token = claim.reserved && holderOf(claim.reserved.owner, claim.reserved.client)
     const moved = token !== undefined && this.#takeSpare(token) ? token : undefined

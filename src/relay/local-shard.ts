@@ -5,6 +5,7 @@ import type { FiveTuple } from '../base/five-tuple.ts'
 import type { AllocationId } from '../base/ids.ts'
 import { isStream } from '../base/via.ts'
 import type { Settings } from '../config/settings.ts'
+import type { Slowed } from '../core/buckets.ts'
 import type { Event } from '../core/event.ts'
 import type { MapDescriptors } from '../kernel/kernel-maps.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
@@ -255,6 +256,10 @@ export class LocalShard implements Shards {
     if (this.#clients.serves(ip)) return true
     this.counters.add(Counter.dropClient)
     return false
+  }
+
+  slow(slowed: Slowed): void {
+    this.#inbox.guard('slow', () => this.#shard.take({ kind: 'slow', slowed }))
   }
 
   look(): void {

@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { CounterReader } from '../base/counters.ts'
 import type { AllocationId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
+import type { Slowed } from '../core/buckets.ts'
 import type { MapDescriptors } from '../kernel/kernel-maps.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import type { AcmeChallenge } from '../net/stream/acme-door.ts'
@@ -41,6 +42,8 @@ export interface Shards {
   keepOut(rules: ClientRules): void
   /** Serves clients of these networks no longer, or again, whatever the rules say. */
   ban(changes: readonly BanChange[]): void
+  /** Slows down the users whose budget is used up, and nobody else any more. */
+  slow(slowed: Slowed): void
   /** Once a second. */
   tick(): void
   /** Has the kernel relay by these maps from now on; none: it does so no longer. */

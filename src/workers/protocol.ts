@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { AllocationId, MeterId, SocketId } from '../base/ids.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
+import type { Slowed } from '../core/buckets.ts'
 import type { Event, Owner, RejectReason } from '../core/event.ts'
 import type { RelayKeys } from '../core/relay.ts'
 import type { MapDescriptors } from '../kernel/kernel-maps.ts'
@@ -38,6 +39,7 @@ export type ToWorker =
       readonly relays: RelayPlaces
       readonly meters: readonly OwnerMeters[]
     }
+  | { readonly kind: 'slow'; readonly slowed: Slowed; readonly meters: readonly OwnerMeters[] }
   | { readonly kind: 'certificate'; readonly options: SecureContextOptions }
   | { readonly kind: 'prove'; readonly challenges: readonly AcmeChallenge[] }
   | { readonly kind: 'clients'; readonly rules: ClientRules }
@@ -114,6 +116,7 @@ export interface Start {
   readonly draining: boolean
   readonly clients: ClientRules | undefined
   readonly bans: readonly BanChange[]
+  readonly slowed: Slowed
   /** The maps of the kernel, of which the worker uses its share, and how many workers there are. */
   readonly kernel: MapDescriptors | undefined
   readonly workers: number

@@ -94,6 +94,9 @@ export class RemoteGate implements Gate, BucketSource {
   /** Nothing: the limits are the main thread's to know. */
   configure(): void {}
 
+  /** Nothing: the main thread slows down. */
+  slow(): void {}
+
   take(owner: Owner): readonly MeterId[] {
     return this.#meters.get(ownerKey(owner))?.ids ?? NONE
   }

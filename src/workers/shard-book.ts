@@ -2,13 +2,13 @@ import type { AllocationId } from '../base/ids.ts'
 import { noTraffic } from '../base/route.ts'
 import type { Clock, Time } from '../base/time.ts'
 import type { Settings } from '../config/settings.ts'
-import { Buckets } from '../core/buckets.ts'
+import { Buckets, NOBODY_SLOWED, type Slowed, slowedTo } from '../core/buckets.ts'
 import type { Event } from '../core/event.ts'
 import type { Meters } from '../limits/meters.ts'
 import type { ParkedPort } from '../net/ports/parked-port.ts'
 import type { Admission, AdmissionRequest } from '../relay/admission.ts'
 import { relayLimits } from '../relay/relay-config.ts'
-import { Holdings } from './holdings.ts'
+import { type Holding, Holdings } from './holdings.ts'
 import type { HeldAllocation, OwnerMeters, ToWorker } from './protocol.ts'
 import { Reservations, type ReservedPort } from './reservations.ts'
 
@@ -37,6 +37,7 @@ export class ShardBook {
   readonly #admission: Admission
   readonly #meters: Meters
   readonly #buckets: Buckets
+  #slowed = NOBODY_SLOWED
   readonly #clock: Clock
   readonly #holdings: readonly Holdings[]
 
@@ -184,14 +185,27 @@ export class ShardBook {
   /** Applies other limits. Returns for each worker the buckets that its owners have now. */
   configure(settings: Settings): OwnerMeters[][] {
     this.#buckets.configure(relayLimits(settings))
+    return this.#holdings.map(({ allocations }) => Array.from(allocations.values(), one => this.#retake(one)))
+  }
+
+  /** Slows users down whose budget is used up. Returns for each worker the buckets of those for whom that is new. */
+  slow(slowed: Slowed): OwnerMeters[][] {
+    const before = this.#slowed
+    this.#slowed = slowed
+    this.#buckets.slow(slowed)
     return this.#holdings.map(({ allocations }) =>
-      [...allocations.values()].map(holding => {
-        const before = holding.meters
-        holding.meters = this.#buckets.take(holding.ask.owner, this.#clock.now())
-        this.#buckets.give(before)
-        return { owner: holding.ask.owner, ids: holding.meters }
-      }),
+      [...allocations.values()]
+        .filter(({ ask }) => slowedTo(before, ask.owner) !== slowedTo(slowed, ask.owner))
+        .map(holding => this.#retake(holding)),
     )
+  }
+
+  #retake(holding: Holding): OwnerMeters {
+    const { owner } = holding.ask
+    const before = holding.meters
+    holding.meters = this.#buckets.take(owner, this.#clock.now())
+    this.#buckets.give(before)
+    return { owner, ids: holding.meters }
   }
 
   /** The shard whose allocation this is; undefined where nobody has it. */

@@ -5,6 +5,7 @@ import type { AllocationId } from '../base/ids.ts'
 import { formatRange, type Range } from '../base/range.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
+import { NOBODY_SLOWED, type Slowed } from '../core/buckets.ts'
 import type { Event, RejectReason } from '../core/event.ts'
 import { TICKET_KEY } from '../core/mobility/tickets.ts'
 import { scansMemory } from '../core/peers/scans.ts'
@@ -87,6 +88,7 @@ export class WorkerShards implements Shards {
   #clients: ClientRules | undefined
   /** As a worker that starts has to know them. */
   readonly #banned = new Map<string, Range>()
+  #slowed = NOBODY_SLOWED
   #kernel: MapDescriptors | undefined
   #closing = false
   #closed: (() => void) | undefined
@@ -107,8 +109,7 @@ export class WorkerShards implements Shards {
     const meters = new Meters(buckets)
     const crowd = new SharedArrayBuffer(SharedCrowd.octets(size))
     const webCrowd = new SharedArrayBuffer(SharedCrowd.octets(size))
-    const crowdSeed = Buffer.alloc(CROWD_SEED)
-    random(crowdSeed)
+    const crowdSeed = drawn(CROWD_SEED)
     const debts = GcraTable.memory(random)
     const proofs = Proofs.memory()
     const scans = scansMemory(random)
@@ -161,6 +162,7 @@ export class WorkerShards implements Shards {
           ...this.#tls,
           draining: this.#draining,
           ...this.#keptOut(),
+          slowed: this.#slowed,
           kernel: this.#kernel,
           workers: size,
           record: parts.recordings?.[index],
@@ -254,6 +256,13 @@ export class WorkerShards implements Shards {
   #keptOut(): Pick<Start, 'clients' | 'bans'> {
     const bans = Array.from(this.#banned.values(), range => ({ range, isBanned: true }))
     return { clients: this.#clients, bans }
+  }
+
+  slow(slowed: Slowed): void {
+    this.#slowed = slowed
+    const meters = this.#book.slow(slowed)
+    for (const [index, slot] of this.#slots.entries())
+      slot.post({ kind: 'slow', slowed, meters: meters[index]! })
   }
 
   setKernel(maps: MapDescriptors | undefined): void {
@@ -351,4 +360,10 @@ export class WorkerShards implements Shards {
     if (!group.ok) throw new StartError({ key: 'start.worker', values: { why: group.error } })
     return group.value
   }
+}
+
+function drawn(octets: number): Buffer {
+  const seed = Buffer.alloc(octets)
+  random(seed)
+  return seed
 }

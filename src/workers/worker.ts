@@ -98,6 +98,7 @@ if (takeOver) {
   for (const on of start.listening) if (takeOver.listeners.has(on.fd)) listen(on)
 }
 const taken = await shard.takeOver(takeOver)
+shard.slow(start.slowed)
 if (takeOver) {
   outbox.push({ kind: 'taken-over', allocations: taken.allocations })
   const held = new Set(taken.allocations.map(({ allocation }) => allocation))
@@ -138,6 +139,10 @@ function take(message: ToWorker): void {
         settings,
         message.relays.filter(relay => relay !== undefined),
       )
+      return
+    case 'slow':
+      gate.setMeters(message.meters)
+      shard.slow(message.slowed)
       return
     case 'certificate':
       shard.setTls(message.options)

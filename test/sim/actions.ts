@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import type { Address } from '../../src/base/address.ts'
 import type { ChannelNumber } from '../../src/base/ids.ts'
 import type { AllocateOptions } from '../../src/client/allocate-options.ts'
+import { NOBODY_SLOWED, type Slowed } from '../../src/core/buckets.ts'
 import { DATA, XOR_PEER_ADDRESS } from '../../src/wire/attributes.ts'
 import { writeChannelData } from '../../src/wire/channel.ts'
 import { Method } from '../../src/wire/message.ts'
@@ -386,5 +387,25 @@ export class Stage {
         break
       }
     }
+  }
+}
+
+/** Octets a second, which a burst of words is above. */
+const SLOW = 1500
+/** Whose budgets are used up, in turns: one user's, a homeserver's, everybody's, nobody's. */
+const SPENT: readonly Slowed[] = [
+  { tenants: new Map([['example.org', { users: new Map([['@alice:example.org', SLOW]]) }]]) },
+  { tenants: new Map([['example.org', { all: SLOW, users: new Map() }]]) },
+  { all: 2 * SLOW, tenants: new Map() },
+  NOBODY_SLOWED,
+]
+
+/** The same world, in which budgets are used up and renewed all the time. */
+export class BudgetedStage extends Stage {
+  #actions = 0
+
+  override do(action: Action): void {
+    super.do(action)
+    if (++this.#actions % 3 === 0) this.sim.slow(SPENT[(this.#actions / 3) % SPENT.length]!)
   }
 }

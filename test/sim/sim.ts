@@ -3,7 +3,7 @@ import { Counters } from '../../src/base/counters.ts'
 import type { MeterId } from '../../src/base/ids.ts'
 import { Lifetimes } from '../../src/base/lifetimes.ts'
 import type { Seconds, Time } from '../../src/base/time.ts'
-import { Buckets } from '../../src/core/buckets.ts'
+import { Buckets, type Slowed } from '../../src/core/buckets.ts'
 import type { Authenticate } from '../../src/core/candidate.ts'
 import type { RelayConfig } from '../../src/core/config.ts'
 import type { Witness } from '../../src/core/decisions.ts'
@@ -247,6 +247,12 @@ export class Sim {
     if (decide.reach) this.#reach = decide.reach
     this.#authenticate = decide.authenticate ?? (request => this.#lookUp(request))
     this.shard.take({ kind: 'configure', config: { ...this.config, ...change } })
+  }
+
+  /** These users have used up their budgets. */
+  slow(slowed: Slowed): void {
+    this.shard.take({ kind: 'slow', slowed })
+    this.settle()
   }
 
   /** The facts of one kind, first to last. */

@@ -24,7 +24,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     config: { values: ['base', 'texts'] },
     import: { values: ['base', 'config', 'policy', 'texts'] },
     log: { values: ['base', 'limits', 'texts', 'wire'], types: ['core'] },
-    ledger: { values: ['base', 'system', 'wire'], types: ['core', 'log'] },
+    ledger: { values: ['base', 'core', 'system', 'wire'], types: ['log'] },
     http: { values: ['base', 'limits', 'system'], types: ['texts'] },
     metrics: { values: ['base', 'http'], types: ['core'] },
     homeserver: { values: ['base'], types: ['config'] },

@@ -6,6 +6,7 @@ import type { Parsed } from '../fault.ts'
 import type { MessageKey } from '../messages/messages.ts'
 import { type DurationBounds, formatDuration, parseDuration } from '../values/duration.ts'
 import { formatRate, parseRate } from '../values/rate.ts'
+import { formatSize, parseSize } from '../values/size.ts'
 
 /*
  * The kinds of value that `turnserver.json` has. Each kind is a codec: it reads
@@ -69,6 +70,14 @@ export const rate = (example: string) =>
     format: formatRate,
     examples: [example, '500 kbit/s', 'unlimited'],
     expected: 'want-rate',
+  })
+
+/** Octets; `unlimited` is Infinity. */
+export const size = (example: string) =>
+  textField(parseSize, {
+    format: formatSize,
+    examples: [example, 'unlimited'],
+    expected: 'want-size',
   })
 
 export const ranges = (parse: (text: string) => Parsed<Range>, examples: string[]) =>

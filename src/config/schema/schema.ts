@@ -3,6 +3,7 @@ import { formatListener, parseListener } from '../values/listener.ts'
 import { parseRealm } from '../values/text.ts'
 import { formatWait, parseWait } from '../values/wait.ts'
 import { homeserversSection, usersSection } from './access.ts'
+import { budgetsSection } from './budgets.ts'
 import { clientsSection } from './clients.ts'
 import { count, DAY, duration, path, textField } from './fields.ts'
 import { proxySection, webSection } from './front.ts'
@@ -75,6 +76,7 @@ export const schema = z.strictObject({
   console: consoleSection,
   notify: notifySection,
   ledger: ledgerSection,
+  budgets: budgetsSection,
   workers: z
     .union([z.literal('auto'), count(1, 64)], { error: () => 'want-workers' })
     .default('auto')

@@ -33,6 +33,10 @@ async function wholePage(): Promise<string> {
       allocationsLimit: () => 1,
       connectionsLimit: () => 1,
       homeserverLimits: () => new Map([['example.org', 1]]),
+      budgets: () => ({
+        budgets: [{ kind: 'group', name: 'family', span: 'day', used: 1, limit: 2 }],
+        usersSpent: 0,
+      }),
       carried: async () => new Map(),
       gauges: () => ({ sockets: 0, connections: 0, visitors: 0, faults: 0, kernelRoutes: 0 }),
       kernelPassed: () => ({ expired: 0 }),
@@ -119,6 +123,8 @@ t.test('every metric of our own is on the dashboard, in an alert, or left out fo
       ...['taciturn_web_bytes_total', 'taciturn_web_connections'],
       // Only where the kernel is asked to relay.
       ...['taciturn_kernel_packets_total', 'taciturn_kernel_passed_total', 'taciturn_kernel_routes'],
+      // Only where there are budgets, and notifications tell of them.
+      ...['taciturn_budget_used_bytes', 'taciturn_budget_limit_bytes', 'taciturn_budget_users_spent'],
       // Only where credentials are issued over HTTP.
       ...['taciturn_homeserver_credentials_issued_total', 'taciturn_credential_requests_total'],
     ].sort(),

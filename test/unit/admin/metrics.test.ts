@@ -173,6 +173,7 @@ function start(some: Partial<Figures> & { coturnNames?: boolean } = {}) {
     allocationsLimit: () => 100,
     connectionsLimit: () => 50,
     homeserverLimits: () => new Map(),
+    budgets: () => ({ budgets: [], usersSpent: 0 }),
     carried: async () => new Map(),
     gauges: () => ({ sockets: 0, connections: 0, visitors: 0, faults: 0, kernelRoutes: 0 }),
     kernelPassed: () => ({ expired: 0 }),

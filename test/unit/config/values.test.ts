@@ -14,6 +14,7 @@ import {
   parseRelayAddress,
   type RelayAddress,
 } from '../../../src/config/values/relay-address.ts'
+import { formatSize, parseSize } from '../../../src/config/values/size.ts'
 import {
   parseHomeserverName,
   parseRealm,
@@ -347,3 +348,29 @@ t.test('O-26: the local address may be automatic, and the public one a name', as
     t.equal(formatRelayAddress(outcome(parseRelayAddress(text)) as 'auto' | RelayAddress), text)
   }
 })
+
+for (const [text, octets] of [
+  ['20 GB', 20e9],
+  ['1.5TB', 1.5e12],
+  ['512 MiB', 512 * 2 ** 20],
+  ['unlimited', Number.POSITIVE_INFINITY],
+] as const) {
+  t.test(`the size "${text}" is ${octets} octets, and is written so that it is read as the same`, async t => {
+    t.equal(outcome(parseSize(text)), octets)
+    t.equal(outcome(parseSize(formatSize(octets))), octets)
+  })
+}
+
+for (const [text, key] of [
+  ['20', 'size'],
+  ['20 Gbit', 'size'],
+  ['-1 GB', 'size'],
+  ['1e3 GB', 'size'],
+  ['0 GB', 'size-bounds'],
+  ['0.5 MB', 'size-bounds'],
+  ['99999999 TB', 'size-bounds'],
+] as const) {
+  t.test(`"${text}" is no size: ${key}`, async t => {
+    t.equal(outcome(parseSize(text)), key)
+  })
+}

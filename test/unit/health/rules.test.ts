@@ -44,6 +44,7 @@ function vitals(over: Partial<Vitals> = {}, counts: Partial<Counts> = {}): Vital
     addressChange: undefined,
     increase: minutes => recent.increase(minutes),
     opened: 5,
+    budgets: [],
     ...over,
   }
 }
@@ -78,6 +79,26 @@ const SIGNS: readonly (readonly [string, Partial<Vitals>, Partial<Counts>, reado
   ['threads that are busy', {}, { cpuSeconds: 104 }, ['warn cpu']],
   ['ticks that are late', {}, { lateTicks: 4 }, ['warn event-loop']],
   ['no TLS', { certificateExpires: undefined }, {}, ['warn no-tls']],
+  [
+    'a budget of a group of which a tenth is left',
+    { budgets: [left('group', 90)] },
+    {},
+    ['warn budget-month'],
+  ],
+  [
+    'a budget of a homeserver that is used up',
+    { budgets: [left('homeserver', 101)] },
+    {},
+    ['bad budget-month'],
+  ],
+  [
+    'a budget for everybody that is used up',
+    { budgets: [left('everybody', 100)] },
+    {},
+    ['bad budget-all-month'],
+  ],
+  ['a user who has used up the budget', { budgets: [left('user', 100)] }, {}, ['warn budget-users']],
+  ['a user who has a tenth of it left', { budgets: [left('user', 90)] }, {}, []],
   ['memory that is nearly full (S-02)', { isShortOfMemory: true }, {}, ['bad memory']],
   ['only private addresses', { onlyPrivate: true }, {}, ['warn only-private']],
   [
@@ -183,6 +204,11 @@ t.test('U-02: every alert is a rule of the relay, and compares with the same fig
     ['TaciturnDown'],
   )
 })
+
+function left(kind: 'everybody' | 'homeserver' | 'group' | 'user', used: number) {
+  const named = kind === 'homeserver' || kind === 'group'
+  return { of: { kind, ...(named && { name: 'family' }) }, span: 'month' as const, used, limit: 100 }
+}
 
 function share(what: 'ports' | 'connections' | 'homeserver-sessions', used: number) {
   return { what, used, limit: 100 } as const

@@ -220,3 +220,47 @@ t.test('the thread of the database answers, and says why when it cannot', async 
   t.teardown(() => away.close())
   await t.rejects(away.usage(ALL), /ECONNREFUSED/)
 })
+
+t.test(
+  'what the ledger had at one moment and what was counted since are the whole, and nothing twice',
+  async t => {
+    let since = 0
+    const grew = (_: unknown, octets: number) => void (since += octets)
+    const { ledger, carried, minute } = rig(t, {}, { grew })
+    ledger.hear(opened(1, 'alice', { at: START }))
+    carried.set(1, traffic(70, 1, 30, 1))
+    await minute()
+    t.equal(since, 100, 'growth is told as it is counted')
+    carried.set(1, traffic(170, 2, 30, 1))
+    const asked = ledger.sumsNow([ALL, { ...ALL, per: [] }], () => {
+      since = 0
+      carried.set(1, traffic(1170, 3, 30, 1))
+    })
+    // Another batch is due meanwhile; it waits, or the answer would have it as well.
+    const flushed = ledger.flush()
+    const [byUser, all] = await asked
+    await flushed
+    t.match([byUser?.rows, all?.rows], [[{ bytesToPeer: 170, bytesToClient: 30 }], [{ bytesToPeer: 170 }]])
+    t.equal(since, 1000)
+  },
+)
+
+t.test('a stop waits for no answer of the database, and loses nothing', async t => {
+  let end: ((error: Error) => void) | undefined
+  const desk = {
+    do: () => new Promise<never>((_, reject) => (end = reject)),
+    close: async () => end?.(new Error('the thread of the ledger has ended')),
+  }
+  const { ledger, carried, spooled } = rig(t, {}, { desk })
+  ledger.hear(opened(1, 'alice', { at: START }))
+  carried.set(1, traffic(70, 1, 0, 0))
+  const asked = t.rejects(
+    ledger.sumsNow([ALL], () => {}),
+    /has ended/,
+  )
+  while (!end) await new Promise(setImmediate)
+  ledger.hear(closed(1, 'alice', traffic(80, 2, 0, 0), { since: START, at: START + 5 }))
+  await ledger.close()
+  await asked
+  t.equal(spooled().length, 2)
+})

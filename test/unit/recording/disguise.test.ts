@@ -16,7 +16,7 @@ import { Replay } from '../../../src/recording/replay.ts'
 import type { RecordingEntry, Step } from '../../../src/recording/step.ts'
 import * as wire from '../../../src/wire/attributes.ts'
 import { get, MessageWriter, Method, parse } from '../../../src/wire/message.ts'
-import { actions, Stage } from '../../sim/actions.ts'
+import { actions, BudgetedStage, Stage } from '../../sim/actions.ts'
 import type { SimOptions } from '../../sim/sim.ts'
 
 const SEED = Number(process.env.MODEL_SEED ?? 20_261_130)
@@ -26,6 +26,7 @@ const TRANSACTION = Buffer.from('0123456789ab')
 function recorded(
   options: SimOptions,
   list: Parameters<Stage['do']>[0][],
+  Kind: typeof Stage = Stage,
 ): { lines: string[]; stage: Stage } {
   const lines: string[] = []
   const disguise = new Disguise()
@@ -33,12 +34,12 @@ function recorded(
     { version: 'test', worker: 0 },
     entry => lines.push(writeLine(disguise.entry(entry))) > 0,
   )
-  const stage = new Stage({ ...options, witness: recorder })
+  const stage = new Kind({ ...options, witness: recorder })
   for (const action of list) stage.do(action)
   return { lines, stage }
 }
 
-for (const [name, options] of [
+for (const [name, options, kind] of [
   ['a table', { forwarder: 'table' }],
   ['the core alone', { forwarder: 'none' }],
   [
@@ -47,11 +48,12 @@ for (const [name, options] of [
       limits: { bytesPerSecondPerUser: 2000, peersPerUserPerMinute: 3, unverifiedAnswers: 5, backOff: true },
     },
   ],
-] as const satisfies readonly (readonly [string, SimOptions])[]) {
+  ['budgets', {}, BudgetedStage],
+] as const satisfies readonly (readonly [string, SimOptions, kind?: typeof Stage])[]) {
   t.test(`a disguised recording replays to the same outputs and the same state (${name})`, t => {
     let steps = 0
     for (const list of fc.sample(actions(4), { numRuns: 12, seed: SEED })) {
-      const { lines, stage } = recorded(options, list)
+      const { lines, stage } = recorded(options, list, kind)
       let player: Player | undefined
       for (const line of lines) {
         const entry = readLine(line)

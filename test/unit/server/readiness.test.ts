@@ -34,6 +34,7 @@ const well: Vitals = {
   onlyPrivate: false,
   addressChange: undefined,
   increase: () => NOTHING,
+  budgets: [],
   opened: 1,
 }
 const words = healthWords('en', 'UTC')

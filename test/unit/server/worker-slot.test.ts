@@ -3,6 +3,7 @@ import { parseAddress } from '../../../src/base/address.ts'
 import { COUNTERS_LENGTH } from '../../../src/base/counters.ts'
 import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
 import type { Time } from '../../../src/base/time.ts'
+import { NOBODY_SLOWED } from '../../../src/core/buckets.ts'
 import type { Event } from '../../../src/core/event.ts'
 import { Proofs } from '../../../src/core/proofs.ts'
 import { SharedJournal } from '../../../src/journal/journal.ts'
@@ -398,6 +399,7 @@ function start() {
       listening: [],
       certificate: undefined,
       challenges: [],
+      slowed: NOBODY_SLOWED,
       draining: workers.length > 0,
       clients: undefined,
       bans: [],

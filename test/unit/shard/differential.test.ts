@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { type Action, actions, Stage } from '../../sim/actions.ts'
+import { type Action, actions, BudgetedStage, Stage } from '../../sim/actions.ts'
 import type { PickyForwarder } from '../../sim/picky-forwarder.ts'
 import type { SimOptions } from '../../sim/sim.ts'
 import { assertSameStory, modelRuns } from '../../support/differential.ts'
@@ -35,6 +35,18 @@ for (const [forwarder, scenarios] of [
       t.end()
     })
   }
+}
+
+for (const forwarder of ['table', 'picky, then table'] as const) {
+  t.test(`with forwarders (${forwarder}) users are slowed down as they are without`, t => {
+    assertSameStory(
+      6,
+      () => [new BudgetedStage({ forwarder }), new BudgetedStage({ forwarder: 'none' })],
+      RUNS,
+    )
+    t.pass('no counterexample')
+    t.end()
+  })
 }
 
 t.test('forwarders do carry some of it, so that the comparison means something', t => {

@@ -1,0 +1,355 @@
+import fc from 'fast-check'
+import t from 'tap'
+import type { Slowed } from '../../../src/core/buckets.ts'
+import { slowedTo } from '../../../src/core/buckets.ts'
+import type { Owner } from '../../../src/core/event.ts'
+import type { BudgetPlan } from '../../../src/ledger/budget-plan.ts'
+import type { BudgetState } from '../../../src/ledger/budget-states.ts'
+import { Budgets, type BudgetsParts } from '../../../src/ledger/budgets.ts'
+import type { UsageAsked, UsageSum } from '../../../src/ledger/ledger-store.ts'
+import { closed, opened, traffic } from './support.ts'
+
+const START = Date.UTC(2026, 5, 15, 12) / 1000
+const DAY = 86_400
+const SLOW = 16_000
+const ENOUGH = Number.POSITIVE_INFINITY
+const EMPTY: BudgetPlan = { groups: [], homeservers: [], slowTo: SLOW }
+const alice: Owner = { tenant: 'example.org', user: '@alice:example.org' }
+const bob: Owner = { tenant: 'example.org', user: '@bob:example.org' }
+const mallory: Owner = { tenant: 'evil.example', user: '@alice:example.org' }
+
+const slowly = (day: number, month = ENOUGH) => ({ day, month, atEnd: 'slow' as const })
+
+/** Budgets over live calls that carry what `use` says, counted when the ledger is asked to count. */
+function rig(plan: BudgetPlan, ledger: Partial<BudgetsParts['ledger']> = {}, isShared = false) {
+  let now = START
+  let pending: [Owner, number][] = []
+  let counts = 0
+  const told: string[] = []
+  const ended: number[] = []
+  let slowed: Slowed = { tenants: new Map() }
+  const say = (state: BudgetState | undefined) => {
+    if (!state) return 'enough'
+    const { of, level, span } = state
+    return `${of.kind === 'user' ? of.user : of.kind === 'everybody' ? 'all' : of.name} ${level} ${span}`
+  }
+  const budgets = new Budgets(plan, {
+    ledger: {
+      count: async () => {
+        counts++
+        for (const [owner, octets] of pending) budgets.grew(owner, octets)
+        pending = []
+      },
+      sumsNow: async (_, asking) => {
+        asking()
+        return Array.from({ length: _.length }, () => ({ rows: [], more: false }))
+      },
+      identitiesOf: user => [`<${user}>`],
+      ...ledger,
+    },
+    now: () => now,
+    slow: next => (slowed = next),
+    end: allocation => {
+      ended.push(allocation)
+      budgets.hear(closed(allocation, '', traffic(0, 0, 0, 0), { since: 0, at: 0 }))
+    },
+    told: (_, after) => void told.push(say(after)),
+    isShared,
+  })
+  const second = async () => {
+    now += 1
+    budgets.tick()
+    await budgets.idle()
+  }
+  return {
+    budgets,
+    told,
+    ended,
+    counts: () => counts,
+    use: (owner: Owner, octets: number) => void pending.push([owner, octets]),
+    seconds: async (count: number) => {
+      for (let i = 0; i < count; i++) await second()
+    },
+    setNow: (at: number) => (now = at),
+    rate: (owner: Owner) => slowedTo(slowed, owner),
+    open: (id: number, owner: Owner) => budgets.hear(opened(id, owner.user, { at: 0, tenant: owner.tenant })),
+  }
+}
+
+t.test(
+  'a user is warned of at 80 % and slowed down at 100 %, within five seconds, until the next day',
+  async t => {
+    const { budgets, use, seconds, told, rate, setNow } = rig({ ...EMPTY, perUser: slowly(1000) })
+    await seconds(5)
+    use(alice, 799)
+    use(bob, 100)
+    await seconds(5)
+    t.same(told, [])
+    use(alice, 1)
+    await seconds(5)
+    t.same(told, ['@alice:example.org warned day'])
+    t.equal(rate(alice), ENOUGH)
+    use(alice, 200)
+    await seconds(5)
+    t.same(told.slice(1), ['@alice:example.org spent day'])
+    t.same([rate(alice), rate(bob)], [SLOW, ENOUGH])
+    t.notOk(budgets.isSpent(alice), 'new calls begin, as slowly')
+    setNow(START - (START % DAY) + DAY)
+    await seconds(1)
+    t.same(told.slice(2), ['enough'])
+    t.equal(rate(alice), ENOUGH)
+  },
+)
+
+t.test('a user of the same name at another homeserver is somebody else', async t => {
+  const { use, seconds, rate } = rig({ ...EMPTY, perUser: slowly(1000) })
+  use(mallory, 5000)
+  await seconds(5)
+  t.same([rate(mallory), rate(alice)], [SLOW, ENOUGH])
+})
+
+t.test('what is nearly used up is looked at each second, and all else every four seconds', async t => {
+  const { use, seconds, counts, rate } = rig({ ...EMPTY, total: slowly(1_000_000) })
+  await seconds(1)
+  const before = counts()
+  for (let i = 0; i < 8; i++) {
+    use(alice, 100)
+    await seconds(1)
+  }
+  t.equal(counts() - before, 2)
+  const busy = counts()
+  // 120 kB a second: what is left lasts for eight seconds.
+  let used = 800
+  let most = 0
+  while (rate(alice) === ENOUGH) {
+    use(alice, 120_000)
+    used += 120_000
+    most = Math.max(most, used)
+    await seconds(1)
+  }
+  t.ok(most < 1_000_000 + 2 * 120_000, `${most} octets were used of a million`)
+  t.ok(counts() - busy >= 5, `${counts() - busy} looks in ${(used - 800) / 120_000} seconds`)
+})
+
+t.test('a group shares one budget, and every member has the rate when it is used up', async t => {
+  const group = { name: 'family', users: [alice.user, bob.user], ...slowly(1000) }
+  const carol = { tenant: 'example.org', user: '@carol:example.org' }
+  const { use, seconds, told, rate, open } = rig({ ...EMPTY, groups: [group] })
+  open(1, alice)
+  use(alice, 600)
+  use(bob, 600)
+  use(carol, 9000)
+  await seconds(5)
+  t.same(told, ['family spent day'])
+  t.same([rate(alice), rate(bob), rate(carol), rate(mallory)], [SLOW, SLOW, ENOUGH, ENOUGH])
+  open(2, mallory)
+  await seconds(1)
+  t.equal(rate(mallory), SLOW, 'a group of any homeserver has members at all of them')
+})
+
+t.test('a group of one homeserver has no members at others', async t => {
+  const group = { name: 'family', users: [alice.user], homeserver: 'example.org', ...slowly(1000) }
+  const { use, seconds, rate, told } = rig({ ...EMPTY, groups: [group] })
+  use(mallory, 5000)
+  await seconds(5)
+  t.same(told, [])
+  use(alice, 1000)
+  await seconds(5)
+  t.same([rate(alice), rate(mallory)], [SLOW, ENOUGH])
+})
+
+t.test(
+  '"refuse" lets calls go on and no new ones begin; "end" ends them, those that open late as well',
+  async t => {
+    const plan = (atEnd: 'refuse' | 'end'): BudgetPlan => ({
+      ...EMPTY,
+      homeservers: [{ name: 'example.org', day: 1000, month: ENOUGH, atEnd }],
+    })
+    for (const atEnd of ['refuse', 'end'] as const) {
+      const { budgets, use, seconds, ended, open } = rig(plan(atEnd))
+      open(1, alice)
+      open(2, mallory)
+      await seconds(1)
+      use(alice, 1000)
+      await seconds(5)
+      t.same([budgets.isSpent(alice), budgets.isSpent(bob), budgets.isSpent(mallory)], [true, true, false])
+      t.same(ended, atEnd === 'end' ? [1] : [])
+      open(3, bob)
+      t.same(ended, atEnd === 'end' ? [1, 3] : [])
+    }
+  },
+)
+
+t.test('other budgets hold at once for calls that run, on what was used before', async t => {
+  const { budgets, use, seconds, rate } = rig({ ...EMPTY, perUser: slowly(1000) })
+  use(alice, 2000)
+  await seconds(5)
+  t.equal(rate(alice), SLOW)
+  budgets.configure({ ...EMPTY, perUser: slowly(5000) })
+  await seconds(1)
+  t.equal(rate(alice), ENOUGH)
+  budgets.configure({ ...EMPTY, homeservers: [{ name: 'example.org', ...slowly(1500) }] })
+  await seconds(1)
+  t.equal(rate(bob), SLOW)
+  budgets.configure(EMPTY)
+  t.equal(rate(bob), ENOUGH, 'and without a budget nobody is slow')
+})
+
+t.test(
+  'what the ledger knows of this day and month counts, under all names that a user had there',
+  async t => {
+    const asked: UsageAsked[] = []
+    const sum = (user: string | undefined, octets: number) =>
+      ({
+        start: 0,
+        homeserver: 'example.org',
+        ...(user && { user }),
+        bytesToPeer: octets,
+        bytesToClient: 0,
+      }) as UsageSum
+    const { budgets, use, seconds, rate, told } = rig(
+      { ...EMPTY, perUser: slowly(1000, 5000), total: slowly(ENOUGH, 10_000) },
+      {
+        identitiesOf: () => ['old', 'new'],
+        sumsNow: async (questions, asking) => {
+          asking()
+          asked.push(...questions)
+          // What is used while it answers is in no answer.
+          budgets.grew(alice, 50)
+          const rows = [
+            [sum(undefined, 900)],
+            [sum('old', 400), sum('new', 500)],
+            [sum(undefined, 8000)],
+            [sum('old', 900)],
+          ]
+          return rows.map(rows => ({ rows, more: false }))
+        },
+      },
+    )
+    await seconds(1)
+    t.match(asked, [
+      { from: START - (START % DAY), per: ['homeserver'] },
+      { from: START - (START % DAY), per: ['homeserver', 'user'] },
+      { from: Date.UTC(2026, 5) / 1000, per: ['homeserver'] },
+      { from: Date.UTC(2026, 5) / 1000 },
+    ])
+    await seconds(5)
+    t.same(told, ['all warned month', '@alice:example.org warned day'])
+    use(alice, 50)
+    await seconds(5)
+    t.equal(rate(alice), SLOW, '400 and 500 from the ledger, 50 while it answered, 50 since')
+  },
+)
+
+t.test(
+  'a ledger that does not answer is asked again, and budgets hold meanwhile by what is known',
+  async t => {
+    let asked = 0
+    const { use, seconds, rate } = rig(
+      { ...EMPTY, perUser: slowly(1000) },
+      {
+        sumsNow: async () => {
+          asked++
+          throw new Error('connection refused')
+        },
+      },
+    )
+    use(alice, 1000)
+    await seconds(10)
+    t.equal(rate(alice), SLOW)
+    t.equal(asked, 1)
+    await seconds(60)
+    t.equal(asked, 2)
+  },
+)
+
+t.test('a ledger that other relays write to is asked again and again', async t => {
+  let others = 0
+  const { seconds, rate } = rig(
+    { ...EMPTY, total: slowly(1000) },
+    {
+      sumsNow: async (_, asking) => {
+        asking()
+        const rows = [{ homeserver: 'example.org', bytesToPeer: others, bytesToClient: 0 } as UsageSum]
+        return [
+          { rows, more: false },
+          { rows, more: false },
+        ]
+      },
+    },
+    true,
+  )
+  await seconds(10)
+  t.equal(rate(alice), ENOUGH)
+  others = 1000
+  await seconds(320)
+  t.equal(rate(alice), SLOW)
+})
+
+t.test(
+  'whoever uses whatever whenever: those are slow who have used up something, and nobody else',
+  async t => {
+    const owners = [alice, bob, mallory]
+    const step = fc.record({
+      who: fc.nat(2),
+      octets: fc.nat(400),
+      // Sometimes another day, and now and then another month.
+      pause: fc.constantFrom(5, 5, 5, 60, DAY, 12 * DAY),
+    })
+    const limits = fc.record({
+      day: fc.integer({ min: 300, max: 1500 }),
+      month: fc.integer({ min: 500, max: 3000 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({ perUser: limits, group: limits, home: limits, total: limits }),
+        fc.array(step, { maxLength: 40 }),
+        async (budget, steps) => {
+          const atEnd = 'slow' as const
+          const group = { name: 'family', users: [alice.user, bob.user], homeserver: 'example.org' }
+          const { use, seconds, rate, setNow } = rig({
+            ...EMPTY,
+            perUser: { ...budget.perUser, atEnd },
+            groups: [{ ...group, ...budget.group, atEnd }],
+            homeservers: [{ name: 'evil.example', ...budget.home, atEnd }],
+            total: { ...budget.total, atEnd },
+          })
+          let now = START
+          let used: { readonly at: number; readonly who: number; readonly octets: number }[] = []
+          for (const { who, octets, pause } of steps) {
+            now += pause
+            setNow(now)
+            // The day is another one before anything is counted on it.
+            await seconds(1)
+            now += 1
+            use(owners[who]!, octets)
+            await seconds(5)
+            used = [...used, { at: now, who, octets }]
+            now += 5
+            const isSame = (length: number, at: number) => new Date(at * 1000).toISOString().slice(0, length)
+            const over = (
+              { day, month }: { day: number; month: number },
+              whose: (who: number) => boolean,
+            ) => {
+              const sum = (length: number) =>
+                used
+                  .filter(one => whose(one.who) && isSame(length, one.at) === isSame(length, now))
+                  .reduce((sum, one) => sum + one.octets, 0)
+              return sum(10) >= day || sum(7) >= month
+            }
+            const isAll = over(budget.total, () => true)
+            for (const [i, owner] of owners.entries()) {
+              const isSlow =
+                isAll ||
+                over(budget.perUser, who => who === i) ||
+                (i === 2 ? over(budget.home, who => who === 2) : over(budget.group, who => who < 2))
+              if ((rate(owner) === SLOW) !== isSlow) throw new Error(`${owner.user}: ${rate(owner)}`)
+            }
+          }
+        },
+      ),
+      { numRuns: 60 },
+    )
+    t.pass('no counterexample')
+  },
+)
