@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { type BrowserName, openInBrowser } from '../support/browser.ts'
+import { type BrowserName, openInBrowser, RELAY_NAME } from '../support/browser.ts'
 import { CALL_PAGE, type Call } from '../support/call-page.ts'
 import { credential } from '../support/credentials.ts'
 import { need } from '../support/need.ts'
@@ -61,7 +61,10 @@ for (const { browser: name, uris } of CALLS) {
 }
 
 function write(uri: Uri, port: string): string {
-  return uri === 'tls' ? `turns:127.0.0.1:${port}?transport=tcp` : `turn:127.0.0.1:${port}?transport=${uri}`
+  // By name, as clients have it, and are served over TLS for it (docs/decisions/0047-records-of-tls.md).
+  return uri === 'tls'
+    ? `turns:${RELAY_NAME}:${port}?transport=tcp`
+    : `turn:127.0.0.1:${port}?transport=${uri}`
 }
 
 /** RTCIceServer calls the password `credential`. */

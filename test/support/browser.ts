@@ -12,6 +12,9 @@ const puppeteer: PuppeteerNode = createRequire(import.meta.url)('puppeteer-core'
 
 export type BrowserName = 'chromium' | 'firefox-esr'
 
+/** What Chromium takes for a name of 127.0.0.1. */
+export const RELAY_NAME = 'turn.test'
+
 const CHROMIUM_FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -25,6 +28,7 @@ const CHROMIUM_FLAGS = [
   '--allow-loopback-in-peer-connection',
   '--disable-features=WebRtcHideLocalIpsWithMdns',
   '--ignore-certificate-errors',
+  `--host-resolver-rules=MAP ${RELAY_NAME} 127.0.0.1`,
   '--use-fake-device-for-media-stream',
   '--use-fake-ui-for-media-stream',
 ]
