@@ -36,6 +36,7 @@ export function banner(version: string, loaded: Loaded, bound: BoundListener, la
   const say: Say = (key, values) => sayRunning({ key, ...(values && { values }) }, launch.language)
   const { command } = launch
   const realm = { realm: settings.realm }
+  const builtIn = loaded.environment.length > 0 ? 'banner.environment' : 'banner.builtIn'
   const rows: readonly (readonly [string, readonly string[]])[] = [
     [say('banner.listens'), bound.listening],
     [
@@ -51,7 +52,7 @@ export function banner(version: string, loaded: Loaded, bound: BoundListener, la
       say('banner.metrics'),
       [settings.metrics ? `http://${formatAddress(settings.metrics.listen)}/metrics` : say('banner.off')],
     ],
-    [say('banner.settings'), [loaded.source ?? say('banner.builtIn', { command })]],
+    [say('banner.settings'), [loaded.source ?? say(builtIn, { command })]],
     [say('banner.state'), [settings.state]],
   ]
   const width = Math.max(...rows.map(([name]) => name.length)) + 2

@@ -30,7 +30,7 @@ export async function validate(options: ValidateOptions, context: CliContext): P
     if (options.effective) io.stdout.write(`${json(inForce)}\n`)
     const verdict =
       loaded.source === null
-        ? words.say('validDefaults')
+        ? words.say(loaded.environment.length > 0 ? 'validEnvironment' : 'validDefaults')
         : words.say('valid', { file: options.config ?? loaded.source })
     // The verdict is what was asked for, unless the settings were.
     const output = options.effective ? io.stderr : io.stdout

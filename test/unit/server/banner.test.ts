@@ -47,6 +47,14 @@ t.test('U-38: it names the state folder and what to do next, by the command that
   t.notMatch(inFile, 'Ctrl-C', 'where no terminal is')
 })
 
+t.test('it says where the environment has the settings', async t => {
+  const environment = [{ variable: 'TACITURN_REALM', key: 'realm' }]
+  const text = banner('0.1.0', { ...loaded(), source: null, environment }, bound, LAUNCH)
+
+  t.match(text, /settings +from the environment; `taciturn validate --effective` lists them/)
+  t.notMatch(text, 'built in')
+})
+
 t.test('U-21: the banner speaks German, in columns that fit its words', async t => {
   const config = loaded()
   const own: Loaded = { ...config, source: null, defaults: { ...config.defaults, realm: true } }
