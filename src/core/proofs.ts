@@ -11,8 +11,8 @@ const ENTRIES = USERS * EACH
 /** Parts of the memory, one after the other, in bytes. */
 const KEYS = 0
 const UNTIL = KEYS + ENTRIES * 8
-const BY = UNTIL + ENTRIES * 4
-const TAGS = BY + ENTRIES * 4
+const HOLDERS = UNTIL + ENTRIES * 4
+const TAGS = HOLDERS + ENTRIES * 4
 const USER_TAGS = TAGS + ENTRIES * 4
 const USER_SEEN = USER_TAGS + USERS * 4
 const BYTES = USER_SEEN + USERS * 4
@@ -38,9 +38,9 @@ export class Proofs {
   readonly memory: SharedArrayBuffer
   /** By user: what the user has proved. */
   readonly #keys: Float64Array
-  /** By proof: when it ends, in minutes since the epoch, and whose it is. */
+  /** By proof: when it ends, in minutes since the epoch, and how many users have it. */
   readonly #until: Int32Array
-  readonly #by: Int32Array
+  readonly #holders: Int32Array
   readonly #tags: Int32Array
   /** Users, and the minute in which each was seen last. */
   readonly #userTags: Int32Array
@@ -50,7 +50,7 @@ export class Proofs {
     this.memory = memory
     this.#keys = new Float64Array(memory, KEYS, ENTRIES)
     this.#until = new Int32Array(memory, UNTIL, ENTRIES)
-    this.#by = new Int32Array(memory, BY, ENTRIES)
+    this.#holders = new Int32Array(memory, HOLDERS, ENTRIES)
     this.#tags = new Int32Array(memory, TAGS, ENTRIES)
     this.#userTags = new Int32Array(memory, USER_TAGS, USERS)
     this.#userSeen = new Int32Array(memory, USER_SEEN, USERS)
@@ -76,16 +76,17 @@ export class Proofs {
       }
       if (this.#endOf(other) < this.#endOf(slot)) slot = other
     }
-    if (this.#keys[slot] !== key) {
-      this.#drop(slot, user)
+    const isNew = this.#keys[slot] !== key
+    if (isNew) {
+      this.#drop(slot)
       this.#keys[slot] = key
     }
     const at = this.#claim(key)
     if (this.#tags[at] !== (key | 0)) {
       this.#tags[at] = key | 0
-      this.#until[at] = 0
+      this.#holders[at] = 0
     }
-    if (this.#until[at]! * MINUTE <= now) this.#by[at] = user | 0
+    if (isNew || this.#holders[at] === 0) this.#holders[at]!++
     this.#until[at] = Math.ceil(until / MINUTE)
   }
 
@@ -101,13 +102,14 @@ export class Proofs {
     return at < 0 ? 0 : this.#until[at]!
   }
 
-  /** Forgets a proof for a newer one of the same user, unless somebody else has proved it first. */
-  #drop(slot: number, user: DebtKey): void {
+  /** Forgets a user's proof for a newer one; what others have proved as well stays. */
+  #drop(slot: number): void {
     const key = this.#keys[slot]!
     const at = key === 0 ? -1 : this.#find(key)
-    if (at < 0 || this.#by[at] !== (user | 0)) return
+    if (at < 0 || --this.#holders[at]! > 0) return
     this.#tags[at] = NOBODY
     this.#until[at] = 0
+    this.#holders[at] = 0
   }
 
   /** The user's place, made if need be. */
@@ -123,7 +125,7 @@ export class Proofs {
       if (this.#userSeen[other]! < this.#userSeen[at]!) at = other
     }
     for (let slot = at * EACH; slot < (at + 1) * EACH; slot++) {
-      this.#drop(slot, this.#userTags[at]!)
+      this.#drop(slot)
       this.#keys[slot] = 0
     }
     this.#userTags[at] = user | 0

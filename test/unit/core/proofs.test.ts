@@ -32,13 +32,33 @@ t.test('S-05: one user has eight proofs, and wipes out only their own', async t 
   t.equal(known, 8)
 })
 
-t.test('S-05: a user who also proved what another had proved cannot make it forgotten', async t => {
-  const proofs = new Proofs()
-  proofs.prove(user(1), network(1), later(DAY), NOW)
-  proofs.prove(user(2), network(1), later(DAY), NOW)
-  for (let i = 100; i < 200; i++) proofs.prove(user(2), network(i), later(DAY + i * 60_000), later(i))
+for (const [who, order] of [
+  ['after another', [1, 2]],
+  ['before another', [2, 1]],
+  ['before and after another', [2, 1, 2]],
+  ['again and again', [2, 1, 2, 2, 2, 1, 2]],
+] as const) {
+  t.test(`S-05: a user who proved the same ${who} cannot make it forgotten`, async t => {
+    const proofs = new Proofs()
+    for (const one of order) proofs.prove(user(one), network(1), later(DAY), NOW)
+    for (let i = 100; i < 200; i++) {
+      proofs.prove(user(2), network(i), later(DAY + i * 60_000), later(i))
+    }
 
-  t.ok(proofs.isProved(network(1), later(1000)))
+    t.ok(proofs.isProved(network(1), later(1000)))
+  })
+}
+
+t.test('S-05: what all who proved it have forgotten is not known any more', async t => {
+  const proofs = new Proofs()
+  for (const one of [1, 2]) proofs.prove(user(one), network(1), later(DAY), NOW)
+  for (const one of [1, 2]) {
+    for (let i = 100; i < 110; i++) {
+      proofs.prove(user(one), network(100 * one + i), later(DAY + i * 60_000), later(i))
+    }
+  }
+
+  t.notOk(proofs.isProved(network(1), later(1000)))
 })
 
 t.test('more users than places make room for each other, with what they had proved', async t => {
