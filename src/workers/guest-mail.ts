@@ -1,9 +1,15 @@
 import type { SocketId } from '../base/ids.ts'
+import type { Time } from '../base/time.ts'
+import type { GcraTable } from '../limits/gcra-table.ts'
 import type { Door, GuestMessage, GuestPost } from '../relay/guests/guest-message.ts'
 import type { FromWorker } from './protocol.ts'
 
 /** What may be on its way at a time from one worker, and to one, in datagrams of up to 2 kB: two megabytes. */
 export const MOST_ON_THE_WAY = 1024
+/** What one client may have of the second half of it at once. */
+const SHARE = 64
+/** Of that share, what an entry of a datagram takes, in milliseconds until it is paid off: a thousand a second. */
+const PAID_OFF_IN = 1
 /** Bits of the octets that one unit has room for. */
 const UNIT_BITS = 11
 
@@ -29,6 +35,12 @@ export class GuestRoom {
   /** Whether a worker may hand on more; `to` is absent where only the main thread knows it. */
   hasRoom(from: number, to: number | undefined): boolean {
     return Atomics.load(this.#units, from) < MOST_ON_THE_WAY && (to === undefined || this.hasRoomAt(to))
+  }
+
+  /** Whether so much is on its way from a worker or to another that each client has to keep to its share. */
+  isHalfFull(from: number, to: number | undefined): boolean {
+    const arriving = to === undefined ? 0 : Atomics.load(this.#units, this.#shards + to)
+    return Atomics.load(this.#units, from) + arriving >= MOST_ON_THE_WAY / 2
   }
 
   /** Whether more may be posted to a worker. */
@@ -73,11 +85,19 @@ export interface GuestMailParts {
   readonly own: number
   readonly room: GuestRoom
   readonly push: (message: FromWorker) => void
+  readonly now: () => Time
+  /** What clients owe of their shares. */
+  readonly shares: GcraTable
   /** Told of a datagram for which there was no room. */
   readonly dropped: () => void
 }
 
-/** How a worker reaches the others. Datagrams are dropped while too many are on their way, as a full socket would. */
+/**
+ * How a worker reaches the others. Datagrams are dropped while too many are on
+ * their way, as a full socket would. Half of the room is for all alike; of
+ * the other half each client has a share, so that one that floods leaves room
+ * for the others.
+ */
 export class GuestMail implements GuestPost {
   readonly #parts: GuestMailParts
 
@@ -109,12 +129,21 @@ export class GuestMail implements GuestPost {
     message: GuestMessage,
   ): void {
     const { own, room, push, dropped } = this.#parts
-    if (unitsOf(message) > 0 && !room.hasRoom(own, worker)) {
+    if ('bytes' in message && !this.#mayMail(message, worker)) {
       dropped()
       return
     }
     room.sent(own, message)
     push({ kind: 'guest', to, message })
+  }
+
+  #mayMail(message: Extract<GuestMessage, { bytes: unknown }>, worker: number | undefined): boolean {
+    const { own, room, now, shares } = this.#parts
+    if (!room.hasRoom(own, worker)) return false
+    if (!room.isHalfFull(own, worker)) return true
+    const { socket, address } = message.client
+    const key = shares.key(0, { ip: address.ip, number: ((socket << 16) | address.port) >>> 0 })
+    return shares.take(key, unitsOf(message) * PAID_OFF_IN, SHARE * PAID_OFF_IN, now())
   }
 }
 

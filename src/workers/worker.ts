@@ -14,6 +14,7 @@ import { duplicate } from '../net/udp/native-group.ts'
 import { writeGauges } from '../relay/gauges.ts'
 import type { FaultLog } from '../relay/guarded-inbox.ts'
 import { LocalShard } from '../relay/local-shard.ts'
+import { random } from '../relay/relay-config.ts'
 import { alignedClock } from '../system/clock.ts'
 import { GuestMail, GuestRoom } from './guest-mail.ts'
 import { Outbox } from './outbox.ts'
@@ -43,6 +44,8 @@ let { settings } = start
 
 const counters = new Counters(new Float64Array(memory.counters))
 const room = new GuestRoom(memory.guests)
+/** A thousand entries: clients that have moved are few. */
+const GUEST_SHARE_BITS = 8
 const kept = new KeptSockets(memory.sockets)
 const ports = new PortDirectory(start.relays, settings.relay.ports, memory.ports)
 const shard = new LocalShard(settings, {
@@ -70,6 +73,8 @@ const shard = new LocalShard(settings, {
     guests: new GuestMail({
       own: index,
       room,
+      now: () => clock.now(),
+      shares: new GcraTable(GcraTable.memory(random, GUEST_SHARE_BITS)),
       push: message => outbox.push(message),
       dropped: () => counters.add(Counter.dropBacklog),
     }),
