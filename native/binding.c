@@ -5,11 +5,11 @@
  *   listen(record, flags, receiveBuffer, sendBuffer) -> fd; the record gets the address
  *   duplicate(fd) -> fd
  *   release(fd)
- *   notify(path, text) -> 0
+ *   notify(path, text, descriptors?) -> 0
  *   features() -> bits
  *   routes(wake) -> watcher, see watcher.h
  *   bpf, mapMemory: see bpf.h
- *   sendDescriptors, receiveDescriptors, takeDescriptors, peerUser: see descriptors.h
+ *   sendDescriptors, receiveDescriptors, takeDescriptors, peerUser, socketPair, memory: see descriptors.h
  *   netlink: see netlink.h
  *
  * There is no state outside a transport, so every worker thread may load this.
@@ -66,13 +66,16 @@ static napi_value notify_manager(napi_env env, napi_callback_info info)
 {
   napi_value a[MOST_ARGUMENTS];
   char path[128], text[1024];
-  size_t length;
+  size_t length, octets;
+  void *fds;
 
   value_arguments(env, info, a);
   if (napi_get_value_string_utf8(env, a[0], path, sizeof path, &length) != napi_ok ||
       napi_get_value_string_utf8(env, a[1], text, sizeof text, &length) != napi_ok)
     return value_from_int32(env, -EINVAL);
-  return value_from_int32(env, notify(path, text, length));
+  if (value_octets(env, a[2], &fds, &octets) < 0)
+    octets = 0;
+  return value_from_int32(env, notify(path, text, length, fds, octets / sizeof(int)));
 }
 
 static napi_value features(napi_env env, napi_callback_info info)
@@ -103,6 +106,8 @@ NAPI_MODULE_INIT()
   value_add_function(env, exports, "receiveDescriptors", descriptors_receive, 0);
   value_add_function(env, exports, "takeDescriptors", descriptors_take, 0);
   value_add_function(env, exports, "peerUser", descriptors_peer, 0);
+  value_add_function(env, exports, "socketPair", descriptors_pair, 0);
+  value_add_function(env, exports, "memory", descriptors_memory, 0);
   value_add_function(env, exports, "netlink", netlink_call, 0);
   export_number(env, exports, "stateWords", STATE_WORDS);
   return exports;

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -115,4 +117,27 @@ napi_value descriptors_peer(napi_env env, napi_callback_info info)
   if (getsockopt(value_int32(env, a[0]), SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
     return value_from_int32(env, -errno);
   return value_from_int32(env, (int32_t)peer.uid);
+}
+
+napi_value descriptors_pair(napi_env env, napi_callback_info info)
+{
+  napi_value a[MOST_ARGUMENTS];
+  int pair[2];
+  size_t octets;
+  void *into;
+
+  value_arguments(env, info, a);
+  if (value_octets(env, a[0], &into, &octets) < 0 || octets != sizeof pair)
+    return value_from_int32(env, -EINVAL);
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    return value_from_int32(env, -errno);
+  memcpy(into, pair, sizeof pair);
+  return value_from_int32(env, 0);
+}
+
+napi_value descriptors_memory(napi_env env, napi_callback_info info)
+{
+  (void)info;
+  int fd = (int)syscall(SYS_memfd_create, "taciturn", MFD_CLOEXEC);
+  return value_from_int32(env, fd < 0 ? -errno : fd);
 }

@@ -26,4 +26,13 @@ napi_value descriptors_take(napi_env env, napi_callback_info info);
 /* peerUser(socket) -> the user id of the process at the other end of a Unix socket (SO_PEERCRED), or a negated errno. */
 napi_value descriptors_peer(napi_env env, napi_callback_info info);
 
+/*
+ * socketPair(into) -> 0, or a negated errno: two Unix sockets (SOCK_STREAM) that are connected to each other. Descriptors
+ * that one has sent and nobody has taken stay open for as long as the other one is.
+ */
+napi_value descriptors_pair(napi_env env, napi_callback_info info);
+
+/* memory() -> a descriptor of a file that is in memory and has no name (memfd_create), or a negated errno. */
+napi_value descriptors_memory(napi_env env, napi_callback_info info);
+
 #endif

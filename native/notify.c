@@ -6,8 +6,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-int notify(const char *path, const char *text, size_t length)
+int notify(const char *path, const char *text, size_t length, const int *fds, size_t count)
 {
+  union {
+    struct cmsghdr header;
+    char octets[CMSG_SPACE(NOTIFY_DESCRIPTORS * sizeof(int))];
+  } control;
   struct sockaddr_un to = {.sun_family = AF_UNIX};
   size_t octets = strlen(path);
 
@@ -15,6 +19,8 @@ int notify(const char *path, const char *text, size_t length)
     return -EINVAL;
   if (octets >= sizeof to.sun_path)
     return -ENAMETOOLONG;
+  if (count > NOTIFY_DESCRIPTORS)
+    return -EINVAL;
   memcpy(to.sun_path, path, octets);
   if (path[0] == '@')
     to.sun_path[0] = 0;
@@ -24,7 +30,18 @@ int notify(const char *path, const char *text, size_t length)
     return -errno;
 
   socklen_t size = (socklen_t)(sizeof(sa_family_t) + octets + (path[0] == '/'));
-  ssize_t sent = sendto(fd, text, length, MSG_NOSIGNAL, (struct sockaddr *)&to, size);
+  struct iovec io = {(void *)text, length};
+  struct msghdr message = {.msg_name = &to, .msg_namelen = size, .msg_iov = &io, .msg_iovlen = 1};
+  if (count > 0) {
+    memset(&control, 0, sizeof control);
+    message.msg_control = &control;
+    message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+  }
+  ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
   int error = sent < 0 ? -errno : 0;
   close(fd);
   return error;

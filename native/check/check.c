@@ -307,9 +307,12 @@ static void check_notify(void)
   memcpy(name.sun_path + 1, path + 1, (size_t)length - 1);
   int manager = socket(AF_UNIX, SOCK_DGRAM, 0);
   hold(bind(manager, (struct sockaddr *)&name, (socklen_t)(sizeof(sa_family_t) + (size_t)length)) == 0);
-  hold(notify(path, READY, strlen(READY)) == 0);
+  hold(notify(path, READY, strlen(READY), 0, 0) == 0);
   hold(recv(manager, text, sizeof text, MSG_DONTWAIT) == (ssize_t)strlen(READY));
-  hold(notify("", READY, 1) == -EINVAL);
+  hold(notify(path, READY, strlen(READY), &manager, 1) == 0);
+  hold(recv(manager, text, sizeof text, MSG_DONTWAIT) == (ssize_t)strlen(READY));
+  hold(notify(path, READY, 1, &manager, NOTIFY_DESCRIPTORS + 1) == -EINVAL);
+  hold(notify("", READY, 1, 0, 0) == -EINVAL);
   close(manager);
 }
 

@@ -10,6 +10,7 @@ import { readClock } from '../system/clock.ts'
 import type { NativeAddon } from '../system/native-addon.ts'
 import { descriptorOf } from '../system/socket-handle.ts'
 import type { RunningPart } from '../texts/running.ts'
+import { describeGiven, descriptorsOf } from './given.ts'
 import { asked, hear } from './hear.ts'
 import { HandOverLink } from './link.ts'
 import { AT_ONCE, hello, PATIENCE, PAUSE, PROTOCOL, running } from './protocol.ts'
@@ -192,11 +193,11 @@ export class HandOverDoor {
     const shard = await giver.give().catch(error => {
       throw new Refused((error as Error).message)
     })
-    const fds = [...shard.udp, ...shard.listeners, ...shard.connections].map(({ fd }) => fd)
+    const fds = descriptorsOf(shard)
     try {
       const until = performance.now() + PAUSE
       const left = () => Math.max(0, until - performance.now())
-      link.say(describe(shard, since))
+      link.say(describeGiven(shard, since))
       link.sayOctets(shard.snapshot)
       for (let at = 0; at < fds.length; at += AT_ONCE) {
         await hear(link, asked('more'), left())
@@ -223,30 +224,5 @@ export class HandOverDoor {
     const result = fd === undefined ? -1 : this.#addon.sendDescriptors(fd, Int32Array.from(fds))
     if (result < 0) throw new Refused(`descriptors cannot be handed over (${result})`)
     link.say({ kind: 'descriptors', count: fds.length })
-  }
-}
-
-function describe(shard: GivenShard, since: bigint) {
-  return {
-    kind: 'given',
-    since: `${since}`,
-    udp: shard.udp.map(({ id, purpose, local }) => ({ id, purpose, local: formatAddress(local) })),
-    listeners: shard.listeners.map(({ transport, address }) => ({
-      transport,
-      address: formatAddress(address),
-    })),
-    connections: shard.connections.map(({ remote, id, tlsOnly, unread, unsent, dropped }) => ({
-      remote: formatAddress(remote),
-      ...(id !== undefined && { id }),
-      tlsOnly,
-      unread: Buffer.from(unread).toString('base64'),
-      unsent: Buffer.from(unsent).toString('base64'),
-      dropped,
-    })),
-    reserved: shard.reserved.map(({ socket, owner, client }) => ({
-      socket,
-      owner,
-      client: formatAddress(client),
-    })),
   }
 }

@@ -1,16 +1,24 @@
 import { connect, type Socket } from 'node:net'
 import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
-import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
 import type { GivenShard } from '../relay/hand-over/shard-hand-over.ts'
 import { loadAddon, type NativeAddon } from '../system/native-addon.ts'
 import { descriptorOf } from '../system/socket-handle.ts'
 import { systemError } from '../system/system-error.ts'
+import { countOf, restoreGiven } from './given.ts'
 import { asked, Declined, hear, hearOctets } from './hear.ts'
 import { HandOverLink, LinkError } from './link.ts'
-import { AT_ONCE, done, given, PATIENCE, PAUSE, PROTOCOL, passed, type Welcome, welcome } from './protocol.ts'
-
-/** Versions of snapshots that this relay can read: its own. One more stands here once there is an older one. */
-export const READABLE: readonly number[] = [SNAPSHOT_VERSION]
+import {
+  AT_ONCE,
+  done,
+  given,
+  PATIENCE,
+  PAUSE,
+  PROTOCOL,
+  passed,
+  READABLE,
+  type Welcome,
+  welcome,
+} from './protocol.ts'
 
 /** What was taken, and when the other one stopped reading, in nanoseconds of the machine's monotonic clock. */
 export interface Taken {
@@ -68,19 +76,11 @@ export class Predecessor {
       link.say({ kind: 'give' })
       const what = await hear(link, given, PAUSE)
       const snapshot = await hearOctets(link, PAUSE)
-      const count = what.udp.length + what.listeners.length + what.connections.length
+      const count = countOf(what)
       const fds: number[] = []
       while (fds.length < count)
         fds.push(...(await this.#more(channel, Math.min(AT_ONCE, count - fds.length))))
-      const next = fds.values()
-      const withFd = <T>(one: T) => ({ ...one, fd: next.next().value! })
-      const shard = {
-        snapshot,
-        udp: what.udp.map(withFd),
-        listeners: what.listeners.map(withFd),
-        connections: what.connections.map(withFd),
-        reserved: what.reserved,
-      }
+      const shard = restoreGiven(what, snapshot, fds)
       return { shard, since: BigInt(what.since) }
     } finally {
       channel.destroy()

@@ -9,6 +9,8 @@ export interface ShutdownParts {
   readonly serviceManager: ServiceManager
   /** Seconds that calls get to end after `stop`. */
   readonly deadline: () => number
+  /** Has somebody keep what the next process can go on with, before everything is closed after `stop`. */
+  readonly keep?: (() => Promise<void>) | undefined
   /** Called once, with the exit code, when allocations and sockets are closed. */
   readonly ended: (code: number) => void
   /** Milliseconds of a clock that nobody sets. */
@@ -25,6 +27,8 @@ export class Shutdown {
   readonly #now: () => number
   /** Moment at which waiting ends: infinite for a drain, undefined while nobody has asked for an end. */
   #until: number | undefined
+  #isStop = false
+  #isAwaited = false
   #over = false
 
   constructor(parts: ShutdownParts) {
@@ -70,20 +74,21 @@ export class Shutdown {
     const seconds = deadline()
     log.info('stopping', { why, allocations: shards.allocations(), seconds })
     serviceManager.stopping(seconds)
+    this.#isStop = true
     this.#begin(this.#now() + seconds * 1000)
   }
 
   /**
    * Another process goes on with all that could be handed over: ends with the last
    * allocation that has stayed here, after so many seconds at the latest if that is not 0.
+   * With `isAwaited` it does not end before it is stopped: its supervisor would start it again.
    */
-  leave(pid: number, seconds: number): void {
+  leave(pid: number, seconds: number, isAwaited = false): void {
     const { log, shards } = this.#parts
-    log.info('ending with the last allocation that has stayed here', {
-      allocations: shards.allocations(),
-      successor: pid,
-    })
-    this.#begin(seconds > 0 ? this.#now() + seconds * 1000 : Number.POSITIVE_INFINITY)
+    const end = isAwaited ? 'waiting to be stopped' : 'ending with the last allocation that has stayed here'
+    log.info(end, { allocations: shards.allocations(), successor: pid })
+    this.#isAwaited = isAwaited
+    this.#begin(seconds > 0 && !isAwaited ? this.#now() + seconds * 1000 : Number.POSITIVE_INFINITY)
   }
 
   /** Ends at once, with another exit code. */
@@ -95,6 +100,7 @@ export class Shutdown {
   /** Once a second. */
   tick(): void {
     if (this.#until === undefined || this.#over) return
+    if (this.#isAwaited && this.state === 'draining') return
     if (this.#parts.shards.allocations() === 0 || this.#now() >= this.#until) this.#finish(0)
   }
 
@@ -110,9 +116,21 @@ export class Shutdown {
   #finish(code: number): void {
     if (this.#over) return
     this.#over = true
-    const { shards, ended } = this.#parts
+    const { keep, shards } = this.#parts
     if (this.#until === undefined) shards.drain(true)
     this.#until = Math.min(this.#until ?? Number.POSITIVE_INFINITY, this.#now())
+    const close = () => this.#close(code)
+    if (code !== 0 || !this.#isStop || !keep) {
+      close()
+      return
+    }
+    // The next process shall not begin as one that takes no calls.
+    shards.drain(false)
+    void keep().then(close, close)
+  }
+
+  #close(code: number): void {
+    const { shards, ended } = this.#parts
     shards.closeAllocations()
     shards.closeSockets()
     ended(code)

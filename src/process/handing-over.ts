@@ -8,6 +8,7 @@ import type { ShardHandOver } from '../relay/hand-over/shard-hand-over.ts'
 import { loadAddon } from '../system/native-addon.ts'
 import type { RunningText } from '../texts/running.ts'
 import type { Engine } from '../workers/engine.ts'
+import { leaveToManager } from './leaving.ts'
 import type { Systemd } from './systemd.ts'
 
 export interface HandingOverParts {
@@ -36,6 +37,7 @@ const LINGER = 2000
 /** The old one's side of a hand-over to another process: waits for one, or starts it. */
 export class HandingOver {
   readonly #parts: HandingOverParts
+  readonly #giver: Giver | undefined
   readonly #door: HandOverDoor | undefined
   /** Why there is no door. */
   readonly #why: RunningText
@@ -50,8 +52,9 @@ export class HandingOver {
     this.#why = addon.ok
       ? { key: 'upgrade.transport' }
       : { key: 'upgrade.addon', values: { why: addon.error } }
-    if (addon.ok && handOver)
-      this.#door = new HandOverDoor(this.#giver(handOver), addon.value, how => this.#ended(how))
+    if (!addon.ok || !handOver) return
+    this.#giver = this.#giverOf(handOver)
+    this.#door = new HandOverDoor(this.#giver, addon.value, how => this.#ended(how))
   }
 
   /** Waits for processes that take over. */
@@ -109,6 +112,14 @@ export class HandingOver {
     })
   }
 
+  /** Before this relay stops: has the service manager keep the calls for the next process, where it would. */
+  async leave(): Promise<void> {
+    const { engine, log, systemd, version } = this.#parts
+    const giver = this.#giver
+    if (giver && systemd?.keeps && !this.#isOver)
+      await leaveToManager({ giver, systemd, version, log, shards: engine.shards })
+  }
+
   /** The one who asked for an upgrade has the answer. */
   told(): void {
     this.#told()
@@ -122,7 +133,7 @@ export class HandingOver {
     }
   }
 
-  #giver(shard: ShardHandOver): Giver {
+  #giverOf(shard: ShardHandOver): Giver {
     const { version, log, engine, shutdown, relaysInKernel } = this.#parts
     return {
       version,

@@ -14,6 +14,7 @@ import { Service } from './service.ts'
 import { handleSignals } from './signals.ts'
 import { Systemd } from './systemd.ts'
 import { findPredecessor } from './taking-over.ts'
+import { findLeftCalls } from './taking-up.ts'
 
 export interface ServeOptions {
   readonly version: string
@@ -64,6 +65,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
   if (needless !== undefined) log.warn(needless)
 
   const from = options.takeOver ? await findPredecessor(loaded.settings.state, version) : undefined
+  const left = from ? undefined : findLeftCalls({ env, systemd, log })
   const { source } = loaded
   const program = options.program && [...options.program, ...(source === null ? [] : ['--config', source])]
   const again: LoadOptions = { ...options.load, ...(loaded.source !== null && { path: loaded.source }) }
@@ -72,13 +74,13 @@ export async function startService(options: ServeOptions): Promise<Service> {
     log,
     load: between => load({ ...again, between }),
     systemd,
-    inherited: inherited.value,
+    inherited: left ? left.others(inherited.value) : inherited.value,
     record: options.record,
     ...(program && { program }),
   })
   const bound = from
     ? await service.takeOver(from)
-    : await service.start().catch(async error => {
+    : await service.start(left).catch(async error => {
         throw (error instanceof StartError && (await otherInstance(loaded, env, process.cwd()))) || error
       })
   attend(service, log)

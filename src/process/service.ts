@@ -41,6 +41,7 @@ import { listen, metricsServer } from './metrics.ts'
 import { Notifying } from './notifying.ts'
 import type { Systemd } from './systemd.ts'
 import { takeOver } from './taking-over.ts'
+import type { LeftCalls } from './taking-up.ts'
 import { freshTesting, testParts } from './test-credentials.ts'
 
 export interface ServiceOptions {
@@ -143,6 +144,7 @@ export class Service {
       log,
       serviceManager,
       deadline: () => live.current.stop.deadline,
+      keep: options.program && (async () => this.#handingOver?.leave()),
       ended: code => this.#end(code),
     })
     const reload = new Reload({ settings: live, shutdown, serviceManager })
@@ -186,13 +188,16 @@ export class Service {
     this.#handingOver = options.program && this.#handOver(version, options.program)
   }
 
-  /** Binds everything, or throws a `StartError` and leaves nothing bound. */
-  async start(): Promise<BoundListener> {
+  /**
+   * Binds everything, or throws a `StartError` and leaves nothing bound. `left`: calls
+   * of the process before this one.
+   */
+  async start(left?: LeftCalls): Promise<BoundListener> {
     const { metrics } = this.#settings.current
     try {
       // First, so that readiness says "not yet" instead of nothing.
       if (this.#http && metrics) await listen(this.#http, metrics.listen)
-      await this.#engine.listen()
+      await (left ? left.take(this.#engine, this.#adopt) : this.#engine.listen())
       await this.#issuing.listen()
       await this.#controlPlane.listen()
     } catch (error) {
@@ -211,15 +216,7 @@ export class Service {
     const { metrics } = this.#settings.current
     const log = this.#log
     const engine = this.#engine
-    const books = this.#books
-    const hear = (event: TakenAllocation) => {
-      books.tally.count(event)
-      books.sessions.hear(event)
-      this.#ledger?.adopt(event)
-      books.changes.hear(event)
-      this.#gate.hear(event)
-      books.budgets?.hear(event)
-    }
+    const hear = this.#adopt
     const isFree = (at: string) => !from.welcome.pages.includes(at)
     const http = async (when: (at: string) => boolean) => {
       if (this.#http && metrics && when(formatAddress(metrics.listen)))
@@ -233,6 +230,17 @@ export class Service {
     await this.#controlPlane.listenAtSocket().catch(error => log.error((error as Error).message))
     log.info('took over', { from: from.welcome.pid, version: from.welcome.version, stays })
     return this.#serve()
+  }
+
+  /** Hears of a call that was taken over. */
+  readonly #adopt = (event: TakenAllocation): void => {
+    const { tally, sessions, changes, budgets } = this.#books
+    tally.count(event)
+    sessions.hear(event)
+    this.#ledger?.adopt(event)
+    changes.hear(event)
+    this.#gate.hear(event)
+    budgets?.hear(event)
   }
 
   #serve(): BoundListener {

@@ -1,6 +1,10 @@
 import { spawn } from 'node:child_process'
+import { Socket } from 'node:net'
+import { failed, type Result, succeeded } from '../base/result.ts'
 import type { ServiceManager } from '../operate/service-manager.ts'
+import { loadAddon } from '../system/native-addon.ts'
 import { notifyManager } from '../system/native-notify.ts'
+import { STORED } from '../system/stored-descriptors.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -30,6 +34,8 @@ const GRACE = 120
 const BEATS = 3
 /** Seconds on top of the deadline for calls, for closing what is left. */
 const CLOSING = 15
+/** Milliseconds that it may take to read what it is told. */
+const BARRIER = 2000
 
 /**
  * The service manager that started us, systemd as a rule: it is told when we
@@ -37,6 +43,7 @@ const CLOSING = 15
  * Without NOTIFY_SOCKET nobody is told anything.
  */
 export class Systemd implements ServiceManager {
+  readonly #env: Env
   readonly #socket: string | undefined
   readonly #interval: number | undefined
   readonly #send: Send
@@ -51,6 +58,7 @@ export class Systemd implements ServiceManager {
 
   constructor(options: SystemdOptions) {
     const { env, pid = process.pid } = options
+    this.#env = env
     this.#socket = env.NOTIFY_SOCKET || undefined
     this.#interval = watchdogInterval(env, pid)
     this.#send = options.send ?? sendOrSpawn
@@ -77,6 +85,58 @@ export class Systemd implements ServiceManager {
     this.#say(`MAINPID=${pid}`)
     this.close()
     this.#isSilent = true
+  }
+
+  /** Whether it keeps descriptors for the next process of this service (FileDescriptorStoreMax=). */
+  get keeps(): boolean {
+    return this.#socket !== undefined && Number(this.#env.FDSTORE) > 0 && !this.#isSilent
+  }
+
+  /**
+   * Has it keep descriptors, by their names, for the next process of this service; resolves once it has
+   * them. Says why that cannot be.
+   */
+  async keep(descriptors: Readonly<Record<string, number>>): Promise<Result<void, string>> {
+    this.drop(Object.keys(descriptors))
+    for (const [name, fd] of Object.entries(descriptors)) {
+      // Without FDPOLL it would let go of the sockets once nobody is at their other end.
+      const error = this.#notify(`FDSTORE=1\nFDNAME=${STORED}${name}\nFDPOLL=0`, [fd])
+      if (error !== undefined) return failed(error)
+    }
+    return this.#barrier()
+  }
+
+  /** Has it keep no longer what has these names. */
+  drop(names: readonly string[]): void {
+    for (const name of names) this.#notify(`FDSTOREREMOVE=1\nFDNAME=${STORED}${name}`, [])
+  }
+
+  /** Resolves when it has read all that was said before (sd_notify_barrier(3)). */
+  #barrier(): Promise<Result<void, string>> {
+    const addon = loadAddon()
+    const pair = new Int32Array(2)
+    if (!addon.ok || addon.value.socketPair(pair) < 0) return Promise.resolve(failed('no descriptor is left'))
+    const [ours = -1, theirs = -1] = pair
+    const error = this.#notify('BARRIER=1', [theirs])
+    addon.value.release(theirs)
+    const socket = new Socket({ fd: ours })
+    return new Promise(resolve => {
+      const settle = (result: Result<void, string>) => {
+        clearTimeout(timer)
+        socket.destroy()
+        resolve(result)
+      }
+      const timer = setTimeout(() => settle(failed('it does not answer')), BARRIER)
+      if (error !== undefined) settle(failed(error))
+      // It closes its end when it has read as far as this.
+      socket.once('end', () => settle(succeeded(undefined)))
+      socket.once('error', fault => settle(failed(fault.message)))
+      socket.resume()
+    })
+  }
+
+  #notify(message: string, descriptors: readonly number[]): string | undefined {
+    return notifyManager(this.#socket ?? '', message, descriptors)
   }
 
   /** Says in words what we do. The manager does nothing about it. */

@@ -77,7 +77,8 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
   }
 }
 
-function inherited({ udp, listeners }: GivenShard): InheritedSocket[] {
+/** What it listens on. */
+export function inherited({ udp, listeners }: GivenShard): InheritedSocket[] {
   return [
     ...udp
       .filter(({ purpose }) => purpose === 'listener')

@@ -3,6 +3,7 @@ import { endianness } from 'node:os'
 import { type Address, address } from '../base/address.ts'
 import type { SocketId } from '../base/ids.ts'
 import { failed, type Result, succeeded } from '../base/result.ts'
+import { passedDescriptors, STORED } from './stored-descriptors.ts'
 
 /**
  * A socket that is bound already: by the service manager, which keeps it when we go (sd_listen_fds(3)), or by the
@@ -20,7 +21,6 @@ export interface InheritedSocket {
 
 /** Where the kernel tells about a process; another folder in tests. */
 const PROC = '/proc/self'
-const FIRST_FD = 3
 /** TCP_LISTEN, as /proc writes it. */
 const LISTENING = '0A'
 
@@ -34,14 +34,11 @@ export function inheritedSockets(
   pid: number = process.pid,
   proc: string = PROC,
 ): Result<readonly InheritedSocket[], string> {
-  const count = Number(env.LISTEN_FDS ?? 0)
-  if (Number(env.LISTEN_PID) !== pid || !Number.isInteger(count) || count < 1) return succeeded([])
-  const names = env.LISTEN_FDNAMES?.split(':') ?? []
+  const passed = passedDescriptors(env, pid).filter(({ name }) => !name.startsWith(STORED))
+  if (passed.length === 0) return succeeded([])
   const bound = readTables(proc)
   const sockets: InheritedSocket[] = []
-  for (let i = 0; i < count; i++) {
-    const fd = FIRST_FD + i
-    const name = names[i] || `descriptor ${fd}`
+  for (const { fd, name } of passed) {
     const socket = bound.get(inodeOf(fd, proc))
     if (!socket) {
       return failed(name)

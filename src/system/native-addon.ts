@@ -18,7 +18,8 @@ export interface NativeAddon {
   listen(record: Uint8Array, flags: number, receiveBuffer: number, sendBuffer: number): number
   duplicate(fd: number): number
   release(fd: number): void
-  notify(path: string, text: string): number
+  /** Sends a datagram to a Unix socket, with copies of descriptors, 8 at most. */
+  notify(path: string, text: string, descriptors?: Int32Array): number
   /** Bits: 1 for UDP_GRO that can be trusted, 2 for UDP_SEGMENT. */
   features(): number
   /**
@@ -39,6 +40,13 @@ export interface NativeAddon {
   receiveDescriptors(path: string, into: Int32Array): number
   /** Takes the descriptors of a message that has arrived on a Unix socket: just as many as fit, or an error. */
   takeDescriptors(socket: number, into: Int32Array): number
+  /**
+   * Makes two Unix sockets. Descriptors that one has sent and nobody has taken
+   * stay open for as long as the other one is.
+   */
+  socketPair(into: Int32Array): number
+  /** Makes a file that is in memory and has no name. Returns a descriptor. */
+  memory(): number
   /** The user id of the process at the other end of a Unix socket. */
   peerUser(socket: number): number
   /** Sends a message to NETLINK_ROUTE. Returns the octets of what the kernel answers first. */

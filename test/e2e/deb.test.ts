@@ -116,6 +116,24 @@ t.test('the Debian package', needMachine('dpkg-deb', 'turnutils_uclient', 'opens
     t.match(await journal(machine), /configuration reloaded/)
   })
 
+  await t.test('a call goes on when the relay is restarted', async t => {
+    const { username, password } = JSON.parse(
+      await machine.run('taciturn credentials --user @alice:example.org --json'),
+    )
+    const before = await mainPid(machine)
+    const slowly = ['-z', '150']
+    const call = machine.start('turnutils_uclient', ...slowly, ...client(username, password, 60))
+    await call.says(/start_mclient: .*tot_recv_msgs=[1-9]/)
+
+    await machine.run('systemctl restart taciturn')
+    await call.exited
+
+    t.equal(tallyOf(call).lost, 0)
+    t.not(await mainPid(machine), before)
+    t.match(await journal(machine), /took calls up/)
+    t.equal(await machine.run('systemctl show --property NFileDescriptorStore --value taciturn'), '0\n')
+  })
+
   await t.test('a reload of a broken file fails and says where', async t => {
     await machine.run(`cp -p ${CONFIG} /root/good.json; echo '{ "realm": 7 }' > ${CONFIG}`)
     await t.rejects(machine.run('systemctl reload taciturn'))

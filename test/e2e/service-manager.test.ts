@@ -1,27 +1,23 @@
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { Child } from '../support/child.ts'
 import { credential } from '../support/credentials.ts'
 import { need } from '../support/need.ts'
 import { freePort } from '../support/ports.ts'
 import { MAIN } from '../support/relay.ts'
+import { SECRET, startManaged, WATCHDOG_USEC } from '../support/service-manager.ts'
 import { ask, bindingRequest, mappedPort } from '../support/stun.ts'
 import { connect, tell } from '../support/werift.ts'
 
 /* Messages from a relay to systemd, and the sockets that systemd hands over. */
 
-const MANAGER = join(import.meta.dirname, '..', 'support', 'service-manager.py')
-const SECRET = 'a secret that only this test knows'
-/** Microseconds between two signs of life at most. */
-const WATCHDOG_USEC = 600_000
-
 t.setTimeout(300_000)
 
 t.test('the service manager hears what the relay does, in order', need('python3'), async t => {
-  const { manager, port, pid } = await start(t, { watchdog: true })
+  const { manager, port, pid } = await startManaged(t, { watchdog: true })
 
   await manager.says(/^READY=1 \| STATUS=serving, 0 allocations$/m)
   t.ok(mappedPort((await ask(port, bindingRequest(), 2000))!), 'ready means that it answers')
@@ -37,7 +33,7 @@ t.test(
   'systemd is not told about a drain as a stop, or it would kill us at its stop timeout',
   need('python3'),
   async t => {
-    const { manager, port, pid } = await start(t)
+    const { manager, port, pid } = await startManaged(t)
     await manager.says(/^READY=1/m)
     const alice = await connect(t, ['127.0.0.1', port], credential(SECRET, '@alice:example.org'), 'tcp')
 
@@ -57,7 +53,11 @@ t.test(
     const folder = mkdtempSync(join(tmpdir(), 'upgrade-test-'))
     t.teardown(() => rmSync(folder, { recursive: true, force: true }))
     const control = join(folder, 'control.sock')
-    const { manager, port, pid } = await start(t, { watchdog: true, sockets: true, settings: { control } })
+    const { manager, port, pid } = await startManaged(t, {
+      watchdog: true,
+      sockets: true,
+      settings: { control },
+    })
     await manager.says(/^READY=1/m)
     const alice = await connect(t, ['127.0.0.1', port], credential(SECRET, '@alice:example.org'))
     const bob = await connect(t, ['127.0.0.1', port], credential(SECRET, '@bob:example.org'), 'tcp')
@@ -83,7 +83,7 @@ t.test(
 )
 
 t.test('a process that does not run gives no sign of life [OPS-11]', need('python3'), async t => {
-  const { manager, pid } = await start(t, { watchdog: true })
+  const { manager, pid } = await startManaged(t, { watchdog: true })
   await manager.says(/^WATCHDOG=1/m)
 
   process.kill(pid, 'SIGSTOP')
@@ -110,7 +110,7 @@ t.test(
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
     const main = join(folder, 'dist', 'cli', 'main.js')
 
-    const { manager, pid, port } = await start(t, { main, watchdog: true, sockets: true })
+    const { manager, pid, port } = await startManaged(t, { main, watchdog: true, sockets: true })
 
     await manager.says(/^READY=1 \| STATUS=serving, 0 allocations$/m)
     await manager.says(/"udp":"dgram"/)
@@ -124,7 +124,7 @@ t.test(
 
 for (const udp of ['native', 'dgram']) {
   t.test(`sockets of the service manager are taken over, with ${udp} UDP`, need('python3'), async t => {
-    const { manager, port } = await start(t, { sockets: true, settings: { udp } })
+    const { manager, port } = await startManaged(t, { sockets: true, settings: { udp } })
     await manager.says(/^READY=1/m)
 
     const alice = await connect(t, ['127.0.0.1', port], credential(SECRET, '@alice:example.org'))
@@ -137,7 +137,7 @@ for (const udp of ['native', 'dgram']) {
 }
 
 t.test('several workers share a TCP socket of the service manager', need('python3'), async t => {
-  const { manager, port } = await start(t, { sockets: ['tcp'], settings: { workers: 2 } })
+  const { manager, port } = await startManaged(t, { sockets: ['tcp'], settings: { workers: 2 } })
   await manager.says(/^READY=1/m)
 
   for (const user of ['@alice:example.org', '@bob:example.org', '@carol:example.org']) {
@@ -148,54 +148,15 @@ t.test('several workers share a TCP socket of the service manager', need('python
 })
 
 t.test('what cannot be taken over keeps the relay from starting, with a reason', need('python3'), async t => {
-  const shared = await start(t, { sockets: true, settings: { workers: 2 } })
+  const shared = await startManaged(t, { sockets: true, settings: { workers: 2 } })
   await shared.manager.says(/one UDP socket, which threads cannot share/)
   await shared.manager.says(/^exit 3$/m)
 
   const port = await freePort()
-  const other = await start(t, { sockets: true, settings: { listen: [`udp://127.0.0.1:${port}`] } })
+  const other = await startManaged(t, { sockets: true, settings: { listen: [`udp://127.0.0.1:${port}`] } })
   await other.manager.says(/hands over .*, but `listen` has no such entry/)
   await other.manager.says(/^exit 3$/m)
 })
-
-interface Options {
-  readonly main?: string
-  readonly watchdog?: boolean
-  /** Has the manager bind the listeners: both, or these. */
-  readonly sockets?: true | readonly string[]
-  readonly settings?: Readonly<Record<string, unknown>>
-}
-
-/** Starts a relay under a service manager. */
-async function start(t: Test, options: Options = {}): Promise<{ manager: Child; port: number; pid: number }> {
-  const { main = MAIN, settings = {}, sockets = [] } = options
-  const folder = mkdtempSync(join(tmpdir(), 'service-manager-test-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  const port = await freePort()
-  const file = join(folder, `${port}.json`)
-  const listen = ['udp', 'tcp'].map(transport => `${transport}://127.0.0.1:${port}`)
-  const config = {
-    realm: 'turn.example.org',
-    listen,
-    relay: { addresses: ['127.0.0.1'] },
-    homeservers: [{ name: 'example.org', secrets: [SECRET] }],
-    metrics: false,
-    control: false,
-    console: false,
-    log: { format: 'json' },
-    state: join(folder, 'state'),
-    ...settings,
-  }
-  writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
-  const handed = listen.filter(at => sockets === true || sockets.includes(at.slice(0, 3)))
-  const command = [process.execPath, main, 'serve', '--config', file]
-  const manager = new Child('python3', [MANAGER, ...handed, '--', ...command], {
-    env: { PATH: process.env.PATH, ...(options.watchdog && { WATCHDOG_USEC: `${WATCHDOG_USEC}` }) },
-  })
-  t.teardown(() => manager.stop())
-  const [, pid] = await manager.says(/^pid (\d+)$/m)
-  return { manager, port, pid: Number(pid) }
-}
 
 function beats(manager: Child): number {
   return manager.stdout.match(/^WATCHDOG=1/gm)?.length ?? 0

@@ -5,6 +5,9 @@
 Binds the sockets and starts the command with them (LISTEN_FDS) and with a socket to tell of itself (NOTIFY_SOCKET).
 Prints `pid N`, then each message that comes, its lines joined by ` | `, and at the end `exit N`. Where another process
 has become the main one (MAINPID), that one is watched from then on.
+
+With STORE in its environment it keeps descriptors (FDSTORE) for the next process. It starts one after SIGHUP, which
+first ends the one that runs as `systemctl restart` does, and where that has failed, as Restart=on-failure does.
 """
 import os
 import select
@@ -12,6 +15,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from urllib.parse import urlsplit
 
 
@@ -28,23 +32,55 @@ def bind(spec):
 
 
 split = sys.argv.index("--")
-sockets = [bind(spec) for spec in sys.argv[1:split]]
+listeners = [(bind(spec), "listener-%d" % i) for i, spec in enumerate(sys.argv[1:split])]
 folder = tempfile.mkdtemp()
 notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 notify.bind(folder + "/notify")
+has_store = "STORE" in os.environ
+# Descriptors by name. As with systemd there may be several of one name.
+store = []
 
-child = os.fork()
-if child == 0:
+
+def start():
+    child = os.fork()
+    if child != 0:
+        print("pid %d" % child, flush=True)
+        return child
+    passed = [(bound.fileno(), name) for bound, name in listeners] + store
     # First out of the way, then to where the service looks for them.
-    high = [os.dup2(bound.fileno(), 60 + i) for i, bound in enumerate(sockets)]
+    high = [os.dup2(fd, 60 + i) for i, (fd, name) in enumerate(passed)]
     for i, fd in enumerate(high):
         os.dup2(fd, 3 + i, inheritable=True)
+        os.close(fd)
     os.environ["NOTIFY_SOCKET"] = folder + "/notify"
-    if sockets:
+    if has_store:
+        os.environ["FDSTORE"] = "8"
+    if passed:
         os.environ["LISTEN_PID"] = str(os.getpid())
-        os.environ["LISTEN_FDS"] = str(len(sockets))
-        os.environ["LISTEN_FDNAMES"] = ":".join("listener-%d" % i for i in range(len(sockets)))
+        os.environ["LISTEN_FDS"] = str(len(passed))
+        os.environ["LISTEN_FDNAMES"] = ":".join(name for fd, name in passed)
     os.execvp(sys.argv[split + 1], sys.argv[split + 1 :])
+
+
+def hear():
+    global main, ended
+    message, fds, _, _ = socket.recv_fds(notify, 4096, 8)
+    lines = message.decode().split("\n")
+    print(" | ".join(lines), flush=True)
+    said = dict(line.split("=", 1) for line in lines)
+    # The service says that another process is the main one, which systemd takes from the main process.
+    if "MAINPID" in said:
+        main = int(said["MAINPID"])
+        ended = os.pidfd_open(main)
+    if "FDSTOREREMOVE" in said:
+        for entry in [entry for entry in store if entry[1] == said["FDNAME"]]:
+            store.remove(entry)
+            os.close(entry[0])
+    if "FDSTORE" in said and has_store:
+        store.extend((fd, said["FDNAME"]) for fd in fds)
+    else:
+        for fd in fds:
+            os.close(fd)
 
 
 def end(*_):
@@ -52,24 +88,30 @@ def end(*_):
     os.kill(main, signal.SIGTERM)
 
 
+def restart(*_):
+    global is_restart
+    is_restart = True
+    end()
+
+
 signal.signal(signal.SIGTERM, end)
-print("pid %d" % child, flush=True)
-ended = os.pidfd_open(child)
-main = child
+signal.signal(signal.SIGHUP, restart)
 while True:
-    ready, _, _ = select.select([notify, ended], [], [])
-    if notify in ready:
-        lines = notify.recv(4096).decode().split("\n")
-        print(" | ".join(lines), flush=True)
-        for line in lines:
-            # The service says that another process is the main one, which systemd takes from the main process.
-            if line.startswith("MAINPID="):
-                main = int(line.removeprefix("MAINPID="))
-                ended = os.pidfd_open(main)
-    else:
+    is_restart = False
+    child = main = start()
+    ended = os.pidfd_open(child)
+    while True:
+        ready, _, _ = select.select([notify, ended], [], [])
+        if notify in ready:
+            hear()
+        else:
+            break
+    # What became of another main process is only for its parent, or init, to know.
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print("exit %d" % code if main == child else "main process ended; the first exited with %d" % code, flush=True)
+    if not has_store or not (is_restart or code != 0):
         break
+    time.sleep(0.1)
+    print("kept %d" % len(store), flush=True)
 os.unlink(folder + "/notify")
 os.rmdir(folder)
-# What became of another main process is only for its parent, or init, to know.
-code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-print("exit %d" % code if main == child else "main process ended; the first exited with %d" % code, flush=True)

@@ -1,5 +1,6 @@
 import { type Address, ipKey } from '../../base/address.ts'
 import { Counter, type Counters } from '../../base/counters.ts'
+import { NOWHERE } from '../../base/five-tuple.ts'
 import type { AllocationId, SocketId } from '../../base/ids.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import { isStream } from '../../base/via.ts'
@@ -206,8 +207,15 @@ export class ShardHandOver {
     return succeeded({ opened, lost })
   }
 
-  /** Ends allocations whose relayed addresses are not ours any more. */
-  drop(lost: readonly AllocationId[]): void {
+  /** Allocations that were taken over and whose clients speak to a UDP address that is not listened on any more. */
+  *stranded(): Generator<AllocationId> {
+    const { shard, udp } = this.#parts
+    for (const { id, client } of shard.openAllocations())
+      if (client.via === 'udp' && client.socket !== NOWHERE && !udp.boundTo(client.socket)) yield id
+  }
+
+  /** Ends allocations whose addresses are not ours any more. */
+  drop(lost: Iterable<AllocationId>): void {
     for (const id of lost) this.#parts.end(id)
   }
 

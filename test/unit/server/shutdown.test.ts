@@ -43,6 +43,58 @@ t.test('an idle relay stops at once whatever the deadline', async t => {
   t.equal(said.at(-1), 'exit 0')
 })
 
+t.test('a stop has calls kept for the next process before it closes them, at the deadline', async t => {
+  const { shutdown, said, clock, kept } = start({ allocations: 3, deadline: 5, keeps: true })
+  shutdown.stop('test')
+  t.same(said, ['drain'])
+  clock.now = 5000
+  shutdown.tick()
+  shutdown.tick()
+  t.same(said, ['drain', 'serve', 'keep'])
+
+  kept()
+  await new Promise(resolve => setImmediate(resolve))
+
+  t.same(said, ['drain', 'serve', 'keep', 'close allocations', 'close sockets', 'exit 0'])
+})
+
+t.test('a stop goes on where calls cannot be kept', async t => {
+  const { shutdown, said, failed } = start({ allocations: 3, deadline: 0, keeps: true })
+  shutdown.stop('test')
+
+  failed(new Error('no'))
+  await new Promise(resolve => setImmediate(resolve))
+
+  t.same(said, ['drain', 'serve', 'keep', 'close allocations', 'close sockets', 'exit 0'])
+})
+
+t.test('nothing is kept by a relay that drains, or is to end at once', async t => {
+  const drained = start({ allocations: 0, deadline: 0, keeps: true })
+  drained.shutdown.drain()
+  t.same(drained.said, ['drain', 'close allocations', 'close sockets', 'exit 0'])
+
+  const forced = start({ allocations: 3, deadline: 60, keeps: true })
+  forced.shutdown.stop('test')
+  forced.shutdown.force()
+  t.same(forced.said, ['drain', 'close allocations', 'close sockets', 'exit 1'])
+})
+
+t.test(
+  'the first process of a container waits to be stopped once another goes on with its calls',
+  async t => {
+    const { shutdown, said, live, clock } = start({ allocations: 1, deadline: 0 })
+    shutdown.leave(77, 5, true)
+    live.allocations = 0
+    clock.now = 1e12
+    shutdown.tick()
+    t.same(said, ['drain'])
+
+    shutdown.stop('SIGTERM')
+
+    t.same(said, ['drain', 'close allocations', 'close sockets', 'exit 0'])
+  },
+)
+
 t.test('draining waits for the last call, and a stop meanwhile shortens the wait', async t => {
   const { shutdown, said, clock } = start({ allocations: 1, deadline: 0 })
   shutdown.drain()
@@ -148,10 +200,27 @@ t.test('afterwards no signal is listened for', async t => {
   t.same(process.eventNames(), [])
 })
 
-function start({ allocations, deadline }: { readonly allocations: number; readonly deadline: number }) {
+interface Begun {
+  readonly allocations: number
+  readonly deadline: number
+  /** Whether somebody keeps calls. */
+  readonly keeps?: boolean
+}
+
+function start({ allocations, deadline, keeps = false }: Begun) {
   const said: string[] = []
   const live = { allocations }
   const clock = { now: 0 }
+  let kept = () => {}
+  let failed = (_: Error) => {}
+  const keeping = new Promise<void>((resolve, reject) => {
+    kept = resolve
+    failed = reject
+  })
+  const keep = () => {
+    said.push('keep')
+    return keeping
+  }
   const shutdown = new Shutdown({
     shards: {
       drain: on => said.push(on ? 'drain' : 'serve'),
@@ -162,10 +231,11 @@ function start({ allocations, deadline }: { readonly allocations: number; readon
     log: { info: () => {}, warn: () => {} },
     serviceManager: NO_SERVICE_MANAGER,
     deadline: () => deadline,
+    keep: keeps ? keep : undefined,
     ended: code => said.push(`exit ${code}`),
     now: () => clock.now,
   })
-  return { shutdown, said, live, clock }
+  return { shutdown, said, live, clock, kept, failed }
 }
 
 function signals(isTerminal = false) {

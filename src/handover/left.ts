@@ -1,0 +1,152 @@
+import { fstatSync, readSync, writeSync } from 'node:fs'
+import { z } from 'zod'
+import { failed, type Result, succeeded } from '../base/result.ts'
+import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
+import type { GivenShard } from '../relay/hand-over/shard-hand-over.ts'
+import { readClock } from '../system/clock.ts'
+import type { NativeAddon } from '../system/native-addon.ts'
+import { systemError } from '../system/system-error.ts'
+import { countOf, describeGiven, descriptorsOf, restoreGiven } from './given.ts'
+import { AT_ONCE, given, PROTOCOL, READABLE } from './protocol.ts'
+
+/**
+ * What a process leaves behind for the next one, as three descriptors that
+ * somebody has to keep open meanwhile: a file in memory with the state, and a
+ * pair of sockets, in which the other descriptors are on their way.
+ *
+ * The file: an octet that is 1 while a process takes it up, four octets with the length
+ * of the description, the description (JSON), the snapshot. All its secrets are in memory only.
+ */
+export interface Left {
+  readonly state: number
+  readonly out: number
+  readonly in: number
+}
+
+/** What has been left, and by whom. `since`: when that process stopped reading, by the machine's monotonic clock. */
+export interface LeftState {
+  readonly version: string
+  readonly clock: { readonly time: number; readonly machine: bigint }
+  readonly since: bigint
+  readonly shard: GivenShard
+}
+
+const HEADER = 5
+const description = z.object({
+  protocol: z.int(),
+  version: z.string(),
+  snapshot: z.int(),
+  clock: z.object({ time: z.number(), machine: z.string().regex(/^\d+$/) }),
+  given,
+})
+
+/** Puts what was given where the next process finds it. Or says why that cannot be, and leaves nothing open. */
+export function leaveBehind(
+  addon: NativeAddon,
+  version: string,
+  shard: GivenShard,
+  since: bigint,
+): Result<Left, string> {
+  const pair = new Int32Array(2).fill(-1)
+  const state = addon.memory()
+  const result = state < 0 ? state : addon.socketPair(pair)
+  const left = { state, out: pair[0]!, in: pair[1]! }
+  if (result < 0) {
+    forget(addon, left)
+    return failed(systemError(result, 'memfd_create').message)
+  }
+  try {
+    const { time, machine } = readClock()
+    const text = Buffer.from(
+      JSON.stringify({
+        protocol: PROTOCOL,
+        version,
+        snapshot: SNAPSHOT_VERSION,
+        clock: { time, machine: `${machine}` },
+        given: describeGiven(shard, since),
+      }),
+    )
+    const header = Buffer.alloc(HEADER)
+    header.writeUInt32BE(text.length, 1)
+    for (const octets of [header, text, shard.snapshot]) writeAll(state, octets)
+  } catch (error) {
+    forget(addon, left)
+    return failed((error as Error).message)
+  }
+  const fds = descriptorsOf(shard)
+  for (let at = 0; at < fds.length; at += AT_ONCE) {
+    const sent = addon.sendDescriptors(left.out, Int32Array.from(fds.slice(at, at + AT_ONCE)))
+    if (sent >= 0) continue
+    forget(addon, left)
+    return failed(systemError(sent, 'sendmsg').message)
+  }
+  return succeeded(left)
+}
+
+/**
+ * Reads what has been left. All of it stays where it is, so that there is
+ * another try where this process cannot start. An error where nobody will ever be able to read it.
+ */
+export function readLeft(addon: NativeAddon, left: Left): Result<LeftState, string> {
+  const file = readAll(left.state)
+  if (file[0] === 1) return failed('a process has died over it')
+  const end = file.length < HEADER ? file.length + 1 : HEADER + file.readUInt32BE(1)
+  if (end > file.length) return failed('the state is not whole')
+  const said = parse(file.subarray(HEADER, end))
+  if (!said) return failed('the state cannot be read')
+  const { protocol, version, snapshot, clock } = said
+  if (protocol !== PROTOCOL || !READABLE.includes(snapshot))
+    return failed(`version ${version} has left it in another format`)
+  mark(left, true)
+  const fds: number[] = []
+  for (let missing = countOf(said.given); missing > 0; missing -= AT_ONCE) {
+    const some = new Int32Array(Math.min(AT_ONCE, missing))
+    const taken = addon.takeDescriptors(left.in, some)
+    // Behind the others, for the next try; each descriptor of ours is a copy.
+    const result = taken < 0 ? taken : addon.sendDescriptors(left.out, some)
+    if (taken >= 0) fds.push(...some)
+    if (result >= 0) continue
+    for (const fd of fds) addon.release(fd)
+    return failed(`its descriptors cannot be taken: ${systemError(result, 'recvmsg').message}`)
+  }
+  mark(left, false)
+  return succeeded({
+    version,
+    clock: { time: clock.time, machine: BigInt(clock.machine) },
+    since: BigInt(said.given.since),
+    shard: restoreGiven(said.given, file.subarray(end), fds),
+  })
+}
+
+/** Marks what has been left, so that the next process does not take it up again should this one die of it. */
+export function mark({ state }: Left, isTakenUp: boolean): void {
+  writeSync(state, Buffer.from([isTakenUp ? 1 : 0]), 0, 1, 0)
+}
+
+/** Closes our descriptors of what has been left. */
+export function forget(addon: NativeAddon, left: Left): void {
+  for (const fd of [left.state, left.out, left.in]) if (fd >= 0) addon.release(fd)
+}
+
+function parse(octets: Buffer): z.infer<typeof description> | undefined {
+  try {
+    return description.safeParse(JSON.parse(octets.toString('utf8'))).data
+  } catch {
+    return undefined
+  }
+}
+
+function readAll(fd: number): Buffer {
+  const octets = Buffer.alloc(fstatSync(fd).size)
+  for (let at = 0; at < octets.length; ) {
+    const read = readSync(fd, octets, at, octets.length - at, at)
+    if (read === 0) return octets.subarray(0, at)
+    at += read
+  }
+  return octets
+}
+
+/** Writes at the end. */
+function writeAll(fd: number, octets: Uint8Array): void {
+  for (let at = 0; at < octets.length; ) at += writeSync(fd, octets, at)
+}

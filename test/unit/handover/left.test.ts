@@ -1,0 +1,104 @@
+import { readdirSync, writeSync } from 'node:fs'
+import t from 'tap'
+import { parseAddress, RECORD, readRecord, writeRecord } from '../../../src/base/address.ts'
+import type { SocketId } from '../../../src/base/ids.ts'
+import { forget, leaveBehind, mark, readLeft } from '../../../src/handover/left.ts'
+import { PROTOCOL } from '../../../src/handover/protocol.ts'
+import type { GivenShard } from '../../../src/relay/hand-over/shard-hand-over.ts'
+import { loadAddon } from '../../../src/system/native-addon.ts'
+import { needAddon, openNativeTransport } from '../native/probe.ts'
+
+const { skip } = needAddon()
+const loaded = loadAddon()
+
+/** A shard with so many relay sockets, which are closed with the test unless they are before. */
+function shardOf(count: number): GivenShard {
+  const udp = Array.from({ length: count }, (_, i) => {
+    const record = new Uint8Array(RECORD)
+    writeRecord(parseAddress('127.0.0.1:0')!, record, 0)
+    const fd = addonOf().listen(record, 0, 0, 0)
+    return { id: (i + 1) as SocketId, purpose: 'relay' as const, local: readRecord(record, 0), fd }
+  })
+  return {
+    snapshot: Buffer.from('a snapshot'),
+    udp,
+    listeners: [],
+    connections: [],
+    reserved: [
+      { socket: 7 as SocketId, owner: { tenant: 'example.org', user: '@a' }, client: udp[0]!.local },
+    ],
+  }
+}
+
+function addonOf() {
+  if (!loaded.ok) throw new Error(loaded.error)
+  return loaded.value
+}
+
+const openFiles = () => readdirSync('/proc/self/fd').length
+
+t.test('what a process leaves behind is what the next one reads', { skip }, async t => {
+  const addon = addonOf()
+  const { udp } = openNativeTransport(t)
+  const before = openFiles()
+  const shard = shardOf(600)
+  const left = leaveBehind(addon, '1.2.3', shard, 17n)
+  t.ok(left.ok)
+  if (!left.ok) return
+  // As when the process ends: from here on the sockets are nowhere but on their way.
+  for (const { fd } of shard.udp) addon.release(fd)
+
+  for (const attempt of ['first', 'second, as the first did not start']) {
+    const read = readLeft(addon, left.value)
+    t.ok(read.ok, attempt)
+    if (!read.ok) return
+    const { version, since, clock, shard: again } = read.value
+    t.same([version, since, again.snapshot.toString()], ['1.2.3', 17n, 'a snapshot'])
+    t.ok(Math.abs(clock.time - Date.now()) < 3_600_000)
+    t.same(again.reserved, shard.reserved)
+    t.same(
+      again.udp.map(({ id, local }) => [id, local.port]),
+      shard.udp.map(({ id, local }) => [id, local.port]),
+    )
+    const { fd, local } = again.udp.at(-1)!
+    const bound = await udp.bind({ address: local, purpose: 'relay', fd })
+    t.ok(bound.ok && bound.value.local.port === local.port, 'each with its descriptor')
+    if (bound.ok) udp.close(bound.value.socket)
+    for (const socket of again.udp.slice(0, -1)) addon.release(socket.fd)
+  }
+  forget(addon, left.value)
+  t.equal(openFiles(), before, 'and nothing stays open')
+})
+
+t.test('what cannot be read is refused, and nothing of it stays open', { skip }, async t => {
+  const addon = addonOf()
+  const leave = () => {
+    const shard = shardOf(1)
+    const left = leaveBehind(addon, '1.2.3', shard, 0n)
+    for (const { fd } of shard.udp) addon.release(fd)
+    if (!left.ok) throw new Error(left.error)
+    return left.value
+  }
+  const before = openFiles()
+  const refusals: [why: RegExp, spoil: (left: ReturnType<typeof leave>) => void][] = [
+    [/died over it/, left => mark(left, true)],
+    [/not whole/, left => writeSync(left.state, Buffer.from([0xff]), 0, 1, 1)],
+    [/cannot be read/, left => writeSync(left.state, Buffer.from('?'), 0, 1, 5)],
+    [
+      /another format/,
+      left => {
+        const at = '{"protocol":'.length + 5
+        writeSync(left.state, Buffer.from(`${PROTOCOL + 1}`), 0, 1, at)
+      },
+    ],
+    [/descriptors cannot be taken/, left => addon.takeDescriptors(left.in, new Int32Array(2))],
+  ]
+  for (const [why, spoil] of refusals) {
+    const left = leave()
+    spoil(left)
+    const read = readLeft(addon, left)
+    t.match(read, { ok: false, error: why })
+    forget(addon, left)
+  }
+  t.equal(openFiles(), before)
+})
