@@ -184,7 +184,8 @@ export class HandingOver {
     }
     systemd?.handOver(how.pid)
     closePages()
-    shutdown.leave(how.pid, settings().stop.deadline)
+    // The first process of a container: with it the container ends, and is started again as a rule.
+    shutdown.leave(how.pid, settings().stop.deadline, process.pid === 1)
   }
 }
 

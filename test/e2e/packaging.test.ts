@@ -99,9 +99,22 @@ t.test('the manual pages are without fault', need('mandoc'), async t => {
   }
 })
 
+t.test('in Kubernetes a second pod can start beside the first, and finds it', async t => {
+  const { spec } = parse(readFileSync(join(PACKAGING, 'container/kubernetes.yml'), 'utf8'))
+  const pod = spec.template.spec
+  const [relay] = pod.containers
+
+  t.same(spec.updateStrategy.rollingUpdate, { maxSurge: 1, maxUnavailable: 0 })
+  t.equal(pod.hostNetwork, true)
+  t.notOk(relay.ports, 'a port would be one of the host, which only one pod can have')
+  t.equal(relay.args[1], '--take-over')
+  t.match(pod.volumes, [{}, { hostPath: { path: '/var/lib/taciturn' } }])
+  t.match(relay.securityContext, { readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } })
+})
+
 t.test('the container has no right that the unit has not, and the network of the host', async t => {
   const containerfile = readFileSync(join(PACKAGING, 'container/Containerfile'), 'utf8')
-  const { services } = parse(readFileSync(join(PACKAGING, 'container/compose.yml'), 'utf8'))
+  const { services } = parse(readFileSync(join(PACKAGING, 'container/compose.yml'), 'utf8'), { merge: true })
 
   t.match(services.taciturn, {
     network_mode: 'host',
@@ -116,6 +129,9 @@ t.test('the container has no right that the unit has not, and the network of the
     ['./config:/etc/taciturn:ro'],
     'O-11: a folder, so that renewed files are seen',
   )
+  const { profiles, ...next } = services['taciturn-next']
+  t.same(next, services.taciturn, 'a second one takes over, and has no other rights')
+  t.same(profiles, ['next'], 'and only when it is asked for')
   t.match(containerfile, /^USER 10001:10001$/m)
   t.match(containerfile, /^HEALTHCHECK .* CMD \["\/usr\/bin\/taciturn", "status"\]$/m)
   // What is copied into the image must be there, or be made by its build.

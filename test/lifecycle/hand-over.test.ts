@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { CHANNEL, lost } from '../support/calls.ts'
+import { Child } from '../support/child.ts'
 import { credential } from '../support/credentials.ts'
 import { isAlive, upgrade } from '../support/hand-over.ts'
 import { eventually, openCalls, startServe } from '../support/lifecycle.ts'
+import { need } from '../support/need.ts'
+import { MAIN } from '../support/relay.ts'
 import { openSession, relayedOf } from '../support/turn-session.ts'
 
 t.setTimeout(120_000)
@@ -27,6 +31,29 @@ t.test('three upgrades in a row lose nothing of calls over UDP and TCP', async t
   t.match(await udp.clients[0]!.refresh(600), { kind: 'refreshed' })
   t.match(await tcp.clients[0]!.refresh(600), { kind: 'refreshed' })
 })
+
+t.test(
+  'the first process of a container waits to be stopped after another has taken over',
+  need('unshare'),
+  async t => {
+    const relay = await startServe(t, { before: 'exec unshare --pid --fork --kill-child --mount-proc' })
+    const calls = (await openCalls(t, relay, 3)).talk()
+
+    const loss = await calls.lossOf(async () => {
+      const next = new Child(process.execPath, [MAIN, 'serve', '--take-over', '--config', relay.config!])
+      t.teardown(() => next.stop())
+      await next.says(/"msg":"took over"/)
+      await relay.child.says(/"allocations":0.*"msg":"waiting to be stopped"/)
+    })
+    t.equal(lost(loss), 0)
+    t.equal(relay.child.exit, undefined)
+
+    const first = readFileSync(`/proc/${relay.child.pid}/task/${relay.child.pid}/children`, 'utf8')
+    process.kill(Number(first), 'SIGTERM')
+    t.match(await relay.child.exited, { code: 0 })
+    t.match(relay.child.output, /"why":"SIGTERM"[\s\S]*"msg":"stopped"/)
+  },
+)
 
 t.test('a call over TLS goes on in the old process, also with one that was handed over', async t => {
   const relay = await startServe(t, { settings: { control: 'auto' } })
