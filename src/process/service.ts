@@ -108,7 +108,6 @@ export class Service {
   /** Opens nothing yet. */
   constructor(loaded: Loaded, options: ServiceOptions) {
     const { version, log, systemd, spawn, inherited } = options
-    const serviceManager = systemd ?? NO_SERVICE_MANAGER
     const testing = freshTesting()
     const between = () => engine.shards.look()
     const live = new LiveSettings(loaded, { log, load: options.load, testing, between })
@@ -142,12 +141,12 @@ export class Service {
     const shutdown = new Shutdown({
       shards: engine.shards,
       log,
-      serviceManager,
+      serviceManager: systemd ?? NO_SERVICE_MANAGER,
       deadline: () => live.current.stop.deadline,
       keep: options.program && (async () => this.#handingOver?.leave()),
       ended: code => this.#end(code),
     })
-    const reload = new Reload({ settings: live, shutdown, serviceManager })
+    const reload = new Reload({ settings: live, shutdown, serviceManager: systemd ?? NO_SERVICE_MANAGER })
     const readiness = new Readiness(shutdown)
     const certificates = (this.#certificates = certificateKeeper(settings, log, engine))
     const health = new HealthWatch({ engine, tally, settings: live, readiness, certificates, budgets })
