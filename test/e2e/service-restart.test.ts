@@ -11,7 +11,7 @@ import { SECRET, startManaged } from '../support/service-manager.ts'
 
 /* A service manager that ends the relay and starts it again, and keeps descriptors meanwhile. */
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 const SETTINGS = {
   workers: 1,
