@@ -42,7 +42,7 @@ for (const workers of [1, 2]) {
       t.equal(await greet(relay), 'closed', 'TCP')
       t.match((await taciturn(relay, 'status')).stdout, /denied-client/)
       t.match((await taciturn(relay, 'bans')).stdout, /^127\.0\.0\.1 .* by command on this machine: a test/)
-      t.equal(existsSync(join(relay.folder, 'bans.json')), true)
+      await until(async () => existsSync(join(relay.folder, 'bans.json')))
 
       t.match(await taciturn(relay, 'unban', '::ffff:127.0.0.1'), { code: 0 })
       await until(async () => (await ask(relay.port, bindingRequest(), PATIENCE)) !== undefined)
