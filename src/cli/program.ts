@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { messageOf } from '../base/stack.ts'
 import { ForbiddenFile } from '../config/find.ts'
 import { ConfigError, type Problem, withExcerpt } from '../config/problem.ts'
 import { descriptors } from '../system/descriptors.ts'
@@ -78,7 +79,7 @@ async function explain(error: unknown, argv: readonly string[], context: CliCont
     say(paint('red', words.count('problems', error.problems.length)))
     return Exit.config
   }
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   if (error instanceof CommandError) {
     say(`${paint('red', 'taciturn:')} ${message}`)
     return error.code

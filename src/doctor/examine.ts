@@ -1,3 +1,4 @@
+import { messageOf } from '../base/stack.ts'
 import { inOrder } from './check.ts'
 import { AFTER, BEFORE, EACH } from './checks/all.ts'
 import { Facts, type Subject } from './facts.ts'
@@ -97,9 +98,7 @@ async function guarded(
   try {
     return await Promise.race([run(), late])
   } catch (error) {
-    return [
-      finding('check-failed', { check, detail: error instanceof Error ? error.message : String(error) }),
-    ]
+    return [finding('check-failed', { check, detail: messageOf(error) })]
   } finally {
     clearTimeout(timer)
   }

@@ -1,5 +1,6 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { errorOf } from '../base/stack.ts'
 import type { FromLedger, LedgerAnswers, LedgerJob, LedgerStart, ToLedger } from './protocol.ts'
 import { rowsOfLines } from './row-lines.ts'
 
@@ -58,7 +59,7 @@ export class LedgerThread implements LedgerDesk {
     // A relay that ends does not wait for it.
     worker.unref()
     worker.on('message', (message: FromLedger) => this.#answered(message))
-    worker.on('error', error => this.#gone(worker, error instanceof Error ? error : new Error(String(error))))
+    worker.on('error', error => this.#gone(worker, errorOf(error)))
     worker.on('exit', () => this.#gone(worker, new Error('the thread of the ledger has ended')))
     return worker
   }

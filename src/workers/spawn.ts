@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { SEMI_SPACE } from '../base/heap.ts'
+import { errorOf } from '../base/stack.ts'
 import type { FromWorker, Start, ToWorker } from './protocol.ts'
 
 /** A worker as the main thread handles it. */
@@ -38,7 +39,7 @@ export function spawnFile(file: URL, start: Start, hears: WorkerEvents): WorkerH
   let error: Error | undefined
   worker.on('message', messages => hears.messages(messages))
   worker.on('error', thrown => {
-    error = thrown instanceof Error ? thrown : new Error(String(thrown))
+    error = errorOf(thrown)
   })
   worker.on('exit', () => hears.gone(error))
   return {

@@ -84,3 +84,13 @@ t.test('C-26: tests of the core walk through what they test, and leave nothing o
   )
   t.same(skipping, [])
 })
+
+t.test('C-33: one place knows what to do with what was thrown and need not be an error', async t => {
+  const knowing = sources.filter(({ text }) =>
+    /instanceof Error\b[^\n]*\bString\((error|thrown)\)/.test(text),
+  )
+  t.same(
+    knowing.map(({ path }) => path),
+    ['base/stack.ts'],
+  )
+})
