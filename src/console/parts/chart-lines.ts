@@ -20,8 +20,10 @@ export function roundTop(value: number): number {
   return 10 * power
 }
 
-/** Values for the lines of a grid between 0 and `top`, both included: four or five of them. */
+/** Values for the lines of a grid between 0 and `top`, both included: four or five of them, or whole numbers up to 2. */
 export function gridValues(top: number): number[] {
+  // Parts of one or two of anything would have the same label.
+  if (top === 1 || top === 2) return [0, 1, 2].slice(0, top + 1)
   const lead = Math.round(top / 10 ** Math.floor(Math.log10(top) + 1e-9))
   const parts = lead === 3 || lead === 6 ? 3 : 4
   return Array.from({ length: parts + 1 }, (_, i) => (top * i) / parts)

@@ -25,6 +25,8 @@ t.test('U-47: the grid divides the top into round parts', t => {
   t.same(gridValues(400), [0, 100, 200, 300, 400])
   t.same(gridValues(600), [0, 200, 400, 600])
   t.same(gridValues(0.3).length, 4)
+  t.same(gridValues(roundTop(0)), [0, 1], 'an idle relay has no label twice')
+  t.same(gridValues(2), [0, 1, 2])
   t.end()
 })
 
