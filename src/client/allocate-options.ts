@@ -13,6 +13,7 @@ import {
 } from '../wire/attributes.ts'
 import type { MessageWriter } from '../wire/message.ts'
 
+/** What an Allocate request asks for. */
 export interface AllocateOptions {
   readonly lifetime?: number
   /** REQUESTED-ADDRESS-FAMILY; absent, the server gives IPv4 (RFC 8656 §7.2). */

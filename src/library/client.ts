@@ -1,3 +1,9 @@
+/**
+ * STUN and TURN clients. `connect` and `query` have sockets of their own; `TurnClient` below them has none and goes
+ * anywhere.
+ *
+ * @module taciturn/client
+ */
 import { lookup } from 'node:dns/promises'
 import { type Address, address, parseIp } from '../base/address.ts'
 import { type Result, succeeded } from '../base/result.ts'
@@ -15,12 +21,13 @@ import type { HostPort } from './host-port.ts'
 import type { OpenLink } from './line.ts'
 import { TurnConnection } from './turn-connection.ts'
 
-/*
- * `taciturn/client`: STUN and TURN clients. `connect` and `query` have sockets
- * of their own; `TurnClient` below them has none and goes anywhere.
- */
-export { TurnClient, type TurnClientOptions } from '../client/turn-client.ts'
-export type { TurnEvent } from '../client/turn-event.ts'
+export type { Address, Family } from '../base/address.ts'
+export type { ChannelNumber } from '../base/ids.ts'
+export type { Random, Time } from '../base/time.ts'
+export type { AlgorithmChoice } from '../client/long-term.ts'
+export type { WriteFields } from '../client/transactions.ts'
+export { type AllocateOptions, TurnClient, type TurnClientOptions } from '../client/turn-client.ts'
+export type { IgnoredReason, RequestNumber, TurnEvent } from '../client/turn-event.ts'
 export { CannotConnect, type ErrorCode, TaciturnError, TurnRejected } from './errors.ts'
 export type { HostPort } from './host-port.ts'
 export type {

@@ -14,8 +14,6 @@ export interface Configuration {
   realm?: string
   /**
    * Where clients connect: udp://, tcp:// or tls:// and an IP address. Names are not looked up, so that a broken DNS cannot change where the relay listens. Browsers use no port below 1024 but 53, 80 and 443. "?proxy" and "?web" behind tcp:// and tls:// addresses: see "proxy" and "web" below. Default: UDP and TCP 3478 on all addresses, and where "tls" is set also tls://0.0.0.0:5349 and tls://[::]:5349, with "acme" in it port 443 as well. A change needs a restart.
-   *
-   * @minItems 1
    */
   listen?: string[]
   /**
@@ -60,8 +58,6 @@ export interface Configuration {
   proxy?: {
     /**
      * Addresses of the proxies. Connections from anywhere else are refused on these listeners: anyone who may send the header can claim any address.
-     *
-     * @minItems 1
      */
     from: string[]
   }
@@ -100,8 +96,6 @@ export interface Configuration {
   relay?: {
     /**
      * The addresses that peers see. "auto" takes those of this machine. Behind 1:1 NAT (most clouds, every home) write "local=public", such as "10.0.0.5=203.0.113.7", or peers are told an address that nobody reaches. The local one may be "auto" as well, the public one a name of the DNS, which is looked up again and again. A change needs a restart.
-     *
-     * @minItems 1
      */
     addresses?: string[]
     /**
@@ -123,8 +117,6 @@ export interface Configuration {
     name: string
     /**
      * Shared secrets, newest first; at least 16 characters, and none that another homeserver has. All of them are accepted: to change a secret, put the new one first, tell the homeserver, and remove the old one a day later.
-     *
-     * @minItems 1
      */
     secrets?: (
       | string
@@ -153,8 +145,6 @@ export interface Configuration {
     paused?: boolean
     /**
      * The TURN URIs to hand out for this homeserver, where they are not those that "listen" and "realm" give: behind a forwarded port, for instance. Firefox warns of more than two entries and complains of five.
-     *
-     * @minItems 1
      */
     uris?: string[]
     /**
@@ -180,8 +170,6 @@ export interface Configuration {
       url: string
       /**
        * Names that clients reach the homeserver by, where there are several homeservers. Default: "name" above and the host of "url".
-       *
-       * @minItems 1
        */
       hosts?: string[]
       /**
@@ -412,8 +400,6 @@ export interface Configuration {
   alternate?: {
     /**
      * Addresses of the other relay, one for each family.
-     *
-     * @minItems 1
      */
     servers: string[]
     /**
@@ -439,8 +425,6 @@ export interface Configuration {
     relays?: {
       /**
        * Its TURN URIs, in the order in which clients are to get them.
-       *
-       * @minItems 1
        */
       uris: string[]
       /**
@@ -553,8 +537,6 @@ export interface Configuration {
           scope?: string
           /**
            * Who may sign in. Anyone else who has an account at the provider is refused.
-           *
-           * @minItems 1
            */
           allowed: {
             /**
@@ -674,8 +656,6 @@ export interface Configuration {
       from: string
       /**
        * The recipients.
-       *
-       * @minItems 1
        */
       to: string[]
     }
@@ -765,8 +745,6 @@ export interface Configuration {
       name: string
       /**
        * Its members: the names in their credentials.
-       *
-       * @minItems 1
        */
       users: string[]
       /**

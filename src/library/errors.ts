@@ -45,6 +45,7 @@ export class CannotConnect extends TaciturnError {
   /** What failed, to programs. */
   readonly why: LinkFault['why']
 
+  /** @hidden */
   constructor({ why, detail }: LinkFault) {
     super('CANNOT_CONNECT', `cannot connect: ${detail}`)
     this.why = why

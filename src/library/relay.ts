@@ -1,3 +1,8 @@
+/**
+ * A relay inside a program of your own, for tests, desktop applications, media servers and bots.
+ *
+ * @module taciturn
+ */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { password } from '../auth/shared-secret.ts'
@@ -15,9 +20,7 @@ import type { Configuration } from './configuration.ts'
 import { InvalidConfiguration, TaciturnError } from './errors.ts'
 import { type HostPort, toHostPort } from './host-port.ts'
 
-/*
- * `taciturn`: a relay inside a program of your own, for tests, desktop applications, media servers and bots.
- */
+export type { WritingLevel } from '../log/level.ts'
 export { type ErrorCode, InvalidConfiguration, TaciturnError } from './errors.ts'
 export type { HostPort } from './host-port.ts'
 export type { Configuration }

@@ -33,6 +33,7 @@ export function writeChannelData(channel: ChannelNumber, payload: Buffer): Buffe
   return bytes
 }
 
+/** What a datagram or a stream begins with. */
 export type Kind = 'stun' | 'channel' | 'tls' | 'dtls' | 'unknown'
 
 /**

@@ -1,6 +1,7 @@
 import { ATTRIBUTE_HEADER, HEADER_LENGTH } from './header.ts'
 import { hmac } from './mac.ts'
 
+/** MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256. */
 export type IntegrityKind = 'sha1' | 'sha256'
 
 /** Octets in the value of MESSAGE-INTEGRITY and of an untruncated MESSAGE-INTEGRITY-SHA256. */

@@ -81,6 +81,7 @@ export const MAX_ATTRIBUTES = 512
 
 const CLASSES: readonly Class[] = ['request', 'indication', 'success', 'error']
 
+/** How a message is read. */
 export interface ParseOptions {
   /** Takes a message without the magic cookie as RFC 3489's. */
   readonly classic?: boolean
