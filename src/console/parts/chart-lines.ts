@@ -20,7 +20,7 @@ export function roundTop(value: number): number {
   return 10 * power
 }
 
-/** Values for the lines of a grid between 0 and `top`, both included: four or five of them, or whole numbers up to 2. */
+/** Values for the lines of a grid between 0 and `top`, both included: four or five, or whole numbers up to 2. */
 export function gridValues(top: number): number[] {
   // Parts of one or two of anything would have the same label.
   if (top === 1 || top === 2) return [0, 1, 2].slice(0, top + 1)
