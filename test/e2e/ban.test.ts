@@ -145,6 +145,9 @@ function greet(relay: RunningRelay): Promise<'open' | 'closed'> {
 
 /** What was decided reaches every thread within a moment. */
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 20; i++) if (await holds()) return
+  for (let i = 0; i < 20; i++) {
+    if (await holds()) return
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
   throw new Error('it never held')
 }
