@@ -251,6 +251,23 @@ function usageCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Ar
           }),
       runs(async options => (await commands()).ledger(options, context)),
     )
+    .command(
+      'report',
+      words.say('report.command'),
+      command =>
+        command
+          .options({
+            ...where,
+            month: { describe: words.say('report.options.month'), type: 'string' },
+            quarter: { describe: words.say('report.options.quarter'), type: 'string' },
+            costs: { ...one, describe: words.say('report.options.costs') },
+            public: { ...flag, describe: words.say('report.options.public') },
+            publish: { ...one, describe: words.say('report.options.publish') },
+            csv: { ...flag, describe: words.say('report.options.csv') },
+          })
+          .example('$0 report > report.html', words.say('report.example')),
+      runs(async options => (await import('./commands/report.ts')).usageReport(options, context)),
+    )
 }
 
 /** The commands that change what the configuration file says, until that is undone. */

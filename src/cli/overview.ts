@@ -41,6 +41,7 @@ const GROUPS: readonly CommandGroup[] = [
       ['kernel', 'commands.kernel'],
       ['usage', 'usage.commands.usage'],
       ['ledger', 'usage.commands.ledger'],
+      ['report', 'report.command'],
       ['console', 'control.commands.console'],
     ],
   },

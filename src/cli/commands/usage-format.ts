@@ -58,9 +58,14 @@ export function csvOf(rows: readonly UsageLine[]): string {
   const columns = [...keys, ...MEASURES]
   const lines = rows.map(row => [
     new Date(row.start * 1000).toISOString(),
-    ...columns.map(column => cell(row[column])),
+    ...columns.map(column => row[column]),
   ])
-  return [['start', ...columns], ...lines].map(line => `${line.join(',')}\r\n`).join('')
+  return [['start', ...columns], ...lines].map(spreadsheetLine).join('')
+}
+
+/** A row for a spreadsheet. */
+export function spreadsheetLine(row: readonly (string | number | undefined)[]): string {
+  return `${row.map(cell).join(',')}\r\n`
 }
 
 /** A text that a spreadsheet would take for a formula gets an apostrophe in front: names are chosen by others. */
