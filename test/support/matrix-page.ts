@@ -126,7 +126,13 @@ async function talk(plan) {
       await new Promise(resolve => setTimeout(resolve, 1000))
       for (const i of [0, 1]) samples[i].push(await received(calls[i]))
     }
-    const ends = [await describe(outgoing, clients[0], samples[0]), await describe(incoming, clients[1], samples[1])]
+    // Each end moves to a better pair by itself, so for a moment the two may mean different ones.
+    let ends
+    for (let attempt = 0; attempt < 20; attempt++) {
+      ends = await Promise.all(calls.map((call, i) => describe(call, clients[i], samples[i])))
+      if (ends[0].local.port === ends[1].remote.port && ends[1].local.port === ends[0].remote.port) break
+      await new Promise(resolve => setTimeout(resolve, 500))
+    }
     outgoing.removeAllListeners()
     incoming.removeAllListeners()
     outgoing.hangup('user_hangup', false)
