@@ -48,8 +48,12 @@ export function writeContainerContext({ tree, file, date }) {
  */
 export function writeSbom({ tree, file, date }) {
   const { name } = manifestOf(tree)
-  const options = ['--sbom-format=cyclonedx', '--sbom-type=application', '--omit=dev', '--package-lock-only']
-  const bom = JSON.parse(execFileSync('npm', ['sbom', ...options], { cwd: tree, encoding: 'utf8' }))
+  const options = ['--sbom-format=cyclonedx', '--sbom-type=application', '--package-lock-only']
+  const most = 64 << 20
+  const bom = JSON.parse(
+    execFileSync('npm', ['sbom', ...options], { cwd: tree, encoding: 'utf8', maxBuffer: most }),
+  )
+  leaveOutDevelopment(bom, JSON.parse(readFileSync(join(tree, 'package-lock.json'), 'utf8')))
   // npm takes the name of the folder.
   bom.metadata.component.name = name
   bom.metadata.timestamp = date.toISOString()
@@ -60,6 +64,18 @@ export function writeSbom({ tree, file, date }) {
   const { $schema, bomFormat, specVersion, ...rest } = bom
   const written = { $schema, bomFormat, specVersion, serialNumber: `urn:uuid:${uuid}`, ...rest }
   writeFileSync(file, `${JSON.stringify(written, null, 2)}\n`)
+}
+
+/** `npm sbom --omit=dev` omits what we need ourselves, too, where a package for development needs it as well. */
+function leaveOutDevelopment(bom, { packages }) {
+  const needed = new Set()
+  for (const [path, { version, dev }] of Object.entries(packages))
+    if (!dev) needed.add(`${path.split('node_modules/').at(-1)}@${version}`)
+  bom.components = bom.components.filter(({ name, version }) => needed.has(`${name}@${version}`))
+  const kept = new Set([bom.metadata.component['bom-ref'], ...bom.components.map(one => one['bom-ref'])])
+  bom.dependencies = bom.dependencies
+    .filter(({ ref }) => kept.has(ref))
+    .map(one => ({ ...one, dependsOn: one.dependsOn.filter(ref => kept.has(ref)) }))
 }
 
 /** @param {string} tree @returns {{ readonly name: string, readonly version: string }} */
