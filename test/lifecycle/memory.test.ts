@@ -115,7 +115,8 @@ async function fill(
 
 async function recovers(t: Test, relay: RunningRelay): Promise<void> {
   t.ok(await eventually(async () => (await page(relay, '/readyz'))?.status === 200, 60_000), 'ready again')
-  t.equal((await open(t, relay, '@late:example.org')).code, 0)
+  // It may be short of memory once more until V8 has collected what the clients left.
+  t.ok(await eventually(async () => (await open(t, relay, '@late:example.org')).code === 0, 30_000), 'opens')
 }
 
 interface Bound {
