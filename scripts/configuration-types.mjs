@@ -12,5 +12,5 @@ export async function configurationTypes(schema) {
     style: { semi: false, singleQuote: true, printWidth: 110, arrowParens: 'avoid', trailingComma: 'all' },
   })
   // A tag that neither editors nor the pages of the API know.
-  return types.replaceAll(/\n *\*\n *\* @minItems \d+(?=\n)/g, '')
+  return types.replaceAll(/\n *\*\n *\* @(?:min|max)Items \d+(?=\n)/g, '')
 }

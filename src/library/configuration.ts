@@ -34,8 +34,6 @@ export interface Configuration {
     acme?: {
       /**
        * The names that the certificate is for. Default: the realm.
-       *
-       * @maxItems 100
        */
       names?: string[]
       /**
