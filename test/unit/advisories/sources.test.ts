@@ -35,7 +35,10 @@ t.test('addresses are judged by our own ranges [NODE-12]', async t => {
 t.test('of the callbacks of a TLS handshake there are two, which cannot throw [NODE-04, SEC-67]', async t => {
   const [acme, usual] = ['net/stream/acme-door.ts', 'net/stream/tls-acceptor.ts'] as const
   t.strictSame(holders(sources, /\b(SNICallback|pskCallback|ALPNCallback)\b/), [acme, usual])
-  t.match(read(acme), /SNICallback: \(name, done\) => done\(null, this\.#contexts\.get\(name\.toLowerCase\(\)\)\),/)
+  t.match(
+    read(acme),
+    /SNICallback: \(name, done\) => done\(null, this\.#contexts\.get\(name\.toLowerCase\(\)\)\),/,
+  )
   for (const file of [acme, usual]) t.match(read(file), /tlsClientError/)
 })
 
