@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Loaded, load } from '../../src/config/load.ts'
 
 /** A secret that no check finds fault with. */
@@ -16,7 +16,8 @@ export function writeConfig(config: Readonly<Record<string, unknown>>): { folder
 }
 
 export function rewrite(file: string, config: Readonly<Record<string, unknown>>): void {
-  writeFileSync(file, JSON.stringify({ ...BASE, ...config }), { mode: 0o600 })
+  const state = join(dirname(file), 'state')
+  writeFileSync(file, JSON.stringify({ ...BASE, state, ...config }), { mode: 0o600 })
 }
 
 /** Loads a configuration of one homeserver on loopback, with these keys in place of its own. */
@@ -39,5 +40,4 @@ const BASE = {
   control: false,
   console: false,
   udp: 'dgram',
-  state: '/nowhere/taciturn',
 }
