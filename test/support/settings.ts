@@ -20,9 +20,12 @@ export function rewrite(file: string, config: Readonly<Record<string, unknown>>)
   writeFileSync(file, JSON.stringify({ ...BASE, state, ...config }), { mode: 0o600 })
 }
 
-/** Loads a configuration of one homeserver on loopback, with these keys in place of its own. */
+/**
+ * Loads a configuration of one homeserver on loopback, with these keys in place of its own. All that are loaded so
+ * name the same state folder, in which nothing is written before a service starts.
+ */
 export function loaded(config: Readonly<Record<string, unknown>> = {}): Loaded {
-  const { file, folder } = writeConfig(config)
+  const { file, folder } = writeConfig({ state: '/nowhere/taciturn', ...config })
   return load({ path: file, env: {}, cwd: folder })
 }
 
