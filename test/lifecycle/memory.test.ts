@@ -11,7 +11,7 @@ import type { RunningRelay } from '../support/relay.ts'
 t.setTimeout(300_000)
 
 /** MiB of V8's heap, of which the relay itself needs most. */
-const HEAP = 44
+const HEAP = 52
 /** More than there is memory for, and fewer than there are ports. */
 const MOST = 6000
 const MIB = 1 << 20
