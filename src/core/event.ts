@@ -1,4 +1,5 @@
 import type { ClientAddress, PeerAddress, RelayedAddress } from '../base/address.ts'
+import type { FiveTuple } from '../base/five-tuple.ts'
 import type { AllocationId, ChannelNumber } from '../base/ids.ts'
 import type { Traffic } from '../base/route.ts'
 import type { Time } from '../base/time.ts'
@@ -193,3 +194,28 @@ export type Event = { readonly at: Time } & (
       readonly owner?: Owner
     }
 )
+
+/** Tells of an open allocation to those who have not heard of it, such as after a hand-over. */
+export function openedEvent({
+  id,
+  since,
+  identity,
+  client,
+  legs,
+}: {
+  readonly id: AllocationId
+  readonly since: Time
+  readonly identity: { readonly owner: Owner }
+  readonly client: FiveTuple
+  readonly legs: readonly { readonly relay: { readonly address: RelayedAddress } }[]
+}): Extract<Event, { kind: 'opened' }> {
+  return {
+    kind: 'opened',
+    at: since,
+    allocation: id,
+    owner: identity.owner,
+    client: client.address,
+    via: client.via,
+    relayed: legs.map(({ relay }) => relay.address),
+  }
+}

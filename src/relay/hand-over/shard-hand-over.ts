@@ -5,7 +5,7 @@ import type { AllocationId, SocketId } from '../../base/ids.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import { isStream } from '../../base/via.ts'
 import type { Allocation, OpenAllocation } from '../../core/allocation.ts'
-import type { Event, Owner } from '../../core/event.ts'
+import { type Event, type Owner, openedEvent } from '../../core/event.ts'
 import type { RelayPorts } from '../../net/ports/relay-ports.ts'
 import type { GivenConnection, GivenListener } from '../../net/stream/given.ts'
 import type { StreamTransport } from '../../net/stream/stream-transport.ts'
@@ -187,16 +187,8 @@ export class ShardHandOver {
     const opened: TakenAllocation[] = []
     const lost: AllocationId[] = []
     for (const allocation of shard.openAllocations()) {
-      const { id, client, identity, since, legs } = allocation
-      opened.push({
-        kind: 'opened',
-        at: since,
-        allocation: id,
-        owner: identity.owner,
-        client: client.address,
-        via: client.via,
-        relayed: legs.map(leg => leg.relay.address),
-      })
+      const { id, legs } = allocation
+      opened.push(openedEvent(allocation))
       const isLost = legs.some(({ relay }) => {
         const local = locals.get(relay.socket)
         return !local || !ports.isRelayed(local.ip, ipKey(relay.address.ip))

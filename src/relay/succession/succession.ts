@@ -1,7 +1,7 @@
 import type { FiveTuple } from '../../base/five-tuple.ts'
 import { NOWHERE } from '../../base/five-tuple.ts'
 import type { SocketId } from '../../base/ids.ts'
-import type { Event } from '../../core/event.ts'
+import { openedEvent } from '../../core/event.ts'
 import type { AllocationRecord } from '../../core/snapshot/parts.ts'
 import type { PortDirectory } from '../../net/ports/port-directory.ts'
 import type { RelayPorts } from '../../net/ports/relay-ports.ts'
@@ -66,7 +66,7 @@ export class Succession {
     this.#endConnections(found)
     for (const record of found) for (const client of tuplesOf(record)) guests?.transport.host(client, true)
     const open = new Set(Array.from(shard.openAllocations(), ({ id }) => id))
-    return { allocations: found.filter(({ id }) => open.has(id)).map(openedBy) }
+    return { allocations: found.filter(({ id }) => open.has(id)).map(openedEvent) }
   }
 
   /** Once a second: writes down what allocations have carried. */
@@ -120,16 +120,4 @@ export class Succession {
 /** Where the client of an allocation is, and where it has arrived. */
 function tuplesOf({ client, mobility }: AllocationRecord): FiveTuple[] {
   return mobility?.arrival ? [client, mobility.arrival.client] : [client]
-}
-
-function openedBy({ id, since, identity, client, legs }: AllocationRecord): Event & { kind: 'opened' } {
-  return {
-    kind: 'opened',
-    at: since,
-    allocation: id,
-    owner: identity.owner,
-    client: client.address,
-    via: client.via,
-    relayed: legs.map(({ relay }) => relay.address),
-  }
 }
