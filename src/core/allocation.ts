@@ -94,3 +94,14 @@ export interface OpenAllocation extends Requested {
 
 /** The book has one object while it opens and another once it is open. */
 export type Allocation = OpeningAllocation | OpenAllocation
+
+/** Where the client of an allocation is, and where it has arrived. */
+export function tuplesOf({
+  client,
+  mobility,
+}: {
+  readonly client: FiveTuple
+  readonly mobility: { readonly arrival: { readonly client: FiveTuple } | undefined } | undefined
+}): FiveTuple[] {
+  return mobility?.arrival ? [client, mobility.arrival.client] : [client]
+}

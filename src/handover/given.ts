@@ -1,52 +1,90 @@
 import { formatAddress } from '../base/address.ts'
-import type { GivenShard } from '../relay/hand-over/shard-hand-over.ts'
+import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
 import type { Given } from './protocol.ts'
 
-/** What is said of a shard that is given: all but its descriptors and its state. `since`: when it stopped reading. */
-export function describeGiven(shard: GivenShard, since: bigint) {
+/** What is said of a relay that is given: all but its descriptors and its state. `since`: when it stopped reading. */
+export function describeGiven({ shards, common }: GivenRelay, since: bigint) {
   return {
     kind: 'given',
     since: `${since}`,
-    udp: shard.udp.map(({ id, purpose, local }) => ({ id, purpose, local: formatAddress(local) })),
-    listeners: shard.listeners.map(({ transport, address }) => ({
-      transport,
-      address: formatAddress(address),
-    })),
-    connections: shard.connections.map(({ remote, id, tlsOnly, unread, unsent, dropped }) => ({
+    shards: shards.map(describeShard),
+    ...(common && {
+      common: {
+        keys: { nonces: base64(common.keys.nonces), tickets: base64(common.keys.tickets) },
+        reserved: common.reserved.map(({ parked, owner, client, expires }) => ({
+          token: base64(parked.token),
+          local: formatAddress(parked.local),
+          owner,
+          client: formatAddress(client),
+          expires,
+        })),
+      },
+    }),
+  }
+}
+
+function describeShard({ udp, listeners, connections, reserved, doors }: GivenRelay['shards'][number]) {
+  return {
+    udp: udp.map(({ id, purpose, local }) => ({ id, purpose, local: formatAddress(local) })),
+    listeners: listeners.map(({ transport, address }) => ({ transport, address: formatAddress(address) })),
+    connections: connections.map(({ remote, id, tlsOnly, unread, unsent, dropped }) => ({
       remote: formatAddress(remote),
       ...(id !== undefined && { id }),
       tlsOnly,
-      unread: Buffer.from(unread).toString('base64'),
-      unsent: Buffer.from(unsent).toString('base64'),
+      unread: base64(unread),
+      unsent: base64(unsent),
       dropped,
     })),
-    reserved: shard.reserved.map(({ socket, owner, client }) => ({
-      socket,
-      owner,
-      client: formatAddress(client),
-    })),
+    reserved: reserved.map(({ socket, owner, client }) => ({ socket, owner, client: formatAddress(client) })),
+    doors,
   }
 }
 
 /** Its descriptors, in the order of the description. */
-export function descriptorsOf({ udp, listeners, connections }: GivenShard): number[] {
-  return [...udp, ...listeners, ...connections].map(({ fd }) => fd)
+export function descriptorsOf({ shards, common }: GivenRelay): number[] {
+  return [
+    ...shards.flatMap(({ udp, listeners, connections }) => [...udp, ...listeners, ...connections]),
+    ...(common?.reserved ?? []).map(({ parked }) => parked),
+  ].map(({ fd }) => fd)
 }
 
 /** How many descriptors go with a description. */
-export function countOf({ udp, listeners, connections }: Given): number {
-  return udp.length + listeners.length + connections.length
+export function countOf({ shards, common }: Given): number {
+  const sockets = shards.map(
+    ({ udp, listeners, connections }) => [...udp, ...listeners, ...connections].length,
+  )
+  return sockets.reduce((sum, count) => sum + count, common?.reserved.length ?? 0)
 }
 
-/** Puts together again what was given. */
-export function restoreGiven(given: Given, snapshot: Buffer, descriptors: readonly number[]): GivenShard {
+/** Puts together again what was given, with the state of each worker. */
+export function restoreGiven(
+  { shards, common }: Given,
+  snapshots: readonly Uint8Array[],
+  descriptors: readonly number[],
+): GivenRelay {
   const next = descriptors.values()
   const withFd = <T>(one: T) => ({ ...one, fd: next.next().value! })
   return {
-    snapshot,
-    udp: given.udp.map(withFd),
-    listeners: given.listeners.map(withFd),
-    connections: given.connections.map(withFd),
-    reserved: given.reserved,
+    shards: shards.map((shard, i) => ({
+      snapshot: snapshots[i]!,
+      udp: shard.udp.map(withFd),
+      listeners: shard.listeners.map(withFd),
+      connections: shard.connections.map(withFd),
+      reserved: shard.reserved,
+      doors: shard.doors,
+    })),
+    ...(common && {
+      common: {
+        keys: common.keys,
+        reserved: common.reserved.map(({ token, local, ...port }) => ({
+          ...port,
+          parked: withFd({ token, local }),
+        })),
+      },
+    }),
   }
+}
+
+function base64(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('base64')
 }

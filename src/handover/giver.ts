@@ -5,7 +5,7 @@ import { formatAddress } from '../base/address.ts'
 import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 import type { Listener } from '../config/values/listener.ts'
 import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
-import type { GivenShard } from '../relay/hand-over/shard-hand-over.ts'
+import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
 import { readClock } from '../system/clock.ts'
 import type { NativeAddon } from '../system/native-addon.ts'
 import { descriptorOf } from '../system/socket-handle.ts'
@@ -23,13 +23,15 @@ export interface Giver {
   readonly listening: () => readonly Listener[]
   /** TCP addresses of its pages. */
   readonly pages: () => readonly string[]
-  /** The state, while everything goes on. */
-  rehearse(): Promise<Buffer>
+  /** How many share the calls: as many states are given. */
+  readonly workers: number
+  /** The states, while everything goes on. */
+  rehearse(): Promise<readonly Uint8Array[]>
   /** Stops reading, and gives what can go on elsewhere. Rejects, and goes on, where that cannot be. */
-  give(): Promise<GivenShard>
-  takeBack(given: GivenShard): Promise<void>
+  give(): Promise<GivenRelay>
+  takeBack(given: GivenRelay): Promise<void>
   /** Forgets what was given; returns how many allocations have stayed. */
-  leave(): number
+  leave(): Promise<number>
   /** Closes its pages and sockets, so that the other one can open them, and ends with what has stayed. */
   retire(how: HandedOver & { readonly ok: true }): Promise<void>
   log(what: string, details: Readonly<Record<string, string | number>>): void
@@ -137,7 +139,7 @@ export class HandOverDoor {
       })
       this.#welcome(link)
       await hear(link, asked('rehearse'), PATIENCE)
-      link.sayOctets(await this.#giver.rehearse())
+      for (const snapshot of await this.#giver.rehearse()) link.sayOctets(snapshot)
       await hear(link, asked('give'), PATIENCE)
       const { allocations, gap, stays } = await this.#give(link, await channel)
       const how = { ok: true as const, pid, version: greeting.version, allocations, stays, gap }
@@ -168,12 +170,13 @@ export class HandOverDoor {
   }
 
   #welcome(link: HandOverLink): void {
-    const { version } = this.#giver
+    const { version, workers } = this.#giver
     const { time, machine } = readClock()
     link.say({
       kind: 'welcome',
       version,
       pid: process.pid,
+      workers,
       clock: { time, machine: `${machine}` },
       listening: this.#giver.listening().map(({ transport, address }) => ({
         transport,
@@ -190,15 +193,15 @@ export class HandOverDoor {
   ): Promise<{ readonly allocations: number; readonly gap: number; readonly stays: number }> {
     const giver = this.#giver
     const since = process.hrtime.bigint()
-    const shard = await giver.give().catch(error => {
+    const relay = await giver.give().catch(error => {
       throw new Refused((error as Error).message)
     })
-    const fds = descriptorsOf(shard)
+    const fds = descriptorsOf(relay)
     try {
       const until = performance.now() + PAUSE
       const left = () => Math.max(0, until - performance.now())
-      link.say(describeGiven(shard, since))
-      link.sayOctets(shard.snapshot)
+      link.say(describeGiven(relay, since))
+      for (const { snapshot } of relay.shards) link.sayOctets(snapshot)
       for (let at = 0; at < fds.length; at += AT_ONCE) {
         await hear(link, asked('more'), left())
         this.#pass(link, channel, fds.slice(at, at + AT_ONCE))
@@ -206,13 +209,13 @@ export class HandOverDoor {
       await hear(link, asked('taken'), left())
       link.say({ kind: 'go' })
       const { allocations, gap } = await hear(link, running, left())
-      const stays = giver.leave()
+      const stays = await giver.leave()
       for (const fd of fds) this.#addon.release(fd)
       return { allocations, gap, stays }
     } catch (error) {
       // Said first, so that the other one reads nothing any more.
       link.say({ kind: 'failed', why: (error as Error).message })
-      await giver.takeBack(shard)
+      await giver.takeBack(relay)
       throw error
     } finally {
       channel.destroy()

@@ -2,7 +2,7 @@ import { fstatSync, readSync, writeSync } from 'node:fs'
 import { z } from 'zod'
 import { failed, type Result, succeeded } from '../base/result.ts'
 import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
-import type { GivenShard } from '../relay/hand-over/shard-hand-over.ts'
+import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
 import { readClock } from '../system/clock.ts'
 import type { NativeAddon } from '../system/native-addon.ts'
 import { systemError } from '../system/system-error.ts'
@@ -15,7 +15,7 @@ import { AT_ONCE, given, PROTOCOL, READABLE } from './protocol.ts'
  * pair of sockets, in which the other descriptors are on their way.
  *
  * The file: an octet that is 1 while a process takes it up, four octets with the length
- * of the description, the description (JSON), the snapshot. All its secrets are in memory only.
+ * of the description, the description (JSON), the snapshot of each worker. All its secrets are in memory only.
  */
 export interface Left {
   readonly state: number
@@ -28,7 +28,7 @@ export interface LeftState {
   readonly version: string
   readonly clock: { readonly time: number; readonly machine: bigint }
   readonly since: bigint
-  readonly shard: GivenShard
+  readonly relay: GivenRelay
 }
 
 const HEADER = 5
@@ -36,6 +36,8 @@ const description = z.object({
   protocol: z.int(),
   version: z.string(),
   snapshot: z.int(),
+  /** Octets of each snapshot. */
+  lengths: z.array(z.int()),
   clock: z.object({ time: z.number(), machine: z.string().regex(/^\d+$/) }),
   given,
 })
@@ -44,7 +46,7 @@ const description = z.object({
 export function leaveBehind(
   addon: NativeAddon,
   version: string,
-  shard: GivenShard,
+  relay: GivenRelay,
   since: bigint,
 ): Result<Left, string> {
   const pair = new Int32Array(2).fill(-1)
@@ -57,23 +59,25 @@ export function leaveBehind(
   }
   try {
     const { time, machine } = readClock()
+    const snapshots = relay.shards.map(({ snapshot }) => snapshot)
     const text = Buffer.from(
       JSON.stringify({
         protocol: PROTOCOL,
         version,
         snapshot: SNAPSHOT_VERSION,
+        lengths: snapshots.map(({ length }) => length),
         clock: { time, machine: `${machine}` },
-        given: describeGiven(shard, since),
+        given: describeGiven(relay, since),
       }),
     )
     const header = Buffer.alloc(HEADER)
     header.writeUInt32BE(text.length, 1)
-    for (const octets of [header, text, shard.snapshot]) writeAll(state, octets)
+    for (const octets of [header, text, ...snapshots]) writeAll(state, octets)
   } catch (error) {
     forget(addon, left)
     return failed((error as Error).message)
   }
-  const fds = descriptorsOf(shard)
+  const fds = descriptorsOf(relay)
   for (let at = 0; at < fds.length; at += AT_ONCE) {
     const sent = addon.sendDescriptors(left.out, Int32Array.from(fds.slice(at, at + AT_ONCE)))
     if (sent >= 0) continue
@@ -114,7 +118,7 @@ export function readLeft(addon: NativeAddon, left: Left): Result<LeftState, stri
     version,
     clock: { time: clock.time, machine: BigInt(clock.machine) },
     since: BigInt(said.given.since),
-    shard: restoreGiven(said.given, file.subarray(end), fds),
+    relay: restoreGiven(said.given, cut(file.subarray(end), said.lengths), fds),
   })
 }
 
@@ -126,6 +130,12 @@ export function mark({ state }: Left, isTakenUp: boolean): void {
 /** Closes our descriptors of what has been left. */
 export function forget(addon: NativeAddon, left: Left): void {
   for (const fd of [left.state, left.out, left.in]) if (fd >= 0) addon.release(fd)
+}
+
+/** Cuts octets into pieces of these lengths. */
+function cut(octets: Buffer, lengths: readonly number[]): Buffer[] {
+  let at = 0
+  return lengths.map(length => octets.subarray(at, (at += length)))
 }
 
 function parse(octets: Buffer): z.infer<typeof description> | undefined {

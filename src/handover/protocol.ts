@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { type Address, parseAddress } from '../base/address.ts'
 import type { SocketId } from '../base/ids.ts'
+import type { Time } from '../base/time.ts'
+import { VIA } from '../base/via.ts'
 import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
 
 /**
@@ -12,10 +14,10 @@ import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
  *                                    ←   welcome {snapshot, clock, listening}      or refused {why}
  *     (a second connection, for descriptors)
  *     rehearse                       →
- *                                    ←   octets: the state as it is now
+ *                                    ←   octets: the state as it is now, of each worker
  *     give                           →
  *                                        reads nothing from here on
- *                                    ←   given {sockets}, octets: the state
+ *                                    ←   given {sockets}, octets: the state of each worker
  *     more                           →                                             as often as there
  *                                    ←   descriptors {count}, and as many by the second connection
  *     taken                          →
@@ -28,13 +30,16 @@ import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
  * goes on with everything. The new one ends when it hears nothing more before
  * `go`, or `failed` at any time.
  */
-export const PROTOCOL = 1
+export const PROTOCOL = 2
 
 /** Versions of snapshots that this relay can read: its own. One more stands here once there is an older one. */
 export const READABLE: readonly number[] = [SNAPSHOT_VERSION]
 
 /** Descriptors that go with one message; the kernel takes 253. */
 export const AT_ONCE = 250
+
+/** More than any relay has. */
+const MOST_WORKERS = 1024
 
 /** Milliseconds that one may take to say the next thing, before anything is given, and while everything waits. */
 export const PATIENCE = 30_000
@@ -71,16 +76,16 @@ export const welcome = z.object({
   kind: z.literal('welcome'),
   version: z.string(),
   pid: z.int(),
+  /** How many share the calls. */
+  workers: z.int().min(1).max(MOST_WORKERS),
   /** What it takes the time for, and the machine's monotonic clock at that moment, in nanoseconds. */
   clock: z.object({ time: z.number(), machine: z.string().regex(/^\d+$/) }),
   listening: z.array(at),
   /** TCP addresses of its pages. */
   pages: z.array(z.string()),
 })
-export const given = z.object({
-  kind: z.literal('given'),
-  /** When it stopped reading, by the machine's monotonic clock. */
-  since: z.string().regex(/^\d+$/),
+const owner = z.object({ tenant: z.string(), user: z.string() })
+const shard = z.object({
   udp: z.array(z.object({ id: socketId, purpose: z.enum(['listener', 'relay']), local: address })),
   listeners: z.array(z.object({ transport: z.enum(['tcp', 'tls']), address })),
   connections: z.array(
@@ -93,13 +98,31 @@ export const given = z.object({
       dropped: z.int(),
     }),
   ),
-  reserved: z.array(
-    z.object({
-      socket: socketId,
-      owner: z.object({ tenant: z.string(), user: z.string() }),
-      client: address,
-    }),
+  reserved: z.array(z.object({ socket: socketId, owner, client: address })),
+  doors: z.array(
+    z.tuple([socketId, z.object({ shard: z.int().min(0), socket: socketId, via: z.enum(VIA) })]),
   ),
+})
+export const given = z.object({
+  kind: z.literal('given'),
+  /** When it stopped reading, by the machine's monotonic clock. */
+  since: z.string().regex(/^\d+$/),
+  shards: z.array(shard).min(1).max(MOST_WORKERS),
+  /** What several workers have in common. */
+  common: z
+    .object({
+      keys: z.object({ nonces: octets, tickets: octets }),
+      reserved: z.array(
+        z.object({
+          token: octets,
+          local: address,
+          owner,
+          client: address,
+          expires: z.number().transform(time => time as Time),
+        }),
+      ),
+    })
+    .exactOptional(),
 })
 export const passed = z.object({ kind: z.literal('descriptors'), count: z.int().min(1).max(AT_ONCE) })
 export const running = z.object({ kind: z.literal('running'), allocations: z.int(), gap: z.number() })

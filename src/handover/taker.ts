@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
-import type { GivenShard } from '../relay/hand-over/shard-hand-over.ts'
+import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
 import { loadAddon, type NativeAddon } from '../system/native-addon.ts'
 import { descriptorOf } from '../system/socket-handle.ts'
 import { systemError } from '../system/system-error.ts'
@@ -22,7 +22,7 @@ import {
 
 /** What was taken, and when the other one stopped reading, in nanoseconds of the machine's monotonic clock. */
 export interface Taken {
-  readonly shard: GivenShard
+  readonly relay: GivenRelay
   readonly since: bigint
 }
 
@@ -61,10 +61,10 @@ export class Predecessor {
     return new Predecessor(link, addon.value, path, greeting)
   }
 
-  /** Its state as it is now, while it goes on. */
-  async rehearse(): Promise<Buffer> {
+  /** The state of each of its workers as it is now, while they go on. */
+  async rehearse(): Promise<readonly Uint8Array[]> {
     this.#link.say({ kind: 'rehearse' })
-    return hearOctets(this.#link, PATIENCE)
+    return this.#snapshots(this.welcome.workers, PATIENCE)
   }
 
   /** Takes state and sockets. It reads nothing from here on, until this process does or has failed. */
@@ -75,13 +75,13 @@ export class Predecessor {
       const link = this.#link
       link.say({ kind: 'give' })
       const what = await hear(link, given, PAUSE)
-      const snapshot = await hearOctets(link, PAUSE)
+      const snapshots = await this.#snapshots(what.shards.length, PAUSE)
       const count = countOf(what)
       const fds: number[] = []
       while (fds.length < count)
         fds.push(...(await this.#more(channel, Math.min(AT_ONCE, count - fds.length))))
-      const shard = restoreGiven(what, snapshot, fds)
-      return { shard, since: BigInt(what.since) }
+      const relay = restoreGiven(what, snapshots, fds)
+      return { relay, since: BigInt(what.since) }
     } finally {
       channel.destroy()
     }
@@ -115,6 +115,12 @@ export class Predecessor {
   fail(why: string): void {
     this.#link.say({ kind: 'failed', why: why.slice(0, 2000) })
     this.#link.end()
+  }
+
+  async #snapshots(count: number, patience: number): Promise<Buffer[]> {
+    const snapshots: Buffer[] = []
+    while (snapshots.length < count) snapshots.push(await hearOctets(this.#link, patience))
+    return snapshots
   }
 
   async #more(channel: Socket, count: number): Promise<Int32Array> {

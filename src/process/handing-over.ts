@@ -4,7 +4,7 @@ import { type Giver, type HandedOver, HandOverDoor } from '../handover/giver.ts'
 import { handOverPath } from '../handover/protocol.ts'
 import type { Log } from '../log/log.ts'
 import type { Shutdown } from '../operate/shutdown.ts'
-import type { ShardHandOver } from '../relay/hand-over/shard-hand-over.ts'
+import type { HandOver } from '../relay/hand-over/hand-over.ts'
 import { loadAddon } from '../system/native-addon.ts'
 import type { RunningText } from '../texts/running.ts'
 import type { Engine } from '../workers/engine.ts'
@@ -133,7 +133,7 @@ export class HandingOver {
     }
   }
 
-  #giverOf(shard: ShardHandOver): Giver {
+  #giverOf(handOver: HandOver): Giver {
     const { version, log, engine, shutdown, relaysInKernel } = this.#parts
     return {
       version,
@@ -144,20 +144,25 @@ export class HandingOver {
       },
       listening: () => engine.listeners.addresses,
       pages: () => this.#parts.pages(),
-      rehearse: () => inTurns(shard.snapshot()),
+      workers: engine.workers,
+      rehearse: () => handOver.snapshots(),
       give: async () => {
         relaysInKernel(false)
-        shard.hold()
-        if (await shard.settle()) return shard.give()
-        shard.go()
-        relaysInKernel(true)
-        throw new Error('requests under way took too long to come to their answers')
+        try {
+          await handOver.hold()
+          if (await handOver.settle()) return await handOver.give()
+          throw new Error('requests under way took too long to come to their answers')
+        } catch (error) {
+          await handOver.go()
+          relaysInKernel(true)
+          throw error
+        }
       },
       takeBack: async given => {
-        await shard.takeBack(given)
+        await handOver.takeBack(given)
         relaysInKernel(true)
       },
-      leave: () => shard.leave(),
+      leave: () => handOver.leave(),
       retire: how => this.#retire(how),
       log: (what, details) => log.info(what, details),
     }
@@ -204,13 +209,4 @@ export function tiedTo(env: NodeJS.ProcessEnv, pid: number): RunningText | undef
 function environment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { LISTEN_FDS: _, LISTEN_PID: __, LISTEN_FDNAMES: ___, WATCHDOG_PID: ____, ...rest } = env
   return rest
-}
-
-/** Takes a step in each turn of the event loop. */
-async function inTurns<T>(steps: Generator<undefined, T>): Promise<T> {
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-    await new Promise(resolve => setImmediate(resolve))
-  }
 }

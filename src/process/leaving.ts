@@ -2,7 +2,7 @@ import { descriptorsOf } from '../handover/given.ts'
 import type { Giver } from '../handover/giver.ts'
 import { forget, type Left, leaveBehind } from '../handover/left.ts'
 import type { Log } from '../log/log.ts'
-import type { GivenShard } from '../relay/hand-over/shard-hand-over.ts'
+import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
 import type { Shards } from '../relay/shards.ts'
 import { loadAddon } from '../system/native-addon.ts'
 import type { Systemd } from './systemd.ts'
@@ -32,7 +32,7 @@ export async function leaveToManager(parts: LeavingParts): Promise<void> {
       await giver.takeBack(given)
       throw error
     }
-    const stays = giver.leave()
+    const stays = await giver.leave()
     for (const fd of descriptorsOf(given)) loadAddonOrThrow().release(fd)
     log.info('the service manager keeps the calls for the next process', {
       allocations: allocations - stays,
@@ -43,7 +43,7 @@ export async function leaveToManager(parts: LeavingParts): Promise<void> {
   }
 }
 
-async function keep({ systemd, version }: LeavingParts, given: GivenShard, since: bigint): Promise<void> {
+async function keep({ systemd, version }: LeavingParts, given: GivenRelay, since: bigint): Promise<void> {
   const addon = loadAddonOrThrow()
   const left = leaveBehind(addon, version, given, since)
   if (!left.ok) throw new Error(left.error)

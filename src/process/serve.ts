@@ -76,6 +76,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
     systemd,
     inherited: left ? left.others(inherited.value) : inherited.value,
     record: options.record,
+    workersBefore: from?.welcome.workers ?? left?.workers,
     ...(program && { program }),
   })
   const bound = from

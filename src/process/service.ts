@@ -54,6 +54,8 @@ export interface ServiceOptions {
   /** Starts workers in another way. */
   readonly spawn?: Spawn
   readonly systemd?: Systemd
+  /** How many workers the process has that this one takes over from. */
+  readonly workersBefore?: number | undefined
   /** Sockets that systemd has bound for us. */
   readonly inherited?: readonly InheritedSocket[]
   /** The command line of node that starts this relay; with it, another process may take over. */
@@ -134,6 +136,7 @@ export class Service {
       rejected: books.countFewer,
       ...(spawn && { spawn }),
       ...(inherited && { inherited }),
+      workersBefore: options.workersBefore,
       ...(options.record !== undefined && { record: { file: options.record, version } }),
     })
 

@@ -1,8 +1,9 @@
-import { formatAddress } from '../base/address.ts'
+import { formatAddress, sameAddress } from '../base/address.ts'
 import { LinkError } from '../handover/link.ts'
 import { handOverPath } from '../handover/protocol.ts'
 import { Predecessor } from '../handover/taker.ts'
 import type { Log } from '../log/log.ts'
+import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
 import type { GivenShard, TakenAllocation } from '../relay/hand-over/shard-hand-over.ts'
 import { cannotTakeOver } from '../relay/start-error.ts'
 import { continueClock } from '../system/clock.ts'
@@ -51,24 +52,24 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
   const { engine, hear, bindPages } = parts
   const { handOver } = engine.shards
   try {
-    if (!handOver) throw new LinkError('this needs the native UDP transport and one worker ("workers": 1)')
-    handOver.hold()
+    if (!handOver) throw new LinkError('this needs the native UDP transport')
+    await handOver.hold()
     await engine.prepare()
     await bindPages()
     const { listening } = from.welcome
     const fresh = engine.bindMissing(listening)
-    const rehearsed = handOver.rehearse(await from.rehearse())
+    const rehearsed = await handOver.rehearse(await from.rehearse())
     if (!rehearsed.ok) throw new LinkError(rehearsed.error)
-    const { shard, since } = await from.take()
-    const taken = await engine.take(shard)
+    const { relay, since } = await from.take()
+    const taken = await engine.take(relay)
     if (!taken.ok) throw new LinkError(taken.error)
     await from.taken()
-    await engine.open([...inherited(shard), ...fresh])
-    handOver.connect(shard.connections)
-    handOver.go()
+    await engine.open([...inherited(relay), ...fresh])
+    await handOver.connect(relay)
+    await handOver.go()
     const gap = millisecondsSince(since)
     for (const opened of taken.value.opened) hear(opened)
-    handOver.drop(taken.value.lost)
+    await handOver.drop(taken.value.lost)
     return await from.running(taken.value.opened.length, gap)
   } catch (error) {
     const { message } = error as Error
@@ -77,8 +78,18 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
   }
 }
 
-/** What it listens on. */
-export function inherited({ udp, listeners }: GivenShard): InheritedSocket[] {
+/** What it listens on. Of several workers each has a socket of its own at every address. */
+export function inherited({ shards }: GivenRelay): InheritedSocket[] {
+  const [first, ...others] = shards.map(listenersOf)
+  return (first ?? []).map(socket => {
+    const group = [socket, ...others.map(sockets => sockets.find(one => isSame(one, socket)))]
+    if (shards.length === 1) return socket
+    if (group.includes(undefined)) throw new LinkError(`not every worker listens on ${socket.name}`)
+    return { ...socket, group: group as InheritedSocket[] }
+  })
+}
+
+function listenersOf({ udp, listeners }: GivenShard): InheritedSocket[] {
   return [
     ...udp
       .filter(({ purpose }) => purpose === 'listener')
@@ -96,4 +107,8 @@ export function inherited({ udp, listeners }: GivenShard): InheritedSocket[] {
       address,
     })),
   ]
+}
+
+function isSame(one: InheritedSocket, other: InheritedSocket): boolean {
+  return one.transport === other.transport && sameAddress(one.address, other.address)
 }

@@ -56,12 +56,17 @@ export class LeftCalls {
     this.#parts = parts
   }
 
+  /** How many workers the process before this one had. */
+  get workers(): number {
+    return this.#state.relay.shards.length
+  }
+
   /**
    * Of the sockets that the service manager has bound, those that the process
    * before this one did not use; closes the others.
    */
   others(sockets: readonly InheritedSocket[]): InheritedSocket[] {
-    const ours = new Set(inherited(this.#state.shard).map(nameOf))
+    const ours = new Set(inherited(this.#state.relay).map(nameOf))
     for (const socket of sockets) if (ours.has(nameOf(socket))) this.#addon.release(socket.fd)
     return sockets.filter(socket => !ours.has(nameOf(socket)))
   }
@@ -71,31 +76,31 @@ export class LeftCalls {
    * process cannot start; then they wait for the next one, unless they are the reason.
    */
   async take(engine: Engine, hear: TakingOver['hear']): Promise<void> {
-    const { version, shard, since } = this.#state
+    const { version, relay, since } = this.#state
     const { log } = this.#parts
     const { handOver } = engine.shards
     if (!handOver) {
-      for (const fd of descriptorsOf(shard)) this.#addon.release(fd)
+      for (const fd of descriptorsOf(relay)) this.#addon.release(fd)
       this.#drop()
       log.warn('the calls of the process before this one have ended', {
-        why: 'this needs the native UDP transport and one worker ("workers": 1)',
+        why: 'this needs the native UDP transport',
       })
       return engine.listen()
     }
-    handOver.hold()
+    await handOver.hold()
     mark(this.#left, true)
     try {
       await engine.prepare()
-      const taken = await engine.take(shard)
+      const taken = await engine.take(relay)
       if (!taken.ok) {
         this.#drop()
         throw new StartError({ key: 'start.takeUp', values: { why: taken.error } })
       }
-      await engine.open(inherited(shard))
-      handOver.connect(shard.connections)
+      await engine.open(inherited(relay))
+      await handOver.connect(relay)
       for (const opened of taken.value.opened) hear(opened)
-      handOver.drop(new Set([...taken.value.lost, ...handOver.stranded()]))
-      handOver.go()
+      await handOver.drop(new Set([...taken.value.lost, ...(await handOver.stranded())]))
+      await handOver.go()
       const gap = millisecondsSince(since)
       log.info('took calls up', { version, allocations: engine.shards.allocations(), gap })
     } catch (error) {

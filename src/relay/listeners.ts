@@ -1,16 +1,17 @@
 import { type Address, formatAddress, sameAddress } from '../base/address.ts'
 import type { Listener } from '../config/values/listener.ts'
-import { bindUnread, releaseSocket } from '../net/ports/parked-port.ts'
+import { releaseSocket } from '../net/ports/parked-port.ts'
 import { expandWildcards } from '../net/ports/relay-addresses.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import type { RunningText } from '../texts/running.ts'
+import type { HandOver } from './hand-over/hand-over.ts'
 import { cannotListen, StartError } from './start-error.ts'
 
 /** Binds a listener, or adopts one that is bound already; answers once, with the address it got. */
 export type ListenerPlan = (
   listener: Listener,
   done: (error: NodeJS.ErrnoException | null, local?: Address) => void,
-  bound?: Pick<InheritedSocket, 'fd' | 'socket'>,
+  bound?: Pick<InheritedSocket, 'fd' | 'socket' | 'group'>,
 ) => void
 
 /**
@@ -83,7 +84,8 @@ export class Listeners {
   /** Listens on these sockets, which another process has bound, where `open` wants them; closes the others. */
   adopt(sockets: readonly InheritedSocket[], own: readonly Uint8Array[]): void {
     const isWanted = (socket: InheritedSocket) => this.#isWanted(socket, own)
-    for (const { fd } of sockets.filter(socket => !isWanted(socket))) releaseSocket(fd)
+    for (const socket of sockets.filter(socket => !isWanted(socket)))
+      for (const { fd } of socket.group ?? [socket]) releaseSocket(fd)
     this.#inherited = [...this.#inherited, ...sockets.filter(isWanted)]
   }
 
@@ -97,14 +99,18 @@ export class Listeners {
    * listens on. Throws a `StartError` where that is not possible; what depends on
    * the machine's addresses is left to `open`.
    */
-  bindMissing(theirs: readonly Listener[], own: readonly Uint8Array[]): InheritedSocket[] {
+  bindMissing(
+    theirs: readonly Listener[],
+    own: readonly Uint8Array[],
+    bindUnread: HandOver['bindUnread'],
+  ): InheritedSocket[] {
     const found: InheritedSocket[] = []
     for (const listener of this.#wanted) {
       for (const address of this.#spelledOut(listener, own)) {
         const at = { transport: listener.transport, address }
         if (this.#inheritedAt(at) || theirs.some(one => isFor(one, at))) continue
         const bound = bindUnread(at)
-        if (bound.ok) found.push({ fd: bound.value, name: name(at), transport: kindOf(at), address })
+        if (bound.ok) found.push(unread(at, bound.value))
         else if (!isFamilyMissing(bound.error)) throw cannotListen(at, bound.error)
       }
     }
@@ -179,6 +185,12 @@ function isFor(socket: Listener, listener: Listener): boolean {
     (socket.transport === 'udp') === (listener.transport === 'udp') &&
     sameAddress(socket.address, listener.address)
   )
+}
+
+function unread(at: Listener, fds: readonly number[]): InheritedSocket {
+  const [fd] = fds
+  const group = fds.length > 1 ? { group: fds.map(fd => ({ fd })) } : {}
+  return { fd: fd!, ...group, name: name(at), transport: kindOf(at), address: at.address }
 }
 
 function kindOf({ transport }: Listener): 'udp' | 'tcp' {

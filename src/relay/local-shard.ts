@@ -5,6 +5,7 @@ import type { FiveTuple } from '../base/five-tuple.ts'
 import type { AllocationId } from '../base/ids.ts'
 import { isStream } from '../base/via.ts'
 import type { Settings } from '../config/settings.ts'
+import { tuplesOf } from '../core/allocation.ts'
 import type { Slowed } from '../core/buckets.ts'
 import type { Event } from '../core/event.ts'
 import type { MapDescriptors } from '../kernel/kernel-maps.ts'
@@ -21,6 +22,7 @@ import type { Gauges } from './gauges.ts'
 import { GuardedInbox } from './guarded-inbox.ts'
 import type { GuestMessage, GuestPost } from './guests/guest-message.ts'
 import { Guests } from './guests/guests.ts'
+import { type HandOver, LocalHandOver } from './hand-over/hand-over.ts'
 import { openRehearsal } from './hand-over/rehearsal.ts'
 import { ShardHandOver } from './hand-over/shard-hand-over.ts'
 import type { KernelRelaying } from './kernel-relaying.ts'
@@ -62,8 +64,10 @@ export class LocalShard implements Shards {
   readonly #memory: MemoryWatch
   readonly #recording: RecordingFile | undefined
   readonly listeners: ShardListeners
-  /** Undefined with node:dgram, which gives no sockets away, and where other shards share what this one has. */
-  readonly handOver: ShardHandOver | undefined
+  /** Its own part of a hand-over. Undefined with node:dgram, which gives no sockets away. */
+  readonly steps: ShardHandOver | undefined
+  /** Undefined also where there are other shards: then it is for the one who has them all. */
+  readonly handOver: HandOver | undefined
   readonly #clients = new ClientPolicy()
 
   /** Opens the transports; nothing is bound yet. */
@@ -118,7 +122,7 @@ export class LocalShard implements Shards {
         clock,
         sockets: this.#sockets,
         refer: referral => this.#guests?.door.refer(referral),
-        host: (client, on) => (this.#guests ? this.#guests.host(client, on) : this.#keep(client, on)),
+        host: (client, on) => this.#host(client, on),
         ports: this.#ports,
         admission: parts.gate,
         inbox: this.#inbox,
@@ -128,7 +132,8 @@ export class LocalShard implements Shards {
       return world
     })
     this.#inbox.attach(this.#shard)
-    if (this.#udp.kind === 'native' && !shared) this.handOver = this.#openHandOver(() => world)
+    if (this.#udp.kind === 'native') this.steps = this.#openHandOver(() => world)
+    if (this.steps && !shared) this.handOver = new LocalHandOver(this.steps)
     this.#allocations = new ShardAllocations({
       shard: this.#shard,
       inbox: this.#inbox,
@@ -190,9 +195,7 @@ export class LocalShard implements Shards {
    * are here.
    */
   shardReplaced(shard: number): void {
-    const clients = Array.from(this.#shard.openAllocations()).flatMap(({ client, mobility }) =>
-      mobility?.arrival ? [client, mobility.arrival.client] : [client],
-    )
+    const clients = Array.from(this.#shard.openAllocations()).flatMap(tuplesOf)
     this.#guests?.transport.replaced(shard, clients)
   }
 
@@ -336,6 +339,11 @@ export class LocalShard implements Shards {
     if (isStream(via)) this.#streams.keepClient(address, on)
   }
 
+  #host(client: FiveTuple, on: boolean): void {
+    if (this.#guests) this.#guests.host(client, on)
+    else this.#keep(client, on)
+  }
+
   #openHandOver(world: () => RealWorld): ShardHandOver {
     return new ShardHandOver({
       shard: this.#shard,
@@ -347,7 +355,9 @@ export class LocalShard implements Shards {
       listeners: this.listeners.boundUdp,
       reserved: () => world().reserved(),
       takeReserved: ({ socket, owner, client }) => world().takeReserved(socket, owner, client),
-      keep: client => this.#streams.keepClient(client, true),
+      takeDoor: (socket, door) => this.#guests?.transport.resume(socket, door),
+      host: client => this.#host(client, true),
+      isElsewhere: socket => this.#guests?.transport.owns(socket) ?? false,
       end: allocation => this.#allocations.end(allocation, 'moved'),
       rehearsal: () => openRehearsal(this.#parts, this.#environment),
     })

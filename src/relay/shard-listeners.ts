@@ -16,7 +16,7 @@ export class ShardListeners {
     this.#streams = streams
   }
 
-  /** UDP sockets that were bound or adopted by `listen`. */
+  /** UDP sockets that were bound or adopted. */
   get boundUdp(): ReadonlyMap<SocketId, Address> {
     return this.#boundUdp
   }
@@ -36,6 +36,7 @@ export class ShardListeners {
     const adopted = { address: at, purpose: 'listener', fd, ...(socket && { socket }) } as const
     const bound = await this.#udp.bind(adopted)
     if (!bound.ok) throw bound.error
+    this.#listens(bound)
     return bound.value.socket
   }
 

@@ -8,7 +8,7 @@ import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import type { AcmeChallenge } from '../net/stream/acme-door.ts'
 import type { BanChange, ClientRules } from '../policy/client-policy.ts'
 import type { Gauges } from './gauges.ts'
-import type { ShardHandOver } from './hand-over/shard-hand-over.ts'
+import type { HandOver } from './hand-over/hand-over.ts'
 import type { ListenerPlan } from './listeners.ts'
 import type { OpenedUdp } from './udp.ts'
 
@@ -28,7 +28,7 @@ export interface Shards {
   start(): Promise<void>
   readonly listen: ListenerPlan
   /** What of it can go on in another process; undefined where nothing can. */
-  readonly handOver: ShardHandOver | undefined
+  readonly handOver: HandOver | undefined
   /** Binds a relay address once, as a call would. */
   tryRelay(local: Uint8Array, done: (error: NodeJS.ErrnoException | null) => void): void
   setTls(options: SecureContextOptions): void

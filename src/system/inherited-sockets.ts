@@ -13,6 +13,8 @@ export interface InheritedSocket {
   readonly fd: number
   /** The id that it had there, by which allocations know it. */
   readonly socket?: SocketId
+  /** Of a listener of several shards, the socket of each; `fd` is the first. */
+  readonly group?: readonly Pick<InheritedSocket, 'fd' | 'socket'>[]
   /** FileDescriptorName of the socket unit, for messages. */
   readonly name: string
   readonly transport: 'udp' | 'tcp'

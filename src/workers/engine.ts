@@ -11,7 +11,8 @@ import { onlyPrivate, type ResolvedRelayAddress } from '../net/ports/relay-addre
 import { TlsContext, type TlsMaterial } from '../net/stream/tls-context.ts'
 import { Admission } from '../relay/admission.ts'
 import { type AddressChange, Following } from '../relay/following.ts'
-import type { GivenShard, TakenOver } from '../relay/hand-over/shard-hand-over.ts'
+import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
+import type { TakenOver } from '../relay/hand-over/shard-hand-over.ts'
 import { Listeners } from '../relay/listeners.ts'
 import { LocalShard } from '../relay/local-shard.ts'
 import { openRecording, RECORDING_LIMIT, type RecordingTo } from '../relay/recording-file.ts'
@@ -34,6 +35,8 @@ export interface EngineOptions {
   readonly lenient: boolean
   /** Sockets that the service manager has bound for us. */
   readonly inherited?: readonly InheritedSocket[]
+  /** How many workers the process has that this one takes over from. */
+  readonly workersBefore?: number | undefined
   /** Records what the relay is told and what it does. */
   readonly record?: { readonly file: string; readonly version: string } | undefined
   /** Starts workers in another way. */
@@ -58,7 +61,7 @@ export class Engine {
 
   /** Opens nothing yet that others could see. */
   constructor(settings: Settings, options: EngineOptions) {
-    const { log, heard, rejected, spawn, inherited = [] } = options
+    const { log, heard, rejected, spawn, inherited = [], workersBefore } = options
     this.#log = log
     this.#settings = settings
     this.#own = ownAddresses()
@@ -72,7 +75,13 @@ export class Engine {
     this.workers = workersFor(settings, {
       ...thisMachine(),
       inheritsUdp: inherited.some(socket => socket.transport === 'udp'),
+      before: workersBefore,
     })
+    if (settings.workers !== 'auto' && settings.workers !== this.workers)
+      log.warn('another number of workers takes effect once no calls are taken over', {
+        workers: this.workers,
+        configured: settings.workers,
+      })
     const recordings = options.record && openRecordings(options.record, this.workers, log)
     const common = { log, relays: this.relays, heard }
     this.shards =
@@ -166,16 +175,17 @@ export class Engine {
       const at = `${unwanted.transport}://${formatAddress(unwanted.address)}`
       throw cannotTakeOver(`calls run over ${at}, which \`listen\` does not have any more`)
     }
-    return this.listeners.bindMissing(theirs, this.#own)
+    return this.listeners.bindMissing(theirs, this.#own, at => this.shards.handOver!.bindUnread(at))
   }
 
   /** Takes over what another process has given, and applies the settings to it; or says why that cannot be. */
-  async take(given: GivenShard): Promise<Result<TakenOver, string>> {
+  async take(given: GivenRelay): Promise<Result<TakenOver, string>> {
     const taken = await this.shards.handOver!.take(given)
     if (!taken.ok) return taken
     for (const { owner, client, allocation } of taken.value.opened)
       this.admission.take(owner, client, allocation)
-    for (const { owner, client } of given.reserved) this.admission.take(owner, client, 'reserved')
+    const reserved = [...given.shards.flatMap(shard => shard.reserved), ...(given.common?.reserved ?? [])]
+    for (const { owner, client } of reserved) this.admission.take(owner, client, 'reserved')
     this.shards.configure(this.#settings, this.relays)
     return taken
   }

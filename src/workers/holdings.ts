@@ -1,7 +1,7 @@
 import type { AllocationId, MeterId } from '../base/ids.ts'
 import type { Event } from '../core/event.ts'
+import type { ReservedPort } from '../net/ports/parked-port.ts'
 import type { AdmissionRequest } from '../relay/admission.ts'
-import type { ReservedPort } from './reservations.ts'
 
 /** What a worker holds for one claim. */
 export interface Holding {

@@ -14,6 +14,7 @@ import type { AcmeChallenge } from '../net/stream/acme-door.ts'
 import type { BanChange, ClientRules } from '../policy/client-policy.ts'
 import type { AdmissionRefusal, AdmissionRequest } from '../relay/admission.ts'
 import type { Door, GuestMessage } from '../relay/guests/guest-message.ts'
+import type { ShardHandOver } from '../relay/hand-over/shard-hand-over.ts'
 import type { RecordingTo } from '../relay/recording-file.ts'
 import type { Inheritance } from '../relay/succession/lasting.ts'
 import type { ClockReading } from '../system/clock.ts'
@@ -55,6 +56,10 @@ export type ToWorker =
   | { readonly kind: 'gone'; readonly worker: number }
   /** A worker has taken over from one that broke; it does not know which of its clients are with others. */
   | { readonly kind: 'replaced'; readonly worker: number }
+  /** A step of a hand-over to or from another process. */
+  | ({ readonly kind: 'step'; readonly number: number } & Step)
+  /** What the worker has taken over from another process, as it stands in the books of the main thread. */
+  | { readonly kind: 'resume'; readonly holdings: readonly HeldAllocation[] }
   | { readonly kind: 'stop' }
 
 export type FromWorker =
@@ -76,6 +81,8 @@ export type FromWorker =
   | { readonly kind: 'told'; readonly event: Event }
   /** What the allocations have carried; see `readings.ts`. */
   | { readonly kind: 'readings'; readonly values: Float64Array }
+  /** What a step has come to, or why it failed. */
+  | { readonly kind: 'stepped'; readonly number: number; readonly value?: unknown; readonly error?: string }
   /** As many more requests were rejected as the ones told of. */
   | { readonly kind: 'rejected'; readonly why: RejectReason; readonly count: number }
   /** For the worker that holds the allocation, for one of them, or for all others. */
@@ -96,7 +103,27 @@ export type FromWorker =
 export interface Listening {
   readonly listener: Listener
   readonly fd: number
+  /** The id that the socket had with the worker of another process. */
+  readonly socket?: SocketId | undefined
 }
+
+/** A step of `ShardHandOver`, with what it is given. */
+export type Step = {
+  readonly [K in StepName]: { readonly step: K; readonly of: Parameters<ShardHandOver[K]> }
+}[StepName]
+export type StepName =
+  | 'hold'
+  | 'settle'
+  | 'go'
+  | 'snapshot'
+  | 'rehearse'
+  | 'give'
+  | 'takeBack'
+  | 'leave'
+  | 'take'
+  | 'connect'
+  | 'stranded'
+  | 'drop'
 
 /** The token buckets that an owner's payload has to pass. */
 export interface OwnerMeters {
@@ -114,6 +141,8 @@ export interface Start {
   readonly certificate: SecureContextOptions | undefined
   readonly challenges: readonly AcmeChallenge[]
   readonly draining: boolean
+  /** Reads nothing until it is told to go. */
+  readonly held: boolean
   readonly clients: ClientRules | undefined
   readonly bans: readonly BanChange[]
   readonly slowed: Slowed

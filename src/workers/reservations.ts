@@ -2,15 +2,7 @@ import type { Address } from '../base/address.ts'
 import { after, type Time } from '../base/time.ts'
 import { RESERVATION_LIFETIME } from '../core/book.ts'
 import type { Owner } from '../core/event.ts'
-import type { ParkedPort } from '../net/ports/parked-port.ts'
-
-/** A port that waits for its token, and whose unit of the quota it is. */
-export interface ReservedPort {
-  readonly parked: ParkedPort
-  readonly owner: Owner
-  readonly client: Address
-  readonly expires: Time
-}
+import type { ParkedPort, ReservedPort } from '../net/ports/parked-port.ts'
 
 /**
  * The reserved ports of all workers (RFC 8656 §7.2). The main thread keeps
@@ -34,6 +26,15 @@ export class Reservations {
     })
   }
 
+  /** Takes a port over that another process has reserved. */
+  restore(port: ReservedPort): void {
+    this.#ports.set(textOf(port.parked.token), port)
+  }
+
+  all(): ReservedPort[] {
+    return [...this.#ports.values()]
+  }
+
   has(token: Uint8Array): boolean {
     return this.#ports.has(textOf(token))
   }
@@ -55,7 +56,7 @@ export class Reservations {
 
   /** Takes them all. */
   takeAll(): ReservedPort[] {
-    const all = [...this.#ports.values()]
+    const all = this.all()
     this.#ports.clear()
     return all
   }

@@ -5,12 +5,12 @@ import type { Settings } from '../config/settings.ts'
 import { Buckets, NOBODY_SLOWED, type Slowed, slowedTo } from '../core/buckets.ts'
 import type { Event } from '../core/event.ts'
 import type { Meters } from '../limits/meters.ts'
-import type { ParkedPort } from '../net/ports/parked-port.ts'
+import type { ParkedPort, ReservedPort } from '../net/ports/parked-port.ts'
 import type { Admission, AdmissionRequest } from '../relay/admission.ts'
 import { relayLimits } from '../relay/relay-config.ts'
 import { type Holding, Holdings } from './holdings.ts'
 import type { HeldAllocation, OwnerMeters, ToWorker } from './protocol.ts'
-import { Reservations, type ReservedPort } from './reservations.ts'
+import { Reservations } from './reservations.ts'
 
 /** Token buckets that one claim can need: the user's, the homeserver's, the total. */
 const MOST_BUCKETS = 3
@@ -180,6 +180,30 @@ export class ShardBook {
       if (opened) events.push(lostEvent(opened, at as Time))
     }
     return events
+  }
+
+  /** Ports that wait for their tokens. */
+  reserved(): ReservedPort[] {
+    return this.#reservations.all()
+  }
+
+  /** Takes such a port over from another process, whose unit is entered already. */
+  reserve(port: ReservedPort): void {
+    this.#reservations.restore(port)
+  }
+
+  /**
+   * Enters what a worker has taken over from another process, whose units are entered already. Returns what it has to
+   * know of them.
+   */
+  adopt(shard: number, taken: readonly (Event & { kind: 'opened' })[]): HeldAllocation[] {
+    for (const opened of taken) {
+      const { allocation, owner, client } = opened
+      const ask = { allocation, owner, client, port: 'any' } as const
+      const meters = this.#buckets.take(owner, this.#clock.now())
+      this.#holdings[shard]!.allocations.set(allocation, { ask, meters, opened, adopting: undefined })
+    }
+    return this.held(shard)
   }
 
   /** Applies other limits. Returns for each worker the buckets that its owners have now. */

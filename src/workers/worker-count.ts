@@ -13,6 +13,8 @@ export interface MachineCores {
   readonly lacksNative: string | undefined
   /** The service manager has bound a UDP listener, of which there is but one. */
   readonly inheritsUdp?: boolean
+  /** How many relayed in the process that this one takes over from. */
+  readonly before?: number | undefined
 }
 
 /**
@@ -35,6 +37,8 @@ export function workersFor(
 ): number {
   const { cores, memory, lacksNative } = machine
   const obstacle = udp === 'dgram' ? udp : lacksNative
+  // Which socket of a listener a client meets, the kernel decides by how many there are.
+  if (machine.before !== undefined && !obstacle) return machine.before
   if (machine.inheritsUdp) {
     if (workers === 'auto') return 1
     if (workers > 1) {

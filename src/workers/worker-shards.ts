@@ -38,6 +38,7 @@ import type { Start, ToWorker } from './protocol.ts'
 import { ShardBook } from './shard-book.ts'
 import { type Spawn, spawnThread } from './spawn.ts'
 import { WorkerSlot, type WorkerSlotParts } from './worker-slot.ts'
+import { WorkersHandOver } from './workers-hand-over.ts'
 
 /** Token buckets that there can be: users with a bit rate who call at one moment, homeservers, and the total. */
 const BUCKETS = 1 << 17
@@ -71,7 +72,7 @@ type Group = Pick<ListenerGroup, 'local' | 'at' | 'close'>
 export class WorkerShards implements Shards {
   readonly udp = 'native'
   readonly fellBack = undefined
-  readonly handOver = undefined
+  readonly handOver: WorkersHandOver
   readonly counters: CounterReader
   readonly listen: ListenerPlan
   readonly #parts: WorkerShardsParts
@@ -100,7 +101,7 @@ export class WorkerShards implements Shards {
     this.#memory = new MemoryWatch(log, isShort => {
       parts.admission.isShortOfMemory = isShort
     })
-    this.listen = (listener, done, bound) => this.#listen(listener, done, bound?.fd)
+    this.listen = (listener, done, bound) => this.#listen(listener, done, bound)
 
     const ports = new PortDirectory(relays, settings.relay.ports)
     this.#ports = ports
@@ -161,6 +162,7 @@ export class WorkerShards implements Shards {
           listening: this.#groups.map(({ listener, group }) => ({ listener, fd: group.at(index) })),
           ...this.#tls,
           draining: this.#draining,
+          held: this.handOver.isHeld,
           ...this.#keptOut(),
           slowed: this.#slowed,
           kernel: this.#kernel,
@@ -183,6 +185,16 @@ export class WorkerShards implements Shards {
           if (this.#closing) this.#left()
         },
       })
+    })
+    this.handOver = new WorkersHandOver({
+      slots: this.#slots,
+      book: this.#book,
+      keys,
+      ports,
+      closeListeners: () => {
+        for (const { group } of this.#groups.splice(0)) group.close()
+      },
+      openGroup: listener => this.#openGroup(listener, size),
     })
     this.counters = new CounterSum(
       this.#slots.map(slot => new Counters(new Float64Array(slot.memory.counters))),
@@ -336,20 +348,20 @@ export class WorkerShards implements Shards {
     done()
   }
 
-  #listen(listener: Listener, done: Parameters<ListenerPlan>[1], fd: number | undefined): void {
+  #listen(...[listener, done, bound]: Parameters<ListenerPlan>): void {
     let group: Group
     try {
-      group =
-        fd === undefined
-          ? this.#openGroup(listener, this.#slots.length)
-          : inheritedGroup(listener.address, fd)
+      group = bound
+        ? inheritedGroup(listener.address, bound.group?.map(({ fd }) => fd) ?? [bound.fd])
+        : this.#openGroup(listener, this.#slots.length)
     } catch (error) {
       done(error as NodeJS.ErrnoException)
       return
     }
     this.#groups.push({ listener, group })
     for (const [index, slot] of this.#slots.entries()) {
-      slot.post({ kind: 'listen', on: { listener, fd: group.at(index) } })
+      const on = { listener, fd: group.at(index), socket: bound?.group?.[index]?.socket }
+      slot.post({ kind: 'listen', on })
     }
     done(null, group.local)
   }

@@ -5,10 +5,11 @@ import type { Log } from '../log/log.ts'
 import { KeptSockets } from '../net/udp/kept-sockets.ts'
 import { readGauges, writeGauges } from '../relay/gauges.ts'
 import type { Door, GuestMessage } from '../relay/guests/guest-message.ts'
+import type { ShardHandOver } from '../relay/hand-over/shard-hand-over.ts'
 import { StartError } from '../relay/start-error.ts'
 import { monotonicClock } from '../system/clock.ts'
 import { BackOff } from './back-off.ts'
-import type { FromWorker, SharedMemory, Start, TakeOver, ToWorker } from './protocol.ts'
+import type { FromWorker, SharedMemory, Start, StepName, TakeOver, ToWorker } from './protocol.ts'
 import type { ShardBook } from './shard-book.ts'
 import type { Spawn, WorkerHandle } from './spawn.ts'
 import { Suspects } from './suspects.ts'
@@ -17,6 +18,14 @@ type GuestsTo = Extract<FromWorker, { kind: 'guest' }>['to']
 
 /** Milliseconds that a worker may take to say what its allocations carry. */
 const READ_PATIENCE = 500
+
+/** Why a step of a hand-over fails that nobody answers. */
+const MISSING = 'a worker is not running'
+
+interface PendingStep {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+}
 
 export interface WorkerSlotParts {
   readonly log: Log
@@ -65,6 +74,9 @@ export class WorkerSlot {
   /** Pending requests for readings. */
   #readers: ((values: Float64Array) => void)[] = []
   #readTimer: NodeJS.Timeout | undefined
+  /** Steps of a hand-over that the worker has not answered yet, by number. */
+  readonly #steps = new Map<number, PendingStep>()
+  #stepNumber = 0
   #closing = false
   readonly #heart: Int32Array
   #beat = 0
@@ -119,6 +131,35 @@ export class WorkerSlot {
       this.post({ kind: 'read' })
       this.#readTimer = setTimeout(() => this.#answer(new Float64Array()), READ_PATIENCE)
     })
+  }
+
+  /** Has the worker take a step of a hand-over. Rejects where it fails, or where there is no worker to answer. */
+  step<K extends StepName>(
+    step: K,
+    ...of: Parameters<ShardHandOver[K]>
+  ): Promise<Awaited<ReturnType<ShardHandOver[K]>>> {
+    return new Promise((resolve, reject) => {
+      if (!this.#worker) {
+        reject(new Error(MISSING))
+        return
+      }
+      const number = ++this.#stepNumber
+      const settle = resolve as (value: unknown) => void
+      this.#steps.set(number, { resolve: settle, reject })
+      this.post({ kind: 'step', number, step, of } as Extract<ToWorker, { kind: 'step' }>)
+    })
+  }
+
+  /** Where sockets are that other workers have, by the ids that they have with this one. */
+  get doors(): readonly (readonly [SocketId, Door])[] {
+    return [...this.#doors]
+  }
+
+  #stepped({ number, value, error }: Extract<FromWorker, { kind: 'stepped' }>): void {
+    const pending = this.#steps.get(number)
+    this.#steps.delete(number)
+    if (error === undefined) pending?.resolve(value)
+    else pending?.reject(new Error(error))
   }
 
   #answer(values: Float64Array): void {
@@ -232,6 +273,9 @@ export class WorkerSlot {
       case 'readings':
         this.#answer(message.values)
         return
+      case 'stepped':
+        this.#stepped(message)
+        return
       case 'rejected':
         rejected(message.why, message.count)
         return
@@ -267,6 +311,8 @@ export class WorkerSlot {
     this.#ready = false
     this.#hung = false
     this.#answer(new Float64Array())
+    for (const { reject } of this.#steps.values()) reject(new Error(MISSING))
+    this.#steps.clear()
     const { faults } = readGauges(memory.gauges)
     writeGauges(memory.gauges, {
       sockets: 0,

@@ -18,7 +18,7 @@ import { random } from '../relay/relay-config.ts'
 import { alignedClock } from '../system/clock.ts'
 import { GuestMail, GuestRoom } from './guest-mail.ts'
 import { Outbox } from './outbox.ts'
-import type { Listening, Start, ToWorker } from './protocol.ts'
+import type { Listening, Start, Step, ToWorker } from './protocol.ts'
 import { RemoteGate } from './remote-gate.ts'
 
 /*
@@ -92,6 +92,7 @@ const shard = new LocalShard(settings, {
   },
 })
 
+if (start.held) shard.steps?.hold()
 if (start.certificate) shard.setTls(start.certificate)
 shard.prove(start.challenges)
 if (start.clients) shard.keepOut(start.clients)
@@ -183,6 +184,12 @@ function take(message: ToWorker): void {
     case 'drain':
       shard.drain(message.on)
       return
+    case 'step':
+      void step(message)
+      return
+    case 'resume':
+      gate.resume(message.holdings)
+      return
     case 'stop':
       shard.closeAllocations()
       shard.closeSockets()
@@ -198,13 +205,13 @@ function take(message: ToWorker): void {
 }
 
 /** Reads a listener that the main thread has bound. */
-function listen({ listener, fd }: Listening): void {
+function listen({ listener, fd, socket: given }: Listening): void {
   if (listener.transport === 'udp') {
     const socket = takeOver?.listeners.get(fd)
     const own = socket === undefined ? undefined : kept.descriptor(socket)
     const adopted =
       own === undefined
-        ? shard.listeners.adopt(listener.address, duplicate(fd))
+        ? shard.listeners.adopt(listener.address, duplicate(fd), given)
         : shard.listeners.adopt(listener.address, own, socket)
     void adopted.then(socket => outbox.push({ kind: 'listening', fd, socket }))
     return
@@ -213,6 +220,20 @@ function listen({ listener, fd }: Listening): void {
     if (error) throw error
   }
   shard.listen(listener, taken, { fd: duplicate(fd) })
+}
+
+/** A step of a hand-over. The others wait for the answer, so it leaves at once. */
+async function step({ number, step, of }: Step & { readonly number: number }): Promise<void> {
+  try {
+    const { steps } = shard
+    assert(steps, 'a worker has the native transport')
+    const run = steps[step] as (...of: readonly unknown[]) => unknown
+    outbox.push({ kind: 'stepped', number, value: await run.apply(steps, of) })
+  } catch (error) {
+    outbox.push({ kind: 'stepped', number, error: (error as Error).message })
+  }
+  gauge()
+  outbox.flush()
 }
 
 function gauge(): void {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, connect as dial, type Socket } from 'node:net'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { SNAPSHOT_VERSION } from '../../src/core/snapshot/envelope.ts'
 import { HandOverLink } from '../../src/handover/link.ts'
 import { handOverPath, PROTOCOL } from '../../src/handover/protocol.ts'
@@ -27,7 +27,10 @@ class Puppet {
   readonly link: HandOverLink
   #channel: Socket | undefined
 
-  constructor(relay: RunningRelay) {
+  readonly #workers: number
+
+  constructor(relay: RunningRelay, workers: number) {
+    this.#workers = workers
     this.#path = handOverPath(relay.folder)
     this.#socket = dial(this.#path)
     this.link = new HandOverLink(this.#socket)
@@ -54,13 +57,18 @@ class Puppet {
     await this.welcome()
     await this.second()
     await this.ask('rehearse')
+    await this.#states(this.#workers - 1)
   }
 
   /** The relay reads nothing any more when this resolves. */
   async give(): Promise<void> {
     await this.rehearse()
     await this.ask('give')
-    await this.link.next(20_000)
+    await this.#states(this.#workers)
+  }
+
+  async #states(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) await this.link.next(20_000)
   }
 
   async take(): Promise<void> {
@@ -123,14 +131,19 @@ const FAILURES: readonly [name: string, play: (puppet: Puppet) => Promise<unknow
   ['hangs when everything was given', puppet => puppet.give(), /said nothing/],
 ]
 
-t.test('whatever goes wrong with a new process, calls go on in the old one', async t => {
-  const relay = await startServe(t, { settings: { control: 'auto' } })
+for (const workers of [1, 2])
+  t.test(`whatever goes wrong with a new process, calls go on in the old one (workers: ${workers})`, t =>
+    failAtEachStep(t, workers),
+  )
+
+async function failAtEachStep(t: Test, workers: number): Promise<void> {
+  const relay = await startServe(t, { settings: { control: 'auto', workers } })
   const udp = (await openCalls(t, relay, 5)).talk()
   const tcp = (await openCalls(t, relay, 5, 'tcp')).talk()
 
   const play = async () => {
     for (const [index, [name, fail, told]] of FAILURES.entries()) {
-      const puppet = new Puppet(relay)
+      const puppet = new Puppet(relay, workers)
       await fail(puppet)
       if (told) t.match(await puppet.refused(), told, name)
       else t.pass(name)
@@ -146,7 +159,7 @@ t.test('whatever goes wrong with a new process, calls go on in the old one', asy
   t.match(await upgrade(t, relay), { ok: true, allocations: 10 }, 'and another process can still take over')
   const after = await udp.lossOf()
   t.equal(lost(after), 0)
-})
+}
 
 t.test('a new process that cannot start changes nothing', async t => {
   const relay = await startServe(t, { settings: { control: 'auto' } })

@@ -135,6 +135,7 @@ function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time
   }
   for (const { ip, expires } of permissions) addPermission(book, allocation, ip, expires)
   for (const peer of peers) restorePeer(state, allocation, peer, commands)
+  state.journal?.whole(saved)
 }
 
 function restorePeer(

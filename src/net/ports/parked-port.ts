@@ -1,5 +1,7 @@
 import { type Address, RECORD, writeRecord } from '../../base/address.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
+import type { Time } from '../../base/time.ts'
+import type { Owner } from '../../core/event.ts'
 import { BindFlag, loadAddon } from '../../system/native-addon.ts'
 import { systemError } from '../../system/system-error.ts'
 
@@ -12,6 +14,14 @@ export interface ParkedPort {
   readonly token: Uint8Array
   readonly fd: number
   readonly local: Address
+}
+
+/** A port that waits for its token, and whose unit of the quota it is. */
+export interface ReservedPort {
+  readonly parked: ParkedPort
+  readonly owner: Owner
+  readonly client: Address
+  readonly expires: Time
 }
 
 /** Binds a UDP socket that nobody reads; returns its descriptor, or what the kernel says. */

@@ -111,6 +111,14 @@ export class PortDirectory {
     }
   }
 
+  /** Notes a parked port that was taken over from another process, by the address that its socket is bound to. */
+  park({ ip, port }: Address): void {
+    const i = this.#byLocal.get(ipKey(ip))
+    const { from, to } = this.#ports
+    if (i === undefined || port < from || port > to) return
+    Atomics.store(this.#octets, i * (to - from + 1) + port - from, PARKED)
+  }
+
   /** Forgets a parked port that no shard has adopted, by the address that its socket is bound to. */
   unpark({ ip, port }: Address): void {
     const i = this.#byLocal.get(ipKey(ip))

@@ -22,17 +22,20 @@ export function openGroup(
 }
 
 /**
- * The one listening TCP socket that the service manager has bound for us, for
- * as many threads as want it: the quickest gets a connection. There is
- * no such thing for UDP, where a client must always meet the same one.
+ * Sockets that are bound already: a group that another process has opened, or the one listening TCP socket of the
+ * service manager, for as many threads as want it: the quickest gets a connection. There is no such thing for UDP,
+ * where a client must always meet the same one.
  */
-export function inheritedGroup(local: Address, fd: number): Pick<ListenerGroup, 'local' | 'at' | 'close'> {
+export function inheritedGroup(
+  local: Address,
+  fds: readonly number[],
+): Pick<ListenerGroup, 'local' | 'at' | 'close'> {
   return {
     local,
-    at: () => fd,
+    at: index => fds[index % fds.length]!,
     close: () => {
       const addon = loadAddon()
-      if (addon.ok) addon.value.release(fd)
+      if (addon.ok) for (const fd of fds) addon.value.release(fd)
     },
   }
 }

@@ -63,11 +63,12 @@ export class GuestDoor implements NetInbox {
   }
 
   /** Another shard serves this client from now on, or no longer. */
-  host(shard: number, { socket, address }: FiveTuple, on: boolean): void {
+  host(shard: number, { socket, address, via }: FiveTuple, on: boolean): void {
     const clients = this.#hosts.get(socket)
     if (on) {
       // A connection may have ended while this was under way.
       if (!this.#ids.transport(socket)) return
+      if (isStream(via)) this.#known.add(socket)
       if (clients) clients.set(address.key, shard)
       else this.#hosts.set(socket, new Map([[address.key, shard]]))
       return

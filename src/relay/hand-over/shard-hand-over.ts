@@ -1,10 +1,9 @@
 import { type Address, ipKey } from '../../base/address.ts'
 import { Counter, type Counters } from '../../base/counters.ts'
-import { NOWHERE } from '../../base/five-tuple.ts'
+import { type FiveTuple, NOWHERE } from '../../base/five-tuple.ts'
 import type { AllocationId, SocketId } from '../../base/ids.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
-import { isStream } from '../../base/via.ts'
-import type { Allocation, OpenAllocation } from '../../core/allocation.ts'
+import { type Allocation, type OpenAllocation, tuplesOf } from '../../core/allocation.ts'
 import { type Event, type Owner, openedEvent } from '../../core/event.ts'
 import type { RelayPorts } from '../../net/ports/relay-ports.ts'
 import type { GivenConnection, GivenListener } from '../../net/stream/given.ts'
@@ -12,6 +11,7 @@ import type { StreamTransport } from '../../net/stream/stream-transport.ts'
 import type { UdpTransport } from '../../net/transport.ts'
 import type { Shard } from '../../shard/shard.ts'
 import type { Gate } from '../admission.ts'
+import type { Door } from '../guests/guest-message.ts'
 
 /** A UDP socket that is let go of without being closed. */
 export interface GivenUdp {
@@ -30,11 +30,13 @@ export interface GivenReservation {
 
 /** What a shard hands over: its state at one moment, and the sockets that go with it. */
 export interface GivenShard {
-  readonly snapshot: Buffer
+  readonly snapshot: Uint8Array
   readonly udp: readonly GivenUdp[]
   readonly listeners: readonly GivenListener[]
   readonly connections: readonly GivenConnection[]
   readonly reserved: readonly GivenReservation[]
+  /** Where sockets are that other shards have, by the ids that they have here. */
+  readonly doors: readonly (readonly [SocketId, Door])[]
 }
 
 export type TakenAllocation = Extract<Event, { kind: 'opened' }>
@@ -56,8 +58,12 @@ export interface ShardHandOverParts {
   /** Ports that wait for their tokens. */
   readonly reserved: () => Iterable<GivenReservation>
   readonly takeReserved: (reservation: GivenReservation) => void
-  /** Lets a connection live as long as its allocation. */
-  readonly keep: (client: Address) => void
+  /** Takes a socket of another shard over, by the id that it had here. */
+  readonly takeDoor: (socket: SocketId, door: Door) => void
+  /** Says where it matters that this client's allocation is here. */
+  readonly host: (client: FiveTuple) => void
+  /** Whether another shard has this socket. */
+  readonly isElsewhere: (socket: SocketId) => boolean
   /** Ends an allocation whose relayed address is not ours any more. */
   readonly end: (allocation: AllocationId) => void
   readonly counters: Counters
@@ -110,8 +116,8 @@ export class ShardHandOver {
   }
 
   /** The state as it is now, while the shard goes on: for a rehearsal. */
-  snapshot(): Generator<undefined, Buffer> {
-    return this.#parts.shard.snapshot(leaves)
+  snapshot(): Promise<Uint8Array> {
+    return inTurns(this.#parts.shard.snapshot(leaves))
   }
 
   /**
@@ -142,6 +148,7 @@ export class ShardHandOver {
       listeners: streams.giveListeners(),
       connections: streams.giveConnections(),
       reserved: waiting,
+      doors: [],
     }
   }
 
@@ -171,8 +178,8 @@ export class ShardHandOver {
    * Takes over state and relay sockets of another process; its listeners come by
    * `LocalShard.listen`. Says why where that cannot be.
    */
-  async take(given: Pick<GivenShard, 'snapshot' | 'udp' | 'reserved'>): Promise<Result<TakenOver, string>> {
-    const { shard, udp, ports, counters, takeReserved } = this.#parts
+  async take(given: Omit<GivenShard, 'listeners' | 'connections'>): Promise<Result<TakenOver, string>> {
+    const { shard, udp, ports, counters, takeReserved, takeDoor } = this.#parts
     const locals = new Map<SocketId, Address>()
     for (const { id, purpose, local, fd } of given.udp) {
       if (purpose !== 'relay') continue
@@ -181,6 +188,7 @@ export class ShardHandOver {
       ports.takeOver(bound.value)
       locals.set(id, bound.value.local)
     }
+    for (const [socket, door] of given.doors) takeDoor(socket, door)
     const restored = complete(shard.restore(given.snapshot))
     if (!restored.ok) return failed(restored.error)
     for (const reservation of given.reserved) takeReserved(reservation)
@@ -200,10 +208,14 @@ export class ShardHandOver {
   }
 
   /** Allocations that were taken over and whose clients speak to a UDP address that is not listened on any more. */
-  *stranded(): Generator<AllocationId> {
-    const { shard, udp } = this.#parts
-    for (const { id, client } of shard.openAllocations())
-      if (client.via === 'udp' && client.socket !== NOWHERE && !udp.boundTo(client.socket)) yield id
+  stranded(): AllocationId[] {
+    const { shard, udp, isElsewhere } = this.#parts
+    return Array.from(shard.openAllocations())
+      .filter(
+        ({ client: { via, socket } }) =>
+          via === 'udp' && socket !== NOWHERE && !udp.boundTo(socket) && !isElsewhere(socket),
+      )
+      .map(({ id }) => id)
   }
 
   /** Ends allocations whose addresses are not ours any more. */
@@ -213,9 +225,9 @@ export class ShardHandOver {
 
   /** Takes connections over: reading them begins at once where the shard is not held. */
   connect(given: readonly GivenConnection[]): void {
-    const { shard, streams, keep } = this.#parts
+    const { shard, streams, host } = this.#parts
     for (const connection of given) streams.adopt(connection)
-    for (const { client } of shard.openAllocations()) if (isStream(client.via)) keep(client.address)
+    for (const allocation of shard.openAllocations()) for (const client of tuplesOf(allocation)) host(client)
   }
 
   *#leaving(): Generator<Readonly<OpenAllocation>> {
@@ -233,5 +245,14 @@ function complete<T>(steps: Generator<undefined, T>): T {
   for (;;) {
     const step = steps.next()
     if (step.done) return step.value
+  }
+}
+
+/** Takes a step in each turn of the event loop. */
+async function inTurns<T>(steps: Generator<undefined, T>): Promise<T> {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    await new Promise(resolve => setImmediate(resolve))
   }
 }

@@ -1,6 +1,6 @@
-import type { FiveTuple } from '../../base/five-tuple.ts'
 import { NOWHERE } from '../../base/five-tuple.ts'
 import type { SocketId } from '../../base/ids.ts'
+import { tuplesOf } from '../../core/allocation.ts'
 import { openedEvent } from '../../core/event.ts'
 import type { AllocationRecord } from '../../core/snapshot/parts.ts'
 import type { PortDirectory } from '../../net/ports/port-directory.ts'
@@ -115,9 +115,4 @@ export class Succession {
     }
     for (const socket of gone) inbox.hungUp(socket)
   }
-}
-
-/** Where the client of an allocation is, and where it has arrived. */
-function tuplesOf({ client, mobility }: AllocationRecord): FiveTuple[] {
-  return mobility?.arrival ? [client, mobility.arrival.client] : [client]
 }

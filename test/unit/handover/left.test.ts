@@ -1,7 +1,9 @@
-import { readdirSync, writeSync } from 'node:fs'
+import { readdirSync, readlinkSync, writeSync } from 'node:fs'
 import t from 'tap'
 import { parseAddress, RECORD, readRecord, writeRecord } from '../../../src/base/address.ts'
 import type { SocketId } from '../../../src/base/ids.ts'
+import type { Time } from '../../../src/base/time.ts'
+import { descriptorsOf } from '../../../src/handover/given.ts'
 import { forget, leaveBehind, mark, readLeft } from '../../../src/handover/left.ts'
 import { PROTOCOL } from '../../../src/handover/protocol.ts'
 import type { GivenShard } from '../../../src/relay/hand-over/shard-hand-over.ts'
@@ -27,6 +29,7 @@ function shardOf(count: number): GivenShard {
     reserved: [
       { socket: 7 as SocketId, owner: { tenant: 'example.org', user: '@a' }, client: udp[0]!.local },
     ],
+    doors: [],
   }
 }
 
@@ -35,6 +38,8 @@ function addonOf() {
   return loaded.value
 }
 
+const textOf = ({ snapshot }: GivenShard) => Buffer.from(snapshot).toString()
+
 const openFiles = () => readdirSync('/proc/self/fd').length
 
 t.test('what a process leaves behind is what the next one reads', { skip }, async t => {
@@ -42,7 +47,7 @@ t.test('what a process leaves behind is what the next one reads', { skip }, asyn
   const { udp } = openNativeTransport(t)
   const before = openFiles()
   const shard = shardOf(600)
-  const left = leaveBehind(addon, '1.2.3', shard, 17n)
+  const left = leaveBehind(addon, '1.2.3', { shards: [shard] }, 17n)
   t.ok(left.ok)
   if (!left.ok) return
   // As when the process ends: from here on the sockets are nowhere but on their way.
@@ -52,8 +57,9 @@ t.test('what a process leaves behind is what the next one reads', { skip }, asyn
     const read = readLeft(addon, left.value)
     t.ok(read.ok, attempt)
     if (!read.ok) return
-    const { version, since, clock, shard: again } = read.value
-    t.same([version, since, again.snapshot.toString()], ['1.2.3', 17n, 'a snapshot'])
+    const { version, since, clock, relay } = read.value
+    const again = relay.shards[0]!
+    t.same([version, since, textOf(again)], ['1.2.3', 17n, 'a snapshot'])
     t.ok(Math.abs(clock.time - Date.now()) < 3_600_000)
     t.same(again.reserved, shard.reserved)
     t.same(
@@ -74,7 +80,7 @@ t.test('what cannot be read is refused, and nothing of it stays open', { skip },
   const addon = addonOf()
   const leave = () => {
     const shard = shardOf(1)
-    const left = leaveBehind(addon, '1.2.3', shard, 0n)
+    const left = leaveBehind(addon, '1.2.3', { shards: [shard] }, 0n)
     for (const { fd } of shard.udp) addon.release(fd)
     if (!left.ok) throw new Error(left.error)
     return left.value
@@ -101,4 +107,48 @@ t.test('what cannot be read is refused, and nothing of it stays open', { skip },
     forget(addon, left)
   }
   t.equal(openFiles(), before)
+})
+
+t.test('several workers leave what each has, and what they have in common', { skip }, async t => {
+  const addon = addonOf()
+  const before = openFiles()
+  const [first, second] = [shardOf(300), { ...shardOf(2), snapshot: Buffer.from('another') }]
+  const parked = shardOf(1).udp[0]!
+  const door = { shard: 1, socket: 9 as SocketId, via: 'tcp' as const }
+  const relay = {
+    shards: [{ ...first, doors: [[12 as SocketId, door] as const] }, second],
+    common: {
+      keys: { nonces: Buffer.alloc(32, 1), tickets: Buffer.alloc(64, 2) },
+      reserved: [
+        {
+          parked: { token: Buffer.from('a token!'), fd: parked.fd, local: parked.local },
+          owner: { tenant: 'example.org', user: '@b' },
+          client: first.udp[0]!.local,
+          expires: 12_345 as Time,
+        },
+      ],
+    },
+  }
+  const left = leaveBehind(addon, '1.2.3', relay, 0n)
+  if (!left.ok) throw new Error(left.error)
+  for (const fd of descriptorsOf(relay)) addon.release(fd)
+
+  const read = readLeft(addon, left.value)
+  if (!read.ok) throw new Error(read.error)
+  const { shards, common } = read.value.relay
+  t.same(shards.map(textOf), ['a snapshot', 'another'])
+  t.same(
+    shards.map(({ udp }) => udp.map(({ local }) => local.port)),
+    [first, second].map(({ udp }) => udp.map(({ local }) => local.port)),
+  )
+  t.same(shards[0]!.doors, [[12, door]])
+  const { parked: again, ...port } = common!.reserved[0]!
+  const { parked: _, ...saved } = relay.common.reserved[0]!
+  t.same(port, saved)
+  t.same(common!.keys, relay.common.keys)
+  t.same([Buffer.from(again.token).toString(), again.local.port], ['a token!', parked.local.port])
+  t.equal(readlinkSync(`/proc/self/fd/${again.fd}`).slice(0, 6), 'socket', 'with its descriptor')
+  for (const fd of descriptorsOf(read.value.relay)) addon.release(fd)
+  forget(addon, left.value)
+  t.equal(openFiles(), before, 'and nothing stays open')
 })

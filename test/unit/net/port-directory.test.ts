@@ -81,6 +81,17 @@ t.test('P-08: a parked port is taken, but no call of anybody until a shard adopt
   t.notOk(pools[1]!.has(50_004), 'nobody has come for it')
 })
 
+t.test('P-08: a parked port of another process is taken, too, where there is such a port', async t => {
+  const { directory, pools, two } = start()
+  for (const text of ['10.0.0.5:50003', '10.0.0.5:49999', '10.0.0.9:50003']) directory.park(at(text))
+
+  t.ok(pools[0]!.has(50_003))
+  t.equal(two.wire(at('203.0.113.7:50003')), undefined)
+  t.notOk(pools[2]!.has(50_003), 'of another address')
+  directory.unpark(at('10.0.0.5:50003'))
+  t.notOk(pools[0]!.has(50_003))
+})
+
 t.test('P-08: a port parked at an address that is gone does not keep its place', async t => {
   const { directory } = start()
   const later = Array.from({ length: 9 }, (_, i) => {

@@ -197,3 +197,18 @@ t.test(
     t.same([...batch.verdict], [PASS], 'the door passes on no more')
   },
 )
+
+t.test('a guest goes on where another process has taken over from both shards', async t => {
+  const before = start('tls')
+  const door: Place = new Place(message => host.guests.take(0, structuredClone(message)))
+  const host: Place = new Place(message => door.guests.take(1, structuredClone(message)))
+  const { socket } = before
+  door.ids.take({} as Transport, 'tls', socket)
+  host.guests.transport.resume(before.input.socket, { shard: 0, socket, via: 'tls' })
+
+  host.guests.host({ socket: before.input.socket, address: ALICE, via: 'tls' }, true)
+  door.guests.door.received(batchOf(socket, ALICE))
+  t.same(host.came, ['10'])
+  door.guests.door.hungUp(socket)
+  t.same(host.hungUp, [before.input.socket], 'although the door has never referred it to anybody')
+})

@@ -184,6 +184,48 @@ t.test('without a bucket to count by, nobody is let in uncounted', async t => {
   t.equal(admission.total, 1)
 })
 
+t.test('what a worker takes over from another process is entered, and given back like any other', async t => {
+  const { book, admission, meters } = start({ bitratePerUser: '800 kbit/s' })
+  for (const allocation of [4, 5]) admission.take(alice, client, id(allocation))
+  const left = meters.left
+
+  const held = book.adopt(1, [opened(4), opened(5)])
+
+  t.match(held, [
+    { allocation: 4, owner: alice, ids: [Number] },
+    { allocation: 5, owner: alice, ids: [Number] },
+  ])
+  t.equal(meters.left, left - 1, 'both count against one bucket')
+  t.equal(book.shardOf(id(4)), 1)
+  t.equal(book.allocations, 2)
+  t.match(book.lose(1, NOW + 1), [
+    { kind: 'closed', allocation: 4, owner: alice, reason: 'lost' },
+    { kind: 'closed', allocation: 5 },
+  ])
+  t.equal(admission.total, 0)
+  t.equal(meters.left, left)
+})
+
+t.test(
+  'a port that another process has reserved is claimed by its token, or runs out when it would have',
+  async t => {
+    const { book, admission, clock, adopted, freed } = start({})
+    for (const n of [1, 2]) {
+      admission.take(alice, client, 'reserved')
+      book.reserve({ parked: parked(n), owner: alice, client, expires: (NOW + 5000) as Time })
+    }
+    t.equal(book.reserved().length, 2)
+
+    t.match(book.claim(1, { ...ask(8), token: token(1) }), { kind: 'admitted', parked: parked(1) })
+    book.confirm(1, id(8))
+    t.same(adopted, [parked(1)])
+    clock.at = NOW + 6000
+    t.match(book.tick(), [{ kind: 'unreserved', owner: alice }])
+    t.same(freed, [parked(2)])
+    t.equal(admission.total, 1)
+  },
+)
+
 function start(limits: Readonly<Record<string, unknown>>, buckets = 16) {
   const settings = withLimits(limits)
   const admission = new Admission(quotas(settings))
@@ -229,6 +271,6 @@ function ask(allocation: number): AdmissionRequest {
   return { allocation: id(allocation), owner: alice, client, port: 'any' }
 }
 
-function opened(allocation: number): Event {
+function opened(allocation: number): Event & { kind: 'opened' } {
   return { kind: 'opened', at: NOW, allocation: id(allocation), owner: alice, client, via: 'udp', relayed }
 }

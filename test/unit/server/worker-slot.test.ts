@@ -332,6 +332,37 @@ interface FakeWorker {
 }
 
 /** A place with workers that do only what a test makes them do, in simulated time. */
+t.test('a step of a hand-over comes to what the worker answers, whatever the order', async t => {
+  const { place, workers } = start()
+  await t.rejects(place.step('hold'), /not running/, 'nobody is there yet')
+  const opening = place.open()
+  workers[0]!.says({ kind: 'ready' })
+  await opening
+
+  const [settled, going] = [place.step('settle'), place.step('go')]
+  t.match(workers[0]!.told, [
+    [{ kind: 'step', number: 1, step: 'settle', of: [] }],
+    [{ kind: 'step', number: 2, step: 'go' }],
+  ])
+  workers[0]!.says({ kind: 'stepped', number: 2, error: 'no memory' })
+  workers[0]!.says({ kind: 'stepped', number: 1, value: true })
+  t.equal(await settled, true)
+  await t.rejects(going, /no memory/)
+})
+
+t.test('a worker that breaks answers no step any more, and its doors are known', async t => {
+  const { place, workers } = start()
+  const opening = place.open()
+  const door = { shard: 1, socket: 9 as SocketId, via: 'udp' as const }
+  workers[0]!.says({ kind: 'ready' }, { kind: 'door', socket: 5 as SocketId, door })
+  await opening
+  t.same(place.doors, [[5, door]])
+
+  const giving = place.step('give')
+  workers[0]!.breaks()
+  await t.rejects(giving, /not running/)
+})
+
 function start() {
   const { settings } = loaded({ limits: { allocationsPerUser: 2 } })
   const admission = new Admission(quotas(settings))
@@ -401,6 +432,7 @@ function start() {
       challenges: [],
       slowed: NOBODY_SLOWED,
       draining: workers.length > 0,
+      held: false,
       clients: undefined,
       bans: [],
       kernel: undefined,

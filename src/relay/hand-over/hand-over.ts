@@ -1,0 +1,118 @@
+import type { AllocationId } from '../../base/ids.ts'
+import { failed, type Result, succeeded } from '../../base/result.ts'
+import type { Listener } from '../../config/values/listener.ts'
+import type { RelayKeys } from '../../core/relay.ts'
+import { bindUnread, type ReservedPort } from '../../net/ports/parked-port.ts'
+import type { GivenShard, ShardHandOver, TakenOver } from './shard-hand-over.ts'
+
+/** What a relay hands over: each of its shards, and what those have in common. */
+export interface GivenRelay {
+  readonly shards: readonly GivenShard[]
+  /** Absent where there is one shard, which has all of it in its state. */
+  readonly common?: GivenCommon | undefined
+}
+
+/** What several shards have in common. */
+export interface GivenCommon {
+  readonly keys: RelayKeys
+  readonly reserved: readonly ReservedPort[]
+}
+
+/**
+ * A relay's side of a hand-over, in the process that gives and in the one that takes, however many shards it has.
+ * What is given goes to as many shards as it comes from, each to the one in the same place.
+ */
+export interface HandOver {
+  /** Reads nothing from now on; what arrives waits in the sockets. In the process that takes, before anything starts. */
+  hold(): Promise<void>
+  /** Waits until everything that was read has been answered; false where that takes too long. */
+  settle(): Promise<boolean>
+  /** Reads again. */
+  go(): Promise<void>
+  /** The state of each shard as it is now, while they go on. */
+  snapshots(): Promise<readonly Uint8Array[]>
+  /** Restores snapshots into shards that are thrown away; see `ShardHandOver.rehearse`. */
+  rehearse(snapshots: readonly Uint8Array[]): Promise<Result<undefined, string>>
+  /** Gives everything that can go on elsewhere. Only while held, and settled. Where that fails, nothing is given. */
+  give(): Promise<GivenRelay>
+  /** Goes on with what was given, as the other process could not. */
+  takeBack(given: GivenRelay): Promise<void>
+  /** Forgets what was given. Returns how many allocations have stayed. */
+  leave(): Promise<number>
+  /** Takes over state and relay sockets of another process. Says why where that cannot be. */
+  take(given: GivenRelay): Promise<Result<TakenOver, string>>
+  /** Takes connections over, once listeners are there. */
+  connect(given: GivenRelay): Promise<void>
+  /** Allocations that were taken over and whose clients speak to a UDP address that is not listened on any more. */
+  stranded(): Promise<readonly AllocationId[]>
+  /** Ends allocations whose addresses are not ours any more. */
+  drop(lost: Iterable<AllocationId>): Promise<void>
+  /** Binds the sockets of a listener that nobody reads yet: one for each shard. */
+  bindUnread(at: Listener): Result<readonly number[], NodeJS.ErrnoException>
+}
+
+/** The hand-over of a relay with one shard, in this thread. */
+export class LocalHandOver implements HandOver {
+  readonly #shard: ShardHandOver
+
+  constructor(shard: ShardHandOver) {
+    this.#shard = shard
+  }
+
+  async hold(): Promise<void> {
+    this.#shard.hold()
+  }
+
+  settle(): Promise<boolean> {
+    return this.#shard.settle()
+  }
+
+  async go(): Promise<void> {
+    this.#shard.go()
+  }
+
+  async snapshots(): Promise<readonly Uint8Array[]> {
+    return [await this.#shard.snapshot()]
+  }
+
+  async rehearse(snapshots: readonly Uint8Array[]): Promise<Result<undefined, string>> {
+    const [only] = snapshots
+    if (!only || snapshots.length > 1)
+      return failed(`this relay has one worker, and the other ${snapshots.length}`)
+    const restored = this.#shard.rehearse(only)
+    return restored.ok ? succeeded(undefined) : restored
+  }
+
+  async give(): Promise<GivenRelay> {
+    return { shards: [this.#shard.give()] }
+  }
+
+  takeBack({ shards }: GivenRelay): Promise<void> {
+    return this.#shard.takeBack(shards[0]!)
+  }
+
+  async leave(): Promise<number> {
+    return this.#shard.leave()
+  }
+
+  async take({ shards }: GivenRelay): Promise<Result<TakenOver, string>> {
+    return this.#shard.take(shards[0]!)
+  }
+
+  async connect({ shards }: GivenRelay): Promise<void> {
+    this.#shard.connect(shards[0]!.connections)
+  }
+
+  async stranded(): Promise<readonly AllocationId[]> {
+    return this.#shard.stranded()
+  }
+
+  async drop(lost: Iterable<AllocationId>): Promise<void> {
+    this.#shard.drop(lost)
+  }
+
+  bindUnread(at: Listener): Result<readonly number[], NodeJS.ErrnoException> {
+    const bound = bindUnread(at)
+    return bound.ok ? succeeded([bound.value]) : bound
+  }
+}
