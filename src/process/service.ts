@@ -109,7 +109,7 @@ export class Service {
 
   /** Opens nothing yet. */
   constructor(loaded: Loaded, options: ServiceOptions) {
-    const { version, log, systemd, spawn, inherited } = options
+    const { version, log, systemd, spawn, inherited, workersBefore } = options
     const testing = freshTesting()
     const between = () => engine.shards.look()
     const live = new LiveSettings(loaded, { log, load: options.load, testing, between })
@@ -134,9 +134,7 @@ export class Service {
         journal.write(event)
       },
       rejected: books.countFewer,
-      ...(spawn && { spawn }),
-      ...(inherited && { inherited }),
-      workersBefore: options.workersBefore,
+      ...{ spawn, inherited, workersBefore },
       ...(options.record !== undefined && { record: { file: options.record, version } }),
     })
 

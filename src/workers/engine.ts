@@ -34,13 +34,13 @@ export interface EngineOptions {
   /** True where nobody chose the listeners. */
   readonly lenient: boolean
   /** Sockets that the service manager has bound for us. */
-  readonly inherited?: readonly InheritedSocket[]
+  readonly inherited?: readonly InheritedSocket[] | undefined
   /** How many workers the process has that this one takes over from. */
   readonly workersBefore?: number | undefined
   /** Records what the relay is told and what it does. */
   readonly record?: { readonly file: string; readonly version: string } | undefined
   /** Starts workers in another way. */
-  readonly spawn?: Spawn
+  readonly spawn?: Spawn | undefined
 }
 
 /**

@@ -57,7 +57,7 @@ export type ToWorker =
   /** A worker has taken over from one that broke; it does not know which of its clients are with others. */
   | { readonly kind: 'replaced'; readonly worker: number }
   /** A step of a hand-over to or from another process. */
-  | ({ readonly kind: 'step'; readonly number: number } & Step)
+  | ({ readonly kind: 'step'; readonly number: number } & HandOverStep)
   /** What the worker has taken over from another process, as it stands in the books of the main thread. */
   | { readonly kind: 'resume'; readonly holdings: readonly HeldAllocation[] }
   | { readonly kind: 'stop' }
@@ -108,7 +108,7 @@ export interface Listening {
 }
 
 /** A step of `ShardHandOver`, with what it is given. */
-export type Step = {
+export type HandOverStep = {
   readonly [K in StepName]: { readonly step: K; readonly of: Parameters<ShardHandOver[K]> }
 }[StepName]
 export type StepName =

@@ -10,6 +10,7 @@ import type { Event, RejectReason } from '../core/event.ts'
 import { TICKET_KEY } from '../core/mobility/tickets.ts'
 import { scansMemory } from '../core/peers/scans.ts'
 import { Proofs } from '../core/proofs.ts'
+import type { RelayKeys } from '../core/relay.ts'
 import { SharedJournal } from '../journal/journal.ts'
 import type { MapDescriptors } from '../kernel/kernel-maps.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
@@ -118,17 +119,7 @@ export class WorkerShards implements Shards {
     this.#room = new GuestRoom(guests)
     const keys = { nonces: new Uint8Array(32), tickets: new Uint8Array(TICKET_KEY) }
     for (const key of Object.values(keys)) random(Buffer.from(key.buffer))
-    this.#book = new ShardBook(settings, {
-      shards: size,
-      admission: parts.admission,
-      meters,
-      clock: monotonicClock,
-      adopted: ({ fd }) => releaseSocket(fd),
-      freed: ({ fd, local }) => {
-        releaseSocket(fd)
-        ports.unpark(local)
-      },
-    })
+    this.#book = openBook(settings, parts, meters, ports)
 
     this.#slots = Array.from({ length: size }, (_, index) => {
       const memory = {
@@ -186,16 +177,7 @@ export class WorkerShards implements Shards {
         },
       })
     })
-    this.handOver = new WorkersHandOver({
-      slots: this.#slots,
-      book: this.#book,
-      keys,
-      ports,
-      closeListeners: () => {
-        for (const { group } of this.#groups.splice(0)) group.close()
-      },
-      openGroup: listener => this.#openGroup(listener, size),
-    })
+    this.handOver = this.#openHandOver(keys)
     this.counters = new CounterSum(
       this.#slots.map(slot => new Counters(new Float64Array(slot.memory.counters))),
     )
@@ -366,12 +348,44 @@ export class WorkerShards implements Shards {
     done(null, group.local)
   }
 
+  #openHandOver(keys: RelayKeys): WorkersHandOver {
+    return new WorkersHandOver({
+      slots: this.#slots,
+      book: this.#book,
+      keys,
+      ports: this.#ports,
+      closeListeners: () => {
+        for (const { group } of this.#groups.splice(0)) group.close()
+      },
+      openGroup: listener => this.#openGroup(listener, this.#slots.length),
+    })
+  }
+
   #openGroup({ transport, address }: Listener, size: number): ListenerGroup {
     const open = this.#parts.openGroup ?? openGroup
     const group = open(address, size, transport === 'udp' ? 'udp' : 'tcp')
     if (!group.ok) throw new StartError({ key: 'start.worker', values: { why: group.error } })
     return group.value
   }
+}
+
+function openBook(
+  settings: Settings,
+  { size, admission }: WorkerShardsParts,
+  meters: Meters,
+  ports: PortDirectory,
+): ShardBook {
+  return new ShardBook(settings, {
+    shards: size,
+    admission,
+    meters,
+    clock: monotonicClock,
+    adopted: ({ fd }) => releaseSocket(fd),
+    freed: ({ fd, local }) => {
+      releaseSocket(fd)
+      ports.unpark(local)
+    },
+  })
 }
 
 function drawn(octets: number): Buffer {

@@ -18,7 +18,7 @@ import { random } from '../relay/relay-config.ts'
 import { alignedClock } from '../system/clock.ts'
 import { GuestMail, GuestRoom } from './guest-mail.ts'
 import { Outbox } from './outbox.ts'
-import type { Listening, Start, Step, ToWorker } from './protocol.ts'
+import type { HandOverStep, Listening, Start, ToWorker } from './protocol.ts'
 import { RemoteGate } from './remote-gate.ts'
 
 /*
@@ -223,7 +223,7 @@ function listen({ listener, fd, socket: given }: Listening): void {
 }
 
 /** A step of a hand-over. The others wait for the answer, so it leaves at once. */
-async function step({ number, step, of }: Step & { readonly number: number }): Promise<void> {
+async function step({ number, step, of }: HandOverStep & { readonly number: number }): Promise<void> {
   try {
     const { steps } = shard
     assert(steps, 'a worker has the native transport')

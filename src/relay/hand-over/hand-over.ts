@@ -23,7 +23,7 @@ export interface GivenCommon {
  * What is given goes to as many shards as it comes from, each to the one in the same place.
  */
 export interface HandOver {
-  /** Reads nothing from now on; what arrives waits in the sockets. In the process that takes, before anything starts. */
+  /** Reads nothing from now on; what arrives waits in the sockets. Where calls are taken, before anything starts. */
   hold(): Promise<void>
   /** Waits until everything that was read has been answered; false where that takes too long. */
   settle(): Promise<boolean>
