@@ -8,12 +8,13 @@ export interface MachineAddress {
   readonly ip: Uint8Array
   /** `eth0`, `lo`. */
   readonly device: string
-  /**
-   * False for an IPv6 address that cannot be bound yet or ever (tentative, or a
-   * duplicate, RFC 4862 §5.4), or that the kernel will soon replace (temporary,
-   * RFC 8981; deprecated): a call should not lose its address.
-   */
+  /** False for an IPv6 address that the kernel will soon replace (temporary, RFC 8981; deprecated): a call should not lose its address. */
   readonly isLasting: boolean
+  /**
+   * Why an IPv6 address cannot be bound: the kernel is still asking whether another
+   * machine has it, or one has (RFC 4862 §5.4). Absent where it can be.
+   */
+  readonly unbindable?: 'tentative' | 'duplicate' | undefined
 }
 
 /** This machine on the network, at one moment. */
@@ -38,15 +39,16 @@ export interface OwnAddresses {
 
 type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>
 
-/** Flags of linux/if_addr.h: temporary, duplicate, deprecated, tentative. */
-const PASSING = 0x01 | 0x08 | 0x20 | 0x40
+/** Flags of linux/if_addr.h: temporary and deprecated; one of them is enough. */
+const PASSING = 0x01 | 0x20
+const [DUPLICATE, TENTATIVE] = [0x08, 0x40] as const
 /** `RTF_UP` and `RTF_REJECT` of linux/route.h. */
 const UP = 0x0001
 const REJECT = 0x0200
 
 /** Reads addresses and default routes. Where there is no /proc every address is lasting, and no way is known. */
 export function readMachine(interfaces: Interfaces = networkInterfaces()): Machine {
-  const passing = passingAddresses(read('/proc/self/net/if_inet6'))
+  const states = addressStates(read('/proc/self/net/if_inet6'))
   const found = new Map<number | string, MachineAddress>()
   for (const [device, infos] of Object.entries(interfaces)) {
     for (const info of infos ?? []) {
@@ -54,7 +56,7 @@ export function readMachine(interfaces: Interfaces = networkInterfaces()): Machi
       if (!parsed) continue
       const { ip } = address(parsed, 0)
       const key = ipKey(ip)
-      if (!found.has(key)) found.set(key, { ip, device, isLasting: !passing.has(key) })
+      if (!found.has(key)) found.set(key, { ip, device, isLasting: true, ...states.get(key) })
     }
   }
   const ways = new Map<Family, string>()
@@ -70,16 +72,20 @@ export function ownAddresses(interfaces?: Interfaces): Uint8Array[] {
   return readMachine(interfaces).addresses.map(({ ip }) => ip)
 }
 
-/** Those of an `if_inet6` that no call should begin on. */
-function passingAddresses(table: string): Set<number | string> {
-  const passing = new Set<number | string>()
+/** What an `if_inet6` says of addresses that no call should begin on. */
+export function addressStates(
+  table: string,
+): Map<number | string, Pick<MachineAddress, 'isLasting' | 'unbindable'>> {
+  const states = new Map<number | string, Pick<MachineAddress, 'isLasting' | 'unbindable'>>()
   for (const line of table.split('\n')) {
-    const [hex = '', , , , flags = ''] = line.trim().split(/ +/)
-    if (hex.length === 32 && (Number.parseInt(flags, 16) & PASSING) !== 0) {
-      passing.add(ipKey(Buffer.from(hex, 'hex')))
-    }
+    const [hex = '', , , , text = ''] = line.trim().split(/ +/)
+    const flags = Number.parseInt(text, 16)
+    if (hex.length !== 32 || !(flags & (PASSING | DUPLICATE | TENTATIVE))) continue
+    // A duplicate stays tentative.
+    const unbindable = flags & DUPLICATE ? 'duplicate' : flags & TENTATIVE ? 'tentative' : undefined
+    states.set(ipKey(Buffer.from(hex, 'hex')), { isLasting: !(flags & PASSING), unbindable })
   }
-  return passing
+  return states
 }
 
 /** The device of the default route with the lowest metric. */

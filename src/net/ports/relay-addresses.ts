@@ -67,6 +67,8 @@ class Resolution {
   readonly #publics = new Set<number | string>()
   readonly #waiting: WaitingText[] = []
   readonly #warnings: RunningText[] = []
+  /** Addresses that `auto` would take if they could be bound. */
+  readonly #leftOut: WaitingText[] = []
 
   constructor(machine: Machine, lookup: Lookups) {
     this.#machine = machine
@@ -83,6 +85,9 @@ class Resolution {
       else if (entry.local === 'auto') this.#automatic(entry.public)
     }
     const isAuto = entries.some(entry => entry === 'auto' || entry.local === 'auto')
+    // New calls wait for such an address only where there is no other.
+    if (this.#found.size === 0) this.#waiting.push(...this.#leftOut)
+    else for (const why of this.#leftOut) this.#warnings.push({ key: 'warn.waiting', values: { why } })
     if (isAuto && this.#found.size === 0 && this.#waiting.length === 0) this.#loopback()
     return { addresses: [...this.#found.values()], waiting: this.#waiting, warnings: this.#warnings }
   }
@@ -96,7 +101,13 @@ class Resolution {
 
   #automatic(outside: Uint8Array | string | undefined): void {
     for (const family of [4, 6] as const) {
-      const chosen = this.#chosen(family)
+      const ours = this.#machine.addresses.filter(({ ip, isLasting }) => familyOf(ip) === family && isLasting)
+      const chosen = this.#chosen(
+        family,
+        ours.filter(({ unbindable }) => !unbindable),
+      )
+      for (const { ip, unbindable } of this.#chosen(family, ours))
+        if (unbindable) this.#leftOut.push({ key: `waiting.${unbindable}`, values: { ip: formatIp(ip) } })
       // A name stands for the IPv4 address of the router; IPv6 needs none to be reached.
       const isMapped =
         typeof outside === 'string' ? family === 4 : outside?.length === (family === 4 ? 4 : 16)
@@ -113,10 +124,9 @@ class Resolution {
     }
   }
 
-  /** All public addresses on the way to the world, or elsewhere; else one that is private. */
-  #chosen(family: Family): readonly MachineAddress[] {
+  /** Of a family's addresses all that are public and on the way to the world, or elsewhere; else one that is private. */
+  #chosen(family: Family, ours: readonly MachineAddress[]): readonly MachineAddress[] {
     const way = this.#machine.ways.get(family)
-    const ours = this.#machine.addresses.filter(({ ip, isLasting }) => familyOf(ip) === family && isLasting)
     const onTheWay = ours.filter(({ device }) => device === way)
     const others = ours.filter(({ device }) => device !== way && !VIRTUAL.test(device))
     const isOpen = ({ ip }: MachineAddress) => scopeOf(ip) === 'public'

@@ -1,7 +1,7 @@
 import type { NetworkInterfaceInfo } from 'node:os'
 import t from 'tap'
-import { address, formatAddress, formatIp, parseAddress, parseIp } from '../../../src/base/address.ts'
-import { type Machine, ownAddresses } from '../../../src/net/kernel/machine.ts'
+import { address, formatAddress, formatIp, ipKey, parseAddress, parseIp } from '../../../src/base/address.ts'
+import { addressStates, type Machine, ownAddresses } from '../../../src/net/kernel/machine.ts'
 import { expandWildcards, relayAddresses, scopeOf } from '../../../src/net/ports/relay-addresses.ts'
 import { type RunningText, sayRunning } from '../../../src/texts/running.ts'
 
@@ -101,13 +101,76 @@ t.test('P-03: with loopback alone auto has nothing for new calls, and says what 
   t.strictSame(company.waiting, [])
 })
 
-t.test('P-04: an IPv6 address that cannot be bound yet is left out', async t => {
-  const six = { ip: parseIp('2001:db8::7')!, device: 'eth0', isLasting: false }
+for (const [unbindable, why] of [
+  ['tentative', /still asking whether another machine has the address 2001:db8::7/],
+  ['duplicate', /another machine on the network has the address 2001:db8::7, too/],
+] as const) {
+  t.test(
+    `P-04: an IPv6 address that cannot be bound (${unbindable}) is left out, and said to be`,
+    async t => {
+      const six = { ip: parseIp('2001:db8::7')!, device: 'eth0', isLasting: true, unbindable }
+      const found = (devices: Record<string, string>) => {
+        const { addresses } = machine(devices)
+        return relayAddresses(['auto'], { addresses: [...addresses, six], ways: new Map() })
+      }
+      const company = found({ lo: '127.0.0.1', eth0: '198.51.100.7' })
+      const second = found({ lo: '127.0.0.1', eth0: '2001:db8::8' })
+      const alone = found({ lo: '127.0.0.1' })
+
+      t.strictSame(locals(company.addresses), ['198.51.100.7'])
+      t.strictSame(locals(second.addresses), ['2001:db8::8'])
+      for (const { warnings, waiting } of [company, second]) {
+        t.match(english(warnings), [why])
+        t.strictSame(waiting, [], 'a relay with another address turns nobody away')
+      }
+      t.strictSame([locals(alone.addresses), alone.warnings], [[], []])
+      t.match(alone.waiting, [{ key: `waiting.${unbindable}` }], 'and loopback is not all that there is')
+      t.equal(alone.waiting.length, 1)
+    },
+  )
+}
+
+t.test('P-04: an address that auto would not take is not missed', async t => {
+  const device = 'eth0'
+  const passing = { ip: parseIp('2001:db8::7')!, device, isLasting: false, unbindable: 'tentative' as const }
+  const ofBridge = {
+    ip: parseIp('fd00::7')!,
+    device: 'docker0',
+    isLasting: true,
+    unbindable: passing.unbindable,
+  }
+  const linkLocal = { ...ofBridge, ip: parseIp('fe80::7')!, device }
   const { addresses } = machine({ eth0: '198.51.100.7' })
 
-  const found = relayAddresses(['auto'], { addresses: [...addresses, six], ways: new Map() })
+  const found = relayAddresses(['auto'], {
+    addresses: [...addresses, passing, ofBridge, linkLocal],
+    ways: new Map(),
+  })
 
-  t.strictSame(locals(found.addresses), ['198.51.100.7'])
+  t.strictSame([locals(found.addresses), found.warnings, found.waiting], [['198.51.100.7'], [], []])
+})
+
+t.test('P-04: what the kernel says of an address tells which cannot be bound', async t => {
+  const states = addressStates(
+    [
+      ['20010db8000000000000000000000001', '80'],
+      ['20010db8000000000000000000000002', 'c0'],
+      ['20010db8000000000000000000000003', 'c8'],
+      ['20010db8000000000000000000000004', '20'],
+      ['20010db8000000000000000000000005', '01'],
+      ['20010db8000000000000000000000006', '41'],
+    ]
+      .map(([hex, flags]) => `${hex} 02 40 00 ${flags}     eth0\n`)
+      .join(''),
+  )
+  const of = (text: string) => states.get(ipKey(parseIp(text)!))
+
+  t.equal(of('2001:db8::1'), undefined)
+  t.strictSame(of('2001:db8::2'), { isLasting: true, unbindable: 'tentative' })
+  t.strictSame(of('2001:db8::3'), { isLasting: true, unbindable: 'duplicate' })
+  t.strictSame(of('2001:db8::4'), { isLasting: false, unbindable: undefined })
+  t.strictSame(of('2001:db8::5'), { isLasting: false, unbindable: undefined })
+  t.strictSame(of('2001:db8::6'), { isLasting: false, unbindable: 'tentative' })
 })
 
 t.test('behind 1:1 NAT the local address is bound and the public one reported [TURN-ALLOC-26]', async t => {
