@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { type Exchanged, exchange, type Header, jsonObject } from '../http/exchange.ts'
+import { type Exchanged, type exchange, type Header, jsonObject } from '../http/exchange.ts'
 import { sayRunning } from '../texts/running.ts'
 import { AcmeError, problemOf, whyRefusedBy } from './fault.ts'
 import { signRequest } from './jws.ts'
@@ -17,7 +17,7 @@ export interface CertificateAuthorityParts {
   readonly directory: string
   /** The key of the account. */
   readonly key: KeyObject
-  readonly exchange?: typeof exchange | undefined
+  readonly exchange: typeof exchange
 }
 
 /** Milliseconds for one request. */
@@ -107,7 +107,7 @@ export class CertificateAuthority {
     const url = URL.canParse(at) ? new URL(at) : undefined
     // Account, names and certificate are nobody else's to read or to change.
     if (url?.protocol !== 'https:') throw this.strange('a URL without https')
-    const answer: Exchanged = await (this.#parts.exchange ?? exchange)({
+    const answer: Exchanged = await this.#parts.exchange({
       url,
       deadline: DEADLINE,
       headers: { accept: '*/*', ...(body !== undefined && { 'content-type': 'application/jose+json' }) },

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Settings, TlsFiles } from '../config/settings.ts'
-import type { exchange } from '../http/exchange.ts'
+import { exchange } from '../http/exchange.ts'
 import type { Log } from '../log/log.ts'
 import type { AcmeChallenge } from '../net/stream/acme-door.ts'
 import { wallTime } from '../system/clock.ts'
@@ -48,6 +48,10 @@ const SPREAD = 1000
  * failures an hour for a name: the first three leave room for an operator who restarts.
  */
 const AGAIN = [5, 15, 30, 60, 120, 240, 480, 720]
+/** Milliseconds from one certificate to the next at least, however soon that seems to be due. */
+const APART = 60 * MINUTE
+/** Milliseconds that an authority has for one certificate, all proofs included. */
+const LONGEST_ORDER = 30 * MINUTE
 
 type Acme = NonNullable<TlsFiles['acme']>
 
@@ -102,7 +106,8 @@ export class CertificateKeeper {
 
   #isDue({ names }: Acme): boolean {
     const served = this.#parts.served()
-    if (!served || !names.every(name => served.names.includes(name))) return true
+    const known = new Set(served?.names.map(name => name.toLowerCase()))
+    if (!served || !names.every(name => known.has(name.toLowerCase()))) return true
     const [from, to] = [served.validFrom.getTime(), served.validTo.getTime()]
     const lifetime = to - from
     return this.#now() >= to - lifetime / 3 - (this.#spread * lifetime) / 30
@@ -111,34 +116,54 @@ export class CertificateKeeper {
   async #renew(tls: TlsFiles, acme: Acme): Promise<void> {
     const { log, renewed } = this.#parts
     try {
-      const pem = await this.#order(dirname(tls.certificate), acme)
+      const pem = await this.#order(tls, acme)
       // Meanwhile other names may be wanted.
       if (this.#tls !== tls) return
       keep(tls.certificate, pem)
       this.#fault = undefined
       this.#failures = 0
+      this.#notBefore = this.#elapsed() + APART
       log.info('certificate obtained', { names: acme.names, from: new URL(acme.directory).host })
       renewed()
     } catch (error) {
-      if (!(error instanceof AcmeError)) throw error
-      if (this.#tls === tls) this.#failed(error)
+      // Calls do not end for what an authority or a file of the account is like.
+      const fault = error instanceof AcmeError ? error : unexpected(error as Error, acme)
+      if (this.#tls === tls) this.#failed(fault)
     }
   }
 
   /** Tries one way after the other; of their faults, that of the first is the one to fix. */
-  async #order(folder: string, { names, email, directory }: Acme): Promise<string> {
-    const account = accountKey(join(folder, 'account.pem'))
+  async #order(tls: TlsFiles, { names, email, directory }: Acme): Promise<string> {
+    const account = accountKey(join(dirname(tls.certificate), 'account.pem'))
+    const until = this.#elapsed() + LONGEST_ORDER
+    const { wait = (ms: number) => delay(ms, undefined, { ref: false }), exchange: ask = exchange } =
+      this.#parts
+    const goOn = () => {
+      // Other names may be wanted by now, or another authority.
+      if (this.#tls !== tls || this.#elapsed() > until)
+        throw new AcmeError({ key: 'acme.slow', values: { authority: new URL(directory).host } })
+    }
     let first: AcmeError | undefined
     for (const way of this.#ways) {
       try {
         return await orderCertificate({
-          authority: new CertificateAuthority({ directory, key: account, exchange: this.#parts.exchange }),
+          authority: new CertificateAuthority({
+            directory,
+            key: account,
+            exchange: async asked => {
+              goOn()
+              return ask(asked)
+            },
+          }),
           account,
           names,
           email,
           way,
           prove: this.#parts.prove,
-          wait: this.#parts.wait ?? (ms => delay(ms, undefined, { ref: false })),
+          wait: async ms => {
+            await wait(ms)
+            goOn()
+          },
           now: () => this.#now(),
         })
       } catch (error) {
@@ -179,14 +204,29 @@ function waysOf(acme: Acme | undefined, listen: Settings['listen']): ProofWay[] 
   return has443 ? ['tls-alpn-01', 'http-01'] : ['http-01']
 }
 
-/** The account's key; a new one where there is none that can be read. */
+function unexpected({ message }: Error, { directory }: Acme): AcmeError {
+  return new AcmeError({
+    key: 'acme.strange',
+    values: { authority: new URL(directory).host, detail: message },
+  })
+}
+
+/** The account's key; a new one where there is none that can be used. */
 function accountKey(file: string): KeyObject {
+  const found = readKey(file)
+  if (found) return found
+  const key = newAccountKey()
+  keep(file, key.export({ type: 'pkcs8', format: 'pem' }) as string)
+  return key
+}
+
+/** Undefined where the file has no key on P-256, which is what requests are signed by. */
+function readKey(file: string): KeyObject | undefined {
   try {
-    return createPrivateKey(readFileSync(file, 'latin1'))
+    const key = createPrivateKey(readFileSync(file, 'latin1'))
+    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : undefined
   } catch {
-    const key = newAccountKey()
-    keep(file, key.export({ type: 'pkcs8', format: 'pem' }) as string)
-    return key
+    return undefined
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto'
+import { createHash, createPublicKey, type KeyObject, sign, X509Certificate } from 'node:crypto'
 import { extension, integer, namesExtension, Oid, objectId, sequence, signed, Tag, tlv } from '../base/der.ts'
 import { type KeyPair, selfSigned } from '../system/self-signed.ts'
 
@@ -20,4 +20,28 @@ export function challengeCertificate(name: string, answer: string, now: number):
   const digest = createHash('sha256').update(answer).digest()
   const proof = extension(Oid.acmeIdentifier, tlv(Tag.octetString, digest), true)
   return selfSigned('taciturn', [namesExtension([name]), proof], now)
+}
+
+/**
+ * What is wrong with a certificate, PEM, that is to be for these names and this key; undefined
+ * where it can be served. One that cannot would take the place of one that can.
+ */
+export function flawOf(
+  pem: string,
+  names: readonly string[],
+  key: KeyObject,
+  now: number,
+): string | undefined {
+  let leaf: X509Certificate
+  try {
+    leaf = new X509Certificate(pem)
+  } catch {
+    return 'no certificate'
+  }
+  if (!leaf.publicKey.equals(key)) return 'a certificate for another key'
+  const other = names.find(name => leaf.checkHost(name) === undefined)
+  if (other !== undefined) return `a certificate that is not for ${other}`
+  const until = Date.parse(leaf.validTo)
+  if (!(until > now)) return `a certificate that ends on ${leaf.validTo}`
+  return undefined
 }

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import type { AcmeChallenge } from '../net/stream/acme-door.ts'
 import type { Answer, CertificateAuthority } from './authority.ts'
-import { challengeCertificate, signingRequest } from './certificates.ts'
+import { challengeCertificate, flawOf, signingRequest } from './certificates.ts'
 import { AcmeError, type ProofWay, problemOf, unproved } from './fault.ts'
 import { keyAuthorization } from './jws.ts'
 
@@ -15,7 +15,7 @@ export interface OrderParts {
   readonly way: ProofWay
   /** Answers these challenges from now on, and no other. */
   readonly prove: (challenges: readonly AcmeChallenge[]) => void
-  /** Resolves after milliseconds. */
+  /** Resolves after milliseconds; rejects where nothing more is expected. */
   readonly wait: (ms: number) => Promise<void>
   readonly now: () => number
 }
@@ -24,6 +24,10 @@ export interface OrderParts {
 const LOOK = { usual: 1, longest: 30 }
 /** After so many looks nothing more is expected. */
 const LOOKS = 60
+/** Authorizations that an order may have at most, beside one for each name. */
+const MOST_MORE = 10
+/** What a token is made of (RFC 8555 §8), since it becomes a part of what we answer. */
+const TOKEN = /^[\w-]{1,256}$/
 
 /** An authorization that is wanted: a name, and the challenge that shows that it is ours. */
 interface Wanted {
@@ -50,7 +54,7 @@ export async function orderCertificate(parts: OrderParts): Promise<string> {
   } finally {
     prove([])
   }
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const finalize = textOf('finalize', order.value.finalize, authority)
   await authority.post(finalize, { csr: signingRequest(names, privateKey).toString('base64url') })
   const done = await settled(at, parts, ['valid', 'invalid'])
@@ -62,24 +66,30 @@ export async function orderCertificate(parts: OrderParts): Promise<string> {
     })
   }
   const chain = await authority.read(textOf('certificate', done.value.certificate, authority))
+  const flaw = flawOf(chain.body, names, publicKey, parts.now())
+  if (flaw !== undefined) throw authority.strange(flaw)
   return `${privateKey.export({ type: 'pkcs8', format: 'pem' })}${chain.body}`
 }
 
 /** The authorizations that are not there yet. */
-async function missing(order: Answer, { authority, way }: OrderParts): Promise<Wanted[]> {
+async function missing(order: Answer, { authority, names, way }: OrderParts): Promise<Wanted[]> {
   const urls = order.value.authorizations
   if (!Array.isArray(urls)) throw authority.strange('no authorizations')
+  if (urls.length > names.length + MOST_MORE) throw authority.strange(`${urls.length} authorizations`)
   const wanted: Wanted[] = []
   for (const url of urls) {
     if (typeof url !== 'string') throw authority.strange('no authorizations')
     const { value } = await authority.read(url)
     if (value.status === 'valid') continue
-    const name = (value.identifier as { value?: unknown } | undefined)?.value
+    const asked = (value.identifier as { value?: unknown } | undefined)?.value
+    // Nothing is shown for a name that we have not asked for.
+    const name = names.find(one => one.toLowerCase() === String(asked).toLowerCase())
+    if (name === undefined) throw authority.strange('an authorization for another name')
     const offered = Array.isArray(value.challenges) ? (value.challenges as Record<string, unknown>[]) : []
     const found = offered.find(one => one?.type === way)
-    if (typeof name !== 'string' || typeof found?.url !== 'string' || typeof found.token !== 'string')
+    if (typeof found?.url !== 'string' || typeof found.token !== 'string' || !TOKEN.test(found.token))
       throw authority.strange(`no ${way}`)
-    wanted.push({ url, name, challenge: found.url, token: found.token })
+    wanted.push({ url, name: name.toLowerCase(), challenge: found.url, token: found.token })
   }
   return wanted
 }

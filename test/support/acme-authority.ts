@@ -8,7 +8,7 @@ import {
   X509Certificate,
 } from 'node:crypto'
 import type { Exchanged, exchange } from '../../src/http/exchange.ts'
-import { makeCertificate } from '../unit/net/certificate.ts'
+import { type CertificateOptions, makeCertificate } from '../unit/net/certificate.ts'
 
 const AT = 'https://ca.test'
 const DAY = 86_400_000
@@ -32,6 +32,13 @@ export class TestAuthority {
     () => undefined
   /** Answers that come instead of the real ones, by what is asked for; each is used once. */
   readonly instead: { path: string; status: number; problem: object; retryAfter?: string }[] = []
+  /** Makes the certificate. Replaced by tests. */
+  certify: (wanted: CertificateOptions) => string = wanted => makeCertificate(wanted).certificate
+  /** Members that take the place of those of every order, and of every authorization. */
+  ofOrder: object = {}
+  ofAuthorization: object = {}
+  /** Comes with every answer. */
+  retryAfter: string | undefined
   /** Requests so far, by path. */
   readonly asked: string[] = []
   /** Names of each certificate that was made. */
@@ -104,13 +111,8 @@ export class TestAuthority {
       default: {
         const validFrom = new Date(this.now())
         const validTo = new Date(this.now() + this.lifetime)
-        const { certificate } = makeCertificate({
-          name: order!.names[0]!,
-          validFrom,
-          validTo,
-          publicKey: order!.key!,
-        })
-        return this.#answer(200, certificate)
+        const [name = '', ...others] = order!.names
+        return this.#answer(200, this.certify({ name, others, validFrom, validTo, publicKey: order!.key! }))
       }
     }
   }
@@ -122,6 +124,7 @@ export class TestAuthority {
       authorizations: names.map((_, index) => `${AT}/authorizations/${id}/${index}`),
       finalize: `${AT}/finalize/${id}`,
       ...(status === 'valid' && { certificate: `${AT}/certificates/${id}` }),
+      ...this.ofOrder,
     }
   }
 
@@ -139,6 +142,7 @@ export class TestAuthority {
       status: isInvalid ? 'invalid' : state,
       identifier: { type: 'dns', value: names[index] },
       challenges,
+      ...this.ofAuthorization,
     }
   }
 
@@ -173,7 +177,11 @@ export class TestAuthority {
   #answer(status: number, body?: object | string, headers: Record<string, string> = {}): Exchanged {
     const nonce = randomBytes(8).toString('hex')
     this.#nonces.add(nonce)
-    const all: Record<string, string> = { 'replay-nonce': nonce, ...headers }
+    const all: Record<string, string> = {
+      'replay-nonce': nonce,
+      ...(this.retryAfter !== undefined && { 'retry-after': this.retryAfter }),
+      ...headers,
+    }
     const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
     return { kind: 'answer', status, header: name => all[name], body: text }
   }

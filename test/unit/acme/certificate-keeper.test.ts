@@ -1,4 +1,4 @@
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -10,6 +10,7 @@ import { loadTls } from '../../../src/net/stream/tls-context.ts'
 import { sayRunning } from '../../../src/texts/running.ts'
 import { kept, TestAuthority } from '../../support/acme-authority.ts'
 import { loaded } from '../../support/settings.ts'
+import { makeCertificate } from '../net/certificate.ts'
 
 const DAY = 86_400_000
 const MINUTE = 60_000
@@ -48,6 +49,7 @@ class Kept {
       elapsed: () => this.now,
       wait: async ms => {
         this.waited += ms
+        this.now += ms
       },
       exchange: this.authority.exchange,
       random: () => 0,
@@ -76,7 +78,7 @@ class Kept {
     this.now += ms
     this.keeper.tick()
     // All that the authority is asked is answered at once.
-    for (let turn = 0; turn < 200; turn++) await Promise.resolve()
+    for (let turn = 0; turn < 500; turn++) await Promise.resolve()
     await new Promise(resolve => setImmediate(resolve))
   }
 }
@@ -339,6 +341,150 @@ t.test('the certificate that there is stays when its renewal fails', async t => 
 
   t.equal(readFileSync(relay.file, 'latin1'), before)
   t.equal(relay.keeper.waiting?.key, 'acme.connection')
+})
+
+for (const [what, certify, why] of [
+  ['no certificate', () => '<html>', /no certificate/],
+  [
+    'one for another key',
+    ({ publicKey: _, ...wanted }) => makeCertificate(wanted).certificate,
+    /another key/,
+  ],
+  [
+    'one for another name',
+    wanted => makeCertificate({ ...wanted, name: 'other.example.org' }).certificate,
+    /not for turn\.example\.org/,
+  ],
+  [
+    'one that has ended',
+    wanted => makeCertificate({ ...wanted, validTo: new Date(Date.UTC(2029, 11, 31)) }).certificate,
+    /ends on Dec 31 00:00:00 2029/,
+  ],
+] as const satisfies readonly (readonly [string, TestAuthority['certify'], RegExp])[]) {
+  t.test(`an authority that makes ${what} is not asked again at once, and what is served stays`, async t => {
+    const relay = new Kept(t)
+    await relay.pass(0)
+    const before = readFileSync(relay.file, 'latin1')
+    relay.authority.certify = certify
+    await relay.pass(61 * DAY)
+    for (let second = 0; second < 60; second++) await relay.pass(1000)
+
+    t.equal(relay.authority.made.length, 2)
+    t.equal(readFileSync(relay.file, 'latin1'), before)
+    t.match(relay.said.at(-1), why)
+    t.equal(relay.keeper.waiting?.key, 'acme.strange')
+  })
+}
+
+t.test('however soon a certificate seems to be due again, an hour passes', async t => {
+  const relay = new Kept(t)
+  relay.authority.lifetime = 2 * MINUTE
+  await relay.pass(0)
+  for (let minute = 0; minute < 60; minute++) {
+    t.equal(relay.authority.made.length, 1, `${minute} minutes`)
+    await relay.pass(MINUTE)
+  }
+  t.equal(relay.authority.made.length, 2)
+})
+
+t.test('names are the same in capitals', async t => {
+  const relay = new Kept(t, { names: ['Turn.Example.ORG'] })
+  relay.authority.certify = wanted =>
+    makeCertificate({ ...wanted, name: 'turn.example.org', others: [] }).certificate
+  await relay.pass(0)
+  await relay.pass(2 * 60 * MINUTE)
+
+  t.equal(relay.authority.made.length, 1)
+  t.equal(relay.keeper.waiting, undefined)
+})
+
+for (const kind of ['ed25519', 'rsa'] as const) {
+  t.test(`an account key of another kind (${kind}) is replaced, as nothing can be signed by it`, async t => {
+    const relay = new Kept(t)
+    await relay.pass(0)
+    const { privateKey } =
+      kind === 'rsa' ? generateKeyPairSync('rsa', { modulusLength: 1024 }) : generateKeyPairSync(kind)
+    const file = join(relay.file, '..', 'account.pem')
+    writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    await relay.pass(61 * DAY)
+
+    t.equal(relay.authority.made.length, 2)
+    t.equal(createPrivateKey(readFileSync(file)).asymmetricKeyType, 'ec')
+  })
+}
+
+t.test('an error that nobody has thought of is a failure like others, and the relay lives on', async t => {
+  const relay = new Kept(t)
+  relay.authority.look = () => {
+    throw new Error('something new')
+  }
+  await relay.pass(0)
+  t.match(relay.said, [/\(something new\)/])
+  t.same(relay.proving, [])
+  relay.authority.look = () => undefined
+  await relay.pass(5 * MINUTE)
+  t.equal(relay.authority.made.length, 1)
+})
+
+t.test('an authority that dictates more authorizations than names is not asked for them', async t => {
+  const relay = new Kept(t)
+  const many = Array.from({ length: 1000 }, (_, i) => `https://ca.test/authorizations/0/${i}`)
+  relay.authority.ofOrder = { authorizations: many }
+  await relay.pass(0)
+
+  t.match(relay.said, [/1000 authorizations/])
+  t.equal(relay.authority.asked.filter(path => path.startsWith('/authorizations')).length, 0)
+})
+
+for (const [what, ofAuthorization, why] of [
+  ['another name', { identifier: { type: 'dns', value: 'other.example.org' } }, /for another name/],
+  [
+    'a token that leads elsewhere',
+    {
+      challenges: [{ type: 'http-01', token: '../../admin HTTP/1.1', url: 'https://ca.test/challenges/0/0' }],
+    },
+    /no http-01/,
+  ],
+  [
+    'an empty token',
+    { challenges: [{ type: 'http-01', token: '', url: 'https://ca.test/challenges/0/0' }] },
+    /no http-01/,
+  ],
+] as const) {
+  t.test(`nothing is proved for ${what}`, async t => {
+    const relay = new Kept(t)
+    relay.authority.ofAuthorization = ofAuthorization
+    await relay.pass(0)
+
+    t.match(relay.said, [why])
+    t.same(relay.proved, [])
+  })
+}
+
+t.test('an authority that never decides is given half an hour, whatever it asks to wait', async t => {
+  const relay = new Kept(t, { names: ['turn.example.org', 'stun.example.org'] })
+  relay.authority.ofAuthorization = { status: 'processing' }
+  relay.authority.retryAfter = '1000000000'
+  await relay.pass(0)
+
+  t.match(relay.said, [/ca\.test has not decided in time/])
+  t.ok(relay.waited <= 31 * MINUTE, `${relay.waited}`)
+  t.same(relay.proving, [])
+})
+
+t.test('other names are asked for even while an authority does not decide about the ones before', async t => {
+  const relay = new Kept(t)
+  relay.authority.ofAuthorization = { status: 'processing' }
+  relay.authority.look = () => {
+    relay.keeper.configure(relay.settings({ names: ['stun.example.org'] }))
+    return undefined
+  }
+  await relay.pass(0)
+  t.same([relay.said, relay.waited], [[], 0], 'nobody waits for what would come of the first')
+  relay.authority.ofAuthorization = {}
+  await relay.pass(1000)
+
+  t.same(relay.authority.made, [['stun.example.org']])
 })
 
 t.test('a configuration without ACME has nothing made', async t => {

@@ -9,6 +9,8 @@ export interface TestCertificate {
 
 export interface CertificateOptions {
   readonly name?: string
+  /** More names that it is for. */
+  readonly others?: readonly string[]
   readonly kind?: 'rsa' | 'ec'
   readonly validFrom?: Date
   readonly validTo?: Date
@@ -39,7 +41,7 @@ export function makeCertificate(options: CertificateOptions = {}): TestCertifica
     ),
     subject,
     (options.publicKey ?? publicKey).export({ type: 'spki', format: 'der' }),
-    tlv(0xa3, sequence(sequence(oid(SUBJECT_ALT_NAME), tlv(0x04, alternativeNames(name))))),
+    tlv(0xa3, sequence(sequence(oid(SUBJECT_ALT_NAME), tlv(0x04, alternativeNames(name, options.others))))),
   )
   const signature = Buffer.concat([Buffer.from([0]), sign('sha256', body, privateKey)])
   return {
@@ -52,9 +54,10 @@ function exportKey(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }) as string
 }
 
-function alternativeNames(name: string): Buffer {
+function alternativeNames(name: string, others: readonly string[] = []): Buffer {
+  const names = [name, ...others].map(one => tlv(0x82, Buffer.from(one)))
   const ip = (text: string): Buffer => tlv(0x87, Buffer.from(address(parseIp(text)!, 0).ip))
-  return sequence(tlv(0x82, Buffer.from(name)), ip('127.0.0.1'), ip('::1'))
+  return sequence(...names, ip('127.0.0.1'), ip('::1'))
 }
 
 function sequence(...parts: Buffer[]): Buffer {
