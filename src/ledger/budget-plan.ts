@@ -1,5 +1,3 @@
-import type { Owner } from '../core/event.ts'
-
 /** Octets of payload, both directions together; Infinity for no limit. Days and months are those of UTC. */
 export interface BudgetLimits {
   readonly day: number
@@ -39,8 +37,4 @@ export function hasBudgets({ perUser, groups, homeservers, total }: BudgetPlan):
 /** Whether somebody's own use has to be known. */
 export function needsUsers({ perUser, groups }: BudgetPlan): boolean {
   return perUser !== undefined || groups.length > 0
-}
-
-export function isMember({ users, homeserver }: GroupBudget, { tenant, user }: Owner): boolean {
-  return (homeserver === undefined || homeserver === tenant) && users.includes(user)
 }

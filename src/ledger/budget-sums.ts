@@ -1,4 +1,5 @@
 import { type Owner, ownerKey } from '../core/event.ts'
+import { inSlices } from '../system/slices.ts'
 import type { UsageSum } from './ledger-store.ts'
 import { dayOf, monthOf } from './usage.ts'
 
@@ -12,14 +13,18 @@ export interface Used {
 export interface BudgetUser {
   readonly owner: Owner
   readonly used: Used
+  /** Never makes room for others. */
+  isNamed: boolean
 }
 
 /** What the ledger says: sums of homeservers, and of users where they are told apart. */
-export type LedgerSums = Readonly<Record<'day' | 'month', readonly UsageSum[]>>
+export type LedgerSums = Readonly<Record<'day' | 'month', Iterable<UsageSum>>>
 
 const none = (): Used => ({ day: 0, month: 0 })
-/** Beyond them nobody else's own use is known; sums of homeservers and of all are. */
+/** Users whose own use is known at a time; homeservers make names as they like. */
 const MOST_USERS = 100_000
+/** Where there are as many, one of so many makes room for the next: the one who has used least. */
+const LOOKED_AT = 8
 
 /**
  * Who has used how much today and this month: live figures on top of what the
@@ -34,12 +39,14 @@ export class BudgetSums {
   /** What was used since the ledger was asked. */
   #since: BudgetSums | undefined
   readonly #identitiesOf: (user: string) => readonly string[]
+  readonly #mostUsers: number
   #day: number
   #month: number
 
   /** `identitiesOf`: all that a user has been called in the ledger; `now` is in seconds since the epoch. */
-  constructor(identitiesOf: (user: string) => readonly string[], now: number) {
+  constructor(identitiesOf: (user: string) => readonly string[], now: number, mostUsers = MOST_USERS) {
     this.#identitiesOf = identitiesOf
+    this.#mostUsers = mostUsers
     this.#day = dayOf(now)
     this.#month = monthOf(now)
   }
@@ -87,10 +94,41 @@ export class BudgetSums {
     const key = ownerKey(owner)
     const found = this.#users.get(key)
     if (found) return found
-    const user = { owner, used: this.#inLedger(owner) }
-    // All are forgotten with the month; until then there are only so many.
-    if (this.#users.size < MOST_USERS) this.#users.set(key, user)
+    const user = { owner, used: this.#inLedger(owner), isNamed: false }
+    this.#makeRoom()
+    this.#users.set(key, user)
     return user
+  }
+
+  /** What somebody has used, of whom nothing need be kept for that. */
+  usedBy(owner: Owner): Readonly<Used> {
+    return this.#users.get(ownerKey(owner))?.used ?? this.#inLedger(owner)
+  }
+
+  /** The use of somebody whom the configuration names; it stays the same object until the month ends. */
+  named(owner: Owner): Used {
+    const user = this.user(owner)
+    user.isNamed = true
+    return user.used
+  }
+
+  /**
+   * Forgets one of the users who have used least, if there are too many. A homeserver that
+   * makes up names displaces those, not users who have used something.
+   */
+  #makeRoom(): void {
+    if (this.#users.size < this.#mostUsers) return
+    let least: readonly [string, BudgetUser] | undefined
+    let left = LOOKED_AT
+    for (const one of this.#users) {
+      const [key, user] = one
+      // Behind the others, so that all have their turn.
+      this.#users.delete(key)
+      this.#users.set(key, user)
+      if (!user.isNamed && !(least && least[1].used.month <= user.used.month)) least = one
+      if (--left === 0) break
+    }
+    if (least) this.#users.delete(least[0])
   }
 
   /** Begins with a new day or month where it is one, and says so. */
@@ -100,48 +138,50 @@ export class BudgetSums {
     const isMonth = month !== this.#month
     this.#day = day
     this.#month = month
-    const all = [this.total, ...this.#tenants.values(), ...this.#known.values()]
-    for (const used of [...all, ...Array.from(this.#users.values(), ({ used }) => used)]) {
-      used.day = 0
-      if (isMonth) used.month = 0
-    }
     if (isMonth) {
       this.#users.clear()
       this.#known.clear()
     }
+    for (const used of [this.total, ...this.#tenants.values(), ...this.#known.values()]) {
+      used.day = 0
+      if (isMonth) used.month = 0
+    }
+    for (const { used } of this.#users.values()) used.day = 0
     this.#since = undefined
     return true
   }
 
   /** From now on it is kept apart what comes on top of what the ledger is about to be asked. */
   ask(): void {
-    this.#since = new BudgetSums(() => [], this.#day)
+    this.#since = new BudgetSums(() => [], this.#day, this.#mostUsers)
   }
 
-  /** Takes what the ledger had at the moment of `ask`. False, and nothing taken, where that was another day. */
-  take({ day, month }: LedgerSums): boolean {
+  /**
+   * Takes what the ledger had at the moment of `ask`, in slices. False, and not all of it taken, where
+   * another day has begun since.
+   */
+  async take(sums: LedgerSums): Promise<boolean> {
     const since = this.#since
-    this.#since = undefined
-    if (!since) return false
     const tenants = new Map<string, Used>()
     const known = new Map<string, Used>()
-    for (const [span, rows] of [
-      ['day', day],
-      ['month', month],
-    ] as const) {
-      for (const { homeserver = '', user, bytesToPeer, bytesToClient } of rows) {
+    for (const span of ['day', 'month'] as const) {
+      await inSlices(sums[span], ({ homeserver = '', user, bytesToPeer, bytesToClient }) => {
         const octets = bytesToPeer + bytesToClient
         if (user === undefined) at(tenants, homeserver)[span] += octets
         else at(known, `${homeserver}\0${user}`)[span] += octets
-      }
+      })
     }
+    if (!since || this.#since !== since) return false
     this.#known = known
-    const all = [...tenants.values()]
-    set(this.total, sum(all), since.total)
+    set(this.total, sum([...tenants.values()]), since.total)
     for (const name of new Set([...tenants.keys(), ...this.#tenants.keys()]))
       set(this.tenant(name), tenants.get(name) ?? none(), since.tenant(name))
-    for (const { owner, used } of this.#users.values())
-      set(used, this.#inLedger(owner), since.user(owner).used)
+    // What is used meanwhile is in `since`, whether a user had a turn or not.
+    await inSlices(this.#users.values(), ({ owner, used }) => {
+      if (this.#since === since) set(used, this.#inLedger(owner), since.usedBy(owner))
+    })
+    if (this.#since !== since) return false
+    this.#since = undefined
     return true
   }
 

@@ -2,17 +2,13 @@ import { isDeepStrictEqual } from 'node:util'
 import type { AllocationId } from '../base/ids.ts'
 import { NOBODY_SLOWED, type Slowed } from '../core/buckets.ts'
 import { type Event, type Owner, ownerKey } from '../core/event.ts'
-import {
-  type Budget,
-  type BudgetPlan,
-  type GroupBudget,
-  hasBudgets,
-  isMember,
-  needsUsers,
-} from './budget-plan.ts'
+import { DEAR, inSlices } from '../system/slices.ts'
+import { type Budget, type BudgetPlan, hasBudgets, needsUsers } from './budget-plan.ts'
 import { type BudgetHolder, type BudgetState, isSoonSpent, stateOf } from './budget-states.ts'
-import { BudgetSums, sum, type Used } from './budget-sums.ts'
-import type { UsageAsked, UsageSums } from './ledger-store.ts'
+import { BudgetSums, type Used } from './budget-sums.ts'
+import { GroupMembers } from './group-members.ts'
+import type { UsageAsked, UsageSum, UsageSums } from './ledger-store.ts'
+import { slowedBy } from './slowing.ts'
 
 /** Seconds between two looks, while no budget can be used up within seconds. */
 const LOOK_EVERY = 4
@@ -49,12 +45,13 @@ export interface BudgetsParts {
 export class Budgets {
   readonly #parts: BudgetsParts
   #plan: BudgetPlan
+  #members: GroupMembers
   #sums: BudgetSums
   #states: ReadonlyMap<string, BudgetState> = new Map()
   #slowed = NOBODY_SLOWED
   readonly #live = new Map<AllocationId, Owner>()
   /** Octets since the last look, by owner. */
-  #grown = new Map<string, { readonly owner: Owner; octets: number }>()
+  #grown = new Map<string, Grown>()
   /** All is to be judged anew, and not only those who have used something. */
   #isStale = true
   #looking: Promise<void> | undefined
@@ -65,6 +62,7 @@ export class Budgets {
 
   constructor(plan: BudgetPlan, parts: BudgetsParts) {
     this.#plan = plan
+    this.#members = new GroupMembers(plan.groups)
     this.#parts = parts
     this.#sums = this.#freshSums()
   }
@@ -74,12 +72,13 @@ export class Budgets {
     const before = this.#plan
     if (isDeepStrictEqual(before, plan)) return
     this.#plan = plan
+    this.#members = new GroupMembers(plan.groups)
     this.#isStale = true
     if (!hasBudgets(before) || (needsUsers(plan) && !needsUsers(before))) {
       this.#sums = this.#freshSums()
       this.#askIn = 0
     }
-    if (!hasBudgets(plan)) this.#judge()
+    if (!hasBudgets(plan)) this.#settle(new Map())
   }
 
   hear(event: Event): void {
@@ -87,7 +86,9 @@ export class Budgets {
     if (event.kind !== 'opened') return
     this.#live.set(event.allocation, event.owner)
     // A group may have members there.
-    if (this.#sums.meet(event.owner.tenant)) this.#isStale = true
+    if (this.#sums.meet(event.owner.tenant)) this.#refresh()
+    // To be judged by what was used before, at the next look.
+    this.grew(event.owner, 0)
     // One that was let in before its budget was used up, and opens after.
     if (this.#isOver(event.owner, ['end'])) this.#parts.end(event.allocation)
   }
@@ -104,7 +105,11 @@ export class Budgets {
 
   /** Whether no new session may begin. */
   isSpent(owner: Owner): boolean {
-    return this.#isOver(owner, ['refuse', 'end'])
+    if (this.#isOver(owner, ['refuse', 'end'])) return true
+    const { perUser } = this.#plan
+    if (!perUser || perUser.atEnd === 'slow') return false
+    // One who has used nothing since the start has not been judged yet.
+    return stateOf({ kind: 'user', ...owner }, perUser, this.#sums.usedBy(owner))?.level === 'spent'
   }
 
   /** Those of which little or nothing is left. */
@@ -119,13 +124,21 @@ export class Budgets {
     for (const budget of homeservers)
       yield { of: { kind: 'homeserver', name: budget.name }, budget, used: this.#sums.tenant(budget.name) }
     for (const group of groups)
-      yield { of: { kind: 'group', name: group.name }, budget: group, used: sum(this.#members(group)) }
+      yield {
+        of: { kind: 'group', name: group.name },
+        budget: group,
+        used: this.#members.used(group, this.#sums),
+      }
   }
 
   /** Once a second. */
   tick(): void {
     if (!hasBudgets(this.#plan)) return
-    if (this.#sums.turn(this.#parts.now())) this.#isStale = true
+    if (this.#sums.turn(this.#parts.now())) {
+      this.#refresh()
+      // Where it was the clock that jumped, and back again, the ledger still knows what was used.
+      this.#askIn = 0
+    }
     if (this.#askIn !== undefined && this.#askIn-- <= 0 && !this.#asking) {
       this.#asking = this.#ask().finally(() => {
         this.#asking = undefined
@@ -133,9 +146,8 @@ export class Budgets {
     }
     this.#sinceLook++
     if (this.#looking || (--this.#wait > 0 && !this.#isStale)) return
-    this.#looking = this.#parts.ledger.count().then(() => {
+    this.#looking = this.#look().finally(() => {
       this.#looking = undefined
-      this.#judge()
     })
   }
 
@@ -143,6 +155,11 @@ export class Budgets {
   async idle(): Promise<void> {
     await this.#asking
     await this.#looking
+  }
+
+  #refresh(): void {
+    this.#isStale = true
+    this.#members.refresh()
   }
 
   #freshSums(): BudgetSums {
@@ -171,8 +188,10 @@ export class Budgets {
     try {
       const answers = await ledger.sumsNow(asked, () => sums.ask())
       const half = answers.length / 2
-      const rows = (answers: readonly UsageSums[]) => answers.flatMap(answer => [...answer.rows])
-      const isTaken = sums.take({ day: rows(answers.slice(0, half)), month: rows(answers.slice(half)) })
+      const isTaken = await sums.take({
+        day: rowsOf(answers.slice(0, half)),
+        month: rowsOf(answers.slice(half)),
+      })
       if (sums !== this.#sums) return
       this.#isStale = true
       this.#askIn = isTaken ? (isShared ? ASK_SHARED : undefined) : 0
@@ -183,15 +202,16 @@ export class Budgets {
   }
 
   /** Judges those who have used something since the last time, or all, and does what follows. */
-  #judge(): void {
+  async #look(): Promise<void> {
+    await this.#parts.ledger.count()
+    const plan = this.#plan
     const grown = this.#grown
     this.#grown = new Map()
     const isAll = this.#isStale
     this.#isStale = false
     const seconds = Math.max(1, this.#sinceLook)
     this.#sinceLook = 0
-    const before = this.#states
-    const states = new Map(isAll ? [] : before)
+    const states = new Map(isAll ? [] : this.#states)
     let isSoon = false
     const judge = (of: BudgetHolder, budget: Budget, used: Used, octets: number) => {
       const key = keyOf(of)
@@ -200,105 +220,83 @@ export class Budgets {
       else states.delete(key)
       isSoon ||= isSoonSpent(budget, used, octets / seconds)
     }
-    for (const { of, budget, used } of this.figures()) judge(of, budget, used, this.#grownOf(of, grown))
-    const { perUser } = this.#plan
+    const octets = new Map<string, number>()
+    const add = (holder: string, more: number) => void octets.set(holder, (octets.get(holder) ?? 0) + more)
+    await inSlices(grown.values(), one => {
+      for (const holder of this.#holders(one.owner)) add(holder, one.octets)
+      // With the month, all have been forgotten.
+      if (plan.perUser) this.#sums.user(one.owner)
+    })
+    await inSlices(this.figures(), ({ of, budget, used }) => {
+      judge(of, budget, used, octets.get(keyOf(of)) ?? 0)
+    })
+    const { perUser } = plan
     if (perUser) {
-      const owners = isAll
-        ? Array.from(this.#sums.users, ({ owner }) => owner)
-        : Array.from(grown.values(), ({ owner }) => owner)
-      for (const owner of owners) {
-        const octets = grown.get(ownerKey(owner))?.octets ?? 0
-        judge({ kind: 'user', ...owner }, perUser, this.#sums.user(owner).used, octets)
-      }
+      const users: Iterable<{ readonly owner: Owner }> = isAll ? this.#sums.users : grown.values()
+      await inSlices(users, ({ owner }) => {
+        const of: BudgetHolder = { kind: 'user', ...owner }
+        judge(of, perUser, this.#sums.user(owner).used, octets.get(keyOf(of)) ?? 0)
+      })
     }
+    // Under other budgets it is judged anew.
+    if (plan !== this.#plan) return
     this.#wait = isSoon ? 1 : LOOK_EVERY
-    this.#states = states
-    this.#tell(before, states)
-    this.#enforce()
+    this.#settle(states)
+    await this.#endSpent()
   }
 
-  #tell(before: ReadonlyMap<string, BudgetState>, after: ReadonlyMap<string, BudgetState>): void {
-    for (const key of new Set([...before.keys(), ...after.keys()])) {
-      const [old, now] = [before.get(key), after.get(key)]
+  #settle(states: ReadonlyMap<string, BudgetState>): void {
+    const before = this.#states
+    this.#states = states
+    for (const key of new Set([...before.keys(), ...states.keys()])) {
+      const [old, now] = [before.get(key), states.get(key)]
       if (old?.level !== now?.level) this.#parts.told(old, now)
     }
+    const slowed = slowedBy(states.values(), this.#members, this.#sums.tenants, this.#plan.slowTo)
+    if (isDeepStrictEqual(slowed, this.#slowed)) return
+    this.#slowed = slowed
+    this.#parts.slow(slowed)
   }
 
-  #enforce(): void {
-    const slowed = this.#slowedNow()
-    if (!isDeepStrictEqual(slowed, this.#slowed)) {
-      this.#slowed = slowed
-      this.#parts.slow(slowed)
-    }
+  /** Ends live calls where that is what happens at the end, in slices: there may be ten thousand. */
+  async #endSpent(): Promise<void> {
     const ends = [...this.#states.values()].some(({ level, atEnd }) => level === 'spent' && atEnd === 'end')
     if (!ends) return
-    for (const [allocation, owner] of this.#live)
+    const end = ([allocation, owner]: readonly [AllocationId, Owner]) => {
       if (this.#isOver(owner, ['end'])) this.#parts.end(allocation)
-  }
-
-  #slowedNow(): Slowed {
-    const rate = this.#plan.slowTo
-    let all: number | undefined
-    const tenants = new Map<string, { all?: number; users: Map<string, number> }>()
-    const tenant = (name: string) => {
-      const found = tenants.get(name) ?? { users: new Map<string, number>() }
-      tenants.set(name, found)
-      return found
     }
-    for (const { of, level, atEnd } of this.#states.values()) {
-      if (level !== 'spent' || atEnd !== 'slow') continue
-      if (of.kind === 'everybody') all = rate
-      if (of.kind === 'homeserver') tenant(of.name).all = rate
-      if (of.kind === 'user') tenant(of.tenant).users.set(of.user, rate)
-      if (of.kind !== 'group') continue
-      const group = this.#plan.groups.find(({ name }) => name === of.name)
-      if (group)
-        for (const { tenant: name, user } of this.#ownersOf(group)) tenant(name).users.set(user, rate)
-    }
-    return { ...(all !== undefined && { all }), tenants }
+    await inSlices(this.#live, end, DEAR)
   }
 
   #isOver(owner: Owner, ends: readonly Budget['atEnd'][]): boolean {
     if (this.#states.size === 0) return false
-    const holders: BudgetHolder[] = [
-      { kind: 'everybody' },
-      { kind: 'homeserver', name: owner.tenant },
-      { kind: 'user', tenant: owner.tenant, user: owner.user },
-      ...this.#plan.groups
-        .filter(group => isMember(group, owner))
-        .map(({ name }) => ({ kind: 'group' as const, name })),
-    ]
-    return holders.some(holder => {
-      const state = this.#states.get(keyOf(holder))
+    return this.#holders(owner).some(holder => {
+      const state = this.#states.get(holder)
       return state?.level === 'spent' && ends.includes(state.atEnd)
     })
   }
 
-  #grownOf(
-    of: BudgetHolder,
-    grown: ReadonlyMap<string, { readonly owner: Owner; readonly octets: number }>,
-  ): number {
-    const group = of.kind === 'group' && this.#plan.groups.find(({ name }) => name === of.name)
-    let octets = 0
-    for (const one of grown.values()) {
-      const isTheirs =
-        of.kind === 'everybody' ||
-        (of.kind === 'homeserver' && of.name === one.owner.tenant) ||
-        (group && isMember(group, one.owner))
-      if (isTheirs) octets += one.octets
-    }
-    return octets
+  /** Keys of all whose budget an owner uses. */
+  #holders(owner: Owner): string[] {
+    const groups = this.#members.of(owner)
+    return [
+      keyOf({ kind: 'everybody' }),
+      keyOf({ kind: 'homeserver', name: owner.tenant }),
+      keyOf({ kind: 'user', ...owner }),
+      ...groups.map(({ name }) => keyOf({ kind: 'group', name })),
+    ]
   }
+}
 
-  #members(group: GroupBudget): Used[] {
-    return this.#ownersOf(group).map(owner => this.#sums.user(owner).used)
-  }
+/** What somebody has used since the last look. */
+interface Grown {
+  readonly owner: Owner
+  octets: number
+}
 
-  /** A user of no homeserver that is named may be one of any. */
-  #ownersOf({ users, homeserver }: GroupBudget): Owner[] {
-    const tenants = homeserver === undefined ? [...this.#sums.tenants] : [homeserver]
-    return tenants.flatMap(tenant => users.map(user => ({ tenant, user })))
-  }
+/** One after the other; none is made before it is asked for. */
+function* rowsOf(answers: readonly UsageSums[]): Generator<UsageSum> {
+  for (const { rows } of answers) yield* rows
 }
 
 function keyOf(of: BudgetHolder): string {

@@ -5,6 +5,7 @@ import { slowedTo } from '../../../src/core/buckets.ts'
 import type { Owner } from '../../../src/core/event.ts'
 import type { BudgetPlan } from '../../../src/ledger/budget-plan.ts'
 import type { BudgetState } from '../../../src/ledger/budget-states.ts'
+import { BudgetSums } from '../../../src/ledger/budget-sums.ts'
 import { Budgets, type BudgetsParts } from '../../../src/ledger/budgets.ts'
 import type { UsageAsked, UsageSum } from '../../../src/ledger/ledger-store.ts'
 import { closed, opened, traffic } from './support.ts'
@@ -24,6 +25,7 @@ const slowly = (day: number, month = ENOUGH) => ({ day, month, atEnd: 'slow' as 
 function rig(plan: BudgetPlan, ledger: Partial<BudgetsParts['ledger']> = {}, isShared = false) {
   let now = START
   let pending: [Owner, number][] = []
+  const written: { readonly at: number; readonly owner: Owner; readonly octets: number }[] = []
   let counts = 0
   const told: string[] = []
   const ended: number[] = []
@@ -37,12 +39,28 @@ function rig(plan: BudgetPlan, ledger: Partial<BudgetsParts['ledger']> = {}, isS
     ledger: {
       count: async () => {
         counts++
-        for (const [owner, octets] of pending) budgets.grew(owner, octets)
+        for (const [owner, octets] of pending) {
+          written.push({ at: now, owner, octets })
+          budgets.grew(owner, octets)
+        }
         pending = []
       },
-      sumsNow: async (_, asking) => {
+      sumsNow: async (questions, asking) => {
         asking()
-        return Array.from({ length: _.length }, () => ({ rows: [], more: false }))
+        return questions.map(({ from, per }) => ({
+          rows: written
+            .filter(({ at }) => at >= from)
+            .map(
+              ({ owner: { tenant, user }, octets }) =>
+                ({
+                  homeserver: tenant,
+                  ...(per.includes('user') && { user: `<${user}>` }),
+                  bytesToPeer: octets,
+                  bytesToClient: 0,
+                }) as UsageSum,
+            ),
+          more: false,
+        }))
       },
       identitiesOf: user => [`<${user}>`],
       ...ledger,
@@ -234,7 +252,7 @@ t.test(
       { from: Date.UTC(2026, 5) / 1000 },
     ])
     await seconds(5)
-    t.same(told, ['all warned month', '@alice:example.org warned day'])
+    t.same(told.sort(), ['@alice:example.org warned day', 'all warned month'])
     use(alice, 50)
     await seconds(5)
     t.equal(rate(alice), SLOW, '400 and 500 from the ledger, 50 while it answered, 50 since')
@@ -284,6 +302,134 @@ t.test('a ledger that other relays write to is asked again and again', async t =
   others = 1000
   await seconds(320)
   t.equal(rate(alice), SLOW)
+})
+
+t.test('a clock that jumps ahead, and is set back, gives nobody a fresh budget', async t => {
+  for (const away of [DAY, 40 * DAY, -DAY, -40 * DAY]) {
+    const plan = { ...EMPTY, perUser: slowly(1000, 5000), total: slowly(9000) }
+    const { use, seconds, rate, setNow, open } = rig(plan)
+    use(alice, 1000)
+    await seconds(5)
+    t.equal(rate(alice), SLOW)
+    setNow(START + away)
+    await seconds(10)
+    setNow(START + 30)
+    open(1, alice)
+    await seconds(10)
+    t.equal(rate(alice), SLOW, `${away / DAY} days`)
+  }
+})
+
+t.test('who has used up a budget begins no new call after a restart of the relay either', async t => {
+  for (const atEnd of ['refuse', 'end', 'slow'] as const) {
+    const { budgets, seconds, rate, open, ended } = rig(
+      { ...EMPTY, perUser: { day: 1000, month: ENOUGH, atEnd } },
+      {
+        sumsNow: async (questions, asking) => {
+          asking()
+          const row = {
+            homeserver: 'example.org',
+            user: `<${alice.user}>`,
+            bytesToPeer: 1000,
+            bytesToClient: 0,
+          }
+          return questions.map(({ per }) => ({
+            rows: [(per.includes('user') ? row : { ...row, user: undefined }) as UsageSum],
+            more: false,
+          }))
+        },
+      },
+    )
+    await seconds(2)
+    t.same([budgets.isSpent(alice), budgets.isSpent(bob)], [atEnd !== 'slow', false], atEnd)
+    open(1, alice)
+    await seconds(5)
+    t.equal(rate(alice), atEnd === 'slow' ? SLOW : ENOUGH)
+    t.same(ended, atEnd === 'end' ? [1] : [])
+  }
+})
+
+t.test('a homeserver that makes up names lets nobody escape whose use has been counted', async t => {
+  const sums = new BudgetSums(() => [], START, 100)
+  const member = { tenant: 'example.org', user: '@member' }
+  sums.named(member)
+  sums.add(alice, 500, true)
+  for (let i = 0; i < 5000; i++) {
+    sums.add({ tenant: 'evil.example', user: `@${i}` }, 1, true)
+    sums.add({ tenant: 'evil.example', user: '@busy' }, 10, true)
+  }
+  t.equal([...sums.users].length, 100)
+  t.equal(sums.user(alice).used.day, 500)
+  t.equal(sums.user({ tenant: 'evil.example', user: '@busy' }).used.day, 50_000)
+  const before = sums.named(member)
+  sums.add(member, 7, true)
+  t.same(before, { day: 7, month: 7 }, 'whom the configuration names, stays')
+})
+
+t.test('a group whose members come after a hundred thousand others is held to its budget', async t => {
+  const group = { name: 'family', users: [alice.user, bob.user], ...slowly(1000) }
+  const { use, seconds, rate, open } = rig({ ...EMPTY, groups: [group] })
+  for (let i = 0; i < 100_000; i++) use({ tenant: 'evil.example', user: `@${i}` }, 1)
+  await seconds(1)
+  open(1, alice)
+  use(alice, 1000)
+  await seconds(9)
+  t.equal(rate(bob), SLOW)
+})
+
+t.test(
+  'S-14: what the ledger knows of many users is taken in slices, and nothing is lost meanwhile',
+  async t => {
+    const count = 20_000
+    const asked: string[] = []
+    const sums = new BudgetSums(user => {
+      asked.push(user)
+      return [user]
+    }, START)
+    const owner = (i: number) => ({ tenant: 'example.org', user: `@${i}` })
+    for (let i = 0; i < count; i++) sums.add(owner(i), 1, true)
+    sums.ask()
+    sums.add(owner(0), 10, true)
+    sums.add(owner(count - 1), 10, true)
+    const rows = Array.from(
+      { length: count },
+      (_, i) =>
+        ({ homeserver: 'example.org', user: `@${i}`, bytesToPeer: 100, bytesToClient: 0 }) as UsageSum,
+    )
+    let turns = 0
+    const other = setInterval(() => {
+      turns++
+      sums.add(owner(0), 1000, true)
+      sums.add(owner(count - 1), 1000, true)
+    })
+    t.ok(await sums.take({ day: rows, month: rows }))
+    clearInterval(other)
+    t.ok(turns > 0, 'others had their turn')
+    t.equal(asked.length, count)
+    for (const i of [0, count - 1])
+      t.same(sums.user(owner(i)).used, { day: 110 + 1000 * turns, month: 110 + 1000 * turns })
+    t.same(sums.user(owner(1)).used, { day: 100, month: 100 })
+  },
+)
+
+t.test('S-14: a used-up budget ends ten thousand calls in slices', async t => {
+  const { budgets, use, seconds, ended, open } = rig({
+    ...EMPTY,
+    total: { day: 1000, month: ENOUGH, atEnd: 'end' },
+  })
+  for (let i = 1; i <= 10_000; i++) open(i, { tenant: 'example.org', user: `@${i}` })
+  await seconds(5)
+  use(alice, 1000)
+  const between: number[] = []
+  const other = setInterval(() => between.push(ended.length))
+  await seconds(5)
+  clearInterval(other)
+  t.equal(ended.length, 10_000)
+  t.ok(
+    between.some(count => count > 0 && count < 10_000),
+    'others had their turn meanwhile',
+  )
+  t.ok(budgets.isSpent(bob))
 })
 
 t.test(
