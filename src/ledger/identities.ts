@@ -36,7 +36,7 @@ export class Identities {
 
   /** How a user is called from now on. */
   of(user: string): string {
-    if (this.#kind === 'full') return user
+    if (this.#kind === 'full') return asText(user)
     if (this.#kind === 'none') return ''
     const newest = this.#known().at(-1)
     return newest ? pseudonym(newest, user) : ''
@@ -44,7 +44,7 @@ export class Identities {
 
   /** All that a user has ever been called, as far as the keys are still there. */
   all(user: string): string[] {
-    return [user, ...this.#known().map(key => pseudonym(key, user))]
+    return [asText(user), ...this.#known().map(key => pseudonym(key, user))]
   }
 
   /**
@@ -73,6 +73,11 @@ export class Identities {
     }
     return (this.#keys ??= [])
   }
+}
+
+/** A name that every database takes: one with a NUL would keep all that is written with it from PostgreSQL. */
+function asText(user: string): string {
+  return user.replaceAll('\0', '\ufffd')
 }
 
 function pseudonym({ key }: IdentityKey, user: string): string {

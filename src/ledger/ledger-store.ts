@@ -171,11 +171,17 @@ export class LedgerStore {
     })
   }
 
-  /** Once a day: sums up by the day what is too old for hours, by the month what is too old for days. */
+  /**
+   * Once a day: sums up by the day what is too old for hours, by the month what is too old for days. A clock that
+   * was far ahead once, and is no longer, does not put it off until then.
+   */
   async rollUp(now: number, keep: Retention): Promise<void> {
     const today = dayOf(now)
     await this.#alone(async () => {
-      const isDue = await this.#database.run('UPDATE ledger_rolled SET day = $1 WHERE day < $1', [today])
+      const isDue = await this.#database.run('UPDATE ledger_rolled SET day = $1 WHERE day < $1 OR day > $2', [
+        today,
+        today + SECONDS_A_DAY,
+      ])
       if (isDue === 0) return
       if (Number.isFinite(keep.hours)) await this.#toDays(dayOf(now - keep.hours))
       if (Number.isFinite(keep.days)) await this.#toMonths(monthOf(now - keep.days))

@@ -20,6 +20,8 @@ const BATCH_EVERY = 60_000
 const DELIVER_EVERY = 5
 /** Octets that wait on disk for a database that is away; beyond them, rows wait in memory. */
 const MOST_SPOOLED = 256 << 20
+/** Rows of one batch at most: the thread of the database has all of a batch in its memory. */
+const BATCH_ROWS = 10_000
 
 export interface LedgerPlan {
   readonly state: string
@@ -232,12 +234,21 @@ export class UsageLedger {
       await this.#putBack(rows)
       return
     }
+    const count = this.#meter.size
     const rows = this.#meter.take()
     taken()
+    let kept = 0
     try {
-      this.#spooled += await this.#spool.write({ writer: this.#writer, sequence: ++this.#sequence, rows })
+      for (const left = rows[Symbol.iterator](); kept < count; kept += BATCH_ROWS) {
+        const some = next(left, BATCH_ROWS)
+        this.#spooled += await this.#spool.write({
+          writer: this.#writer,
+          sequence: ++this.#sequence,
+          rows: some,
+        })
+      }
     } catch (error) {
-      await this.#putBack(rows)
+      await this.#putBack(rows, kept)
       this.#complain(
         'ledger-spool',
         'the ledger waits in memory, and would be lost with this process',
@@ -246,8 +257,12 @@ export class UsageLedger {
     }
   }
 
-  #putBack(rows: Iterable<UsageRow>): Promise<void> {
-    return inSlices(rows, row => this.#meter.putBack(row))
+  /** Takes back all rows but the first so many. */
+  #putBack(rows: Iterable<UsageRow>, kept = 0): Promise<void> {
+    let index = 0
+    return inSlices(rows, row => {
+      if (index++ >= kept) this.#meter.putBack(row)
+    })
   }
 
   /** Says once that the database is away, and once that it is back. */
@@ -279,5 +294,14 @@ export class UsageLedger {
 
   #minuteNow(): number {
     return Math.floor(this.#parts.wall() / BATCH_EVERY)
+  }
+}
+
+/** The next so many of an iterator, which can be gone on with. */
+function* next<T>(iterator: Iterator<T>, count: number): Generator<T> {
+  for (let left = count; left > 0; left--) {
+    const one = iterator.next()
+    if (one.done) return
+    yield one.value
   }
 }

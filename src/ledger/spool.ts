@@ -13,7 +13,7 @@ export interface SpooledBatch {
 
 const NAME = /^[0-9a-f]{16}-[0-9]{10}\.json$/
 /** Octets of batches that are read at once. */
-const BLOCK = 8 << 20
+const BLOCK = 2 << 20
 
 /**
  * The folder in which batches wait until the database has them. It stands
@@ -33,15 +33,16 @@ export class Spool {
     const draft = `${file}.new`
     await rm(draft, { force: true })
     const handle = await open(draft, 'wx', 0o600)
-    let octets: number
     try {
-      octets = await writeRows(handle, `{"writer":"${writer}","sequence":${sequence},"rows":[`, rows)
-      await handle.sync()
-    } finally {
-      await handle.close()
+      const head = `{"writer":"${writer}","sequence":${sequence},"rows":[`
+      const octets = await writeRows(handle, head, rows).finally(() => handle.close())
+      await rename(draft, file)
+      return octets
+    } catch (error) {
+      // The next one has another name, and a disk that is full does not get fuller of halves.
+      await rm(draft, { force: true }).catch(() => {})
+      throw error
     }
-    await rename(draft, file)
-    return octets
   }
 
   /** Octets that wait. */
@@ -111,6 +112,7 @@ async function writeRows(handle: FileHandle, head: string, rows: Iterable<UsageR
   for (const row of rows) if (some.push(row) === ROWS) await putSome()
   if (some.length > 0) await putSome()
   await put(']}\n')
+  await handle.sync()
   return octets
 }
 

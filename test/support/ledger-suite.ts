@@ -157,6 +157,30 @@ export function ledgerSuite(t: Test, fresh: FreshDatabase): void {
     t.strictSame(await sums(), [])
   })
 
+  t.test('a clock that was years ahead for a day does not keep hours for ever', async t => {
+    let now = NOON + 4000 * SECONDS_A_DAY
+    const keep = { hours: 2 * SECONDS_A_DAY, days: Infinity, months: Infinity }
+    const { write, clerk } = await clerkRig(t, await fresh(t), keep, () => now)
+    await clerk.do({ kind: 'deliver' })
+    now = NOON
+    for (let hour = 0; hour < 24; hour++) await write([usageRow('alice', 1, { hour: NOON + hour * 3600 })])
+    const rows = async () => {
+      await clerk.do({ kind: 'deliver' })
+      return [...(await clerk.do({ kind: 'export', users: ['alice'] }))].length
+    }
+    t.equal(await rows(), 24)
+    now = NOON + 5 * SECONDS_A_DAY
+    t.equal(await rows(), 2, 'two days')
+  })
+
+  t.test('the longest batch of the longest names is taken as it is', async t => {
+    const { write, usage } = await clerkRig(t, await fresh(t))
+    const names = Array.from({ length: 10_000 }, (_, i) => `${'\ufffd'.repeat(160)}"';--${i}`)
+    await write(names.map(name => usageRow(name, 1)))
+    t.match(await usage(), [{ bytesToPeer: 10_000 }])
+    t.match(await usage({ users: [names[7]!], per: ['user'] }), [{ user: names[7], bytesToPeer: 1 }])
+  })
+
   t.test('somebody is forgotten by every name, and the sums of the homeserver stay right', async t => {
     const { write, usage, clerk } = await clerkRig(t, await fresh(t))
     const july = Date.UTC(2026, 6, 2, 3) / 1000

@@ -5,6 +5,9 @@ import type { Traffic } from '../../../src/base/route.ts'
 import type { Time } from '../../../src/base/time.ts'
 import { Clerk } from '../../../src/ledger/clerk.ts'
 import { type LedgerParts, type LedgerPlan, ledgerFiles, UsageLedger } from '../../../src/ledger/ledger.ts'
+import { Spool } from '../../../src/ledger/spool.ts'
+import type { UsageRow } from '../../../src/ledger/usage.ts'
+import { usageRow } from '../../support/ledger-suite.ts'
 import { closed, opened, traffic } from './support.ts'
 
 const START = Date.UTC(2026, 5, 15, 12)
@@ -189,6 +192,49 @@ t.test('where the disk is full or the spool at its bound, use waits in memory an
   bounded.setAway(false)
   for (let i = 0; i < 10; i++) await bounded.minute()
   t.match([...(await bounded.ledger.usage(ALL)).rows], [{ bytesToPeer: 1000, allocations: 1 }])
+})
+
+t.test('a batch that cannot be written leaves nothing behind, however often it is tried', async t => {
+  const folder = t.testdir()
+  const spool = new Spool(folder)
+  const rows = function* (): Generator<UsageRow> {
+    for (let i = 0; i < 1000; i++) yield usageRow(`user${i}`, 1)
+    throw Object.assign(new Error('write'), { code: 'ENOSPC' })
+  }
+  for (let sequence = 1; sequence <= 3; sequence++)
+    await t.rejects(spool.write({ writer: '00000000000000aa', sequence, rows: rows() }), { code: 'ENOSPC' })
+  t.same(readdirSync(folder), [])
+})
+
+t.test('many users are written in batches, and of those the disk takes none is counted twice', async t => {
+  const { ledger, minute, spooled, lines } = rig(t)
+  for (let i = 0; i < 25_000; i++) {
+    ledger.hear(opened(i, `user${i}`, { at: START }))
+    ledger.hear(closed(i, `user${i}`, traffic(1, 1, 0, 0), { since: START, at: START + 5 }))
+  }
+  const { write } = Spool.prototype
+  let written = 0
+  t.teardown(() => {
+    Spool.prototype.write = write
+  })
+  Spool.prototype.write = function (batch) {
+    if (++written === 2) return Promise.reject(new Error('ENOSPC'))
+    return write.call(this, batch)
+  }
+  await minute()
+  t.equal(spooled().length, 1)
+  t.match(lines, [/^warn the ledger waits in memory.*ENOSPC/])
+  await minute()
+  t.equal(spooled().length, 3)
+  t.match([...(await ledger.usage({ ...ALL, per: [] })).rows], [{ bytesToPeer: 25_000, allocations: 25_000 }])
+})
+
+t.test('a name with a NUL in it keeps nothing from the database, and is found again', async t => {
+  const { ledger } = rig(t, { identities: 'full' })
+  ledger.hear(opened(1, 'eve\0', { at: START }))
+  ledger.hear(closed(1, 'eve\0', traffic(70, 1, 0, 0), { since: START, at: START + 5 }))
+  t.match([...(await ledger.usage(ALL)).rows], [{ user: 'eve\ufffd', bytesToPeer: 70 }])
+  t.match([...(await ledger.export('eve\0'))], [{ user: 'eve\ufffd', bytesToPeer: 70 }])
 })
 
 t.test('the next process brings to the database what the last one has left', async t => {
