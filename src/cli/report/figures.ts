@@ -70,6 +70,8 @@ export function lastSpan(kind: 'month' | 'quarter', now: Date): ReportSpan {
 export interface PersonsUse {
   readonly homeserver: string
   readonly octets: number
+  readonly hours: number
+  readonly calls: number
   /** False for what is of nobody in particular: people who were forgotten, or all where nobody is told apart. */
   readonly isOne: boolean
 }
@@ -79,6 +81,8 @@ export function peopleOf(byUser: readonly UsageLine[]): PersonsUse[] {
   return byUser.map(row => ({
     homeserver: row.homeserver ?? '',
     octets: octetsOf(row),
+    hours: hoursOf(row),
+    calls: row.allocations,
     isOne: row.user !== undefined && row.user !== '',
   }))
 }
@@ -99,7 +103,7 @@ export function figuresOf(
     const sum = homeservers.get(name) ?? { octets: 0, people: 0, hours: 0 }
     homeservers.set(name, sum)
     sum.octets += octetsOf(row)
-    sum.hours += row.milliseconds / 3_600_000
+    sum.hours += hoursOf(row)
     calls += row.allocations
     const day = new Date(row.start * 1000).toISOString().slice(0, 10)
     days.set(day, (days.get(day) ?? 0) + octetsOf(row))
@@ -128,6 +132,10 @@ export function figuresOf(
 
 function octetsOf({ bytesToPeer, bytesToClient }: UsageLine): number {
   return bytesToPeer + bytesToClient
+}
+
+function hoursOf({ milliseconds }: UsageLine): number {
+  return milliseconds / 3_600_000
 }
 
 function moneyOf(

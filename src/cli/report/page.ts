@@ -25,14 +25,15 @@ export function reportPage(figures: ReportFigures, isPublic: boolean, words: Cli
   const title = say('report.title', { span })
   const amount = (value: number, none: string) => (value > 0 ? format.bytes(value) : none)
   const few = say('report.few')
+  const count = (value: number) => (isPublic && value === 0 ? few : format.integer(value))
   const parts = [
     `<h1>${escaped(title)}</h1>`,
     `<p class="faint">${escaped(say(isPublic ? 'report.isPublic' : 'report.isInternal'))}</p>`,
     list([
       [say('report.octets'), amount(total.octets, isPublic ? few : format.bytes(0))],
       [say('report.people'), isPublic ? atLeast(total.people, words) : format.integer(total.people)],
-      [say('report.calls'), format.integer(total.calls)],
-      [say('report.hours'), format.integer(total.hours)],
+      [say('report.calls'), count(total.calls)],
+      [say('report.hours'), count(total.hours)],
     ]),
     chart(figures, words),
     homeservers.length > 0 &&
@@ -42,7 +43,7 @@ export function reportPage(figures: ReportFigures, isPublic: boolean, words: Cli
           name === '' ? say('report.noHomeserver') : name,
           format.bytes(octets),
           isPublic ? atLeast(people, words) : format.integer(people),
-          format.integer(hours),
+          count(hours),
         ]),
       )}`,
     money && moneyPart(money, words),

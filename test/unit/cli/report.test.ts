@@ -130,6 +130,36 @@ t.test('a figure of fewer than five people is not public, and neither is what gi
   t.equal(reportOf({ a: [100 * GB, GB, GB, GB, GB, GB] }).shown.total.octets, 0, 'one has nearly all of it')
 })
 
+t.test('people who have used nothing do not hide those who have', async t => {
+  t.equal(reportOf({ a: [50 * GB, 50 * GB, 0, 0, 0, 0] }).shown.total.octets, 0)
+  const { homeservers } = reportOf({
+    a: [50, 40, 30, 0, 0].map(n => n * GB),
+    b: [5, 5, 5, 5, 5].map(n => n * GB),
+  }).shown
+  t.same(homeservers, [])
+})
+
+t.test('of two who have nearly all, one does not learn from the sum what the other has', async t => {
+  t.equal(reportOf({ a: [50, 49, 1, 1, 1].map(n => n * GB) }).shown.total.octets, 0)
+  t.equal(reportOf({ a: [40, 40, 4, 3, 3].map(n => n * GB) }).shown.total.octets, 90 * GB)
+})
+
+t.test('one who has most of the hours, or of the sessions, is not given away by them', async t => {
+  const shownOf = (one: Partial<ReturnType<typeof line>>, others: readonly string[] = []) => {
+    const rows = [...Array(6).keys()].map(i => ({ ...line('a', 10 * GB, `a-${i}`), ...(i === 0 && one) }))
+    const more = others.flatMap(name => [...Array(6).keys()].map(i => line(name, 10 * GB, `${name}-${i}`)))
+    const all = [...rows, ...more]
+    return publicFigures(figuresOf(MAY, all, all, undefined), peopleOf(all))
+  }
+  t.match(shownOf({}), { total: { octets: 60 * GB, hours: 6, calls: 6 } })
+  t.match(shownOf({ milliseconds: 100 * 3_600_000 }), { total: { octets: 60 * GB, hours: 0, calls: 6 } })
+  t.match(shownOf({ allocations: 1000 }), { total: { octets: 60 * GB, hours: 6, calls: 0 } })
+  const two = shownOf({ milliseconds: 7 * 3_600_000 }, ['b'])
+  t.match(two, { total: { octets: 120 * GB, hours: 0 }, homeservers: [{ hours: 0 }, { hours: 0 }] })
+  const page = reportPage(two, true, cliWords('en'))
+  t.equal(page.match(/too few to say/g)?.length, 3, 'and the page does not say none')
+})
+
 t.test('neither the electricity nor the price of a gigabyte gives a sum back that was left out', async t => {
   const costs =
     '{"costs": [{"name": "Server", "monthly": 5}], "electricity": {"pricePerKwh": 1, "watts": 1, "wattsPerMbit": 1}}'
@@ -149,8 +179,11 @@ t.test(
         )
         const sumOf = (name: string) => (people[name] ?? []).reduce((sum, n) => sum + n, 0)
         const named = new Set(shown.homeservers.map(({ name }) => name))
-        const isSafe = (list: readonly number[]) =>
-          list.length >= 5 && Math.max(...list) * 2 <= list.reduce((sum, n) => sum + n, 0)
+        const isSafe = (list: readonly number[]) => {
+          const [first = 0, second = 0, ...others] = list.filter(n => n > 0).sort((a, b) => b - a)
+          const rest = others.reduce((sum, n) => sum + n, 0)
+          return others.length >= 3 && first <= second + rest && rest * 4 >= first
+        }
         for (const { name, octets } of shown.homeservers) {
           if (!isSafe(people[name]!)) throw new Error(`${name} is shown`)
           const digits = String(octets / GB).replace(/0+$/, '')
