@@ -1,8 +1,8 @@
 import { z } from 'zod'
+import { csvLine } from '../base/csv.ts'
 import type { ApiAnswer } from './answer.ts'
 import { fault } from './answer.ts'
 import type { ApiEndpoint, Call, Desk } from './call.ts'
-import { csvLine } from './csv.ts'
 import type { HistoryPoint, SessionView } from './view.ts'
 
 /** Sessions that a table lists. */

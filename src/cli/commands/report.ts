@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { csvLine } from '../../base/csv.ts'
 import type { UsageList } from '../../control/view.ts'
 import { safeJson } from '../../log/printable.ts'
 import { absolute, type CliContext } from '../context.ts'
@@ -16,7 +17,6 @@ import {
 } from '../report/figures.ts'
 import { reportPage } from '../report/page.ts'
 import { publicFigures } from '../report/public.ts'
-import { spreadsheetLine } from './usage-format.ts'
 
 /** Milliseconds: months of use take a while to be added up. */
 const PATIENCE = 120_000
@@ -88,7 +88,9 @@ function publish(folder: string, figures: ReportFigures, { words }: CliContext):
   mkdirSync(folder, { recursive: true })
   const write = (name: string, text: string) => {
     const draft = join(folder, `.${name}.${process.pid}`)
-    writeFileSync(draft, text, { mode: 0o644 })
+    // Whoever owns the folder may have put a link in its place, to a file that is none of theirs.
+    rmSync(draft, { force: true })
+    writeFileSync(draft, text, { mode: 0o644, flag: 'wx' })
     renameSync(draft, join(folder, name))
   }
   write(`${figures.span}.html`, reportPage(figures, true, words))
@@ -124,7 +126,7 @@ function csvOf({ total, homeservers, days, money }: ReportFigures): string {
   for (const { name, amount } of money?.income ?? []) lines.push(['income', name, money!.currency, amount])
   if (money?.energy)
     lines.push(['energy', money.energy.by.join(' '), 'kWh', Number(money.energy.kwh.toFixed(3))])
-  return lines.map(spreadsheetLine).join('')
+  return lines.map(csvLine).join('')
 }
 
 function spanOf({ month, quarter }: ReportOptions, { words }: CliContext): ReportSpan {

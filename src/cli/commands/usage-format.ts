@@ -1,3 +1,4 @@
+import { csvLine } from '../../base/csv.ts'
 import type { UsageList } from '../../control/view.ts'
 import type { Paint } from '../io.ts'
 import type { CliWords } from '../words.ts'
@@ -60,19 +61,7 @@ export function csvOf(rows: readonly UsageLine[]): string {
     new Date(row.start * 1000).toISOString(),
     ...columns.map(column => row[column]),
   ])
-  return [['start', ...columns], ...lines].map(spreadsheetLine).join('')
-}
-
-/** A row for a spreadsheet. */
-export function spreadsheetLine(row: readonly (string | number | undefined)[]): string {
-  return `${row.map(cell).join(',')}\r\n`
-}
-
-/** A text that a spreadsheet would take for a formula gets an apostrophe in front: names are chosen by others. */
-function cell(value: string | number | undefined): string {
-  const text = String(value ?? '')
-  const harmless = typeof value === 'string' && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless
+  return [['start', ...columns], ...lines].map(csvLine).join('')
 }
 
 function keyText(row: UsageLine, key: (typeof KEYS)[number]): string {

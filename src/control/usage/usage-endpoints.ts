@@ -1,8 +1,8 @@
 import { z } from 'zod'
+import { csvLine } from '../../base/csv.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import { type ApiAnswer, fault, okAnswer } from '../answer.ts'
 import { type ApiEndpoint, type Call, type Desk, note, readAs } from '../call.ts'
-import { csvLine } from '../csv.ts'
 import { parseMoment, usualBeginning } from './moments.ts'
 import type { UsageControl, UsageFound, UsageQuestion } from './usage-control.ts'
 import {

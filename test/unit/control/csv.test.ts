@@ -1,5 +1,5 @@
 import t from 'tap'
-import { csvLine } from '../../../src/control/csv.ts'
+import { csvLine } from '../../../src/base/csv.ts'
 import { ask, fakePlane, READ, session } from '../../support/fake-control.ts'
 
 t.test('UW-12: a table is written as RFC 4180 has it, and holds no formula', async t => {
@@ -16,6 +16,25 @@ t.test('UW-12: a table is written as RFC 4180 has it, and holds no formula', asy
   for (const formula of ['=1+1', '+1', '-1', '@SUM(A1)', '\tx'])
     t.equal(csvLine([formula])[0], "'", JSON.stringify(formula))
   t.equal(csvLine(['\r=1']), '"\'\r=1"\r\n')
+})
+
+t.test('UW-12: nor one behind a space or a separator of another country, or in wide characters', async t => {
+  for (const formula of ['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+    for (const [before, after] of [
+      ['', "'"],
+      [' ', " '"],
+      ['\u00a0', "\u00a0'"],
+      ['a;', "a;'"],
+      ['a; ', "a; '"],
+      ['a\n', "a\n'"],
+      ['a\t', "a\t'"],
+      ['a|', "a|'"],
+    ]) {
+      const line = csvLine([`${before}${formula}1`]).replaceAll('"', '')
+      t.equal(line, `${after}${formula}1\r\n`, JSON.stringify(line))
+    }
+  t.equal(csvLine(['a;b']), '"a;b"\r\n')
+  t.equal(csvLine(['a-b@c.d=e', undefined, -1]), 'a-b@c.d=e,,-1\r\n', 'what is no formula stays as it is')
 })
 
 t.test('UW-12: sessions, history and reasons are tables, for who may read, and name nobody', async t => {
