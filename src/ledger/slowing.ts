@@ -2,7 +2,10 @@ import type { Slowed } from '../core/buckets.ts'
 import type { BudgetState } from './budget-states.ts'
 import type { GroupMembers } from './group-members.ts'
 
-/** Who has which rate, in octets a second, because of a used-up budget. `known`: homeservers of which something is known. */
+/**
+ * Who has which rate, in octets a second, because of a used-up budget.
+ * `known`: homeservers of which something is known.
+ */
 export function slowedBy(
   states: Iterable<BudgetState>,
   members: GroupMembers,

@@ -88,7 +88,7 @@ function publish(folder: string, figures: ReportFigures, { words }: CliContext):
   mkdirSync(folder, { recursive: true })
   const write = (name: string, text: string) => {
     const draft = join(folder, `.${name}.${process.pid}`)
-    // Whoever owns the folder may have put a link in its place, to a file that is none of theirs.
+    // The owner of the folder may have put a link in its place, to a file of somebody else.
     rmSync(draft, { force: true })
     writeFileSync(draft, text, { mode: 0o644, flag: 'wx' })
     renameSync(draft, join(folder, name))

@@ -15,8 +15,8 @@ type Counted = 'octets' | 'hours' | 'calls'
 
 /**
  * What of a report may be shown to everybody. Figures of fewer than five people, or of which one person has more than
- * half, or two nearly all, are left out; a homeserver without its figure is hidden among others that are left out, too, so that the
- * difference to the total is of several. All amounts are rounded, and there are no days.
+ * half or two nearly all, are left out; a homeserver without its figure is hidden among others that are left out, too,
+ * so that the difference to the total is of several. All amounts are rounded, and there are no days.
  * docs/report.md says what can still be worked out.
  */
 export function publicFigures(figures: ReportFigures, people: readonly PersonsUse[]): ReportFigures {

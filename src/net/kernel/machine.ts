@@ -8,7 +8,10 @@ export interface MachineAddress {
   readonly ip: Uint8Array
   /** `eth0`, `lo`. */
   readonly device: string
-  /** False for an IPv6 address that the kernel will soon replace (temporary, RFC 8981; deprecated): a call should not lose its address. */
+  /**
+   * False for an IPv6 address that the kernel will soon replace (temporary, RFC
+   * 8981; deprecated): a call should not lose its address.
+   */
   readonly isLasting: boolean
   /**
    * Why an IPv6 address cannot be bound: the kernel is still asking whether another

@@ -107,7 +107,7 @@ class Resolution {
         ours.filter(({ unbindable }) => !unbindable),
       )
       for (const { ip, unbindable } of this.#chosen(family, ours))
-        if (unbindable) this.#leftOut.push({ key: `waiting.${unbindable}`, values: { ip: formatIp(ip) } })
+        if (unbindable) this.#leftOut.push({ key: UNBINDABLE[unbindable], values: { ip: formatIp(ip) } })
       // A name stands for the IPv4 address of the router; IPv6 needs none to be reached.
       const isMapped =
         typeof outside === 'string' ? family === 4 : outside?.length === (family === 4 ? 4 : 16)
@@ -124,7 +124,7 @@ class Resolution {
     }
   }
 
-  /** Of a family's addresses all that are public and on the way to the world, or elsewhere; else one that is private. */
+  /** Of addresses of a family all that are public and on the way to the world, or elsewhere; else one private. */
   #chosen(family: Family, ours: readonly MachineAddress[]): readonly MachineAddress[] {
     const way = this.#machine.ways.get(family)
     const onTheWay = ours.filter(({ device }) => device === way)
@@ -170,6 +170,8 @@ class Resolution {
     this.#waiting.push({ key: 'waiting.loopback', values: { ip: formatIp(loopback) } })
   }
 }
+
+const UNBINDABLE = { tentative: 'waiting.tentative', duplicate: 'waiting.duplicate' } as const
 
 /** Devices of containers, virtual machines and private networks, which no default route goes through. */
 const VIRTUAL =
