@@ -4,6 +4,7 @@ import { type LoadOptions, load } from '../config/load.ts'
 import { Log } from '../log/log.ts'
 import { StartError } from '../relay/start-error.ts'
 import { inheritedSockets } from '../system/inherited-sockets.ts'
+import { allowCollecting } from '../system/collecting.ts'
 import { widenInlining } from '../system/inlining.ts'
 import { needlessPrivileges, readPrivileges } from '../system/privileges.ts'
 import { forgetLostTerminal, isInTerminal } from '../system/terminal.ts'
@@ -45,6 +46,7 @@ const LAST_RESORT = 3000
  */
 export async function startService(options: ServeOptions): Promise<Service> {
   widenInlining()
+  allowCollecting()
   const { version, stdout = process.stdout, stderr = process.stderr } = options
   const loaded = load(options.load)
   const { level, format } = loaded.settings.log

@@ -275,7 +275,7 @@ export class LocalShard implements Shards {
 
   /** Once a second. */
   tick(): void {
-    this.#memory.look()
+    this.#memory.tick(this.#ids.open + this.#streams.open)
     this.#kernel?.poll()
     this.#judge()
     this.#inbox.tick()

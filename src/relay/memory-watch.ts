@@ -4,6 +4,10 @@ import type { FaultLog } from './guarded-inbox.ts'
 
 /** Allocations after which memory is looked at again before the second is over: they may come by the thousand. */
 const UNSEEN = 128
+/** The share of what was open while memory was short, below which the garbage of what has ended is collected. */
+const LEFT = 0.75
+/** Looks between two collections at least: each holds the thread up. */
+const BETWEEN = 10
 const MIB = 1 << 20
 
 const HINTS: Readonly<Record<MemoryKind, RunningKey>> = {
@@ -19,6 +23,9 @@ export class MemoryWatch {
   readonly #log: FaultLog
   readonly #changed: (isShort: boolean) => void
   #unseen = UNSEEN
+  /** The most that was open since memory became short, or since the last collection. */
+  #most = 0
+  #sinceCollected = BETWEEN
 
   constructor(log: FaultLog, changed: (isShort: boolean) => void, room = new MemoryRoom()) {
     this.#log = log
@@ -32,11 +39,22 @@ export class MemoryWatch {
 
   /** An allocation was opened. */
   grew(): void {
-    if (--this.#unseen <= 0) this.look()
+    if (--this.#unseen <= 0) this.#look()
   }
 
-  /** To be called once a second. */
-  look(): void {
+  /** To be called once a second, with the number of sockets and connections that are open. */
+  tick(open: number): void {
+    this.#sinceCollected++
+    this.#most = this.isShort ? Math.max(this.#most, open) : 0
+    if (open < LEFT * this.#most && this.#sinceCollected >= BETWEEN) {
+      this.#room.collect()
+      this.#most = open
+      this.#sinceCollected = 0
+    }
+    this.#look()
+  }
+
+  #look(): void {
     this.#unseen = UNSEEN
     const reading = this.#room.look()
     if (!reading) return

@@ -1,5 +1,7 @@
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
+import { isMainThread, resourceLimits } from 'node:worker_threads'
+import { collectGarbage } from './collecting.ts'
 import { KernelMemory, type MemoryShare } from './kernel-memory.ts'
 
 /** What is limited is there. */
@@ -36,15 +38,22 @@ const KINDS = Object.keys(HIGH) as MemoryKind[]
 /** What memory this thread has left, by what Node.js and the kernel permit. */
 export class MemoryRoom {
   readonly #read: () => MemoryReading
+  readonly #collect: () => void
   #short: MemoryKind | undefined
 
-  constructor(read: () => MemoryReading = readMemory) {
+  constructor(read: () => MemoryReading = readMemory, collect: () => void = collectGarbage) {
     this.#read = read
+    this.#collect = collect
   }
 
   /** The memory that was nearly full at the last look; undefined where none was. */
   get short(): MemoryKind | undefined {
     return this.#short
+  }
+
+  /** Collects the garbage that counts as used until then. */
+  collect(): void {
+    this.#collect()
   }
 
   /** Looks again; returns the figures where memory has become nearly full, or no longer is. */
@@ -79,9 +88,10 @@ function shareOf({ used, limit }: MemoryShare): number {
   return used / limit
 }
 
+const MIB = 1 << 20
 /** Bytes of the young generation as V8 makes it by default, which its limit includes. */
-const YOUNG = 48 << 20
-/** The least share of the limit that the old generation has where heaps are small. */
+const YOUNG = 48 * MIB
+/** The least share of the limit that the old generation has then, where heaps are small. */
 const OLD_SHARE = 0.73
 
 /**
@@ -89,5 +99,20 @@ const OLD_SHARE = 0.73
  * process ends, however empty the young generation is.
  */
 function oldGeneration(limit: number): number {
-  return Math.max(limit - YOUNG, limit * OLD_SHARE)
+  return chosen === undefined ? Math.max(limit - YOUNG, limit * OLD_SHARE) : limit - chosen
 }
+
+/** Bytes of this thread's young generation, where its maker or the options of Node.js say them. */
+export function chosenYoungGeneration(
+  options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''],
+): number | undefined {
+  if (!isMainThread) {
+    const { maxYoungGenerationSizeMb } = resourceLimits
+    return maxYoungGenerationSizeMb && maxYoungGenerationSizeMb * MIB
+  }
+  const half = /--max[-_]semi[-_]space[-_]size[= ](\d+)/.exec(options.join(' '))
+  // Both halves, and as much again for objects that are too large for them.
+  return half ? 3 * Number(half[1]) * MIB : undefined
+}
+
+const chosen = chosenYoungGeneration()

@@ -229,7 +229,8 @@ export class WorkerShards implements Shards {
 
   /** Checks that workers' clocks still agree with ours, and that there is memory for more calls. */
   tick(): void {
-    this.#memory.look()
+    const { sockets, connections } = this.gauges
+    this.#memory.tick(sockets + connections)
     for (const slot of this.#slots) slot.tick()
     for (const event of this.#book.tick()) this.#parts.heard(event)
   }
