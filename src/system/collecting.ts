@@ -12,7 +12,10 @@ export function allowCollecting(): void {
   setFlagsFromString('--expose-gc')
 }
 
-/** Collects all garbage of this thread's heap now, some milliseconds for each 10 MB that live; nothing where it was not allowed. */
+/**
+ * Collects all garbage of this thread's heap now, which takes some milliseconds for each 10 MB that live. Does nothing
+ * where it was not allowed.
+ */
 export function collectGarbage(): void {
   const collect: unknown = runInNewContext('typeof gc === "function" ? gc : undefined')
   if (typeof collect === 'function') collect()
