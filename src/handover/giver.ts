@@ -1,6 +1,8 @@
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
+import { z } from 'zod'
 import { formatAddress } from '../base/address.ts'
 import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 import type { Listener } from '../config/values/listener.ts'
@@ -13,7 +15,7 @@ import type { RunningPart } from '../texts/running.ts'
 import { describeGiven, descriptorsOf } from './given.ts'
 import { asked, hear } from './hear.ts'
 import { HandOverLink } from './link.ts'
-import { AT_ONCE, hello, PATIENCE, PAUSE, PROTOCOL, running } from './protocol.ts'
+import { AT_ONCE, channel, hello, PATIENCE, PAUSE, PROTOCOL, running } from './protocol.ts'
 
 /** What hands over: the relay that runs. */
 export interface Giver {
@@ -62,8 +64,8 @@ export class HandOverDoor {
   readonly #server: Server
   readonly #ended: (how: HandedOver) => void
   #isBusy = false
-  /** Is given the connection for descriptors of the process that is served. */
-  #second: ((socket: Socket) => void) | undefined
+  /** Is given the connection for descriptors of the process that is served, which says this name. */
+  #second: { readonly name: string; readonly opened: (socket: Socket) => void } | undefined
 
   /** `ended` is told how each hand-over ended. */
   constructor(giver: Giver, addon: NativeAddon, ended: (how: HandedOver) => void) {
@@ -90,7 +92,7 @@ export class HandOverDoor {
     }
     // The socket is made in this very call, so that nobody else may open it for a moment.
     const mask = process.umask(0o177)
-    this.#server.listen({ path }, () => chmodSync(path, 0o600))
+    this.#server.listen({ path })
     process.umask(mask)
   }
 
@@ -105,44 +107,50 @@ export class HandOverDoor {
       socket.destroy()
       return
     }
-    const second = this.#second
-    if (second) {
-      this.#second = undefined
-      second(socket)
-      return
-    }
     const link = new HandOverLink(socket)
     socket.resume()
-    if (this.#isBusy) {
+    void this.#meet(socket, link)
+  }
+
+  /** Who says nothing yet keeps nobody else from taking over. */
+  async #meet(socket: Socket, link: HandOverLink): Promise<void> {
+    const first = await hear(link, z.union([hello, channel]), PATIENCE).catch((error: Error) => error)
+    if (first instanceof Error) {
+      link.say({ kind: 'failed', why: first.message })
+      link.end()
+      this.#ended({ ok: false, why: first.message })
+    } else if (first.kind === 'channel') {
+      if (this.#second?.name !== first.of) socket.destroy()
+      else this.#second.opened(socket)
+    } else if (this.#isBusy) {
       link.say({ kind: 'refused', why: 'another process is taking over' })
       link.end()
-      return
-    }
-    this.#isBusy = true
-    void this.#serve(link).then(how => {
+    } else {
+      this.#isBusy = true
+      const how = await this.#serve(link, first)
       this.#isBusy = false
       this.#second = undefined
       link.end()
       this.#ended(how)
-    })
+    }
   }
 
-  async #serve(link: HandOverLink): Promise<HandedOver> {
-    let pid: number | undefined
+  async #serve(link: HandOverLink, greeting: z.infer<typeof hello>): Promise<HandedOver> {
+    const { pid, version } = greeting
+    let second: Promise<Socket> | undefined
     try {
-      const greeting = await hear(link, hello, PATIENCE)
-      pid = greeting.pid
       this.#refuse(greeting)
-      this.#giver.log('a new process prepares to take over', { pid, version: greeting.version })
-      const channel = new Promise<Socket>(resolve => {
-        this.#second = resolve
+      this.#giver.log('a new process prepares to take over', { pid, version })
+      const name = randomUUID()
+      second = new Promise<Socket>(opened => {
+        this.#second = { name, opened }
       })
-      this.#welcome(link)
+      this.#welcome(link, name)
       await hear(link, asked('rehearse'), PATIENCE)
       for (const snapshot of await this.#giver.rehearse()) link.sayOctets(snapshot)
       await hear(link, asked('give'), PATIENCE)
-      const { allocations, gap, stays } = await this.#give(link, await channel)
-      const how = { ok: true as const, pid, version: greeting.version, allocations, stays, gap }
+      const { allocations, gap, stays } = await this.#give(link, await within(PAUSE, second))
+      const how = { ok: true as const, pid, version, allocations, stays, gap }
       await this.#giver.retire(how)
       link.say({ kind: 'done', stays })
       return how
@@ -150,7 +158,9 @@ export class HandOverDoor {
       // Whatever it is, calls go on here.
       const why = (error as Error).message
       link.say({ kind: 'failed', why })
-      return { ok: false, ...(pid !== undefined && { pid }), why }
+      return { ok: false, pid, why }
+    } finally {
+      void second?.then(socket => socket.destroy())
     }
   }
 
@@ -169,11 +179,12 @@ export class HandOverDoor {
     if (refusal !== undefined) throw new Refused(refusal)
   }
 
-  #welcome(link: HandOverLink): void {
+  #welcome(link: HandOverLink, name: string): void {
     const { version, workers } = this.#giver
     const { time, machine } = readClock()
     link.say({
       kind: 'welcome',
+      channel: name,
       version,
       pid: process.pid,
       workers,
@@ -189,7 +200,7 @@ export class HandOverDoor {
   /** From here on everything waits, until the other one reads or this one does again. */
   async #give(
     link: HandOverLink,
-    channel: Socket,
+    second: Socket,
   ): Promise<{ readonly allocations: number; readonly gap: number; readonly stays: number }> {
     const giver = this.#giver
     const since = process.hrtime.bigint()
@@ -204,7 +215,7 @@ export class HandOverDoor {
       for (const { snapshot } of relay.shards) link.sayOctets(snapshot)
       for (let at = 0; at < fds.length; at += AT_ONCE) {
         await hear(link, asked('more'), left())
-        this.#pass(link, channel, fds.slice(at, at + AT_ONCE))
+        this.#pass(link, second, fds.slice(at, at + AT_ONCE))
       }
       await hear(link, asked('taken'), left())
       link.say({ kind: 'go' })
@@ -217,15 +228,25 @@ export class HandOverDoor {
       link.say({ kind: 'failed', why: (error as Error).message })
       await giver.takeBack(relay)
       throw error
-    } finally {
-      channel.destroy()
     }
   }
 
-  #pass(link: HandOverLink, channel: Socket, fds: readonly number[]): void {
-    const fd = descriptorOf(channel)
+  #pass(link: HandOverLink, second: Socket, fds: readonly number[]): void {
+    const fd = descriptorOf(second)
     const result = fd === undefined ? -1 : this.#addon.sendDescriptors(fd, Int32Array.from(fds))
     if (result < 0) throw new Refused(`descriptors cannot be handed over (${result})`)
     link.say({ kind: 'descriptors', count: fds.length })
   }
+}
+
+/** Rejects where it takes longer than so many milliseconds. */
+function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = new Refused(`the other process has opened no connection for descriptors within ${ms} ms`)
+    const timer = setTimeout(() => reject(late), ms)
+    void promise.then(value => {
+      clearTimeout(timer)
+      resolve(value)
+    })
+  })
 }

@@ -32,12 +32,14 @@ export interface LeftState {
 }
 
 const HEADER = 5
+/** Octets: more than the largest snapshots are, and less than a Buffer takes. */
+const LARGEST = 2 ** 31
 const description = z.object({
   protocol: z.int(),
   version: z.string(),
   snapshot: z.int(),
   /** Octets of each snapshot. */
-  lengths: z.array(z.int()),
+  lengths: z.array(z.int().min(0)),
   clock: z.object({ time: z.number(), machine: z.string().regex(/^\d+$/) }),
   given,
 })
@@ -92,15 +94,26 @@ export function leaveBehind(
  * another try where this process cannot start. An error where nobody will ever be able to read it.
  */
 export function readLeft(addon: NativeAddon, left: Left): Result<LeftState, string> {
+  try {
+    return read(addon, left)
+  } catch (error) {
+    // By these names anything may have been left. Nor may it keep this process from starting.
+    return failed(`it cannot be read: ${(error as Error).message}`)
+  }
+}
+
+function read(addon: NativeAddon, left: Left): Result<LeftState, string> {
   const file = readAll(left.state)
   if (file[0] === 1) return failed('a process has died over it')
   const end = file.length < HEADER ? file.length + 1 : HEADER + file.readUInt32BE(1)
   if (end > file.length) return failed('the state is not whole')
   const said = parse(file.subarray(HEADER, end))
   if (!said) return failed('the state cannot be read')
-  const { protocol, version, snapshot, clock } = said
+  const { protocol, version, snapshot, lengths, clock } = said
   if (protocol !== PROTOCOL || !READABLE.includes(snapshot))
     return failed(`version ${version} has left it in another format`)
+  if (lengths.length !== said.given.shards.length || sum(lengths) !== file.length - end)
+    return failed('the state is not whole')
   mark(left, true)
   const fds: number[] = []
   for (let missing = countOf(said.given); missing > 0; missing -= AT_ONCE) {
@@ -118,7 +131,7 @@ export function readLeft(addon: NativeAddon, left: Left): Result<LeftState, stri
     version,
     clock: { time: clock.time, machine: BigInt(clock.machine) },
     since: BigInt(said.given.since),
-    relay: restoreGiven(said.given, cut(file.subarray(end), said.lengths), fds),
+    relay: restoreGiven(said.given, cut(file.subarray(end), lengths), fds),
   })
 }
 
@@ -138,6 +151,10 @@ function cut(octets: Buffer, lengths: readonly number[]): Buffer[] {
   return lengths.map(length => octets.subarray(at, (at += length)))
 }
 
+function sum(lengths: readonly number[]): number {
+  return lengths.reduce((all, one) => all + one, 0)
+}
+
 function parse(octets: Buffer): z.infer<typeof description> | undefined {
   try {
     return description.safeParse(JSON.parse(octets.toString('utf8'))).data
@@ -147,7 +164,9 @@ function parse(octets: Buffer): z.infer<typeof description> | undefined {
 }
 
 function readAll(fd: number): Buffer {
-  const octets = Buffer.alloc(fstatSync(fd).size)
+  const { size } = fstatSync(fd)
+  if (size > LARGEST) throw new Error(`${size} octets`)
+  const octets = Buffer.alloc(size)
   for (let at = 0; at < octets.length; ) {
     const read = readSync(fd, octets, at, octets.length - at, at)
     if (read === 0) return octets.subarray(0, at)

@@ -4,6 +4,8 @@ import type { Socket } from 'node:net'
 const HEADER = 5
 /** A frame is at most as long as a snapshot can be. */
 const LONGEST = (1 << 30) + 1024
+/** Frames that may wait to be heard; with many workers a snapshot of each comes at once. */
+const MOST_SAID = 1024
 const [JSON_FRAME, OCTETS] = [0, 1]
 
 /** What the other process has done wrong, or that it is gone. */
@@ -94,9 +96,9 @@ export class HandOverLink {
       }
       if (this.#have < HEADER + length) return
       const frame = this.#peek(HEADER + length)
-      const rest = Buffer.concat(this.#chunks).subarray(HEADER + length)
-      this.#chunks = rest.length > 0 ? [rest] : []
-      this.#have = rest.length
+      const [first, ...others] = this.#chunks
+      this.#chunks = [first!.subarray(HEADER + length), ...others].filter(chunk => chunk.length > 0)
+      this.#have -= HEADER + length
       this.#frame(header[4]!, frame.subarray(HEADER))
     }
   }
@@ -111,7 +113,7 @@ export class HandOverLink {
     const said = kind === OCTETS ? octets : parse(octets)
     if (said === undefined) this.#fail('a frame that cannot be read')
     else if (this.#waiting) this.#waiting.heard(said)
-    else this.#said.push(said)
+    else if (this.#said.push(said) > MOST_SAID) this.#fail('more than was asked for')
   }
 
   #fail(why: string): void {

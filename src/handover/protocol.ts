@@ -12,7 +12,7 @@ import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
  *     new                                old
  *     hello {protocol, snapshots}    →
  *                                    ←   welcome {snapshot, clock, listening}      or refused {why}
- *     (a second connection, for descriptors)
+ *     (a second connection, for descriptors: channel {of})
  *     rehearse                       →
  *                                    ←   octets: the state as it is now, of each worker
  *     give                           →
@@ -72,8 +72,12 @@ export const hello = z.object({
   snapshots: z.array(z.int()),
   pid: z.int(),
 })
+/** What is said first on the connection for descriptors, so that nobody else's is taken for it. */
+export const channel = z.object({ kind: z.literal('channel'), of: z.string() })
 export const welcome = z.object({
   kind: z.literal('welcome'),
+  /** Names this hand-over on the connection for descriptors. */
+  channel: z.string(),
   version: z.string(),
   pid: z.int(),
   /** How many share the calls. */

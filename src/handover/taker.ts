@@ -71,6 +71,8 @@ export class Predecessor {
   async take(): Promise<Taken> {
     const channel = await connectTo(this.#path, true)
     if (!channel) throw new LinkError('the relay that runs is gone')
+    // It speaks and does not read, since Node.js would drop the descriptors.
+    new HandOverLink(channel).say({ kind: 'channel', of: this.welcome.channel })
     try {
       const link = this.#link
       link.say({ kind: 'give' })

@@ -26,11 +26,12 @@ class Puppet {
   readonly #socket: Socket
   readonly link: HandOverLink
   #channel: Socket | undefined
+  #name = ''
 
-  readonly #workers: number
+  readonly workers: number
 
   constructor(relay: RunningRelay, workers: number) {
-    this.#workers = workers
+    this.workers = workers
     this.#path = handOverPath(relay.folder)
     this.#socket = dial(this.#path)
     this.link = new HandOverLink(this.#socket)
@@ -43,28 +44,30 @@ class Puppet {
 
   async welcome(): Promise<void> {
     this.link.say(HELLO)
-    const { kind } = (await this.link.next(20_000)) as { kind: string }
+    const { kind, channel } = (await this.link.next(20_000)) as { kind: string; channel: string }
     if (kind !== 'welcome') throw new Error(`not welcome, but ${kind}`)
+    this.#name = channel
   }
 
   /** Opens the connection for descriptors. */
   async second(): Promise<void> {
     this.#channel = dial(this.#path)
     await once(this.#channel, 'connect')
+    new HandOverLink(this.#channel).say({ kind: 'channel', of: this.#name })
   }
 
   async rehearse(): Promise<void> {
     await this.welcome()
     await this.second()
     await this.ask('rehearse')
-    await this.#states(this.#workers - 1)
+    await this.#states(this.workers - 1)
   }
 
   /** The relay reads nothing any more when this resolves. */
   async give(): Promise<void> {
     await this.rehearse()
     await this.ask('give')
-    await this.#states(this.#workers)
+    await this.#states(this.workers)
   }
 
   async #states(count: number): Promise<void> {
@@ -109,6 +112,16 @@ const FAILURES: readonly [name: string, play: (puppet: Puppet) => Promise<unknow
       puppet.link.say({ kind: 'failed', why: 'no memory' })
     },
     /no memory/,
+  ],
+  [
+    'opens no connection for descriptors',
+    async puppet => {
+      await puppet.welcome()
+      await puppet.ask('rehearse')
+      for (let i = 1; i < puppet.workers; i++) await puppet.link.next(20_000)
+      puppet.link.say({ kind: 'give' })
+    },
+    /opened no connection/,
   ],
   ['is gone when everything was given', puppet => puppet.give().then(() => puppet.die())],
   ['is gone with the descriptors', puppet => puppet.take().then(() => puppet.die())],

@@ -1,4 +1,15 @@
-import { readdirSync, readlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { parseAddress, RECORD, readRecord, writeRecord } from '../../../src/base/address.ts'
 import type { SocketId } from '../../../src/base/ids.ts'
@@ -98,6 +109,10 @@ t.test('what cannot be read is refused, and nothing of it stays open', { skip },
       },
     ],
     [/descriptors cannot be taken/, left => addon.takeDescriptors(left.in, new Int32Array(2))],
+    [/not whole/, left => ftruncateSync(left.state, fstatSync(left.state).size - 1)],
+    [/not whole/, left => ftruncateSync(left.state, fstatSync(left.state).size + 1)],
+    [/not whole/, left => ftruncateSync(left.state, 3)],
+    [/cannot be read: 1099511627776 octets/, left => ftruncateSync(left.state, 2 ** 40)],
   ]
   for (const [why, spoil] of refusals) {
     const left = leave()
@@ -108,6 +123,43 @@ t.test('what cannot be read is refused, and nothing of it stays open', { skip },
   }
   t.equal(openFiles(), before)
 })
+
+t.test(
+  'what has been left by our names and is something else keeps no process from starting',
+  { skip },
+  t => {
+    const addon = addonOf()
+    const folder = t.testdir({ file: '' })
+    const file = join(folder, 'file')
+    const shard = shardOf(1)
+    const left = leaveBehind(addon, '1.2.3', { shards: [shard] }, 0n)
+    for (const { fd } of shard.udp) addon.release(fd)
+    if (!left.ok) throw new Error(left.error)
+    const whole = Buffer.alloc(fstatSync(left.value.state).size)
+    readSync(left.value.state, whole, 0, whole.length, 0)
+    writeFileSync(file, whole)
+    const before = openFiles()
+    for (const [what, path, flags] of [
+      ['a folder', folder, 'r'],
+      ['a file that may not be written', file, 'r'],
+      ['a device', '/dev/zero', 'r+'],
+    ] as const) {
+      const state = openSync(path, flags)
+      t.match(
+        readLeft(addon, { ...left.value, state }),
+        { ok: false, error: /cannot be read|not whole/ },
+        what,
+      )
+      closeSync(state)
+    }
+    const into = openSync(file, 'r')
+    t.match(readLeft(addon, { ...left.value, in: into }), { ok: false, error: /descriptors cannot be taken/ })
+    closeSync(into)
+    t.equal(openFiles(), before)
+    forget(addon, left.value)
+    t.end()
+  },
+)
 
 t.test('several workers leave what each has, and what they have in common', { skip }, async t => {
   const addon = addonOf()

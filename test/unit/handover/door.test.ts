@@ -1,0 +1,196 @@
+import { lstatSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { parseAddress, RECORD, readRecord, writeRecord } from '../../../src/base/address.ts'
+import type { SocketId } from '../../../src/base/ids.ts'
+import { SNAPSHOT_VERSION } from '../../../src/core/snapshot/envelope.ts'
+import { descriptorsOf } from '../../../src/handover/given.ts'
+import { type Giver, type HandedOver, HandOverDoor } from '../../../src/handover/giver.ts'
+import { HandOverLink } from '../../../src/handover/link.ts'
+import { PROTOCOL } from '../../../src/handover/protocol.ts'
+import { Predecessor } from '../../../src/handover/taker.ts'
+import type { GivenRelay } from '../../../src/relay/hand-over/hand-over.ts'
+import { loadAddon } from '../../../src/system/native-addon.ts'
+import { needAddon } from '../native/probe.ts'
+
+const { skip } = needAddon()
+const loaded = loadAddon()
+const HELLO = {
+  kind: 'hello',
+  protocol: PROTOCOL,
+  version: '2',
+  snapshots: [SNAPSHOT_VERSION],
+  pid: 77,
+} as const
+
+function addonOf() {
+  if (!loaded.ok) throw new Error(loaded.error)
+  return loaded.value
+}
+
+/** What is handed over: sockets on ports of their own, which end with the hand-over. */
+function given(count: number): GivenRelay {
+  const udp = Array.from({ length: count }, (_, i) => {
+    const record = new Uint8Array(RECORD)
+    writeRecord(parseAddress('127.0.0.1:0')!, record, 0)
+    const fd = addonOf().listen(record, 0, 0, 0)
+    return { id: (i + 1) as SocketId, purpose: 'relay' as const, local: readRecord(record, 0), fd }
+  })
+  const snapshot = Buffer.from('a snapshot')
+  return { shards: [{ snapshot, udp, listeners: [], connections: [], reserved: [], doors: [] }] }
+}
+
+/** A path of a socket has 107 octets at most, too few for the folders of tests. */
+function shortFolder(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'taciturn-door-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+/** The door of a relay that has nothing but sockets. */
+function door(t: Test) {
+  const ended: HandedOver[] = []
+  const lines: string[] = []
+  let changed = () => {}
+  const path = join(shortFolder(t), 'hand-over.sock')
+  const relay = given(300)
+  let held = true
+  const close = () => {
+    if (held) for (const fd of descriptorsOf(relay)) addonOf().release(fd)
+    held = false
+  }
+  const giver: Giver = {
+    version: '1',
+    refusal: () => undefined,
+    listening: () => [],
+    pages: () => [],
+    workers: 1,
+    rehearse: async () => [Buffer.from('rehearsed')],
+    give: async () => relay,
+    takeBack: async () => {},
+    leave: async () => {
+      // The door closes them.
+      held = false
+      return 0
+    },
+    retire: async () => {},
+    log: what => {
+      lines.push(what)
+      changed()
+    },
+  }
+  const opened = new HandOverDoor(giver, addonOf(), how => {
+    ended.push(how)
+    changed()
+  })
+  opened.open(path)
+  t.teardown(() => {
+    opened.close()
+    close()
+  })
+  return {
+    path,
+    ended,
+    lines,
+    until: async (is: () => boolean) => {
+      while (!is()) await new Promise<void>(resolve => (changed = resolve))
+    },
+  }
+}
+
+function dial(t: Test, path: string): { readonly socket: Socket; readonly link: HandOverLink } {
+  const socket = connect(path)
+  t.teardown(() => socket.destroy())
+  return { socket, link: new HandOverLink(socket) }
+}
+
+/** Takes over, and returns how many descriptors came. */
+async function takeOver(from: Predecessor): Promise<number> {
+  await from.rehearse()
+  const { relay } = await from.take()
+  const fds = descriptorsOf(relay)
+  await from.taken()
+  await from.running(0, 0)
+  for (const fd of fds) addonOf().release(fd)
+  return fds.length
+}
+
+t.test('what is said first tells whose a connection is, however many come meanwhile', { skip }, async t => {
+  const { path, ended } = door(t)
+  const from = await Predecessor.find(path, '2')
+  t.ok(from)
+  if (!from) return
+  // Others before and behind the connection for descriptors, as when two processes are started at once.
+  const silent = dial(t, path)
+  const second = dial(t, path)
+  second.link.say(HELLO)
+  t.match(await second.link.next(5000), { kind: 'refused', why: /another process is taking over/ })
+  const foreign = dial(t, path)
+  foreign.link.say({ kind: 'channel', of: 'somebody else' })
+  await t.rejects(foreign.link.next(5000), /closed the connection/)
+  t.equal(await takeOver(from), 300)
+  t.match(ended, [{ ok: true, pid: process.pid }])
+  silent.socket.destroy()
+})
+
+t.test('who says nothing keeps nobody from taking over', { skip }, async t => {
+  const { path, ended } = door(t)
+  dial(t, path)
+  const from = await Predecessor.find(path, '2')
+  t.equal(from && (await takeOver(from)), 300)
+  t.match(ended, [{ ok: true }])
+})
+
+t.test('one that is not let in is not given the descriptors of another', { skip }, async t => {
+  const { path, ended, until } = door(t)
+  const first = dial(t, path)
+  first.link.say(HELLO)
+  t.match(await first.link.next(5000), { kind: 'welcome', channel: /^[0-9a-f-]{36}$/ })
+  first.socket.destroy()
+  await until(() => ended.length === 1)
+  const from = await Predecessor.find(path, '2')
+  t.equal(from && (await takeOver(from)), 300, 'the next one finds the door free')
+})
+
+t.test('frames are read once each, and nobody makes us keep more than was asked for', { skip }, async t => {
+  const { path, ended, until } = door(t)
+  const { socket, link } = dial(t, path)
+  link.say(HELLO)
+  await link.next(5000)
+  const frame = Buffer.from('\0\0\0\x10\0{"kind":"hello"}')
+  socket.write(Buffer.concat(Array(5000).fill(frame)))
+  await until(() => ended.length === 1)
+  t.match(ended, [{ ok: false, why: /out of turn|more than was asked for/ }])
+})
+
+t.test(
+  'in the place of the socket may be a file or a link, which is replaced and not followed',
+  { skip },
+  t => {
+    const folder = shortFolder(t)
+    writeFileSync(join(folder, 'target'), 'kept')
+    for (const spoil of [
+      (path: string) => writeFileSync(path, ''),
+      (path: string) => symlinkSync(join(folder, 'target'), path),
+    ]) {
+      const path = join(folder, 'hand-over.sock')
+      spoil(path)
+      const lines: string[] = []
+      const opened = new HandOverDoor(
+        { log: (what: string) => void lines.push(what) } as unknown as Giver,
+        addonOf(),
+        () => {},
+      )
+      opened.open(path)
+      const found = lstatSync(path)
+      t.ok(found.isSocket())
+      t.equal(found.mode & 0o777, 0o600)
+      t.same(lines, [])
+      opened.close()
+    }
+    t.notOk(lstatSync(join(folder, 'target')).isSocket())
+    t.end()
+  },
+)
