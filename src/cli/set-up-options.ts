@@ -63,6 +63,11 @@ export function setUpCommands(program: Argv, context: CliContext, runs: Runs, ve
           .options({
             realm: { describe: words.say('options.realm'), type: 'string', requiresArg: true },
             homeserver: { ...homeserver, describe: words.say('options.initHomeserver') },
+            'public-address': {
+              describe: words.say('options.publicAddress'),
+              type: 'string',
+              requiresArg: true,
+            },
             output: {
               alias: 'o',
               describe: words.say('options.output'),

@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import t, { type Test } from 'tap'
+import { buildPackage, documentation, haveNode } from '../support/deb.ts'
 import { Machine, needMachine } from '../support/machine.ts'
 import { tallyOf, uclient } from '../support/turnutils.ts'
 
@@ -274,31 +274,11 @@ async function mainPid(machine: Machine): Promise<number> {
   return Number(await machine.run('systemctl show --property MainPID --value taciturn'))
 }
 
-function buildPackage(folder: string): string {
-  const built = execFileSync(process.execPath, [join(ROOT, 'packaging/deb/build.mjs'), '--out', folder])
-  return built.toString().trim()
-}
-
 /** What stands in docs/operating.md between the comments of that name. */
 function commandsOf(name: string): string {
-  const page = readFileSync(join(ROOT, 'docs/operating.md'), 'utf8')
+  const page = documentation('docs/operating.md')
   const part = page.match(new RegExp(`<!-- ${name} -->(.*)<!-- /${name} -->`, 's'))?.[1] ?? ''
   const blocks = [...part.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block)
   if (blocks.length === 0) throw new Error(`docs/operating.md has no commands named ${name}`)
   return blocks.join('\n')
-}
-
-/**
- * Where Node.js did not come as a package, makes one of it: that the package
- * asks for a version of Node.js is part of the test, where that comes from is not.
- */
-async function haveNode(machine: Machine): Promise<void> {
-  const { version } = process
-  await machine.run(`
-    dpkg --compare-versions "$(dpkg-query -W -f '\${Version}' nodejs 2>/dev/null || echo 0)" ge 20.19 && exit
-    mkdir -p node/DEBIAN node/usr/bin
-    ln -s ${process.execPath} node/usr/bin/node
-    printf 'Package: nodejs\\nVersion: ${version.slice(1)}\\nArchitecture: all\\nMaintainer: x <x@x.invalid>\\nDescription: x\\n' > node/DEBIAN/control
-    dpkg-deb --build node nodejs.deb >/dev/null && dpkg --install --force-overwrite nodejs.deb >/dev/null
-  `)
 }

@@ -260,7 +260,12 @@ const BEHIND_NAT: InstallationOptions = {
   host: 'turn.example.org',
   settings: { relay: { addresses: ['127.0.0.1=10.0.0.5'], ports: '49152-51151' } },
 }
-const PRIVATE = { first: 'relay-private', code: 1, says: /10\.0\.0\.5/, fix: /10\.0\.0\.5=<public address>/ }
+const PRIVATE = {
+  first: 'relay-private',
+  code: 1,
+  says: /10\.0\.0\.5/,
+  fix: /"auto=<public address, or the name of this relay>"/,
+}
 const RESOLVE = ['--resolve', 'turn.example.org=127.0.0.1']
 broken('a private relayed address is named', BEHIND_NAT, PRIVATE, RESOLVE)
 broken('a private relayed address is seen from outside', BEHIND_NAT, PRIVATE, RESOLVE, examineFromOutside)

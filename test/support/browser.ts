@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page, PuppeteerNode } from 'puppeteer-core'
+import type { Namespace } from './namespaces.ts'
 
 // Tap's TypeScript loader cannot follow one of the ESM build's imports, the export map of chromium-bidi; require() can.
 const puppeteer: PuppeteerNode = createRequire(import.meta.url)('puppeteer-core').default
@@ -24,14 +25,20 @@ const CHROMIUM_FLAGS = [
   '--disable-component-update',
   '--disable-sync',
   '--disable-dev-shm-usage',
-  // Loopback addresses are no ICE candidates otherwise, and the test's certificate is self-signed.
-  '--allow-loopback-in-peer-connection',
   '--disable-features=WebRtcHideLocalIpsWithMdns',
+  // The test's certificate is self-signed.
   '--ignore-certificate-errors',
-  `--host-resolver-rules=MAP ${RELAY_NAME} 127.0.0.1`,
   '--use-fake-device-for-media-stream',
   '--use-fake-ui-for-media-stream',
 ]
+
+/** For a relay on loopback: such addresses are no ICE candidates otherwise, and WebRTC would not relay from them. */
+const LOOPBACK_FLAGS = [
+  '--allow-loopback-in-peer-connection',
+  `--host-resolver-rules=MAP ${RELAY_NAME} 127.0.0.1`,
+]
+
+const COMMON = { headless: true, timeout: 60_000, protocolTimeout: 120_000 }
 
 const FIREFOX_PREFERENCES = {
   'media.peerconnection.ice.loopback': true,
@@ -89,6 +96,40 @@ export async function visit(
   url: string,
   preferences: Readonly<Record<string, unknown>> = {},
 ): Promise<RunningBrowser> {
+  return openWith(url, profile => launch(name, profile, preferences))
+}
+
+/** Starts Chromium in another network, with that network's /etc/resolv.conf, and opens a page of its own. */
+export async function visitFrom(
+  network: Namespace,
+  html: string,
+  resolvConf: string,
+): Promise<RunningBrowser> {
+  const folder = mkdtempSync(join(tmpdir(), 'browser-page-'))
+  const executablePath = join(folder, 'chromium')
+  const inside = `mount --bind ${folder}/resolv.conf /etc/resolv.conf && exec chromium "$@"`
+  const enter = ['nsenter', `--net=${network.path}`, 'unshare', '--mount', 'sh', '-c', `'${inside}'`, 'sh']
+  writeFileSync(executablePath, `#!/bin/sh\nexec ${enter.join(' ')} "$@"\n`, { mode: 0o755 })
+  writeFileSync(join(folder, 'resolv.conf'), resolvConf)
+  writeFileSync(join(folder, 'page.html'), html)
+  const running = await openWith(`file://${folder}/page.html`, profile =>
+    puppeteer.launch({
+      ...COMMON,
+      userDataDir: profile,
+      // A port of that network cannot be reached from here.
+      pipe: true,
+      executablePath,
+      args: CHROMIUM_FLAGS,
+    }),
+  )
+  const stop = async () => {
+    await running.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+  return { ...running, stop }
+}
+
+async function openWith(url: string, start: (profile: string) => Promise<Browser>): Promise<RunningBrowser> {
   const folder = mkdtempSync(join(tmpdir(), 'browser-test-'))
   let browser: Browser | undefined
   const stop = async () => {
@@ -97,7 +138,7 @@ export async function visit(
     await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 })
   }
   try {
-    browser = await launch(name, folder, preferences)
+    browser = await start(folder)
     const page = await browser.newPage()
     await page.goto(url)
     return { page, version: await browser.version(), stop }
@@ -112,9 +153,13 @@ function launch(
   profile: string,
   preferences: Readonly<Record<string, unknown>>,
 ): Promise<Browser> {
-  const common = { headless: true, userDataDir: profile, timeout: 60_000, protocolTimeout: 120_000 }
+  const common = { ...COMMON, userDataDir: profile }
   return name === 'chromium'
-    ? puppeteer.launch({ ...common, executablePath: '/usr/bin/chromium', args: CHROMIUM_FLAGS })
+    ? puppeteer.launch({
+        ...common,
+        executablePath: '/usr/bin/chromium',
+        args: [...CHROMIUM_FLAGS, ...LOOPBACK_FLAGS],
+      })
     : puppeteer.launch({
         ...common,
         browser: 'firefox',

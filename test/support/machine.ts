@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Child } from './child.ts'
+import { Namespace } from './namespaces.ts'
 import { need } from './need.ts'
 
 const SCRIPT = join(import.meta.dirname, 'machine.sh')
@@ -53,6 +54,11 @@ export class Machine {
     holder.signal('SIGKILL')
     await holder.exited
     throw new Error(`the machine did not boot: ${state}\n${holder.output}`)
+  }
+
+  /** Its network. */
+  get network(): Namespace {
+    return Namespace.of('machine', this.#pid)
   }
 
   /** Runs a script with `sh -e` as root in /root, to its end; returns what it printed. Throws, with that, when it fails. */

@@ -74,6 +74,11 @@ export class Namespace {
     return new Namespace('own', `/proc/${process.pid}/ns/net`, () => {})
   }
 
+  /** The namespace of another process, for as long as that lives. */
+  static of(name: string, pid: number): Namespace {
+    return new Namespace(name, `/proc/${pid}/ns/net`, () => {})
+  }
+
   /** Runs a command to its end; returns what it printed. Throws when it fails. */
   run(command: string, ...args: string[]): string {
     return execFileSync('nsenter', [`--net=${this.path}`, command, ...args], { encoding: 'utf8' })

@@ -125,3 +125,21 @@ t.test('the comments are German where German is asked for', async t => {
 
   t.match(readFileSync(join(folder, 'turnserver.json'), 'utf8'), /Wer Zugangsdaten ausstellen darf/)
 })
+
+t.test('behind a router the configuration names what the Internet sees', async t => {
+  const folder = t.testdir({})
+  const { code, stderr } = await run(folder, ['init', '--public-address', 'turn.example.org'])
+  const { settings } = load({ cwd: folder, env: {} })
+
+  t.equal(code, 0)
+  t.match(settings.relay.addresses, [{ local: 'auto', public: 'turn.example.org' }])
+  t.notMatch(stderr, '--public-address', 'what is there need not be proposed')
+  for (const [language, said] of [
+    ['en', /^taciturn: "my place" is neither an address nor a name; /],
+    ['de', /„my place“ ist weder eine Adresse noch ein Name; /],
+  ] as const) {
+    const refused = await run(t.testdir({}), ['init', '--public-address', 'my place', '--lang', language])
+    t.equal(refused.code, 2)
+    t.match(refused.stderr, said)
+  }
+})

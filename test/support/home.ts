@@ -1,0 +1,130 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import type { Child } from './child.ts'
+import { Namespace, wire } from './namespaces.ts'
+
+/** The public address of the home's router, and what is behind it. */
+export const PUBLIC = '80.1.1.7'
+export const NETWORK = '192.168.1'
+/** Where the name server of the Internet is, and what has a machine ask it. */
+const NAMES = '80.1.0.53'
+export const RESOLV_CONF = `nameserver ${NAMES}\n`
+
+/**
+ * A home: a router with one public address, and a network behind it. The
+ * router translates addresses, lets in only what it was told to forward, and
+ * sends what the home sends to its public address back in (hairpin).
+ */
+export class Home {
+  readonly internet: Namespace
+  readonly router: Namespace
+  #plugs = 0
+  #places = 0
+
+  private constructor(internet: Namespace, router: Namespace) {
+    this.internet = internet
+    this.router = router
+  }
+
+  /** Makes one. The name server of its Internet knows `names` and answers for `t`'s time; its files are in `folder`. */
+  static async create(t: Test, folder: string, names: Readonly<Record<string, string>>): Promise<Home> {
+    const internet = await Namespace.create('internet')
+    t.teardown(() => internet.close())
+    const router = await Namespace.create('router')
+    t.teardown(() => router.close())
+    for (const one of [internet, router]) one.set('net/ipv4/ip_forward', 1)
+    wire(
+      { at: internet, device: 'home', addresses: ['80.1.1.1/24'] },
+      { at: router, device: 'wan', addresses: [`${PUBLIC}/24`] },
+    )
+    router.route('default', 'via', '80.1.1.1')
+    router.run('ip', 'link', 'add', 'lan', 'type', 'bridge')
+    router.address('lan', `${NETWORK}.1/24`)
+    // Where the kernel has the module, frames that only cross the bridge would pass the rules as well.
+    const filtered = 'net/bridge/bridge-nf-call-iptables'
+    if (existsSync(`/proc/sys/${filtered}`)) router.set(filtered, 0)
+    writeFileSync(join(folder, 'router.nft'), RULES)
+    router.run('nft', '-f', join(folder, 'router.nft'))
+    internet.run('ip', 'address', 'add', `${NAMES}/32`, 'dev', 'lo')
+    const server = await nameServer(internet, names)
+    t.teardown(() => server.stop())
+    return new Home(internet, router)
+  }
+
+  /** Plugs a machine in behind the router. */
+  join(machine: Namespace, address: string): void {
+    const plug = `plug${++this.#plugs}`
+    wire(
+      { at: this.router, device: plug, addresses: [] },
+      { at: machine, device: 'eth0', addresses: [`${address}/24`] },
+    )
+    this.router.run('ip', 'link', 'set', plug, 'master', 'lan')
+    machine.route('default', 'via', `${NETWORK}.1`)
+  }
+
+  /** Somebody else's machine behind the router. */
+  async guest(t: Test, name: string, address: string): Promise<Namespace> {
+    const guest = await Namespace.create(name)
+    t.teardown(() => guest.close())
+    this.join(guest, address)
+    return guest
+  }
+
+  /** A place somewhere else, with a public address of its own. */
+  async elsewhere(t: Test, name: string): Promise<Namespace> {
+    const place = await Namespace.create(name)
+    t.teardown(() => place.close())
+    const network = `81.2.${++this.#places}`
+    wire(
+      { at: this.internet, device: name, addresses: [`${network}.1/24`] },
+      { at: place, device: 'eth0', addresses: [`${network}.2/24`] },
+    )
+    place.route('default', 'via', `${network}.1`)
+    return place
+  }
+
+  /** Forwards ports to a machine, each with its own number; `ports` as nftables has them, `3478` or `49152-65535`. */
+  forward(protocol: 'udp' | 'tcp', ports: string, machine: string): void {
+    const wanted = ['ip', 'daddr', PUBLIC, protocol, 'dport', ports]
+    this.router.run('nft', 'add', 'rule', 'ip', 'router', 'forwarded', ...wanted, 'dnat', 'to', machine)
+  }
+}
+
+const RULES = `
+table ip router {
+  chain forwarded { type nat hook prerouting priority dstnat; }
+  chain translated {
+    type nat hook postrouting priority srcnat;
+    oifname "wan" masquerade
+    ip saddr ${NETWORK}.0/24 oifname "lan" ct status dnat masquerade
+  }
+  chain passing {
+    type filter hook forward priority filter; policy drop;
+    ct state established,related accept
+    iifname "lan" accept
+    ct status dnat accept
+  }
+  chain itself {
+    type filter hook input priority filter; policy drop;
+    ct state established,related accept
+    iifname { "lan", "lo" } accept
+  }
+}
+`
+
+/** A name server that knows these names and no others, and says so. */
+async function nameServer(at: Namespace, names: Readonly<Record<string, string>>): Promise<Child> {
+  const known = Object.entries(names).map(([name, ip]) => `--host-record=${name},${ip}`)
+  const alone = [
+    '--keep-in-foreground',
+    '--log-facility=-',
+    '--conf-file=/dev/null',
+    '--no-hosts',
+    '--no-resolv',
+  ]
+  const where = ['--user=root', '--pid-file=', `--listen-address=${NAMES}`, '--bind-interfaces']
+  const server = at.start('dnsmasq', [...alone, ...where, '--local=/#/', '--local-ttl=60', ...known])
+  await server.says(/started/)
+  return server
+}
