@@ -60,7 +60,9 @@ function readOidc(written: WrittenOidc, place: Place, report: ConfigReport): Oid
   const { clientSecret, clientSecretFile, ...rest } = written
   const at = ['console', 'oidc']
   if (clientSecret !== undefined && clientSecretFile !== undefined) report.error(at, 'oidc-one-of')
-  if (!written.scope.split(/ +/).includes('openid')) report.error([...at, 'scope'], 'oidc-scope')
+  const { scope } = written
+  if (scope !== undefined && !scope.split(/ +/).includes('openid'))
+    report.error([...at, 'scope'], 'oidc-scope')
   if (clientSecret === undefined && clientSecretFile === undefined) return rest
   // Chosen by the provider, so its form is not judged.
   const value = readKeyOrFile({ value: clientSecret, file: clientSecretFile }, place)

@@ -391,7 +391,7 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     const rig = await startRig(t)
     const issuer = await startProvider(t, `${rig.url}/oidc/callback`)
     const allowed = [{ claim: 'groups', value: 'staff', rights: 'act' }] as const
-    rig.oidc.configure({ ...CLIENT, issuer, scope: 'openid profile', lifetime: 3600, allowed })
+    rig.oidc.configure({ ...CLIENT, issuer, lifetime: 3600, allowed })
     const signIn = async (login: string) => {
       const page = await newPage(t, browser)
       await page.goto(rig.url)

@@ -8,14 +8,22 @@ export const CLIENT = { clientId: 'taciturn', clientSecret: 'a secret of the pro
 const GROUPS: Readonly<Record<string, readonly string[]>> = { alice: ['staff', 'calls'], bob: ['members'] }
 
 /** An OpenID Connect provider on loopback, where any name may log in with any password. */
-export async function startProvider(t: Test, redirectUri: string): Promise<string> {
+export async function startProvider(
+  t: Test,
+  redirectUri: string,
+  scopes: readonly string[] = ['openid', 'profile', 'offline_access'],
+): Promise<string> {
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   const provider = new Provider(issuer, {
     clients: [
       { client_id: CLIENT.clientId, client_secret: CLIENT.clientSecret, redirect_uris: [redirectUri] },
     ],
-    claims: { openid: ['sub'], profile: ['preferred_username', 'groups'] },
+    claims: {
+      openid: ['sub'],
+      ...(scopes.includes('profile') && { profile: ['preferred_username', 'groups'] }),
+    },
+    scopes: [...scopes],
     pkce: { required: () => true },
     cookies: { keys: ['for tests'] },
     findAccount: (_: unknown, sub: string) => ({

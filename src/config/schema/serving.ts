@@ -137,8 +137,11 @@ const oidcSection = z
       .string()
       .min(1)
       .max(512)
-      .default('openid profile')
-      .describe('The scopes that are asked for, with "openid" among them.'),
+      .meta({ examples: ['openid profile groups'] })
+      .exactOptional()
+      .describe(
+        'The scopes that are asked for, with "openid" among them. By itself "openid", and "profile" where the provider has it.',
+      ),
     allowed: z
       .array(
         z.strictObject({

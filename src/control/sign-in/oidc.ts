@@ -6,7 +6,8 @@ export interface OidcSettings {
   readonly issuer: string
   readonly clientId: string
   readonly clientSecret?: string
-  readonly scope: string
+  /** By itself the usual ones that the provider has. */
+  readonly scope?: string
   readonly allowed: readonly { readonly claim: string; readonly value: string; readonly rights: Rights }[]
   /** Seconds. */
   readonly lifetime: number
@@ -60,7 +61,7 @@ export class OidcProvider {
     }
     const url = oidc.buildAuthorizationUrl(configuration, {
       redirect_uri: redirectUri,
-      scope: this.settings.scope,
+      scope: this.settings.scope ?? usualScope(configuration.serverMetadata().scopes_supported),
       state: attempt.state,
       nonce: attempt.nonce,
       code_challenge: await oidc.calculatePKCECodeChallenge(attempt.verifier),
@@ -115,6 +116,11 @@ export class OidcProvider {
     })
     return configuration
   }
+}
+
+/** For an id and a name. Some providers refuse a request for a scope that they do not have. */
+function usualScope(supported: readonly string[] | undefined): string {
+  return supported?.includes('profile') === false ? 'openid' : 'openid profile'
 }
 
 /** Without control characters, and without those that hide or reorder what stands beside them. */

@@ -26,6 +26,18 @@ t.test('UW-11: somebody whom the configuration names signs in at the provider', 
   t.equal((await ask(plane, 'GET', '/api/v1/status', { token: token! })).status, 401)
 })
 
+t.test('UW-11: a provider is asked for no scope that it does not have', async t => {
+  const asked = async (scopes?: readonly string[], scope?: string) => {
+    const { plane, url, settings } = await start(t, scopes)
+    if (scope !== undefined) plane.oidc.door.configure({ ...settings, scope })
+    const response = await new CookieJar().fetch(`${url}/oidc/login`)
+    return new URL(response.headers.get('location')!).searchParams.get('scope')
+  }
+  t.equal(await asked(), 'openid profile')
+  t.equal(await asked(['openid', 'email']), 'openid', 'as with Matrix Authentication Service')
+  t.equal(await asked(['openid'], 'openid groups'), 'openid groups', 'but for what the configuration names')
+})
+
 t.test('UW-11: others with an account are refused, and a line says who', async t => {
   const { plane, url } = await start(t)
   t.match(await new CookieJar().signIn(`${url}/oidc/login`, 'mallory'), /\/#sign-in=refused$/)
@@ -111,14 +123,13 @@ t.test('what is sealed is opened here alone, unchanged and until it ends', async
   t.equal(sealed.open(text), undefined)
 })
 
-async function start(t: Test) {
+async function start(t: Test, scopes?: readonly string[]) {
   const plane = await fakePlane(t, { patience: { tick: 20 }, served: true })
   const url = `http://127.0.0.1:${plane.port}`
-  const issuer = await startProvider(t, `${url}/oidc/callback`)
+  const issuer = await startProvider(t, `${url}/oidc/callback`, scopes)
   const settings = {
     ...CLIENT,
     issuer,
-    scope: 'openid profile',
     lifetime: 3600,
     allowed: [
       { claim: 'groups', value: 'members', rights: 'read' },
