@@ -82,6 +82,7 @@ export class App {
       url: url.href,
       token: options.token,
       store,
+      language: () => options.words.language,
       onChange: () => this.#update(),
       onLink: link => this.#showLink(link),
     })
@@ -205,7 +206,11 @@ export class App {
       if (link.state === 'live') this.#break.replaceChildren()
       return
     }
-    const lines = [say('link.waiting', { seconds: format.duration(link.seconds * 1000) })]
+    const seconds = format.duration(link.seconds * 1000)
+    const lines =
+      link.why === undefined
+        ? [say('link.waiting', { seconds })]
+        : [say('link.putOff', { why: link.why, seconds })]
     if (store.status) lines.push(say('link.stale', { time: format.time(store.status.at) }))
     this.#break.replaceChildren(
       h('span', {}, lines.join(' ')),

@@ -1,11 +1,13 @@
 import type { FeedHello, FeedMessage } from '../control/view.ts'
+import type { Language } from '../texts/language.ts'
 import { backOff } from './back-off.ts'
 import type { Store } from './store.ts'
 
 /** How the console hangs on the relay. */
 export type FeedLink =
   | { readonly state: 'connecting' | 'live' | 'paused' | 'refused' }
-  | { readonly state: 'waiting'; readonly seconds: number }
+  /** `why` the relay refused, where it did. */
+  | { readonly state: 'waiting'; readonly seconds: number; readonly why: string | undefined }
 
 /** Something comes every second; after this long without, the connection is dead. */
 const SILENCE = 10_000
@@ -16,6 +18,8 @@ export interface FeedOptions {
   readonly url: string
   readonly token: string
   readonly store: Store
+  /** The language of the page. */
+  language(): Language
   /** After each message that changed the store. */
   onChange(): void
   onLink(link: FeedLink): void
@@ -27,6 +31,7 @@ export class FeedConnection {
   #socket: WebSocket | undefined
   #live = false
   #failures = 0
+  #why: string | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #silence: ReturnType<typeof setTimeout> | undefined
 
@@ -42,7 +47,8 @@ export class FeedConnection {
     this.#socket = socket
     this.#watch(socket)
     socket.addEventListener('open', () => {
-      const hello: FeedHello = { type: 'hello', token: this.#options.token, ...this.#options.store.position }
+      const { token, language, store } = this.#options
+      const hello: FeedHello = { type: 'hello', token, language: language(), ...store.position }
       socket.send(JSON.stringify(hello))
     })
     socket.addEventListener('message', event => this.#received(socket, String(event.data)))
@@ -63,6 +69,7 @@ export class FeedConnection {
     const message = JSON.parse(text) as FeedMessage
     if (message.type === 'refused') {
       // Whether to come back is told by the code that it closes with.
+      this.#why = `${message.error} – ${message.hint}`
       return
     }
     this.#watch(socket)
@@ -76,6 +83,7 @@ export class FeedConnection {
     if (this.#failures > 0 || message.type === 'snapshot' || !this.#live) onLink({ state: 'live' })
     this.#live = true
     this.#failures = 0
+    this.#why = undefined
     if (applied === 'done') onChange()
   }
 
@@ -89,7 +97,7 @@ export class FeedConnection {
     this.#clear()
     this.#failures++
     const wait = backOff(this.#failures, crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32)
-    this.#options.onLink({ state: 'waiting', seconds: Math.round(wait / 1000) })
+    this.#options.onLink({ state: 'waiting', seconds: Math.round(wait / 1000), why: this.#why })
     this.#timer = setTimeout(() => this.start(), wait)
   }
 

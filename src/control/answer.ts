@@ -33,13 +33,13 @@ export function fault(
   headers?: HttpReply['headers'],
 ): ApiAnswer {
   const said = { key, values }
-  return { status, body: errorOf(said, 'en'), fault: said, ...(headers && { headers }) }
+  return { status, body: sayFault(said, 'en'), fault: said, ...(headers && { headers }) }
 }
 
 /** Says an error in the language of the one who asks (Accept-Language). */
 export function inLanguageOf(header: string | undefined, answer: HttpReply & Partial<ApiAnswer>): HttpReply {
   const { fault: said, ...reply } = answer
-  return said === undefined ? reply : { ...reply, body: errorOf(said, languageAskedFor(header)) }
+  return said === undefined ? reply : { ...reply, body: sayFault(said, languageAskedFor(header)) }
 }
 
 /** The language that an Accept-Language header asks for. */
@@ -47,7 +47,8 @@ export function languageAskedFor(header = ''): Language {
   return chooseLanguage(header.split(',').map(wish => wish.trim()))
 }
 
-function errorOf({ key, values = {} }: ApiFault, language: Language): ApiError {
+/** An error in words. */
+export function sayFault({ key, values = {} }: ApiFault, language: Language): ApiError {
   const { say } = controlWords(language)
   return { error: say(key, values), hint: say(`${key}.hint`, values) }
 }

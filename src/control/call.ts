@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { failed, type Result, succeeded } from '../base/result.ts'
 import type { Language } from '../texts/language.ts'
+import { shapeFaults } from '../texts/shape-faults.ts'
 import type { AccessLog } from './access-log.ts'
 import { type ApiAnswer, fault } from './answer.ts'
 import type { Control } from './control.ts'
@@ -76,8 +77,11 @@ export function note(
 }
 
 /** Reads a body by its schema. The error is the answer that says what is wrong with it. */
-export function readAs<T extends z.ZodType>(schema: T, body: unknown): Result<z.output<T>, ApiAnswer> {
-  const result = schema.safeParse(body ?? {})
+export function readAs<T extends z.ZodType>(
+  schema: T,
+  { body, language }: Pick<Call, 'body' | 'language'>,
+): Result<z.output<T>, ApiAnswer> {
+  const result = schema.safeParse(body ?? {}, shapeFaults(language))
   if (result.success) return succeeded(result.data)
   const [issue] = result.error.issues
   const where = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''

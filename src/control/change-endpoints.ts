@@ -47,8 +47,9 @@ export const CHANGE_ENDPOINTS: readonly ApiEndpoint[] = [
   },
 ]
 
-async function make({ visitor, body, language }: Call, desk: Desk): Promise<ApiAnswer> {
-  const read = readAs(changeAskedShape, body)
+async function make(call: Call, desk: Desk): Promise<ApiAnswer> {
+  const { visitor, language } = call
+  const read = readAs(changeAskedShape, call)
   if (!read.ok) return read.error
   const asked = read.value
   if (asked.kind === 'block' && (asked.user === undefined) === (asked.name === undefined))

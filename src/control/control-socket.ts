@@ -3,15 +3,28 @@ import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
+import { type RunningText, sayRunning } from '../texts/running.ts'
+
+/** Why there can be no socket at a path. */
+export class SocketPathError extends Error {
+  override readonly name = 'SocketPathError'
+  /** `message` in no language yet. */
+  readonly text: RunningText
+
+  constructor(text: RunningText) {
+    super(sayRunning(text, 'en'))
+    this.text = text
+  }
+}
 
 /**
  * Listens on a Unix socket that its user and its group may open. One that a
- * dead process has left is replaced. Rejects with a sentence when there is a
- * live one, or something else in its place.
+ * dead process has left is replaced. Rejects with a `SocketPathError` when there
+ * is a live one, or something else in its place.
  */
 export async function listenAt(server: Server, path: string): Promise<void> {
   if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH) {
-    throw new Error(`its path has more than ${LONGEST_SOCKET_PATH} octets; name a shorter one in "control"`)
+    throw new SocketPathError({ key: 'socketPath.long', values: { most: LONGEST_SOCKET_PATH } })
   }
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   await makeRoom(path)
@@ -31,10 +44,8 @@ export async function listenAt(server: Server, path: string): Promise<void> {
 async function makeRoom(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (!found) return
-  if (!found.isSocket()) throw new Error('this path exists and is not a socket; move it')
-  if (await answers(path)) {
-    throw new Error('another relay answers there; give each a folder in "state", or a path in "control"')
-  }
+  if (!found.isSocket()) throw new SocketPathError({ key: 'socketPath.noSocket' })
+  if (await answers(path)) throw new SocketPathError({ key: 'socketPath.taken' })
   unlinkSync(path)
 }
 

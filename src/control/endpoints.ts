@@ -271,8 +271,9 @@ async function sessions({ query }: Call, { control }: Desk) {
 }
 
 /** Written down before it is told: who may ask for a name learns whether that person is here. */
-async function find({ visitor, body }: Call, desk: Desk) {
-  const read = readAs(nameAsked, body)
+async function find(call: Call, desk: Desk) {
+  const { visitor } = call
+  const read = readAs(nameAsked, call)
   if (!read.ok) return read.error
   const asked = read.value
   const user = await desk.control.pseudonymOf(asked.name)
@@ -281,8 +282,9 @@ async function find({ visitor, body }: Call, desk: Desk) {
 }
 
 /** Names are written down before they are told; what cannot be written down is not told. */
-async function names({ visitor, body }: Call, desk: Desk) {
-  const read = readAs(namesAsked, body)
+async function names(call: Call, desk: Desk) {
+  const { visitor } = call
+  const read = readAs(namesAsked, call)
   if (!read.ok) return read.error
   const asked = read.value
   const found = await desk.control.reveal(asked.users, asked.sessions)
@@ -297,8 +299,9 @@ async function names({ visitor, body }: Call, desk: Desk) {
   return okAnswer(found)
 }
 
-function link({ visitor, body }: Call, desk: Desk) {
-  const read = readAs(linkAsked, body)
+function link(call: Call, desk: Desk) {
+  const { visitor } = call
+  const read = readAs(linkAsked, call)
   if (!read.ok) return read.error
   const asked = read.value
   const url = desk.url()

@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws'
+import type { Language } from '../texts/language.ts'
 import type { Rights, Visitor } from './visitor.ts'
 
 /** Octets that may wait for a listener before no more is added. */
@@ -10,6 +11,7 @@ export type Pace = 'keeps-up' | 'slow' | 'caught-up' | 'gone'
 /** Somebody who listens to the feed. */
 export class FeedClient {
   readonly rights: Rights
+  readonly language: Language
   /** Who it is now; undefined when the token has ended. */
   readonly visitor: () => Visitor | undefined
   /** Has been told everything up to the last delta. */
@@ -17,10 +19,11 @@ export class FeedClient {
   readonly #ws: WebSocket
   #slowSince: number | undefined
 
-  constructor(ws: WebSocket, visitor: () => Visitor | undefined, rights: Rights) {
+  constructor(ws: WebSocket, visitor: () => Visitor | undefined, rights: Rights, language: Language) {
     this.#ws = ws
     this.visitor = visitor
     this.rights = rights
+    this.language = language
   }
 
   /** Sends a text, or one that is encoded already. */
@@ -28,8 +31,8 @@ export class FeedClient {
     if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(text, { binary: false })
   }
 
-  close(code: number, why: string): void {
-    this.#ws.close(code, why)
+  close(code: number): void {
+    this.#ws.close(code)
   }
 
   terminate(): void {

@@ -4,6 +4,8 @@ import { encodePieces, jsonPieces } from '../http/json.ts'
 import { type ConnectionPlace, Places } from '../http/places.ts'
 import type { Upgrade } from '../http/server.ts'
 import { rest } from '../system/slices.ts'
+import type { Language } from '../texts/language.ts'
+import { type FaultKey, languageAskedFor, sayFault } from './answer.ts'
 import type { Control } from './control.ts'
 import { deltaOf, type ShownRows, shown } from './delta.ts'
 import { FeedClient } from './feed-client.ts'
@@ -35,6 +37,11 @@ interface Patience {
 
 const PATIENCE: Patience = { hello: 5_000, drain: 15_000, tick: 1_000 }
 const MOST_FEEDS = 32
+/** What a connection is closed with: codes of RFC 6455 §7.4.1, and one of ours for a token that is not accepted. */
+const GOING_AWAY = 1001
+const POLICY = 1008
+const TRY_LATER = 1013
+const NO_TOKEN = 4401
 /** Connections that have not said who they are yet. */
 const MOST_STRANGERS = 32
 /** Deltas that are kept for those who come back. */
@@ -83,18 +90,19 @@ export class Feed {
     const place = this.#strangers.take(client, () => socket.destroy())
     if (!place) return false
     socket.once('close', () => place.leave())
-    this.#server.handleUpgrade(message, socket, head, ws => this.#greet(ws, client, place))
+    const language = languageAskedFor(message.headers['accept-language'])
+    this.#server.handleUpgrade(message, socket, head, ws => this.#greet(ws, client, language, place))
     return true
   }
 
   close(): void {
     clearInterval(this.#timer)
     this.#timer = undefined
-    for (const client of this.#clients) client.close(1001, 'the relay is stopping')
+    for (const client of this.#clients) client.close(GOING_AWAY)
     this.#clients.clear()
   }
 
-  #greet(ws: WebSocket, client: string, place: ConnectionPlace): void {
+  #greet(ws: WebSocket, client: string, language: Language, place: ConnectionPlace): void {
     const known = () => {
       place.leave()
       clearTimeout(timer)
@@ -105,14 +113,14 @@ export class Feed {
     ws.once('message', (data, isBinary) => {
       known()
       // A subscriber sends nothing after its token.
-      ws.once('message', () => ws.close(1008, 'nothing more is taken'))
+      ws.once('message', () => ws.close(POLICY))
       const hello = isBinary ? undefined : parse(data.toString())
-      if (hello) this.#admit(ws, hello, client)
-      else ws.close(1008, 'a hello is expected')
+      if (hello) this.#admit(ws, hello, client, hello.language ?? language)
+      else ws.close(POLICY)
     })
   }
 
-  #admit(ws: WebSocket, hello: FeedHello, client: string): void {
+  #admit(ws: WebSocket, hello: FeedHello, client: string, language: Language): void {
     const { tokens, wrong, refused, fault } = this.#parts
     const find = tokens.remember(hello.token)
     const mayTry = wrong.mayTry(client, hello.token)
@@ -121,13 +129,12 @@ export class Feed {
     if (!visitor || this.#clients.size >= MOST_FEEDS) {
       if (!visitor && mayTry && wrong.chargeWrong(client) && wrong.takeLine())
         refused({ who: 'nobody', from: 'http', rights: 'read' })
-      const bad = mayTry ? 'this token is not good, or not any more' : 'too many wrong tokens; wait a minute'
-      const why = visitor ? 'too many consoles are open' : bad
-      ws.send(text({ type: 'refused', why }))
-      ws.close(visitor ? 1013 : 4401, why)
+      const bad = mayTry ? 'token.wrong' : 'token.tooMany'
+      ws.send(refusal(visitor ? 'feed.full' : bad, language))
+      ws.close(visitor ? TRY_LATER : NO_TOKEN)
       return
     }
-    const listener = new FeedClient(ws, find, visitor.rights)
+    const listener = new FeedClient(ws, find, visitor.rights, language)
     this.#clients.add(listener)
     ws.once('close', () => this.#leave(listener))
     if (hello.epoch === this.#epoch && hello.seq !== undefined && this.#resume(listener, hello.seq)) return
@@ -208,8 +215,8 @@ export class Feed {
   #tell(client: FeedClient, delta: Buffer, now: ShownRows): void {
     const visitor = client.visitor()
     if (!visitor) {
-      client.send(text({ type: 'refused', why: 'this token is not good any more' }))
-      client.close(4401, 'the token has ended')
+      client.send(refusal('token.ended', client.language))
+      client.close(NO_TOKEN)
       return
     }
     switch (client.pace(performance.now(), this.#patience.drain)) {
@@ -267,6 +274,8 @@ async function encode(message: FeedMessage): Promise<Buffer> {
   return Buffer.concat(await encodePieces(jsonPieces(message)))
 }
 
-function text(message: FeedMessage): string {
+/** Says why nothing more is told. */
+function refusal(key: FaultKey, language: Language): string {
+  const message: FeedMessage = { type: 'refused', ...sayFault({ key }, language) }
   return JSON.stringify(message)
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { VIA } from '../base/via.ts'
+import { LANGUAGES } from '../texts/language.ts'
 
 /*
  * What an operator sees of a running relay, described once: the types of
@@ -340,4 +341,6 @@ export const helloShape = z.object({
   /** To go on where one was: those of the last message. */
   epoch: z.string().max(64).exactOptional(),
   seq: z.int().exactOptional(),
+  /** Of what is said when the connection is refused; by itself that of Accept-Language. */
+  language: z.enum(LANGUAGES).exactOptional(),
 })

@@ -81,4 +81,5 @@ export type FeedMessage =
       /** The point for this second. */
       readonly point: HistoryPoint
     }
-  | { readonly type: 'refused'; readonly why: string }
+  /** The last message, and why. */
+  | ({ readonly type: 'refused' } & ApiError)

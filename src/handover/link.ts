@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { type RunningPart, sayPart } from '../texts/running.ts'
 
 /** Octets of a frame's header: its length, and what it is. */
 const HEADER = 5
@@ -11,6 +12,13 @@ const [JSON_FRAME, OCTETS] = [0, 1]
 /** What the other process has done wrong, or that it is gone. */
 export class LinkError extends Error {
   override readonly name = 'LinkError'
+  /** `message` in no language yet. */
+  readonly why: RunningPart
+
+  constructor(why: RunningPart) {
+    super(sayPart(why, 'en'))
+    this.why = why
+  }
 }
 
 /** What is said: an object whose `kind` says what it is, or octets. */
@@ -32,7 +40,7 @@ export class HandOverLink {
     this.#socket = socket
     socket.on('error', () => {})
     socket.on('data', chunk => this.#take(chunk))
-    socket.on('close', () => this.#fail('the other process has closed the connection'))
+    socket.on('close', () => this.#fail({ key: 'takeOver.closed' }))
   }
 
   /** Whether the other process can still be heard. */
@@ -54,7 +62,7 @@ export class HandOverLink {
     if (said) return Promise.resolve(said)
     if (this.#fault) return Promise.reject(this.#fault)
     return new Promise((resolve, reject) => {
-      const late = new LinkError(`the other process has said nothing for ${patience} ms`)
+      const late = new LinkError({ key: 'takeOver.silent', values: { seconds: patience / 1000 } })
       const timer = setTimeout(() => settle(() => reject(late)), patience)
       const settle = (then: () => void) => {
         clearTimeout(timer)
@@ -116,7 +124,7 @@ export class HandOverLink {
     else if (this.#said.push(said) > MOST_SAID) this.#fail('more than was asked for')
   }
 
-  #fail(why: string): void {
+  #fail(why: RunningPart): void {
     this.#fault ??= new LinkError(why)
     this.#waiting?.failed(this.#fault)
   }

@@ -49,12 +49,12 @@ export class Predecessor {
     const addon = loadAddon()
     if (!addon.ok) {
       link.end()
-      throw new LinkError(addon.error)
+      throw new LinkError({ key: 'upgrade.addon', values: { why: addon.error } })
     }
     const fd = descriptorOf(socket)
     if (fd === undefined || addon.value.peerUser(fd) !== process.getuid?.()) {
       link.end()
-      throw new LinkError('the relay that runs is of another user')
+      throw new LinkError({ key: 'takeOver.otherUser' })
     }
     link.say({ kind: 'hello', protocol: PROTOCOL, version, snapshots: READABLE, pid: process.pid })
     const greeting = await hear(link, welcome, PATIENCE)
@@ -70,7 +70,7 @@ export class Predecessor {
   /** Takes state and sockets. It reads nothing from here on, until this process does or has failed. */
   async take(): Promise<Taken> {
     const channel = await connectTo(this.#path, true)
-    if (!channel) throw new LinkError('the relay that runs is gone')
+    if (!channel) throw new LinkError({ key: 'takeOver.closed' })
     // It speaks and does not read, since Node.js would drop the descriptors.
     new HandOverLink(channel).say({ kind: 'channel', of: this.welcome.channel })
     try {
@@ -144,7 +144,7 @@ function connectTo(path: string, mute = false): Promise<Socket | undefined> {
     socket.once('connect', () => resolve(socket))
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined)
-      else reject(new LinkError(`the relay that runs cannot be reached: ${error.message}`))
+      else reject(new LinkError({ key: 'takeOver.unreachable', values: { why: error.message } }))
     })
   })
 }

@@ -530,7 +530,7 @@ export interface Configuration {
            */
           clientSecretFile?: string
           /**
-           * The scopes that are asked for, with "openid" among them.
+           * The scopes that are asked for, with "openid" among them. By itself "openid", and "profile" where the provider has it.
            */
           scope?: string
           /**

@@ -103,9 +103,8 @@ export class Changes {
   }
 
   async #keep(changes: readonly Change[]): Promise<Result<undefined, ChangeFault>> {
-    const error = await this.#parts.settings.change(changes)
-    if (error === undefined) return succeeded(undefined)
-    return failed({ why: 'not-kept', text: { key: 'change.notKept', values: { detail: error } } })
+    const text = await this.#parts.settings.change(changes)
+    return text === undefined ? succeeded(undefined) : failed({ why: 'not-kept', text })
   }
 
   async #changeOf(

@@ -2,6 +2,7 @@ import { type Change, changesFile, readChanges, withChanges, writtenChanges } fr
 import type { Loaded } from '../config/load.ts'
 import { ConfigError, inOneLine } from '../config/problem.ts'
 import type { Settings, Testing } from '../config/settings.ts'
+import type { ChangeFault } from '../control/control.ts'
 import type { Reloaded, Status } from '../control/view.ts'
 import type { Log } from '../log/log.ts'
 import { keepFile } from '../system/kept-file.ts'
@@ -37,7 +38,7 @@ export class LiveSettings {
   #unchanged: Settings
   #changes: readonly Change[] = []
   /** Why the kept changes cannot be read; then none is written over them. */
-  #unreadable: string | undefined
+  #unreadable: ChangeFault['text'] | undefined
   #lastReload: Status['reload'] = { ok: true, at: Date.now(), problems: [] }
 
   constructor(loaded: Loaded, parts: LiveSettingsParts) {
@@ -110,20 +111,21 @@ export class LiveSettings {
    * Keeps these changes and applies them; otherwise says why not, and nothing has changed. To be called when the one
    * before is done.
    */
-  async change(changes: readonly Change[]): Promise<string | undefined> {
+  async change(changes: readonly Change[]): Promise<ChangeFault['text'] | undefined> {
     if (this.#unreadable !== undefined) return this.#unreadable
     const before = this.#changes
     const file = changesFile(this.#settings.state)
     try {
       await keepFile(file, [writtenChanges(changes)])
     } catch (error) {
-      return `${file} cannot be written: ${(error as Error).message}`
+      const { code, message } = error as NodeJS.ErrnoException
+      return { key: 'change.notKept', values: { file, why: code ?? message } }
     }
     try {
       this.#apply(withChanges(this.#unchanged, changes))
     } catch (error) {
       await keepFile(file, [writtenChanges(before)])
-      return (error as Error).message
+      return { key: 'change.notApplied', values: { why: (error as Error).message } }
     }
     this.#changes = changes
     return undefined
@@ -139,9 +141,13 @@ export class LiveSettings {
 
   #readChanges(state: string): void {
     const read = readChanges(state)
-    this.#unreadable = read.ok ? undefined : `${changesFile(state)} cannot be read: ${read.error}`
+    const file = changesFile(state)
+    this.#unreadable = read.ok ? undefined : { key: 'change.unreadable', values: { file } }
     if (read.ok) this.#changes = read.value
-    else this.#parts.log.error('changes made by operators are not in force', { why: this.#unreadable })
+    else {
+      const why = `${file} cannot be read: ${read.error}`
+      this.#parts.log.error('changes made by operators are not in force', { why })
+    }
   }
 
   /** Tests begin on the console's pages, so without it there are none. */

@@ -7,7 +7,7 @@ import type { Settings } from '../config/settings.ts'
 import { AccessLog } from '../control/access-log.ts'
 import type { Desk } from '../control/call.ts'
 import type { Control } from '../control/control.ts'
-import { listenAt } from '../control/control-socket.ts'
+import { listenAt, SocketPathError } from '../control/control-socket.ts'
 import { socketDoor, webDoor } from '../control/door.ts'
 import { Feed } from '../control/feed.ts'
 import { OidcDoor } from '../control/sign-in/oidc-door.ts'
@@ -135,7 +135,10 @@ export class ControlPlane {
     try {
       await listenAt(this.#socket, control.path)
     } catch (error) {
-      const fault = cannotControl(control.path, error as Error)
+      const fault = cannotControl(
+        control.path,
+        error instanceof SocketPathError ? error.text : (error as Error).message,
+      )
       if (!control.lenient) throw fault
       this.#log.warn(fault.text)
     }

@@ -24,7 +24,7 @@ export async function findPredecessor(state: string, version: string): Promise<P
     }
     return found
   } catch (error) {
-    if (error instanceof LinkError) throw cannotTakeOver(error.message)
+    if (error instanceof LinkError) throw cannotTakeOver(error.why)
     throw error
   }
 }
@@ -52,7 +52,7 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
   const { engine, hear, bindPages } = parts
   const { handOver } = engine.shards
   try {
-    if (!handOver) throw new LinkError('this needs the native UDP transport')
+    if (!handOver) throw new LinkError({ key: 'upgrade.transport' })
     await handOver.hold()
     await engine.prepare()
     await bindPages()
@@ -72,9 +72,8 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
     await handOver.drop(taken.value.lost)
     return await from.running(taken.value.opened.length, gap)
   } catch (error) {
-    const { message } = error as Error
-    from.fail(message)
-    throw error instanceof LinkError ? cannotTakeOver(message) : error
+    from.fail((error as Error).message)
+    throw error instanceof LinkError ? cannotTakeOver(error.why) : error
   }
 }
 

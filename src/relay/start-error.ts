@@ -29,7 +29,7 @@ export function alreadyRunning(pid: number, since: number): StartError {
 }
 
 /** Says why calls cannot go on in this process. */
-export function cannotTakeOver(why: string): StartError {
+export function cannotTakeOver(why: RunningPart): StartError {
   return new StartError({ key: 'start.takeOver', values: { why } })
 }
 
@@ -58,8 +58,8 @@ export function cannotIssue(at: string, port: number, error: NodeJS.ErrnoExcepti
 }
 
 /** Says why there is no control socket. */
-export function cannotControl(path: string, error: Error): StartError {
-  return new StartError({ key: 'start.control', values: { path, why: error.message } })
+export function cannotControl(path: string, why: RunningPart): StartError {
+  return new StartError({ key: 'start.control', values: { path, why } })
 }
 
 /** Says why the console cannot be served. */

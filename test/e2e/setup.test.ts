@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
+import { setupWords } from '../../src/console/setup/words.ts'
+import type { Language } from '../../src/texts/language.ts'
 import { barriers } from '../support/axe.ts'
 import { type BrowserName, visit } from '../support/browser.ts'
 import { enterNamespace, needNamespaces } from '../support/namespaces.ts'
@@ -14,13 +16,13 @@ t.setTimeout(240_000)
 // The relay listens where its defaults say, so it needs a machine of its own.
 await enterNamespace(import.meta.url)
 
-for (const [name, path] of [
-  ['chromium', 'chromium'],
-  ['firefox-esr', 'firefox-esr'],
-] as const satisfies readonly (readonly [BrowserName, string])[]) {
+for (const { name, language, theme } of [
+  { name: 'chromium', language: 'de', theme: 'dark' },
+  { name: 'firefox-esr', language: 'en', theme: 'light' },
+] as const satisfies readonly { name: BrowserName; language: Language; theme: string }[]) {
   t.test(
-    `UW-14: the relay is set up in ${name}, started, and its console opened`,
-    needNamespaces(path),
+    `UW-14: the relay is set up in ${name} (${language}, ${theme}), started, and its console opened`,
+    needNamespaces(name),
     async t => {
       const { child, link, folder, stderr } = await start(t)
       const { page, stop } = await visit(name, 'about:blank')
@@ -29,14 +31,18 @@ for (const [name, path] of [
       await page.goto(link)
       await page.waitForSelector('form')
       t.equal(await page.evaluate('location.hash'), '', 'the token has left the address')
-      for (const language of ['de', 'en']) {
-        await page.select('[data-picker=language]', language)
+      await page.select(`select:has(option[value=${theme}])`, theme)
+      const isClean = async (where: string) => {
+        t.same(await barriers(page), [], where)
+        const tooWide = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
+        t.ok((tooWide as number) <= 0, `fits a phone, ${where}`)
+      }
+      for (const one of language === 'de' ? (['en', 'de'] as const) : (['de', 'en'] as const)) {
+        await page.select('[data-picker=language]', one)
         await page.waitForSelector('form')
         await page.click('input[value=home]')
         await page.click('input[value=files]')
-        t.same(await barriers(page), [], language)
-        const tooWide = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
-        t.ok((tooWide as number) <= 0, `fits a phone, ${language}`)
+        await isClean(one)
       }
       const [relay, homeserver, , certificate, key] = await page.$$('.field input')
       for (const [field, value] of [
@@ -50,7 +56,7 @@ for (const [name, path] of [
       }
       await page.click('button.primary')
       await page.waitForFunction('document.querySelectorAll("[aria-invalid]").length === 3')
-      t.same(await barriers(page), [], 'with problems')
+      await isClean('with problems')
       t.equal(statSync(join(folder, 'turnserver.json'), { throwIfNoEntry: false }), undefined)
 
       await page.click('input[value=none]')
@@ -63,15 +69,13 @@ for (const [name, path] of [
         await page.$eval('pre', element => element.textContent),
         /turn_uris:\n.*turn:turn.example.test:3478/,
       )
+      const said = setupWords(language).say
       await page.waitForFunction(
-        'document.querySelector(".outcome")?.textContent !== "The relay is starting…"',
+        `document.querySelector(".outcome")?.textContent !== ${JSON.stringify(said('state.starting'))}`,
       )
-      t.match(
-        await page.$eval('.outcome', element => element.textContent),
-        /✓ The relay is running/,
-        stderr(),
-      )
-      t.same(await barriers(page), [], 'at the end')
+      t.equal(await page.$eval('.outcome', element => element.textContent), said('state.running'), stderr())
+      t.equal(await page.$eval('html', element => element.lang), language)
+      await isClean('at the end')
       const file = join(folder, 'turnserver.json')
       t.equal(statSync(file).mode & 0o777, 0o600)
       t.match(readFileSync(file, 'utf8'), /"realm": "turn.example.test"/)

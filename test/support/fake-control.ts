@@ -23,6 +23,7 @@ import type {
   ChangeAsked,
   ChangesView,
   ChangeView,
+  FeedHello,
   FeedMessage,
   HistoryPoint,
   NotifiedView,
@@ -401,8 +402,8 @@ export class Listener {
     })
   }
 
-  hello(token: string, position: { readonly epoch?: string; readonly seq?: number } = {}): void {
-    this.ws.send(JSON.stringify({ type: 'hello', token, ...position }))
+  hello(token: string, more: Omit<FeedHello, 'type' | 'token'> = {}): void {
+    this.ws.send(JSON.stringify({ type: 'hello', token, ...more }))
   }
 
   /** Resolves with the first message that this holds for, of those that came already too. */

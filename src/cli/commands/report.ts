@@ -148,7 +148,7 @@ function readCosts(path: string, { io, words }: CliContext): Costs {
     const { message: why } = error as Error
     throw new CommandError(words.say('report.badCosts', { file: path, why }), Exit.failed)
   }
-  const read = parseCosts(text)
+  const read = parseCosts(text, words)
   if (read.ok) return read.value
   const lines = read.error.map(why => words.say('report.badCosts', { file: path, why }))
   throw new CommandError(lines.join('\n'), Exit.config)

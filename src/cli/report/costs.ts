@@ -1,8 +1,11 @@
+import { type ParseError, parse } from 'jsonc-parser'
 import { z } from 'zod'
 import { failed, type Result, succeeded } from '../../base/result.ts'
+import { shapeFaults } from '../../texts/shape-faults.ts'
+import type { CliKey, CliWords } from '../words.ts'
 
 const MONTH = /^\d{4}-(?:0[1-9]|1[0-2])$/
-const month = z.string().regex(MONTH, 'write a month as 2026-05')
+const month = z.string().regex(MONTH, 'report.wantMonth' satisfies CliKey)
 const money = z.number().min(0).max(1e9)
 const name = z.string().min(1).max(200)
 
@@ -27,7 +30,7 @@ const electricity = z.strictObject({
 const schema = z.strictObject({
   currency: z
     .string()
-    .regex(/^[A-Z]{3}$/, 'write three capital letters, such as EUR')
+    .regex(/^[A-Z]{3}$/, 'report.wantCurrency' satisfies CliKey)
     .default('EUR'),
   costs: z.array(item).default([]),
   income: z.array(item).default([]),
@@ -40,16 +43,24 @@ export type Costs = z.output<typeof schema>
 type CostItem = z.output<typeof item>
 
 /** Costs and income as the file has them; or where it is wrong, and why. */
-export function parseCosts(text: string): Result<Costs, readonly string[]> {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    return failed([(error as Error).message])
+export function parseCosts(
+  text: string,
+  { language, say, knows }: CliWords,
+): Result<Costs, readonly string[]> {
+  const broken: ParseError[] = []
+  const value: unknown = parse(text, broken, { disallowComments: true })
+  const [first] = broken
+  if (first) {
+    const before = text.slice(0, first.offset).split('\n')
+    return failed([say('report.notJson', { line: before.length, column: before.at(-1)!.length + 1 })])
   }
-  const read = schema.safeParse(value)
+  const read = schema.safeParse(value, shapeFaults(language))
   if (read.success) return succeeded(read.data)
-  return failed(read.error.issues.map(issue => `${placeOf(issue.path)}${issue.message}`))
+  return failed(
+    read.error.issues.map(
+      ({ path, message }) => `${placeOf(path)}${knows(message) ? say(message) : message}`,
+    ),
+  )
 }
 
 function placeOf(path: readonly PropertyKey[]): string {

@@ -1,4 +1,6 @@
 import type { SetupAnswers, SetupFacts, SetupState, SetupWritten } from '../../control/setup/setup-shapes.ts'
+import type { ApiError } from '../../control/view.ts'
+import type { SetupWords } from './words.ts'
 
 /** The page may be used, or why not. */
 export type Begun =
@@ -29,13 +31,15 @@ export class SetupLink {
     }
   }
 
-  async write(answers: SetupAnswers): Promise<SetupWritten> {
+  async write(answers: SetupAnswers, { say }: SetupWords): Promise<SetupWritten> {
     try {
       const response = await this.#ask('setup/write', this.#session, answers)
-      const body = (await response.json()) as SetupWritten & { readonly error?: string }
-      return response.ok ? body : { ok: false, problems: [{ field: '', text: body.error ?? '' }] }
-    } catch (error) {
-      return { ok: false, problems: [{ field: '', text: (error as Error).message }] }
+      if (response.ok) return (await response.json()) as SetupWritten
+      const { error, hint } = (await response.json()) as ApiError
+      return { ok: false, problems: [{ field: '', text: `${error} – ${hint}` }] }
+    } catch {
+      // A browser words its own failure as it likes, in its own language.
+      return { ok: false, problems: [{ field: '', text: say('unreachable') }] }
     }
   }
 

@@ -44,7 +44,7 @@ function show(): void {
 
 function showForm(main: HTMLElement, words: SetupWords, facts: SetupFacts): void {
   form = new SetupForm(words, facts, form?.answers, async answers => {
-    const written = await link.write(answers)
+    const written = await link.write(answers, words)
     if (written.ok) {
       outcome = { written, facts, answers }
       show()

@@ -60,8 +60,9 @@ export const BAN_ENDPOINTS: readonly ApiEndpoint[] = [
   },
 ]
 
-async function ban({ visitor, body }: Call, desk: Desk): Promise<ApiAnswer> {
-  const asked = readAs(banAsked, body)
+async function ban(call: Call, desk: Desk): Promise<ApiAnswer> {
+  const { visitor } = call
+  const asked = readAs(banAsked, call)
   if (!asked.ok) return asked.error
   const { network, session, seconds, reason } = asked.value
   if ((network === undefined) === (session === undefined)) return fault(400, 'ban.whom')
@@ -74,8 +75,9 @@ async function ban({ visitor, body }: Call, desk: Desk): Promise<ApiAnswer> {
   return done.error === 'no-session' ? fault(404, 'noSession') : fault(409, 'ban.tooMany')
 }
 
-async function unban({ visitor, body }: Call, desk: Desk): Promise<ApiAnswer> {
-  const asked = readAs(unbanAsked, body)
+async function unban(call: Call, desk: Desk): Promise<ApiAnswer> {
+  const { visitor } = call
+  const asked = readAs(unbanAsked, call)
   if (!asked.ok) return asked.error
   const { network } = asked.value
   const read = parseRange(network.trim())

@@ -19,11 +19,11 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
     summary: 'Begins a test with the code of a link, which is used up by it.',
     body: testStartAsked,
     answers: testStartShape,
-    answer: ({ body, client }, { tests }) => {
-      const read = readAs(testStartAsked, body)
+    answer: (call, { tests }) => {
+      const read = readAs(testStartAsked, call)
       if (!read.ok) return read.error
       const asked = read.value
-      const started = tests?.start(asked.code, client)
+      const started = tests?.start(asked.code, call.client)
       return started ? okAnswer(started) : badLink()
     },
   },
@@ -34,8 +34,8 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
     summary: 'How many tests the code of a link is still good for. Uses up nothing.',
     body: testStartAsked,
     answers: testLeftShape,
-    answer: ({ body }, { tests }) => {
-      const read = readAs(testStartAsked, body)
+    answer: (call, { tests }) => {
+      const read = readAs(testStartAsked, call)
       if (!read.ok) return read.error
       const asked = read.value
       const left = tests?.left(asked.code) ?? 0
@@ -62,8 +62,9 @@ export const TEST_ENDPOINTS: readonly ApiEndpoint[] = [
     summary: 'Keeps what the browser measured, for a day, under a code that can be told on the telephone.',
     body: testMeasuredShape,
     answers: testCodeShape,
-    answer: async ({ params, body }, { tests, control }) => {
-      const read = readAs(testMeasuredShape, body)
+    answer: async (call, { tests, control }) => {
+      const { params } = call
+      const read = readAs(testMeasuredShape, call)
       if (!read.ok) return read.error
       if (!tests?.knows(params.handle!)) return noTest()
       const kept = tests.finish(params.handle!, read.value, await control.traffic())

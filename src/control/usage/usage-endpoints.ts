@@ -109,8 +109,9 @@ export const USAGE_ENDPOINTS: readonly ApiEndpoint[] = [
     summary: 'Begins with a new key, so that everybody has another pseudonym in the ledger from now on.',
     body: usageRotateAsked,
     answers: usageRotatedShape,
-    answer: ({ visitor, body }, desk) => {
-      const read = readAs(usageRotateAsked, body)
+    answer: (call, desk) => {
+      const { visitor } = call
+      const read = readAs(usageRotateAsked, call)
       if (!read.ok) return read.error
       if (!desk.ledger) return noLedger()
       const rotated = desk.ledger.rotate(read.value.only)
@@ -143,12 +144,13 @@ async function usage({ visitor, query }: Call, desk: Desk): Promise<Result<Usage
 
 /** Written down before it is told or done. */
 async function ofPerson(
-  { visitor, body }: Call,
+  call: Call,
   desk: Desk,
   act: string,
   answer: (ledger: UsageControl, name: string) => Promise<unknown>,
 ): Promise<ApiAnswer> {
-  const read = readAs(usageNameAsked, body)
+  const { visitor } = call
+  const read = readAs(usageNameAsked, call)
   if (!read.ok) return read.error
   const { ledger } = desk
   if (!ledger) return noLedger()

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
+import { failed } from '../../../src/base/result.ts'
 import { parseCosts } from '../../../src/cli/report/costs.ts'
 import { figuresOf, lastSpan, parseSpan, peopleOf } from '../../../src/cli/report/figures.ts'
 import { reportPage } from '../../../src/cli/report/page.ts'
@@ -35,7 +36,7 @@ function reportOf(people: Readonly<Record<string, readonly number[]>>, costs?: s
     all.map((octets, i) => line(name, octets, `${name}-${i}`)),
   )
   const byDay = byUser.map((row, i) => ({ ...row, start: START + (i % 31) * 86_400 }))
-  const read = costs === undefined ? undefined : parseCosts(costs)
+  const read = costs === undefined ? undefined : parseCosts(costs, cliWords('en'))
   if (read && !read.ok) throw new Error(read.error.join())
   const figures = figuresOf(MAY, byDay, byUser, read?.value)
   return { figures, shown: publicFigures(figures, peopleOf(byUser)) }
@@ -57,8 +58,16 @@ t.test('a file of costs that is wrong is refused with the place', async t => {
     ['{"cost": []}', /cost/],
     ['{"electricity": {"pricePerKwh": 1, "kwh": {"2026-13": 1}}}', /^electricity\.kwh/],
   ] as const) {
-    const read = parseCosts(text)
+    const read = parseCosts(text, cliWords('en'))
     t.match(read.ok ? 'accepted' : read.error.join('\n'), error)
+  }
+  for (const [text, error] of [
+    ['{\n  "costs": [', 'das ist kein JSON, in Zeile 2, Spalte 13'],
+    ['{"currency": "Euro"}', 'currency: drei Großbuchstaben schreiben, etwa EUR'],
+    ['{"cost": []}', 'Unbekannter Schlüssel: "cost"'],
+  ] as const) {
+    const read = parseCosts(text, cliWords('de'))
+    t.same(read, failed([error]), 'U-21: in German')
   }
 })
 

@@ -85,7 +85,7 @@ t.test('without a right token nothing is told, and a line says so [SEC-24]', asy
     const listener = new Listener(plane.port)
     await listener.opened()
     listener.hello(token)
-    t.match(await listener.hears('refused'), { why: /not good/ })
+    t.match(await listener.hears('refused'), { error: /wrong or has expired/, hint: /taciturn console/ })
     t.equal(await listener.closed, 4401)
     t.equal(listener.heard.length, 1)
     t.equal(plane.control.looks, 0)
@@ -206,8 +206,32 @@ t.test('a token that ends closes what it opened', async t => {
   listener.hello(READ)
   await listener.hears('snapshot')
   plane.tokens.configure([])
-  t.match(await listener.hears('refused'), { why: /any more/ })
+  t.match(await listener.hears('refused'), { error: /has expired or has been revoked/ })
   t.equal(await listener.closed, 4401)
+})
+
+t.test('U-21: why it is told nothing more, a listener hears in its language', async t => {
+  const plane = await fakePlane(t, { patience: { tick: 10 } })
+  const german = { 'accept-language': 'de-AT, en;q=0.5' }
+  for (const [headers, hello, error] of [
+    [{}, {}, /wrong or has expired/],
+    [german, {}, /falsch oder abgelaufen/],
+    // A page need not be in the language of its browser.
+    [german, { language: 'en' }, /wrong or has expired/],
+    [{}, { language: 'de' }, /falsch oder abgelaufen/],
+  ] as const) {
+    const listener = new Listener(plane.port, headers)
+    await listener.opened()
+    listener.hello('wrong', hello)
+    t.match(await listener.hears('refused'), { error })
+    await listener.closed
+  }
+  const listener = new Listener(plane.port, german)
+  await listener.opened()
+  listener.hello(READ)
+  await listener.hears('snapshot')
+  plane.tokens.configure([])
+  t.match(await listener.hears('refused'), { error: /abgelaufen oder wurde widerrufen/ })
 })
 
 t.test('there are so many listeners and no more', async t => {

@@ -5,8 +5,9 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { listenAt } from '../../../src/control/control-socket.ts'
+import { listenAt, SocketPathError } from '../../../src/control/control-socket.ts'
 import { ENDPOINTS } from '../../../src/control/endpoints.ts'
+import { cannotControl } from '../../../src/relay/start-error.ts'
 import { ACT, ask, fakePlane, READ, rawConnection } from '../../support/fake-control.ts'
 
 t.test('a name that is not ours is not answered, so no page can rebind its own name to us', async t => {
@@ -139,7 +140,7 @@ t.test('the control socket is for its user and its group, and replaces that of a
   const file = join(folder, 'file')
   writeFileSync(file, 'something of the operator')
   await t.rejects(listenAt(createServer(), file), /is not a socket/)
-  await t.rejects(listenAt(createServer(), join(folder, 'x'.repeat(120))), /107 octets/)
+  await t.rejects(listenAt(createServer(), join(folder, 'x'.repeat(120))), /107 bytes/)
 })
 
 t.test('S-14: a stranger who makes up the handle of a test costs the relay no look', async t => {
@@ -168,4 +169,24 @@ t.test('U-21: an error is said in the language of the one who asks, and else in 
   t.match(await as(), english)
   const refused = await ask(plane, 'GET', '/api/v1/status', { headers: { 'accept-language': 'de' } })
   t.match(refused, { status: 401, body: { error: 'ein Token ist nötig', hint: /^einen Link erstellen/ } })
+  const wrong = await ask(plane, 'POST', '/api/v1/bans', {
+    token: ACT,
+    body: { network: 7 },
+    headers: { 'accept-language': 'de' },
+  })
+  t.match(wrong.body, {
+    error: /^der Body ist nicht wie erwartet: network: Ungültige Eingabe: erwartet string/,
+  })
+})
+
+t.test('U-21: why there is no control socket is said in the language of the log', async t => {
+  // The path of a socket must be short.
+  const folder = mkdtempSync(join(tmpdir(), 'socket-test-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'file'), '')
+  const refused = await listenAt(createServer(), join(folder, 'file')).catch(error => error)
+  t.ok(refused instanceof SocketPathError)
+  const fault = cannotControl('/run/x', refused.text)
+  t.match(fault.message, /this path exists and is not a socket/)
+  t.match(fault.messageIn('de'), /diesen Pfad gibt es schon, und er ist kein Socket/)
 })

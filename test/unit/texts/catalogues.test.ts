@@ -94,3 +94,13 @@ t.test('U-21: what a running relay says is in the catalogue, and nothing else is
     t.notMatch(text, /new StartError\(['`]/, path)
   }
 })
+
+t.test('U-21: what the API and its feed say to people is in the catalogue', async t => {
+  const folder = join(SOURCE, 'control')
+  for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!path.endsWith('.ts')) continue
+    const text = readFileSync(join(folder, path), 'utf8')
+    t.notMatch(text, /\b(?:error|hint|why|text): ['`][a-z]+ /, path)
+    t.notMatch(text, /\.close\(\w+, ['`]/, `${path}: a connection is closed with a code alone`)
+  }
+})
