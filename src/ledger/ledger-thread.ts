@@ -10,6 +10,8 @@ const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 const IDLE = 5_000
 /** Megabytes: what is short-lived there are rows. */
 const YOUNG_GENERATION = 8
+/** Megabytes: a hundred thousand users take less than a fifth. Where it is too little, a job fails and nothing else. */
+const OLD_GENERATION = 128
 
 /** Does the jobs of the database. */
 export interface LedgerDesk {
@@ -54,7 +56,10 @@ export class LedgerThread implements LedgerDesk {
     const worker = new Worker(WORKER, {
       workerData: this.#start,
       name: 'ledger',
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+      resourceLimits: {
+        maxYoungGenerationSizeMb: YOUNG_GENERATION,
+        maxOldGenerationSizeMb: OLD_GENERATION,
+      },
     })
     // A relay that ends does not wait for it.
     worker.unref()
