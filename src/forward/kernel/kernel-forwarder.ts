@@ -29,8 +29,8 @@ interface Owed {
 
 /** Milliseconds after which the program is done with datagrams that it had in hand when their route was withdrawn. */
 const GRACE = 20
-/** Routes that enter the kernel in one turn, with three system calls each. */
-const ENTERED = 32
+/** Routes that enter the kernel or leave it in one turn, with three system calls each. */
+const MOVED = 32
 /** Milliseconds between two looks at what is owed. */
 const LOOK_EVERY = GRACE + 5
 
@@ -54,34 +54,44 @@ export class KernelForwarder implements Forwarder {
   /** What is being done for many routes, some in each turn; it ends with the maps. */
   #entering: Generator<undefined, void> | undefined
   #polling: Generator<undefined, void> | undefined
+  /** While it is there, no route is relayed by the maps, and they are let go of. */
+  #leaving: Generator<undefined, void> | undefined
 
   constructor(parts: KernelForwarderParts) {
     this.#parts = parts
     this.#behind = parts.behind
-    parts.lifetimes.watch(id => this.#offload?.renew(id))
+    parts.lifetimes.watch(id => {
+      if (!this.#leaving) this.#offload?.renew(id)
+    })
   }
 
   /** Routes that are in the kernel. */
   get size(): number {
-    return this.#offload?.size ?? 0
+    return this.#leaving ? 0 : (this.#offload?.size ?? 0)
   }
 
   /** Has the kernel relay by these maps from now on; routes that there are enter them some in each turn. */
   connect(table: KernelTable): void {
     this.disconnect()
+    // Mostly that is over: a loader that went is looked for after seconds.
+    while (this.#leaving && !this.#leaving.next().done);
+    this.#leaving = undefined
     this.#offload = new KernelOffload(table, this.#parts)
     this.#entering = this.#enterAll()
     this.proceed()
   }
 
-  /** The maps are gone; the forwarder behind goes on alone. */
+  /**
+   * The maps are gone; the forwarder behind goes on alone. The kernel relays nothing when this returns; what it has
+   * carried, and what led to routes, is brought home some in each turn.
+   */
   disconnect(): void {
     const offload = this.#offload
     this.#entering = this.#polling = undefined
-    if (!offload) return
-    for (const id of [...offload.ids()]) this.#withdraw(id)
-    this.#offload = undefined
-    for (const [id, owed] of [...this.#owed]) this.#settle(offload, id, owed)
+    if (!offload || this.#leaving) return
+    offload.stop()
+    this.#leaving = this.#leave(offload)
+    this.proceed()
   }
 
   forward(batch: Batch, now: Time): number {
@@ -118,7 +128,7 @@ export class KernelForwarder implements Forwarder {
 
   /** Brings figures and token buckets up to date, some in each turn. Once a second or more often. */
   poll(): void {
-    this.#polling ??= this.#offload?.poll(this.#parts.now)
+    if (!this.#leaving) this.#polling ??= this.#offload?.poll(this.#parts.now)
     this.proceed()
   }
 
@@ -126,7 +136,8 @@ export class KernelForwarder implements Forwarder {
   proceed(): void {
     if (this.#entering?.next().done) this.#entering = undefined
     if (this.#polling?.next().done) this.#polling = undefined
-    if (!this.#entering && !this.#polling) return
+    if (this.#leaving?.next().done) this.#leaving = undefined
+    if (!this.#entering && !this.#polling && !this.#leaving) return
     this.#parts.soon()
   }
 
@@ -141,18 +152,32 @@ export class KernelForwarder implements Forwarder {
   }
 
   *#enterAll(): Generator<undefined, void> {
-    let left = ENTERED
+    let left = MOVED
     for (const route of this.#all.values()) {
       this.#enter(route)
       if (--left > 0) continue
       yield undefined
-      left = ENTERED
+      left = MOVED
     }
+  }
+
+  *#leave(offload: KernelOffload): Generator<undefined, void> {
+    let left = MOVED
+    for (const id of offload.ids()) {
+      this.#withdraw(id)
+      const owed = this.#owed.get(id)
+      if (owed) this.#settle(offload, id, owed)
+      if (--left > 0) continue
+      yield undefined
+      left = MOVED
+    }
+    for (const [id, owed] of this.#owed) this.#settle(offload, id, owed)
+    this.#offload = undefined
   }
 
   #enter(route: Route): void {
     // While figures of one by its id are owed it is behind only.
-    if (!this.#offload || this.#owed.has(route.id)) return
+    if (!this.#offload || this.#leaving || this.#owed.has(route.id)) return
     if (!this.#offload.enter(route, this.#parts.now())) this.#withdraw(route.id)
   }
 

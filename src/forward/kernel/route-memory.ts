@@ -71,11 +71,18 @@ export class RouteMemory {
     this.#halves[(place * ROUTE_OCTETS + ROUTE_AT.channel) / 2] = ((channel & 255) << 8) | (channel >> 8)
   }
 
-  /** Says until when datagrams may pass, in nanoseconds of the kernel's clock; 0 stops them at once. */
+  /** Says until when datagrams may pass, in nanoseconds of the kernel's clock. */
   setUntil(place: number, relayed: number, peer: number): void {
     const at = (place * ROUTE_OCTETS) / 8
     Atomics.store(this.#times, at + ROUTE_AT.relayed_until / 8, nanoseconds(relayed))
     Atomics.store(this.#times, at + ROUTE_AT.peer_until / 8, nanoseconds(peer))
+  }
+
+  /** Stops datagrams at once. */
+  stop(place: number): void {
+    const at = (place * ROUTE_OCTETS) / 8
+    Atomics.store(this.#times, at + ROUTE_AT.relayed_until / 8, 0n)
+    Atomics.store(this.#times, at + ROUTE_AT.peer_until / 8, 0n)
   }
 
   carried(place: number): Carried {

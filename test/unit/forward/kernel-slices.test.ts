@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Address } from '../../../src/base/address.ts'
 import { Counters } from '../../../src/base/counters.ts'
-import type { RouteId } from '../../../src/base/ids.ts'
+import type { LifetimeId, RouteId } from '../../../src/base/ids.ts'
 import { Lifetimes } from '../../../src/base/lifetimes.ts'
 import { after } from '../../../src/base/time.ts'
 import { KernelForwarder } from '../../../src/forward/kernel/kernel-forwarder.ts'
@@ -14,21 +14,26 @@ import { addressOf, NOW, route } from '../../support/route-table-rig.ts'
 const ROUTES = 1000
 
 /** Maps in memory, and how many flows were led somewhere. */
-function tableOf(count: number): { readonly table: KernelTable; readonly flows: () => number } {
+function tableOf(count: number): {
+  readonly table: KernelTable
+  readonly flows: () => number
+  readonly deleted: () => number
+} {
   let flows = 0
+  let deleted = 0
   const table: KernelTable = {
     routes: new ArrayBuffer(count * ROUTE_OCTETS),
     buckets: new ArrayBuffer(count * BUCKET_OCTETS),
     first: 0,
     count,
     setFlow: () => ++flows > 0,
-    deleteFlow: () => {},
+    deleteFlow: () => void deleted++,
     setNamedPeer: () => true,
     deleteNamedPeer: () => {},
     nanoseconds: time => time * 1e6,
     passed: () => Object.fromEntries(PASS_REASONS.map(reason => [reason, 0])) as never,
   }
-  return { table, flows: () => flows }
+  return { table, flows: () => flows, deleted: () => deleted }
 }
 
 function rig() {
@@ -45,7 +50,9 @@ function rig() {
     boundTo: socket => sockets.get(socket),
     settled: () => {},
     later: () => {},
-    soon: () => waiting.push(() => forwarder.proceed()),
+    soon: () => {
+      if (waiting.length === 0) waiting.push(() => forwarder.proceed())
+    },
   })
   const ends = { expires: after(NOW, 300), relayedExpires: after(NOW, 3600) }
   for (let i = 0; i < ROUTES; i++) {
@@ -61,7 +68,7 @@ function rig() {
     for (const run of due) run()
     return due.length > 0
   }
-  return { forwarder, counters, turn }
+  return { forwarder, counters, lifetimes, turn }
 }
 
 t.test('S-14: when the kernel can relay, a few of the routes enter it in each turn', async t => {
@@ -103,4 +110,59 @@ t.test('S-14: what the kernel has carried is counted for some of the routes in e
   t.equal(counters.read('kernelToPeer'), ROUTES, 'and for all in the end')
   const counted = steps.map((count, i) => count - (steps[i - 1] ?? 0))
   t.ok(Math.max(...counted) <= 256, `${Math.max(...counted)} at most`)
+})
+
+t.test('S-14: maps that are gone relay nothing at once, and are let go of some in each turn', async t => {
+  const { forwarder, counters, lifetimes, turn } = rig()
+  const { table, deleted } = tableOf(2 * ROUTES)
+  forwarder.connect(table)
+  while (turn());
+  const words = new Uint32Array(table.routes)
+  for (let i = 0; i < ROUTES; i++) words[(i * ROUTE_OCTETS + ROUTE_AT.to_peer_packets) / 4] = 7
+  const times = new BigUint64Array(table.routes)
+  const relays = () =>
+    Array.from({ length: ROUTES }, (_, i) => times[(i * ROUTE_OCTETS + ROUTE_AT.relayed_until) / 8]!).filter(
+      until => until > 0n,
+    ).length
+  const carried = () => {
+    let sum = 0
+    for (let id = 1; id <= ROUTES; id++) sum += forwarder.read(id as RouteId).traffic.toPeer.packets
+    return sum
+  }
+  t.equal(relays(), ROUTES)
+
+  forwarder.disconnect()
+  t.equal(relays(), 0, 'nothing more passes by them')
+  t.equal(forwarder.size, 0)
+  const steps = [deleted()]
+  const last = ROUTES as RouteId
+  const ofLast = forwarder.read(last)
+  forwarder.poll()
+  for (let id = 0; id < 2 * ROUTES; id++) lifetimes.set(id as LifetimeId, after(NOW, 600))
+  t.equal(relays(), 0, 'a lifetime that goes on brings none back')
+  while (turn()) {
+    steps.push(deleted())
+    if (carried() !== 7 * ROUTES) t.fail(`${carried()} packets`)
+  }
+  t.equal(carried(), 7 * ROUTES, 'and no figure is lost on the way')
+  t.equal(counters.read('kernelToPeer'), 7 * ROUTES)
+  t.same(forwarder.read(last), ofLast)
+  const gone = steps.map((count, i) => count - (steps[i - 1] ?? 0))
+  // Of each route what leads to it and to its client. The poll above was a turn as well.
+  t.ok(Math.max(...gone) <= 2 * 32 * 2, `${Math.max(...gone)} entries at most`)
+  t.equal(deleted(), 2 * ROUTES)
+})
+
+t.test('S-14: new maps are used at once, even while others are let go of', async t => {
+  const { forwarder, turn } = rig()
+  const [first, second] = [tableOf(2 * ROUTES), tableOf(2 * ROUTES)]
+  forwarder.connect(first.table)
+  while (turn());
+  forwarder.disconnect()
+  forwarder.remove(1 as RouteId)
+  turn()
+  forwarder.connect(second.table)
+  t.equal(first.deleted(), 2 * ROUTES)
+  while (turn());
+  t.equal(forwarder.size, ROUTES - 1)
 })
