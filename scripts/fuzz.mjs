@@ -30,7 +30,7 @@ const SHARES = new Map([
 ])
 /** What is looked at; the rest of the program is the stage. */
 const INSTRUMENTED =
-  /\/src\/(base|wire|core|limits|policy|shard|forward|auth|config|import)\/[^/]+(\/[^/]+)?\.ts$|\/src\/net\/(proxy\/[^/]+|stream\/(frame-reader|client-hello))\.ts$/
+  /\/src\/(base|wire|core|limits|policy|shard|forward|auth|config|import)\/[^/]+(\/[^/]+)?\.ts$|\/src\/net\/(proxy\/[^/]+|stream\/(frame-reader|tls\/client-hello))\.ts$/
 /** Milliseconds of CPU after which an input counts as one that does not end. */
 const HANGS = 20_000
 const FIGURES = 7

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import type { AcmeChallenge } from '../net/stream/acme-door.ts'
+import type { AcmeChallenge } from '../net/stream/tls/acme-door.ts'
 import type { Answer, CertificateAuthority } from './authority.ts'
 import { challengeCertificate, flawOf, signingRequest } from './certificates.ts'
 import { AcmeError, type ProofWay, problemOf, unproved } from './fault.ts'

@@ -1,6 +1,6 @@
 import type { FoundView, SessionList } from '../control/view.ts'
 import type { CliContext } from './context.ts'
-import type { ControlClient } from './control-client.ts'
+import type { ControlClient } from './control/control-client.ts'
 import { CommandError, Exit } from './io.ts'
 
 /** As many as the relay lists at once. */

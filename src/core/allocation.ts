@@ -6,7 +6,7 @@ import type { Seconds, Time } from '../base/time.ts'
 import type { UserHolding } from './peers/user-holdings.ts'
 import type { FailedFamily, RelaySocket } from './relay-socket.ts'
 import type { SignedReplyTo } from './reply.ts'
-import type { Identity } from './signer.ts'
+import type { Identity } from './trust/signer.ts'
 
 /** Seconds that a permission lasts (RFC 8656 §9). */
 export const PERMISSION_LIFETIME = 300

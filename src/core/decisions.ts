@@ -5,9 +5,9 @@ import type { RelayConfig } from './config.ts'
 import type { Environment } from './environment.ts'
 import type { Input } from './input.ts'
 import type { Tickets } from './mobility/tickets.ts'
-import type { Nonces } from './nonce.ts'
-import type { FindSigner } from './signer.ts'
-import type { Strangers } from './strangers.ts'
+import type { Nonces } from './trust/nonce.ts'
+import type { FindSigner } from './trust/signer.ts'
+import type { Strangers } from './trust/strangers.ts'
 
 /**
  * All that has a part in what the relay does beside its inputs and its own

@@ -8,12 +8,12 @@ import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
 import type { Decisions } from './decisions.ts'
 import type { Tickets } from './mobility/tickets.ts'
-import type { Nonces } from './nonce.ts'
 import type { Scans } from './peers/scans.ts'
-import type { Proofs } from './proofs.ts'
 import type { RequestPace } from './requests/pace.ts'
 import type { AllocationJournal } from './snapshot/journal.ts'
-import type { Strangers } from './strangers.ts'
+import type { Nonces } from './trust/nonce.ts'
+import type { Proofs } from './trust/proofs.ts'
+import type { Strangers } from './trust/strangers.ts'
 
 /** The whole state of one relay, and what it asks to decide (`Decisions`). Every handler gets it and changes it. */
 export interface RelayState extends Decisions {

@@ -10,7 +10,7 @@ import {
   type Scalar,
 } from 'yaml'
 import { type CommandWord, isCoturnOption, readOptions, splitWords } from './command-words.ts'
-import { readCoturnLines } from './coturn-file.ts'
+import { readCoturnLines } from './coturn/coturn-file.ts'
 import { type Leaf, leaves } from './eturnal-file.ts'
 import type { ImportedLine } from './line.ts'
 

@@ -1,4 +1,4 @@
-import { COTURN_FLAGS, COTURN_OPTIONS } from './coturn-options.ts'
+import { COTURN_FLAGS, COTURN_OPTIONS } from './coturn/coturn-options.ts'
 import type { ImportedLine } from './line.ts'
 
 /** A word of a command line, and the line of the file that it begins in. */

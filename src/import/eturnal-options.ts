@@ -1,4 +1,4 @@
-import type { Fixed } from './coturn-options.ts'
+import type { Fixed } from './coturn/coturn-options.ts'
 
 /** Every key below `eturnal` up to 1.12. `read` has its meaning in eturnal.ts. */
 export const ETURNAL_OPTIONS: Readonly<Record<string, 'read' | Fixed>> = {

@@ -1,5 +1,5 @@
 import { readCarrier } from './carrier.ts'
-import { type Imported, importCoturn, importCoturnLines } from './coturn.ts'
+import { type Imported, importCoturn, importCoturnLines } from './coturn/coturn.ts'
 import type { ImportSurroundings } from './draft.ts'
 import { importEturnal, importEturnalLeaves } from './eturnal.ts'
 

@@ -24,7 +24,7 @@ import type {
 } from '../control/view.ts'
 import type { Log } from '../log/log.ts'
 import type { Tally } from '../metrics/tally.ts'
-import type { KernelLink } from '../relay/kernel-link.ts'
+import type { KernelLink } from '../relay/kernel/kernel-link.ts'
 import { monotonicClock, wallTime } from '../system/clock.ts'
 import { DEAR, inSlices } from '../system/slices.ts'
 import type { Language } from '../texts/language.ts'

@@ -5,12 +5,12 @@ import type { Settings } from '../config/settings.ts'
 import type { Slowed } from '../core/buckets.ts'
 import type { MapDescriptors } from '../kernel/kernel-maps.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
-import type { AcmeChallenge } from '../net/stream/acme-door.ts'
+import type { AcmeChallenge } from '../net/stream/tls/acme-door.ts'
 import type { BanChange, ClientRules } from '../policy/client-policy.ts'
 import type { Gauges } from './gauges.ts'
 import type { HandOver } from './hand-over/hand-over.ts'
-import type { ListenerPlan } from './listeners.ts'
-import type { OpenedUdp } from './udp.ts'
+import type { ListenerPlan } from './listening/listeners.ts'
+import type { OpenedUdp } from './listening/udp.ts'
 
 /**
  * What relays: one shard in this thread (`LocalShard`), or one in each worker

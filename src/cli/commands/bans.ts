@@ -3,7 +3,7 @@ import { parseDuration } from '../../config/values/duration.ts'
 import type { BannedView, BansView } from '../../control/view.ts'
 import { safeJson } from '../../log/printable.ts'
 import type { CliContext } from '../context.ts'
-import { ControlClient, type SocketOptions } from '../control-client.ts'
+import { ControlClient, type SocketOptions } from '../control/control-client.ts'
 import { CommandError, Exit } from '../io.ts'
 
 /** Bounds of `--for`, in seconds. */

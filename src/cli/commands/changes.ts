@@ -3,7 +3,7 @@ import { parseDuration } from '../../config/values/duration.ts'
 import type { ChangeAsked, ChangesView, ChangeView, FoundView } from '../../control/view.ts'
 import { safeJson } from '../../log/printable.ts'
 import type { CliContext } from '../context.ts'
-import { ControlClient, RefusedRequest, type SocketOptions } from '../control-client.ts'
+import { ControlClient, RefusedRequest, type SocketOptions } from '../control/control-client.ts'
 import { CommandError, Exit, painter } from '../io.ts'
 import { pseudonymOf } from '../person.ts'
 

@@ -7,10 +7,10 @@ import { freshSecret } from '../../config/secrets.ts'
 import { parseRelayAddress } from '../../config/values/relay-address.ts'
 import { parseHomeserverName, parseRealm } from '../../config/values/text.ts'
 import { absolute, type CliContext } from '../context.ts'
+import { firstConfig, homeserverBehind, proposedRealm } from '../first-config.ts'
 import { refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
 import { CommandError, Exit } from '../io.ts'
 import type { CliWords } from '../words.ts'
-import { firstConfig, homeserverBehind, proposedRealm } from './first-config.ts'
 
 export interface InitOptions {
   readonly realm?: string | undefined

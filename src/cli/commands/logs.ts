@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import { type ReadLine, readLogLine } from '../../log/log-text.ts'
 import { printable, safeJson } from '../../log/printable.ts'
 import { absolute, type CliContext } from '../context.ts'
-import { ControlClient, type SocketOptions } from '../control-client.ts'
+import { ControlClient, type SocketOptions } from '../control/control-client.ts'
 import { CommandError, Exit, type Paint, painter } from '../io.ts'
 import { pseudonymOf, wholeNumber } from '../person.ts'
 

@@ -1,7 +1,7 @@
 import type { NotifiedView } from '../../control/view.ts'
 import { safeJson } from '../../log/printable.ts'
 import type { CliContext } from '../context.ts'
-import { ControlClient, type SocketOptions } from '../control-client.ts'
+import { ControlClient, type SocketOptions } from '../control/control-client.ts'
 import { CommandError, Exit, painter } from '../io.ts'
 
 /** Milliseconds: a mail server may take its time. */

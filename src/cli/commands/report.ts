@@ -4,7 +4,7 @@ import { csvLine } from '../../base/csv.ts'
 import type { UsageList } from '../../control/view.ts'
 import { safeJson } from '../../log/printable.ts'
 import { absolute, type CliContext } from '../context.ts'
-import { ControlClient, type SocketOptions } from '../control-client.ts'
+import { ControlClient, type SocketOptions } from '../control/control-client.ts'
 import { CommandError, Exit } from '../io.ts'
 import { type Costs, parseCosts } from '../report/costs.ts'
 import {

@@ -9,11 +9,11 @@ import type { LinkView } from '../../control/view.ts'
 import { synapseLines } from '../../homeserver/synapse-lines.ts'
 import { StartError } from '../../relay/start-error.ts'
 import { absolute, type CliContext } from '../context.ts'
-import { ControlClient } from '../control-client.ts'
+import { ControlClient } from '../control/control-client.ts'
+import { firstConfig, homeserverBehind, proposedRealm } from '../first-config.ts'
 import { type FreshFile, refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
 import { CommandError, Exit } from '../io.ts'
 import { cliWords } from '../words.ts'
-import { firstConfig, homeserverBehind, proposedRealm } from './first-config.ts'
 import { sshLine } from './link-reach.ts'
 
 export interface SetUpOptions {

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Status, Upgraded } from '../../control/view.ts'
 import { safeJson } from '../../log/printable.ts'
 import type { CliContext } from '../context.ts'
-import { ControlClient } from '../control-client.ts'
+import { ControlClient } from '../control/control-client.ts'
 import { CommandError, Exit } from '../io.ts'
 import type { PlainOptions } from './control.ts'
 

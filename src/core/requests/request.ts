@@ -6,7 +6,7 @@ import type { Command } from '../command.ts'
 import type { CapacityCause, RejectReason } from '../event.ts'
 import type { RelayState } from '../relay-state.ts'
 import { answer, reject, type SignedReplyTo } from '../reply.ts'
-import type { Identity } from '../signer.ts'
+import type { Identity } from '../trust/signer.ts'
 
 /** A request whose signature has verified. */
 export interface Request {

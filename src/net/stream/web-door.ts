@@ -3,10 +3,10 @@ import { Counter, type Counters } from '../../base/counters.ts'
 import { after, type Clock, type Seconds } from '../../base/time.ts'
 import { descriptors } from '../../system/descriptors.ts'
 import { writeProxyHeader } from '../proxy/write-proxy-header.ts'
-import { type ClientHello, HelloReader } from './client-hello.ts'
 import type { StreamConnection } from './connection.ts'
 import { Crowd, type Gathering } from './crowd.ts'
 import { Passage } from './passage.ts'
+import { type ClientHello, HelloReader } from './tls/client-hello.ts'
 import { MALFORMED_HELLO, type Unserved, WEB_FULL, webUnreachable } from './unserved.ts'
 
 /** Where TLS goes that is not meant for the relay. */

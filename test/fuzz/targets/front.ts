@@ -1,7 +1,7 @@
 import { parseAddress } from '../../../src/base/address.ts'
 import { readProxyHeader } from '../../../src/net/proxy/proxy-header.ts'
 import { localProxyHeader, writeProxyHeader } from '../../../src/net/proxy/write-proxy-header.ts'
-import { HelloReader, type HelloReading } from '../../../src/net/stream/client-hello.ts'
+import { HelloReader, type HelloReading } from '../../../src/net/stream/tls/client-hello.ts'
 import { havoc } from '../mutate.ts'
 import { must, type Target } from '../target.ts'
 

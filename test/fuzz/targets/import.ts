@@ -1,5 +1,5 @@
 import { ConfigError } from '../../../src/config/problem.ts'
-import { COTURN_OPTIONS } from '../../../src/import/coturn-options.ts'
+import { COTURN_OPTIONS } from '../../../src/import/coturn/coturn-options.ts'
 import { UnreadableFile } from '../../../src/import/eturnal-file.ts'
 import { ETURNAL_OPTIONS } from '../../../src/import/eturnal-options.ts'
 import { noteWords } from '../../../src/import/notes.ts'

@@ -33,7 +33,7 @@ t.test('addresses are judged by our own ranges [NODE-12]', async t => {
 })
 
 t.test('of the callbacks of a TLS handshake there are two, which cannot throw [NODE-04, SEC-67]', async t => {
-  const [acme, usual] = ['net/stream/acme-door.ts', 'net/stream/tls-acceptor.ts'] as const
+  const [acme, usual] = ['net/stream/tls/acme-door.ts', 'net/stream/tls/tls-acceptor.ts'] as const
   t.strictSame(holders(sources, /\b(SNICallback|pskCallback|ALPNCallback)\b/), [acme, usual])
   t.match(
     read(acme),
@@ -53,7 +53,12 @@ t.test('what proves something is compared by timingSafeEqual and by nothing else
   t.match('given.equals(x) || key.hash.equals(other)', compared)
   t.notMatch("if (password === undefined || secret === '')", compared)
   t.strictSame(holders(strangers, compared), [])
-  for (const file of ['wire/integrity.ts', 'core/nonce.ts', 'control/tokens.ts', 'issue/turn-rest.ts']) {
+  for (const file of [
+    'wire/integrity.ts',
+    'core/trust/nonce.ts',
+    'control/tokens.ts',
+    'issue/turn-rest.ts',
+  ]) {
     t.match(read(file), /timingSafeEqual\(/, file)
   }
 })

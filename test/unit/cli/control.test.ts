@@ -1,7 +1,7 @@
 import t from 'tap'
 import { linkReach } from '../../../src/cli/commands/link-reach.ts'
 import type { CliContext } from '../../../src/cli/context.ts'
-import { age, bits, sessionLines } from '../../../src/cli/control-format.ts'
+import { age, bits, sessionLines } from '../../../src/cli/control/control-format.ts'
 import { cliWords } from '../../../src/cli/words.ts'
 import { run } from '../../support/captured.ts'
 import { fakePlane, session } from '../../support/fake-control.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { deltaOf, shown } from '../../../src/control/delta.ts'
+import { deltaOf, shown } from '../../../src/control/feed/delta.ts'
 import type { HistoryPoint, SessionView, Status } from '../../../src/control/view.ts'
 
 const COUNT = 20_000

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { address } from '../../../src/base/address.ts'
 import type { Seconds, Time } from '../../../src/base/time.ts'
-import { Nonces } from '../../../src/core/nonce.ts'
+import { Nonces } from '../../../src/core/trust/nonce.ts'
 import {
   CHANNEL_NUMBER,
   LIFETIME,

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Time } from '../../../src/base/time.ts'
-import { Proofs } from '../../../src/core/proofs.ts'
+import { Proofs } from '../../../src/core/trust/proofs.ts'
 import { GcraTable } from '../../../src/limits/gcra-table.ts'
 import { dice, octets } from '../../sim/random.ts'
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { formatRange } from '../../../src/base/range.ts'
 import { formatListener } from '../../../src/config/values/listener.ts'
-import { COTURN_FLAGS, COTURN_OPTIONS } from '../../../src/import/coturn-options.ts'
+import { COTURN_FLAGS, COTURN_OPTIONS } from '../../../src/import/coturn/coturn-options.ts'
 import type { ImportedEntry } from '../../../src/import/line.ts'
 import { importText } from '../../support/imported.ts'
 

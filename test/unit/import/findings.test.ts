@@ -1,7 +1,7 @@
 import t from 'tap'
 import { formatRange } from '../../../src/base/range.ts'
 import { formatListener } from '../../../src/config/values/listener.ts'
-import type { Imported } from '../../../src/import/coturn.ts'
+import type { Imported } from '../../../src/import/coturn/coturn.ts'
 import { ForeignFile } from '../../../src/import/import-file.ts'
 import { fixture, importText } from '../../support/imported.ts'
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import t from 'tap'
-import { COTURN_OPTIONS } from '../../../src/import/coturn-options.ts'
+import { COTURN_OPTIONS } from '../../../src/import/coturn/coturn-options.ts'
 import { need } from '../../support/need.ts'
 
 t.test("every option in the help of Debian's coturn is known", need('turnserver'), async t => {

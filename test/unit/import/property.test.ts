@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { ConfigError } from '../../../src/config/problem.ts'
-import { COTURN_OPTIONS } from '../../../src/import/coturn-options.ts'
+import { COTURN_OPTIONS } from '../../../src/import/coturn/coturn-options.ts'
 import { UnreadableFile } from '../../../src/import/eturnal-file.ts'
 import { ETURNAL_OPTIONS } from '../../../src/import/eturnal-options.ts'
 import { noteWords } from '../../../src/import/notes.ts'

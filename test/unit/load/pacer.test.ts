@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Pacer } from '../../../src/load/pacer.ts'
+import { Pacer } from '../../../src/load/pace/pacer.ts'
 
 t.test('as many bursts are due as the time that has passed calls for', async t => {
   const pacer = new Pacer(1000, 5)

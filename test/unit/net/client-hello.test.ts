@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net'
 import { type ConnectionOptions, connect } from 'node:tls'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { HelloReader, type HelloReading } from '../../../src/net/stream/client-hello.ts'
+import { HelloReader, type HelloReading } from '../../../src/net/stream/tls/client-hello.ts'
 
 /** The ClientHello that Node's OpenSSL sends with these options. */
 async function captured(t: Test, options: ConnectionOptions): Promise<Buffer> {

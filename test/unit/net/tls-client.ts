@@ -1,7 +1,7 @@
 import { type ConnectionOptions, connect } from 'node:tls'
 import type { Test } from 'tap'
 import { type Address, formatIp } from '../../../src/base/address.ts'
-import { loadTls } from '../../../src/net/stream/tls-context.ts'
+import { loadTls } from '../../../src/net/stream/tls/tls-context.ts'
 import type { TestCertificate } from './certificate.ts'
 import { Client } from './stream-world.ts'
 

@@ -19,7 +19,7 @@ import {
   TlsContext,
   type TlsFileError,
   type TlsFilePaths,
-} from '../../../src/net/stream/tls-context.ts'
+} from '../../../src/net/stream/tls/tls-context.ts'
 import { sayRunning } from '../../../src/texts/running.ts'
 import { makeCertificate, type TestCertificate } from './certificate.ts'
 import { StreamWorld } from './stream-world.ts'

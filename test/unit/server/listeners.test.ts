@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type Address, formatAddress, parseAddress, parseIp } from '../../../src/base/address.ts'
 import type { Listener } from '../../../src/config/values/listener.ts'
-import { Listeners } from '../../../src/relay/listeners.ts'
+import { Listeners } from '../../../src/relay/listening/listeners.ts'
 import { cannotRelay, cannotServe, StartError } from '../../../src/relay/start-error.ts'
 
 const own = [parseIp('127.0.0.1')!, parseIp('192.0.2.5')!]
