@@ -1,9 +1,11 @@
 #include "descriptors.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -135,9 +137,22 @@ napi_value descriptors_pair(napi_env env, napi_callback_info info)
   return value_from_int32(env, 0);
 }
 
+/* What others may not change: neither the length, on which whoever maps the file relies, nor these seals. */
+#define FIXED_LENGTH (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
 napi_value descriptors_memory(napi_env env, napi_callback_info info)
 {
-  (void)info;
-  int fd = (int)syscall(SYS_memfd_create, "taciturn", MFD_CLOEXEC);
-  return value_from_int32(env, fd < 0 ? -errno : fd);
+  napi_value a[MOST_ARGUMENTS];
+
+  value_arguments(env, info, a);
+  uint32_t octets = value_uint32(env, a[0]);
+  int fd = (int)syscall(SYS_memfd_create, "taciturn", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0)
+    return value_from_int32(env, -errno);
+  if (fchmod(fd, S_IRUSR | S_IWUSR) == 0 &&
+      (octets == 0 || (ftruncate(fd, octets) == 0 && fcntl(fd, F_ADD_SEALS, FIXED_LENGTH) == 0)))
+    return value_from_int32(env, fd);
+  int error = errno;
+  close(fd);
+  return value_from_int32(env, -error);
 }

@@ -32,7 +32,10 @@ napi_value descriptors_peer(napi_env env, napi_callback_info info);
  */
 napi_value descriptors_pair(napi_env env, napi_callback_info info);
 
-/* memory() -> a descriptor of a file that is in memory and has no name (memfd_create), or a negated errno. */
+/*
+ * memory(octets) -> a descriptor of a file that is in memory and has no name (memfd_create), or a negated errno. For its
+ * owner alone; of a length that nobody can change, unless that is 0.
+ */
 napi_value descriptors_memory(napi_env env, napi_callback_info info);
 
 #endif

@@ -239,6 +239,17 @@ export class Relay {
     this.#state.counters.add(Counter.dropBacklog, count)
   }
 
+  /** Secret. With them another relay goes on with the clients of this one. */
+  get keys(): RelayKeys {
+    const { nonces, tickets } = this.#state.stores
+    return { nonces: nonces.key, tickets: tickets.key }
+  }
+
+  /** What followed from the last input has been done: nobody is being served. */
+  done(): void {
+    this.#state.journal?.serving(undefined)
+  }
+
   get draining(): boolean {
     return this.#state.draining
   }

@@ -52,7 +52,7 @@ export function leaveBehind(
   since: bigint,
 ): Result<Left, string> {
   const pair = new Int32Array(2).fill(-1)
-  const state = addon.memory()
+  const state = addon.memory(0)
   const result = state < 0 ? state : addon.socketPair(pair)
   const left = { state, out: pair[0]!, in: pair[1]! }
   if (result < 0) {

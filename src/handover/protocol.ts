@@ -50,13 +50,13 @@ export function handOverPath(state: string): string {
   return join(state, 'hand-over.sock')
 }
 
-const address = z.string().transform((text, context): Address => {
+export const address = z.string().transform((text, context): Address => {
   const parsed = parseAddress(text)
   if (parsed) return parsed
   context.addIssue('no address')
   return z.NEVER
 })
-const socketId = z
+export const socketId = z
   .int()
   .min(1)
   .max(2 ** 24)

@@ -10,7 +10,7 @@ const SLOTS_AT = 64
 const SLOTS = 1 << 17
 const BLOCKS_AT = SLOTS_AT + SLOTS * 4
 /** Memory that was never used costs nothing, so this is what one worker may use at most. */
-const OCTETS = 128 << 20
+export const CHAIN_OCTETS = 128 << 20
 
 /** A chain as its owner knows it. */
 export interface Chain {
@@ -40,14 +40,14 @@ export class Chains {
   #freshSlots = 0
 
   /** The memory must be all zero, or hold the chains of a thread that has gone; those not adopted are gone, too. */
-  constructor(memory: SharedArrayBuffer) {
+  constructor(memory: ArrayBufferLike) {
     this.#bytes = new Uint8Array(memory)
     this.#words = new Int32Array(memory)
     this.#numbers = new Float64Array(memory)
     this.#blocks = Math.floor((memory.byteLength - BLOCKS_AT) / BLOCK)
   }
 
-  static memory(octets = OCTETS): SharedArrayBuffer {
+  static memory(octets = CHAIN_OCTETS): SharedArrayBuffer {
     return new SharedArrayBuffer(Math.max(octets, BLOCKS_AT + BLOCK))
   }
 
@@ -58,6 +58,15 @@ export class Chains {
 
   set note(value: number) {
     this.#numbers[0] = value
+  }
+
+  /** Another one, which the owner changes from time to time. */
+  get beat(): number {
+    return this.#numbers[1]!
+  }
+
+  set beat(value: number) {
+    this.#numbers[1] = value
   }
 
   /**

@@ -27,9 +27,10 @@ export class SharedJournal implements AllocationJournal {
   readonly #byId = new Map<AllocationId, Chain>()
   readonly #writer = new RecordWriter()
   #lacking = 0
+  #isClosed = false
 
   /** The memory is that of a shard before this one, or new. `adopt` must be called first. */
-  constructor(memory: SharedArrayBuffer) {
+  constructor(memory: ArrayBufferLike) {
     this.#chains = new Chains(memory)
   }
 
@@ -37,8 +38,13 @@ export class SharedJournal implements AllocationJournal {
     return Chains.memory(octets)
   }
 
+  /** Whose input its thread was handling when that ended. */
+  get served(): AllocationId | undefined {
+    return (this.#chains.note || undefined) as AllocationId | undefined
+  }
+
   /** Whose input a thread was handling when it broke. For others than the thread that writes. */
-  static served(memory: SharedArrayBuffer): AllocationId | undefined {
+  static served(memory: ArrayBufferLike): AllocationId | undefined {
     return (new Chains(memory).note || undefined) as AllocationId | undefined
   }
 
@@ -63,6 +69,20 @@ export class SharedJournal implements AllocationJournal {
     return { allocations, damaged }
   }
 
+  /** A moment that its owner writes down again and again: the last sign of its life. */
+  get beat(): number {
+    return this.#chains.beat
+  }
+
+  set beat(moment: number) {
+    this.#chains.beat = moment
+  }
+
+  /** Leaves everything as it is from now on, as its owner is about to end and another is to go on with it. */
+  close(): void {
+    this.#isClosed = true
+  }
+
   /** Allocations for which there was no room, since the start. */
   get lacking(): number {
     return this.#lacking
@@ -73,6 +93,7 @@ export class SharedJournal implements AllocationJournal {
   }
 
   whole(record: AllocationRecord): void {
+    if (this.#isClosed) return
     writeChange(this.#writer, { kind: 'whole', value: record })
     const octets = this.#writer.take()
     const chain = this.#byId.get(record.id)
@@ -101,6 +122,7 @@ export class SharedJournal implements AllocationJournal {
   }
 
   ended(allocation: AllocationId): void {
+    if (this.#isClosed) return
     const chain = this.#byId.get(allocation)
     if (!chain) return
     this.#byId.delete(allocation)
@@ -108,6 +130,7 @@ export class SharedJournal implements AllocationJournal {
   }
 
   serving(allocation: AllocationId | undefined): void {
+    if (this.#isClosed) return
     this.#chains.note = allocation ?? 0
   }
 
@@ -119,6 +142,7 @@ export class SharedJournal implements AllocationJournal {
 
   #add(allocation: AllocationId): boolean {
     const octets = this.#writer.take()
+    if (this.#isClosed) return true
     const chain = this.#byId.get(allocation)
     if (!chain) return false
     if (chain.length + octets.length - chain.begun > Math.max(ADDED, chain.begun)) return false

@@ -9,6 +9,7 @@ import { loadAddon } from '../system/native-addon.ts'
 import type { RunningText } from '../texts/running.ts'
 import type { Engine } from '../workers/engine.ts'
 import { leaveToManager } from './leaving.ts'
+import { journalName, type StoredJournal } from './stored-journal.ts'
 import type { Systemd } from './systemd.ts'
 
 export interface HandingOverParts {
@@ -18,6 +19,7 @@ export interface HandingOverParts {
   readonly engine: Engine
   readonly shutdown: Pick<Shutdown, 'state' | 'leave'>
   readonly systemd: Systemd | undefined
+  readonly journal: StoredJournal | undefined
   /** The command line of node that starts this relay. */
   readonly program: readonly string[]
   /** TCP addresses of pages that are served. */
@@ -114,10 +116,10 @@ export class HandingOver {
 
   /** Before this relay stops: has the service manager keep the calls for the next process, where it would. */
   async leave(): Promise<void> {
-    const { engine, log, systemd, version } = this.#parts
+    const { engine, log, systemd, version, journal } = this.#parts
     const giver = this.#giver
-    if (giver && systemd?.keeps && !this.#isOver)
-      await leaveToManager({ giver, systemd, version, log, shards: engine.shards })
+    if (!giver || !systemd?.keeps || this.#isOver) return
+    if (await leaveToManager({ giver, systemd, version, log, shards: engine.shards })) journal?.drop()
   }
 
   /** The one who asked for an upgrade has the answer. */
@@ -126,8 +128,10 @@ export class HandingOver {
   }
 
   #ended(how: HandedOver): void {
-    const { log } = this.#parts
+    const { log, systemd } = this.#parts
     if (!how.ok) {
+      // It may have had its journal kept already.
+      if (systemd?.keeps && how.pid !== undefined) systemd.drop([journalName(how.pid)])
       log.error('nothing was handed over, and calls go on here', { pid: how.pid, why: how.why })
       if (how.pid === this.#asked?.pid) this.#asked?.settle(how)
     }
@@ -169,7 +173,7 @@ export class HandingOver {
   }
 
   async #retire(how: HandedOver & { readonly ok: true }): Promise<void> {
-    const { log, settings, shutdown, systemd, closePages } = this.#parts
+    const { log, settings, shutdown, systemd, journal, closePages } = this.#parts
     this.#isOver = true
     this.#door?.close()
     log.info('handed over', {
@@ -187,6 +191,7 @@ export class HandingOver {
       this.#asked.settle(how)
       await left
     }
+    journal?.drop()
     systemd?.handOver(how.pid)
     closePages()
     // The first process of a container: with it the container ends, and is started again as a rule.

@@ -18,9 +18,9 @@ export interface LeavingParts {
 /**
  * Has the service manager keep the calls until the next process of the service
  * starts: a stop is a restart as often as not, and if it is not, the manager
- * lets go of them. For a relay that stops; where they cannot be kept, they are here as before.
+ * lets go of them. For a relay that stops; where they cannot be kept, they are here as before. Says whether they are.
  */
-export async function leaveToManager(parts: LeavingParts): Promise<void> {
+export async function leaveToManager(parts: LeavingParts): Promise<boolean> {
   const { giver, shards, log } = parts
   const allocations = shards.allocations()
   const since = process.hrtime.bigint()
@@ -38,8 +38,10 @@ export async function leaveToManager(parts: LeavingParts): Promise<void> {
       allocations: allocations - stays,
       stays,
     })
+    return true
   } catch (error) {
     log.warn('calls cannot be kept for the next process', { why: (error as Error).message })
+    return false
   }
 }
 

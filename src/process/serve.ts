@@ -13,6 +13,7 @@ import { otherInstance } from './already-running.ts'
 import { banner, commandOf, linesToPaste } from './banner.ts'
 import { Service } from './service.ts'
 import { handleSignals } from './signals.ts'
+import { StoredJournal } from './stored-journal.ts'
 import { Systemd } from './systemd.ts'
 import { findPredecessor } from './taking-over.ts'
 import { findLeftCalls } from './taking-up.ts'
@@ -79,6 +80,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
     inherited: left ? left.others(inherited.value) : inherited.value,
     record: options.record,
     workersBefore: from?.welcome.workers ?? left?.workers,
+    journal: StoredJournal.open({ systemd, version, log, deaths: left?.deaths }),
     ...(program && { program }),
   })
   const bound = from
@@ -124,7 +126,7 @@ function attend(service: Service, log: Log): void {
     })
     // Should the fault stand in the way of an orderly end as well.
     setTimeout(() => process.exit(1), LAST_RESORT).unref()
-    service.shutdown.force()
+    service.fail()
   }
   const forget = forgetLostTerminal()
   process.stderr.on('error', ignore)

@@ -39,6 +39,7 @@ import { CredentialIssuing } from './issuing.ts'
 import { ledgerOf } from './ledger.ts'
 import { listen, metricsServer } from './metrics.ts'
 import { Notifying } from './notifying.ts'
+import type { StoredJournal } from './stored-journal.ts'
 import type { Systemd } from './systemd.ts'
 import { takeOver } from './taking-over.ts'
 import type { LeftCalls } from './taking-up.ts'
@@ -60,6 +61,8 @@ export interface ServiceOptions {
   readonly inherited?: readonly InheritedSocket[]
   /** The command line of node that starts this relay; with it, another process may take over. */
   readonly program?: readonly string[]
+  /** What a process knows that goes on after this one has ended without a word. */
+  readonly journal?: StoredJournal | undefined
 }
 
 /** Seconds between two looks at what people are to be told. */
@@ -93,12 +96,12 @@ export class Service {
   readonly #operator: RelayControl
   readonly #notifying: Notifying
   readonly #certificates: CertificateKeeper
-  readonly #gate: ClientGate
-  readonly #kept: { idle(): Promise<void> }
+  readonly #gatekeeping: { readonly gate: ClientGate; readonly kept: { idle(): Promise<void> } }
   readonly #controlPlane: ControlPlane
   readonly #kernel: KernelLink | undefined
   readonly #handingOver: HandingOver | undefined
   readonly #ledger: UsageLedger | undefined
+  readonly #journal: StoredJournal | undefined
   #ticks = 0
   #timer: NodeJS.Timeout | undefined
   #finish: (code: number) => void = () => {}
@@ -130,11 +133,12 @@ export class Service {
         sessions.hear(event)
         changes?.hear(event)
         tests.hear(event)
-        this.#gate?.hear(event)
+        this.#gatekeeping?.gate.hear(event)
         journal.write(event)
       },
       rejected: books.countFewer,
       ...{ spawn, inherited, workersBefore },
+      journal: options.journal?.journal,
       ...(options.record !== undefined && { record: { file: options.record, version } }),
     })
 
@@ -157,9 +161,11 @@ export class Service {
     const kernel = (this.#kernel = kernelLink(settings, engine.shards, log))
     const acts = { readiness, health, shutdown, reload }
     const parts = { version, engine, kernel, tally, sessions, settings: live, ...acts }
-    const { gate, bans, kept } = gatekeeping(settings, { log, sessions, shards: engine.shards })
-    this.#gate = gate
-    this.#kept = kept
+    const { gate, bans } = (this.#gatekeeping = gatekeeping(settings, {
+      log,
+      sessions,
+      shards: engine.shards,
+    }))
     const more = { notifyTest: () => notifying.test(), handingOver: () => this.#handingOver }
     const operator = new RelayControl({ ...parts, log, changes, bans, ...more })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator, budgets }) : undefined
@@ -173,6 +179,7 @@ export class Service {
       },
     })
 
+    this.#journal = options.journal
     this.#ledger = books.ledger
     this.#log = log
     this.#settings = live
@@ -197,7 +204,7 @@ export class Service {
     try {
       // First, so that readiness says "not yet" instead of nothing.
       if (this.#http && metrics) await listen(this.#http, metrics.listen)
-      await (left ? left.take(this.#engine, this.#adopt) : this.#engine.listen())
+      await (left ? left.take(this.#engine, this.#adopt, this.#store) : this.#engine.listen())
       await this.#issuing.listen()
       await this.#controlPlane.listen()
     } catch (error) {
@@ -224,7 +231,13 @@ export class Service {
       await this.#issuing.listen(when)
       await this.#controlPlane.listenOnWeb(when)
     }
-    const stays = await takeOver(from, { engine, hear, log, bindPages: () => http(isFree) })
+    const stays = await takeOver(from, {
+      engine,
+      hear,
+      log,
+      bindPages: () => http(isFree),
+      kept: this.#store,
+    })
     // The other one has closed its pages; what cannot be opened now does not have to end calls.
     await http(at => !isFree(at)).catch(error => log.error((error as Error).message))
     await this.#controlPlane.listenAtSocket().catch(error => log.error((error as Error).message))
@@ -239,11 +252,21 @@ export class Service {
     sessions.hear(event)
     this.#ledger?.adopt(event)
     changes.hear(event)
-    this.#gate.hear(event)
+    this.#gatekeeping.gate.hear(event)
     budgets?.hear(event)
   }
 
+  /** Has the service manager keep what we know, for the case that this process ends without a word. */
+  readonly #store = (): void => this.#journal?.store(this.#engine.shards)
+
+  /** A fault ends this process. What it knows of calls stays as it is, for the next one. */
+  fail(): void {
+    this.#journal?.close()
+    this.shutdown.force()
+  }
+
   #serve(): BoundListener {
+    this.#store()
     this.readiness.listening = true
     this.#handingOver?.open()
     this.#watch.start()
@@ -272,6 +295,7 @@ export class Service {
     shards.look()
     this.#log.tick()
     this.#ledger?.tick()
+    this.#journal?.tick()
     this.shutdown.tick()
     // All else is for the process that goes on with most of the calls.
     if (this.#handingOver?.isOver) return
@@ -281,7 +305,7 @@ export class Service {
     shards.look()
     if (this.shutdown.state === 'none') this.#certificates.tick()
     if (++this.#ticks % NOTIFY_EVERY === 0) this.#notifying.tick()
-    void this.#gate.tick()
+    void this.#gatekeeping.gate.tick()
     if (this.#ticks % RESCAN_EVERY === 0 && this.shutdown.state === 'none') {
       this.#engine.rescan()
     }
@@ -304,6 +328,7 @@ export class Service {
       engine: this.#engine,
       shutdown: this.shutdown,
       systemd: this.#systemd,
+      journal: this.#journal,
       program,
       pages: () => pages.flatMap(page => (page ? [formatAddress(page.listen)] : [])),
       keep: () => this.#operator.close(),
@@ -338,7 +363,7 @@ export class Service {
 
   /** Everything that ends has been told by now. */
   async #last(code: number): Promise<void> {
-    await Promise.all([this.#ledger?.close(), this.#kept.idle()])
+    await Promise.all([this.#ledger?.close(), this.#gatekeeping.kept.idle()])
     this.#log.tick()
     this.#log.info('stopped', { code })
     this.#log.close(() => this.#finish(code))

@@ -41,6 +41,8 @@ export interface TakingOver {
   readonly hear: (event: TakenAllocation) => void
   /** Binds the pages that the other process does not serve. */
   readonly bindPages: () => Promise<void>
+  /** Is called when the calls are here, while the other process has them still. */
+  readonly kept: () => void
 }
 
 /**
@@ -49,7 +51,7 @@ export interface TakingOver {
  * before this one begins to.
  */
 export async function takeOver(from: Predecessor, parts: TakingOver): Promise<number> {
-  const { engine, hear, bindPages } = parts
+  const { engine, hear, bindPages, kept } = parts
   const { handOver } = engine.shards
   try {
     if (!handOver) throw new LinkError({ key: 'upgrade.transport' })
@@ -70,6 +72,7 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
     const gap = millisecondsSince(since)
     for (const opened of taken.value.opened) hear(opened)
     await handOver.drop(taken.value.lost)
+    kept()
     return await from.running(taken.value.opened.length, gap)
   } catch (error) {
     from.fail((error as Error).message)

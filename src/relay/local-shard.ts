@@ -8,6 +8,7 @@ import type { Settings } from '../config/settings.ts'
 import { tuplesOf } from '../core/allocation.ts'
 import type { Slowed } from '../core/buckets.ts'
 import type { Event } from '../core/event.ts'
+import type { Relay } from '../core/relay.ts'
 import type { MapDescriptors } from '../kernel/kernel-maps.ts'
 import type { ResolvedRelayAddress } from '../net/ports/relay-addresses.ts'
 import { RelayPorts } from '../net/ports/relay-ports.ts'
@@ -37,6 +38,7 @@ import { openCore } from './shard-core.ts'
 import { ShardEnvironment } from './shard-environment.ts'
 import type { LocalShardParts } from './shard-parts.ts'
 import type { Shards } from './shards.ts'
+import { JournalFigures } from './succession/figures.ts'
 import type { Inheritance, KeptAllocations } from './succession/lasting.ts'
 import { Succession } from './succession/succession.ts'
 import { RealWorld } from './world.ts'
@@ -61,6 +63,7 @@ export class LocalShard implements Shards {
   readonly #allocations: ShardAllocations
   readonly #kernel: KernelRelaying | undefined
   readonly #succession: Succession | undefined
+  readonly #figures: JournalFigures | undefined
   readonly #memory: MemoryWatch
   readonly #recording: RecordingFile | undefined
   readonly listeners: ShardListeners
@@ -132,7 +135,7 @@ export class LocalShard implements Shards {
       return world
     })
     this.#inbox.attach(this.#shard)
-    if (this.#udp.kind === 'native') this.steps = this.#openHandOver(() => world)
+    if (this.#udp.kind === 'native') this.steps = this.#openHandOver(core.relay, () => world)
     if (this.steps && !shared) this.handOver = new LocalHandOver(this.steps)
     this.#allocations = new ShardAllocations({
       shard: this.#shard,
@@ -152,6 +155,8 @@ export class LocalShard implements Shards {
         guests: this.#guests,
         allocations: this.#allocations,
       })
+    const journal = shared?.lasting.journal ?? parts.journal
+    this.#figures = journal && new JournalFigures(this.#shard, journal)
     this.#memory = new MemoryWatch(
       parts.log,
       isShort => this.#shard.take({ kind: 'memory', isShort }),
@@ -279,7 +284,7 @@ export class LocalShard implements Shards {
     this.#kernel?.poll()
     this.#judge()
     this.#inbox.tick()
-    this.#inbox.guard('journal', () => this.#succession?.tick())
+    this.#inbox.guard('journal', () => this.#figures?.tick())
   }
 
   drain(on: boolean): void {
@@ -344,7 +349,7 @@ export class LocalShard implements Shards {
     else this.#keep(client, on)
   }
 
-  #openHandOver(world: () => RealWorld): ShardHandOver {
+  #openHandOver(relay: Relay, world: () => RealWorld): ShardHandOver {
     return new ShardHandOver({
       shard: this.#shard,
       udp: this.#udp.transport,
@@ -359,6 +364,7 @@ export class LocalShard implements Shards {
       host: client => this.#host(client, true),
       isElsewhere: socket => this.#guests?.transport.owns(socket) ?? false,
       end: allocation => this.#allocations.end(allocation, 'moved'),
+      keys: () => relay.keys,
       rehearsal: () => openRehearsal(this.#parts, this.#environment),
     })
   }

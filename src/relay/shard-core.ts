@@ -35,6 +35,7 @@ export interface ShardCore {
 export function openCore(made: ShardCoreParts): ShardCore {
   const { environment, counters, clock, boundTo, settled } = made
   const { shared, record, log } = made.parts
+  const journal = shared?.lasting.journal ?? made.parts.journal
   const { buckets, keys, debts, proofs } = shared ?? {}
   const common = { counters, meters: shared?.meters ?? new Meters(), lifetimes: new Lifetimes() }
   const recording = record && openRecording(record, log)
@@ -47,7 +48,7 @@ export function openCore(made: ShardCoreParts): ShardCore {
     debts,
     proofs,
     witness: recording?.witness,
-    journal: shared?.lasting.journal,
+    journal,
   })
   const table = new RouteTable(counters, common.meters, common.lifetimes, random)
   const kernel = made.withKernel

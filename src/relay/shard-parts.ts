@@ -5,6 +5,7 @@ import type { Siblings } from '../core/environment.ts'
 import type { Event } from '../core/event.ts'
 import type { RelayKeys } from '../core/relay.ts'
 import type { Proofs } from '../core/trust/proofs.ts'
+import type { SharedJournal } from '../journal/journal.ts'
 import type { GcraTable } from '../limits/gcra-table.ts'
 import type { Meters } from '../limits/meters.ts'
 import type { PortDirectory } from '../net/ports/port-directory.ts'
@@ -33,6 +34,8 @@ export interface LocalShardParts {
   readonly record?: RecordingTo | undefined
   /** How full the memory of this thread is; as Node.js and the kernel say by default. */
   readonly memory?: MemoryRoom
+  /** Where to keep what a shard after this one has to know; without it, and where it has no others, nowhere. */
+  readonly journal?: SharedJournal | undefined
   /** What this shard has in common with the others of this relay; absent where it is the only one. */
   readonly shared?: SharedParts
 }

@@ -314,6 +314,7 @@ export class Shard implements Inbox {
           break
       }
     }
+    this.#relay.done()
     this.#enter(now)
   }
 

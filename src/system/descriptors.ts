@@ -1,5 +1,8 @@
 import { closeSync, openSync, readFileSync } from 'node:fs'
 
+/** In place of a descriptor: that socket has been closed, and one is to be bound where it was. */
+export const NOT_OPEN = -1
+
 /** The share that is kept free, and its bounds. Less than what readiness wants, so that one is warned before. */
 const SHARE = 0.05
 const FEWEST = 8

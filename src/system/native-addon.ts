@@ -32,7 +32,10 @@ export interface NativeAddon {
    * stands the address of the buffer of the same number. Returns what it returns.
    */
   bpf(command: number, attr: Uint8Array, pointers: Uint32Array, buffers: readonly Uint8Array[]): number
-  /** The memory of a map made with BPF_F_MMAPABLE; a negated errno where the kernel will not. */
+  /**
+   * The first octets of a file of `memory`, which must have them, or of a map made with BPF_F_MMAPABLE, as memory that
+   * is shared with all who have it; a negated errno where the kernel will not.
+   */
   mapMemory(fd: number, octets: number): ArrayBuffer | number
   /** Hands copies of descriptors, 253 at most, over a Unix socket. */
   sendDescriptors(socket: number, descriptors: Int32Array): number
@@ -45,8 +48,8 @@ export interface NativeAddon {
    * stay open for as long as the other one is.
    */
   socketPair(into: Int32Array): number
-  /** Makes a file that is in memory and has no name. Returns a descriptor. */
-  memory(): number
+  /** Makes a file that is in memory and has no name, of a fixed length unless that is 0. Returns a descriptor. */
+  memory(octets: number): number
   /** The user id of the process at the other end of a Unix socket. */
   peerUser(socket: number): number
   /** Sends a message to NETLINK_ROUTE. Returns the octets of what the kernel answers first. */

@@ -4,6 +4,7 @@ import type { Result } from '../base/result.ts'
 import type { Settings, TlsFiles } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { Event, RejectReason } from '../core/event.ts'
+import type { SharedJournal } from '../journal/journal.ts'
 import type { Log } from '../log/log.ts'
 import { type OwnAddresses, ownAddresses } from '../net/kernel/machine.ts'
 import { openOwnAddresses } from '../net/kernel/own-addresses.ts'
@@ -41,6 +42,8 @@ export interface EngineOptions {
   readonly record?: { readonly file: string; readonly version: string } | undefined
   /** Starts workers in another way. */
   readonly spawn?: Spawn | undefined
+  /** Where one shard keeps what another process has to know. */
+  readonly journal?: SharedJournal | undefined
 }
 
 /**
@@ -86,7 +89,12 @@ export class Engine {
     const common = { log, relays: this.relays, heard }
     this.shards =
       this.workers === 1
-        ? new LocalShard(settings, { ...common, gate: this.admission, record: recordings?.[0] })
+        ? new LocalShard(settings, {
+            ...common,
+            gate: this.admission,
+            record: recordings?.[0],
+            journal: options.journal,
+          })
         : new WorkerShards(settings, {
             ...common,
             size: this.workers,

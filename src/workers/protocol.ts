@@ -122,6 +122,7 @@ export type StepName =
   | 'leave'
   | 'take'
   | 'connect'
+  | 'hangUp'
   | 'stranded'
   | 'drop'
 

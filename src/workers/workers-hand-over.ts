@@ -130,6 +130,10 @@ export class WorkersHandOver implements HandOver {
     await Promise.all(this.#parts.slots.map((slot, i) => slot.step('connect', shards[i]!.connections)))
   }
 
+  async hangUp(): Promise<void> {
+    await Promise.all(this.#parts.slots.map(slot => slot.step('hangUp')))
+  }
+
   async stranded(): Promise<readonly AllocationId[]> {
     return (await Promise.all(this.#parts.slots.map(slot => slot.step('stranded')))).flat()
   }

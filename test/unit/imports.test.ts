@@ -57,7 +57,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
       values: ['base', 'core', 'journal', 'limits', 'log', 'net', 'relay', 'system'],
       types: ['config', 'kernel', 'policy', 'texts'],
     },
-    handover: { values: ['base', 'core', 'system', 'texts'], types: ['config', 'relay'] },
+    handover: { values: ['base', 'core', 'journal', 'system', 'texts'], types: ['config', 'relay'] },
     operate: {
       values: ['auth', 'base', 'config', 'health', 'policy', 'relay', 'system', 'texts'],
       types: ['control', 'core', 'log', 'metrics', 'workers'],

@@ -1,8 +1,9 @@
+import { address } from '../../base/address.ts'
 import type { Time } from '../../base/time.ts'
 import type { Allocation } from '../allocation.ts'
 import type { RelayState } from '../relay-state.ts'
 import { SnapshotWriter } from './envelope.ts'
-import { END, PARTS, type SnapshotPart } from './parts.ts'
+import { type AllocationRecord, END, PARTS, type SnapshotPart } from './parts.ts'
 import { type CarriedBy, everybody, type Leaves, recordOf } from './record.ts'
 import { LARGEST_PIECE, type Shape } from './shapes.ts'
 
@@ -58,6 +59,44 @@ export function* writeSnapshot(
     allocation => recordOf(state, allocation, carried, leaves),
     ({ legs, permissions, peers }) => legs.length + permissions.length + peers.length,
   )
+  writer.u8(END)
+  return yield* writer.finish()
+}
+
+/** What is known of a relay that could not write down its whole state. */
+export interface KnownState {
+  readonly keys: { readonly nonces: Uint8Array; readonly tickets: Uint8Array }
+  readonly allocations: readonly AllocationRecord[]
+}
+
+/**
+ * Writes a snapshot of what is known of a relay that has ended, as one of that relay would be; what is not known
+ * begins afresh. `lastId` must be drawn: the relay that has ended may have given out any id behind those that it had.
+ */
+export function* writeKnown(
+  { keys, allocations }: KnownState,
+  lastId: number,
+  now: Time,
+): Generator<undefined, Buffer> {
+  const writer = new SnapshotWriter()
+  const nobody = { count: 0, from: address(new Uint8Array(4), 0) }
+  write(writer, {
+    kind: 'base',
+    value: {
+      at: now,
+      draining: false,
+      lastId,
+      unconfigured: [],
+      withheldUntil: 0 as Time,
+      nonceKey: Buffer.from(keys.nonces),
+      ticketKey: Buffer.from(keys.tickets),
+      reported: 0 as Time,
+      unverified: nobody,
+      guessing: nobody,
+    },
+  })
+  yield undefined
+  yield* inSlices(writer, 'allocations', allocations, record => record)
   writer.u8(END)
   return yield* writer.finish()
 }

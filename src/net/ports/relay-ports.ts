@@ -119,6 +119,13 @@ export class RelayPorts {
     this.#held.set(socket, { pool, port: local.port })
   }
 
+  /** The local address of a relayed address that clients were told; undefined where we relay from none such. */
+  localOf({ ip, port }: Address): Address | undefined {
+    const shown = ipKey(ip)
+    const pool = this.#pools.find(({ relay }) => ipKey(relay.public) === shown)
+    return pool && address(pool.relay.local, port)
+  }
+
   /** Whether new allocations could relay from this local address by this public one (its `ipKey`). */
   isRelayed(local: Uint8Array, shown: number | string): boolean {
     return this.#pools.some(

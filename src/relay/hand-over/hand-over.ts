@@ -1,4 +1,5 @@
-import type { AllocationId } from '../../base/ids.ts'
+import type { Address } from '../../base/address.ts'
+import type { AllocationId, SocketId } from '../../base/ids.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Listener } from '../../config/values/listener.ts'
 import type { RelayKeys } from '../../core/relay.ts'
@@ -10,6 +11,12 @@ export interface GivenRelay {
   readonly shards: readonly GivenShard[]
   /** Absent where there is one shard, which has all of it in its state. */
   readonly common?: GivenCommon | undefined
+}
+
+/** Secrets that clients have something of, and the UDP sockets that they talk to. */
+export interface KnownBeside {
+  readonly keys: RelayKeys
+  readonly listeners: ReadonlyMap<SocketId, Address>
 }
 
 /** What several shards have in common. */
@@ -43,12 +50,16 @@ export interface HandOver {
   take(given: GivenRelay): Promise<Result<TakenOver, string>>
   /** Takes connections over, once listeners are there. */
   connect(given: GivenRelay): Promise<void>
+  /** Connections of clients have ended with the process that had them. Those with a ticket may come back. */
+  hangUp(): Promise<void>
   /** Allocations that were taken over and whose clients speak to a UDP address that is not listened on any more. */
   stranded(): Promise<readonly AllocationId[]>
   /** Ends allocations whose addresses are not ours any more. */
   drop(lost: Iterable<AllocationId>): Promise<void>
   /** Binds the sockets of a listener that nobody reads yet: one for each shard. */
   bindUnread(at: Listener): Result<readonly number[], NodeJS.ErrnoException>
+  /** What a process that goes on from the journal of this relay has to know beside it; absent where there is none. */
+  readonly known?: KnownBeside
 }
 
 /** The hand-over of a relay with one shard, in this thread. */
@@ -101,6 +112,14 @@ export class LocalHandOver implements HandOver {
 
   async connect({ shards }: GivenRelay): Promise<void> {
     this.#shard.connect(shards[0]!.connections)
+  }
+
+  async hangUp(): Promise<void> {
+    this.#shard.hangUp()
+  }
+
+  get known(): KnownBeside {
+    return this.#shard.known
   }
 
   async stranded(): Promise<readonly AllocationId[]> {

@@ -10,7 +10,7 @@ import type { LocalShardParts } from '../shard-parts.ts'
  * anything is taken over.
  */
 export function openRehearsal(
-  { clock = monotonicClock, record: _, shared: __, ...parts }: LocalShardParts,
+  { clock = monotonicClock, record: _, shared: __, journal: ___, ...parts }: LocalShardParts,
   environment: ShardEnvironment,
 ): Shard {
   const core = openCore({

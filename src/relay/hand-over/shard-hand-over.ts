@@ -3,17 +3,25 @@ import { Counter, type Counters } from '../../base/counters.ts'
 import { type FiveTuple, NOWHERE } from '../../base/five-tuple.ts'
 import type { AllocationId, SocketId } from '../../base/ids.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
+import { isStream } from '../../base/via.ts'
 import { type Allocation, type OpenAllocation, tuplesOf } from '../../core/allocation.ts'
 import { type Event, type Owner, openedEvent } from '../../core/event.ts'
+import type { RelayKeys } from '../../core/relay.ts'
 import type { RelayPorts } from '../../net/ports/relay-ports.ts'
 import type { GivenConnection, GivenListener } from '../../net/stream/given.ts'
 import type { StreamTransport } from '../../net/stream/stream-transport.ts'
 import type { UdpTransport } from '../../net/transport.ts'
 import type { Shard } from '../../shard/shard.ts'
+import { NOT_OPEN } from '../../system/descriptors.ts'
+import { completed } from '../../system/slices.ts'
 import type { Gate } from '../admission.ts'
 import type { Door } from '../guests/guest-message.ts'
+import type { KnownBeside } from './hand-over.ts'
 
-/** A UDP socket that is let go of without being closed. */
+/**
+ * A UDP socket that is let go of without being closed. Where a relay socket is not open, `local` is what clients were
+ * told of its address.
+ */
 export interface GivenUdp {
   readonly id: SocketId
   readonly purpose: 'listener' | 'relay'
@@ -67,6 +75,7 @@ export interface ShardHandOverParts {
   /** Ends an allocation whose relayed address is not ours any more. */
   readonly end: (allocation: AllocationId) => void
   readonly counters: Counters
+  readonly keys: () => RelayKeys
   /** Makes a shard that is the same and has no sockets, to be thrown away. */
   readonly rehearsal: () => Shard
 }
@@ -125,13 +134,13 @@ export class ShardHandOver {
    * while the other process still has everything, and has the code warm when it counts.
    */
   rehearse(snapshot: Uint8Array): Result<number, string> {
-    return complete(this.#parts.rehearsal().restore(snapshot))
+    return completed(this.#parts.rehearsal().restore(snapshot))
   }
 
   /** Gives everything that can go on elsewhere. Only while held, and settled. */
   give(): GivenShard {
     const { shard, udp, streams, listeners, reserved } = this.#parts
-    const snapshot = complete(shard.snapshot(leaves))
+    const snapshot = completed(shard.snapshot(leaves))
     const waiting = [...reserved()]
     const relays = [...this.#leaving()].flatMap(({ legs }) => legs.map(leg => leg.relay.socket))
     const sockets = [
@@ -183,13 +192,16 @@ export class ShardHandOver {
     const locals = new Map<SocketId, Address>()
     for (const { id, purpose, local, fd } of given.udp) {
       if (purpose !== 'relay') continue
-      const bound = await udp.bind({ address: local, purpose, fd, socket: id })
-      if (!bound.ok) return failed(`a relay socket cannot be taken over: ${bound.error.message}`)
+      const address = fd === NOT_OPEN ? ports.localOf(local) : local
+      const bound = address && (await udp.bind({ address, purpose, fd, socket: id }))
+      // Another program may have the port by now: the call is lost, but not the others.
+      if (fd === NOT_OPEN && !bound?.ok) continue
+      if (!bound?.ok) return failed(`a relay socket cannot be taken over: ${bound?.error.message}`)
       ports.takeOver(bound.value)
       locals.set(id, bound.value.local)
     }
     for (const [socket, door] of given.doors) takeDoor(socket, door)
-    const restored = complete(shard.restore(given.snapshot))
+    const restored = completed(shard.restore(given.snapshot))
     if (!restored.ok) return failed(restored.error)
     for (const reservation of given.reserved) takeReserved(reservation)
     const opened: TakenAllocation[] = []
@@ -218,6 +230,21 @@ export class ShardHandOver {
       .map(({ id }) => id)
   }
 
+  /** What a shard that goes on with clients of this one has to know beside the allocations. */
+  get known(): KnownBeside {
+    return { keys: this.#parts.keys(), listeners: this.#parts.listeners }
+  }
+
+  /** Connections of clients have ended with the process that had them. Those with a ticket may come back. */
+  hangUp(): void {
+    const { shard } = this.#parts
+    const gone = new Set<SocketId>()
+    for (const allocation of shard.openAllocations())
+      for (const { socket, via } of tuplesOf(allocation))
+        if (isStream(via) && socket !== NOWHERE) gone.add(socket)
+    for (const socket of gone) shard.hungUp(socket)
+  }
+
   /** Ends allocations whose addresses are not ours any more. */
   drop(lost: Iterable<AllocationId>): void {
     for (const id of lost) this.#parts.end(id)
@@ -238,14 +265,6 @@ export class ShardHandOver {
 /** Whether an allocation can go on in another process. */
 function leaves({ client }: Pick<Allocation, 'client'>): boolean {
   return client.via !== 'tls'
-}
-
-/** Runs to the end what otherwise lets others have their turn: nobody else has any now. */
-function complete<T>(steps: Generator<undefined, T>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-  }
 }
 
 /** Takes a step in each turn of the event loop. */

@@ -24,9 +24,6 @@ export interface SuccessionParts extends Lasting {
   readonly allocations: ShardAllocations
 }
 
-/** Allocations whose figures are written down in one second: with so many and fewer, they are a second old at most. */
-const FIGURES = 500
-
 /**
  * How a shard takes over from one whose thread broke: relay sockets by their
  * descriptors, allocations from the journal. Clients keep their 5-tuples, as the
@@ -34,8 +31,6 @@ const FIGURES = 500
  */
 export class Succession {
   readonly #parts: SuccessionParts
-  /** Whose figures are still to be written down in this round. */
-  #round: Iterator<Parameters<Shard['carried']>[0]> | undefined
 
   constructor(parts: SuccessionParts) {
     this.#parts = parts
@@ -67,20 +62,6 @@ export class Succession {
     for (const record of found) for (const client of tuplesOf(record)) guests?.transport.host(client, true)
     const open = new Set(Array.from(shard.openAllocations(), ({ id }) => id))
     return { allocations: found.filter(({ id }) => open.has(id)).map(openedEvent) }
-  }
-
-  /** Once a second: writes down what allocations have carried. */
-  tick(): void {
-    const { shard, journal } = this.#parts
-    this.#round ??= shard.openAllocations()[Symbol.iterator]()
-    for (let count = 0; count < FIGURES; count++) {
-      const next = this.#round.next()
-      if (next.done) {
-        this.#round = undefined
-        return
-      }
-      journal.carried(next.value.id, shard.carried(next.value))
-    }
   }
 
   /** Adopts the relay sockets of an allocation: all of them, or none. */

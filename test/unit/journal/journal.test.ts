@@ -169,11 +169,18 @@ t.test('the successor is told whom a thread was serving, and what was carried', 
   carried.traffic.toClient.bytes = 700
   carried.dropped = 3
   journal.carried(id, carried)
+  let served: unknown
+  const { prolonged } = journal
+  journal.prolonged = (...told) => {
+    served = SharedJournal.served(memory)
+    return prolonged.apply(journal, told)
+  }
   alice.turn.refresh({}, sim.now)
   alice.flush()
   sim.settle()
 
-  t.equal(SharedJournal.served(memory), id)
+  t.equal(served, id)
+  t.equal(SharedJournal.served(memory), undefined, 'and nobody once that is done')
   const found = journalOf(copyOf(memory)).legacy.allocations
   t.match(found, [{ id, dropped: 3, traffic: { toPeer: { packets: 7 }, toClient: { bytes: 700 } } }])
   const without = new SharedJournal(copyOf(memory))
