@@ -7,7 +7,7 @@ import { CHAIN_OCTETS } from '../journal/chains.ts'
 import { SharedJournal } from '../journal/journal.ts'
 import type { NativeAddon } from '../system/native-addon.ts'
 import { systemError } from '../system/system-error.ts'
-import { address, socketId } from './protocol.ts'
+import { addressText, socketId } from './protocol.ts'
 
 /** Grows whenever the file or the records of the journal change; the shape of an allocation has a number of its own. */
 const JOURNAL_FORMAT = 1
@@ -28,7 +28,7 @@ const description = z.object({
   /** What it takes the time for, and the machine's monotonic clock at that moment, in nanoseconds. */
   clock: z.object({ time: z.number(), machine: z.string().regex(/^\d+$/) }),
   /** UDP sockets that clients talk to. */
-  listeners: z.array(z.object({ id: socketId, local: address })),
+  listeners: z.array(z.object({ id: socketId, local: addressText })),
   /** Secrets that clients have something of: nonces, tickets. */
   nonces: octets,
   tickets: octets,

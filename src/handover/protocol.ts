@@ -50,7 +50,7 @@ export function handOverPath(state: string): string {
   return join(state, 'hand-over.sock')
 }
 
-export const address = z.string().transform((text, context): Address => {
+export const addressText = z.string().transform((text, context): Address => {
   const parsed = parseAddress(text)
   if (parsed) return parsed
   context.addIssue('no address')
@@ -62,7 +62,7 @@ export const socketId = z
   .max(2 ** 24)
   .transform(id => id as SocketId)
 const octets = z.string().transform(text => Buffer.from(text, 'base64'))
-const at = z.object({ transport: z.enum(['udp', 'tcp', 'tls']), address })
+const at = z.object({ transport: z.enum(['udp', 'tcp', 'tls']), address: addressText })
 
 export const hello = z.object({
   kind: z.literal('hello'),
@@ -90,11 +90,11 @@ export const welcome = z.object({
 })
 const owner = z.object({ tenant: z.string(), user: z.string() })
 const shard = z.object({
-  udp: z.array(z.object({ id: socketId, purpose: z.enum(['listener', 'relay']), local: address })),
-  listeners: z.array(z.object({ transport: z.enum(['tcp', 'tls']), address })),
+  udp: z.array(z.object({ id: socketId, purpose: z.enum(['listener', 'relay']), local: addressText })),
+  listeners: z.array(z.object({ transport: z.enum(['tcp', 'tls']), address: addressText })),
   connections: z.array(
     z.object({
-      remote: address,
+      remote: addressText,
       id: socketId.exactOptional(),
       tlsOnly: z.boolean(),
       unread: octets,
@@ -102,7 +102,7 @@ const shard = z.object({
       dropped: z.int(),
     }),
   ),
-  reserved: z.array(z.object({ socket: socketId, owner, client: address })),
+  reserved: z.array(z.object({ socket: socketId, owner, client: addressText })),
   doors: z.array(
     z.tuple([socketId, z.object({ shard: z.int().min(0), socket: socketId, via: z.enum(VIA) })]),
   ),
@@ -119,9 +119,9 @@ export const given = z.object({
       reserved: z.array(
         z.object({
           token: octets,
-          local: address,
+          local: addressText,
           owner,
-          client: address,
+          client: addressText,
           expires: z.number().transform(time => time as Time),
         }),
       ),
