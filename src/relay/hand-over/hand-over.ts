@@ -1,22 +1,15 @@
-import type { Address } from '../../base/address.ts'
-import type { AllocationId, SocketId } from '../../base/ids.ts'
+import type { AllocationId } from '../../base/ids.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Listener } from '../../config/values/listener.ts'
 import type { RelayKeys } from '../../core/relay.ts'
 import { bindUnread, type ReservedPort } from '../../net/ports/parked-port.ts'
-import type { GivenShard, ShardHandOver, TakenOver } from './shard-hand-over.ts'
+import type { GivenShard, KnownBeside, ShardHandOver, TakenOver } from './shard-hand-over.ts'
 
 /** What a relay hands over: each of its shards, and what those have in common. */
 export interface GivenRelay {
   readonly shards: readonly GivenShard[]
   /** Absent where there is one shard, which has all of it in its state. */
   readonly common?: GivenCommon | undefined
-}
-
-/** Secrets that clients have something of, and the UDP sockets that they talk to. */
-export interface KnownBeside {
-  readonly keys: RelayKeys
-  readonly listeners: ReadonlyMap<SocketId, Address>
 }
 
 /** What several shards have in common. */

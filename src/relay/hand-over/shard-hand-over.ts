@@ -16,7 +16,6 @@ import { NOT_OPEN } from '../../system/descriptors.ts'
 import { completed } from '../../system/slices.ts'
 import type { Gate } from '../admission.ts'
 import type { Door } from '../guests/guest-message.ts'
-import type { KnownBeside } from './hand-over.ts'
 
 /**
  * A UDP socket that is let go of without being closed. Where a relay socket is not open, `local` is what clients were
@@ -27,6 +26,12 @@ export interface GivenUdp {
   readonly purpose: 'listener' | 'relay'
   readonly local: Address
   readonly fd: number
+}
+
+/** Secrets that clients have something of, and the UDP sockets that they talk to. */
+export interface KnownBeside {
+  readonly keys: RelayKeys
+  readonly listeners: ReadonlyMap<SocketId, Address>
 }
 
 /** A port that waits for its RESERVATION-TOKEN, and whose unit of quota it is. */
