@@ -137,7 +137,7 @@ napi_value descriptors_pair(napi_env env, napi_callback_info info)
   return value_from_int32(env, 0);
 }
 
-/* What others may not change: neither the length, on which whoever maps the file relies, nor these seals. */
+/* What others may not change: neither the length, on which a process that maps the file relies, nor these seals. */
 #define FIXED_LENGTH (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 napi_value descriptors_memory(napi_env env, napi_callback_info info)

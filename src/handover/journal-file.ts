@@ -47,8 +47,8 @@ type Formats = 'format' | 'snapshot'
 export type Described = Omit<z.input<typeof description>, Formats> & Partial<Pick<Description, Formats>>
 
 /**
- * What a relay knows of its calls, in a file in memory: whoever has a descriptor of it, as the service
- * manager has, finds everything there that the process had written when it ended, however that was.
+ * What a relay knows of its calls, in a file in memory. Another process that has a descriptor of it, as
+ * the service manager has, finds everything there that this one had written when it ended, however that was.
  *
  * First the journal of the allocations, to which the relay writes as to memory of its own, and behind it two
  * slots for a description, which are written in turn. A description that was not written to its end has a wrong
@@ -76,7 +76,7 @@ export class JournalFile {
 
   /** Opens that of another process, whose descriptor stays the caller's. Says why where it is not such a file. */
   static open(addon: NativeAddon, fd: number): Result<JournalFile, string> {
-    // Whoever reads mapped memory behind the end of a file is killed.
+    // A process that reads mapped memory behind the end of the file is killed.
     const memory = fstatSync(fd).size === OCTETS ? addon.mapMemory(fd, CHAIN_OCTETS) : undefined
     if (memory instanceof ArrayBuffer) return succeeded(new JournalFile(fd, memory))
     return failed(memory === undefined ? 'it has another length' : systemError(memory, 'mmap').message)
