@@ -17,45 +17,55 @@ export type HelloReading =
  * records. Each octet is looked at once; how many there may be is bounded.
  */
 export class HelloReader {
-  #raw = Buffer.alloc(SMALLEST)
-  #have = 0
+  readonly #raw = new Gathered()
   /** Where the next record begins. */
   #record = 0
   /** The handshake message, as far as whole records hold it. */
-  #message = Buffer.alloc(0)
+  readonly #message = new Gathered()
 
   /** All that has come, to be handed on as it is. */
   get bytes(): Buffer {
-    return this.#raw.subarray(0, this.#have)
+    return this.#raw.bytes
   }
 
   /** Reads on. `malformed` also where it is longer than can be kept for a stranger. */
   read(chunk: Buffer): HelloReading {
-    if (this.#have + chunk.length > LONGEST) return MALFORMED
-    this.#hold(chunk)
-    while (this.#have - this.#record >= RECORD_HEADER) {
-      const length = this.#raw.readUInt16BE(this.#record + 3)
-      const isHandshake = this.#raw[this.#record] === HANDSHAKE && this.#raw[this.#record + 1] === 3
+    if (this.#raw.length + chunk.length > LONGEST) return MALFORMED
+    this.#raw.add(chunk)
+    const raw = this.#raw.bytes
+    while (raw.length - this.#record >= RECORD_HEADER) {
+      const length = raw.readUInt16BE(this.#record + 3)
+      const isHandshake = raw[this.#record] === HANDSHAKE && raw[this.#record + 1] === 3
       if (!isHandshake || length === 0 || length > LONGEST_RECORD) return MALFORMED
       const end = this.#record + RECORD_HEADER + length
-      if (end > this.#have) break
-      this.#message = Buffer.concat([this.#message, this.#raw.subarray(this.#record + RECORD_HEADER, end)])
+      if (end > raw.length) break
+      this.#message.add(raw.subarray(this.#record + RECORD_HEADER, end))
       this.#record = end
-      const found = parseMessage(this.#message)
+      const found = parseMessage(this.#message.bytes)
       if (found.kind !== 'more') return found
     }
     return MORE
   }
+}
 
-  #hold(chunk: Buffer): void {
-    const wanted = this.#have + chunk.length
-    if (wanted > this.#raw.length) {
-      const wider = Buffer.alloc(Math.max(wanted, this.#raw.length * 2))
-      this.#raw.copy(wider, 0, 0, this.#have)
-      this.#raw = wider
+/** Octets that come in pieces, each of which is copied a few times at most. */
+class Gathered {
+  length = 0
+  #buffer = NOTHING
+
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.length)
+  }
+
+  add(piece: Buffer): void {
+    const wanted = this.length + piece.length
+    if (wanted > this.#buffer.length) {
+      const wider = Buffer.alloc(Math.max(wanted, this.#buffer.length * 2, SMALLEST))
+      this.#buffer.copy(wider, 0, 0, this.length)
+      this.#buffer = wider
     }
-    chunk.copy(this.#raw, this.#have)
-    this.#have = wanted
+    piece.copy(this.#buffer, this.length)
+    this.length = wanted
   }
 }
 
