@@ -1,5 +1,4 @@
 import { createPrivateKey, type KeyObject, randomInt } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
@@ -9,6 +8,7 @@ import type { Log } from '../log/log.ts'
 import type { AcmeChallenge } from '../net/stream/tls/acme-door.ts'
 import { wallTime } from '../system/clock.ts'
 import { writeKept } from '../system/kept-file.ts'
+import { readOwn } from '../system/own-file.ts'
 import type { WaitingText } from '../texts/waiting.ts'
 import { CertificateAuthority } from './authority.ts'
 import { AcmeError, type ProofWay } from './fault.ts'
@@ -220,10 +220,13 @@ function accountKey(file: string): KeyObject {
   return key
 }
 
-/** Undefined where the file has no key on P-256, which is what requests are signed by. */
+/** Undefined where the file has no key of ours on P-256, which is what requests are signed by. */
 function readKey(file: string): KeyObject | undefined {
   try {
-    const key = createPrivateKey(readFileSync(file, 'latin1'))
+    const own = readOwn(file)
+    // The account would be somebody else's as well.
+    if (!own.ok) return undefined
+    const key = createPrivateKey(own.value)
     return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : undefined
   } catch {
     return undefined

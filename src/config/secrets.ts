@@ -2,9 +2,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { succeeded } from '../base/result.ts'
+import { readOwn } from '../system/own-file.ts'
 import { notAccepted, type Parsed } from './fault.ts'
 import { closing, isWorldReadable, quoted, readNamed } from './find.ts'
-import { readOwn } from './own-file.ts'
 import { SECRET_LENGTH, weakness } from './values/weak-secret.ts'
 
 /** Reads a file that holds one secret, without the white space around it. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { failed, type Result, succeeded } from '../base/result.ts'
 import { writeKept } from '../system/kept-file.ts'
+import { readOwn } from '../system/own-file.ts'
 import { hmac } from '../wire/mac.ts'
 
 /** Octets of a key. */
@@ -96,7 +96,10 @@ function written(keys: readonly IdentityKey[]): string {
 function readKeys(file: string): Result<IdentityKey[], string> {
   let text: string
   try {
-    text = readFileSync(file, 'utf8')
+    const own = readOwn(file)
+    // By a key of somebody else's, that one could tell who anybody is.
+    if (!own.ok) return failed(`${file} belongs to another user (${own.error})`)
+    text = own.value
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     return code === 'ENOENT' ? succeeded([]) : failed(message)

@@ -2,10 +2,10 @@ import { constants } from 'node:fs'
 import { appendFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { readOwn } from '../config/own-file.ts'
 import type { HistoryPoint } from '../control/view.ts'
 import type { Log } from '../log/log.ts'
 import { writeKept } from '../system/kept-file.ts'
+import { readOwn } from '../system/own-file.ts'
 import { MOST_HOURS, MOST_MINUTES, type PastPoints } from './history.ts'
 
 /** A point as a line has it: shorter than with names. */

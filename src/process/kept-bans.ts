@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { formatRange, parseRange } from '../base/range.ts'
-import { readOwn } from '../config/own-file.ts'
 import type { Log } from '../log/log.ts'
 import type { Ban } from '../operate/bans.ts'
 import { KeptFile } from '../system/kept-file.ts'
+import { readOwn } from '../system/own-file.ts'
 
 const shape = z.array(
   z.object({

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { z } from 'zod'
-import { readOwn } from '../config/own-file.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
 import { email } from '../notify/email.ts'
@@ -13,6 +12,7 @@ import { webhook } from '../notify/webhook.ts'
 import type { HealthWatch } from '../operate/health-watch.ts'
 import { monotonicClock } from '../system/clock.ts'
 import { KeptFile } from '../system/kept-file.ts'
+import { readOwn } from '../system/own-file.ts'
 import type { RunningText } from '../texts/running.ts'
 
 export interface NotifyingParts {

@@ -21,7 +21,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     net: { values: ['base', 'limits', 'system', 'wire'], types: ['core', 'shard', 'texts'] },
     texts: { values: [] },
     load: { values: ['auth', 'base', 'client', 'net', 'system', 'texts', 'wire'] },
-    config: { values: ['base', 'texts'] },
+    config: { values: ['base', 'system', 'texts'] },
     import: { values: ['base', 'config', 'policy', 'texts'] },
     log: { values: ['base', 'limits', 'texts', 'wire'], types: ['core'] },
     ledger: { values: ['base', 'core', 'system', 'wire'], types: ['log'] },

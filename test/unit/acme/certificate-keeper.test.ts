@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { CertificateKeeper } from '../../../src/acme/certificate-keeper.ts'
@@ -412,6 +412,23 @@ for (const kind of ['ed25519', 'rsa'] as const) {
     t.equal(createPrivateKey(readFileSync(file)).asymmetricKeyType, 'ec')
   })
 }
+
+t.test(
+  'S-26: an account key that somebody else has put there is replaced',
+  { skip: process.getuid?.() === 0 ? false : 'only root can give files away' },
+  async t => {
+    const relay = new Kept(t)
+    await relay.pass(0)
+    const file = join(relay.file, '..', 'account.pem')
+    const planted = readFileSync(file, 'latin1')
+    chownSync(file, 12_345, 12_345)
+    await relay.pass(61 * DAY)
+
+    t.equal(relay.authority.made.length, 2)
+    t.not(readFileSync(file, 'latin1'), planted)
+    t.equal(statSync(file).uid, 0)
+  },
+)
 
 t.test('an error that nobody has thought of is a failure like others, and the relay lives on', async t => {
   const relay = new Kept(t)

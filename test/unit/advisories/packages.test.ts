@@ -19,10 +19,17 @@ t.test('S-21: the documents give the lifetime of nonces that the program has', a
 
 t.test('S-22: the threat model counts the packages that are there at run time', async t => {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, { dev?: boolean; devOptional?: boolean; dependencies?: object }>
+    packages: Record<
+      string,
+      { dev?: boolean; devOptional?: boolean; hasInstallScript?: boolean; dependencies?: object }
+    >
   }
   const all = Object.entries(packages).filter(([path, { dev, devOptional }]) => path && !dev && !devOptional)
   const direct = Object.keys(packages['']?.dependencies ?? {})
+  t.same(
+    all.filter(([, { hasInstallScript }]) => hasInstallScript),
+    [],
+  )
   const words = 'No One Two Three Four Five Six Seven Eight Nine Ten Eleven Twelve'.split(' ')
   const text = readFileSync(join(ROOT, 'docs', 'threat-model.md'), 'utf8')
 

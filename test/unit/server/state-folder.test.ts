@@ -3,10 +3,11 @@ import { chmodSync, chownSync, lchownSync, readFileSync, symlinkSync, writeFileS
 import { join } from 'node:path'
 import t from 'tap'
 import { changesFile, readChanges } from '../../../src/config/changes.ts'
-import { readOwn } from '../../../src/config/own-file.ts'
 import { keptSecret } from '../../../src/config/secrets.ts'
+import { Identities } from '../../../src/ledger/identities.ts'
 import { KeptHistory } from '../../../src/operate/kept-history.ts'
 import { KeptBans } from '../../../src/process/kept-bans.ts'
+import { readOwn } from '../../../src/system/own-file.ts'
 import { range } from '../../support/ranges.ts'
 
 const SOMEBODY = 12_345
@@ -28,6 +29,11 @@ const FILES = [
     'history.jsonl',
     JSON.stringify(HOUR),
     (file: string) => new KeptHistory(join(file, '..'), { limited: () => {} }).read().hours.length > 0,
+  ],
+  [
+    'ledger-keys.json',
+    JSON.stringify({ keys: [{ key: '5a'.repeat(32), since: '2026-06-15' }] }),
+    (file: string) => new Identities(file, 'pseudonym', () => {}).of('alice') !== '',
   ],
   [
     'history-day.json',
