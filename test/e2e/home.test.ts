@@ -19,6 +19,7 @@ import { callBetween, type IceServers, ONE_END_PAGE } from '../support/one-end-p
 
 const NAME = 'turn.example.org'
 const MACHINE = `${NETWORK}.5`
+const MAIN = join(import.meta.dirname, '../../dist/cli/main.js')
 const MINUTES_5 = 300_000
 
 t.setTimeout(MINUTES_5)
@@ -78,6 +79,22 @@ t.test(
       )
       t.match(atHome.local, { type: 'relay', address: PUBLIC })
     })
+
+    await t.test(
+      'what README shows of the doctor is what it says of relay ports that are closed',
+      async t => {
+        home.forwardNothing()
+        for (const protocol of ['udp', 'tcp'] as const) home.forward(protocol, '3478', MACHINE)
+        const found = await doctorAt(t, places.alice, lines)
+        const shown = readme.shown('taciturn doctor --from-outside')
+        t.ok(shown.length > 5, 'README shows it')
+        for (const line of shown) t.ok(found.includes(line), line)
+
+        for (const { protocol, ports } of readme.ports()) home.forward(protocol, ports, MACHINE)
+        const good = await doctorAt(t, places.alice, lines)
+        t.notOk(good.some(line => line.startsWith('✗')))
+      },
+    )
   },
 )
 
@@ -93,6 +110,21 @@ async function setTheScene(t: Test): Promise<{ home: Home; machine: Machine }> {
   home.join(machine.network, MACHINE)
   await machine.run(`printf '${RESOLV_CONF}' > /etc/resolv.conf`)
   return { home, machine }
+}
+
+/** What the doctor says on somebody's own machine, line by line; addresses and numbers of URIs are those of README. */
+async function doctorAt(
+  t: Test,
+  place: Namespace,
+  lines: { readonly turn_uris: readonly string[]; readonly turn_shared_secret: string },
+): Promise<readonly string[]> {
+  const secret = join(t.testdir({ secret: lines.turn_shared_secret }), 'secret')
+  const uris = lines.turn_uris.flatMap(uri => ['--turn-uri', uri])
+  const options = [...uris, '--secret-file', secret, '--resolve', `${NAME}=${PUBLIC}`, '--lang', 'en']
+  const doctor = place.start(process.execPath, [MAIN, 'doctor', '--from-outside', ...options])
+  await doctor.exited
+  const said = doctor.stdout.replaceAll(PUBLIC, '203.0.113.7')
+  return said.replaceAll('2 of 2 URIs', '3 of 3 URIs').split('\n')
 }
 
 /** What a command says; how it ended stands in the last line, where that was not well. */
@@ -122,6 +154,17 @@ class Readme {
     const commands = lines.filter(line => line !== '')
     if (commands.length === 0) throw new Error(`README has no commands under ${heading}`)
     return commands
+  }
+
+  /** What it shows of a command's output. */
+  shown(command: string): readonly string[] {
+    const blocks = [...this.#text.matchAll(/^```console\n\$ ([^\n]*)\n(.*?)^```$/gms)]
+    return (
+      blocks
+        .find(([, one]) => one?.startsWith(command))?.[2]
+        ?.trimEnd()
+        .split('\n') ?? []
+    )
   }
 
   /** The ports that it tells to open, but for those of TLS, which needs a certificate. */

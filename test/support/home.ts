@@ -13,7 +13,7 @@ export const RESOLV_CONF = `nameserver ${NAMES}\n`
 
 /**
  * A home: a router with one public address, and a network behind it. The
- * router translates addresses, lets in only what it was told to forward, and
+ * router translates addresses and ports, lets in only what it was told to forward, and
  * sends what the home sends to its public address back in (hairpin).
  */
 export class Home {
@@ -84,6 +84,11 @@ export class Home {
     return place
   }
 
+  /** Forwards nothing any more; what passes already goes on. */
+  forwardNothing(): void {
+    this.router.run('nft', 'flush', 'chain', 'ip', 'router', 'forwarded')
+  }
+
   /** Forwards ports to a machine, each with its own number; `ports` as nftables has them, `3478` or `49152-65535`. */
   forward(protocol: 'udp' | 'tcp', ports: string, machine: string): void {
     const wanted = ['ip', 'daddr', PUBLIC, protocol, 'dport', ports]
@@ -96,7 +101,7 @@ table ip router {
   chain forwarded { type nat hook prerouting priority dstnat; }
   chain translated {
     type nat hook postrouting priority srcnat;
-    oifname "wan" masquerade
+    oifname "wan" masquerade fully-random
     ip saddr ${NETWORK}.0/24 oifname "lan" ct status dnat masquerade
   }
   chain passing {
