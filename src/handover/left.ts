@@ -2,12 +2,13 @@ import { fstatSync, readSync, writeSync } from 'node:fs'
 import { z } from 'zod'
 import { failed, type Result, succeeded } from '../base/result.ts'
 import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
+import { READABLE } from '../core/snapshot/formats.ts'
 import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
 import { readClock } from '../system/clock.ts'
 import type { NativeAddon } from '../system/native-addon.ts'
 import { systemError } from '../system/system-error.ts'
 import { countOf, describeGiven, descriptorsOf, restoreGiven } from './given.ts'
-import { AT_ONCE, given, PROTOCOL, READABLE } from './protocol.ts'
+import { AT_ONCE, given, PROTOCOL } from './protocol.ts'
 
 /**
  * What a process leaves behind for the next one, as three descriptors that

@@ -4,7 +4,6 @@ import { type Address, parseAddress } from '../base/address.ts'
 import type { SocketId } from '../base/ids.ts'
 import type { Time } from '../base/time.ts'
 import { VIA } from '../base/via.ts'
-import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
 
 /**
  * What two processes say to each other while one takes over from the other.
@@ -31,9 +30,6 @@ import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
  * `go`, or `failed` at any time.
  */
 export const PROTOCOL = 2
-
-/** Versions of snapshots that this relay can read: its own. One more stands here once there is an older one. */
-export const READABLE: readonly number[] = [SNAPSHOT_VERSION]
 
 /** Descriptors that go with one message; the kernel takes 253. */
 export const AT_ONCE = 250

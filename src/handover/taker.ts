@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
+import { READABLE } from '../core/snapshot/formats.ts'
 import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
 import { loadAddon, type NativeAddon } from '../system/native-addon.ts'
 import { descriptorOf } from '../system/socket-handle.ts'
@@ -7,18 +8,7 @@ import { systemError } from '../system/system-error.ts'
 import { countOf, restoreGiven } from './given.ts'
 import { asked, Declined, hear, hearOctets } from './hear.ts'
 import { HandOverLink, LinkError } from './link.ts'
-import {
-  AT_ONCE,
-  done,
-  given,
-  PATIENCE,
-  PAUSE,
-  PROTOCOL,
-  passed,
-  READABLE,
-  type Welcome,
-  welcome,
-} from './protocol.ts'
+import { AT_ONCE, done, given, PATIENCE, PAUSE, PROTOCOL, passed, type Welcome, welcome } from './protocol.ts'
 
 /** What was taken, and when the other one stopped reading, in nanoseconds of the machine's monotonic clock. */
 export interface Taken {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { failed, type Result, succeeded } from '../../base/result.ts'
+import { FORMATS, type PartReaders, READABLE } from './formats.ts'
 import { OctetReader } from './octet-reader.ts'
 import { CHUNK, ChunkWriter } from './octet-writer.ts'
 
 /** "TCSS" */
 const MAGIC = 0x54435353
-/** Grows whenever what is written changes its meaning or its order. */
+/** The version that is written. Grows whenever that changes its meaning or its order; see `FORMATS`. */
 export const SNAPSHOT_VERSION = 5
 /** SHA-256 of all that follows the header. */
 const DIGEST = 32
@@ -50,11 +51,14 @@ export class SnapshotWriter extends ChunkWriter {
 
 /** Reads what `SnapshotWriter` wrote. */
 export class SnapshotReader extends OctetReader {
+  readonly readers: PartReaders
   readonly #secrets: Buffer
   #secretAt = 0
 
-  constructor(state: Buffer, secrets: Buffer) {
+  /** `readers`: those of the version that was written. */
+  constructor(readers: PartReaders, state: Buffer, secrets: Buffer) {
     super(state)
+    this.readers = readers
     this.#secrets = secrets
   }
 
@@ -80,9 +84,9 @@ export function* openSnapshot(bytes: Uint8Array): Generator<undefined, Result<Sn
   if (whole.length < HEADER || whole.readUInt32BE(0) !== MAGIC)
     return failed('this is not a snapshot of a relay')
   const version = whole.readUInt16BE(4)
-  if (version !== SNAPSHOT_VERSION) {
-    return failed(`the snapshot has version ${version}, and this relay reads version ${SNAPSHOT_VERSION}`)
-  }
+  const readers = FORMATS[version]
+  if (!readers)
+    return failed(`the snapshot has version ${version}, and this relay reads version ${READABLE.join(', ')}`)
   if (whole.length > LARGEST) return failed('the snapshot is larger than any relay makes it')
   const flags = whole.readUInt16BE(6)
   if (flags & ~WITH_SECRETS) return failed(`the snapshot has flags that are not known: ${flags}`)
@@ -99,7 +103,9 @@ export function* openSnapshot(bytes: Uint8Array): Generator<undefined, Result<Sn
   }
   if (!digest.digest().equals(whole.subarray(DIGEST_AT, HEADER)))
     return failed('the snapshot was damaged on its way')
-  return succeeded(new SnapshotReader(whole.subarray(HEADER, HEADER + state), whole.subarray(HEADER + state)))
+  return succeeded(
+    new SnapshotReader(readers, whole.subarray(HEADER, HEADER + state), whole.subarray(HEADER + state)),
+  )
 }
 
 /**

@@ -1,7 +1,7 @@
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import { openSnapshot, type SnapshotReader } from './envelope.ts'
 import { SnapshotRefusal } from './octet-reader.ts'
-import { type AllocationRecord, END, PARTS, type SnapshotPart } from './parts.ts'
+import { type AllocationRecord, END, type SnapshotPart } from './parts.ts'
 
 /**
  * Reads a snapshot part by part, to be handed to a fresh relay in this order as
@@ -52,7 +52,7 @@ function isLinked({ legs }: AllocationRecord): boolean {
 function readPart(reader: SnapshotReader): SnapshotPart | undefined {
   const number = reader.u8()
   if (number === END) return undefined
-  if (!(number in PARTS)) reader.refuse(`part ${number} is not known`)
-  const { kind, shape } = PARTS[number as keyof typeof PARTS]
-  return { kind, value: shape.read(reader) } as SnapshotPart
+  const part = reader.readers[number]
+  if (!part) reader.refuse(`part ${number} is not known`)
+  return { kind: part.kind, value: part.shape.read(reader) } as SnapshotPart
 }

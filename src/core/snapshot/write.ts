@@ -23,7 +23,7 @@ export function* writeSnapshot(
 ): Generator<undefined, Buffer> {
   const writer = new SnapshotWriter()
   const { book, buckets, scans, stores } = state
-  write(writer, {
+  writePart(writer, {
     kind: 'base',
     value: {
       at: now,
@@ -80,7 +80,7 @@ export function* writeKnown(
 ): Generator<undefined, Buffer> {
   const writer = new SnapshotWriter()
   const nobody = { count: 0, from: address(new Uint8Array(4), 0) }
-  write(writer, {
+  writePart(writer, {
     kind: 'base',
     value: {
       at: now,
@@ -113,7 +113,7 @@ function* inPieces(
   if (!octets) return
   for (let from = 0; from < octets.length; from += LARGEST_PIECE) {
     const bytes = octets.subarray(from, from + LARGEST_PIECE)
-    write(writer, { kind: 'table', value: { of, size: octets.length, from, bytes } })
+    writePart(writer, { kind: 'table', value: { of, size: octets.length, from, bytes } })
     yield undefined
   }
 }
@@ -141,15 +141,16 @@ function* inSlices<K extends ListPart['kind'], T, R extends Extract<ListPart, { 
     slice.push(made)
     weight += RECORD_WEIGHT + listed(made)
     if (weight < SLICE) continue
-    write(writer, { kind, value: slice } as unknown as ListPart)
+    writePart(writer, { kind, value: slice } as unknown as ListPart)
     slice = []
     weight = 0
     yield undefined
   }
-  if (slice.length > 0) write(writer, { kind, value: slice } as unknown as ListPart)
+  if (slice.length > 0) writePart(writer, { kind, value: slice } as unknown as ListPart)
 }
 
-function write(writer: SnapshotWriter, part: SnapshotPart): void {
+/** Writes one part; nothing for those that only follow from others when a snapshot is read. */
+export function writePart(writer: SnapshotWriter, part: SnapshotPart): void {
   for (const [number, { kind, shape }] of Object.entries(PARTS)) {
     if (kind !== part.kind) continue
     writer.u8(Number(number))
