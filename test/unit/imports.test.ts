@@ -369,7 +369,7 @@ function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
 }
 
-t.test('a name that is exported means one thing: at most one in a hundred is declared twice', t => {
+t.test('C-04: a name that is exported means one thing: at most one in a hundred is declared twice', t => {
   const places = new Map<string, Set<string>>()
   for (const { path, text } of sources) {
     for (const [, name] of withoutComments(text).matchAll(
@@ -397,7 +397,7 @@ t.test('no folder holds more than some twenty files', t => {
   t.end()
 })
 
-t.test('every permission to import is used', t => {
+t.test('C-10: every permission to import is used', t => {
   const used = new Set<string>()
   for (const { path, folder, imports, text } of sources) {
     for (const { from } of imports) used.add(`${folder}>${folderOf(path, from)}`)
