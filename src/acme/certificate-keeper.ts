@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject, randomInt } from 'node:crypto'
+import { createPrivateKey, type KeyObject, randomInt, X509Certificate } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
@@ -48,7 +48,7 @@ const SPREAD = 1000
  * failures an hour for a name: the first three leave room for an operator who restarts.
  */
 const AGAIN = [5, 15, 30, 60, 120, 240, 480, 720]
-/** Milliseconds from one certificate to the next at least, however soon that seems to be due. */
+/** Milliseconds from one certificate to the next at least, or a third of its lifetime, however soon it seems due. */
 const APART = 60 * MINUTE
 /** Milliseconds that an authority has for one certificate, all proofs included. */
 const LONGEST_ORDER = 30 * MINUTE
@@ -122,7 +122,7 @@ export class CertificateKeeper {
       keep(tls.certificate, pem)
       this.#fault = undefined
       this.#failures = 0
-      this.#notBefore = this.#elapsed() + APART
+      this.#notBefore = this.#elapsed() + Math.min(APART, lifetimeOf(pem) / 3)
       log.info('certificate obtained', { names: acme.names, from: new URL(acme.directory).host })
       renewed()
     } catch (error) {
@@ -202,6 +202,12 @@ function waysOf(acme: Acme | undefined, listen: Settings['listen']): ProofWay[] 
   if (acme.challenge !== 'auto') return [acme.challenge]
   const has443 = listen.some(({ transport, address }) => transport !== 'udp' && address.port === 443)
   return has443 ? ['tls-alpn-01', 'http-01'] : ['http-01']
+}
+
+/** Milliseconds. */
+function lifetimeOf(pem: string): number {
+  const { validFrom, validTo } = new X509Certificate(pem)
+  return Date.parse(validTo) - Date.parse(validFrom)
 }
 
 function unexpected({ message }: Error, { directory }: Acme): AcmeError {

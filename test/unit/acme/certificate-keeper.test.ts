@@ -376,16 +376,26 @@ for (const [what, certify, why] of [
   })
 }
 
-t.test('however soon a certificate seems to be due again, an hour passes', async t => {
-  const relay = new Kept(t)
-  relay.authority.lifetime = 2 * MINUTE
-  await relay.pass(0)
-  for (let minute = 0; minute < 60; minute++) {
-    t.equal(relay.authority.made.length, 1, `${minute} minutes`)
-    await relay.pass(MINUTE)
-  }
-  t.equal(relay.authority.made.length, 2)
-})
+t.test(
+  'however soon a certificate seems to be due again, an hour passes, or a third of its time',
+  async t => {
+    for (const [lifetime, ahead, apart] of [
+      [90 * DAY, 80 * DAY, 60],
+      [12 * MINUTE, 11 * MINUTE, 4],
+    ] as const) {
+      const relay = new Kept(t)
+      relay.authority.lifetime = lifetime
+      // The clock of the authority is behind ours.
+      relay.authority.now = () => relay.now - ahead
+      await relay.pass(0)
+      for (let minute = 0; minute < apart; minute++) {
+        t.equal(relay.authority.made.length, 1, `${minute} minutes`)
+        await relay.pass(MINUTE)
+      }
+      t.equal(relay.authority.made.length, 2)
+    }
+  },
+)
 
 t.test('names are the same in capitals', async t => {
   const relay = new Kept(t, { names: ['Turn.Example.ORG'] })
