@@ -114,3 +114,12 @@ t.test('errors are German where German is asked for', async t => {
 
   t.match(stderr, /„10\.0\.0\.5\/8“ ist nicht der Anfang eines Netzes dieser Größe/)
 })
+
+t.test('U-41: validate does not say that nothing was started, since it starts nothing', async t => {
+  for (const broken of ['{ "realm": 5 }', '{ "realms": "example.org" }', 'not JSON']) {
+    const { code, stdout, stderr } = await run(folderWith(t, { 'turnserver.json': broken }), ['validate'])
+    t.equal(code, 3, broken)
+    t.match(stderr, /problem|JSON/, broken)
+    t.notMatch(stdout + stderr, /start/, broken)
+  }
+})
