@@ -1,16 +1,12 @@
 import { randomFillSync } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { connect } from 'node:net'
-import { connect as connectTls } from 'node:tls'
 import { type Address, formatIp, parseAddress } from '../../src/base/address.ts'
 import type { ChannelNumber } from '../../src/base/ids.ts'
 import type { Time } from '../../src/base/time.ts'
-import { Deframer } from '../../src/client/deframer.ts'
 import { TurnClient } from '../../src/client/turn-client.ts'
 import type { RequestNumber, TurnEvent } from '../../src/client/turn-event.ts'
-
-export type Via = 'udp' | 'tcp' | 'tls'
+import { openWire, type Via, type Wire } from '../support/wire.ts'
 
 /** Where the relay is, and who may use it. */
 export interface Place {
@@ -83,7 +79,7 @@ export class Call {
     await once(peer, 'listening')
     let call: Call | undefined
     try {
-      call = new Call(manner, place, await openWire(manner.via, place), peer)
+      call = new Call(manner, place, await openWire(manner.via, { ...place, host: LOOPBACK }), peer)
       const allocated = await call.#ask('allocated', turn => turn.allocate({}, now()))
       call.#relayed = allocated.relayed[0]!
       const { method } = manner
@@ -183,36 +179,6 @@ export class Call {
 
   #flush(): void {
     for (const bytes of this.#turn.drain()) this.#wire.send(bytes)
-  }
-}
-
-interface Wire {
-  send(bytes: Buffer): void
-  receive(take: (bytes: Buffer) => void): void
-  close(): void
-}
-
-async function openWire(via: Via, { port, tlsPort, certificate }: Place): Promise<Wire> {
-  if (via === 'udp') {
-    const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 })
-    socket.bind(0, LOOPBACK)
-    await once(socket, 'listening')
-    return {
-      send: bytes => socket.send(bytes, port, LOOPBACK),
-      receive: take => void socket.on('message', take),
-      close: () => socket.close(),
-    }
-  }
-  const socket =
-    via === 'tcp' ? connect(port, LOOPBACK) : connectTls({ port: tlsPort, host: LOOPBACK, ca: certificate })
-  await once(socket, via === 'tcp' ? 'connect' : 'secureConnect')
-  socket.setNoDelay(true)
-  socket.on('error', () => socket.destroy())
-  const deframer = new Deframer()
-  return {
-    send: bytes => void (socket.destroyed || socket.write(bytes)),
-    receive: take => void socket.on('data', chunk => deframer.take(chunk)?.forEach(take)),
-    close: () => socket.destroy(),
   }
 }
 
