@@ -70,6 +70,7 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
     await handOver.connect(relay)
     await handOver.go()
     const gap = millisecondsSince(since)
+    engine.judge()
     for (const opened of taken.value.opened) hear(opened)
     await handOver.drop(taken.value.lost)
     kept()

@@ -182,6 +182,7 @@ export class LeftCalls {
       await handOver.go()
       const allocations = engine.shards.allocations()
       const gap = millisecondsSince(since)
+      engine.judge()
       if (after === 'stop') log.info('took calls up', { version, allocations, gap })
       else {
         const callsLost = lost + ended.size

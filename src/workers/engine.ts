@@ -186,7 +186,7 @@ export class Engine {
     return this.listeners.bindMissing(theirs, this.#own, at => this.shards.handOver!.bindUnread(at))
   }
 
-  /** Takes over what another process has given, and applies the settings to it; or says why that cannot be. */
+  /** Takes over what another process has given, or says why that cannot be. `judge` is to be called once it goes on. */
   async take(given: GivenRelay): Promise<Result<TakenOver, string>> {
     const taken = await this.shards.handOver!.take(given)
     if (!taken.ok) return taken
@@ -194,8 +194,15 @@ export class Engine {
       this.admission.take(owner, client, allocation)
     const reserved = [...given.shards.flatMap(shard => shard.reserved), ...(given.common?.reserved ?? [])]
     for (const { owner, client } of reserved) this.admission.take(owner, client, 'reserved')
-    this.shards.configure(this.#settings, this.relays)
     return taken
+  }
+
+  /**
+   * Applies the settings to what was taken over, which was admitted under others. It takes a while in which calls
+   * should not have to wait.
+   */
+  judge(): void {
+    this.shards.configure(this.#settings, this.relays)
   }
 
   /** Applies settings under live allocations. Throws, and changes nothing, when the certificate cannot be used. */

@@ -83,7 +83,7 @@ export class LocalHandOver implements HandOver {
     const [only] = snapshots
     if (!only || snapshots.length > 1)
       return failed(`this relay has one worker, and the other ${snapshots.length}`)
-    const restored = this.#shard.rehearse(only)
+    const restored = await this.#shard.rehearse(only)
     return restored.ok ? succeeded(undefined) : restored
   }
 

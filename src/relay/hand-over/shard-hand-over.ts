@@ -16,6 +16,7 @@ import { NOT_OPEN } from '../../system/descriptors.ts'
 import { completed } from '../../system/slices.ts'
 import type { Gate } from '../admission.ts'
 import type { Door } from '../guests/guest-message.ts'
+import { warmedUp } from './warmed-up.ts'
 
 /**
  * A UDP socket that is let go of without being closed. Where a relay socket is not open, `local` is what clients were
@@ -129,17 +130,22 @@ export class ShardHandOver {
     return true
   }
 
-  /** The state as it is now, while the shard goes on: for a rehearsal. */
-  snapshot(): Promise<Uint8Array> {
-    return inTurns(this.#parts.shard.snapshot(leaves))
+  /**
+   * The state as it is now, while the shard goes on: for a rehearsal. It is written several times, so that the code is
+   * warm when it counts.
+   */
+  async snapshot(): Promise<Uint8Array> {
+    const write = () => inTurns(this.#parts.shard.snapshot(leaves))
+    return warmedUp(write, () => true)
   }
 
   /**
    * Restores a snapshot into a shard that is thrown away: says why that cannot be
    * while the other process still has everything, and has the code warm when it counts.
    */
-  rehearse(snapshot: Uint8Array): Result<number, string> {
-    return completed(this.#parts.rehearsal().restore(snapshot))
+  rehearse(snapshot: Uint8Array): Promise<Result<number, string>> {
+    const restore = async () => completed(this.#parts.rehearsal().restore(snapshot))
+    return warmedUp(restore, ({ ok }) => ok)
   }
 
   /** Gives everything that can go on elsewhere. Only while held, and settled. */
