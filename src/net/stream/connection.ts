@@ -190,10 +190,11 @@ export class StreamConnection {
     const raw = this.raw
     this.outbox.flush()
     const unsent = this.outbox.lastWritten(unsentOctets(raw) ?? 0)
-    const read = (raw.read() as Buffer | null) ?? Buffer.alloc(0)
-    const unread = Buffer.concat([this.reader.partial(), read])
+    // First, as whoever listens is told of what is read by hand, too.
     raw.removeAllListeners()
     raw.on('error', () => {})
+    const read = (raw.read() as Buffer | null) ?? Buffer.alloc(0)
+    const unread = Buffer.concat([this.reader.partial(), read])
     raw.destroy()
     this.ended()
     return { unread, unsent }

@@ -62,6 +62,27 @@ t.test('a connection goes on elsewhere with what was half read, under the id tha
   t.notOk(client.closed)
 })
 
+t.test('what is read after the pause is handled once, by the one who takes over', async t => {
+  const { one, two, at } = await pair(t)
+  const { client } = await talking(one, at)
+  const before = one.inbox.all.length
+  const frames = ['first', 'second'].map(text => padded(channelFrame(0x4000, text)))
+
+  one.streams.pause(true)
+  client.write(Buffer.concat([frames[0]!, frames[1]!.subarray(0, 6)]))
+  // Node.js reads on into its own memory for a while.
+  await turns()
+  handOver(one, two)
+  client.write(frames[1]!.subarray(6))
+  await two.inbox.some(2)
+
+  t.equal(one.inbox.all.length, before)
+  t.same(
+    two.inbox.all.map(({ bytes }) => bytes.subarray(4).toString().replace(/\0+$/, '')),
+    ['first', 'second'],
+  )
+})
+
 t.test('what a client is slow to read reaches it in order, whoever sends it', async t => {
   const { one, two, at } = await pair(t)
   const { client, id, from } = await talking(one, at)
