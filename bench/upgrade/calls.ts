@@ -108,12 +108,12 @@ export class Calls {
 
   async end(): Promise<void> {
     clearInterval(this.#timer)
-    await Promise.all(this.#calls.map(call => call.end()))
+    await Promise.all(this.#calls.splice(0).map(call => call.end()))
   }
 
   close(): void {
     clearInterval(this.#timer)
-    for (const call of this.#calls) call.close()
+    for (const call of this.#calls.splice(0)) call.close()
   }
 
   #beat(every: number): void {

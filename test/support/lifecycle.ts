@@ -27,6 +27,8 @@ export const ROOMY = {
 
 export interface ServeOptions {
   readonly settings?: Readonly<Record<string, unknown>>
+  /** Listens on ::1 too. */
+  readonly ipv6?: boolean
   /** What to put before the command line of node. */
   readonly before?: string
 }
@@ -34,11 +36,12 @@ export interface ServeOptions {
 /** Starts `serve` in a process of its own, with peers on loopback; it ends with the test. */
 export async function startServe(
   t: Test,
-  { settings = {}, before }: ServeOptions = {},
+  { settings = {}, ipv6 = false, before }: ServeOptions = {},
 ): Promise<RunningRelay> {
   const relay = await startRelay({
     against: 'taciturn',
     loopbackPeers: true,
+    ipv6,
     settings: {
       log: { level: 'debug', format: 'json', privacy: 'pseudonym' },
       limits: ROOMY.limits,
