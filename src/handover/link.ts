@@ -62,7 +62,7 @@ export class HandOverLink {
     if (said) return Promise.resolve(said)
     if (this.#fault) return Promise.reject(this.#fault)
     return new Promise((resolve, reject) => {
-      const late = new LinkError({ key: 'takeOver.silent', values: { seconds: patience / 1000 } })
+      const late = new LinkError({ key: 'takeOver.silent', values: { seconds: Math.ceil(patience / 1000) } })
       const timer = setTimeout(() => settle(() => reject(late)), patience)
       const settle = (then: () => void) => {
         clearTimeout(timer)
