@@ -190,7 +190,7 @@ export class StreamConnection {
     const raw = this.raw
     this.outbox.flush()
     const unsent = this.outbox.lastWritten(unsentOctets(raw) ?? 0)
-    // First, as whoever listens is told of what is read by hand, too.
+    // First, as read() hands what it returns to a listener as well.
     raw.removeAllListeners()
     raw.on('error', () => {})
     const read = (raw.read() as Buffer | null) ?? Buffer.alloc(0)
