@@ -7,11 +7,11 @@ export interface Certificate {
   readonly key: string
 }
 
-/** Makes a self-signed certificate for the loopback addresses in `folder` with the openssl command. */
-export function selfSigned(folder: string): Certificate {
+/** Makes a self-signed certificate for the loopback addresses and a name in `folder` with the openssl command. */
+export function selfSigned(folder: string, name = 'localhost'): Certificate {
   const certificate = join(folder, 'certificate.pem')
   const key = join(folder, 'key.pem')
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,IP:::1,DNS:localhost']
+  const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=IP:127.0.0.1,IP:::1,DNS:${name}`]
   execFileSync(
     'openssl',
     [
