@@ -15,7 +15,7 @@ import { AT_ONCE, given, PROTOCOL } from './protocol.ts'
  * somebody has to keep open meanwhile: a file in memory with the state, and a
  * pair of sockets, in which the other descriptors are on their way.
  *
- * The file: an octet that is 1 while a process takes it up, four octets with the length
+ * The file: an octet that counts processes which have begun to take it up, four octets with the length
  * of the description, the description (JSON), the snapshot of each worker. All its secrets are in memory only.
  */
 export interface Left {
@@ -33,6 +33,10 @@ export interface LeftState {
 }
 
 const HEADER = 5
+/** So many processes have ended while they took it up, and the next one does not try. */
+const TRIES = 3
+/** In place of their number while the descriptors are out of order. */
+const IN_DISORDER = 255
 /** Octets: more than the largest snapshots are, and less than a Buffer takes. */
 const LARGEST = 2 ** 31
 const description = z.object({
@@ -105,7 +109,9 @@ export function readLeft(addon: NativeAddon, left: Left): Result<LeftState, stri
 
 function read(addon: NativeAddon, left: Left): Result<LeftState, string> {
   const file = readAll(left.state)
-  if (file[0] === 1) return failed('a process has died over it')
+  const tries = file[0] ?? 0
+  if (tries === IN_DISORDER) return failed('a process has died while it took its descriptors')
+  if (tries >= TRIES) return failed(`${tries} processes have died over it`)
   const end = file.length < HEADER ? file.length + 1 : HEADER + file.readUInt32BE(1)
   if (end > file.length) return failed('the state is not whole')
   const said = parse(file.subarray(HEADER, end))
@@ -115,7 +121,7 @@ function read(addon: NativeAddon, left: Left): Result<LeftState, string> {
     return failed(`version ${version} has left it in another format`)
   if (lengths.length !== said.given.shards.length || sum(lengths) !== file.length - end)
     return failed('the state is not whole')
-  mark(left, true)
+  write(left, IN_DISORDER)
   const fds: number[] = []
   for (let missing = countOf(said.given); missing > 0; missing -= AT_ONCE) {
     const some = new Int32Array(Math.min(AT_ONCE, missing))
@@ -127,7 +133,7 @@ function read(addon: NativeAddon, left: Left): Result<LeftState, string> {
     for (const fd of fds) addon.release(fd)
     return failed(`its descriptors cannot be taken: ${systemError(result, 'recvmsg').message}`)
   }
-  mark(left, false)
+  write(left, tries)
   return succeeded({
     version,
     clock: { time: clock.time, machine: BigInt(clock.machine) },
@@ -136,9 +142,15 @@ function read(addon: NativeAddon, left: Left): Result<LeftState, string> {
   })
 }
 
-/** Marks what has been left, so that the next process does not take it up again should this one die of it. */
-export function mark({ state }: Left, isTakenUp: boolean): void {
-  writeSync(state, Buffer.from([isTakenUp ? 1 : 0]), 0, 1, 0)
+/** Counts that a process takes up what has been left, or has failed to in good order: it is not tried for ever. */
+export function mark(left: Left, isTakenUp: boolean): void {
+  const octet = Buffer.alloc(1)
+  readSync(left.state, octet, 0, 1, 0)
+  write(left, Math.max(0, octet[0]! + (isTakenUp ? 1 : -1)))
+}
+
+function write({ state }: Left, tries: number): void {
+  writeSync(state, Buffer.from([tries]), 0, 1, 0)
 }
 
 /** Closes our descriptors of what has been left. */

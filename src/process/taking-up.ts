@@ -89,15 +89,20 @@ function readStopped(addon: NativeAddon, stored: Stored): Result<Waiting, string
 }
 
 function readJournal(addon: NativeAddon, fd: number): Result<Waiting, string> {
-  const file = JournalFile.open(addon, fd)
-  if (!file.ok) return file
-  const survived = readSurvived(file.value, process.hrtime.bigint(), random)
-  if (!survived.ok) return survived
-  return succeeded({
-    ...survived.value,
-    after: 'crash',
-    mark: isTakenUp => noteTry(file.value, isTakenUp),
-  })
+  try {
+    const file = JournalFile.open(addon, fd)
+    if (!file.ok) return file
+    const survived = readSurvived(file.value, process.hrtime.bigint(), random)
+    if (!survived.ok) return survived
+    return succeeded({
+      ...survived.value,
+      after: 'crash',
+      mark: isTakenUp => noteTry(file.value, isTakenUp),
+    })
+  } catch (error) {
+    // What a process wrote whose memory was damaged may be anything, and must not keep this one from starting.
+    return failed(`it cannot be read: ${(error as Error).message}`)
+  }
 }
 
 /** Calls of the process before this one, with all that belongs to them. */

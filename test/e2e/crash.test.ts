@@ -62,6 +62,16 @@ t.test('calls survive processes that end while they start', need('python3'), asy
   await manager.says(new RegExp(TAKEN_UP))
   t.ok(await calls.go())
   t.same(await calls.renew(), [0, 0, 0, 0, 0, 0])
+
+  manager.signal('SIGHUP')
+  for (const [i, wait] of [0, 250].entries()) {
+    const pid = await pidOf(manager, i + 5)
+    await pause(wait)
+    process.kill(pid, 'SIGKILL')
+  }
+  await manager.says(/"took calls up"/)
+  t.ok(await calls.go(), 'after a restart, too')
+  t.same(await calls.renew(), [0, 0, 0, 0, 0, 0])
 })
 
 t.test(

@@ -98,7 +98,13 @@ t.test('what cannot be read is refused, and nothing of it stays open', { skip },
   }
   const before = openFiles()
   const refusals: [why: RegExp, spoil: (left: ReturnType<typeof leave>) => void][] = [
-    [/died over it/, left => mark(left, true)],
+    [
+      /3 processes have died over it/,
+      left => {
+        for (const isTakenUp of [true, true, true, false, true]) mark(left, isTakenUp)
+      },
+    ],
+    [/died while it took/, left => writeSync(left.state, Buffer.from([255]), 0, 1, 0)],
     [/not whole/, left => writeSync(left.state, Buffer.from([0xff]), 0, 1, 1)],
     [/cannot be read/, left => writeSync(left.state, Buffer.from('?'), 0, 1, 5)],
     [
