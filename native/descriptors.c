@@ -55,7 +55,8 @@ static int take(struct msghdr *message, void *into, size_t octets)
       close(fd);
     }
   }
-  return -EPROTO;
+  /* The kernel leaves out those for which this process has no room. */
+  return message->msg_flags & MSG_CTRUNC ? -EMFILE : -EPROTO;
 }
 
 static int receive(int connection, void *into, size_t octets, int flags)
