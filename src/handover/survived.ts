@@ -6,6 +6,7 @@ import { drawId } from '../core/book.ts'
 import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
 import type { AllocationRecord } from '../core/snapshot/parts.ts'
 import { writeKnown } from '../core/snapshot/write.ts'
+import type { SharedJournal } from '../journal/journal.ts'
 import type { GivenShard, GivenUdp } from '../relay/hand-over/shard-hand-over.ts'
 import { NOT_OPEN } from '../system/descriptors.ts'
 import { completed } from '../system/slices.ts'
@@ -33,7 +34,7 @@ export interface Survived {
 }
 
 /**
- * Reads the journal of a process that ended without a word, such as by SIGKILL. Nothing of it is changed.
+ * Reads the journal of a process that ended without a word, such as by SIGKILL. Only the number of tries is changed.
  * Says why where nobody should go on from it. `machine`: the machine's monotonic clock, in nanoseconds.
  */
 export function readSurvived(file: JournalFile, machine: bigint, random: Random): Result<Survived, string> {
@@ -42,7 +43,23 @@ export function readSurvived(file: JournalFile, machine: bigint, random: Random)
   if (said.snapshot !== SNAPSHOT_VERSION)
     return failed(`version ${said.version} has left it in another format`)
   if (said.tries >= TRIES) return failed(`${said.tries} processes have died over it`)
-  const { journal } = file
+  // What ends this process, or holds it up, is not read again and again.
+  noteTry(file, true)
+  try {
+    return read(file.journal, said, machine, random)
+  } catch (error) {
+    return failed(`it cannot be read: ${(error as Error).message}`)
+  } finally {
+    noteTry(file, false)
+  }
+}
+
+function read(
+  journal: SharedJournal,
+  said: Description,
+  machine: bigint,
+  random: Random,
+): Result<Survived, string> {
   const served = journal.served
   const { allocations, damaged } = journal.adopt(() => true)
   const isAgain = journal.beat - said.began < AGAIN

@@ -231,6 +231,34 @@ t.test('tries are counted, but for those that ended in good order', { skip }, t 
   t.end()
 })
 
+t.test('reading is a try as well, whether it ends the process or fails', { skip }, t => {
+  const file = fileOf(t)
+  file.describe(DESCRIBED)
+  file.journal.whole(allocation(1))
+  const next = reopened(file)
+  let tries: number | undefined
+  next.journal.adopt = () => {
+    tries = reopened(file).read()?.tries
+    throw new RangeError('what nobody has thought of')
+  }
+  t.match(readSurvived(next, BigInt(BEGAN * 1e6), random), { ok: false, error: /nobody has thought of/ })
+  t.equal(tries, 1, 'a process that ended here would count')
+  t.match(survived(file), { ok: true, value: { lost: 0 } })
+  t.equal(reopened(file).read()?.tries, 0)
+  t.end()
+})
+
+t.test('whatever number stands for the last sign of life, nothing throws', { skip }, t => {
+  for (const beat of [Number.NaN, Number.POSITIVE_INFINITY, -1e300, 1e300, -0, 5e-324]) {
+    const file = fileOf(t)
+    file.describe(DESCRIBED)
+    file.journal.whole(allocation(1))
+    file.journal.beat = beat
+    t.type(survived(file).ok, 'boolean', `${beat}`)
+  }
+  t.end()
+})
+
 t.test('a process that ends over a fault leaves its calls in the journal', { skip }, t => {
   const file = fileOf(t)
   file.describe(DESCRIBED)
