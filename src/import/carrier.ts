@@ -37,17 +37,20 @@ const COMMANDS = new Set(['command', 'args', 'entrypoint', 'extraArgs'])
 
 /** Finds what a file carries; undefined where it is not such a file. */
 export function readCarrier(text: string, name: string): CarriedSettings | undefined {
-  if (/^[ \t]*ExecStart[ \t]*=/m.test(text)) return fromUnit(text)
+  if (/^[ \t]*Exec(Start)?[ \t]*=/m.test(text)) return fromUnit(text)
   if (/\.ya?ml$/i.test(name) || /^(apiVersion|services|version|kind)\s*:/m.test(text)) return fromYaml(text)
+  // JSON is YAML, too: what `kubectl get -o json` and `docker inspect` print.
+  const json = /^\s*[[{]/.test(text) ? fromYaml(text) : undefined
+  if (json && json.coturn.length + json.eturnal.length > 0) return json
   if (/^(export\s+)?ETURNAL_\w+=/m.test(text)) return fromEnvironment(text)
   return fromScript(text)
 }
 
-/** `ExecStart=` of a systemd unit, and the variables that it sets. */
+/** `ExecStart=` of a systemd unit, or `Exec=` of a Quadlet of Podman, and the variables that it sets. */
 function fromUnit(text: string): CarriedSettings {
   const carried = empty()
   const joined = text.replaceAll(/\\\n/g, '\\\n')
-  for (const match of joined.matchAll(/^[ \t]*ExecStart[ \t]*=((?:.*\\\n)*.*)$/gm)) {
+  for (const match of joined.matchAll(/^[ \t]*Exec(?:Start)?[ \t]*=((?:.*\\\n)*.*)$/gm)) {
     takeCommand(carried, splitWords(match[1]!, lineAt(text, match.index)))
   }
   for (const match of text.matchAll(/^[ \t]*Environment[ \t]*=(.*)$/gm)) {
@@ -66,9 +69,14 @@ function fromEnvironment(text: string): CarriedSettings {
   return carried
 }
 
-/** A script or a copied command line: `turnserver -n --realm=…`, `docker run … coturn/coturn --realm=…`. */
+/**
+ * A script or a copied command line: `turnserver -n --realm=…`, `docker run … coturn/coturn --realm=…`; or a list of
+ * words, as Nomad, Terraform, NixOS and Dockerfiles have it.
+ */
 function fromScript(text: string): CarriedSettings | undefined {
   const commented = text.replaceAll(/^[ \t]*#.*$/gm, '')
+  const listed = fromLists(commented)
+  if (listed.coturn.length > 0) return listed
   const start = /(^|[\s/"'])(turnserver|coturn\/coturn(?::\S+)?)["']?[ \t\\]+\n?\s*-/m.exec(commented)
   if (!start) return undefined
   const carried = empty()
@@ -76,6 +84,18 @@ function fromScript(text: string): CarriedSettings | undefined {
   const command = /^(?:.*\\\n)*.*/.exec(rest.replace(/^\s+/, ''))?.[0] ?? rest
   takeCommand(carried, splitWords(command, lineAt(commented, start.index)))
   return carried.coturn.length > 0 ? carried : undefined
+}
+
+/** `args = ["-n", "--realm=…"]`, `CMD ["turnserver", "-n"]`. */
+function fromLists(text: string): CarriedSettings {
+  const carried = empty()
+  for (const match of text.matchAll(
+    /^[ \t]*(?:(?:args|command|cmd)[ \t]*=|CMD|ENTRYPOINT)\s*\[([^\]]*)\]/gim,
+  )) {
+    const words = splitWords(match[1]!.replaceAll(/,(?=\s*("|$))/g, ' '), lineAt(text, match.index))
+    takeCommand(carried, words)
+  }
+  return carried
 }
 
 function fromYaml(text: string): CarriedSettings | undefined {
@@ -186,8 +206,9 @@ function takeCommand(carried: CarriedSettings, words: readonly CommandWord[]): v
 function takeVariable(carried: CarriedSettings, word: string, line: number): void {
   const equals = word.indexOf('=')
   const name = word.slice(0, Math.max(0, equals))
-  const key = Object.hasOwn(VARIABLES, name) ? VARIABLES[name] : undefined
-  if (key !== undefined)
+  // One that eturnal does not know is reported as unknown, under its own name.
+  const key = Object.hasOwn(VARIABLES, name) ? VARIABLES[name]! : name
+  if (key !== name || /^ETURNAL_[A-Z0-9_]+$/.test(name))
     carried.eturnal.push({ key: name, path: ['eturnal', key], value: word.slice(equals + 1), line })
 }
 

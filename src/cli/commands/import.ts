@@ -88,12 +88,24 @@ function read(file: string, { io, words }: CliContext): string {
     const bytes = file === '-' ? start(0) : startOf(absolute(file, io))
     if (bytes.length > LONGEST)
       throw new CommandError(words.say('import.tooLong', { file, most: LONGEST }), Exit.failed)
-    return bytes.toString('utf8')
+    const text = decoded(bytes)
+    if (text.includes('\0')) throw new CommandError(words.say('import.notText', { file }), Exit.config)
+    return text
   } catch (error) {
     if (error instanceof CommandError) throw error
     const { code } = error as NodeJS.ErrnoException
     throw new CommandError(words.say('import.cannotRead', { file, code: code ?? '?' }), Exit.failed)
   }
+}
+
+/** Windows writes text as UTF-16, with a mark in front. */
+function decoded(bytes: Buffer): string {
+  if (bytes.length >= 2 && bytes.readUInt16LE(0) === 0xfeff) return bytes.toString('utf16le', 2)
+  if (bytes.length >= 2 && bytes.readUInt16BE(0) === 0xfeff) {
+    const even = Buffer.from(bytes.subarray(2, bytes.length & ~1))
+    return even.swap16().toString('utf16le')
+  }
+  return bytes.toString('utf8')
 }
 
 function startOf(path: string): Buffer {
@@ -125,7 +137,7 @@ function imported({ file, from }: ImportOptions, context: CliContext): ReturnTyp
     if (error instanceof UnreadableFile)
       throw new CommandError(words.say('import.notYaml', { file, line: error.line }), Exit.config)
     if (error instanceof ForeignFile)
-      throw new CommandError(words.say('import.foreign', { file }), Exit.config)
+      throw new CommandError(words.say(`import.foreign.${error.sort}`, { file }), Exit.config)
     throw error
   }
 }

@@ -28,7 +28,8 @@ export function readIssuers(reading: CoturnReading): void {
     }
   }
   const wantsSecret = reading.flag('use-auth-secret')
-  if (wantsSecret && draft.secrets.length > 0)
+  const isOpen = draft.todo.some(({ values }) => values.into === 'homeservers[0].secrets')
+  if (wantsSecret && (draft.secrets.length > 0 || isOpen))
     reading.ledger.taken(wantsSecret, 'homeservers', 'secret-is-enough')
   else if (wantsSecret) reading.ledger.unsupported(wantsSecret, 'secret-in-database')
   readUsers(reading, draft.secrets.length > 0 || wantsSecret !== undefined)

@@ -89,6 +89,11 @@ t.test('O-06, OW-03: options are read where containers, units and scripts have t
     'shell.yaml': `kind: Pod\nspec:\n  containers:\n    - command: ["sh", "-c", "exec turnserver ${all.join(' ')}"]\n`,
     'coturn.service': `[Service]\nExecStart=/usr/bin/turnserver ${options.join(' ')} \\\n  ${more.join(' ')}\n`,
     'start.sh': `#!/bin/sh\ndocker run -d --network=host coturn/coturn \\\n  ${all.join(' \\\n  ')}\n`,
+    'turn.container': `[Container]\nImage=docker.io/coturn/coturn\nExec=${all.join(' ')}\n`,
+    'turn.nomad': `task "turn" {\n  config {\n    image = "coturn/coturn"\n    args = ${JSON.stringify(all)}\n  }\n}\n`,
+    Dockerfile: `FROM coturn/coturn\nCMD ${JSON.stringify(all)}\n`,
+    'container.nix': `{\n  image = "coturn/coturn";\n  cmd = [\n${all.map(o => `    "${o}"\n`).join('')}  ];\n}\n`,
+    'pod.json': JSON.stringify({ apiVersion: 'v1', kind: 'Pod', spec: { containers: [{ args: all }] } }),
     'run.sh': `exec turnserver ${all.join(' ')}\n`,
     'configmap.yaml': `apiVersion: v1\nkind: ConfigMap\ndata:\n  turnserver.conf: |\n    listening-ip=10.0.0.5\n    use-auth-secret\n    static-auth-secret=0123456789abcdef\n    realm=turn.example.org\n    min-port=49160\n    max-port=49200\n    external-ip=80.1.1.7\n`,
   }
@@ -130,6 +135,36 @@ t.test('O-06: variables of eturnal’s container are read', async t => {
 
 t.test('O-06: YAML that has nothing to do with either is refused by name', async t => {
   t.throws(() => importText('services:\n  web:\n    image: nginx\n', 'compose.yml'), ForeignFile)
+})
+
+t.test('O-06: what holds no setting of either is refused by the name of what it is', async t => {
+  for (const [sort, name, text] of [
+    ['yaml', 'values.yaml', 'image: coturn\nauth:\n  secret: x\n'],
+    ['yaml', 'playbook.yml', '- hosts: turn\n  vars:\n    coturn_realm: x\n'],
+    ['json', 'turnserver.json', '{"realm": "turn.example.org"}\n'],
+    ['json', 'list.conf', '[1]'],
+    ['nixos', 'turn.nix', 'services.coturn = {\n  realm = "turn.example.org";\n};\n'],
+    ['homeserver', 'homeserver.yaml', 'server_name: a.example\nturn_shared_secret: x\n'],
+    ['homeserver', 'dendrite.conf', 'turn_uris: []\n'],
+    ['other', 'prosody.cfg.lua', 'turn_external_host = "turn.example.org"\n'],
+  ] as const)
+    t.throws(() => importText(text, name), { name: 'ForeignFile', sort }, name)
+  t.equal(
+    importText('listening-prot=1').entries[0]!.note?.key,
+    'unknown-guess',
+    'a misspelt option is not foreign',
+  )
+})
+
+t.test('O-06: a variable of a container that eturnal does not know is reported', async t => {
+  const { entries } = importText('ETURNAL_SECRET=0123456789abcdef\nETURNAL_REALM=a.example\n', '.env')
+  t.match(entries, [{ fate: 'taken' }, { key: 'ETURNAL_REALM', fate: 'unknown' }])
+})
+
+t.test('O-16: a secret that a variable was to fill in is not said to be in a database', async t => {
+  const imported = importText('use-auth-secret\nstatic-auth-secret=${TURN_SECRET}\n')
+  t.match(noteOf(imported, 'use-auth-secret'), { fate: 'taken' })
+  t.same(todoOf(imported), ['todo-placeholder'])
 })
 
 t.test('O-06: a command line that names a file of its own says so', async t => {

@@ -4,8 +4,9 @@ import { ConfigError } from '../../../src/config/problem.ts'
 import { COTURN_OPTIONS } from '../../../src/import/coturn/coturn-options.ts'
 import { UnreadableFile } from '../../../src/import/eturnal-file.ts'
 import { ETURNAL_OPTIONS } from '../../../src/import/eturnal-options.ts'
+import { ForeignFile, importFile } from '../../../src/import/import-file.ts'
 import { noteWords } from '../../../src/import/notes.ts'
-import { importText, written } from '../../support/imported.ts'
+import { AROUND, importText, written } from '../../support/imported.ts'
 
 const [EN, DE] = [noteWords('en'), noteWords('de')]
 
@@ -45,7 +46,10 @@ t.test(
   async t => {
     fc.assert(
       fc.property(fc.array(coturnLine, { maxLength: 30 }), lines => {
-        const imported = importText(lines.join('\n'))
+        const imported = importFile(
+          { text: lines.join('\n'), name: 'turnserver.conf', from: 'coturn' },
+          { ...AROUND, folder: '/etc' },
+        )
         const numbers = lines.flatMap((line, i) =>
           line.trim() === '' || line.trim().startsWith('#') ? [] : [i + 1],
         )
@@ -106,7 +110,7 @@ t.test('any YAML is reported value by value, and anything else is refused as no 
       try {
         return usable(importText(text, 'eturnal.yml'))
       } catch (error) {
-        return error instanceof UnreadableFile
+        return error instanceof UnreadableFile || error instanceof ForeignFile
       }
     }),
     { numRuns: 100 },
