@@ -6,7 +6,7 @@ import { importEturnal, importEturnalLeaves } from './eturnal.ts'
 export type Origin = 'coturn' | 'eturnal'
 
 /** What a file is that holds no setting of coturn or eturnal, as far as can be told. */
-export type ForeignSort = 'yaml' | 'json' | 'nixos' | 'homeserver' | 'other'
+export type ForeignSort = 'yaml' | 'json' | 'nixos' | 'homeserver' | 'nothing'
 
 /** A file that starts no server and holds no configuration of one. */
 export class ForeignFile extends Error {
@@ -43,7 +43,7 @@ export function importFile(
   const { entries } = imported
   // A misspelt option, for which there is a guess, may be all that a file of coturn has.
   const isForeign = entries.length > 0 && entries.every(({ note }) => note?.key === 'unknown')
-  if (isForeign && !isSure) throw new ForeignFile(name, origin === 'eturnal' ? 'yaml' : 'other')
+  if (isForeign && !isSure) throw new ForeignFile(name, origin === 'eturnal' ? 'yaml' : 'nothing')
   return { from: origin, ...imported }
 }
 

@@ -146,7 +146,7 @@ t.test('O-06: what holds no setting of either is refused by the name of what it 
     ['nixos', 'turn.nix', 'services.coturn = {\n  realm = "turn.example.org";\n};\n'],
     ['homeserver', 'homeserver.yaml', 'server_name: a.example\nturn_shared_secret: x\n'],
     ['homeserver', 'dendrite.conf', 'turn_uris: []\n'],
-    ['other', 'prosody.cfg.lua', 'turn_external_host = "turn.example.org"\n'],
+    ['nothing', 'prosody.cfg.lua', 'turn_external_host = "turn.example.org"\n'],
   ] as const)
     t.throws(() => importText(text, name), { name: 'ForeignFile', sort }, name)
   t.equal(
