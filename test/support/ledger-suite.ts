@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -40,7 +40,10 @@ export async function clerkRig(
   const clerk = new Clerk({ spool: folder, database, keep }, now)
   const spool = new Spool(folder)
   let sequence = 0
-  t.teardown(() => clerk.close())
+  t.teardown(async () => {
+    await clerk.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
   const all = { by: 'all', from: 0, to: 1e11, per: [], most: 1000 } as const
   return {
     clerk,
