@@ -199,7 +199,8 @@ export class LeftCalls {
         })
       }
     } catch (error) {
-      if (!this.#isDropped) this.#waiting.mark(false)
+      // Anything else may have its cause in the calls, so that it counts.
+      if (!this.#isDropped && error instanceof StartError) this.#waiting.mark(false)
       throw error
     }
     kept()

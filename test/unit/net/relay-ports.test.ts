@@ -41,6 +41,21 @@ t.test('a relay socket is bound within the range and can be reached there [TURN-
   t.equal(inbox.all[0]!.socket, relay.socket)
 })
 
+t.test('what clients were told of a relay address leads to the local one, and only if it is ours', t => {
+  const udp = new DgramTransport(new SocketIds(), new Recorder(), new Counters())
+  t.teardown(() => udp.stop())
+  const ports = new RelayPorts(udp, [relayOn('127.0.0.1', '203.0.113.7')], { from: 1024, to: 65_535 })
+  const local = (at: string) => {
+    const found = ports.localOf(parseAddress(at)!)
+    return found && formatAddress(found)
+  }
+
+  t.equal(local('203.0.113.7:50000'), '127.0.0.1:50000')
+  t.equal(local('203.0.113.8:50000'), undefined)
+  t.equal(local('127.0.0.1:50000'), undefined)
+  t.end()
+})
+
 t.test(
   'a relay socket of the shard before is taken over with its id, unless its address is no longer ours',
   needAddon(),
