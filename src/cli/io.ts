@@ -6,6 +6,8 @@ export interface Io {
   readonly stderr: Output
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
+  /** Aborted once nobody reads what is written to `stdout`: what would go on for ever ends then. */
+  readonly unread?: AbortSignal
   /** Asks the person at the terminal; absent where there is none. */
   readonly ask?: (question: string) => Promise<string>
   /** Asks for what nobody should read over a shoulder; absent where there is no terminal. */

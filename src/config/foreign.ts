@@ -14,8 +14,8 @@ export interface ForeignText {
  * line. Asked only where the text is not JSON, or holds nothing.
  */
 export function recognise(text: string, file: string): ForeignText | undefined {
-  if (text.includes('\0')) return { fault: configFault('foreign-utf16') }
-  if (isUtf16(text)) return { fault: configFault('foreign-utf16') }
+  if (text.includes('\0') || text.startsWith('\ufffd'))
+    return { fault: configFault(isUtf16(text) ? 'foreign-utf16' : 'foreign-binary') }
   const lines = text.split(/\r?\n/).filter(line => /\S/.test(line) && !/^\s*(#|;|\/\/|---)/.test(line))
   const token = firstToken(text)
   const start = token === '#' ? lines[0]?.trimStart()[0] : token
@@ -35,9 +35,9 @@ export function recognise(text: string, file: string): ForeignText | undefined {
   return { fault: configFault('foreign') }
 }
 
-/** A text in UTF-16 that was read as UTF-8: what cannot be read is replaced. */
+/** A text in UTF-16 that was read as UTF-8: every other octet of what is JSON in it is zero. */
 function isUtf16(text: string): boolean {
-  return /^\ufffd{1,2}/.test(text)
+  return text.split('\0').length * 3 > text.length
 }
 
 /** The first character that is neither white space nor a comment. */

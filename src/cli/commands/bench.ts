@@ -111,8 +111,8 @@ function readScenario(options: BenchArguments, transport: ClientTransport, conte
   const isOpenEnded = isOurs && profile !== 'flood' && rate === undefined && options.allocations === undefined
   const duration = parseDuration(options.duration, { min: 1, max: 86_400 })
   if (!duration.ok) {
-    const [what] = fill(duration.error.key, duration.error.values, context.language)
-    throw new CommandError(`--duration: ${what}`, Exit.usage)
+    const why = fill(duration.error.key, duration.error.values, context.language).join('; ')
+    throw new CommandError(`--duration: ${why}`, Exit.usage)
   }
   const seconds = duration.value
   const burst = whole('burst', options.burst, 1, 64, words)

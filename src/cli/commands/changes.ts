@@ -1,4 +1,5 @@
 import { fill } from '../../config/messages/messages.ts'
+import { namesAt } from '../../config/schema/description.ts'
 import { parseDuration } from '../../config/values/duration.ts'
 import type { ChangeAsked, ChangesView, ChangeView, FoundView } from '../../control/view.ts'
 import { safeJson } from '../../log/printable.ts'
@@ -94,6 +95,8 @@ export async function limit(options: LimitOptions, context: CliContext): Promise
       throw new CommandError(context.words.say('control.noLimit', { key: key ?? '' }), Exit.failed)
     return print(context, ...shown.map(one => limitLine(one, context)))
   }
+  const known = namesAt(homeserver === undefined ? ['limits'] : ['homeservers', 'limits'])
+  if (!known.includes(key)) throw new CommandError(context.words.say('control.noLimit', { key }), Exit.failed)
   return change(client, options, context, {
     kind: 'limit',
     key,

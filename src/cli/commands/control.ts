@@ -264,7 +264,7 @@ function say(
   return Exit.ok
 }
 
-/** Writes it once, or again every second until the relay ends or the user interrupts it. */
+/** Writes it once, or again every second until the relay ends, the user interrupts it or nobody reads it. */
 async function repeatedly(
   { watch }: { readonly watch: boolean },
   { io }: CliContext,
@@ -275,7 +275,7 @@ async function repeatedly(
     const began = performance.now()
     const written = await lines()
     io.stdout.write(`${home}${written.join('\n')}\n`)
-    if (!watch) return Exit.ok
+    if (!watch || io.unread?.aborted) return Exit.ok
     await wait(Math.max(0, 1000 - (performance.now() - began)))
   }
 }

@@ -57,7 +57,15 @@ export async function logs(options: LogsOptions, context: CliContext): Promise<n
   }
   await ended
   for (const entry of last.slice(-most)) write(entry)
+  if (!options.follow && last.length === 0) io.stderr.write(`${nothing(options, context)}\n`)
   return Exit.ok
+}
+
+/** Why nothing is shown: an empty answer looks like a relay that logs nothing. */
+function nothing({ file, unit, since }: LogsOptions, { words }: CliContext): string {
+  return file === undefined
+    ? words.say('logs.nothing', { unit, since })
+    : words.say('logs.nothingInFile', { file })
 }
 
 function cannotRead({ file = '' }: LogsOptions, error: NodeJS.ErrnoException, { words }: CliContext) {
@@ -99,8 +107,10 @@ function source(options: LogsOptions, context: CliContext): LogSource {
   return programOutput('journalctl', ['-u', unit, '-o', 'json', '--no-pager', ...span], context)
 }
 
-function programOutput(program: string, args: readonly string[], { words }: CliContext): LogSource {
+function programOutput(program: string, args: readonly string[], { io, words }: CliContext): LogSource {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  // What follows a log would wait for its next line, and for ever, with nobody to read it.
+  io.unread?.addEventListener('abort', () => child.kill(), { once: true })
   let complaint = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(-500)

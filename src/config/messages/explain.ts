@@ -47,7 +47,10 @@ export function explainIssue(issue: Issue, value: unknown): Explained[] {
           },
         ]
       }
-      if (isMessageKey(issue.message)) return here(configFault(issue.message, found))
+      if (isMessageKey(issue.message) && issue.message !== 'want-text')
+        return here(configFault(issue.message, found))
+      if (issue.expected === 'string' && given !== null && typeof given === 'object')
+        return here(wantOneText(keys, found))
       return here(configFault(`want-${KINDS[issue.expected] ?? 'object'}`, found))
     case 'invalid_value':
       return here(notOneOf(given, issue.values.map(String), keys))
@@ -70,6 +73,15 @@ const KINDS: Readonly<Record<string, 'text' | 'number' | 'boolean' | 'list' | 'o
   boolean: 'boolean',
   array: 'list',
   object: 'object',
+}
+
+/** For a list or a section in the place of a text, where quotes around it would not do. */
+function wantOneText(keys: readonly string[], found: { found: string }): ConfigFault {
+  const described = describedAt(keys)
+  const isText = (value: unknown) => typeof value === 'string'
+  const example = described.flatMap(one => [one.default, ...(one.examples ?? [])]).find(isText)
+  if (example === undefined || isSecret(keys)) return configFault('want-text', found)
+  return configFault('want-one-text', { ...found, example: JSON.stringify(example) })
 }
 
 /** The value that was given, or only its kind where it is long or a secret. */

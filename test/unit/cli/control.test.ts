@@ -219,6 +219,30 @@ t.test('U-07: a link by a public address needs no way in', async t => {
   t.match(linkReach('http://[::1]:9642/#token=x', 'console', context), /ssh -L 9642:\[::1\]:9642 /)
 })
 
+t.test('U-31: what is repeated ends once nobody reads it, as in status --watch | head', async t => {
+  const { socket } = await fakePlane(t)
+  for (const command of ['status', 'sessions']) {
+    const unread = new AbortController()
+    let written = 0
+    const write = () => {
+      written++
+      unread.abort()
+    }
+    const io = { stdout: { write }, unread: unread.signal }
+    t.match(await run('/', [command, '--watch', '--socket', socket], io), { code: 0 }, command)
+    t.equal(written, 1, command)
+  }
+})
+
+t.test('U-20: a limit that does not exist is named, and where all of them are', async t => {
+  const { socket } = await fakePlane(t)
+  for (const more of [[], ['--homeserver', 'example.org']])
+    t.match(await run('/', ['limit', 'foo', '3', '--socket', socket, ...more]), {
+      code: 1,
+      stderr: 'taciturn: there is no limit foo. All limits: taciturn limit\n',
+    })
+})
+
 t.test('UW-13: a user is blocked, a homeserver paused and a limit changed, and each is undone', async t => {
   const plane = await fakePlane(t)
   const { socket } = plane

@@ -134,3 +134,34 @@ t.test('A-06: taciturn logs hands a terminal no escapes that somebody has put in
   t.match(stdout, /error {2}b {2}user=\\u\{1b\}\[2J\n/)
   t.match(stdout, /error {2}c {2}user=\\x other=/)
 })
+
+t.test(
+  'U-32: logs that show nothing say why, and how to give the log of a relay without the unit',
+  async t => {
+    const file = fileOf(t)
+    t.match(await run('/', ['logs', '--file', file, '--session', '99']), {
+      code: 0,
+      stdout: '',
+      stderr: `${file} has no such lines\n`,
+    })
+    const folder = folderOf(t)
+    writeFileSync(join(folder, 'journalctl'), '#!/bin/sh\n')
+    chmodSync(join(folder, 'journalctl'), 0o755)
+    const { PATH } = process.env
+    process.env.PATH = `${folder}:${PATH}`
+    t.teardown(() => {
+      process.env.PATH = PATH
+    })
+    t.match(await run('/', ['logs', '--since', '2h']), {
+      code: 0,
+      stdout: '',
+      stderr: /the last 2h; .* --file/,
+    })
+  },
+)
+
+t.test('U-31: a log that is followed is left once nobody reads it', async t => {
+  const unread = new AbortController()
+  const io = { stdout: { write: () => unread.abort() }, unread: unread.signal }
+  t.match(await run('/', ['logs', '--follow', '--file', fileOf(t)], io), { code: 0 })
+})

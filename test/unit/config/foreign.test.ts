@@ -64,6 +64,28 @@ for (const [name, bytes] of [
   })
 }
 
+for (const [name, bytes] of [
+  ['a compressed file', Buffer.from([0x1f, 0x8b, 8, 0, 0, 9, 9, 9, 9, 9])],
+  ['random octets', Buffer.from([0xf3, 0xe7, 0x12, 0xcc, 0xef, 0x6e, 0x87, 0x2f, 0x7a, 0xee])],
+] as const) {
+  t.test(`U-14: what is no text is not taken for UTF-16: ${name}`, async t => {
+    const folder = folderWith(t, {})
+    writeFileSync(join(folder, 'turnserver.json'), bytes)
+    const { problems } = errorOf(t, () => load({ cwd: folder, env: {} }))
+
+    t.equal(problems.length, 1)
+    t.match(plain(problems[0]!, 'en').what, /not a text in UTF-8/)
+  })
+}
+
+t.test('U-14: a list or a section in the place of a text is not to be put in quotes', async t => {
+  for (const ports of ['[49152, 65535]', '{ "min": 49152 }']) {
+    const problems = problemsOf(t, `{ ${HOMESERVER}, "relay": { "ports": ${ports} } }`)
+    t.match(problems[0]?.fix, /^write one text, such as "\d+-\d+"$/)
+  }
+  t.match(problemsOf(t, `{ ${HOMESERVER}, "notify": [{}] }`)[0]?.fix, /^write a section in braces/)
+})
+
 t.test('U-14: a mistake in what is JSON otherwise is named as before', async t => {
   const [problem] = problemsOf(t, `{ ${HOMESERVER} "realm": "it's a # in “quotes”" }`)
   t.match(problem?.what, /comma is missing/)
