@@ -8,7 +8,7 @@ const RATE = 50
 const GROUPS = 5
 /** Turns that are made up for at most: a machine that stood still is not to see a second of packets in one millisecond. */
 const BEHIND = 8
-/** Milliseconds in which everything arrives that is under way. */
+/** Milliseconds in which nothing arrives, after which nothing is thought to be under way. */
 const SETTLE = 1500
 /** Calls that are opened at a time. */
 const AT_ONCE = 10
@@ -87,7 +87,10 @@ export class Calls {
   /** Says nothing more, waits for what is under way, and tells what became of everything. */
   async outcome(): Promise<Record<Kind, Outcome>> {
     clearInterval(this.#timer)
-    await sleep(SETTLE)
+    for (let lost = Number.NaN; lost !== this.#lost; ) {
+      lost = this.#lost
+      await sleep(SETTLE)
+    }
     const sums = Object.fromEntries(KINDS.map(kind => [kind, { calls: 0, sent: 0, lost: 0, twice: 0 }]))
     for (const { kind, packets } of this.#calls) {
       const sum = sums[kind]!
@@ -97,6 +100,10 @@ export class Calls {
       sum.twice += packets.twice
     }
     return sums as Record<Kind, Outcome>
+  }
+
+  get #lost(): number {
+    return this.#calls.reduce((sum, { packets }) => sum + packets.lost, 0)
   }
 
   /** Allocations that the relays do not have any more. */
