@@ -248,9 +248,10 @@ export class StreamTransport implements Transport {
       this.#ready(connection, raw, 'tcp', undefined)
       this.#turns.add(connection, 'tcp', id)
     }
-    connection.resume(given)
-    // A listener makes a stream flow.
+    // A listener makes a stream flow, and what is put back into one that flows is handled at once: before there are
+    // other connections that it may be for.
     if (this.#paused) connection.pause(true)
+    connection.resume(given)
   }
 
   /** Hangs up on everybody who has no allocation. */

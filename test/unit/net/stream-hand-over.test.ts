@@ -83,6 +83,25 @@ t.test('what is read after the pause is handled once, by the one who takes over'
   )
 })
 
+t.test('what was read before is handled once all connections are there, and not as each comes', async t => {
+  const { one, two, at } = await pair(t)
+  const { client } = await talking(one, at)
+  one.streams.pause(true)
+  client.write(padded(channelFrame(0x4000, 'for a connection that is not here yet')))
+  await turns()
+  const [connection] = one.streams.giveConnections()
+  t.ok(connection!.unread.length > 0)
+
+  two.streams.pause(true)
+  two.streams.adopt(connection!)
+  t.equal(two.inbox.all.length, 0)
+  await turns()
+  t.equal(two.inbox.all.length, 0)
+  two.streams.pause(false)
+  await two.inbox.some(1)
+  t.equal(two.inbox.all.length, 1)
+})
+
 t.test('what a client is slow to read reaches it in order, whoever sends it', async t => {
   const { one, two, at } = await pair(t)
   const { client, id, from } = await talking(one, at)
