@@ -36,7 +36,7 @@ t.test(
     await watch.step(install!, () => machine.run(install!))
     const first = await watch.step(ask!, () => said(machine, ask!))
     t.match(first, /^✗ the relayed address is private$/m, 'the doctor sees that this is a home')
-    t.match(first, /exit 4$/m)
+    t.match(first, /exit 4$/m, 'and cannot reach it by its name yet')
 
     await watch.step('ports forwarded in the router', () => {
       for (const { protocol, ports } of readme.ports()) home.forward(protocol, ports, MACHINE)
@@ -50,7 +50,7 @@ t.test(
     for (const line of others) answers.set(line, await watch.step(line, () => said(machine, line)))
     const last = answers.get('taciturn doctor')!
     t.notMatch(last, /^✗|does not route back/m, 'the doctor finds nothing to complain of')
-    t.notMatch(last, /exit \d+$/m)
+    t.notMatch(last, /exit \d+$/m, 'and ends well')
 
     const lines = parse(answers.get('taciturn snippet synapse')!)
     const servers = (user: string): IceServers => {
@@ -65,8 +65,8 @@ t.test(
       callBetween([alice, bob], [servers('@alice:example.org'), servers('@bob:example.org')]),
     )
     for (const { local, remote } of ends) {
-      t.match(local, { type: 'relay', address: PUBLIC })
-      t.match(remote, { type: 'relay', address: PUBLIC })
+      t.match(local, { type: 'relay', address: PUBLIC }, 'the call is relayed')
+      t.match(remote, { type: 'relay', address: PUBLIC }, 'at both ends')
     }
     watch.total()
 
