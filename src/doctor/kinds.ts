@@ -102,6 +102,7 @@ const ALL = {
   'hs-open': error('unauthenticated', 29),
   'hs-proxy': error('unauthenticated', 15),
   'no-login': info('turn-server'),
+  'no-homeserver': info('turn-server'),
   'no-credential': info('allocation'),
   'login-refused': error('turn-server', 13),
   'token-refused': error('turn-server', 13),

@@ -48,6 +48,13 @@ export const unauthenticated: DoctorCheck = {
   },
 }
 
+/** On the relay's machine: whether a homeserver with a secret of this relay could have been asked, and was not. */
+function isUnasked({ config, homeserver, uris }: Facts['subject']): boolean {
+  return (
+    !homeserver && !uris && config?.settings.homeservers.some(({ secrets }) => secrets.length > 0) === true
+  )
+}
+
 /** A user who logs in gets a credential. */
 export const turnServer: DoctorCheck = {
   name: 'turn-server',
@@ -55,7 +62,7 @@ export const turnServer: DoctorCheck = {
   gives: ['turnServer', 'clockAhead', 'ttl', 'credential', 'issuer'],
   async run(facts) {
     const { base, subject, kind } = facts
-    if (!base) return []
+    if (!base) return isUnasked(subject) ? [finding('no-homeserver')] : []
     if (!subject.homeserver?.login) return [finding('no-login')]
     const { token, findings } = await logIn(facts, base)
     if (token === undefined) return findings

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { address, parseIp } from '../../../src/base/address.ts'
+import { turnServer } from '../../../src/doctor/checks/homeserver.ts'
 import { whereabouts } from '../../../src/doctor/checks/whereabouts.ts'
 import { Facts, labelOf, type TurnEndpoint } from '../../../src/doctor/facts.ts'
 import { readTurnUri, type TurnUri } from '../../../src/homeserver/turn-uri.ts'
@@ -20,6 +21,22 @@ t.test('O-22, O-25: an address is told from this machine, its router and other m
   )
   const outside = new Facts({ config: written, fromOutside: true, resolve: new Map() })
   t.equal(whereabouts(outside, at('turn.example.org', '80.1.1.99')), undefined)
+})
+
+t.test('U-08: a homeserver that could have been asked, and was not, is said', async t => {
+  const found = async (settings: Record<string, unknown>, more: Record<string, unknown> = {}) => {
+    const config = loaded(settings)
+    const facts = new Facts({ config, fromOutside: false, resolve: new Map(), ...more })
+    return (await turnServer.run(facts)).map(({ id }) => id)
+  }
+  const homeservers = [{ name: 'a', secrets: ['5f0d7cc1b9a84e6fb2f3f0c56b7b9d4e'] }]
+  t.same(await found({ homeservers }), ['no-homeserver'])
+  t.same(
+    await found({ homeservers }, { uris: ['turn:turn.example.org'] }),
+    [],
+    'one URI is looked at by itself',
+  )
+  t.same(await found({ homeservers: [], users: [{ name: 'bob', password: 'a long password' }] }), [])
 })
 
 function at(host: string, ip: string): TurnEndpoint {
