@@ -18,7 +18,9 @@ export function forbiddenText(path: string, argv: readonly string[], { words }: 
   const owner = userName(closed.stat.uid)
   const values = { path: closed.path, owner, command }
   const needed = closed.stat.isDirectory() ? 0o050 : 0o040
-  if ((closed.stat.mode & needed) !== needed) return words.say('forbidden.owner', values)
+  // Nobody is told to join the group of root.
+  const hasGroup = (closed.stat.mode & needed) === needed && closed.stat.gid !== 0
+  if (!hasGroup) return words.say('forbidden.owner', values)
   const group = groupName(closed.stat.gid)
   return words.say('forbidden.group', { ...values, group, user: userInfo().username })
 }

@@ -114,10 +114,18 @@ export function linesToPaste(loaded: Loaded, { relays }: BoundListener): string 
   const secret = settings.homeservers[0]?.secrets[0]?.value
   if (!defaults.secret || secret === undefined) return undefined
   return synapseLines({
-    host: clientHost(loaded, relays, ip => !isPrivate(ip)),
+    host: publicHost(loaded, relays),
     settings,
     secret,
   })
+}
+
+/** The name clients are to use, as all of this relay says it: banner, snippets and test page. */
+export function publicHost(
+  loaded: Pick<Loaded, 'settings' | 'defaults'>,
+  relays: BoundListener['relays'],
+): string {
+  return clientHost(loaded, relays, ip => !isPrivate(ip))
 }
 
 function relayName(relay: BoundListener['relays'][number], say: Say): string {

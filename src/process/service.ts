@@ -30,7 +30,7 @@ import { FileWatch } from '../system/file-watch.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import { Engine } from '../workers/engine.ts'
 import type { Spawn } from '../workers/spawn.ts'
-import type { BoundListener } from './banner.ts'
+import { type BoundListener, publicHost } from './banner.ts'
 import { budgetsOf } from './budgeting.ts'
 import { ControlPlane } from './control-plane.ts'
 import { gatekeeping } from './gatekeeping.ts'
@@ -122,7 +122,7 @@ export class Service {
     const books = openBooks(settings, log, () => ({ operator: this.#operator, shards: this.#engine.shards }))
     const { pseudonyms, privacy, journal, tally, budgets } = books
     const sessions = new OpenSessions(pseudonyms)
-    const tests = new TestRuns(testParts(live, testing))
+    const tests = new TestRuns(testParts(live, testing, () => publicHost(live.loaded, this.#engine.relays)))
     let changes: Changes | undefined
 
     const engine = new Engine(settings, {

@@ -19,14 +19,18 @@ export function freshTesting(): Testing {
   }
 }
 
-/** What the tests need of the relay. */
-export function testParts(settings: { readonly current: Settings }, { secret }: Testing): TestRunsParts {
+/** What the tests need of the relay. `host` is the name that the relay tells clients to use. */
+export function testParts(
+  settings: { readonly current: Settings },
+  { secret }: Testing,
+  host: () => string,
+): TestRunsParts {
   return {
     realm: settings.current.realm,
     uris: () => {
-      const { homeservers, realm } = settings.current
       // Names that the operator chose for clients lead here; the realm may only look like one.
-      return homeservers.find(({ uris }) => uris)?.uris ?? offeredUris(realm, settings.current)
+      const chosen = settings.current.homeservers.find(({ uris }) => uris)?.uris
+      return chosen ?? offeredUris(host(), settings.current)
     },
     credential: (user, seconds) => {
       const expiry =

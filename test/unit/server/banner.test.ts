@@ -8,8 +8,10 @@ import {
   banner,
   commandOf,
   linesToPaste,
+  publicHost,
   whatIsMissing,
 } from '../../../src/process/banner.ts'
+import { freshTesting, testParts } from '../../../src/process/test-credentials.ts'
 import { loaded, SECRET } from '../../support/settings.ts'
 
 const bound: BoundListener = {
@@ -175,5 +177,21 @@ t.test('the lines are what Synapse reads', async t => {
       'turn_allow_guests: false',
       '',
     ].join('\n'),
+  )
+})
+
+t.test('U-12: the test page goes to the host that the banner names', async t => {
+  const urisOf = (config: Loaded) =>
+    testParts({ current: config.settings }, freshTesting(), () => publicHost(config, bound.relays)).uris()
+  const unnamed = loaded()
+  const guessed = { ...unnamed, defaults: { ...unnamed.defaults, realm: true } }
+  t.same(urisOf(guessed), offeredUris('9.9.9.9', guessed.settings))
+  const named = { ...unnamed, defaults: { ...unnamed.defaults, realm: false } }
+  t.same(urisOf(named), offeredUris(named.settings.realm, named.settings))
+  const homeservers = [{ name: 'a', secrets: [SECRET], uris: ['turn:chosen.example.org:3478'] }]
+  t.same(
+    urisOf(loaded({ homeservers })),
+    ['turn:chosen.example.org:3478'],
+    'what the operator chose comes first',
   )
 })
