@@ -10,10 +10,13 @@ const money = z.number().min(0).max(1e9)
 const name = z.string().min(1).max(200)
 
 /** Each month, or once in one month. */
-const item = z.union([
-  z.strictObject({ name, monthly: money, from: month.optional(), to: month.optional() }),
-  z.strictObject({ name, once: money, month }),
-])
+const item = z.union(
+  [
+    z.strictObject({ name, monthly: money, from: month.optional(), to: month.optional() }),
+    z.strictObject({ name, once: money, month }),
+  ],
+  'report.wantItem' satisfies CliKey,
+)
 
 const electricity = z.strictObject({
   pricePerKwh: money,

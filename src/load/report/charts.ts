@@ -55,7 +55,7 @@ const LONGEST_LABEL = 22
 const VALUE = 84
 
 /** Draws horizontal bars from nought, with a whisker from the least to the most. */
-export function barChart(bars: readonly Bar[]): string {
+export function barChart(name: string, bars: readonly Bar[]): string {
   const longest = Math.max(...bars.map(bar => bar.most), Number.MIN_VALUE)
   const letters = Math.max(...bars.map(bar => shorten(bar.label).length))
   const left = Math.round(letters * LETTER) + 14
@@ -69,11 +69,11 @@ export function barChart(bars: readonly Bar[]): string {
         : ''
     return `<text class="name" x="${left - 10}" y="${middle + 4}" text-anchor="end">${escaped(shorten(bar.label))}<title>${escaped(bar.label)}</title></text><rect class="s${bar.series}" x="${left}" y="${y}" width="${at(Math.max(1, scale(bar.value)))}" height="${BAR_HEIGHT}" rx="3"/>${whisker}<text class="value" x="${at(left + scale(bar.most) + 8)}" y="${middle + 4}">${escaped(bar.text)}</text>`
   })
-  return svg(bars.length * BAR_STEP + 4, rows.join(''))
+  return svg(name, bars.length * BAR_STEP + 4, rows.join(''))
 }
 
 /** Draws lines with a mark at each point. */
-export function lineChart(lines: readonly ChartLine[], axes: Axes): string {
+export function lineChart(name: string, lines: readonly ChartLine[], axes: Axes): string {
   const across = WIDTH - MARGIN.left - MARGIN.right
   const up = HEIGHT - MARGIN.top - MARGIN.bottom
   const x = (value: number) => MARGIN.left + ((value - axes.x[0]) / (axes.x[1] - axes.x[0])) * across
@@ -104,7 +104,7 @@ export function lineChart(lines: readonly ChartLine[], axes: Axes): string {
     )
     return `<path class="line s${series}" d="${path}"/>${marks.join('')}`
   })
-  return svg(HEIGHT, grid.join('') + drawn.join(''))
+  return svg(name, HEIGHT, grid.join('') + drawn.join(''))
 }
 
 /** Even steps of 1, 2 or 5 times a power of ten, from 0 to at least `most`. */
@@ -131,8 +131,9 @@ export function escaped(text: string): string {
   return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
 }
 
-function svg(height: number, content: string): string {
-  return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img">${content}</svg>`
+/** `name` is read out in place of the drawing. */
+function svg(name: string, height: number, content: string): string {
+  return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escaped(name)}">${content}</svg>`
 }
 
 function shorten(label: string): string {

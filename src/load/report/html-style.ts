@@ -15,7 +15,7 @@ body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 sys
 main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 48px; }
 h1 { margin: 0 0 6px; font-size: 28px; }
 h2 { margin: 0 0 4px; font-size: 19px; }
-h3 { margin: 0 0 8px; font-size: 13px; font-weight: 600; color: var(--quiet); }
+.card h2 { margin: 0 0 8px; font-size: 13px; font-weight: 600; color: var(--quiet); }
 p { margin: 0 0 8px; }
 small, .quiet, footer { color: var(--quiet); }
 small { font-size: 12px; font-weight: 400; }

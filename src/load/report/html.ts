@@ -110,7 +110,7 @@ function cards(series: readonly Series[], language: Language, words: ReportWords
         `<div class="big"><i class="dot s${one.number}"></i><b>${escaped(formatFigure(key, summary.median, language))}</b> <span>${escaped(one.name)}</span></div>`,
     )
     return [
-      `<div class="card"><h3>${escaped(words.say(`figures.${key}`))}${where}</h3>${values.join('')}</div>`,
+      `<div class="card"><h2>${escaped(words.say(`figures.${key}`))}${where}</h2>${values.join('')}</div>`,
     ]
   })
   return `<section class="cards">${list.join('')}</section>`
@@ -153,7 +153,7 @@ function latency(series: readonly Series[], language: Language, words: ReportWor
       isLogarithmic: true,
     }
     return [
-      `<figure><figcaption>${escaped(words.say(`html.${load}`))}</figcaption>${lineChart(lines, axes)}</figure>`,
+      `<figure><figcaption>${escaped(words.say(`html.${load}`))}</figcaption>${lineChart(words.say(`html.${load}`), lines, axes)}</figure>`,
     ]
   })
   return section(
@@ -206,7 +206,7 @@ function search(series: readonly Series[], language: Language, words: ReportWord
       isLogarithmic: false,
     }
     return [
-      `<figure><figcaption>${escaped(words.say(`html.${what}`))}</figcaption>${lineChart(lines, axes)}</figure>`,
+      `<figure><figcaption>${escaped(words.say(`html.${what}`))}</figcaption>${lineChart(words.say(`html.${what}`), lines, axes)}</figure>`,
     ]
   })
   if (charts.length === 0) return ''
@@ -262,7 +262,10 @@ function bars(
         ? words.say('html.full')
         : undefined
     const caption = half ?? words.say(`figures.${key}`)
-    return [`<figure><figcaption>${escaped(caption)}</figcaption>${barChart(shown)}</figure>`]
+    // Bars are few enough to be read out.
+    const figures = shown.map(bar => `${bar.label}: ${bar.text}`).join(', ')
+    const chart = barChart(`${caption}. ${figures}`, shown)
+    return [`<figure><figcaption>${escaped(caption)}</figcaption>${chart}</figure>`]
   })
   return charts.length === 0 ? '' : section(title, help, `<div class="pair">${charts.join('')}</div>`)
 }
@@ -298,7 +301,7 @@ function figures(series: readonly Series[], language: Language, words: ReportWor
   return section(
     words.say('html.all'),
     '',
-    `<div class="scroll"><table><thead><tr><th>${escaped(words.say('html.figure'))}</th>${heads.join('')}${last}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`,
+    `<div class="scroll" role="region" aria-label="${escaped(words.say('html.all'))}" tabindex="0"><table><thead><tr><th>${escaped(words.say('html.figure'))}</th>${heads.join('')}${last}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`,
   )
 }
 

@@ -56,6 +56,11 @@ t.test('a file of costs that is wrong is refused with the place', async t => {
     ['{"costs": [{"name": "Server", "monthly": -1}]}', /^costs\[0\]/],
     ['{"currency": "Euro"}', /^currency: write three capital letters/],
     ['{"cost": []}', /cost/],
+    [
+      '{"costs": [{"name": "Domain", "yearly": 15}]}',
+      /^costs\[0\]: write what comes each month as .*monthly/,
+    ],
+    ['{"income": [{"name": "Gift", "once": 15}]}', /^income\[0\]: .*"month": "2026-05"/],
     ['{"electricity": {"pricePerKwh": 1, "kwh": {"2026-13": 1}}}', /^electricity\.kwh/],
   ] as const) {
     const read = parseCosts(text, cliWords('en'))
