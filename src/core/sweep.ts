@@ -14,7 +14,7 @@ import type { RelayState } from './relay-state.ts'
 import { noteChange } from './snapshot/noting.ts'
 
 /** What one turn may cost, in things that are looked at or withdrawn. Closing a socket counts as several. */
-const TURN = 256
+const TURN = 128
 const CLOSING = 8
 /** Routes to other shards that are looked at in a second; the next second goes on from there. */
 const STRAYS_A_SECOND = 2000
@@ -34,7 +34,7 @@ export function sweep(state: RelayState, now: Time): Command[] {
 }
 
 /**
- * Does as much as fits one turn, about a millisecond, of what there is to do
+ * Does as much as fits one turn, about half a millisecond, of what there is to do
  * for many: reservations that have ended, routes to other shards, a new
  * configuration, and what has lapsed.
  */

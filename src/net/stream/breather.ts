@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 const BREATH = 8
 
 /** What events of a connection cost, in times of a read. A handshake is a signature. */
-export const EventCost = { read: 1, accept: 1, end: 1, handshake: BREATH } as const
+export const EventCost = { read: 1, accept: 1, end: 2, handshake: BREATH } as const
 
 /**
  * Lets datagrams be relayed between the events of many connections, which Node
