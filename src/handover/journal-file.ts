@@ -7,10 +7,10 @@ import { CHAIN_OCTETS } from '../journal/chains.ts'
 import { SharedJournal } from '../journal/journal.ts'
 import type { NativeAddon } from '../system/native-addon.ts'
 import { systemError } from '../system/system-error.ts'
-import { addressText, socketId } from './protocol.ts'
+import { addressText, doors, MOST_WORKERS, socketId } from './protocol.ts'
 
 /** Grows whenever the file or the records of the journal change; the shape of an allocation has a number of its own. */
-const JOURNAL_FORMAT = 1
+const JOURNAL_FORMAT = 2
 
 /** A slot for a description: its number and length, a digest, and the description. */
 const SLOT = 1 << 18
@@ -27,8 +27,11 @@ const description = z.object({
   version: z.string(),
   /** What it takes the time for, and the machine's monotonic clock at that moment, in nanoseconds. */
   clock: z.object({ time: z.number(), machine: z.string().regex(/^\d+$/) }),
-  /** UDP sockets that clients talk to. */
-  listeners: z.array(z.object({ id: socketId, local: addressText })),
+  /** Of each shard, which has a file of its own: UDP sockets that clients talk to, and where those of others are. */
+  shards: z
+    .array(z.object({ listeners: z.array(z.object({ id: socketId, local: addressText })), doors }))
+    .min(1)
+    .max(MOST_WORKERS),
   /** Secrets that clients have something of: nonces, tickets. */
   nonces: octets,
   tickets: octets,
@@ -36,8 +39,8 @@ const description = z.object({
   began: z.number(),
   /** Processes that have ended so, one soon after the other, before the one that wrote this. */
   deaths: z.int().min(0),
-  /** The allocation that the last of them was serving then; 0 for none. */
-  suspect: z.number(),
+  /** The allocations that the shards of the last of them were serving then. */
+  suspects: z.array(z.number()),
   /** Processes that have begun to go on from this, and have not said that they do. */
   tries: z.int().min(0),
 })
@@ -53,6 +56,8 @@ export type Described = Omit<z.input<typeof description>, Formats> & Partial<Pic
  * First the journal of the allocations, to which the relay writes as to memory of its own, and behind it two
  * slots for a description, which are written in turn. A description that was not written to its end has a wrong
  * digest; then the other one counts.
+ *
+ * Of several shards each has a file of its own, and the description of all is in that of the first.
  */
 export class JournalFile {
   readonly fd: number

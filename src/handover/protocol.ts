@@ -35,7 +35,7 @@ export const PROTOCOL = 2
 export const AT_ONCE = 250
 
 /** More than any relay has. */
-const MOST_WORKERS = 1024
+export const MOST_WORKERS = 1024
 
 /** Milliseconds that one may take to say the next thing, before anything is given, and while everything waits. */
 export const PATIENCE = 30_000
@@ -84,6 +84,10 @@ export const welcome = z.object({
   /** TCP addresses of its pages. */
   pages: z.array(z.string()),
 })
+/** Where sockets are that other shards have, by the ids that they have with this one. */
+export const doors = z.array(
+  z.tuple([socketId, z.object({ shard: z.int().min(0), socket: socketId, via: z.enum(VIA) })]),
+)
 const owner = z.object({ tenant: z.string(), user: z.string() })
 const shard = z.object({
   udp: z.array(z.object({ id: socketId, purpose: z.enum(['listener', 'relay']), local: addressText })),
@@ -99,9 +103,7 @@ const shard = z.object({
     }),
   ),
   reserved: z.array(z.object({ socket: socketId, owner, client: addressText })),
-  doors: z.array(
-    z.tuple([socketId, z.object({ shard: z.int().min(0), socket: socketId, via: z.enum(VIA) })]),
-  ),
+  doors,
 })
 export const given = z.object({
   kind: z.literal('given'),

@@ -21,9 +21,9 @@ const HOPELESS = 8
 const TRIES = 4
 
 /** What the next process has to know of those that have ended without a word, should it end so, too. */
-export type Deaths = Pick<Description, 'deaths' | 'suspect'>
+export type Deaths = Pick<Description, 'deaths' | 'suspects'>
 
-export const NO_DEATHS: Deaths = { deaths: 0, suspect: 0 }
+export const NO_DEATHS: Deaths = { deaths: 0, suspects: [] }
 
 /** What a process that ended without a word has left, as far as it can be known. */
 export interface Survived {
@@ -34,19 +34,28 @@ export interface Survived {
 }
 
 /**
- * Reads the journal of a process that ended without a word, such as by SIGKILL. Only the number of tries is changed.
- * Says why where nobody should go on from it. `machine`: the machine's monotonic clock, in nanoseconds.
+ * Reads the journals of a process that ended without a word, such as by SIGKILL: one of each shard. Only the number of
+ * tries is changed, which stands in the first.
+ * Says why where nobody should go on from them. `machine`: the machine's monotonic clock, in nanoseconds.
  */
-export function readSurvived(file: JournalFile, machine: bigint, random: Random): Result<Survived, string> {
+export function readSurvived(
+  files: readonly [JournalFile, ...JournalFile[]],
+  machine: bigint,
+  random: Random,
+): Result<Survived, string> {
+  const [file] = files
   const said = file.read()
   if (!said) return failed('its description cannot be read, or is of another version')
   if (said.snapshot !== SNAPSHOT_VERSION)
     return failed(`version ${said.version} has left it in another format`)
   if (said.tries >= TRIES) return failed(`${said.tries} processes have died over it`)
+  if (files.length !== said.shards.length)
+    return failed(`of ${said.shards.length} journals there are ${files.length}`)
   // What ends this process, or holds it up, is not read again and again.
   noteTry(file, true)
   try {
-    return read(file.journal, said, machine, random)
+    const journals = files.map(({ journal }) => journal)
+    return read(journals, said, machine, random)
   } catch (error) {
     return failed(`it cannot be read: ${(error as Error).message}`)
   } finally {
@@ -55,29 +64,38 @@ export function readSurvived(file: JournalFile, machine: bigint, random: Random)
 }
 
 function read(
-  journal: SharedJournal,
+  journals: readonly SharedJournal[],
   said: Description,
   machine: bigint,
   random: Random,
 ): Result<Survived, string> {
-  const served = journal.served
-  const { allocations, damaged } = journal.adopt(() => true)
-  const isAgain = journal.beat - said.began < AGAIN
+  const { beat } = journals[0]!
+  const isAgain = beat - said.began < AGAIN
   const deaths = isAgain ? said.deaths + 1 : 1
   if (deaths >= HOPELESS) return failed(`${deaths} processes have died one soon after the other`)
-  const inDoubt = isAgain && served === said.suspect ? served : undefined
   const time = (said.clock.time + Number(machine - BigInt(said.clock.machine)) / 1e6) as Time
-  const going = allocations.filter(one => one.id !== inDoubt && goesOn(one, time))
-  const known = { keys: { nonces: said.nonces, tickets: said.tickets }, allocations: going }
+  const keys = { nonces: said.nonces, tickets: said.tickets }
+  const suspects: number[] = []
+  let lost = 0
+  const shards = journals.map((journal, i) => {
+    const { served } = journal
+    if (served !== undefined) suspects.push(served)
+    const inDoubt = isAgain && served !== undefined && said.suspects.includes(served) ? served : undefined
+    const { allocations, damaged } = journal.adopt(() => true)
+    const going = allocations.filter(one => one.id !== inDoubt && goesOn(one, time))
+    lost += allocations.length + damaged - going.length
+    const snapshot = completed(writeKnown({ keys, allocations: going }, drawId(random), time))
+    return shardOf(said.shards[i]!, going, snapshot)
+  })
   return succeeded({
     state: {
       version: said.version,
       clock: { time, machine },
-      since: BigInt(Math.round(journal.beat * 1e6)),
-      relay: { shards: [shardOf(said, going, completed(writeKnown(known, drawId(random), time)))] },
+      since: BigInt(Math.round(beat * 1e6)),
+      relay: shards.length === 1 ? { shards } : { shards, common: { keys, reserved: [] } },
     },
-    deaths: { deaths, suspect: served ?? 0 },
-    lost: allocations.length + damaged - going.length,
+    deaths: { deaths, suspects },
+    lost,
   })
 }
 
@@ -88,10 +106,13 @@ function read(
 export function noteTry(file: JournalFile, began: boolean): void {
   const said = file.read()
   if (!said) return
-  const { listeners, nonces, tickets, tries, ...same } = said
+  const { shards, nonces, tickets, tries, ...same } = said
   file.describe({
     ...same,
-    listeners: listeners.map(({ id, local }) => ({ id, local: formatAddress(local) })),
+    shards: shards.map(({ listeners, doors }) => ({
+      listeners: listeners.map(({ id, local }) => ({ id, local: formatAddress(local) })),
+      doors,
+    })),
     nonces: nonces.toString('base64'),
     tickets: tickets.toString('base64'),
     tries: began ? tries + 1 : Math.max(0, tries - 1),
@@ -105,7 +126,7 @@ function goesOn({ client, mobility, legs }: AllocationRecord, now: Time): boolea
 
 /** As if that process had given it, without descriptors: sockets are bound anew, at the addresses that they had. */
 function shardOf(
-  { listeners }: Description,
+  { listeners, doors }: Description['shards'][number],
   allocations: readonly AllocationRecord[],
   snapshot: Buffer,
 ): GivenShard {
@@ -120,6 +141,6 @@ function shardOf(
     listeners: [],
     connections: [],
     reserved: [],
-    doors: [],
+    doors,
   }
 }

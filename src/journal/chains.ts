@@ -4,7 +4,9 @@ const NEXT = 4
 /** The first block of a chain has its length behind that, and the figures. */
 const FIGURES = 5
 const FIRST = 8 + FIGURES * 8
-/** Where the words of the slots begin; before them stands the note. */
+/** The word that says that nothing more is written. */
+const CLOSED = 4
+/** Where the words of the slots begin; before them stand the note, the beat and that word. */
 const SLOTS_AT = 64
 /** Chains that there can be. */
 const SLOTS = 1 << 17
@@ -67,6 +69,15 @@ export class Chains {
 
   set beat(value: number) {
     this.#numbers[1] = value
+  }
+
+  /** Whether all is to stay as it is. Any thread may say so, for the one that writes. */
+  get isClosed(): boolean {
+    return Atomics.load(this.#words, CLOSED) !== 0
+  }
+
+  shut(): void {
+    Atomics.store(this.#words, CLOSED, 1)
   }
 
   /**

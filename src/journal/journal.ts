@@ -27,7 +27,6 @@ export class SharedJournal implements AllocationJournal {
   readonly #byId = new Map<AllocationId, Chain>()
   readonly #writer = new RecordWriter()
   #lacking = 0
-  #isClosed = false
 
   /** The memory is that of a shard before this one, or new. `adopt` must be called first. */
   constructor(memory: ArrayBufferLike) {
@@ -78,9 +77,12 @@ export class SharedJournal implements AllocationJournal {
     this.#chains.beat = moment
   }
 
-  /** Leaves everything as it is from now on, as its owner is about to end and another is to go on with it. */
+  /**
+   * Leaves everything as it is from now on, as the process is about to end and another is to go on with it. This holds
+   * for whichever thread writes.
+   */
   close(): void {
-    this.#isClosed = true
+    this.#chains.shut()
   }
 
   /** Allocations for which there was no room, since the start. */
@@ -93,7 +95,7 @@ export class SharedJournal implements AllocationJournal {
   }
 
   whole(record: AllocationRecord): void {
-    if (this.#isClosed) return
+    if (this.#chains.isClosed) return
     writeChange(this.#writer, { kind: 'whole', value: record })
     const octets = this.#writer.take()
     const chain = this.#byId.get(record.id)
@@ -122,7 +124,7 @@ export class SharedJournal implements AllocationJournal {
   }
 
   ended(allocation: AllocationId): void {
-    if (this.#isClosed) return
+    if (this.#chains.isClosed) return
     const chain = this.#byId.get(allocation)
     if (!chain) return
     this.#byId.delete(allocation)
@@ -130,7 +132,7 @@ export class SharedJournal implements AllocationJournal {
   }
 
   serving(allocation: AllocationId | undefined): void {
-    if (this.#isClosed) return
+    if (this.#chains.isClosed) return
     this.#chains.note = allocation ?? 0
   }
 
@@ -142,7 +144,7 @@ export class SharedJournal implements AllocationJournal {
 
   #add(allocation: AllocationId): boolean {
     const octets = this.#writer.take()
-    if (this.#isClosed) return true
+    if (this.#chains.isClosed) return true
     const chain = this.#byId.get(allocation)
     if (!chain) return false
     if (chain.length + octets.length - chain.begun > Math.max(ADDED, chain.begun)) return false

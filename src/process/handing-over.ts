@@ -9,7 +9,7 @@ import { loadAddon } from '../system/native-addon.ts'
 import type { RunningText } from '../texts/running.ts'
 import type { Engine } from '../workers/engine.ts'
 import { leaveToManager } from './leaving.ts'
-import { journalName, type StoredJournal } from './stored-journal.ts'
+import { journalNames, type StoredJournal } from './stored-journal.ts'
 import type { Systemd } from './systemd.ts'
 
 export interface HandingOverParts {
@@ -128,10 +128,10 @@ export class HandingOver {
   }
 
   #ended(how: HandedOver): void {
-    const { log, systemd } = this.#parts
+    const { log, systemd, engine } = this.#parts
     if (!how.ok) {
       // It may have had its journal kept already.
-      if (systemd?.keeps && how.pid !== undefined) systemd.drop([journalName(how.pid)])
+      if (systemd?.keeps && how.pid !== undefined) systemd.drop(journalNames(how.pid, engine.workers))
       log.error('nothing was handed over, and calls go on here', { pid: how.pid, why: how.why })
       if (how.pid === this.#asked?.pid) this.#asked?.settle(how)
     }

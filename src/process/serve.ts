@@ -80,7 +80,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
     inherited: left ? left.others(inherited.value) : inherited.value,
     record: options.record,
     workersBefore: from?.welcome.workers ?? left?.workers,
-    journal: StoredJournal.open({ systemd, version, log, deaths: left?.deaths }),
+    journal: StoredJournal.prepare({ systemd, version, log, deaths: left?.deaths }),
     ...(program && { program }),
   })
   const bound = from

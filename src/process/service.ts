@@ -138,7 +138,7 @@ export class Service {
       },
       rejected: books.countFewer,
       ...{ spawn, inherited, workersBefore },
-      journal: options.journal?.journal,
+      openJournals: shards => options.journal?.open(shards) ?? [],
       ...(options.record !== undefined && { record: { file: options.record, version } }),
     })
 

@@ -89,7 +89,13 @@ export class Systemd implements ServiceManager {
 
   /** Whether it keeps descriptors for the next process of this service (FileDescriptorStoreMax=). */
   get keeps(): boolean {
-    return this.#socket !== undefined && Number(this.#env.FDSTORE) > 0 && !this.#isSilent
+    return this.room > 0
+  }
+
+  /** How many it keeps at most. */
+  get room(): number {
+    const room = Number(this.#env.FDSTORE)
+    return this.#socket !== undefined && room > 0 && !this.#isSilent ? room : 0
   }
 
   /**

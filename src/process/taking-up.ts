@@ -13,7 +13,7 @@ import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import { loadAddon, type NativeAddon } from '../system/native-addon.ts'
 import { storedDescriptors } from '../system/stored-descriptors.ts'
 import type { Engine } from '../workers/engine.ts'
-import { isJournalName } from './stored-journal.ts'
+import { isJournalName, namesOfJournals } from './stored-journal.ts'
 import type { Systemd } from './systemd.ts'
 import { inherited, millisecondsSince, type TakingOver } from './taking-over.ts'
 
@@ -64,8 +64,9 @@ function findWaiting(addon: NativeAddon, stored: Stored): Result<Waiting, string
   const found: Result<Waiting, string>[] = []
   const names = [...stored.keys()]
   if (names.some(name => !isJournalName(name))) found.push(readStopped(addon, stored))
-  const journals = names.filter(isJournalName).map(name => readJournal(addon, stored.get(name)!))
-  found.push(...journals.sort((a, b) => beginOf(b) - beginOf(a)))
+  const journals = namesOfJournals(names).map(all => all.map(name => stored.get(name)!))
+  const read = journals.map(fds => readJournals(addon, fds))
+  found.push(...read.sort((a, b) => beginOf(b) - beginOf(a)))
   return found.find(({ ok }) => ok) ?? found[0] ?? failed('nothing is there')
 }
 
@@ -88,16 +89,22 @@ function readStopped(addon: NativeAddon, stored: Stored): Result<Waiting, string
   })
 }
 
-function readJournal(addon: NativeAddon, fd: number): Result<Waiting, string> {
+function readJournals(addon: NativeAddon, fds: readonly number[]): Result<Waiting, string> {
   try {
-    const file = JournalFile.open(addon, fd)
-    if (!file.ok) return file
-    const survived = readSurvived(file.value, process.hrtime.bigint(), random)
+    const files: JournalFile[] = []
+    for (const fd of fds) {
+      const file = JournalFile.open(addon, fd)
+      if (!file.ok) return file
+      files.push(file.value)
+    }
+    const [first, ...others] = files
+    if (!first) return failed('it is not whole')
+    const survived = readSurvived([first, ...others], process.hrtime.bigint(), random)
     if (!survived.ok) return survived
     return succeeded({
       ...survived.value,
       after: 'crash',
-      mark: isTakenUp => noteTry(file.value, isTakenUp),
+      mark: isTakenUp => noteTry(first, isTakenUp),
     })
   } catch (error) {
     // What a process wrote whose memory was damaged may be anything, and must not keep this one from starting.

@@ -4,7 +4,6 @@ import type { Result } from '../base/result.ts'
 import type { Settings, TlsFiles } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
 import type { Event, RejectReason } from '../core/event.ts'
-import type { SharedJournal } from '../journal/journal.ts'
 import type { Log } from '../log/log.ts'
 import { type OwnAddresses, ownAddresses } from '../net/kernel/machine.ts'
 import { openOwnAddresses } from '../net/kernel/own-addresses.ts'
@@ -24,7 +23,7 @@ import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import type { WaitingText } from '../texts/waiting.ts'
 import type { Spawn } from './spawn.ts'
 import { thisMachine, workersFor } from './worker-count.ts'
-import { WorkerShards } from './worker-shards.ts'
+import { type JournalPlace, WorkerShards } from './worker-shards.ts'
 
 export interface EngineOptions {
   readonly log: Log
@@ -42,8 +41,8 @@ export interface EngineOptions {
   readonly record?: { readonly file: string; readonly version: string } | undefined
   /** Starts workers in another way. */
   readonly spawn?: Spawn | undefined
-  /** Where one shard keeps what another process has to know. */
-  readonly journal?: SharedJournal | undefined
+  /** Opens the places where so many shards keep what another process has to know; none where nobody keeps that. */
+  readonly openJournals?: ((shards: number) => readonly JournalPlace[]) | undefined
 }
 
 /**
@@ -86,6 +85,7 @@ export class Engine {
         configured: settings.workers,
       })
     const recordings = options.record && openRecordings(options.record, this.workers, log)
+    const journals = options.openJournals?.(this.workers)
     const common = { log, relays: this.relays, heard }
     this.shards =
       this.workers === 1
@@ -93,13 +93,14 @@ export class Engine {
             ...common,
             gate: this.admission,
             record: recordings?.[0],
-            journal: options.journal,
+            journal: journals?.[0]?.journal,
           })
         : new WorkerShards(settings, {
             ...common,
             size: this.workers,
             admission: this.admission,
             rejected,
+            ...(journals?.length === this.workers && { journals }),
             ...(recordings && { recordings }),
             ...(spawn && { spawn }),
           })

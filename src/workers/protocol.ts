@@ -178,7 +178,8 @@ export interface SharedMemory {
   readonly heart: SharedArrayBuffer
   /** See `KeptSockets` and `SharedJournal`. */
   readonly sockets: SharedArrayBuffer
-  readonly journal: SharedArrayBuffer
+  /** Memory, or the descriptor of a file in memory. */
+  readonly journal: SharedArrayBuffer | number
   readonly meters: SharedArrayBuffer
   readonly ports: SharedArrayBuffer
   readonly crowd: SharedArrayBuffer

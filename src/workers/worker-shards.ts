@@ -1,7 +1,7 @@
 import type { SecureContextOptions } from 'node:tls'
-import { address } from '../base/address.ts'
+import { type Address, address } from '../base/address.ts'
 import { COUNTERS_LENGTH, type CounterReader, CounterSum, Counters } from '../base/counters.ts'
-import type { AllocationId } from '../base/ids.ts'
+import type { AllocationId, SocketId } from '../base/ids.ts'
 import { formatRange, type Range } from '../base/range.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Listener } from '../config/values/listener.ts'
@@ -34,6 +34,7 @@ import { random } from '../relay/relay-config.ts'
 import type { Shards } from '../relay/shards.ts'
 import { StartError } from '../relay/start-error.ts'
 import { monotonicClock, readClock } from '../system/clock.ts'
+import { NOT_OPEN } from '../system/descriptors.ts'
 import { GuestRoom } from './guest-mail.ts'
 import type { Start, ToWorker } from './protocol.ts'
 import { ShardBook } from './shard-book.ts'
@@ -46,6 +47,12 @@ const BUCKETS = 1 << 17
 /** Milliseconds that workers have to stop. */
 const PATIENCE = 3000
 
+/** A journal in a file in memory, which threads map by its descriptor. */
+export interface JournalPlace {
+  readonly fd: number
+  readonly journal: SharedJournal
+}
+
 export interface WorkerShardsParts {
   readonly size: number
   readonly log: Log
@@ -55,6 +62,8 @@ export interface WorkerShardsParts {
   readonly rejected: (why: RejectReason, count: number) => void
   /** Where each worker records, if they do. */
   readonly recordings?: readonly RecordingTo[]
+  /** Where each worker keeps what another process has to know, if anybody keeps that. */
+  readonly journals?: readonly JournalPlace[] | undefined
   readonly spawn?: Spawn
   readonly openGroup?: typeof openGroup
 }
@@ -122,12 +131,13 @@ export class WorkerShards implements Shards {
     this.#book = openBook(settings, parts, meters, ports)
 
     this.#slots = Array.from({ length: size }, (_, index) => {
+      const { journal, served } = journalOf(parts.journals?.[index])
       const memory = {
         counters: new SharedArrayBuffer(COUNTERS_LENGTH * 8),
         gauges: new SharedArrayBuffer(GAUGES_OCTETS),
         heart: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
         sockets: KeptSockets.memory(),
-        journal: SharedJournal.memory(),
+        journal,
         meters: buckets,
         ports: ports.memory,
         crowd,
@@ -145,6 +155,7 @@ export class WorkerShards implements Shards {
       return new WorkerSlot(index, {
         log,
         memory,
+        served,
         spawn: parts.spawn ?? spawnThread,
         start: (): Start => ({
           index,
@@ -334,9 +345,10 @@ export class WorkerShards implements Shards {
   #listen(...[listener, done, bound]: Parameters<ListenerPlan>): void {
     let group: Group
     try {
-      group = bound
-        ? inheritedGroup(listener.address, bound.group?.map(({ fd }) => fd) ?? [bound.fd])
-        : this.#openGroup(listener, this.#slots.length)
+      group =
+        bound && bound.fd !== NOT_OPEN
+          ? inheritedGroup(listener.address, bound.group?.map(({ fd }) => fd) ?? [bound.fd])
+          : this.#openGroup(listener, this.#slots.length)
     } catch (error) {
       done(error as NodeJS.ErrnoException)
       return
@@ -359,7 +371,19 @@ export class WorkerShards implements Shards {
         for (const { group } of this.#groups.splice(0)) group.close()
       },
       openGroup: listener => this.#openGroup(listener, this.#slots.length),
+      listenersOf: index => this.#listenersOf(index),
     })
+  }
+
+  #listenersOf(index: number): ReadonlyMap<SocketId, Address> | undefined {
+    const listeners = new Map<SocketId, Address>()
+    for (const { listener, group } of this.#groups) {
+      if (listener.transport !== 'udp') continue
+      const socket = this.#slots[index]!.listener(group.at(index))
+      if (socket === undefined) return undefined
+      listeners.set(socket, group.local)
+    }
+    return listeners
   }
 
   #openGroup({ transport, address }: Listener, size: number): ListenerGroup {
@@ -387,6 +411,13 @@ function openBook(
       ports.unpark(local)
     },
   })
+}
+
+/** Where a worker keeps its journal, and whose input it was handling according to that. */
+function journalOf(place: JournalPlace | undefined) {
+  if (place) return { journal: place.fd, served: () => place.journal.served }
+  const journal = SharedJournal.memory()
+  return { journal, served: () => SharedJournal.served(journal) }
 }
 
 function drawn(octets: number): Buffer {

@@ -1,6 +1,5 @@
-import type { SocketId } from '../base/ids.ts'
+import type { AllocationId, SocketId } from '../base/ids.ts'
 import type { Event, RejectReason } from '../core/event.ts'
-import { SharedJournal } from '../journal/journal.ts'
 import type { Log } from '../log/log.ts'
 import { KeptSockets } from '../net/udp/kept-sockets.ts'
 import { readGauges, writeGauges } from '../relay/gauges.ts'
@@ -31,6 +30,8 @@ export interface WorkerSlotParts {
   readonly log: Log
   readonly memory: SharedMemory
   readonly spawn: Spawn
+  /** Whose input a worker was handling when it broke. */
+  readonly served: () => AllocationId | undefined
   /** What a worker that starts now has to know. */
   readonly start: () => Start
   readonly book: ShardBook
@@ -148,6 +149,11 @@ export class WorkerSlot {
       this.#steps.set(number, { resolve: settle, reject })
       this.post({ kind: 'step', number, step, of } as Extract<ToWorker, { kind: 'step' }>)
     })
+  }
+
+  /** The id that the worker has given a UDP listener, by our descriptor. */
+  listener(fd: number): SocketId | undefined {
+    return this.#listeners.get(fd)
   }
 
   /** Where sockets are that other workers have, by the ids that they have with this one. */
@@ -305,7 +311,7 @@ export class WorkerSlot {
   }
 
   #gone(error: Error | undefined): void {
-    const { book, broke, log, memory } = this.#parts
+    const { book, broke, log, memory, served } = this.#parts
     const why = this.#hung ? 'it hung: no sign of life for too long' : (error?.message ?? 'it ended')
     this.#worker = undefined
     this.#ready = false
@@ -330,7 +336,7 @@ export class WorkerSlot {
     }
     const now = this.#now()
     const calls = book.held(this.#index).length
-    const isTakenOver = !this.#closing && this.#suspects.broke(now, SharedJournal.served(memory.journal))
+    const isTakenOver = !this.#closing && this.#suspects.broke(now, served())
     if (isTakenOver) {
       this.#brokeAt ??= now
       broke()

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Counter, Counters } from '../base/counters.ts'
 import { sharedScans } from '../core/peers/scans.ts'
 import { Proofs } from '../core/trust/proofs.ts'
+import { CHAIN_OCTETS } from '../journal/chains.ts'
 import { SharedJournal } from '../journal/journal.ts'
 import { GcraTable } from '../limits/gcra-table.ts'
 import { Meters } from '../limits/meters.ts'
@@ -16,6 +17,8 @@ import type { FaultLog } from '../relay/guarded-inbox.ts'
 import { LocalShard } from '../relay/local-shard.ts'
 import { random } from '../relay/relay-config.ts'
 import { alignedClock } from '../system/clock.ts'
+import { loadAddon } from '../system/native-addon.ts'
+import { systemError } from '../system/system-error.ts'
 import { GuestMail, GuestRoom } from './guest-mail.ts'
 import { Outbox } from './outbox.ts'
 import type { HandOverStep, Listening, Start, ToWorker } from './protocol.ts'
@@ -79,7 +82,7 @@ const shard = new LocalShard(settings, {
       dropped: () => counters.add(Counter.dropBacklog),
     }),
     keepParked: (allocation, parked) => gate.keepParked(allocation, parked),
-    lasting: { kept, sockets: memory.sockets, journal: new SharedJournal(memory.journal) },
+    lasting: { kept, sockets: memory.sockets, journal: openJournal(memory.journal) },
     crowd: new SharedCrowd(
       memory.crowd,
       index,
@@ -234,6 +237,16 @@ async function step({ number, step, of }: HandOverStep & { readonly number: numb
   }
   gauge()
   outbox.flush()
+}
+
+/** Each worker maps the file itself, as only memory of the process can be passed on. */
+function openJournal(at: SharedArrayBuffer | number): SharedJournal {
+  if (typeof at !== 'number') return new SharedJournal(at)
+  const addon = loadAddon()
+  assert(addon.ok, 'a worker has the native transport')
+  const mapped = addon.value.mapMemory(at, CHAIN_OCTETS)
+  if (!(mapped instanceof ArrayBuffer)) throw systemError(mapped, 'mmap')
+  return new SharedJournal(mapped)
 }
 
 function gauge(): void {

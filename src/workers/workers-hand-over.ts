@@ -6,7 +6,13 @@ import { type ReservedPort, releaseSocket } from '../net/ports/parked-port.ts'
 import type { PortDirectory } from '../net/ports/port-directory.ts'
 import { duplicate, type ListenerGroup } from '../net/udp/native-group.ts'
 import type { GivenCommon, GivenRelay, HandOver } from '../relay/hand-over/hand-over.ts'
-import type { GivenShard, TakenAllocation, TakenOver } from '../relay/hand-over/shard-hand-over.ts'
+import type {
+  GivenShard,
+  KnownBeside,
+  KnownShard,
+  TakenAllocation,
+  TakenOver,
+} from '../relay/hand-over/shard-hand-over.ts'
 import type { ShardBook } from './shard-book.ts'
 import type { WorkerSlot } from './worker-slot.ts'
 
@@ -18,6 +24,8 @@ export interface WorkersHandOverParts {
   readonly ports: PortDirectory
   /** Closes our descriptors of the listeners. */
   readonly closeListeners: () => void
+  /** The UDP sockets that clients of a worker talk to; undefined until it has said the ids of all. */
+  readonly listenersOf: (index: number) => KnownShard['listeners'] | undefined
   /** Opens a group with a socket for each worker. Throws what the kernel says. */
   readonly openGroup: (listener: Listener) => Pick<ListenerGroup, 'at'>
 }
@@ -146,6 +154,17 @@ export class WorkersHandOver implements HandOver {
       return own.length > 0 ? slot.step('drop', own) : undefined
     })
     await Promise.all(ending)
+  }
+
+  get known(): KnownBeside | undefined {
+    const shards: KnownShard[] = []
+    for (const [i, { doors }] of this.#parts.slots.entries()) {
+      const listeners = this.#parts.listenersOf(i)
+      if (!listeners) return undefined
+      // A connection ends with the process, whoever has it.
+      shards.push({ listeners, doors: doors.filter(([, { via }]) => via === 'udp') })
+    }
+    return { keys: this.#parts.keys, shards }
   }
 
   bindUnread(at: Listener): Result<readonly number[], NodeJS.ErrnoException> {

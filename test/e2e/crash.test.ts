@@ -47,6 +47,33 @@ t.test('calls over UDP go on after whatever ends the process', need('python3'), 
   t.match(await again.resume(), { kind: 'resumed' }, 'and that comes back')
 })
 
+t.test('calls of several workers go on, those from one to another as well', need('python3'), async t => {
+  const main = join(import.meta.dirname, '..', 'support', 'faulty-relay.mjs')
+  const { manager, open } = await start(t, { workers: 2, main })
+  // As many as it takes for the kernel to have brought clients to both.
+  const calls = await Promise.all(Array.from({ length: 3 }, () => openCalls(t, open)))
+  for (const [i, signal] of (['SIGKILL', 'SIGUSR2'] as const).entries()) {
+    for (const some of calls) t.ok(await some.go(), 'all calls are heard')
+    process.kill(await pidOf(manager, i), signal)
+    await manager.says(new RegExp(`(?:${TAKEN_UP}[^]*){${i + 1}}`))
+    for (const some of calls) {
+      t.ok(await some.go(), `and go on after ${signal}`)
+      t.same(await some.renew(), [0, 0, 0, 0, 0, 0])
+    }
+  }
+  t.match(manager.output, /"allocations":18,"callsLost":0,/)
+  t.notMatch(manager.output, /"callsLost":[1-9]|calls cannot be kept|have ended/)
+
+  manager.signal('SIGHUP')
+  await manager.says(/"took calls up"/)
+  for (const some of calls) t.ok(await some.go(), 'after a restart, too')
+  t.match(
+    manager.stdout,
+    /FDSTOREREMOVE=1 \| FDNAME=taciturn-left-journal-\d+\nFDSTOREREMOVE=1 \| FDNAME=taciturn-left-journal-\d+-1\nexit 0\nkept 3\n/,
+    'no journal is kept beside that',
+  )
+})
+
 t.test('calls survive processes that end while they start', need('python3'), async t => {
   const { manager, open } = await start(t)
   const calls = await openCalls(t, open)
@@ -118,7 +145,10 @@ t.test('listeners of the service manager are used again', need('python3'), async
 type Open = (target: Target, user: string, before?: TurnSession) => Promise<TurnSession>
 
 /** A relay of both families under a manager, and how to reach it. */
-async function start(t: Test, options: ManagedOptions = {}) {
+async function start(
+  t: Test,
+  { workers = 1, ...options }: ManagedOptions & { readonly workers?: number } = {},
+) {
   const port = await freePort()
   const listen = [`udp://127.0.0.1:${port}`, `tcp://127.0.0.1:${port}`, `udp://[::1]:${port}`]
   const managed = await startManaged(t, {
@@ -126,7 +156,7 @@ async function start(t: Test, options: ManagedOptions = {}) {
     ...options,
     settings: {
       ...(options.sockets ? {} : { listen }),
-      workers: 1,
+      workers,
       limits: ROOMY.limits,
       relay: { addresses: ['127.0.0.1', '::1'] },
       peers: { deny: ['recommended'], allow: ['127.0.0.0/8', '::1/128'] },

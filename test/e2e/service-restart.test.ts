@@ -50,7 +50,7 @@ for (const { sockets, workers } of [
 
       t.match(
         manager.stdout,
-        /STOPPING=1[\s\S]*FDSTORE=1 [\s\S]*BARRIER=1\n(?:.*journal-\d+\n)?exit 0\nkept 3\npid \d+\n[\s\S]*FDSTOREREMOVE=1 [\s\S]*READY=1/,
+        /STOPPING=1[\s\S]*FDSTORE=1 [\s\S]*BARRIER=1\n(?:.*journal-[\d-]+\n)*exit 0\nkept 3\npid \d+\n[\s\S]*FDSTOREREMOVE=1 [\s\S]*READY=1/,
       )
       t.notMatch(manager.output, /"level":"error"|calls cannot be kept|have ended/)
       t.match(await calls.refresh(), new Array(6).fill({ kind: 'refreshed' }))

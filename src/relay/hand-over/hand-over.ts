@@ -51,8 +51,8 @@ export interface HandOver {
   drop(lost: Iterable<AllocationId>): Promise<void>
   /** Binds the sockets of a listener that nobody reads yet: one for each shard. */
   bindUnread(at: Listener): Result<readonly number[], NodeJS.ErrnoException>
-  /** What a process that goes on from the journal of this relay has to know beside it; absent where there is none. */
-  readonly known?: KnownBeside
+  /** What a process that goes on from the journals has to know beside them; undefined while not all of it is known. */
+  readonly known: KnownBeside | undefined
 }
 
 /** The hand-over of a relay with one shard, in this thread. */

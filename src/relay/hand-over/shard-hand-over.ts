@@ -29,10 +29,16 @@ export interface GivenUdp {
   readonly fd: number
 }
 
-/** Secrets that clients have something of, and the UDP sockets that they talk to. */
+/** Secrets that clients have something of, and where each shard is reached. */
 export interface KnownBeside {
   readonly keys: RelayKeys
+  readonly shards: readonly KnownShard[]
+}
+
+/** UDP sockets of a shard that clients talk to, and those of other shards, by the ids that they have here. */
+export interface KnownShard {
   readonly listeners: ReadonlyMap<SocketId, Address>
+  readonly doors: GivenShard['doors']
 }
 
 /** A port that waits for its RESERVATION-TOKEN, and whose unit of quota it is. */
@@ -243,7 +249,7 @@ export class ShardHandOver {
 
   /** What a shard that goes on with clients of this one has to know beside the allocations. */
   get known(): KnownBeside {
-    return { keys: this.#parts.keys(), listeners: this.#parts.listeners }
+    return { keys: this.#parts.keys(), shards: [{ listeners: this.#parts.listeners, doors: [] }] }
   }
 
   /** Connections of clients have ended with the process that had them. Those with a ticket may come back. */

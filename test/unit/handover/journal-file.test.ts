@@ -22,12 +22,12 @@ const TIME = 1_800_000_000_000
 const DESCRIBED: Described = {
   version: '1.2.3',
   clock: { time: TIME, machine: `${BEGAN * 1e6}` },
-  listeners: [{ id: 3, local: '127.0.0.1:3478' }],
+  shards: [{ listeners: [{ id: 3, local: '127.0.0.1:3478' }], doors: [] }],
   nonces: Buffer.alloc(32, 1).toString('base64'),
   tickets: Buffer.alloc(64, 2).toString('base64'),
   began: BEGAN,
   deaths: 0,
-  suspect: 0,
+  suspects: [],
   tries: 0,
 }
 
@@ -52,7 +52,7 @@ function reopened({ fd }: JournalFile): JournalFile {
 
 /** What the next process makes of it, so many seconds after that one had begun. */
 function survived(file: JournalFile, seconds = 60) {
-  return readSurvived(reopened(file), BigInt((BEGAN + seconds * 1000) * 1e6), random)
+  return readSurvived([reopened(file)], BigInt((BEGAN + seconds * 1000) * 1e6), random)
 }
 
 function allocation(id: number, over: Partial<AllocationRecord> = {}): AllocationRecord {
@@ -163,7 +163,7 @@ t.test('what a process knew is what the next one goes on from', { skip }, t => {
 t.test('what cannot be gone on from is refused in words', { skip }, t => {
   const refusals: [why: RegExp, spoil: (file: JournalFile) => void][] = [
     [/cannot be read/, () => {}],
-    [/cannot be read/, file => file.describe({ ...DESCRIBED, format: 2 as 1 })],
+    [/cannot be read/, file => file.describe({ ...DESCRIBED, format: 1 as 2 })],
     [/another format/, file => file.describe({ ...DESCRIBED, snapshot: SNAPSHOT_VERSION + 1 })],
     [/4 processes have died over it/, file => file.describe({ ...DESCRIBED, tries: 4 })],
     [/8 processes have died one soon after/, file => file.describe({ ...DESCRIBED, deaths: 7 })],
@@ -197,18 +197,18 @@ t.test('a journal of nothing but noise takes nothing along but itself', { skip }
 })
 
 t.test('a call that two processes were serving as they ended is not taken up again', { skip }, t => {
-  const end = (deaths: number, suspect: number, lived: number) => {
+  const end = (deaths: number, suspects: number[], lived: number) => {
     const file = fileOf(t)
-    file.describe({ ...DESCRIBED, deaths, suspect })
+    file.describe({ ...DESCRIBED, deaths, suspects })
     file.journal.whole(allocation(1))
     file.journal.serving(1 as AllocationId)
     file.journal.beat = BEGAN + lived
     return survived(file)
   }
-  t.match(end(0, 0, 1000), { ok: true, value: { lost: 0, deaths: { deaths: 1, suspect: 1 } } })
-  t.match(end(1, 1, 1000), { ok: true, value: { lost: 1, deaths: { deaths: 2, suspect: 1 } } })
-  t.match(end(1, 1, 60_000), { ok: true, value: { lost: 0, deaths: { deaths: 1 } } }, 'long apart')
-  t.match(end(1, 7, 1000), { ok: true, value: { lost: 0 } }, 'another call')
+  t.match(end(0, [], 1000), { ok: true, value: { lost: 0, deaths: { deaths: 1, suspects: [1] } } })
+  t.match(end(1, [1], 1000), { ok: true, value: { lost: 1, deaths: { deaths: 2, suspects: [1] } } })
+  t.match(end(1, [1], 60_000), { ok: true, value: { lost: 0, deaths: { deaths: 1 } } }, 'long apart')
+  t.match(end(1, [7], 1000), { ok: true, value: { lost: 0 } }, 'another call')
   t.end()
 })
 
@@ -241,7 +241,7 @@ t.test('reading is a try as well, whether it ends the process or fails', { skip 
     tries = reopened(file).read()?.tries
     throw new RangeError('what nobody has thought of')
   }
-  t.match(readSurvived(next, BigInt(BEGAN * 1e6), random), { ok: false, error: /nobody has thought of/ })
+  t.match(readSurvived([next], BigInt(BEGAN * 1e6), random), { ok: false, error: /nobody has thought of/ })
   t.equal(tries, 1, 'a process that ended here would count')
   t.match(survived(file), { ok: true, value: { lost: 0 } })
   t.equal(reopened(file).read()?.tries, 0)
@@ -269,5 +269,53 @@ t.test('a process that ends over a fault leaves its calls in the journal', { ski
   t.ok(file.journal.prolonged(1 as AllocationId, [0 as Time]))
   const read = survived(file)
   t.ok(read.ok && read.value.state.relay.shards[0]!.udp.map(({ id }) => id).join() === '3,11')
+  t.end()
+})
+
+t.test('of several shards each has a journal, and all are gone on from or none', { skip }, t => {
+  const [first, second] = [fileOf(t), fileOf(t)]
+  const door = { shard: 0, socket: 3, via: 'udp' as const }
+  const shards = [
+    ...DESCRIBED.shards,
+    { listeners: [{ id: 4, local: '127.0.0.1:3478' }], doors: [[7, door]] },
+  ]
+  first.describe({ ...DESCRIBED, shards: shards as Described['shards'], suspects: [2, 9] })
+  first.journal.whole(allocation(1))
+  second.journal.whole(allocation(2))
+  second.journal.whole(allocation(3))
+  first.journal.serving(1 as AllocationId)
+  second.journal.serving(2 as AllocationId)
+  first.journal.beat = BEGAN + 1000
+  const next = (...[one, ...others]: [JournalFile, ...JournalFile[]]) =>
+    readSurvived([reopened(one), ...others.map(reopened)], BigInt((BEGAN + 1000) * 1e6), random)
+
+  t.match(next(first), { ok: false, error: 'of 2 journals there are 1' })
+  const read = next(first, second)
+  t.match(read, { ok: true, value: { lost: 1, deaths: { deaths: 1, suspects: [1, 2] } } })
+  if (!read.ok) return t.end()
+  const { relay } = read.value.state
+  t.same(
+    relay.shards.map(({ udp }) => udp.map(({ id }) => id)),
+    [
+      [3, 11],
+      [4, 13],
+    ],
+  )
+  t.same(
+    relay.shards.map(({ doors }) => doors),
+    [[], [[7, door]]],
+  )
+  t.same(relay.common?.keys.nonces, Buffer.alloc(32, 1))
+  t.end()
+})
+
+t.test('closing a journal holds for the thread that writes it', { skip }, t => {
+  const file = fileOf(t)
+  const writer = reopened(file).journal
+  writer.adopt(() => false)
+  writer.whole(allocation(1))
+  file.journal.close()
+  writer.ended(1 as AllocationId)
+  t.equal(reopened(file).journal.adopt(() => true).allocations.length, 1)
   t.end()
 })

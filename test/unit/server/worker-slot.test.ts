@@ -140,11 +140,11 @@ t.test(
 )
 
 t.test('a client that two workers were serving when they broke is not taken over once more', async t => {
-  const { place, workers, memory, pass } = start()
+  const { place, workers, journal, pass } = start()
   const opening = place.open()
   workers[0]!.says({ kind: 'ready' })
   await opening
-  const serving = new SharedJournal(memory.journal)
+  const serving = new SharedJournal(journal)
   serving.serving(7 as AllocationId)
   workers[0]!.breaks()
   t.same(workers[1]!.start.takeOver?.without, new Set())
@@ -376,12 +376,13 @@ function start() {
     adopted: () => {},
     freed: () => {},
   })
+  const journal = SharedJournal.memory(0)
   const memory: SharedMemory = {
     counters: new SharedArrayBuffer(COUNTERS_LENGTH * 8),
     gauges: new SharedArrayBuffer(GAUGES_OCTETS),
     heart: new SharedArrayBuffer(4),
     sockets: new SharedArrayBuffer(4096),
-    journal: SharedJournal.memory(0),
+    journal,
     meters: buckets,
     ports: new SharedArrayBuffer(0),
     crowd: new SharedArrayBuffer(0),
@@ -447,6 +448,7 @@ function start() {
     rejected: (why, count) => {
       rejected[why] = (rejected[why] ?? 0) + count
     },
+    served: () => SharedJournal.served(journal),
     broke: () => void broken++,
     replaced: () => void replacedBy.push(workers.length - 1),
     gone: () => void left++,
@@ -464,6 +466,7 @@ function start() {
     heard,
     rejected,
     memory,
+    journal,
     lines,
     waits,
     gone: () => left,

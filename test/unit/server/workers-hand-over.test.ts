@@ -1,6 +1,6 @@
 import { openSync, readdirSync } from 'node:fs'
 import t from 'tap'
-import { parseAddress } from '../../../src/base/address.ts'
+import { type Address, parseAddress } from '../../../src/base/address.ts'
 import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
 import type { Time } from '../../../src/base/time.ts'
 import { Meters } from '../../../src/limits/meters.ts'
@@ -29,7 +29,8 @@ class Slot {
   alive = true
   readonly asked: string[] = []
   readonly told: ToWorker[] = []
-  readonly doors: readonly (readonly [SocketId, typeof door])[]
+  readonly doors: GivenShard['doors']
+  listeners: ReadonlyMap<SocketId, Address> | undefined = new Map()
   readonly #answers: Answers
 
   constructor(answers: Answers, doors: Slot['doors'] = []) {
@@ -70,7 +71,8 @@ function start(...slots: Slot[]) {
   let closed = 0
   const closeListeners = () => void closed++
   const openGroup = () => ({ at: (index: number) => 70 + index })
-  const handOver = new WorkersHandOver({ slots, book, keys, ports, closeListeners, openGroup })
+  const listenersOf = (index: number) => slots[index]!.listeners
+  const handOver = new WorkersHandOver({ slots, book, keys, ports, closeListeners, openGroup, listenersOf })
   return { handOver, book, keys, ports, freed, closed: () => closed, admission }
 }
 
@@ -194,4 +196,27 @@ t.test('a worker that cannot take, or another number of them, is said', async t 
   const { handOver } = start(new Slot({ rehearse: () => ({ ok: true, value: 0 }) }), damaged)
   t.match(await handOver.rehearse([Buffer.alloc(0)]), { error: /2 workers, and the other 1/ })
   t.match(await handOver.rehearse([Buffer.alloc(0), Buffer.alloc(0)]), { error: /another version/ })
+})
+
+t.test('what a journal needs beside it is known once every worker has said where it listens', t => {
+  const connection = { ...door, via: 'tcp' as const }
+  const slots = [
+    new Slot({}, [
+      [5 as SocketId, door],
+      [6 as SocketId, connection],
+    ]),
+    new Slot({}),
+  ]
+  const { handOver, keys } = start(...slots)
+  slots[1]!.listeners = undefined
+  t.equal(handOver.known, undefined)
+  slots[1]!.listeners = new Map([[3 as SocketId, local]])
+  t.same(handOver.known, {
+    keys,
+    shards: [
+      { listeners: new Map(), doors: [[5, door]] },
+      { listeners: new Map([[3, local]]), doors: [] },
+    ],
+  })
+  t.end()
 })
