@@ -161,7 +161,7 @@ export class WorkersHandOver implements HandOver {
     for (const [i, { doors }] of this.#parts.slots.entries()) {
       const listeners = this.#parts.listenersOf(i)
       if (!listeners) return undefined
-      // A connection ends with the process, whoever has it.
+      // Connections end with the process.
       shards.push({ listeners, doors: doors.filter(([, { via }]) => via === 'udp') })
     }
     return { keys: this.#parts.keys, shards }
