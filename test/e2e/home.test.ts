@@ -45,6 +45,12 @@ t.test(
     const [atHome] = readme.commands('The next five minutes', 1)
     const hinted = await said(machine, init!)
     t.match(hinted, /--public-address turn\.example\.org/, 'without it, init says what is missing')
+    const byMachine = await said(machine, 'taciturn init --realm raspberrypi --output /tmp/other.json')
+    t.match(
+      byMachine,
+      /--public-address turn\.example\.org/,
+      'and proposes no name that only this network knows',
+    )
     await watch.step(atHome!, () => machine.run(atHome!))
     const answers = new Map<string, string>()
     for (const line of others) answers.set(line, await watch.step(line, () => said(machine, line)))

@@ -56,9 +56,14 @@ export async function init(options: InitOptions, context: CliContext): Promise<n
   io.stderr.write(`${words.say(`written.${readers}`, { file: options.output })}\n`)
   io.stderr.write(`${words.say(isOfService ? 'nextService' : 'next', shown)}\n`)
   if (outside === undefined && (await isBehindRouter()))
-    io.stderr.write(`${words.say('behindRouter', shown)}\n`)
+    io.stderr.write(`${words.say('behindRouter', { ...shown, outside: nameOutside(realm) })}\n`)
   if (!isOfService && existsSync(SYSTEM_FILE)) io.stderr.write(`${words.say('besideService', shown)}\n`)
   return Exit.ok
+}
+
+/** A name that the Internet may know: the realm, unless it is the name of a machine, which only its own network knows. */
+function nameOutside(realm: string): string {
+  return realm.includes('.') ? realm : 'turn.example.org'
 }
 
 /** Takes what was given, else asks where somebody can answer, else what was proposed. */
