@@ -61,7 +61,7 @@ export async function init(options: InitOptions, context: CliContext): Promise<n
   return Exit.ok
 }
 
-/** A name that the Internet may know: the realm, unless it is the name of a machine, which only its own network knows. */
+/** A name that the Internet may know: the realm, unless it is that of a machine, which only its own network knows. */
 function nameOutside(realm: string): string {
   return realm.includes('.') ? realm : 'turn.example.org'
 }
