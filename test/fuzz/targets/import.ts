@@ -2,6 +2,7 @@ import { ConfigError } from '../../../src/config/problem.ts'
 import { COTURN_OPTIONS } from '../../../src/import/coturn/coturn-options.ts'
 import { UnreadableFile } from '../../../src/import/eturnal-file.ts'
 import { ETURNAL_OPTIONS } from '../../../src/import/eturnal-options.ts'
+import { ForeignFile } from '../../../src/import/import-file.ts'
 import { noteWords } from '../../../src/import/notes.ts'
 import type { Dice } from '../../sim/random.ts'
 import { importText, written } from '../../support/imported.ts'
@@ -23,7 +24,7 @@ export const imported: Target = {
       read = importText(input.toString('utf8', 1), name)
     } catch (error) {
       // The command says so in words, whatever the file is called.
-      if (error instanceof UnreadableFile) return
+      if (error instanceof UnreadableFile || error instanceof ForeignFile) return
       throw error
     }
     for (const { note, line } of read.entries) {

@@ -45,9 +45,14 @@ t.test('two workers on the sockets of one service', needWorkers(), async t => {
       ),
     )
     await Promise.all(clients.map((client, i) => answers[i]!.kind === 'allocated' && client.refresh(0)))
+    // The main thread learns of it by a message of that worker, which an Allocate at another worker may overtake.
     const again = []
-    for (const client of clients.slice(0, 4)) again.push((await client.allocate()).kind)
-    t.same(again, ['allocated', 'allocated', 'allocated', 'allocated'])
+    for (let i = 0; again.length < 4 && i < 100; i++) {
+      const { kind } = await clients[again.length]!.allocate()
+      if (kind === 'allocated') again.push(kind)
+    }
+    t.equal(again.length, 4)
+    t.equal((await clients[4]!.allocate()).kind, 'rejected', 'and no more than that')
     relay.rewrite({})
     await relay.reload()
   })
