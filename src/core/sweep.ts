@@ -14,8 +14,10 @@ import type { RelayState } from './relay-state.ts'
 import { noteChange } from './snapshot/noting.ts'
 
 /** What one turn may cost, in things that are looked at or withdrawn. Closing a socket counts as several. */
-const TURN = 128
+const TURN = 256
 const CLOSING = 8
+/** What has lapsed may wait, as the time is compared wherever it is used, so a turn takes half as much of it. */
+const LAPSING = 2
 /** Routes to other shards that are looked at in a second; the next second goes on from there. */
 const STRAYS_A_SECOND = 2000
 
@@ -34,7 +36,7 @@ export function sweep(state: RelayState, now: Time): Command[] {
 }
 
 /**
- * Does as much as fits one turn, about half a millisecond, of what there is to do
+ * Does as much as fits one turn, about a millisecond, of what there is to do
  * for many: reservations that have ended, routes to other shards, a new
  * configuration, and what has lapsed.
  */
@@ -67,7 +69,7 @@ export function proceed(state: RelayState, now: Time): Command[] {
   for (const allocation of book.byId.values()) {
     if (left <= 0) break
     if (allocation.state !== 'open' || allocation.due > now) continue
-    left -= costOf(allocation)
+    left -= LAPSING * costOf(allocation)
     commands.push(...lapse(state, allocation, now))
   }
   if (left <= 0) commands.push({ kind: 'continue' })
