@@ -23,7 +23,7 @@ export type LedgerSums = Readonly<Record<'day' | 'month', Iterable<UsageSum>>>
 const none = (): Used => ({ day: 0, month: 0 })
 /** Users whose own use is known at a time; homeservers make names as they like. */
 const MOST_USERS = 100_000
-/** Where there are as many, one of so many makes room for the next: the one who has used least. */
+/** Names that are looked at when the table is full; the one that has used least makes room for the next. */
 const LOOKED_AT = 8
 
 /**
