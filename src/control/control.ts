@@ -91,7 +91,7 @@ export interface Control {
   cancelDrain(): boolean
   /** Clients that are not served for a while. */
   readonly bans: BanControl
-  reload(language: Language): Reloaded
+  reload(language: Language): Promise<Reloaded>
   /** Has a new process take over all calls; where that fails they go on here, and the answer says why. */
   upgrade(language: Language): Promise<Upgraded>
   /** To be called when the answer to `upgrade` has left: the door that it came by closes then. */

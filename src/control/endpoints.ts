@@ -223,8 +223,8 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
     summary:
       'Reads the configuration again. A broken one changes nothing, and the answer says why; a relay that drains or stops reads nothing (`refused`).',
     answers: reloadedShape,
-    answer: ({ visitor, language }, desk) => {
-      const reloaded = desk.control.reload(language)
+    answer: async ({ visitor, language }, desk) => {
+      const reloaded = await desk.control.reload(language)
       note(desk, visitor, 'reload', reloaded.ok ? 'done' : 'failed')
       return okAnswer(reloaded)
     },

@@ -254,6 +254,11 @@ export class Relay {
     return this.#state.draining
   }
 
+  /** Allocations that are still to be judged by the configuration in force. */
+  get unjudged(): number {
+    return this.#state.unconfigured.size
+  }
+
   /** How many things are held, by kind. For tests and for the operator's status. */
   sizes(): Readonly<Record<string, number>> {
     return this.#state.book.sizes()

@@ -23,6 +23,8 @@ export interface LiveSettingsParts {
   readonly testing: Testing
   /** Called between the steps of a reload, so that it keeps nobody waiting as a whole. */
   readonly between?: () => void
+  /** Resolves when what is open has been judged by settings that were applied. */
+  readonly judged?: () => Promise<void>
 }
 
 /**
@@ -79,9 +81,20 @@ export class LiveSettings {
 
   /**
    * Reads the configuration and applies it; where that fails, the settings in force stay, and the answer says why
-   * in the language of the one who asks.
+   * in the language of the one who asks. It answers when the settings hold for what was open before, too.
    */
-  reload(language: Language = 'en'): Reloaded {
+  async reload(language: Language = 'en'): Promise<Reloaded> {
+    const reloaded = this.#reload(language)
+    if (!reloaded.ok) return reloaded
+    await this.#parts.judged?.()
+    const { log } = this.#parts
+    for (const warning of reloaded.warnings) log.warn(warning)
+    log.info('configuration reloaded', { file: this.#loaded.source ?? 'built in' })
+    if (reloaded.restart.length > 0) log.warn('these changes need a restart', { keys: reloaded.restart })
+    return reloaded
+  }
+
+  #reload(language: Language): Reloaded {
     const { log } = this.#parts
     try {
       const next = this.#parts.load(() => this.#parts.between?.())
@@ -93,9 +106,6 @@ export class LiveSettings {
       this.#unchanged = unchanged
       this.#loaded = next
       this.#lastReload = { ok: true, at: Date.now(), problems: [] }
-      for (const warning of next.warnings) log.warn(warning)
-      log.info('configuration reloaded', { file: next.source ?? 'built in' })
-      if (restart.length > 0) log.warn('these changes need a restart', { keys: restart })
       return { ok: true, problems: [], warnings: next.warnings, restart }
     } catch (error) {
       const problems = error instanceof ConfigError ? error.message.split('\n') : [(error as Error).message]
@@ -128,6 +138,7 @@ export class LiveSettings {
       return { key: 'change.notApplied', values: { why: (error as Error).message } }
     }
     this.#changes = changes
+    await this.#parts.judged?.()
     return undefined
   }
 

@@ -218,7 +218,7 @@ export class RelayControl implements Control {
     this.#parts.handingOver()?.told()
   }
 
-  reload(language: Language): Reloaded {
+  reload(language: Language): Promise<Reloaded> {
     return this.#parts.reload.now(language)
   }
 

@@ -34,17 +34,17 @@ export class Reload {
     this.#pending = true
     this.#later(() => {
       this.#pending = false
-      this.now()
+      void this.now()
     })
   }
 
-  /** Reloads at once. A relay that drains or stops does not: the answer says so. */
-  now(language?: Language): Reloaded {
+  /** Reloads at once, and answers when that is in force. A relay that drains or stops does not: the answer says so. */
+  async now(language?: Language): Promise<Reloaded> {
     const { settings, shutdown, serviceManager } = this.#parts
     const { state } = shutdown
     if (state !== 'none') return { ok: false, refused: state, problems: [], warnings: [], restart: [] }
     serviceManager.reloading()
-    const reloaded = settings.reload(language)
+    const reloaded = await settings.reload(language)
     serviceManager.ready(this.status)
     return reloaded
   }

@@ -115,7 +115,8 @@ export class Service {
     const { version, log, systemd, spawn, inherited, workersBefore } = options
     const testing = freshTesting()
     const between = () => engine.shards.look()
-    const live = new LiveSettings(loaded, { log, load: options.load, testing, between })
+    const judged = () => engine.shards.judged()
+    const live = new LiveSettings(loaded, { log, load: options.load, testing, between, judged })
     const settings = live.current
 
     // Those that the engine reports to.

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { SecureContextOptions } from 'node:tls'
 import type { Address } from '../base/address.ts'
 import { Counter, Counters } from '../base/counters.ts'
@@ -42,6 +43,9 @@ import { JournalFigures } from './succession/figures.ts'
 import type { Inheritance, KeptAllocations } from './succession/lasting.ts'
 import { Succession } from './succession/succession.ts'
 import { RealWorld } from './world.ts'
+
+/** Milliseconds between two looks at whether everything has been judged. */
+const JUDGING = 2
 
 /**
  * One shard and the transports under it, in the thread that makes it: the
@@ -244,6 +248,10 @@ export class LocalShard implements Shards {
     this.look()
     const lost = this.#ports.setAddresses(relays)
     if (lost.size > 0) void this.#allocations.endOn(lost)
+  }
+
+  async judged(): Promise<void> {
+    while (this.#shard.unjudged > 0) await delay(JUDGING)
   }
 
   keepOut(rules: ClientRules): void {

@@ -36,6 +36,11 @@ export interface Shards {
   prove(challenges: readonly AcmeChallenge[]): void
   /** Applies settings under live allocations, and ends those on addresses that are no longer relayed from. */
   configure(settings: Settings, relays: readonly ResolvedRelayAddress[]): void
+  /**
+   * Resolves when everything that is open has been judged by the settings that were applied last; a shard that does not
+   * answer in time is not waited for.
+   */
+  judged(): Promise<void>
   /** Relays what has arrived by now where this thread relays: for long turns of its event loop. */
   look(): void
   /** Serves only the clients that the rules allow; sessions of others are the caller's to end. */

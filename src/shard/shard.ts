@@ -203,6 +203,11 @@ export class Shard implements Inbox {
     return this.#relay.size
   }
 
+  /** Allocations that are still to be judged by the configuration in force. */
+  get unjudged(): number {
+    return this.#relay.unjudged
+  }
+
   openAllocations(): Iterable<Readonly<OpenAllocation>> {
     return this.#relay.openAllocations()
   }

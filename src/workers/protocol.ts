@@ -49,6 +49,8 @@ export type ToWorker =
   | { readonly kind: 'kernel'; readonly maps: MapDescriptors | undefined }
   /** Wants what its allocations have carried. */
   | { readonly kind: 'read' }
+  /** Asks for `judged`, with this number. */
+  | { readonly kind: 'judge'; readonly number: number }
   | { readonly kind: 'revoke'; readonly allocation: AllocationId }
   /** What another worker has to say of a client that one serves for the other. */
   | { readonly kind: 'guest'; readonly by: number; readonly message: GuestMessage }
@@ -81,6 +83,8 @@ export type FromWorker =
   | { readonly kind: 'told'; readonly event: Event }
   /** What the allocations have carried; see `readings.ts`. */
   | { readonly kind: 'readings'; readonly values: Float64Array }
+  /** Everything that is open has been judged by the settings it was told. */
+  | { readonly kind: 'judged'; readonly number: number }
   /** What a step has come to, or why it failed. */
   | { readonly kind: 'stepped'; readonly number: number; readonly value?: unknown; readonly error?: string }
   /** As many more requests were rejected as the ones told of. */

@@ -285,6 +285,10 @@ export class WorkerShards implements Shards {
     return this.#book.allocations
   }
 
+  async judged(): Promise<void> {
+    await Promise.all(this.#slots.map(slot => slot.judged()))
+  }
+
   read(): Promise<readonly Float64Array[]> {
     return Promise.all(this.#slots.map(slot => slot.read()))
   }

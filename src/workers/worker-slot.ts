@@ -18,6 +18,9 @@ type GuestsTo = Extract<FromWorker, { kind: 'guest' }>['to']
 /** Milliseconds that a worker may take to say what its allocations carry. */
 const READ_PATIENCE = 500
 
+/** Milliseconds that a worker may take to judge what it has open. */
+const JUDGE_PATIENCE = 5000
+
 /** Why a step of a hand-over fails that nobody answers. */
 const MISSING = 'a worker is not running'
 
@@ -75,6 +78,9 @@ export class WorkerSlot {
   /** Pending requests for readings. */
   #readers: ((values: Float64Array) => void)[] = []
   #readTimer: NodeJS.Timeout | undefined
+  /** Those who wait until everything has been judged, by the numbers of their questions. */
+  readonly #judging = new Map<number, () => void>()
+  #judgeNumber = 0
   /** Steps of a hand-over that the worker has not answered yet, by number. */
   readonly #steps = new Map<number, PendingStep>()
   #stepNumber = 0
@@ -131,6 +137,24 @@ export class WorkerSlot {
       if (this.#readers.length !== 1) return
       this.post({ kind: 'read' })
       this.#readTimer = setTimeout(() => this.#answer(new Float64Array()), READ_PATIENCE)
+    })
+  }
+
+  /** Resolves when the worker has judged everything by the settings it was told last, or does not answer. */
+  judged(): Promise<void> {
+    return new Promise(resolve => {
+      if (!this.#ready) {
+        resolve()
+        return
+      }
+      const number = ++this.#judgeNumber
+      const timer = setTimeout(() => this.#judging.get(number)?.(), JUDGE_PATIENCE).unref()
+      this.#judging.set(number, () => {
+        clearTimeout(timer)
+        this.#judging.delete(number)
+        resolve()
+      })
+      this.post({ kind: 'judge', number })
     })
   }
 
@@ -279,6 +303,9 @@ export class WorkerSlot {
       case 'readings':
         this.#answer(message.values)
         return
+      case 'judged':
+        this.#judging.get(message.number)?.()
+        return
       case 'stepped':
         this.#stepped(message)
         return
@@ -319,6 +346,7 @@ export class WorkerSlot {
     this.#answer(new Float64Array())
     for (const { reject } of this.#steps.values()) reject(new Error(MISSING))
     this.#steps.clear()
+    for (const done of [...this.#judging.values()]) done()
     const { faults } = readGauges(memory.gauges)
     writeGauges(memory.gauges, {
       sockets: 0,

@@ -162,6 +162,9 @@ function take(message: ToWorker): void {
     case 'read':
       void shard.read().then(([values]) => outbox.push({ kind: 'readings', values }))
       return
+    case 'judge':
+      void shard.judged().then(() => outbox.push({ kind: 'judged', number: message.number }))
+      return
     case 'revoke':
       shard.revoke(message.allocation)
       return

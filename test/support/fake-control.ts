@@ -155,7 +155,7 @@ export class FakeControl implements Control {
 
   upgradeTold(): void {}
 
-  reload(): Reloaded {
+  async reload(): Promise<Reloaded> {
     this.asked.push('reload')
     if (this.refused) return { ok: false, refused: this.refused, problems: [], warnings: [], restart: [] }
     return { ok: true, problems: [], warnings: [], restart: ['listen'] }

@@ -125,7 +125,7 @@ export function scriptedControl(count = 14): ScriptedControl {
     notifyTest: async () => ({ sent: [] }),
     upgrade: async () => ({ ok: false, why: 'nobody there' }),
     upgradeTold: () => {},
-    reload: () => {
+    reload: async () => {
       done.push('reload')
       return { ...control.reloads, warnings: [], restart: [] }
     },

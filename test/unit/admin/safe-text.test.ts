@@ -19,7 +19,7 @@ t.test(
     })
     control.notified = [{ way: 'email', why: HOSTILE }]
     control.made = [{ id: '1', at: 1, who: HOSTILE, kind: 'block', user: HOSTILE, homeserver: HOSTILE }]
-    control.reload = () => ({ ok: false, problems: [HOSTILE], warnings: [HOSTILE], restart: [HOSTILE] })
+    control.reload = async () => ({ ok: false, problems: [HOSTILE], warnings: [HOSTILE], restart: [HOSTILE] })
     for (const argv of [
       ['sessions', '--names'],
       ['sessions', '--names', '--lang', 'de'],

@@ -28,6 +28,25 @@ t.test('S-14: a new configuration is applied to a few allocations in each turn, 
   t.end()
 })
 
+t.test('SEC-08: what is still to be judged by a new configuration is counted until nothing is', t => {
+  const sim = crowd(true)
+  t.equal(sim.relay.unjudged, 0)
+  const left: number[] = []
+  for (let next: Input = { kind: 'configure', config: sim.config }; ; next = { kind: 'continue' }) {
+    sim.relay.handle(next, sim.now)
+    left.push(sim.relay.unjudged)
+    if (sim.relay.unjudged === 0 || left.length > MANY) break
+  }
+  t.ok(left[0]! > 0 && left[0]! < MANY, `${left[0]} after the first turn`)
+  t.same(
+    left,
+    [...left].sort((a, b) => b - a),
+    'never more than before',
+  )
+  t.equal(left.at(-1), 0)
+  t.end()
+})
+
 t.test('what can be done in one turn is done at once', t => {
   const sim = crowd()
   t.same(turnsOf(sim, { kind: 'tick' }), [[]])

@@ -69,7 +69,7 @@ t.test('a storm of requests is one reload, and the next request another', async 
   const later: (() => void)[] = []
   let runs = 0
   const reload = new Reload({
-    settings: { reload: () => ({ ...DONE, ok: ++runs > 0 }), lastReload: { ok: true, at: 0, problems: [] } },
+    settings: { reload: async () => ({ ...DONE, ok: ++runs > 0 }), lastReload: { ok: true, at: 0, problems: [] } },
     shutdown: { state: 'none', status: 'serving' },
     serviceManager: NO_SERVICE_MANAGER,
     later: run => later.push(run),
@@ -89,7 +89,7 @@ t.test('U-19: a relay that drains or stops reads nothing, and says which of the 
   const shutdown: { state: Shutdown['state']; status: string } = { state: 'none', status: 'serving' }
   const said: string[] = []
   const reload = new Reload({
-    settings: { reload: () => DONE, lastReload: { ok: false, at: 0, problems: ['x'] } },
+    settings: { reload: async () => DONE, lastReload: { ok: false, at: 0, problems: ['x'] } },
     shutdown,
     serviceManager: {
       ...NO_SERVICE_MANAGER,
@@ -100,12 +100,12 @@ t.test('U-19: a relay that drains or stops reads nothing, and says which of the 
 
   for (const state of ['draining', 'stopping'] as const) {
     shutdown.state = state
-    t.same(reload.now(), { ok: false, refused: state, problems: [], warnings: [], restart: [] })
+    t.same(await reload.now(), { ok: false, refused: state, problems: [], warnings: [], restart: [] })
   }
   t.same(said, [])
 
   shutdown.state = 'none'
-  t.same(reload.now(), DONE)
+  t.same(await reload.now(), DONE)
   t.same(said, ['reloading', 'serving; the last reload failed, so the configuration is the one before'])
 })
 
@@ -140,6 +140,27 @@ t.test('S-14: between the steps of a reload others have their turn', async t => 
     between: () => turns.push('others'),
   })
   live.follow({ configure: () => turns.push('first') }, { configure: () => turns.push('second') })
-  t.ok(live.reload().ok)
+  t.ok((await live.reload()).ok)
   t.same(turns, ['load', 'others', 'others', 'others', 'first', 'others', 'second', 'others'])
+})
+
+t.test('SEC-08: a reload is told when what was open has been judged, and not before', async t => {
+  const said: string[] = []
+  let judged = () => {}
+  const live = new LiveSettings(loaded(), {
+    log: new Log({ level: 'info', format: 'json', sink: { write: line => void said.push(String(line)) } }),
+    load: () => loaded({ limits: { allocationsPerUser: 3 } }),
+    testing: { secret: Buffer.alloc(32), lifetime: 1 } as never,
+    judged: () => new Promise(resolve => (judged = resolve)),
+  })
+  let isDone = false
+  const reloading = live.reload().then(({ ok }) => (isDone = ok))
+  await new Promise(setImmediate)
+  t.equal(live.current.limits.allocationsPerUser, 3, 'it is applied at once')
+  t.same([isDone, said], [false, []])
+
+  judged()
+  await reloading
+  t.equal(isDone, true)
+  t.match(said.join(''), /configuration reloaded/)
 })

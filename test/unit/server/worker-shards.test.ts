@@ -57,6 +57,36 @@ t.test('two workers on the sockets of one service', needWorkers(), async t => {
     await relay.reload()
   })
 
+  await t.test('SEC-08: what a reload denies is denied in every shard when it is told', async t => {
+    const [alice, bob] = await relay.pair(t)
+    const peer = createSocket('udp4').bind(0, '127.0.0.1')
+    t.teardown(() => peer.close())
+    await once(peer, 'listening')
+    const there = address(parseIp('127.0.0.1')!, peer.address().port)
+    const heard: string[] = []
+    peer.on('message', bytes => void heard.push(bytes.toString()))
+    for (const { client } of [alice, bob]) {
+      await client.permit(there)
+      await client.bind(0x4001, there)
+      client.send(0x4001, 'before')
+    }
+    while (heard.length < 2) await once(peer, 'message')
+
+    relay.rewrite({ peers: { deny: ['127.0.0.0/8'], allow: [] } })
+    await relay.reload()
+    for (const { client } of [alice, bob]) {
+      client.send(0x4001, 'after')
+      // Answered behind what it sent before.
+      await t.rejects(client.permit(there))
+    }
+    relay.rewrite({})
+    await relay.reload()
+    await alice.client.permit(there)
+    alice.client.send(there, 'allowed again')
+    while (!heard.includes('allowed again')) await once(peer, 'message')
+    t.same(heard, ['before', 'before', 'allowed again'])
+  })
+
   await t.test('TCP clients are spread, and meet UDP clients of either shard', async t => {
     const tcp = await relay.join(t, '@tcp:example.org', 'tcp')
     const [alice, bob] = await relay.pair(t)
