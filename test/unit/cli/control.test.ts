@@ -118,7 +118,12 @@ t.test('OW-08, A-10: bans are made, listed and lifted, and none is of everybody'
 
 t.test('a broken configuration is exit code 3, with what is wrong', async t => {
   const { socket, control } = await fakePlane(t)
-  control.reload = async () => ({ ok: false, problems: ['line 3: oh'], warnings: [], restart: [] as string[] })
+  control.reload = async () => ({
+    ok: false,
+    problems: ['line 3: oh'],
+    warnings: [],
+    restart: [] as string[],
+  })
   const { code, stderr, stdout } = await run('/', ['reload', '--socket', socket])
   t.same({ code, stdout }, { code: 3, stdout: '' })
   t.match(stderr, /line 3: oh\n[\s\S]*the previous one stays in force/)

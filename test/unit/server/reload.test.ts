@@ -69,7 +69,10 @@ t.test('a storm of requests is one reload, and the next request another', async 
   const later: (() => void)[] = []
   let runs = 0
   const reload = new Reload({
-    settings: { reload: async () => ({ ...DONE, ok: ++runs > 0 }), lastReload: { ok: true, at: 0, problems: [] } },
+    settings: {
+      reload: async () => ({ ...DONE, ok: ++runs > 0 }),
+      lastReload: { ok: true, at: 0, problems: [] },
+    },
     shutdown: { state: 'none', status: 'serving' },
     serviceManager: NO_SERVICE_MANAGER,
     later: run => later.push(run),
