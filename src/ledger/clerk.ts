@@ -1,10 +1,10 @@
-import type { Database } from './database.ts'
-import { LedgerStore } from './ledger-store.ts'
-import { migrate } from './migrations.ts'
-import { openPostgresql } from './postgresql.ts'
+import type { Database } from './store/database.ts'
+import { LedgerStore } from './store/ledger-store.ts'
+import { migrate } from './store/migrations.ts'
+import { openPostgresql } from './store/postgresql.ts'
 import type { Delivered, LedgerAnswers, LedgerJob, LedgerStart } from './protocol.ts'
 import { Spool } from './spool.ts'
-import { openSqlite } from './sqlite.ts'
+import { openSqlite } from './store/sqlite.ts'
 
 export function isPostgresql(database: string): boolean {
   return /^postgres(ql)?:\/\//.test(database)

@@ -1,4 +1,4 @@
-import type { Retention, UsageAsked, UsageRecord, UsageSums } from './ledger-store.ts'
+import type { Retention, UsageAsked, UsageRecord, UsageSums } from './store/ledger-store.ts'
 
 /** What the thread is started with. */
 export interface LedgerStart {

@@ -1,6 +1,6 @@
 import type { Settings } from '../config/settings.ts'
-import type { BudgetHolder, BudgetState } from '../ledger/budget-states.ts'
-import { Budgets, type BudgetsParts } from '../ledger/budgets.ts'
+import type { BudgetHolder, BudgetState } from '../ledger/budgets/budget-states.ts'
+import { Budgets, type BudgetsParts } from '../ledger/budgets/budgets.ts'
 import type { Log } from '../log/log.ts'
 import type { Privacy } from '../log/privacy.ts'
 import type { BudgetFigures } from '../metrics/page.ts'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Clerk, openLedger } from '../../src/ledger/clerk.ts'
-import type { UsageAsked } from '../../src/ledger/ledger-store.ts'
+import type { UsageAsked } from '../../src/ledger/store/ledger-store.ts'
 import type { LedgerStart } from '../../src/ledger/protocol.ts'
 import { Spool } from '../../src/ledger/spool.ts'
 import {

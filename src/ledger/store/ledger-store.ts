@@ -1,5 +1,5 @@
 import type { Database, DatabaseRow, SqlValue } from './database.ts'
-import { dayOf, type Measures, monthOf, SECONDS_A_DAY, type UsageBatch } from './usage.ts'
+import { dayOf, type Measures, monthOf, SECONDS_A_DAY, type UsageBatch } from '../usage.ts'
 
 /** What is told apart in an answer. */
 export const PER = ['user', 'homeserver', 'transport', 'family'] as const

@@ -1,7 +1,7 @@
-import { type Owner, ownerKey } from '../core/event.ts'
-import { inSlices } from '../system/slices.ts'
-import type { UsageSum } from './ledger-store.ts'
-import { dayOf, monthOf } from './usage.ts'
+import { type Owner, ownerKey } from '../../core/event.ts'
+import { inSlices } from '../../system/slices.ts'
+import type { UsageSum } from '../store/ledger-store.ts'
+import { dayOf, monthOf } from '../usage.ts'
 
 /** Octets that were used on this day and in this month. */
 export interface Used {

@@ -1,4 +1,4 @@
-import type { Slowed } from '../core/buckets.ts'
+import type { Slowed } from '../../core/buckets.ts'
 import type { BudgetState } from './budget-states.ts'
 import type { GroupMembers } from './group-members.ts'
 

@@ -1,4 +1,4 @@
-import type { Owner } from '../core/event.ts'
+import type { Owner } from '../../core/event.ts'
 import type { GroupBudget } from './budget-plan.ts'
 import { type BudgetSums, sum, type Used } from './budget-sums.ts'
 
