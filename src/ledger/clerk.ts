@@ -1,9 +1,10 @@
+import type { Delivered, LedgerAnswers, LedgerJob, LedgerStart } from './protocol.ts'
+import { Spool } from './spool.ts'
 import type { Database } from './store/database.ts'
 import { LedgerStore } from './store/ledger-store.ts'
 import { migrate } from './store/migrations.ts'
 import { openPostgresql } from './store/postgresql.ts'
-import type { Delivered, LedgerAnswers, LedgerJob, LedgerStart } from './protocol.ts'
-import { Spool } from './spool.ts'
+import { reportSums } from './store/report-sums.ts'
 import { openSqlite } from './store/sqlite.ts'
 
 export function isPostgresql(database: string): boolean {
@@ -67,6 +68,8 @@ export class Clerk {
         return delivered
       case 'usage':
         return store.usage(job.asked)
+      case 'report':
+        return reportSums(this.#database, job.asked)
       case 'export':
         return store.export(job.users)
       case 'forget':

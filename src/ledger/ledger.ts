@@ -7,10 +7,11 @@ import type { Event, Owner, RejectReason } from '../core/event.ts'
 import type { Log } from '../log/log.ts'
 import { inSlices } from '../system/slices.ts'
 import { Identities } from './identities.ts'
-import type { UsageAsked, UsageSums } from './store/ledger-store.ts'
 import { type LedgerDesk, LedgerThread } from './ledger-thread.ts'
 import type { LedgerAnswers } from './protocol.ts'
 import { Spool } from './spool.ts'
+import type { UsageAsked, UsageSums } from './store/ledger-store.ts'
+import type { ReportAsked } from './store/report-sums.ts'
 import type { UsageRow } from './usage.ts'
 import { UsageMeter } from './usage-meter.ts'
 
@@ -173,10 +174,16 @@ export class UsageLedger {
     return answers
   }
 
-  /** Sums of what was used, up to now. Rejects where the database does not answer, as the next two do. */
+  /** Sums of what was used, up to now. Rejects where the database does not answer, as the next three do. */
   async usage(asked: UsageAsked): Promise<UsageSums> {
     await this.flush()
     return this.#desk.do({ kind: 'usage', asked })
+  }
+
+  /** What a report of some days is made of, up to now. */
+  async report(asked: ReportAsked): Promise<UsageSums> {
+    await this.flush()
+    return this.#desk.do({ kind: 'report', asked })
   }
 
   /** Everything that is kept of a user. */

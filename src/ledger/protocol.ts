@@ -1,4 +1,5 @@
 import type { Retention, UsageAsked, UsageRecord, UsageSums } from './store/ledger-store.ts'
+import type { ReportAsked } from './store/report-sums.ts'
 
 /** What the thread is started with. */
 export interface LedgerStart {
@@ -12,12 +13,14 @@ export interface LedgerStart {
 export type LedgerJob =
   | { readonly kind: 'deliver' }
   | { readonly kind: 'usage'; readonly asked: UsageAsked }
+  | { readonly kind: 'report'; readonly asked: ReportAsked }
   | { readonly kind: 'export'; readonly users: readonly string[] }
   | { readonly kind: 'forget'; readonly users: readonly string[] }
 
 export interface LedgerAnswers {
   readonly deliver: Delivered
   readonly usage: UsageSums
+  readonly report: UsageSums
   readonly export: Iterable<UsageRecord>
   readonly forget: number
 }

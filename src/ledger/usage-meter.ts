@@ -1,8 +1,9 @@
 import type { AllocationId } from '../base/ids.ts'
+import { MEASURES } from '../base/measures.ts'
 import type { Traffic } from '../base/route.ts'
 import type { Time } from '../base/time.ts'
 import type { Event, Owner, RejectReason } from '../core/event.ts'
-import { MEASURES, SECONDS_AN_HOUR, type UsageKey, type UsageRow } from './usage.ts'
+import { SECONDS_AN_HOUR, type UsageKey, type UsageRow } from './usage.ts'
 
 /** Rows that wait in memory at most; beyond them only users are no longer told apart, and no sum is wrong. */
 const MOST_ROWS = 100_000

@@ -1,3 +1,5 @@
+import { MEASURES } from '../base/measures.ts'
+
 /** Seconds in an hour and in a day. */
 export const SECONDS_AN_HOUR = 3600
 export const SECONDS_A_DAY = 86_400
@@ -14,24 +16,6 @@ export interface UsageKey {
   /** IP version of the client, 4 or 6; 0 where it is not known. */
   readonly family: number
 }
-
-/** What is summed up, in the order in which rows and columns have it. */
-export const MEASURES = [
-  'bytesToPeer',
-  'packetsToPeer',
-  'bytesToClient',
-  'packetsToClient',
-  'allocations',
-  'milliseconds',
-  'refusals',
-] as const
-export type Measure = (typeof MEASURES)[number]
-
-/**
- * Payload both ways in octets and datagrams, allocations that were opened, milliseconds
- * that allocations were held, and requests that were refused.
- */
-export type Measures = Readonly<Record<Measure, number>>
 
 /** One line of the spool, shorter than with names: the key, then the measures. */
 export type UsageRow = readonly [

@@ -507,6 +507,17 @@ function fakeLedger({ asked }: FakeControl): UsageControl {
       asked.push(`usage ${JSON.stringify(question)}`)
       return { rows: [question.per.length > 0 ? { ...row, ...called } : row], more: false }
     },
+    report: async question => {
+      asked.push(`report ${JSON.stringify(question)}`)
+      const { homeserver, user } = called
+      return {
+        rows: [
+          { ...row, homeserver },
+          { ...row, homeserver, user },
+        ],
+        more: false,
+      }
+    },
     export: async user => {
       asked.push(`export ${user}`)
       return [{ span: 'day', ...row, ...called }]

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Clerk, openLedger } from '../../src/ledger/clerk.ts'
-import type { UsageAsked } from '../../src/ledger/store/ledger-store.ts'
 import type { LedgerStart } from '../../src/ledger/protocol.ts'
 import { Spool } from '../../src/ledger/spool.ts'
+import type { UsageAsked } from '../../src/ledger/store/ledger-store.ts'
 import {
   monthOf,
   SECONDS_A_DAY,
@@ -87,6 +87,37 @@ export function ledgerSuite(t: Test, fresh: FreshDatabase): void {
     ])
     t.match(await usage({ by: 'month', ...week }), [{ start: monthOf(NOON), bytesToPeer: 123 }])
     t.strictSame(await usage({ users: [] }), [], 'of nobody there is nothing')
+  })
+
+  t.test('what a report needs comes from one reading, and says the same as single questions', async t => {
+    const { write, usage, clerk } = await clerkRig(t, await fresh(t))
+    const from = monthOf(NOON)
+    const to = monthOf(NOON, 1)
+    // Every person at some hours of several days, in two ways; the last second of the month, and the two beside it.
+    const rows = Array.from({ length: 400 }, (_, i) =>
+      usageRow(i % 7 === 6 ? '' : `user${i % 7}`, (i * 7919) % 1000, {
+        hour: from + SECONDS_AN_HOUR * ((i * 37) % 720),
+        homeserver: `server${i % 3}.example`,
+        transport: i % 2 === 0 ? 'udp' : 'tls',
+      }),
+    )
+    await write([
+      ...rows,
+      ...[from - SECONDS_AN_HOUR, to - SECONDS_AN_HOUR, to].map(hour => usageRow('edge', 1, { hour })),
+    ])
+    const report = async (most: number) => clerk.do({ kind: 'report', asked: { from, to, most } })
+    const { rows: found, more } = await report(1000)
+    t.strictSame(
+      [...found],
+      [
+        ...(await usage({ from, to, by: 'day', per: ['homeserver'] })),
+        ...(await usage({ from, to, by: 'all', per: ['homeserver', 'user'] })),
+      ],
+    )
+    t.equal(more, false)
+    const people = [...found].filter(({ user }) => user !== undefined).length
+    t.equal((await report(people)).more, false)
+    t.equal((await report(people - 1)).more, true, 'of whom no sum is told in part')
   })
 
   t.test('a batch that is delivered again is counted once', async t => {

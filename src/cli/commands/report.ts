@@ -20,7 +20,7 @@ import { publicFigures } from '../report/public.ts'
 
 /** Milliseconds: months of use take a while to be added up. */
 const PATIENCE = 120_000
-/** Rows that are asked for: people, and homeservers by day. */
+/** People that a report can be of. */
 const MOST = 20_000
 
 export interface ReportOptions extends SocketOptions {
@@ -41,14 +41,13 @@ export async function usageReport(options: ReportOptions, context: CliContext): 
   const costs = options.costs === undefined ? undefined : readCosts(options.costs, context)
   const client = new ControlClient(options, context)
   const [from, to] = [span.months[0]!, span.months.at(-1)!]
-  const ask = (query: string) =>
-    client.get<UsageList>(`/usage?from=${from}&to=${to}&limit=${MOST}&${query}`, PATIENCE)
-  const byDay = await ask('by=day&per=homeserver')
-  const byUser = await ask('by=all&per=homeserver,user')
-  if (byDay.more || byUser.more)
+  const sums = await client.get<UsageList>(`/usage/report?from=${from}&to=${to}&limit=${MOST}`, PATIENCE)
+  if (sums.more)
     throw new CommandError(words.say('report.tooMany', { count: words.format.integer(MOST) }), Exit.failed)
-  const figures = figuresOf(span, byDay.rows, byUser.rows, costs)
-  const shown = publicFigures(figures, peopleOf(byUser.rows))
+  const byDay = sums.rows.filter(({ user }) => user === undefined)
+  const byUser = sums.rows.filter(({ user }) => user !== undefined)
+  const figures = figuresOf(span, byDay, byUser, costs)
+  const shown = publicFigures(figures, peopleOf(byUser))
   if (options.publish !== undefined) {
     const folder = absolute(options.publish, io)
     refuseOverlap(folder, span, context)

@@ -1,4 +1,5 @@
 import { csvLine } from '../../base/csv.ts'
+import { MEASURES } from '../../base/measures.ts'
 import type { UsageList } from '../../control/view.ts'
 import type { Paint } from '../io.ts'
 import type { CliWords } from '../words.ts'
@@ -6,15 +7,6 @@ import type { CliWords } from '../words.ts'
 type UsageLine = UsageList['rows'][number]
 
 const KEYS = ['homeserver', 'user', 'transport', 'family'] as const
-const MEASURES = [
-  'bytesToPeer',
-  'packetsToPeer',
-  'bytesToClient',
-  'packetsToClient',
-  'allocations',
-  'milliseconds',
-  'refusals',
-] as const
 
 /** Use as a table for a terminal. */
 export function usageLines(

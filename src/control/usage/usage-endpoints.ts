@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { csvLine } from '../../base/csv.ts'
+import { MEASURES } from '../../base/measures.ts'
 import { failed, type Result, succeeded } from '../../base/result.ts'
 import { type ApiAnswer, fault, okAnswer } from '../answer.ts'
 import { type ApiEndpoint, type Call, type Desk, note, readAs } from '../call.ts'
@@ -61,6 +62,29 @@ export const USAGE_ENDPOINTS: readonly ApiEndpoint[] = [
     answer: async (call, desk) => {
       const found = await usage(call, desk)
       return found.ok ? tableOf(found.value) : found.error
+    },
+  },
+  {
+    method: 'GET',
+    path: '/usage/report',
+    needs: 'read',
+    act: 'usage',
+    summary:
+      'What a report is made of, read at once: sums by day and homeserver, and after them those of the whole time by homeserver and user; one line of the access log.',
+    query: { from: QUERY.from, to: QUERY.to, limit: `At most so many people; ${MOST} unless told.` },
+    answers: usageShape,
+    answer: async ({ visitor, query }, desk) => {
+      const asked = new URLSearchParams(query)
+      asked.set('by', 'day')
+      asked.set('limit', query.get('limit') ?? String(MOST))
+      const read = readQuestion(asked, Math.floor(Date.now() / 1000))
+      if (!read.ok) return read.error
+      const { ledger } = desk
+      if (!ledger) return noLedger()
+      if (!note(desk, visitor, 'usage', 'done', 'all users, for a report')) return notWritten()
+      const { from, to, most } = read.value
+      const found = await ask(ledger.report({ from, to, most }))
+      return found.ok ? okAnswer(found.value) : found.error
     },
   },
   {
@@ -216,17 +240,10 @@ function tableOf({ rows }: UsageFound): ApiAnswer {
 function* linesOf(rows: UsageFound['rows']): Generator<string> {
   const [first] = rows
   const told = PER.filter(key => first?.[key] !== undefined)
-  const columns = [...told, ...Object.keys(usageShape.shape.rows.element.shape).filter(isMeasure)]
+  const columns = [...told, ...MEASURES]
   yield csvLine(['start', ...columns])
   for (const row of rows)
-    yield csvLine([
-      new Date(row.start * 1000).toISOString(),
-      ...columns.map(column => row[column as keyof typeof row] ?? ''),
-    ])
-}
-
-function isMeasure(column: string): boolean {
-  return column !== 'start' && !isPer(column)
+    yield csvLine([new Date(row.start * 1000).toISOString(), ...columns.map(column => row[column] ?? '')])
 }
 
 function noLedger(): ApiAnswer {

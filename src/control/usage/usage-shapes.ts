@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Measure } from '../../base/measures.ts'
 
 /* What the API says of the ledger. Unlike elsewhere, a user's pseudonym holds for as long as the ledger's key does. */
 
@@ -11,7 +12,7 @@ const measures = {
   allocations: count('Allocations that were opened.'),
   milliseconds: count('How long allocations were held, added up.'),
   refusals: count('Requests that were refused, without the 401 that begins every session.'),
-}
+} satisfies Record<Measure, z.ZodType>
 const user = z
   .string()
   .describe(

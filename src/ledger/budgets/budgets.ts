@@ -3,11 +3,11 @@ import type { AllocationId } from '../../base/ids.ts'
 import { NOBODY_SLOWED, type Slowed } from '../../core/buckets.ts'
 import { type Event, type Owner, ownerKey } from '../../core/event.ts'
 import { DEAR, inSlices } from '../../system/slices.ts'
+import type { UsageAsked, UsageSum, UsageSums } from '../store/ledger-store.ts'
 import { type Budget, type BudgetPlan, hasBudgets, needsUsers } from './budget-plan.ts'
 import { type BudgetHolder, type BudgetState, isSoonSpent, stateOf } from './budget-states.ts'
 import { BudgetSums, type Used } from './budget-sums.ts'
 import { GroupMembers } from './group-members.ts'
-import type { UsageAsked, UsageSum, UsageSums } from '../store/ledger-store.ts'
 import { slowedBy } from './slowing.ts'
 
 /** Seconds between two looks, while no budget can be used up within seconds. */

@@ -1,5 +1,6 @@
+import type { Measures } from '../../base/measures.ts'
+import { dayOf, monthOf, SECONDS_A_DAY, type UsageBatch } from '../usage.ts'
 import type { Database, DatabaseRow, SqlValue } from './database.ts'
-import { dayOf, type Measures, monthOf, SECONDS_A_DAY, type UsageBatch } from '../usage.ts'
 
 /** What is told apart in an answer. */
 export const PER = ['user', 'homeserver', 'transport', 'family'] as const
@@ -65,7 +66,7 @@ const ADDED = `ON CONFLICT (start, level, ${KEY.join(', ')}) DO UPDATE SET ${SUM
   name => `${name} = ledger_usage.${name} + excluded.${name}`,
 ).join(', ')}`
 /** `sum` is a `numeric` in PostgreSQL. */
-const SUMMED = SUMS.map(name => `CAST(sum(${name}) AS BIGINT) AS ${name}`).join(', ')
+export const SUMMED = SUMS.map(name => `CAST(sum(${name}) AS BIGINT) AS ${name}`).join(', ')
 const COLUMN_OF: Record<Per, string> = {
   user: 'identity',
   homeserver: 'homeserver',
@@ -279,7 +280,7 @@ function keyOf([hour, ...rest]: UsageBatch['rows'][number]): string {
   return `${hour}\0${rest.slice(0, 4).join('\0')}`
 }
 
-function measuresOf(row: DatabaseRow): Measures {
+export function measuresOf(row: DatabaseRow): Measures {
   const number = (name: (typeof SUMS)[number]) => Number(row[name] ?? 0)
   return {
     bytesToPeer: number('bytes_to_peer'),

@@ -1,8 +1,9 @@
 import t from 'tap'
+import { MEASURES } from '../../../src/base/measures.ts'
 import type { Traffic } from '../../../src/base/route.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Event } from '../../../src/core/event.ts'
-import { MEASURES, SECONDS_AN_HOUR, type UsageRow } from '../../../src/ledger/usage.ts'
+import { SECONDS_AN_HOUR, type UsageRow } from '../../../src/ledger/usage.ts'
 import { UsageMeter } from '../../../src/ledger/usage-meter.ts'
 import { closed, opened, rejected, traffic } from './support.ts'
 
