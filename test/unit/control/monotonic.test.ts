@@ -37,7 +37,7 @@ const DATES: Readonly<Record<string, string>> = {
   'control/access-log.ts': 'when somebody looked',
   'control/usage/usage-endpoints.ts': 'the month that is asked about',
   'ledger/clerk.ts': 'which hours, days and months are over',
-  'ledger/sqlite.ts': 'how old a folder is, whose date is by the same clock',
+  'ledger/store/sqlite.ts': 'how old a folder is, whose date is by the same clock',
   'cli/commands/credentials.ts': 'when a credential is to end',
   'cli/commands/control.ts': 'how long ago a date is',
   'system/clock.ts': 'the one for all others',
