@@ -1,8 +1,9 @@
-// Two files of a release: what the container is built from, and the list of all packages inside (SBOM).
+// Three files of a release: what the container is built from, the Helm chart, and the list of all packages inside (SBOM).
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** What the build in `packaging/container/Containerfile` reads. */
@@ -31,12 +32,41 @@ const CONTEXT = [
  */
 export function writeContainerContext({ tree, file, date }) {
   const { version } = manifestOf(tree)
+  archive({ folder: tree, names: CONTEXT, file, date, within: `taciturn-${version}-container/` })
+}
+
+/**
+ * Writes the chart with the version of the relay, as `helm package` would. The same sources give the same octets.
+ * @param {{ readonly tree: string, readonly file: string, readonly date: Date }} options
+ */
+export function writeChart({ tree, file, date }) {
+  const { version } = manifestOf(tree)
+  const folder = mkdtempSync(join(tmpdir(), 'taciturn-chart-'))
+  try {
+    const chart = join(folder, 'taciturn')
+    cpSync(join(tree, 'packaging/helm/taciturn'), chart, { recursive: true })
+    const about = join(chart, 'Chart.yaml')
+    writeFileSync(
+      about,
+      readFileSync(about, 'utf8').replaceAll(/^(version|appVersion): .*$/gm, `$1: ${version}`),
+    )
+    archive({ folder, names: ['taciturn'], file, date, within: '' })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/**
+ * @param {{ readonly folder: string, readonly names: readonly string[], readonly file: string, readonly date: Date,
+ *   readonly within: string }} options
+ */
+function archive({ folder, names, file, date, within }) {
   const uniform = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mode=u=rwX,go=rX']
   const times = [`--mtime=@${Math.floor(date.getTime() / 1000)}`, '--format=ustar']
-  const names = [`--transform=s,^,taciturn-${version}-container/,`]
+  const moved = within === '' ? [] : [`--transform=s,^,${within},`]
   const packed = ['--use-compress-program=gzip -n9', `--file=${file}`]
-  execFileSync('tar', ['--create', ...uniform, ...times, ...names, ...packed, '--', ...CONTEXT], {
-    cwd: tree,
+  execFileSync('tar', ['--create', ...uniform, ...times, ...moved, ...packed, '--', ...names], {
+    cwd: folder,
     stdio: ['ignore', 'ignore', 'inherit'],
   })
 }

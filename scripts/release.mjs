@@ -5,7 +5,7 @@
 //   … --key KEY                                 signs with this key of GnuPG
 //
 // The npm package, the Debian package, the folder `apt` (a repository that apt can be pointed at), what a container is
-// built from, the list of all packages inside (SBOM, CycloneDX), NOTES.md out of the changelog, SHA256SUMS, and with a key
+// built from, the Helm chart, the list of all packages inside (SBOM, CycloneDX), NOTES.md out of the changelog, SHA256SUMS, and with a key
 // SHA256SUMS.asc. All times in them are that of the commit (SOURCE_DATE_EPOCH), so building the same commit with the same
 // Node.js, npm, dpkg and compilers gives the same files.
 
@@ -17,7 +17,7 @@ import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { writeAptRepository } from './apt-repository.mjs'
-import { writeContainerContext, writeSbom } from './release-parts.mjs'
+import { writeChart, writeContainerContext, writeSbom } from './release-parts.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -69,9 +69,11 @@ function publish(tree, debOptions) {
   const { version } = packed[0]
   const context = join(out, `taciturn-${version}-container.tar.gz`)
   writeContainerContext({ tree, file: context, date })
+  const chart = join(out, `taciturn-${version}-helm.tgz`)
+  writeChart({ tree, file: chart, date })
   const sbom = join(out, `taciturn-${version}.cdx.json`)
   writeSbom({ tree, file: sbom, date })
-  const files = [deb, join(out, packed[0].filename), context, sbom, notes]
+  const files = [deb, join(out, packed[0].filename), context, chart, sbom, notes]
   const sums = files.map(file => `${sha256(file)}  ${basename(file)}\n`)
   writeFileSync(join(out, 'SHA256SUMS'), sums.join(''))
   if (options.key !== undefined) {

@@ -30,6 +30,8 @@ const MOST_USES = 100
 export interface StatusOptions extends SocketOptions {
   readonly json: boolean
   readonly watch: boolean
+  /** Says by the exit code whether new calls may come. */
+  readonly ready: boolean
 }
 
 /** Says how the relay is. */
@@ -37,10 +39,13 @@ export async function status(options: StatusOptions, context: CliContext): Promi
   const { io, words } = context
   const client = new ControlClient(options, context)
   const paint = painter(io.stdout, io.env)
-  return repeatedly(options, context, async () => {
+  let isReady = true
+  const code = await repeatedly(options, context, async () => {
     const answer = await client.get<Status>('/status')
+    isReady = answer.notReady.length === 0
     return options.json ? [safeJson(answer)] : statusLines(answer, words, paint)
   })
+  return options.ready && !isReady ? Exit.failed : code
 }
 
 export interface SessionsOptions extends SocketOptions {

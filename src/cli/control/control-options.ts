@@ -68,7 +68,12 @@ function operatingCommands<T>(program: Argv<T>, context: CliContext, runs: Runs)
     .command(
       'status',
       words.say('control.commands.status'),
-      command => command.options({ ...where, watch }),
+      command =>
+        command.options({
+          ...where,
+          watch,
+          ready: { ...flag, describe: words.say('control.options.ready') },
+        }),
       runs(async options => (await control()).status(options, context)),
     )
     .command(

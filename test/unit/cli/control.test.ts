@@ -17,6 +17,15 @@ t.test('status says how the relay is, in both languages and as JSON', async t =>
   t.match(JSON.parse((await run('/', ['status', '--socket', socket, '--json'])).stdout), { state: 'serving' })
 })
 
+t.test('OW-04: status --ready says by its exit code whether new calls may come', async t => {
+  const { socket, control } = await fakePlane(t)
+  t.equal((await run('/', ['status', '--ready', '--socket', socket])).code, 0)
+  const serving = await control.status()
+  control.status = async () => ({ ...serving, state: 'draining', notReady: ['draining'] })
+  t.match(await run('/', ['status', '--ready', '--socket', socket]), { code: 1, stdout: /^state +draining/ })
+  t.equal((await run('/', ['status', '--socket', socket])).code, 0, 'it answers all the same')
+})
+
 t.test('sessions are shown by pseudonym, and by name when asked', async t => {
   const { socket, lines } = await fakePlane(t)
   const plain = await run('/', ['sessions', '--socket', socket])
