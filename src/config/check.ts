@@ -9,6 +9,7 @@ import type { ConfigReport } from './messages/report.ts'
 import type { Settings } from './settings.ts'
 import type { Path } from './source.ts'
 import { formatListener, isAny, isLoopback, type Listener, overlap } from './values/listener.ts'
+import { formatPorts } from './values/port-range.ts'
 import {
   formatRelayAddress,
   publicKey,
@@ -29,6 +30,7 @@ export function checkTogether(settings: Settings, report: ConfigReport, broken: 
   if (!broken.has('listen')) checkListeners(settings, report, broken)
   if (!broken.has('listen')) checkFront(settings, report, broken)
   if (!broken.has('relay')) checkRelay(settings, report)
+  if (!broken.has('relay')) checkPortMapping(settings, report)
   if (!broken.has('homeservers') && !broken.has('users')) checkIssuers(settings, report)
   if (!broken.has('peers')) checkPeers(settings.peers, report)
   if (!broken.has('homeservers') && !broken.has('issue')) checkIssuing(settings, report)
@@ -88,6 +90,21 @@ function checkMetrics(at: Listener['address'], listen: readonly Listener[], repo
   const taken = listen.find(listener => overlap(listener, page))
   if (taken) report.error(['metrics'], 'metrics-overlap', { other: formatListener(taken) })
   if (!isLoopback(at)) report.warn(['metrics'], 'metrics-open', { given: formatIp(at.ip) })
+}
+
+/** Home routers have room for some hundred mappings, and each is asked for by itself. */
+const MOST_MAPPED = 256
+
+function checkPortMapping({ relay }: Settings, report: ConfigReport): void {
+  const { from, to } = relay.ports
+  const n = to - from + 1
+  if (relay.portMapping === 'off' || n <= MOST_MAPPED) return
+  report.error(['relay', 'ports'], 'ports-to-map', {
+    given: formatPorts(relay.ports),
+    n,
+    max: MOST_MAPPED,
+    fix: formatPorts({ from, to: from + MOST_MAPPED - 1 }),
+  })
 }
 
 function checkRelay({ relay }: Settings, report: ConfigReport): void {

@@ -116,6 +116,12 @@ export const RULES: readonly Rule[] = [
       waiting.map(({ key, values }) => ({ level: 'bad', turnsAway: true, values: { why: key, ...values } })),
   },
   {
+    id: 'ports-unmapped',
+    alerts: ['TaciturnNotReady'],
+    look: ({ unmapped }) =>
+      unmapped ? [{ level: 'bad', turnsAway: true, values: { why: unmapped.key, ...unmapped.values } }] : [],
+  },
+  {
     id: 'workers',
     alerts: ['TaciturnWorkerMissing'],
     look: ({ workers }) =>

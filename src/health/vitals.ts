@@ -54,6 +54,8 @@ export interface Vitals {
   readonly state: 'starting' | 'serving' | 'draining' | 'stopping'
   /** Which relay addresses are missing, and why. */
   readonly waiting: readonly WaitingText[]
+  /** Why the router does not pass ports on to this machine that it was asked to. */
+  readonly unmapped: WaitingText | undefined
   readonly workers: { readonly running: number; readonly missing: number }
   readonly shares: readonly Share[]
   /** Whether new calls are refused for want of memory. */

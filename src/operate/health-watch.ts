@@ -17,6 +17,8 @@ export interface HealthWatchParts {
   readonly readiness: Readiness
   /** Who has the certificate made, where the relay does. */
   readonly certificates: { readonly waiting: WaitingText | undefined }
+  /** Who has the router map ports, where that was asked for. */
+  readonly mapping: { readonly waiting: WaitingText | undefined } | undefined
   /** Those of which little or nothing is left. */
   readonly budgets: { readonly states: Iterable<BudgetLeft> } | undefined
 }
@@ -81,6 +83,7 @@ export class HealthWatch {
       now: Date.now(),
       state: readiness.state,
       waiting,
+      unmapped: this.#parts.mapping?.waiting,
       workers: { running: workers - shards.missing, missing: shards.missing },
       shares: this.#shares(),
       isShortOfMemory: shards.gauges.shortOfMemory > 0,

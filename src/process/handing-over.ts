@@ -46,6 +46,7 @@ export class HandingOver {
   #asked: { readonly pid: number; readonly settle: (how: HandedOver) => void } | undefined
   #told: () => void = () => {}
   #isOver = false
+  #hasLeft = false
 
   constructor(parts: HandingOverParts) {
     this.#parts = parts
@@ -71,6 +72,11 @@ export class HandingOver {
   /** True from the moment that another process goes on with what was handed over. */
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  /** True where the next process has the calls of this one already, or will have them. */
+  get goesOn(): boolean {
+    return this.#isOver || this.#hasLeft
   }
 
   /**
@@ -119,7 +125,8 @@ export class HandingOver {
     const { engine, log, systemd, version, journal } = this.#parts
     const giver = this.#giver
     if (!giver || !systemd?.keeps || this.#isOver) return
-    if (await leaveToManager({ giver, systemd, version, log, shards: engine.shards })) journal?.drop()
+    this.#hasLeft = await leaveToManager({ giver, systemd, version, log, shards: engine.shards })
+    if (this.#hasLeft) journal?.drop()
   }
 
   /** The one who asked for an upgrade has the answer. */

@@ -12,6 +12,8 @@ import { Journal } from '../log/journal.ts'
 import type { Log } from '../log/log.ts'
 import { Privacy } from '../log/privacy.ts'
 import { Pseudonyms } from '../log/pseudonyms.ts'
+import { mapperOf } from '../mapping/mapper-of.ts'
+import type { PortMapper } from '../mapping/port-mapper.ts'
 import { Tally } from '../metrics/tally.ts'
 import { Changes } from '../operate/changes.ts'
 import type { ClientGate } from '../operate/client-gate.ts'
@@ -102,6 +104,7 @@ export class Service {
   readonly #handingOver: HandingOver | undefined
   readonly #ledger: UsageLedger | undefined
   readonly #journal: StoredJournal | undefined
+  readonly #mapping: PortMapper | undefined
   #ticks = 0
   #timer: NodeJS.Timeout | undefined
   #finish: (code: number) => void = () => {}
@@ -155,7 +158,14 @@ export class Service {
     const reload = new Reload({ settings: live, shutdown, serviceManager: systemd ?? NO_SERVICE_MANAGER })
     const readiness = new Readiness(shutdown)
     const certificates = (this.#certificates = certificateKeeper(settings, log, engine))
-    const health = new HealthWatch({ engine, tally, settings: live, readiness, certificates, budgets })
+    const mapping = (this.#mapping = portMapper(settings, log, engine))
+    const health = new HealthWatch({
+      ...{ engine, tally, settings: live },
+      readiness,
+      certificates,
+      mapping,
+      budgets,
+    })
     const notifying = new Notifying(settings, { log, health })
     live.follow(engine, certificates)
     changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
@@ -205,11 +215,14 @@ export class Service {
     try {
       // First, so that readiness says "not yet" instead of nothing.
       if (this.#http && metrics) await listen(this.#http, metrics.listen)
+      this.#mapping?.start()
       await (left ? left.take(this.#engine, this.#adopt, this.#store) : this.#engine.listen())
       await this.#issuing.listen()
       await this.#controlPlane.listen()
     } catch (error) {
       this.#closePages()
+      // Another relay may be using what is mapped.
+      void this.#mapping?.stop(false)
       this.#engine.close()
       throw error
     }
@@ -232,6 +245,7 @@ export class Service {
       await this.#issuing.listen(when)
       await this.#controlPlane.listenOnWeb(when)
     }
+    this.#mapping?.start()
     const stays = await takeOver(from, {
       engine,
       hear,
@@ -309,6 +323,7 @@ export class Service {
     void this.#gatekeeping.gate.tick()
     if (this.#ticks % RESCAN_EVERY === 0 && this.shutdown.state === 'none') {
       this.#engine.rescan()
+      this.#mapping?.look()
     }
   }
 
@@ -344,6 +359,7 @@ export class Service {
         // Nothing else keeps this process running until the last allocation that has stayed ends in order.
         this.#timer?.ref()
         this.#watch.stop()
+        void this.#mapping?.stop(false)
         this.#closePages()
       },
     })
@@ -364,7 +380,8 @@ export class Service {
 
   /** Everything that ends has been told by now. */
   async #last(code: number): Promise<void> {
-    await Promise.all([this.#ledger?.close(), this.#gatekeeping.kept.idle()])
+    const mapped = this.#mapping?.stop(!this.#handingOver?.goesOn)
+    await Promise.all([this.#ledger?.close(), this.#gatekeeping.kept.idle(), mapped])
     this.#log.tick()
     this.#log.info('stopped', { code })
     this.#log.close(() => this.#finish(code))
@@ -415,6 +432,13 @@ function certificateKeeper(settings: Settings, log: Log, engine: Engine): Certif
     served: () => engine.certificate,
     prove: challenges => engine.shards.prove(challenges),
     renewed: () => engine.reloadCertificate(),
+  })
+}
+
+function portMapper(settings: Settings, log: Log, engine: Engine): PortMapper | undefined {
+  return mapperOf(settings, {
+    log,
+    ipv6: () => engine.relays.flatMap(({ family, public: ip }) => (family === 6 ? [ip] : [])),
   })
 }
 

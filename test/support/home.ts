@@ -84,6 +84,45 @@ export class Home {
     return place
   }
 
+  /** Puts this process somewhere else than at home. */
+  visit(t: Test): void {
+    const here = Namespace.own()
+    const network = `81.2.${++this.#places}`
+    wire(
+      { at: this.internet, device: 'visitor', addresses: [`${network}.1/24`] },
+      { at: here, device: 'outside', addresses: [`${network}.2/24`] },
+    )
+    here.route('default', 'via', `${network}.1`)
+    t.teardown(() => here.run('ip', 'link', 'delete', 'outside'))
+  }
+
+  /** The provider gives the router another address. */
+  moveTo(address: string): void {
+    this.router.run('ip', 'address', 'flush', 'dev', 'wan')
+    this.router.address('wan', `${address}/24`)
+    this.router.route('default', 'via', '80.1.1.1')
+  }
+
+  /** Has the router map ports for those who ask it to; stopped, it forgets them all. Its files are in `folder`. */
+  async mapPorts(t: Test, folder: string): Promise<Child> {
+    writeFileSync(join(folder, 'mapped.nft'), MAPPED)
+    this.router.run('nft', '-f', join(folder, 'mapped.nft'))
+    const file = join(folder, 'miniupnpd.conf')
+    writeFileSync(file, MINIUPNPD)
+    const daemon = this.router.start('miniupnpd', ['-d', '-f', file, '-P', join(folder, 'miniupnpd.pid')])
+    t.teardown(() => daemon.stop())
+    await daemon.says(/Listening for NAT-PMP/)
+    return daemon
+  }
+
+  /** What the router maps, each as `udp 3478 192.168.1.5:3478`. */
+  mapped(): string[] {
+    const rules = this.router.run('nft', '-y', 'list', 'chain', 'inet', 'mapped', 'prerouting_miniupnpd')
+    return [...rules.matchAll(/0x(11|6) th dport (\d+) dnat ip to ([\d.:]+)/g)].map(
+      ([, protocol, port, to]) => `${protocol === '6' ? 'tcp' : 'udp'} ${port} ${to}`,
+    )
+  }
+
   /** Forwards nothing any more; what passes already goes on. */
   forwardNothing(): void {
     this.router.run('nft', 'flush', 'chain', 'ip', 'router', 'forwarded')
@@ -116,6 +155,35 @@ table ip router {
     iifname { "lan", "lo" } accept
   }
 }
+`
+
+/** Empties the chains of miniupnpd, or makes them: as it starts it finds what a router that has restarted has. */
+const MAPPED = `
+table inet mapped
+delete table inet mapped
+table inet mapped {
+  chain miniupnpd { }
+  chain prerouting_miniupnpd { }
+  chain postrouting_miniupnpd { }
+  chain prerouting { type nat hook prerouting priority dstnat; jump prerouting_miniupnpd; }
+  chain postrouting { type nat hook postrouting priority srcnat; jump postrouting_miniupnpd; }
+}
+`
+
+const MINIUPNPD = `
+ext_ifname=wan
+listening_ip=lan
+enable_natpmp=yes
+enable_upnp=yes
+secure_mode=yes
+uuid=00000000-0000-4000-8000-000000000001
+upnp_table_name=mapped
+upnp_nat_table_name=mapped
+upnp_forward_chain=miniupnpd
+upnp_nat_chain=prerouting_miniupnpd
+upnp_nat_postrouting_chain=postrouting_miniupnpd
+allow 1024-65535 ${NETWORK}.0/24 1024-65535
+deny 0-65535 0.0.0.0/0 0-65535
 `
 
 /** A name server that knows these names and no others, and says so. */

@@ -34,6 +34,13 @@ export const relaySection = z
       .describe(
         'The UDP ports to relay from. The firewall must let them in. Each allocation takes one for each family.',
       ),
+    portMapping: z
+      .enum(['off', 'auto', 'pcp', 'nat-pmp'])
+      .default('off')
+      .meta({ restart: true })
+      .describe(
+        'At home: asks the router to pass the listeners\' ports and those in "ports" on to this machine, and gives them back at the end. "auto" asks by PCP, then by NAT-PMP; the others by one of them only. The router must permit it, and "ports" may have 256 at most. Until the router has mapped them the relay is not ready.',
+      ),
     defaultFamily: z
       .enum(['ipv4', 'listener'])
       .default('ipv4')

@@ -33,7 +33,12 @@ t.test('a file with a homeserver gets the documented defaults [TURN-GEN-13, TURN
       openid: [],
     },
   ])
-  t.same(settings.relay, { addresses: ['auto'], ports: { from: 49152, to: 65535 }, defaultFamily: 'ipv4' })
+  t.same(settings.relay, {
+    addresses: ['auto'],
+    ports: { from: 49152, to: 65535 },
+    portMapping: 'off',
+    defaultFamily: 'ipv4',
+  })
   t.same(settings.limits, {
     allocationsPerUser: 200,
     allocationsPerAddress: 400,

@@ -34,6 +34,7 @@ function vitals(over: Partial<Vitals> = {}, counts: Partial<Counts> = {}): Vital
     now: NOW,
     state: 'serving',
     waiting: [],
+    unmapped: undefined,
     workers: { running: 2, missing: 0 },
     shares: [{ what: 'descriptors', used: 10, limit: 1000 }],
     certificateExpires: NOW + 60 * DAY,
@@ -226,6 +227,16 @@ t.test('U-21: an address that new calls wait for is named in the language of who
   t.match(healthText(said, healthWords('de')), 'dieser Rechner hat die Relay-Adresse 192.0.2.5 nicht mehr')
   const older = { id: 'address-missing', values: { why: 'a sentence of an older relay' } }
   t.match(healthText(older, healthWords('de')), 'a sentence of an older relay')
+})
+
+t.test('a relay whose ports the router does not map is not ready, and says what to do', async t => {
+  const unmapped = { key: 'mapping.silent', values: { router: '192.168.1.1' } } as const
+
+  t.same(found({ unmapped }), ['bad ports-unmapped'])
+  const [finding] = judgeHealth(vitals({ unmapped })).findings
+  t.ok(finding!.turnsAway)
+  t.match(healthText(finding!, words.en), /192\.168\.1\.1 does not answer requests .* permit them/)
+  t.match(healthText(finding!, words.de), /192\.168\.1\.1 antwortet nicht/)
 })
 
 t.test(

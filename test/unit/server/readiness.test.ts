@@ -25,6 +25,7 @@ const well: Vitals = {
   now: 1000,
   state: 'serving',
   waiting: [],
+  unmapped: undefined,
   workers: { running: 1, missing: 0 },
   shares: [],
   isShortOfMemory: false,

@@ -1,0 +1,127 @@
+import { randomInt } from 'node:crypto'
+import { createSocket, type Socket } from 'node:dgram'
+import { type Family, formatIp, parseIp } from '../base/address.ts'
+import type { Gateway } from '../net/kernel/gateway.ts'
+import type { MappedPort } from './answer.ts'
+import { natPmpDialect } from './nat-pmp.ts'
+import { pcpDialect } from './pcp.ts'
+import { type MappingWay, PortMappings } from './port-mappings.ts'
+
+export interface RouterTalkOptions {
+  readonly family: Family
+  readonly gateway: Gateway
+  /** UDP port of the router. */
+  readonly routerPort: number
+  /** The address to map; unless it is given, the one that the kernel sends to the router from. */
+  readonly local?: Uint8Array | undefined
+  readonly ways: readonly MappingWay['name'][]
+  readonly ports: readonly MappedPort[]
+  /** Twelve octets for a mapping, the same whenever it is asked for. */
+  readonly nonce: (port: MappedPort) => Uint8Array
+  /** Milliseconds that only go forward. */
+  readonly now: () => number
+  /** Is told after anything that may have changed what is mapped. */
+  readonly heard: () => void
+}
+
+/** Steps into which a pause is cut that is chosen at random. */
+const STEPS = 1000
+
+/** Carries what one address of this machine and its router say to each other. */
+export class RouterTalk {
+  readonly gateway: Gateway
+  readonly #options: RouterTalkOptions
+  readonly #socket: Socket
+  #mappings: PortMappings | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
+  #released: (() => void) | undefined
+  /** True where no packet could be sent to the router at all. */
+  isBroken = false
+
+  constructor(options: RouterTalkOptions) {
+    this.gateway = options.gateway
+    this.#options = options
+    this.#socket = createSocket(options.family === 4 ? 'udp4' : 'udp6').unref()
+    this.#socket.on('error', () => this.#refused())
+    this.#socket.on('message', datagram => {
+      this.#mappings?.received(datagram, options.now())
+      this.#go()
+    })
+    if (options.local) this.#socket.bind(0, formatIp(options.local), () => this.#connect())
+    else this.#connect()
+  }
+
+  get mappings(): PortMappings | undefined {
+    return this.#mappings
+  }
+
+  /** Gives the mappings back, and resolves when the router has said so, or after a second. */
+  async release(): Promise<void> {
+    if (!this.#mappings || this.#isClosed) return
+    const { now } = this.#options
+    this.#mappings.release(now())
+    const released = new Promise<void>(resolve => {
+      this.#released = resolve
+    })
+    this.#go()
+    await released
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.#socket.close()
+    this.#released?.()
+  }
+
+  /** From now on the kernel delivers nothing but what comes from the router's port. */
+  #connect(): void {
+    const { gateway, family, routerPort } = this.#options
+    const ip = formatIp(gateway.ip)
+    const isNear = family === 6 && gateway.ip[0] === 0xfe
+    this.#socket.connect(routerPort, isNear ? `${ip}%${gateway.device}` : ip, () => {
+      if (!this.#isClosed) this.#begin()
+    })
+  }
+
+  #begin(): void {
+    const { ways, ports, nonce, now } = this.#options
+    const client = parseIp(this.#socket.address().address.replace(/%.*$/, ''))
+    if (!client) return
+    const dialects = { pcp: pcpDialect({ client, nonce }), 'nat-pmp': natPmpDialect }
+    const all = ways.map(name => ({ name, dialect: dialects[name] }))
+    this.#mappings = new PortMappings({ ways: all, ports, random: () => randomInt(STEPS) / STEPS }, now())
+    this.#go()
+  }
+
+  #refused(): void {
+    if (this.#isClosed) return
+    if (!this.#mappings) {
+      this.isBroken = true
+      this.#options.heard()
+      return
+    }
+    this.#mappings.unreachable(this.#options.now())
+    this.#go()
+  }
+
+  /** Sends what is due, and comes again when the next is. */
+  #go(): void {
+    const mappings = this.#mappings
+    if (!mappings || this.#isClosed) return
+    const now = this.#options.now()
+    // What cannot be sent is sent again, as if it had been lost.
+    for (const datagram of mappings.tick(now)) this.#socket.send(datagram, () => {})
+    clearTimeout(this.#timer)
+    this.#options.heard()
+    if (mappings.isReleased) {
+      this.#released?.()
+      return
+    }
+    this.#timer = setTimeout(() => this.#go(), mappings.next(now) - now)
+    // Once they are given back, the process waits for the router's word.
+    if (!this.#released) this.#timer.unref()
+  }
+}
