@@ -159,13 +159,8 @@ export class Service {
     const readiness = new Readiness(shutdown)
     const certificates = (this.#certificates = certificateKeeper(settings, log, engine))
     const mapping = (this.#mapping = portMapper(settings, log, engine))
-    const health = new HealthWatch({
-      ...{ engine, tally, settings: live },
-      readiness,
-      certificates,
-      mapping,
-      budgets,
-    })
+    const asked = { certificates, mapping }
+    const health = new HealthWatch({ engine, tally, settings: live, readiness, budgets, ...asked })
     const notifying = new Notifying(settings, { log, health })
     live.follow(engine, certificates)
     changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
