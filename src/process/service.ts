@@ -147,8 +147,9 @@ export class Service {
     })
 
     // Those that an operator uses.
+    const { shards } = engine
     const shutdown = new Shutdown({
-      shards: engine.shards,
+      shards,
       log,
       serviceManager: systemd ?? NO_SERVICE_MANAGER,
       deadline: () => live.current.stop.deadline,
@@ -163,15 +164,11 @@ export class Service {
     const health = new HealthWatch({ engine, tally, settings: live, readiness, budgets, ...asked })
     const notifying = new Notifying(settings, { log, health })
     live.follow(engine, certificates)
-    changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
-    const kernel = (this.#kernel = kernelLink(settings, engine.shards, log))
+    changes = new Changes({ settings: live, sessions, shards, pseudonyms })
+    const kernel = (this.#kernel = kernelLink(settings, shards, log))
     const acts = { readiness, health, shutdown, reload }
     const parts = { version, engine, kernel, tally, sessions, settings: live, ...acts }
-    const { gate, bans } = (this.#gatekeeping = gatekeeping(settings, {
-      log,
-      sessions,
-      shards: engine.shards,
-    }))
+    const { gate, bans } = (this.#gatekeeping = gatekeeping(settings, { log, sessions, shards }))
     const more = { notifyTest: () => notifying.test(), handingOver: () => this.#handingOver }
     const operator = new RelayControl({ ...parts, log, changes, bans, ...more })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator, budgets }) : undefined
