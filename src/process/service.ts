@@ -147,9 +147,8 @@ export class Service {
     })
 
     // Those that an operator uses.
-    const { shards } = engine
     const shutdown = new Shutdown({
-      shards,
+      shards: engine.shards,
       log,
       serviceManager: systemd ?? NO_SERVICE_MANAGER,
       deadline: () => live.current.stop.deadline,
@@ -159,16 +158,24 @@ export class Service {
     const reload = new Reload({ settings: live, shutdown, serviceManager: systemd ?? NO_SERVICE_MANAGER })
     const readiness = new Readiness(shutdown)
     const certificates = (this.#certificates = certificateKeeper(settings, log, engine))
-    const mapping = (this.#mapping = portMapper(settings, log, engine))
-    const asked = { certificates, mapping }
-    const health = new HealthWatch({ engine, tally, settings: live, readiness, budgets, ...asked })
+    const health = new HealthWatch({
+      ...{ engine, tally, settings: live },
+      readiness,
+      certificates,
+      mapping: (this.#mapping = portMapper(settings, log, engine)),
+      budgets,
+    })
     const notifying = new Notifying(settings, { log, health })
     live.follow(engine, certificates)
-    changes = new Changes({ settings: live, sessions, shards, pseudonyms })
-    const kernel = (this.#kernel = kernelLink(settings, shards, log))
+    changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
+    const kernel = (this.#kernel = kernelLink(settings, engine.shards, log))
     const acts = { readiness, health, shutdown, reload }
     const parts = { version, engine, kernel, tally, sessions, settings: live, ...acts }
-    const { gate, bans } = (this.#gatekeeping = gatekeeping(settings, { log, sessions, shards }))
+    const { gate, bans } = (this.#gatekeeping = gatekeeping(settings, {
+      log,
+      sessions,
+      shards: engine.shards,
+    }))
     const more = { notifyTest: () => notifying.test(), handingOver: () => this.#handingOver }
     const operator = new RelayControl({ ...parts, log, changes, bans, ...more })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator, budgets }) : undefined
