@@ -68,6 +68,12 @@ export function setUpCommands(program: Argv, context: CliContext, runs: Runs, ve
               type: 'string',
               requiresArg: true,
             },
+            'map-ports': { describe: words.say('options.mapPorts'), type: 'boolean' },
+            certificate: {
+              describe: words.say('options.certificate'),
+              choices: ['none', 'letsencrypt'] as const,
+              requiresArg: true,
+            },
             output: {
               alias: 'o',
               describe: words.say('options.output'),

@@ -135,7 +135,8 @@ function isInTheWay(held: Held, { transport, address: { ip, port } }: Listener):
   return isAll(held.ip) || isAll(ip) || Buffer.compare(held.ip, ip) === 0
 }
 
-function firstPort(): number {
+/** The first port that a program without privileges may bind. */
+export function firstPort(): number {
   try {
     return Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'))
   } catch {

@@ -41,6 +41,12 @@ for (const { name, language, theme } of [
         await page.select('[data-picker=language]', one)
         await page.waitForSelector('form')
         await page.click('input[value=home]')
+        await page.click('input[type=checkbox]')
+        await page.click('input[value=acme]')
+        t.equal(
+          await page.$eval('input[placeholder$="privkey.pem"]', ({ offsetParent }) => offsetParent),
+          null,
+        )
         await page.click('input[value=files]')
         await isClean(one)
       }

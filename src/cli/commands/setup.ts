@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
-import { quoted } from '../../config/find.ts'
+import { quoted, SYSTEM_FILE } from '../../config/find.ts'
 import { load } from '../../config/load.ts'
 import { ConfigError, type Problem, plain } from '../../config/problem.ts'
 import { freshSecret } from '../../config/secrets.ts'
@@ -10,7 +10,14 @@ import { synapseLines } from '../../homeserver/synapse-lines.ts'
 import { StartError } from '../../relay/start-error.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { ControlClient } from '../control/control-client.ts'
-import { firstConfig, homeserverBehind, proposedRealm } from '../first-config.ts'
+import {
+  type FirstAnswers,
+  firstConfig,
+  firstValues,
+  homeserverBehind,
+  madeCertificate,
+  proposedRealm,
+} from '../first-config.ts'
 import { type FreshFile, refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
 import { CommandError, Exit } from '../io.ts'
 import { cliWords } from '../words.ts'
@@ -92,28 +99,25 @@ async function consoleLink(config: string, context: CliContext): Promise<string 
 function writeAnswers(answers: SetupAnswers, fresh: FreshFile, { io }: CliContext): SetupWritten {
   const { language, name, homeserver, place, outside, certificate, key } = answers
   const words = cliWords(language)
-  const addresses = place === 'home' ? [`auto=${outside || name}`] : ['auto']
-  const tls = certificate === '' && key === '' ? undefined : { certificate, key }
+  const files = certificate === '' && key === '' ? undefined : { certificate, key }
+  const first: FirstAnswers = {
+    realm: name,
+    name: homeserver,
+    addresses: place === 'home' ? [`auto=${outside || name}`] : ['auto'],
+    mapsPorts: place === 'home' && answers.mapsPorts,
+    tls: answers.acme ? madeCertificate(fresh.file === SYSTEM_FILE) : files,
+  }
   const secret = freshSecret()
   try {
     const { settings, warnings } = load({
-      value: {
-        realm: name,
-        relay: { addresses },
-        ...(tls && { tls }),
-        homeservers: [{ name: homeserver, secrets: [secret] }],
-      },
+      value: firstValues(first, secret),
       env: io.env,
       cwd: dirname(fresh.file),
       language,
       mayWrite: false,
     })
     const schema = schemaFor(fresh.file)
-    writeFresh(
-      fresh,
-      firstConfig({ realm: name, name: homeserver, secret, schema, addresses, tls }, words),
-      words,
-    )
+    writeFresh(fresh, firstConfig({ ...first, secret, schema }, words), words)
     return { ok: true, file: fresh.file, warnings, lines: synapseLines({ host: name, settings, secret }) }
   } catch (error) {
     if (error instanceof ConfigError)

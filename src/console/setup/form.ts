@@ -3,7 +3,7 @@ import { h, newId, setAttribute, setText } from '../parts/dom.ts'
 import type { SetupKey, SetupWords } from './words.ts'
 
 type Place = SetupAnswers['place']
-type Tls = 'none' | 'files'
+type Tls = 'none' | 'acme' | 'files'
 
 interface Field {
   readonly element: HTMLElement
@@ -17,6 +17,7 @@ export class SetupForm {
   readonly #words: SetupWords
   readonly #fields: Readonly<Record<Exclude<SetupField, ''>, Field>>
   readonly #outside: HTMLElement
+  readonly #mapsPorts: HTMLInputElement
   readonly #files: HTMLElement
   readonly #problem = h('p', { class: 'refused', role: 'alert' })
   readonly #button: HTMLButtonElement
@@ -32,7 +33,9 @@ export class SetupForm {
     this.#words = words
     const { say } = words
     this.#place = before?.place ?? facts.place
-    if (before && before.certificate + before.key !== '') this.#tls = 'files'
+    if (before?.acme) this.#tls = 'acme'
+    else if (before && before.certificate + before.key !== '') this.#tls = 'files'
+    this.#mapsPorts = h('input', { id: newId('map'), type: 'checkbox', checked: before?.mapsPorts ?? false })
     const field = (name: Exclude<SetupField, ''>, value: string, example: string, required = false) =>
       textField(say(name), say(`${name}.hint`), before?.[name] ?? value, example, required)
     this.#fields = {
@@ -42,7 +45,13 @@ export class SetupForm {
       certificate: field('certificate', '', '/etc/letsencrypt/live/turn.example.org/fullchain.pem'),
       key: field('key', '', '/etc/letsencrypt/live/turn.example.org/privkey.pem'),
     }
-    this.#outside = h('div', {}, this.#fields.outside.element)
+    const mapping = h('label', { for: this.#mapsPorts.id }, say('mapsPorts'))
+    this.#outside = h(
+      'div',
+      {},
+      this.#fields.outside.element,
+      h('p', { class: 'option' }, this.#mapsPorts, mapping),
+    )
     this.#files = h('div', {}, this.#fields.certificate.element, this.#fields.key.element)
     this.#button = h('button', { class: 'primary' }, say(facts.starts ? 'submit.start' : 'submit'))
     this.element = h(
@@ -61,7 +70,7 @@ export class SetupForm {
       question(
         say('question.tls'),
         h('p', { class: 'lead' }, say('tls.lead')),
-        ...this.#choice<Tls>('tls', ['none', 'files'], this.#tls, tls => {
+        ...this.#choice<Tls>('tls', ['none', 'acme', 'files'], this.#tls, tls => {
           this.#tls = tls
         }),
         this.#files,
@@ -81,6 +90,8 @@ export class SetupForm {
       homeserver: value('homeserver'),
       place: this.#place,
       outside: this.#place === 'home' ? value('outside') : '',
+      mapsPorts: this.#place === 'home' && this.#mapsPorts.checked,
+      acme: this.#tls === 'acme',
       certificate: file('certificate'),
       key: file('key'),
     }

@@ -30,10 +30,14 @@ export function showOutcome(
   const lines = h('pre', { tabindex: 0, role: 'region', 'aria-label': say('lines') }, written.lines)
   const select = () => getSelection()?.selectAllChildren(lines)
   const copy = copyButton(say('copy'), say('copied'), () => written.lines, select)
-  const ports = answers.certificate === '' ? say('ports') : say('ports.tls')
+  const relayed = say(answers.mapsPorts ? 'ports.few' : 'ports.all')
+  const tls = answers.acme ? 'ports.acme' : answers.certificate === '' ? 'ports' : 'ports.tls'
+  const ports = say(tls, { relayed })
+  const way = answers.mapsPorts ? 'next.mapping' : answers.place === 'home' ? 'next.router' : 'next.firewall'
   const steps = [
     say('next.dns', { name: answers.name }),
-    answers.place === 'home' ? say('next.router', { ports }) : say('next.firewall', { ports }),
+    say(way, { ports }),
+    ...(answers.acme ? [say('next.acme', { name: answers.name })] : []),
     say('next.homeserver'),
     say('next.doctor', { file: written.file }),
   ]

@@ -25,6 +25,10 @@ export const setupAnswersShape = z.strictObject({
   place: z.enum(['public', 'home']),
   /** With `home`: the name or the address that the router has outside. */
   outside: text(253).default(''),
+  /** With `home`: has the router pass the ports on. */
+  mapsPorts: z.boolean().default(false),
+  /** Has Let's Encrypt make the certificate. */
+  acme: z.boolean().default(false),
   certificate: text(1024).default(''),
   key: text(1024).default(''),
 })

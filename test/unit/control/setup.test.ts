@@ -38,7 +38,10 @@ t.test('UW-14: answers are written once, and the page is told how it ended', asy
   t.match((await ask('POST', '/setup/write', session, { ...ANSWERS, name: 'bad' })).body, { ok: false })
   t.match((await ask('GET', '/setup/state', session)).body, { state: 'asking' }, 'it may be tried again')
   t.match((await ask('POST', '/setup/write', session, ANSWERS)).body, { ok: true, lines: 'turn_uris:' })
-  t.match(written, [{ name: 'bad' }, { name: 'turn.example.org', outside: '', certificate: '', key: '' }])
+  t.match(written, [
+    { name: 'bad' },
+    { name: 'turn.example.org', outside: '', mapsPorts: false, acme: false, certificate: '', key: '' },
+  ])
   t.equal((await ask('POST', '/setup/write', session, ANSWERS)).status, 409)
   t.match((await ask('GET', '/setup/state', session)).body, { state: 'starting' })
   t.equal(told(), 0)
