@@ -159,7 +159,7 @@ t.test('a file that is not a recording is refused with the line', async t => {
     t.equal(code, 1)
     t.match(stderr, problem)
   }
-  t.match((await replay(t, [join(folder, 'absent')])).stderr, 'cannot be read: ENOENT')
+  t.match((await replay(t, [join(folder, 'absent')])).stderr, 'there is no such file')
 })
 
 async function replay(

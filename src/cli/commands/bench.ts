@@ -17,6 +17,7 @@ import { type Contestant, coturn, ownRelay, type RemoteOptions, remote } from '.
 import { safeJson } from '../../log/printable.ts'
 import { faultText, stepText } from '../bench/bench-words.ts'
 import { absolute, type CliContext } from '../context.ts'
+import { fileFault } from '../file-fault.ts'
 import { CommandError, Exit, type Io, painter } from '../io.ts'
 import { ProgressLine } from '../progress.ts'
 import type { CliWords } from '../words.ts'
@@ -212,10 +213,7 @@ function readText(file: string, io: Io, words: CliWords): string {
   try {
     return readFileSync(absolute(file, io), 'utf8')
   } catch (error) {
-    throw new CommandError(
-      words.say('bench.cannotRead', { file, code: (error as NodeJS.ErrnoException).code ?? '' }),
-      Exit.failed,
-    )
+    throw fileFault('read', file, error, words)
   }
 }
 
@@ -223,10 +221,7 @@ function checkWritable(file: string, io: Io, words: CliWords): void {
   try {
     accessSync(dirname(absolute(file, io)), constants.W_OK)
   } catch (error) {
-    throw new CommandError(
-      words.say('bench.cannotWrite', { file, code: (error as NodeJS.ErrnoException).code ?? '' }),
-      Exit.failed,
-    )
+    throw fileFault('write', file, error, words)
   }
 }
 
@@ -235,10 +230,7 @@ function writeHtml(file: string, page: string, io: Io, words: CliWords): void {
     writeFileSync(absolute(file, io), page)
     io.stderr.write(`${words.say('bench.written', { file })}\n`)
   } catch (error) {
-    throw new CommandError(
-      words.say('bench.cannotWrite', { file, code: (error as NodeJS.ErrnoException).code ?? '' }),
-      Exit.failed,
-    )
+    throw fileFault('write', file, error, words)
   }
 }
 

@@ -11,6 +11,7 @@ import { type Mark, type ReportLabels, reportText, show } from '../../doctor/rep
 import { readTurnUri } from '../../homeserver/turn-uri.ts'
 import { safeJson } from '../../log/printable.ts'
 import { absolute, type CliContext, loadFor } from '../context.ts'
+import { fileFault } from '../file-fault.ts'
 import { CommandError, Exit, type Io, painter, type TextStyle } from '../io.ts'
 import { Ticker } from '../ticker.ts'
 import type { CliWords } from '../words.ts'
@@ -237,10 +238,7 @@ function read(file: string, words: CliWords, io: Io): string {
   try {
     return readFileSync(absolute(file, io), 'utf8')
   } catch (error) {
-    throw new CommandError(
-      words.say('doctor.cannotRead', { file, code: (error as NodeJS.ErrnoException).code ?? '?' }),
-      Exit.usage,
-    )
+    throw fileFault('read', file, error, words, Exit.usage)
   }
 }
 

@@ -14,7 +14,8 @@ import { type Comments, SECTIONS, writeDraft } from '../../import/write.ts'
 import { safeJson, safeTexts } from '../../log/printable.ts'
 import type { Words } from '../../texts/words.ts'
 import { absolute, type CliContext } from '../context.ts'
-import { refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
+import { fileFault } from '../file-fault.ts'
+import { refuseExisting, schemaFor, writeFresh } from '../first/fresh-file.ts'
 import { type ImportOutcome, importReport } from '../import-report.ts'
 import { CommandError, Exit } from '../io.ts'
 import { lookAtMachine, machineFindings } from '../this-machine.ts'
@@ -93,8 +94,7 @@ function read(file: string, { io, words }: CliContext): string {
     return text
   } catch (error) {
     if (error instanceof CommandError) throw error
-    const { code } = error as NodeJS.ErrnoException
-    throw new CommandError(words.say('import.cannotRead', { file, code: code ?? '?' }), Exit.failed)
+    throw fileFault('read', file, error, words)
   }
 }
 

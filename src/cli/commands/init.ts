@@ -4,9 +4,9 @@ import { quoted, SYSTEM_FILE } from '../../config/find.ts'
 import { load } from '../../config/load.ts'
 import { freshSecret } from '../../config/secrets.ts'
 import { absolute, type CliContext } from '../context.ts'
-import { firstConfig, firstValues, madeCertificate } from '../first-config.ts'
-import { FirstQuestions, type GivenAnswers, machine } from '../first-questions.ts'
-import { refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
+import { firstConfig, firstValues, madeCertificate } from '../first/first-config.ts'
+import { FirstQuestions, type GivenAnswers, machine } from '../first/first-questions.ts'
+import { refuseExisting, schemaFor, writeFresh } from '../first/fresh-file.ts'
 import { Exit } from '../io.ts'
 
 export interface InitOptions extends GivenAnswers {

@@ -6,6 +6,7 @@ import { type ReadLine, readLogLine } from '../../log/log-text.ts'
 import { printable, safeJson } from '../../log/printable.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { ControlClient, type SocketOptions } from '../control/control-client.ts'
+import { fileFault } from '../file-fault.ts'
 import { CommandError, Exit, type Paint, painter } from '../io.ts'
 import { pseudonymOf, wholeNumber } from '../person.ts'
 
@@ -69,7 +70,7 @@ function nothing({ file, unit, since }: LogsOptions, { words }: CliContext): str
 }
 
 function cannotRead({ file = '' }: LogsOptions, error: NodeJS.ErrnoException, { words }: CliContext) {
-  return new CommandError(words.say('logs.cannotRead', { file, code: error.code ?? '?' }), Exit.failed)
+  return fileFault('read', file, error, words)
 }
 
 /** What is asked for. A person is looked up at the relay only where no pseudonym is given. */

@@ -4,6 +4,7 @@ import type { Account } from '../../recording/account.ts'
 import type { LineFault } from '../../recording/line.ts'
 import { Replay } from '../../recording/replay.ts'
 import { absolute, type CliContext } from '../context.ts'
+import { fileFault } from '../file-fault.ts'
 import { CommandError, Exit, painter } from '../io.ts'
 import { accountLines, concerns, isError, isQuiet } from '../replay-format.ts'
 
@@ -91,7 +92,7 @@ async function* linesOf(
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === undefined) throw error
-    throw new CommandError(words.say('replay.cannotRead', { file, code }), Exit.failed)
+    throw fileFault('read', file, error, words)
   }
   if (rest !== '') yield rest
 }

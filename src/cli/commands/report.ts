@@ -5,6 +5,7 @@ import type { UsageList } from '../../control/view.ts'
 import { safeJson } from '../../log/printable.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { ControlClient, type SocketOptions } from '../control/control-client.ts'
+import { fileFault } from '../file-fault.ts'
 import { CommandError, Exit } from '../io.ts'
 import { type Costs, parseCosts } from '../report/costs.ts'
 import {
@@ -144,8 +145,7 @@ function readCosts(path: string, { io, words }: CliContext): Costs {
   try {
     text = readFileSync(absolute(path, io), 'utf8')
   } catch (error) {
-    const { message: why } = error as Error
-    throw new CommandError(words.say('report.badCosts', { file: path, why }), Exit.failed)
+    throw fileFault('read', path, error, words)
   }
   const read = parseCosts(text, words)
   if (read.ok) return read.value

@@ -17,8 +17,8 @@ import {
   homeserverBehind,
   madeCertificate,
   proposedRealm,
-} from '../first-config.ts'
-import { type FreshFile, refuseExisting, schemaFor, writeFresh } from '../fresh-file.ts'
+} from '../first/first-config.ts'
+import { type FreshFile, refuseExisting, schemaFor, writeFresh } from '../first/fresh-file.ts'
 import { CommandError, Exit } from '../io.ts'
 import { cliWords } from '../words.ts'
 import { sshLine } from './link-reach.ts'

@@ -1,7 +1,7 @@
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { firstConfig, firstValues } from '../../../src/cli/first-config.ts'
+import { firstConfig, firstValues } from '../../../src/cli/first/first-config.ts'
 import { cliWords } from '../../../src/cli/words.ts'
 import { load } from '../../../src/config/load.ts'
 import { run } from '../../support/captured.ts'
@@ -230,7 +230,7 @@ t.test('a folder that is not there is told', async t => {
   const { code, stderr } = await run(t.testdir({}), ['init', '--output', 'nowhere/turnserver.json'])
 
   t.equal(code, 1)
-  t.match(stderr, /cannot write nowhere\/turnserver\.json \(ENOENT\)/)
+  t.match(stderr, /cannot write nowhere\/turnserver\.json: its folder is not there/)
 })
 
 t.test('the comments are German where German is asked for', async t => {

@@ -60,7 +60,7 @@ t.test('taciturn logs filters by level, session and person, and keeps to the las
   t.match(await run('/', ['logs', '--file', file, '--level', 'loud']), { code: 2 })
   t.match(await run('/', ['logs', '--file', '/nowhere/log']), {
     code: 1,
-    stderr: /cannot read \/nowhere\/log \(ENOENT\)/,
+    stderr: /cannot read \/nowhere\/log: there is no such file/,
   })
 })
 

@@ -1,11 +1,11 @@
-import type { Parsed } from '../config/fault.ts'
-import { fill } from '../config/messages/messages.ts'
-import { parseRelayAddress } from '../config/values/relay-address.ts'
-import { parseHomeserverName, parseRealm } from '../config/values/text.ts'
-import type { CliContext } from './context.ts'
+import type { Parsed } from '../../config/fault.ts'
+import { fill } from '../../config/messages/messages.ts'
+import { parseRelayAddress } from '../../config/values/relay-address.ts'
+import { parseHomeserverName, parseRealm } from '../../config/values/text.ts'
+import type { CliContext } from '../context.ts'
+import { CommandError, Exit } from '../io.ts'
+import type { CliKey } from '../words.ts'
 import { homeserverBehind, proposedRealm } from './first-config.ts'
-import { CommandError, Exit } from './io.ts'
-import type { CliKey } from './words.ts'
 
 /** Has the router say by which address the Internet reaches it. */
 const ASK_ROUTER = 'pcp'
@@ -115,7 +115,7 @@ export async function machine(): Promise<{
   readonly isBehindRouter: boolean
   readonly addresses: readonly string[]
 }> {
-  const { placeOfMachine } = await import('../process/setup.ts')
+  const { placeOfMachine } = await import('../../process/setup.ts')
   const { place, addresses } = placeOfMachine()
   return { isBehindRouter: place === 'home' && addresses.length > 0, addresses }
 }

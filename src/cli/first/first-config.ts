@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { parseRealm } from '../config/values/text.ts'
-import { firstPort } from './this-machine.ts'
-import type { CliWords } from './words.ts'
+import { parseRealm } from '../../config/values/text.ts'
+import { firstPort } from '../this-machine.ts'
+import type { CliWords } from '../words.ts'
 
 /** Ports to relay from where a router has to map each of them: room for a hundred calls at once. */
 const PORTS_AT_HOME = '49152-49407'

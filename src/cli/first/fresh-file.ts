@@ -1,8 +1,9 @@
 import { chmodSync, chownSync, existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CommandError, Exit } from './io.ts'
-import type { CliWords } from './words.ts'
+import { fileFault } from '../file-fault.ts'
+import { CommandError, Exit } from '../io.ts'
+import type { CliWords } from '../words.ts'
 
 /** A file that is to be written: where, and what the operator calls it. */
 export interface FreshFile {
@@ -37,7 +38,7 @@ export function writeFresh(
     const { code } = error as NodeJS.ErrnoException
     if (force) rmSync(fresh, { force: true })
     if (code === 'EEXIST') throw new CommandError(words.say('exists', { file: shownAs }), Exit.refused)
-    throw new CommandError(words.say('cannotWrite', { file: shownAs, code: code ?? '?' }), Exit.failed)
+    throw fileFault('write', shownAs, error, words)
   }
   return (statSync(file).mode & 0o040) === 0 ? 'owner' : 'group'
 }
