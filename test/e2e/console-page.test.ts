@@ -258,6 +258,23 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     },
   )
 
+  t.test('U-53: with the names of sessions, the homeserver of each is still there', async t => {
+    const { page } = await open(t, browser, { view: 'sessions' })
+    const servers = () => page.$$eval('tbody tr small', cells => cells.map(cell => cell.textContent))
+    await page.waitForSelector('tbody tr small')
+    const before = await servers()
+    await clickText(page, 'Show names')
+    await text(page, 'dialog')
+    await confirm(page)
+    await page.waitForFunction('/@\\w+:/.test(document.querySelector("main")?.textContent)')
+    const after = await servers()
+    t.ok(before.length > 0)
+    t.same(
+      after.map(shown => shown.split(' · ').at(-1)),
+      before,
+    )
+  })
+
   t.test('UW-13: pauses a homeserver, blocks a user and changes a limit, and undoes each', async t => {
     const { rig, page } = await open(t, browser, { view: 'people' })
     await page.click('section:nth-of-type(1) tbody tr[data-key="example.org"] button')

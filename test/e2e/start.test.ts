@@ -22,6 +22,7 @@ t.test('a relay without a configuration serves the homeserver lines that it prin
   const uris = [...relay.stdout.matchAll(/^ {2}- "turn:(.+):(\d+)\?transport=(udp|tcp)"$/gm)]
 
   t.ok(secret && secret.length >= 32, 'a secret was made')
+  t.notMatch(relay.output, /\.node\b|prebuilds/, 'U-37: nothing of the addon that it found')
   t.equal(statSync(join(folder, 'state', 'secret')).mode & 0o777, 0o600, 'and is kept from others')
   t.same(uris.map(([, , , transport]) => transport).sort(), ['tcp', 'udp'])
   for (const [uri, host, port, transport] of uris) {

@@ -32,6 +32,21 @@ t.test('import writes a configuration for its owner only, and reports without a 
   for (const secret of [SECRET, 'hunter2']) t.notMatch(stdout + stderr, secret)
 })
 
+t.test('O-06: a file in UTF-16, as Windows writes it, is read like any other', async t => {
+  const marked = Buffer.from(`\ufeff${CONF.replaceAll('\n', '\r\n')}`, 'utf16le')
+  for (const [order, bytes] of [
+    ['little-endian', marked],
+    ['big-endian', Buffer.from(marked).swap16()],
+  ] as const) {
+    const folder = t.testdir({})
+    writeFileSync(join(folder, 'turnserver.conf'), bytes)
+    const { code, stdout } = await run(folder, ['import', 'turnserver.conf'])
+    t.equal(code, 0, order)
+    t.match(stdout, /static-auth-secret → homeservers\[0\]\.secrets/)
+    t.equal(load({ cwd: folder, env: {} }).settings.realm, 'turn.example.org')
+  }
+})
+
 t.test('O-08: what would keep the relay from starting on this machine is told by the import', async t => {
   const conf = `use-auth-secret\nstatic-auth-secret=${SECRET}\nrealm=turn.example.org\nrelay-ip=198.51.100.77\n`
   const folder = t.testdir({ 'turnserver.conf': conf })
