@@ -120,7 +120,7 @@ t.test(
       t.match(settings.relay, {
         addresses: [{ local: 'auto', public: 'turn.example.net' }],
         portMapping: 'auto',
-        ports: { first: 49_152, last: 49_407 },
+        ports: { from: 49_152, to: 49_407 },
       })
       t.notMatch(stderr, '--public-address')
     }
