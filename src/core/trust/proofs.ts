@@ -15,11 +15,21 @@ const HOLDERS = UNTIL + ENTRIES * 4
 const TAGS = HOLDERS + ENTRIES * 4
 const USER_TAGS = TAGS + ENTRIES * 4
 const USER_SEEN = USER_TAGS + USERS * 4
-const BYTES = USER_SEEN + USERS * 4
+const TENANTS = USER_SEEN + USERS * 4
+const USER_TENANTS = TENANTS + ENTRIES * 4
+const BYTES = USER_TENANTS + USERS * 4
 
 /** A tag that no key has: of a free place. */
 const NOBODY = 0
+/** In place of a tenant: those of several have proved the same. */
+const SEVERAL = 0
 const MINUTE = 60_000
+
+/** Somebody who has logged in, and the tenant whose user that is. */
+export interface Prover {
+  readonly user: DebtKey
+  readonly tenant: DebtKey
+}
 
 /**
  * Which networks somebody has logged in from, and which names from which
@@ -28,7 +38,9 @@ const MINUTE = 60_000
  *
  * Every proof is one user's, who has eight at a time: a user with a /48 to log
  * in from forgets the user's own proofs, never those of others. When there are
- * more users than places, the one seen longest ago makes room.
+ * more users than places, one makes room whose tenant has most of the places
+ * that come into question: a tenant who signs thousands of names has its share
+ * of the table, and displaces nobody of a tenant who needs less.
  *
  * Keys are those of a `GcraTable`, whose secret words decide the rows. Several
  * threads may have one memory; what two of them do to one row at the same
@@ -45,6 +57,9 @@ export class Proofs {
   /** Users, and the minute in which each was seen last. */
   readonly #userTags: Int32Array
   readonly #userSeen: Int32Array
+  /** Whose proofs and whose users they are. */
+  readonly #tenants: Int32Array
+  readonly #userTenants: Int32Array
 
   constructor(memory: SharedArrayBuffer = Proofs.memory()) {
     this.memory = memory
@@ -54,6 +69,8 @@ export class Proofs {
     this.#tags = new Int32Array(memory, TAGS, ENTRIES)
     this.#userTags = new Int32Array(memory, USER_TAGS, USERS)
     this.#userSeen = new Int32Array(memory, USER_SEEN, USERS)
+    this.#tenants = new Int32Array(memory, TENANTS, ENTRIES)
+    this.#userTenants = new Int32Array(memory, USER_TENANTS, USERS)
   }
 
   static memory(): SharedArrayBuffer {
@@ -66,8 +83,9 @@ export class Proofs {
   }
 
   /** Remembers until then what this user has proved; to the minute. */
-  prove(user: DebtKey, key: DebtKey, until: Time, now: Time): void {
-    const held = this.#user(user, now) * EACH
+  prove(prover: Prover, key: DebtKey, until: Time, now: Time): void {
+    const held = this.#user(prover, now) * EACH
+    const tenant = prover.tenant | 0
     let slot = held
     for (let other = held; other < held + EACH; other++) {
       if (this.#keys[other] === key) {
@@ -81,11 +99,12 @@ export class Proofs {
       this.#drop(slot)
       this.#keys[slot] = key
     }
-    const at = this.#claim(key)
+    const at = this.#claim(key, tenant, now)
     if (this.#tags[at] !== (key | 0)) {
       this.#tags[at] = key | 0
       this.#holders[at] = 0
-    }
+      this.#tenants[at] = tenant
+    } else if (this.#tenants[at] !== tenant) this.#tenants[at] = SEVERAL
     if (isNew || this.#holders[at] === 0) this.#holders[at]!++
     this.#until[at] = Math.ceil(until / MINUTE)
   }
@@ -113,22 +132,21 @@ export class Proofs {
   }
 
   /** The user's place, made if need be. */
-  #user(user: DebtKey, now: Time): number {
+  #user({ user, tenant }: Prover, now: Time): number {
     const minute = Math.floor(now / MINUTE)
     const first = rowOf(user, USERS) * WAYS
-    let at = first
-    for (let other = first; other < first + WAYS; other++) {
-      if (this.#userTags[other] === (user | 0)) {
-        this.#userSeen[other] = minute
-        return other
-      }
-      if (this.#userSeen[other]! < this.#userSeen[at]!) at = other
+    for (let at = first; at < first + WAYS; at++) {
+      if (this.#userTags[at] !== (user | 0)) continue
+      this.#userSeen[at] = minute
+      return at
     }
+    const at = victim(first, tenant | 0, this.#userTenants, this.#userSeen, 0)
     for (let slot = at * EACH; slot < (at + 1) * EACH; slot++) {
       this.#drop(slot)
       this.#keys[slot] = 0
     }
     this.#userTags[at] = user | 0
+    this.#userTenants[at] = tenant | 0
     this.#userSeen[at] = minute
     return at
   }
@@ -139,17 +157,30 @@ export class Proofs {
     return -1
   }
 
-  /** The place of a proof: its own, or the one in its row that ends first. */
-  #claim(key: DebtKey): number {
+  /** The place of a proof: its own, or one that makes room for it. */
+  #claim(key: DebtKey, tenant: number, now: Time): number {
     const found = this.#find(key)
     if (found >= 0) return found
-    const first = rowOf(key, ENTRIES) * WAYS
-    let at = first
-    for (let other = first + 1; other < first + WAYS; other++) {
-      if (this.#until[other]! < this.#until[at]!) at = other
-    }
-    return at
+    return victim(rowOf(key, ENTRIES) * WAYS, tenant, this.#tenants, this.#until, Math.floor(now / MINUTE))
   }
+}
+
+/**
+ * The place in a row that a newcomer of this tenant gets: a free one, whose time is over by `now`, else the oldest of
+ * the tenant that has most places there, the newcomer counted.
+ */
+function victim(first: number, tenant: number, tenants: Int32Array, times: Int32Array, now: number): number {
+  let most = 0
+  let at = first
+  for (let one = first; one < first + WAYS; one++) {
+    if (times[one]! <= now) return one
+    let places = tenants[one] === tenant ? 1 : 0
+    for (let other = first; other < first + WAYS; other++) if (tenants[other] === tenants[one]) places++
+    if (places < most || (places === most && times[one]! >= times[at]!)) continue
+    most = places
+    at = one
+  }
+  return at
 }
 
 /** The row of a key in a table of so many places; both are powers of two. */

@@ -49,6 +49,7 @@ const GUESSES_AT_NAME = 11
 const BLIND_GUESSES_AT_NAME = 12
 /** Who has proved something; never a debtor. */
 const USER = 13
+const TENANT = 14
 
 /** Seconds that one report of what was held back stands for. */
 const WINDOW = 10
@@ -190,11 +191,14 @@ export class Strangers {
   /** Somebody's integrity verified, with a fresh nonce: the source is theirs. */
   proved(from: ClientAddress, via: Via, username: string, owner: Owner, now: Time): void {
     const until = after(now, KNOWN)
-    const user = this.#debts.key(USER, { text: ownerKey(owner) })
-    if (this.#limits.unverifiedAnswers !== undefined) {
-      this.#proofs.prove(user, this.#answersKey(from, via, KNOWN_SPAN[from.family]), until, now)
+    const prover = {
+      user: this.#debts.key(USER, { text: ownerKey(owner) }),
+      tenant: this.#debts.key(TENANT, { text: owner.tenant }),
     }
-    if (this.#limits.backOff) this.#proofs.prove(user, this.#nameKey(from, username, false), until, now)
+    if (this.#limits.unverifiedAnswers !== undefined) {
+      this.#proofs.prove(prover, this.#answersKey(from, via, KNOWN_SPAN[from.family]), until, now)
+    }
+    if (this.#limits.backOff) this.#proofs.prove(prover, this.#nameKey(from, username, false), until, now)
   }
 
   /** What was held back and not reported yet. */

@@ -8,7 +8,10 @@ const NOW = 1_800_000_000_000 as Time
 const DAY = 86_400_000
 const later = (milliseconds: number) => (NOW + milliseconds) as Time
 const names = new GcraTable(GcraTable.memory(octets(dice(1))))
-const user = (n: number) => names.key(1, { text: `@user${n}:example.org` })
+const user = (n: number, server = 'example.org') => ({
+  user: names.key(1, { text: `@user${n}:${server}` }),
+  tenant: names.key(3, { text: server }),
+})
 const network = (n: number) => names.key(2, { number: n })
 
 t.test('a proof is good until its end, to the minute', async t => {
@@ -73,6 +76,47 @@ t.test('more users than places make room for each other, with what they had prov
   t.ok(known > 4000 && known <= 8192, `${known} are known`)
   t.ok(proofs.isProved(network(49_999), later(0)))
 })
+
+t.test('S-05: a homeserver that signs thousands of names displaces nobody of the others', async t => {
+  const proofs = new Proofs()
+  const FEW = 500
+  for (let i = 0; i < FEW; i++) proofs.prove(user(i), network(i), later(DAY), NOW)
+  for (let i = 0; i < 40_000; i++) {
+    const hostile = user(i, 'hostile.example')
+    for (let k = 0; k < 2; k++)
+      proofs.prove(hostile, network(100_000 + 2 * i + k), later(2 * DAY), later(60_000 * (1 + (i % 60))))
+  }
+  let known = 0
+  for (let i = 0; i < FEW; i++) if (proofs.isProved(network(i), later(3_600_000))) known++
+  // Where five share a row of four by chance, one makes room for another.
+  t.ok(known >= FEW - 10, `${known} of ${FEW}`)
+})
+
+t.test('S-05: of two homeservers with more users than there are places, each keeps its share', async t => {
+  const proofs = new Proofs()
+  for (let i = 0; i < 20_000; i++) proofs.prove(user(i), network(i), later(DAY), later(i))
+  for (let i = 0; i < 100_000; i++)
+    proofs.prove(user(i, 'hostile.example'), network(100_000 + i), later(2 * DAY), later(60_000 + i))
+  let known = 0
+  for (let i = 0; i < 20_000; i++) if (proofs.isProved(network(i), later(200_000))) known++
+  t.ok(known > 3500, `${known} are known`)
+})
+
+t.test(
+  'S-05: what two homeservers’ users have proved is not forgotten for the many of one of them',
+  async t => {
+    const proofs = new Proofs()
+    for (let i = 0; i < 100; i++) {
+      proofs.prove(user(1_000_000 + i, 'hostile.example'), network(i), later(DAY), NOW)
+      proofs.prove(user(i), network(i), later(DAY), NOW)
+    }
+    for (let i = 0; i < 60_000; i++)
+      proofs.prove(user(i, 'hostile.example'), network(100_000 + i), later(2 * DAY), later(60_000 + i))
+    let known = 0
+    for (let i = 0; i < 100; i++) if (proofs.isProved(network(i), later(200_000))) known++
+    t.ok(known >= 98, `${known} of 100`)
+  },
+)
 
 t.test('a table is carried to another process as octets', async t => {
   const one = new Proofs()
