@@ -200,6 +200,11 @@ export class Book {
     this.#released.set(memoryKey(socket, client, transaction), answer, until)
   }
 
+  /** Drops all answers that are remembered. */
+  forgetAll(): void {
+    this.#released.clear()
+  }
+
   /** The answers that are remembered, oldest first. */
   *answersRemembered(now: Time): Generator<RememberedAnswer> {
     for (const [, answer] of this.#released.entries(now)) yield answer

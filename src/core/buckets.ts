@@ -40,7 +40,7 @@ export interface BucketSource {
   give(ids: readonly MeterId[]): void
   /** The buckets as records, where they are the relay's own. */
   export?(now: Time): BucketRecord[]
-  /** Takes over buckets as records, to be found again by `take`. */
+  /** Takes over buckets as records, to be found again by `take`; those that are there already owe what these do. */
   import?(buckets: readonly BucketRecord[], now: Time): void
   /** Closes what was taken over and nobody has taken. */
   importEnded?(): void
@@ -118,8 +118,11 @@ export class Buckets implements BucketSource {
 
   import(buckets: readonly BucketRecord[], now: Time): void {
     for (const { name, rate, owed, at } of buckets) {
-      const bucket = { name, id: this.#meters.open(rate, now), uses: 0 }
+      const known = this.#byName.get(name)
+      const bucket = known ?? { name, id: this.#meters.open(rate, now), uses: 0 }
       this.#meters.setOwed(bucket.id, owed - ((now - at) * rate) / 1000, now)
+      // One that is known moves to where the others have it.
+      this.#byName.delete(name)
       this.#byName.set(name, bucket)
       this.#byId.set(bucket.id, bucket)
     }

@@ -24,6 +24,7 @@ import { Scans } from './peers/scans.ts'
 import { drop, type RelayState } from './relay-state.ts'
 import { opened, refused } from './requests/allocate.ts'
 import { RequestPace } from './requests/pace.ts'
+import { type CopiedState, noteCopied, writeDifference } from './snapshot/difference.ts'
 import type { AllocationJournal } from './snapshot/journal.ts'
 import type { CarriedBy, Leaves } from './snapshot/record.ts'
 import { restorePart } from './snapshot/restore.ts'
@@ -190,6 +191,21 @@ export class Relay {
     leaves?: Leaves,
   ): Generator<undefined, Buffer> {
     return writeSnapshot(this.#state, carried, now, leaves)
+  }
+
+  /** Notes for a difference what a snapshot has that is taken at the same moment; see `noteCopied`. */
+  noteCopied(copied: CopiedState, leaves: Leaves): Generator<undefined, void> {
+    return noteCopied(this.#state, leaves, copied)
+  }
+
+  /** Writes what has changed since a snapshot that another relay has restored; see `writeDifference`. */
+  difference(
+    now: Time,
+    carried: CarriedBy,
+    leaves: Leaves,
+    copied: CopiedState,
+  ): Generator<undefined, Buffer> {
+    return writeDifference(this.#state, carried, now, leaves, copied)
   }
 
   /** Those that are still opening included. */

@@ -55,6 +55,10 @@ export class BoundedMap<K, V> {
     return this.#entries.delete(key)
   }
 
+  clear(): void {
+    this.#entries.clear()
+  }
+
   /**
    * Removes what has ended, and returns it. Looks at `most` entries at most,
    * going round them from one call to the next.

@@ -42,6 +42,11 @@ export class FixedWindow<K, V> {
     return this.#windows.forget(now, most)
   }
 
+  /** Ends all windows. */
+  clear(): void {
+    this.#windows.clear()
+  }
+
   /** Windows that are remembered. */
   get size(): number {
     return this.#windows.size

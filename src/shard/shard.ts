@@ -9,8 +9,9 @@ import type { Command } from '../core/command.ts'
 import type { Event } from '../core/event.ts'
 import type { Datagram, Input, Opened, Refused, Unreachable } from '../core/input.ts'
 import type { Relay } from '../core/relay.ts'
+import type { CopiedState } from '../core/snapshot/difference.ts'
 import { readSnapshot } from '../core/snapshot/read.ts'
-import type { Leaves } from '../core/snapshot/record.ts'
+import { everybody, type Leaves } from '../core/snapshot/record.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import { demultiplex } from '../wire/channel.ts'
 import { Accounts } from './accounts.ts'
@@ -91,13 +92,26 @@ export class Shard implements Inbox {
    * Writes down everything the shard knows, figures of its forwarders included,
    * as it is now. Yields about every millisecond. Until it is done, or
    * returned from, the core stands still: forwarders relay, and what else
-   * arrives is handled afterwards. `leaves` says which allocations are in it, by default all.
+   * arrives is handled afterwards. `leaves` says which allocations are in it, by default all. What is in it is noted in
+   * `copied`, for differences.
    */
-  *snapshot(leaves?: Leaves): Generator<undefined, Buffer> {
+  *snapshot(leaves: Leaves = everybody, copied?: CopiedState): Generator<undefined, Buffer> {
     this.#held = []
     try {
       const now = this.#world.clock.now()
+      if (copied) yield* this.#relay.noteCopied(copied, leaves)
       return yield* this.#relay.snapshot(now, allocation => this.carried(allocation), leaves)
+    } finally {
+      this.#resume()
+    }
+  }
+
+  /** Writes down what has changed since it was noted in `copied`, in the same way, and notes it. */
+  *difference(leaves: Leaves, copied: CopiedState): Generator<undefined, Buffer> {
+    this.#held = []
+    try {
+      const now = this.#world.clock.now()
+      return yield* this.#relay.difference(now, allocation => this.carried(allocation), leaves, copied)
     } finally {
       this.#resume()
     }
@@ -107,10 +121,10 @@ export class Shard implements Inbox {
    * Takes over the state of another shard into this fresh one, whose sockets
    * have the same ids. Says how many allocations there are, or why the
    * snapshot cannot be read; this shard must not be used then. Yields about every millisecond; what arrives
-   * before it is done is handled afterwards.
+   * before it is done is handled afterwards. Where `more` follows, which is differences, what arrives waits for the last.
    */
-  *restore(snapshot: Uint8Array): Generator<undefined, Result<number, string>> {
-    this.#held = []
+  *restore(snapshot: Uint8Array, more = false): Generator<undefined, Result<number, string>> {
+    this.#held ??= []
     try {
       const parts = readSnapshot(snapshot)
       for (;;) {
@@ -123,7 +137,7 @@ export class Shard implements Inbox {
         yield undefined
       }
     } finally {
-      this.#resume()
+      if (!more) this.#resume()
     }
   }
 

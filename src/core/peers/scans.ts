@@ -102,6 +102,11 @@ export class Scans {
     }
   }
 
+  /** Drops all minutes, for others that are taken over. */
+  forgetAll(): void {
+    this.#users.clear()
+  }
+
   /** Drops the minutes that are over; of many users some at a time. */
   forget(now: Time): void {
     this.#users.end(now, AT_ONCE)

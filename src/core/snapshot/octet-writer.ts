@@ -112,6 +112,13 @@ export class ChunkWriter extends OctetWriter {
     return this.#before + this.end
   }
 
+  /** Forgets what has been written, and writes over it. */
+  rewind(): void {
+    this.#full.length = 0
+    this.#before = 0
+    this.end = 0
+  }
+
   /** What has been written, in order. */
   chunks(): Buffer[] {
     return [...this.#full, this.bytes.subarray(0, this.end)]

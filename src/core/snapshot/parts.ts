@@ -243,6 +243,20 @@ export const ALLOCATION = literal(
 )
 export type AllocationRecord = Shaped<typeof ALLOCATION>
 
+/** What an allocation has carried: all that changes of most between two copies. */
+const FIGURES = literal(
+  r => ({
+    id: allocationId.read(r),
+    dropped: f64.read(r),
+    traffic: traffic.read(r),
+  }),
+  (w, of) => {
+    allocationId.write(w, of.id)
+    f64.write(w, of.dropped)
+    traffic.write(w, of.traffic)
+  },
+)
+
 /** Kinds of parts, by the octet that begins them. */
 export const PARTS = {
   1: { kind: 'base', shape: BASE },
@@ -252,6 +266,10 @@ export const PARTS = {
   5: { kind: 'remembered', shape: list(REMEMBERED) },
   6: { kind: 'allocations', shape: list(ALLOCATION) },
   7: { kind: 'table', shape: PIECE },
+  /** Only in a difference: allocations that have ended, or follow once more, and no longer as they were. */
+  8: { kind: 'gone', shape: list(allocationId) },
+  /** Only in a difference: of all allocations, in order. */
+  9: { kind: 'figures', shape: list(FIGURES) },
 } as const
 /** The octet after the last part. */
 export const END = 0

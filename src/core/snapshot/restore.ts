@@ -1,7 +1,9 @@
+import type { AllocationId } from '../../base/ids.ts'
 import { emptyList } from '../../base/row-store.ts'
 import type { Time } from '../../base/time.ts'
 import { Method } from '../../wire/message.ts'
 import type { Leg, OpenAllocation, OpeningAllocation } from '../allocation.ts'
+import { end } from '../close.ts'
 import type { Command } from '../command.ts'
 import { NO_ROUTE, ROUTED } from '../peers/peers.ts'
 import { addPermission, countChannel } from '../peers/room.ts'
@@ -10,7 +12,10 @@ import type { RelayState } from '../relay-state.ts'
 import type { SignedReplyTo } from '../reply.ts'
 import type { AllocationRecord, SnapshotPart } from './parts.ts'
 
-/** Takes over one part of another relay's state; the relay is fresh and hears nothing else meanwhile. */
+/**
+ * Takes over one part of another relay's state; the relay is fresh and hears nothing else meanwhile. Or a part of what
+ * has changed there since, where it has the other's state already.
+ */
 export function restorePart(state: RelayState, part: SnapshotPart, now: Time): Command[] {
   const { book, buckets, scans, stores } = state
   switch (part.kind) {
@@ -49,6 +54,11 @@ export function restorePart(state: RelayState, part: SnapshotPart, now: Time): C
       for (const saved of part.value) restoreAllocation(state, saved, now, commands)
       return commands
     }
+    case 'gone':
+      return forget(state, part.value, now)
+    case 'figures':
+      for (const figures of part.value) restoreFigures(state, figures)
+      return []
     case 'links':
       for (const saved of part.value) restoreLinks(state, saved)
       return []
@@ -56,6 +66,38 @@ export function restorePart(state: RelayState, part: SnapshotPart, now: Time): C
       buckets.importEnded?.()
       return []
   }
+}
+
+/** Begins to restore a difference: what it has as a whole is forgotten. Nobody hears of it, and sockets stay open. */
+function forget(state: RelayState, gone: readonly AllocationId[], now: Time): Command[] {
+  const { book, scans } = state
+  book.reservations.clear()
+  book.forgetAll()
+  scans.forgetAll()
+  const commands: Command[] = []
+  for (const id of gone) {
+    const allocation = book.byId.get(id)
+    if (!allocation) continue
+    if (allocation.state === 'opening') book.leave(allocation)
+    for (const command of end(state, allocation, 'handed-over', now))
+      if (command.kind === 'unroute') commands.push(command)
+  }
+  return commands
+}
+
+/** Figures as they are by now; allocations come into the order in which they are told. */
+function restoreFigures(
+  { book: { byId } }: RelayState,
+  { id, dropped, traffic }: Pick<OpenAllocation, 'id' | 'dropped' | 'traffic'>,
+): void {
+  const allocation = byId.get(id)
+  if (!allocation) return
+  byId.delete(id)
+  byId.set(id, allocation)
+  if (allocation.state !== 'open') return
+  allocation.dropped = dropped
+  Object.assign(allocation.traffic.toPeer, traffic.toPeer)
+  Object.assign(allocation.traffic.toClient, traffic.toClient)
 }
 
 /** Makes an allocation of its record. Its routes are for forwarders that have none. */

@@ -22,7 +22,26 @@ export function* writeSnapshot(
   leaves: Leaves = everybody,
 ): Generator<undefined, Buffer> {
   const writer = new SnapshotWriter()
-  const { book, buckets, scans, stores } = state
+  const { book, stores } = state
+  writeBase(writer, state, now)
+  yield undefined
+  yield* inPieces(writer, 'debts', stores.debts?.octets)
+  yield* inPieces(writer, 'proofs', stores.proofs?.octets)
+  yield* writeLists(writer, state, now)
+  yield* inSlices(
+    writer,
+    'allocations',
+    leaving(book.byId.values(), leaves),
+    allocation => recordOf(state, allocation, carried, leaves),
+    listed,
+  )
+  writer.u8(END)
+  return yield* writer.finish()
+}
+
+/** Writes what there is one of. */
+export function writeBase(writer: SnapshotWriter, state: RelayState, now: Time): void {
+  const { book, stores } = state
   writePart(writer, {
     kind: 'base',
     value: {
@@ -36,9 +55,14 @@ export function* writeSnapshot(
       ...stores.strangers.export(),
     },
   })
-  yield undefined
-  yield* inPieces(writer, 'debts', stores.debts?.octets)
-  yield* inPieces(writer, 'proofs', stores.proofs?.octets)
+}
+
+/** Writes what the relay keeps of users and of answers; it is little beside the allocations. */
+export function* writeLists(
+  writer: SnapshotWriter,
+  { book, buckets, scans }: RelayState,
+  now: Time,
+): Generator<undefined, void> {
   yield* inSlices(writer, 'buckets', buckets.export?.(now) ?? [], bucket => bucket)
   yield* inSlices(
     writer,
@@ -52,15 +76,11 @@ export function* writeSnapshot(
     ...reservation,
   }))
   yield* inSlices(writer, 'remembered', book.answersRemembered(now), answer => answer)
-  yield* inSlices(
-    writer,
-    'allocations',
-    leaving(book.byId.values(), leaves),
-    allocation => recordOf(state, allocation, carried, leaves),
-    ({ legs, permissions, peers }) => legs.length + permissions.length + peers.length,
-  )
-  writer.u8(END)
-  return yield* writer.finish()
+}
+
+/** Values in the lists of an allocation's record. */
+export function listed({ legs, permissions, peers }: AllocationRecord): number {
+  return legs.length + permissions.length + peers.length
 }
 
 /** What is known of a relay that could not write down its whole state. */
@@ -101,7 +121,8 @@ export function* writeKnown(
   return yield* writer.finish()
 }
 
-function* leaving(allocations: Iterable<Allocation>, leaves: Leaves): Generator<Allocation> {
+/** The allocations that are in a snapshot. */
+export function* leaving(allocations: Iterable<Allocation>, leaves: Leaves): Generator<Allocation> {
   for (const allocation of allocations) if (leaves(allocation)) yield allocation
 }
 
@@ -120,14 +141,18 @@ function* inPieces(
 
 type ListPart = Extract<
   SnapshotPart,
-  { readonly kind: 'buckets' | 'scans' | 'reservations' | 'remembered' | 'allocations' }
+  { readonly kind: 'buckets' | 'scans' | 'reservations' | 'remembered' | 'allocations' | 'figures' }
 >
 
 /** What a record costs beside the values of its lists, in such values. */
 const RECORD_WEIGHT = 10
 
 /** Writes a list as parts of about `SLICE` values. `listed` says how many there are in the lists of a record. */
-function* inSlices<K extends ListPart['kind'], T, R extends Extract<ListPart, { kind: K }>['value'][number]>(
+export function* inSlices<
+  K extends ListPart['kind'],
+  T,
+  R extends Extract<ListPart, { kind: K }>['value'][number],
+>(
   writer: SnapshotWriter,
   kind: K,
   values: Iterable<T>,
