@@ -1,6 +1,7 @@
 import { formatAddress } from '../base/address.ts'
 import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
-import type { Given } from './protocol.ts'
+import type { ShardCopy } from '../relay/hand-over/shard-copy.ts'
+import type { Copied, Given } from './protocol.ts'
 
 /** What is said of a relay that is given: all but its descriptors and its state. `since`: when it stopped reading. */
 export function describeGiven({ shards, common }: GivenRelay, since: bigint) {
@@ -23,8 +24,10 @@ export function describeGiven({ shards, common }: GivenRelay, since: bigint) {
   }
 }
 
-function describeShard({ udp, listeners, connections, reserved, doors }: GivenRelay['shards'][number]) {
+function describeShard(shard: GivenRelay['shards'][number]) {
+  const { udp, listeners, connections, reserved, doors, closed } = shard
   return {
+    ...(closed && { closed }),
     udp: udp.map(({ id, purpose, local }) => ({ id, purpose, local: formatAddress(local) })),
     listeners: listeners.map(({ transport, address }) => ({ transport, address: formatAddress(address) })),
     connections: connections.map(({ remote, id, tlsOnly, unread, unsent, dropped }) => ({
@@ -38,6 +41,30 @@ function describeShard({ udp, listeners, connections, reserved, doors }: GivenRe
     reserved: reserved.map(({ socket, owner, client }) => ({ socket, owner, client: formatAddress(client) })),
     doors,
   }
+}
+
+/** What is said of copies that go ahead: all but their descriptors and the state. */
+export function describeCopies(copies: readonly ShardCopy[]) {
+  const shards = copies.map(({ sockets, closed, changed }) => ({
+    sockets: sockets.map(({ id, local }) => ({ id, local: formatAddress(local) })),
+    closed,
+    changed,
+  }))
+  return { kind: 'copied', shards }
+}
+
+/** Puts together again what was sent ahead. */
+export function restoreCopies(
+  { shards }: Copied,
+  states: readonly Uint8Array[],
+  descriptors: readonly number[],
+): ShardCopy[] {
+  const next = descriptors.values()
+  return shards.map(({ sockets, ...shard }, i) => ({
+    ...shard,
+    state: states[i]!,
+    sockets: sockets.map(socket => ({ ...socket, fd: next.next().value! })),
+  }))
 }
 
 /** Its descriptors, in the order of the description. */
@@ -72,6 +99,7 @@ export function restoreGiven(
       connections: shard.connections.map(withFd),
       reserved: shard.reserved,
       doors: shard.doors,
+      ...(shard.closed && { closed: shard.closed }),
     })),
     ...(common && {
       common: {

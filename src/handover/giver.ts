@@ -8,14 +8,15 @@ import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 import type { Listener } from '../config/values/listener.ts'
 import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
 import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
+import type { ShardCopy } from '../relay/hand-over/shard-copy.ts'
 import { readClock } from '../system/clock.ts'
 import type { NativeAddon } from '../system/native-addon.ts'
 import { descriptorOf } from '../system/socket-handle.ts'
 import type { RunningPart } from '../texts/running.ts'
-import { describeGiven, descriptorsOf } from './given.ts'
+import { describeCopies, describeGiven, descriptorsOf } from './given.ts'
 import { asked, hear } from './hear.ts'
 import { HandOverLink } from './link.ts'
-import { AT_ONCE, channel, hello, PATIENCE, PAUSE, PROTOCOL, running } from './protocol.ts'
+import { AT_ONCE, COPIES, channel, hello, PATIENCE, PAUSE, PROTOCOL, running } from './protocol.ts'
 
 /** What hands over: the relay that runs. */
 export interface Giver {
@@ -29,6 +30,10 @@ export interface Giver {
   readonly workers: number
   /** The states, while everything goes on. */
   rehearse(): Promise<readonly Uint8Array[]>
+  /** What goes ahead, while everything goes on; see `HandOver.copies`. */
+  copies(): Promise<readonly ShardCopy[]>
+  /** The other one has failed, so nobody goes on with the copies. */
+  forgetCopies(): void
   /** Stops reading, and gives what can go on elsewhere. Rejects, and goes on, where that cannot be. */
   give(): Promise<GivenRelay>
   takeBack(given: GivenRelay): Promise<void>
@@ -148,7 +153,9 @@ export class HandOverDoor {
       this.#welcome(link, name)
       await hear(link, asked('rehearse'), PATIENCE)
       for (const snapshot of await this.#giver.rehearse()) link.sayOctets(snapshot)
-      await hear(link, asked('give'), PATIENCE)
+      const next = z.union([asked('copy'), asked('give')])
+      while ((await hear(link, next, PATIENCE)).kind === 'copy')
+        await this.#copy(link, await within(PAUSE, second))
       const { allocations, gap, stays } = await this.#give(link, await within(PAUSE, second))
       const how = { ok: true as const, pid, version, allocations, stays, gap }
       await this.#giver.retire(how)
@@ -158,6 +165,7 @@ export class HandOverDoor {
       // Whatever it is, calls go on here.
       const why = (error as Error).message
       link.say({ kind: 'failed', why })
+      this.#giver.forgetCopies()
       return { ok: false, pid, why }
     } finally {
       void second?.then(socket => socket.destroy())
@@ -188,6 +196,7 @@ export class HandOverDoor {
       version,
       pid: process.pid,
       workers,
+      copies: COPIES,
       clock: { time, machine: `${machine}` },
       listening: this.#giver.listening().map(({ transport, address }) => ({
         transport,
@@ -195,6 +204,19 @@ export class HandOverDoor {
       })),
       pages: this.#giver.pages(),
     })
+  }
+
+  /** Sends ahead what has changed since the last time. */
+  async #copy(link: HandOverLink, second: Socket): Promise<void> {
+    const copies = await this.#giver.copies()
+    const fds = copies.flatMap(({ sockets }) => sockets.map(({ fd }) => fd))
+    try {
+      link.say(describeCopies(copies))
+      for (const { state } of copies) link.sayOctets(state)
+      await this.#passAll(link, second, fds, () => PATIENCE)
+    } finally {
+      for (const fd of fds) this.#addon.release(fd)
+    }
   }
 
   /** From here on everything waits, until the other one reads or this one does again. */
@@ -213,10 +235,7 @@ export class HandOverDoor {
       const left = () => Math.max(0, until - performance.now())
       link.say(describeGiven(relay, since))
       for (const { snapshot } of relay.shards) link.sayOctets(snapshot)
-      for (let at = 0; at < fds.length; at += AT_ONCE) {
-        await hear(link, asked('more'), left())
-        this.#pass(link, second, fds.slice(at, at + AT_ONCE))
-      }
+      await this.#passAll(link, second, fds, left)
       await hear(link, asked('taken'), left())
       link.say({ kind: 'go' })
       const { allocations, gap } = await hear(link, running, left())
@@ -228,6 +247,18 @@ export class HandOverDoor {
       link.say({ kind: 'failed', why: (error as Error).message })
       await giver.takeBack(relay)
       throw error
+    }
+  }
+
+  async #passAll(
+    link: HandOverLink,
+    second: Socket,
+    fds: readonly number[],
+    patience: () => number,
+  ): Promise<void> {
+    for (let at = 0; at < fds.length; at += AT_ONCE) {
+      await hear(link, asked('more'), patience())
+      this.#pass(link, second, fds.slice(at, at + AT_ONCE))
     }
   }
 

@@ -14,9 +14,14 @@ import { VIA } from '../base/via.ts'
  *     (a second connection, for descriptors: channel {of})
  *     rehearse                       →
  *                                    ←   octets: the state as it is now, of each worker
+ *     copy                           →                                             as often as it
+ *                                    ←   copied {sockets}, octets: the state of      takes, if both can
+ *                                        each worker, then what has changed
+ *                                        (descriptors as below)
  *     give                           →
  *                                        reads nothing from here on
- *                                    ←   given {sockets}, octets: the state of each worker
+ *                                    ←   given {sockets}, octets: the state of each worker, or what has
+ *                                        changed since the last copy
  *     more                           →                                             as often as there
  *                                    ←   descriptors {count}, and as many by the second connection
  *     taken                          →
@@ -30,6 +35,9 @@ import { VIA } from '../base/via.ts'
  * `go`, or `failed` at any time.
  */
 export const PROTOCOL = 2
+
+/** How copies and differences are written. A process asks for copies only where it reads what the other one writes. */
+export const COPIES = 1
 
 /** Descriptors that go with one message; the kernel takes 253. */
 export const AT_ONCE = 250
@@ -76,6 +84,8 @@ export const welcome = z.object({
   channel: z.string(),
   version: z.string(),
   pid: z.int(),
+  /** The copies that it sends ahead, see `COPIES`. */
+  copies: z.int().exactOptional(),
   /** How many share the calls. */
   workers: z.int().min(1).max(MOST_WORKERS),
   /** What it takes the time for, and the machine's monotonic clock at that moment, in nanoseconds. */
@@ -104,6 +114,20 @@ const shard = z.object({
   ),
   reserved: z.array(z.object({ socket: socketId, owner, client: addressText })),
   doors,
+  closed: z.array(socketId).exactOptional(),
+})
+export const copied = z.object({
+  kind: z.literal('copied'),
+  shards: z
+    .array(
+      z.object({
+        sockets: z.array(z.object({ id: socketId, local: addressText })),
+        closed: z.array(socketId),
+        changed: z.int().min(0),
+      }),
+    )
+    .min(1)
+    .max(MOST_WORKERS),
 })
 export const given = z.object({
   kind: z.literal('given'),
@@ -132,4 +156,5 @@ export const done = z.object({ kind: z.literal('done'), stays: z.int() })
 export const failedWith = z.object({ kind: z.enum(['failed', 'refused']), why: z.string().max(2000) })
 
 export type Welcome = z.infer<typeof welcome>
+export type Copied = z.infer<typeof copied>
 export type Given = z.infer<typeof given>

@@ -2,13 +2,26 @@ import { connect, type Socket } from 'node:net'
 import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 import { READABLE } from '../core/snapshot/formats.ts'
 import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
+import type { ShardCopy } from '../relay/hand-over/shard-copy.ts'
 import { loadAddon, type NativeAddon } from '../system/native-addon.ts'
 import { descriptorOf } from '../system/socket-handle.ts'
 import { systemError } from '../system/system-error.ts'
-import { countOf, restoreGiven } from './given.ts'
+import { countOf, restoreCopies, restoreGiven } from './given.ts'
 import { asked, Declined, hear, hearOctets } from './hear.ts'
 import { HandOverLink, LinkError } from './link.ts'
-import { AT_ONCE, done, given, PATIENCE, PAUSE, PROTOCOL, passed, type Welcome, welcome } from './protocol.ts'
+import {
+  AT_ONCE,
+  COPIES,
+  copied,
+  done,
+  given,
+  PATIENCE,
+  PAUSE,
+  PROTOCOL,
+  passed,
+  type Welcome,
+  welcome,
+} from './protocol.ts'
 
 /** What was taken, and when the other one stopped reading, in nanoseconds of the machine's monotonic clock. */
 export interface Taken {
@@ -22,6 +35,8 @@ export class Predecessor {
   readonly #link: HandOverLink
   readonly #addon: NativeAddon
   readonly #path: string
+  /** Descriptors come by it. */
+  #channel: Socket | undefined
 
   private constructor(link: HandOverLink, addon: NativeAddon, path: string, greeting: Welcome) {
     this.#link = link
@@ -46,7 +61,13 @@ export class Predecessor {
       link.end()
       throw new LinkError({ key: 'takeOver.otherUser' })
     }
-    link.say({ kind: 'hello', protocol: PROTOCOL, version, snapshots: READABLE, pid: process.pid })
+    link.say({
+      kind: 'hello',
+      protocol: PROTOCOL,
+      version,
+      snapshots: READABLE,
+      pid: process.pid,
+    })
     const greeting = await hear(link, welcome, PATIENCE)
     return new Predecessor(link, addon.value, path, greeting)
   }
@@ -57,26 +78,31 @@ export class Predecessor {
     return this.#snapshots(this.welcome.workers, PATIENCE)
   }
 
+  /** Whether it can send ahead what this process can take. */
+  get copies(): boolean {
+    return this.welcome.copies === COPIES
+  }
+
+  /** What each of its workers sends ahead while they go on; from the second time on, what has changed. */
+  async copy(): Promise<ShardCopy[]> {
+    const channel = await this.#openChannel()
+    this.#link.say({ kind: 'copy' })
+    const what = await hear(this.#link, copied, PATIENCE)
+    const states = await this.#snapshots(what.shards.length, PATIENCE)
+    const count = what.shards.reduce((sum, { sockets }) => sum + sockets.length, 0)
+    return restoreCopies(what, states, await this.#descriptors(channel, count))
+  }
+
   /** Takes state and sockets. It reads nothing from here on, until this process does or has failed. */
   async take(): Promise<Taken> {
-    const channel = await connectTo(this.#path, true)
-    if (!channel) throw new LinkError({ key: 'takeOver.closed' })
-    // It speaks and does not read, since Node.js would drop the descriptors.
-    new HandOverLink(channel).say({ kind: 'channel', of: this.welcome.channel })
-    try {
-      const link = this.#link
-      link.say({ kind: 'give' })
-      const what = await hear(link, given, PAUSE)
-      const snapshots = await this.#snapshots(what.shards.length, PAUSE)
-      const count = countOf(what)
-      const fds: number[] = []
-      while (fds.length < count)
-        fds.push(...(await this.#more(channel, Math.min(AT_ONCE, count - fds.length))))
-      const relay = restoreGiven(what, snapshots, fds)
-      return { relay, since: BigInt(what.since) }
-    } finally {
-      channel.destroy()
-    }
+    const channel = await this.#openChannel()
+    const link = this.#link
+    link.say({ kind: 'give' })
+    const what = await hear(link, given, PAUSE)
+    const snapshots = await this.#snapshots(what.shards.length, PAUSE)
+    const relay = restoreGiven(what, snapshots, await this.#descriptors(channel, countOf(what)))
+    channel.destroy()
+    return { relay, since: BigInt(what.since) }
   }
 
   /** Says that everything is there; resolves when this process may read. */
@@ -105,6 +131,7 @@ export class Predecessor {
 
   /** Says why this process cannot take over. */
   fail(why: string): void {
+    this.#channel?.destroy()
     this.#link.say({ kind: 'failed', why: why.slice(0, 2000) })
     this.#link.end()
   }
@@ -113,6 +140,22 @@ export class Predecessor {
     const snapshots: Buffer[] = []
     while (snapshots.length < count) snapshots.push(await hearOctets(this.#link, patience))
     return snapshots
+  }
+
+  async #openChannel(): Promise<Socket> {
+    if (this.#channel) return this.#channel
+    const channel = await connectTo(this.#path, true)
+    if (!channel) throw new LinkError({ key: 'takeOver.closed' })
+    // It speaks and does not read, since Node.js would drop the descriptors.
+    new HandOverLink(channel).say({ kind: 'channel', of: this.welcome.channel })
+    this.#channel = channel
+    return channel
+  }
+
+  async #descriptors(channel: Socket, count: number): Promise<number[]> {
+    const fds: number[] = []
+    while (fds.length < count) fds.push(...(await this.#more(channel, Math.min(AT_ONCE, count - fds.length))))
+    return fds
   }
 
   async #more(channel: Socket, count: number): Promise<Int32Array> {

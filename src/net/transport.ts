@@ -39,6 +39,8 @@ export interface UdpTransport extends Transport {
    * until the caller releases it, or the socket is adopted again.
    */
   give(socket: SocketId): number
+  /** Another descriptor of a socket, which is the caller's; undefined where there can be none. */
+  duplicate(socket: SocketId): number | undefined
   /** Whether sockets can set DF on what they send. */
   readonly dontFragment: boolean
   /** Closes every socket and frees everything; nothing is received afterwards. */

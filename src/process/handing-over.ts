@@ -125,6 +125,8 @@ export class HandingOver {
     const { engine, log, systemd, version, journal } = this.#parts
     const giver = this.#giver
     if (!giver || !systemd?.keeps || this.#isOver) return
+    // A process that was about to take over has nothing of what is left now.
+    giver.forgetCopies()
     this.#hasLeft = await leaveToManager({ giver, systemd, version, log, shards: engine.shards })
     if (this.#hasLeft) journal?.drop()
   }
@@ -157,6 +159,8 @@ export class HandingOver {
       pages: () => this.#parts.pages(),
       workers: engine.workers,
       rehearse: () => handOver.snapshots(),
+      copies: () => handOver.copies(),
+      forgetCopies: () => handOver.forgetCopies(),
       give: async () => {
         relaysInKernel(false)
         try {

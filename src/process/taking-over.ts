@@ -3,7 +3,7 @@ import { LinkError } from '../handover/link.ts'
 import { handOverPath } from '../handover/protocol.ts'
 import { Predecessor } from '../handover/taker.ts'
 import type { Log } from '../log/log.ts'
-import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
+import type { GivenRelay, HandOver } from '../relay/hand-over/hand-over.ts'
 import type { GivenShard, TakenAllocation } from '../relay/hand-over/shard-hand-over.ts'
 import { cannotTakeOver } from '../relay/start-error.ts'
 import { continueClock } from '../system/clock.ts'
@@ -62,6 +62,7 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
     const fresh = engine.bindMissing(listening)
     const rehearsed = await handOver.rehearse(await from.rehearse())
     if (!rehearsed.ok) throw new LinkError(rehearsed.error)
+    if (from.copies) await copyAhead(from, handOver)
     const { relay, since } = await from.take()
     const taken = await engine.take(relay)
     if (!taken.ok) throw new LinkError(taken.error)
@@ -78,6 +79,23 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
   } catch (error) {
     from.fail((error as Error).message)
     throw error instanceof LinkError ? cannotTakeOver(error.why) : error
+  }
+}
+
+/** How often copies are taken at least and at most, and so few changes are left to the pause. */
+const [FEWEST_COPIES, MOST_COPIES] = [2, 8]
+const FEW_CHANGES = 20
+
+/**
+ * Copies what the other process has while it serves, and then what has changed meanwhile, again and again, so that
+ * little is left to do while both wait. However much is left, it is never more than all.
+ */
+async function copyAhead(from: Predecessor, handOver: HandOver): Promise<void> {
+  for (let round = 1; round <= MOST_COPIES; round++) {
+    const copies = await from.copy()
+    await handOver.receive(copies)
+    const changed = copies.reduce((sum, copy) => sum + copy.changed, 0)
+    if (round >= FEWEST_COPIES && changed <= FEW_CHANGES) return
   }
 }
 

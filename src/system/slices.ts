@@ -43,6 +43,15 @@ export function completed<T>(steps: Generator<undefined, T>): T {
   }
 }
 
+/** Takes a step in each turn of the event loop. */
+export async function inTurns<T>(steps: Generator<undefined, T>): Promise<T> {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}
+
 const REAL: SliceClock = { now: () => performance.now(), rest }
 
 /**

@@ -6,6 +6,7 @@ import { type ReservedPort, releaseSocket } from '../net/ports/parked-port.ts'
 import type { PortDirectory } from '../net/ports/port-directory.ts'
 import { duplicate, type ListenerGroup } from '../net/udp/native-group.ts'
 import type { GivenCommon, GivenRelay, HandOver } from '../relay/hand-over/hand-over.ts'
+import type { ShardCopy } from '../relay/hand-over/shard-copy.ts'
 import type {
   GivenShard,
   KnownBeside,
@@ -84,6 +85,18 @@ export class WorkersHandOver implements HandOver {
     const restored = await Promise.all(slots.map((slot, i) => slot.step('rehearse', snapshots[i]!)))
     for (const one of restored) if (!one.ok) return one
     return succeeded(undefined)
+  }
+
+  copies(): Promise<readonly ShardCopy[]> {
+    return Promise.all(this.#parts.slots.map(slot => slot.step('copy')))
+  }
+
+  forgetCopies(): void {
+    for (const slot of this.#parts.slots) void slot.step('forgetCopy').catch(() => {})
+  }
+
+  async receive(copies: readonly ShardCopy[]): Promise<void> {
+    await Promise.all(this.#parts.slots.map((slot, i) => slot.step('receive', copies[i]!)))
   }
 
   async give(): Promise<GivenRelay> {

@@ -92,6 +92,10 @@ export class DgramTransport implements UdpTransport {
     return false
   }
 
+  duplicate(): undefined {
+    return undefined
+  }
+
   give(): number {
     throw new Error('node:dgram gives no sockets away')
   }

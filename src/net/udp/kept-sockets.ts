@@ -3,6 +3,7 @@ import { loadAddon } from '../../system/native-addon.ts'
 
 /** Ids that a shard can have sockets with; those beyond do not outlive it. Memory that is not used costs nothing. */
 const MOST = 1 << 20
+export const KEPT_OCTETS = MOST * Uint32Array.BYTES_PER_ELEMENT
 
 /**
  * The descriptors of all sockets of a native transport, in memory that outlives
@@ -18,7 +19,7 @@ export class KeptSockets {
   }
 
   static memory(): SharedArrayBuffer {
-    return new SharedArrayBuffer(MOST * Uint32Array.BYTES_PER_ELEMENT)
+    return new SharedArrayBuffer(KEPT_OCTETS)
   }
 
   /** The descriptor of a socket; undefined once it is closed. */

@@ -17,7 +17,9 @@ import {
 import { systemError } from '../../system/system-error.ts'
 import type { SocketIds } from '../socket-ids.ts'
 import type { Bind, BoundSocket, NetInbox, UdpTransport } from '../transport.ts'
+import { KEPT_OCTETS } from './kept-sockets.ts'
 import { readUnreachable } from './native-errors.ts'
+import { duplicate } from './native-group.ts'
 import { TooLong } from './too-long.ts'
 
 export interface NativeOptions {
@@ -116,7 +118,7 @@ export class NativeTransport implements UdpTransport {
       errors: new Uint32Array(ERRORS * ERROR_WORDS),
       errorPeers: new Uint8Array(ERRORS * RECORD),
       state: this.#state,
-      kept: new Uint32Array(options.kept ?? new ArrayBuffer(0)),
+      kept: new Uint32Array(options.kept ?? new ArrayBuffer(KEPT_OCTETS)),
       scratch: new Uint8Array(RECORD),
     }
     this.#flags =
@@ -208,6 +210,11 @@ export class NativeTransport implements UdpTransport {
     this.#owned[socket] = 0
     this.#bound.delete(socket)
     return this.#native.give(socket)
+  }
+
+  duplicate(socket: SocketId): number | undefined {
+    const word = this.#layout.kept[socket] ?? 0
+    return word === 0 ? undefined : duplicate(word - 1)
   }
 
   tally(): NativeTally {

@@ -3,6 +3,7 @@ import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Listener } from '../../config/values/listener.ts'
 import type { RelayKeys } from '../../core/relay.ts'
 import { bindUnread, type ReservedPort } from '../../net/ports/parked-port.ts'
+import type { ShardCopy } from './shard-copy.ts'
 import type { GivenShard, KnownBeside, ShardHandOver, TakenOver } from './shard-hand-over.ts'
 
 /** What a relay hands over: each of its shards, and what those have in common. */
@@ -33,6 +34,12 @@ export interface HandOver {
   snapshots(): Promise<readonly Uint8Array[]>
   /** Restores snapshots into shards that are thrown away; see `ShardHandOver.rehearse`. */
   rehearse(snapshots: readonly Uint8Array[]): Promise<Result<undefined, string>>
+  /** What each shard sends ahead while it goes on; see `ShardHandOver.copy`. */
+  copies(): Promise<readonly ShardCopy[]>
+  /** Nobody goes on with the copies. */
+  forgetCopies(): void
+  /** Takes over what was sent ahead. Rejects where that cannot be. */
+  receive(copies: readonly ShardCopy[]): Promise<void>
   /** Gives everything that can go on elsewhere. Only while held, and settled. Where that fails, nothing is given. */
   give(): Promise<GivenRelay>
   /** Goes on with what was given, as the other process could not. */
@@ -85,6 +92,18 @@ export class LocalHandOver implements HandOver {
       return failed(`this relay has one worker, and the other ${snapshots.length}`)
     const restored = await this.#shard.rehearse(only)
     return restored.ok ? succeeded(undefined) : restored
+  }
+
+  async copies(): Promise<readonly ShardCopy[]> {
+    return [await this.#shard.copy()]
+  }
+
+  forgetCopies(): void {
+    this.#shard.forgetCopy()
+  }
+
+  receive([only]: readonly ShardCopy[]): Promise<void> {
+    return this.#shard.receive(only!)
   }
 
   async give(): Promise<GivenRelay> {

@@ -13,9 +13,10 @@ import type { StreamTransport } from '../../net/stream/stream-transport.ts'
 import type { UdpTransport } from '../../net/transport.ts'
 import type { Shard } from '../../shard/shard.ts'
 import { NOT_OPEN } from '../../system/descriptors.ts'
-import { completed } from '../../system/slices.ts'
+import { completed, inTurns } from '../../system/slices.ts'
 import type { Gate } from '../admission.ts'
 import type { Door } from '../guests/guest-message.ts'
+import { CopyOfShard, type ShardCopy } from './shard-copy.ts'
 import { warmedUp } from './warmed-up.ts'
 
 /**
@@ -57,6 +58,11 @@ export interface GivenShard {
   readonly reserved: readonly GivenReservation[]
   /** Where sockets are that other shards have, by the ids that they have here. */
   readonly doors: readonly (readonly [SocketId, Door])[]
+  /**
+   * Where copies went ahead: relay sockets that were in them and are closed. The others of them are there already, and
+   * `snapshot` is what has changed since the last copy.
+   */
+  readonly closed?: readonly SocketId[] | undefined
 }
 
 export type TakenAllocation = Extract<Event, { kind: 'opened' }>
@@ -106,6 +112,10 @@ const SETTLE = 500
  */
 export class ShardHandOver {
   readonly #parts: ShardHandOverParts
+  /** What the other process has already. */
+  #copy: CopyOfShard | undefined
+  /** Relay sockets that were taken over, by the addresses that they are bound to. */
+  readonly #locals = new Map<SocketId, Address>()
 
   constructor(parts: ShardHandOverParts) {
     this.#parts = parts
@@ -154,15 +164,40 @@ export class ShardHandOver {
     return warmedUp(restore, ({ ok }) => ok)
   }
 
-  /** Gives everything that can go on elsewhere. Only while held, and settled. */
+  /** Copies what can go on elsewhere while it goes on here; from the second time on, what has changed of it. */
+  copy(): Promise<ShardCopy> {
+    const { shard, udp } = this.#parts
+    this.#copy ??= new CopyOfShard()
+    return this.#copy.next(shard, udp, leaves, () => this.#relays())
+  }
+
+  /** The other process has failed, or has everything: what was copied is of no more use. */
+  forgetCopy(): void {
+    this.#copy = undefined
+  }
+
+  /** Takes over what another process has sent ahead. Nothing of it is read, or answered, before `take`. */
+  async receive({ state, sockets, closed }: ShardCopy): Promise<void> {
+    for (const socket of closed) this.#close(socket)
+    for (const { id, local, fd } of sockets) {
+      const bound = await this.#bind(id, local, fd)
+      if (!bound.ok) throw new Error(cannotTake(bound.error))
+    }
+    const restored = completed(this.#parts.shard.restore(state, true))
+    if (!restored.ok) throw new Error(restored.error)
+  }
+
+  /** Gives everything that can go on elsewhere; of what was copied, what has changed. Only while held, and settled. */
   give(): GivenShard {
     const { shard, udp, streams, listeners, reserved } = this.#parts
-    const snapshot = completed(shard.snapshot(leaves))
+    const copy = this.#copy
+    const snapshot = completed(copy ? shard.difference(leaves, copy.state) : shard.snapshot(leaves))
     const waiting = [...reserved()]
-    const relays = [...this.#leaving()].flatMap(({ legs }) => legs.map(leg => leg.relay.socket))
+    const relays = this.#relays()
+    const closed = copy?.close(udp, relays)
     const sockets = [
       ...Array.from(listeners.keys(), id => ({ id, purpose: 'listener' as const })),
-      ...[...relays, ...waiting.map(({ socket }) => socket)].map(id => ({ id, purpose: 'relay' as const })),
+      ...relays.filter(id => !copy?.has(id)).map(id => ({ id, purpose: 'relay' as const })),
     ]
     const given = sockets.flatMap(({ id, purpose }): GivenUdp[] => {
       const local = udp.boundTo(id)
@@ -170,6 +205,7 @@ export class ShardHandOver {
     })
     return {
       snapshot,
+      ...(closed && { closed }),
       udp: given,
       listeners: streams.giveListeners(),
       connections: streams.giveConnections(),
@@ -181,6 +217,7 @@ export class ShardHandOver {
   /** Goes on with what was given, as the other process could not. */
   async takeBack(given: GivenShard): Promise<void> {
     const { udp, streams } = this.#parts
+    this.forgetCopy()
     for (const { id, purpose, local, fd } of given.udp)
       await udp.bind({ address: local, purpose, fd, socket: id })
     for (const listener of given.listeners) await streams.listen(listener)
@@ -190,11 +227,14 @@ export class ShardHandOver {
 
   /** Forgets what was given, as the other process goes on with it, and serves only what has stayed. */
   leave(): number {
-    const { shard, gate, streams } = this.#parts
+    const { shard, udp, gate, streams } = this.#parts
     for (const { id } of [...this.#leaving()]) {
       shard.take({ kind: 'revoke', allocation: id, reason: 'handed-over' })
       gate.release(id)
     }
+    // Of those that were copied the other process has a descriptor of its own.
+    for (const socket of this.#copy?.sockets ?? []) udp.close(socket)
+    this.forgetCopy()
     streams.dismissStrangers()
     this.go()
     return shard.size
@@ -205,17 +245,14 @@ export class ShardHandOver {
    * `LocalShard.listen`. Says why where that cannot be.
    */
   async take(given: Omit<GivenShard, 'listeners' | 'connections'>): Promise<Result<TakenOver, string>> {
-    const { shard, udp, ports, counters, takeReserved, takeDoor } = this.#parts
-    const locals = new Map<SocketId, Address>()
+    const { shard, ports, counters, takeReserved, takeDoor } = this.#parts
+    for (const socket of given.closed ?? []) this.#close(socket)
     for (const { id, purpose, local, fd } of given.udp) {
       if (purpose !== 'relay') continue
       const address = fd === NOT_OPEN ? ports.localOf(local) : local
-      const bound = address && (await udp.bind({ address, purpose, fd, socket: id }))
+      const bound = address && (await this.#bind(id, address, fd))
       // Another program may have the port by now: the call is lost, but not the others.
-      if (fd === NOT_OPEN && !bound?.ok) continue
-      if (!bound?.ok) return failed(`a relay socket cannot be taken over: ${bound?.error.message}`)
-      ports.takeOver(bound.value)
-      locals.set(id, bound.value.local)
+      if (!bound?.ok && fd !== NOT_OPEN) return failed(cannotTake(bound?.error))
     }
     for (const [socket, door] of given.doors) takeDoor(socket, door)
     const restored = completed(shard.restore(given.snapshot))
@@ -227,7 +264,7 @@ export class ShardHandOver {
       const { id, legs } = allocation
       opened.push(openedEvent(allocation))
       const isLost = legs.some(({ relay }) => {
-        const local = locals.get(relay.socket)
+        const local = this.#locals.get(relay.socket)
         return !local || !ports.isRelayed(local.ip, ipKey(relay.address.ip))
       })
       if (isLost) lost.push(id)
@@ -274,6 +311,34 @@ export class ShardHandOver {
     for (const allocation of shard.openAllocations()) for (const client of tuplesOf(allocation)) host(client)
   }
 
+  async #bind(
+    socket: SocketId,
+    address: Address,
+    fd: number,
+  ): Promise<Result<undefined, NodeJS.ErrnoException>> {
+    const { udp, ports } = this.#parts
+    const bound = await udp.bind({ address, purpose: 'relay', fd, socket })
+    if (!bound.ok) return bound
+    ports.takeOver(bound.value)
+    this.#locals.set(socket, bound.value.local)
+    return succeeded(undefined)
+  }
+
+  #close(socket: SocketId): void {
+    const { udp, ports } = this.#parts
+    this.#locals.delete(socket)
+    ports.closed(socket)
+    udp.close(socket)
+  }
+
+  /** The relay sockets that can go on elsewhere. */
+  #relays(): SocketId[] {
+    const relays: SocketId[] = []
+    for (const { legs } of this.#leaving()) for (const { relay } of legs) relays.push(relay.socket)
+    for (const { socket } of this.#parts.reserved()) relays.push(socket)
+    return relays
+  }
+
   *#leaving(): Generator<Readonly<OpenAllocation>> {
     for (const allocation of this.#parts.shard.openAllocations()) if (leaves(allocation)) yield allocation
   }
@@ -284,11 +349,6 @@ function leaves({ client }: Pick<Allocation, 'client'>): boolean {
   return client.via !== 'tls'
 }
 
-/** Takes a step in each turn of the event loop. */
-async function inTurns<T>(steps: Generator<undefined, T>): Promise<T> {
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-    await new Promise(resolve => setImmediate(resolve))
-  }
+function cannotTake(error: NodeJS.ErrnoException | undefined): string {
+  return `a relay socket cannot be taken over: ${error?.message}`
 }

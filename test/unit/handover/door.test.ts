@@ -68,6 +68,8 @@ function door(t: Test) {
     pages: () => [],
     workers: 1,
     rehearse: async () => [Buffer.from('rehearsed')],
+    copies: async () => [],
+    forgetCopies: () => {},
     give: async () => relay,
     takeBack: async () => {},
     leave: async () => {

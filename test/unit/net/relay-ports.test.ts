@@ -390,6 +390,7 @@ function pretending(when: 'now' | 'late' = 'now'): UdpTransport & { [ids]: Socke
     look: () => {},
     pause: () => false,
     give: () => -1,
+    duplicate: () => undefined,
     boundTo: () => undefined,
     bind: async ({ address }) => {
       if (when === 'late') await new Promise(resolve => setImmediate(resolve))
