@@ -45,7 +45,8 @@ function describeShard(shard: GivenRelay['shards'][number]) {
 
 /** What is said of copies that go ahead: all but their descriptors and the state. */
 export function describeCopies(copies: readonly ShardCopy[]) {
-  const shards = copies.map(({ sockets, closed, changed }) => ({
+  const shards = copies.map(({ isWhole, sockets, closed, changed }) => ({
+    isWhole,
     sockets: sockets.map(({ id, local }) => ({ id, local: formatAddress(local) })),
     closed,
     changed,

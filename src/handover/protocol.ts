@@ -121,6 +121,7 @@ export const copied = z.object({
   shards: z
     .array(
       z.object({
+        isWhole: z.boolean(),
         sockets: z.array(z.object({ id: socketId, local: addressText })),
         closed: z.array(socketId),
         changed: z.int().min(0),

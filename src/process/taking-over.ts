@@ -83,7 +83,7 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
 }
 
 /** How often copies are taken at least and at most, and so few changes are left to the pause. */
-const [FEWEST_COPIES, MOST_COPIES] = [2, 8]
+const [FEWEST_COPIES, MOST_COPIES] = [3, 8]
 const FEW_CHANGES = 20
 
 /**

@@ -4,7 +4,7 @@ import { createServer, connect as dial, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { SNAPSHOT_VERSION } from '../../src/core/snapshot/envelope.ts'
 import { HandOverLink } from '../../src/handover/link.ts'
-import { handOverPath, PROTOCOL } from '../../src/handover/protocol.ts'
+import { AT_ONCE, handOverPath, PROTOCOL } from '../../src/handover/protocol.ts'
 import { lost } from '../support/calls.ts'
 import { upgrade } from '../support/hand-over.ts'
 import { openCalls, startServe } from '../support/lifecycle.ts'
@@ -19,6 +19,10 @@ const HELLO = {
   snapshots: [SNAPSHOT_VERSION],
   pid: process.pid,
 } as const
+
+interface Copied {
+  readonly shards: readonly { readonly sockets: readonly unknown[] }[]
+}
 
 /** Says its part of a hand-over, up to the step at which it fails. */
 class Puppet {
@@ -37,9 +41,9 @@ class Puppet {
     this.link = new HandOverLink(this.#socket)
   }
 
-  async ask(kind: string): Promise<void> {
+  async ask(kind: string): Promise<unknown> {
     this.link.say({ kind })
-    await this.link.next(20_000)
+    return this.link.next(20_000)
   }
 
   async welcome(): Promise<void> {
@@ -63,9 +67,23 @@ class Puppet {
     await this.#states(this.workers - 1)
   }
 
+  /** Has the relay send ahead what there is, or what has changed. */
+  async copy(): Promise<void> {
+    const { shards } = (await this.ask('copy')) as Copied
+    await this.#states(this.workers)
+    const count = shards.reduce((sum, { sockets }) => sum + sockets.length, 0)
+    for (let passed = 0; passed < count; passed += AT_ONCE) await this.ask('more')
+  }
+
+  /** Takes everything, and then twice what has changed meanwhile. */
+  async copies(): Promise<void> {
+    await this.rehearse()
+    for (let i = 0; i < 3; i++) await this.copy()
+  }
+
   /** The relay reads nothing any more when this resolves. */
   async give(): Promise<void> {
-    await this.rehearse()
+    await this.copies()
     await this.ask('give')
     await this.#states(this.workers)
   }
@@ -122,6 +140,39 @@ const FAILURES: readonly [name: string, play: (puppet: Puppet) => Promise<unknow
       puppet.link.say({ kind: 'give' })
     },
     /opened no connection/,
+  ],
+  [
+    'is gone before it has taken a copy',
+    async puppet => {
+      await puppet.rehearse()
+      puppet.link.say({ kind: 'copy' })
+      puppet.die()
+    },
+  ],
+  [
+    'is gone with a copy and not with its sockets',
+    async puppet => {
+      await puppet.rehearse()
+      await puppet.ask('copy')
+      puppet.die()
+    },
+  ],
+  ['is gone with copies', puppet => puppet.copies().then(() => puppet.die())],
+  [
+    'cannot restore a copy',
+    async puppet => {
+      await puppet.copies()
+      puppet.link.say({ kind: 'failed', why: 'a copy is damaged' })
+    },
+    /a copy is damaged/,
+  ],
+  [
+    'takes no copies and is gone when everything was given',
+    async puppet => {
+      await puppet.rehearse()
+      await puppet.ask('give')
+      puppet.die()
+    },
   ],
   ['is gone when everything was given', puppet => puppet.give().then(() => puppet.die())],
   ['is gone with the descriptors', puppet => puppet.take().then(() => puppet.die())],

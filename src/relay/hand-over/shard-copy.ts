@@ -16,7 +16,9 @@ export interface CopiedSocket {
 
 /** What a shard sends ahead of a hand-over while it goes on. */
 export interface ShardCopy {
-  /** Its state; after the first time, what has changed of it. */
+  /** Whether it is the first, and not what has changed since the one before it. */
+  readonly isWhole: boolean
+  /** Its state, or what has changed of it. */
   readonly state: Uint8Array
   /** Relay sockets that were not sent before. */
   readonly sockets: readonly CopiedSocket[]
@@ -42,13 +44,14 @@ export class CopyOfShard {
     leaves: Leaves,
     relays: () => readonly SocketId[],
   ): Promise<ShardCopy> {
+    const isWhole = !this.#isBegun
     const write = this.#isBegun ? shard.difference(leaves, this.state) : shard.snapshot(leaves, this.state)
     const state = await inTurns(write)
     this.#isBegun = true
     const open = relays()
     const closed = this.close(udp, open)
     const sockets = this.#duplicate(udp, open)
-    return { state, sockets, closed, changed: this.state.changed + sockets.length + closed.length }
+    return { isWhole, state, sockets, closed, changed: this.state.changed + sockets.length + closed.length }
   }
 
   /** Whether the other process has this socket. */

@@ -12,11 +12,11 @@ import type { GivenConnection, GivenListener } from '../../net/stream/given.ts'
 import type { StreamTransport } from '../../net/stream/stream-transport.ts'
 import type { UdpTransport } from '../../net/transport.ts'
 import type { Shard } from '../../shard/shard.ts'
-import { NOT_OPEN } from '../../system/descriptors.ts'
 import { completed, inTurns } from '../../system/slices.ts'
 import type { Gate } from '../admission.ts'
 import type { Door } from '../guests/guest-message.ts'
 import { CopyOfShard, type ShardCopy } from './shard-copy.ts'
+import { TakenSockets } from './taken-sockets.ts'
 import { warmedUp } from './warmed-up.ts'
 
 /**
@@ -114,11 +114,11 @@ export class ShardHandOver {
   readonly #parts: ShardHandOverParts
   /** What the other process has already. */
   #copy: CopyOfShard | undefined
-  /** Relay sockets that were taken over, by the addresses that they are bound to. */
-  readonly #locals = new Map<SocketId, Address>()
+  readonly #taken: TakenSockets
 
   constructor(parts: ShardHandOverParts) {
     this.#parts = parts
+    this.#taken = new TakenSockets(parts.udp, parts.ports)
   }
 
   /** Reads nothing from now on; what arrives waits in the sockets. False where that cannot be. */
@@ -177,14 +177,10 @@ export class ShardHandOver {
   }
 
   /** Takes over what another process has sent ahead. Nothing of it is read, or answered, before `take`. */
-  async receive({ state, sockets, closed }: ShardCopy): Promise<void> {
-    for (const socket of closed) this.#close(socket)
-    for (const { id, local, fd } of sockets) {
-      const bound = await this.#bind(id, local, fd)
-      if (!bound.ok) throw new Error(cannotTake(bound.error))
-    }
-    const restored = completed(this.#parts.shard.restore(state, true))
-    if (!restored.ok) throw new Error(restored.error)
+  async receive(copy: ShardCopy): Promise<void> {
+    const sockets = await this.#taken.receive(copy)
+    const received = sockets.ok ? completed(this.#parts.shard.restore(copy.state, true)) : sockets
+    if (!received.ok) throw new Error(received.error)
   }
 
   /** Gives everything that can go on elsewhere; of what was copied, what has changed. Only while held, and settled. */
@@ -246,14 +242,8 @@ export class ShardHandOver {
    */
   async take(given: Omit<GivenShard, 'listeners' | 'connections'>): Promise<Result<TakenOver, string>> {
     const { shard, ports, counters, takeReserved, takeDoor } = this.#parts
-    for (const socket of given.closed ?? []) this.#close(socket)
-    for (const { id, purpose, local, fd } of given.udp) {
-      if (purpose !== 'relay') continue
-      const address = fd === NOT_OPEN ? ports.localOf(local) : local
-      const bound = address && (await this.#bind(id, address, fd))
-      // Another program may have the port by now: the call is lost, but not the others.
-      if (!bound?.ok && fd !== NOT_OPEN) return failed(cannotTake(bound?.error))
-    }
+    const sockets = await this.#taken.take(given)
+    if (!sockets.ok) return sockets
     for (const [socket, door] of given.doors) takeDoor(socket, door)
     const restored = completed(shard.restore(given.snapshot))
     if (!restored.ok) return failed(restored.error)
@@ -264,7 +254,7 @@ export class ShardHandOver {
       const { id, legs } = allocation
       opened.push(openedEvent(allocation))
       const isLost = legs.some(({ relay }) => {
-        const local = this.#locals.get(relay.socket)
+        const local = this.#taken.local(relay.socket)
         return !local || !ports.isRelayed(local.ip, ipKey(relay.address.ip))
       })
       if (isLost) lost.push(id)
@@ -311,26 +301,6 @@ export class ShardHandOver {
     for (const allocation of shard.openAllocations()) for (const client of tuplesOf(allocation)) host(client)
   }
 
-  async #bind(
-    socket: SocketId,
-    address: Address,
-    fd: number,
-  ): Promise<Result<undefined, NodeJS.ErrnoException>> {
-    const { udp, ports } = this.#parts
-    const bound = await udp.bind({ address, purpose: 'relay', fd, socket })
-    if (!bound.ok) return bound
-    ports.takeOver(bound.value)
-    this.#locals.set(socket, bound.value.local)
-    return succeeded(undefined)
-  }
-
-  #close(socket: SocketId): void {
-    const { udp, ports } = this.#parts
-    this.#locals.delete(socket)
-    ports.closed(socket)
-    udp.close(socket)
-  }
-
   /** The relay sockets that can go on elsewhere. */
   #relays(): SocketId[] {
     const relays: SocketId[] = []
@@ -347,8 +317,4 @@ export class ShardHandOver {
 /** Whether an allocation can go on in another process. */
 function leaves({ client }: Pick<Allocation, 'client'>): boolean {
   return client.via !== 'tls'
-}
-
-function cannotTake(error: NodeJS.ErrnoException | undefined): string {
-  return `a relay socket cannot be taken over: ${error?.message}`
 }

@@ -1,4 +1,4 @@
-import { lstatSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +12,7 @@ import { HandOverLink } from '../../../src/handover/link.ts'
 import { PROTOCOL } from '../../../src/handover/protocol.ts'
 import { Predecessor } from '../../../src/handover/taker.ts'
 import type { GivenRelay } from '../../../src/relay/hand-over/hand-over.ts'
+import type { ShardCopy } from '../../../src/relay/hand-over/shard-copy.ts'
 import { loadAddon } from '../../../src/system/native-addon.ts'
 import { needAddon } from '../native/probe.ts'
 
@@ -32,14 +33,19 @@ function addonOf() {
 
 /** What is handed over: sockets on ports of their own, which end with the hand-over. */
 function given(count: number): GivenRelay {
-  const udp = Array.from({ length: count }, (_, i) => {
+  const udp = sockets(count)
+  const snapshot = Buffer.from('a snapshot')
+  return { shards: [{ snapshot, udp, listeners: [], connections: [], reserved: [], doors: [] }] }
+}
+
+/** Relay sockets on ports of their own. */
+function sockets(count: number) {
+  return Array.from({ length: count }, (_, i) => {
     const record = new Uint8Array(RECORD)
     writeRecord(parseAddress('127.0.0.1:0')!, record, 0)
     const fd = addonOf().listen(record, 0, 0, 0)
     return { id: (i + 1) as SocketId, purpose: 'relay' as const, local: readRecord(record, 0), fd }
   })
-  const snapshot = Buffer.from('a snapshot')
-  return { shards: [{ snapshot, udp, listeners: [], connections: [], reserved: [], doors: [] }] }
 }
 
 /** A path of a socket has 107 octets at most, too few for the folders of tests. */
@@ -50,7 +56,7 @@ function shortFolder(t: Test): string {
 }
 
 /** The door of a relay that has nothing but sockets. */
-function door(t: Test) {
+function door(t: Test, copies: () => readonly ShardCopy[] = () => []) {
   const ended: HandedOver[] = []
   const lines: string[] = []
   let changed = () => {}
@@ -68,8 +74,11 @@ function door(t: Test) {
     pages: () => [],
     workers: 1,
     rehearse: async () => [Buffer.from('rehearsed')],
-    copies: async () => [],
-    forgetCopies: () => {},
+    copies: async () => copies(),
+    forgetCopies: () => {
+      lines.push('copies are forgotten')
+      changed()
+    },
     give: async () => relay,
     takeBack: async () => {},
     leave: async () => {
@@ -111,6 +120,10 @@ function dial(t: Test, path: string): { readonly socket: Socket; readonly link: 
 /** Takes over, and returns how many descriptors came. */
 async function takeOver(from: Predecessor): Promise<number> {
   await from.rehearse()
+  return finish(from)
+}
+
+async function finish(from: Predecessor): Promise<number> {
   const { relay } = await from.take()
   const fds = descriptorsOf(relay)
   await from.taken()
@@ -196,3 +209,46 @@ t.test(
     t.end()
   },
 )
+
+t.test('copies go ahead as often as they are asked for, with their sockets', { skip }, async t => {
+  const made: ShardCopy[] = [
+    { isWhole: true, state: Buffer.from('all'), sockets: sockets(260), closed: [], changed: 260 },
+    { isWhole: false, state: Buffer.from('a change'), sockets: [], closed: [3 as SocketId], changed: 1 },
+  ]
+  let rounds = 0
+  const { path, ended, lines } = door(t, () => [made[rounds++]!])
+  const from = await Predecessor.find(path, '2')
+  t.ok(from?.copies)
+  if (!from) return
+  await from.rehearse()
+  const before = readdirSync('/proc/self/fd').length
+
+  const [first] = await from.copy()
+  const { fd: _, ...socket } = made[0]!.sockets[259]!
+  t.match(first, { isWhole: true, changed: 260, closed: [], sockets: { length: 260 } })
+  t.match(first!.sockets[259], { id: socket.id, local: { key: socket.local.key } })
+  t.equal(Buffer.from(first!.state).toString(), 'all')
+  const theirs = first!.sockets.map(({ fd }) => fd)
+  // Both ends of the connection that they came by are in this process.
+  t.equal(readdirSync('/proc/self/fd').length, before + 2, 'those that were made for them are closed')
+  const [second] = await from.copy()
+  t.match(second, { isWhole: false, closed: [3], changed: 1, sockets: [] })
+
+  t.equal(await finish(from), 300)
+  t.match(ended, [{ ok: true }])
+  t.notMatch(lines, ['copies are forgotten'])
+  for (const fd of theirs) addonOf().release(fd)
+})
+
+t.test('who has taken copies and is gone changes nothing', { skip }, async t => {
+  const copy = { isWhole: true, state: Buffer.from('all'), sockets: [], closed: [], changed: 0 }
+  const { path, lines, until } = door(t, () => [copy])
+  const from = await Predecessor.find(path, '2')
+  await from!.rehearse()
+  await from!.copy()
+  from!.fail('no memory')
+  await until(() => lines.includes('copies are forgotten'))
+  const next = await Predecessor.find(path, '2')
+  t.equal((await next!.rehearse()).length, 1)
+  next!.fail('the test is over')
+})
