@@ -121,7 +121,8 @@ export class Shard implements Inbox {
    * Takes over the state of another shard into this fresh one, whose sockets
    * have the same ids. Says how many allocations there are, or why the
    * snapshot cannot be read; this shard must not be used then. Yields about every millisecond; what arrives
-   * before it is done is handled afterwards. Where `more` follows, which is differences, what arrives waits for the last.
+   * before it is done is handled afterwards. Where `more` follows, which is differences, what arrives waits for the
+   * last.
    */
   *restore(snapshot: Uint8Array, more = false): Generator<undefined, Result<number, string>> {
     this.#held ??= []

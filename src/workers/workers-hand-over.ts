@@ -5,15 +5,10 @@ import type { RelayKeys } from '../core/relay.ts'
 import { type ReservedPort, releaseSocket } from '../net/ports/parked-port.ts'
 import type { PortDirectory } from '../net/ports/port-directory.ts'
 import { duplicate, type ListenerGroup } from '../net/udp/native-group.ts'
+import type { GivenShard, KnownBeside, KnownShard } from '../relay/hand-over/given-shard.ts'
 import type { GivenCommon, GivenRelay, HandOver } from '../relay/hand-over/hand-over.ts'
 import type { ShardCopy } from '../relay/hand-over/shard-copy.ts'
-import type {
-  GivenShard,
-  KnownBeside,
-  KnownShard,
-  TakenAllocation,
-  TakenOver,
-} from '../relay/hand-over/shard-hand-over.ts'
+import type { TakenAllocation, TakenOver } from '../relay/hand-over/shard-hand-over.ts'
 import type { ShardBook } from './shard-book.ts'
 import type { WorkerSlot } from './worker-slot.ts'
 

@@ -3,8 +3,9 @@ import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Listener } from '../../config/values/listener.ts'
 import type { RelayKeys } from '../../core/relay.ts'
 import { bindUnread, type ReservedPort } from '../../net/ports/parked-port.ts'
+import type { GivenShard, KnownBeside } from './given-shard.ts'
 import type { ShardCopy } from './shard-copy.ts'
-import type { GivenShard, KnownBeside, ShardHandOver, TakenOver } from './shard-hand-over.ts'
+import type { ShardHandOver, TakenOver } from './shard-hand-over.ts'
 
 /** What a relay hands over: each of its shards, and what those have in common. */
 export interface GivenRelay {

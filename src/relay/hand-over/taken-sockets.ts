@@ -4,8 +4,8 @@ import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { RelayPorts } from '../../net/ports/relay-ports.ts'
 import type { UdpTransport } from '../../net/transport.ts'
 import { NOT_OPEN } from '../../system/descriptors.ts'
+import type { GivenShard } from './given-shard.ts'
 import type { ShardCopy } from './shard-copy.ts'
-import type { GivenShard } from './shard-hand-over.ts'
 
 /** A worker that broke was replaced, and the one in its place knows nothing of copies. */
 const BEGUN_ANEW = 'it has begun anew in the middle of a hand-over'

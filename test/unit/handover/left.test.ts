@@ -17,7 +17,7 @@ import type { Time } from '../../../src/base/time.ts'
 import { descriptorsOf } from '../../../src/handover/given.ts'
 import { forget, leaveBehind, mark, readLeft } from '../../../src/handover/left.ts'
 import { PROTOCOL } from '../../../src/handover/protocol.ts'
-import type { GivenShard } from '../../../src/relay/hand-over/shard-hand-over.ts'
+import type { GivenShard } from '../../../src/relay/hand-over/given-shard.ts'
 import { loadAddon } from '../../../src/system/native-addon.ts'
 import { needAddon, openNativeTransport } from '../native/probe.ts'
 
