@@ -176,3 +176,16 @@ function longestZeros(groups: number[]): [number, number] {
   }
   return best
 }
+
+/** A public address that is asked of somebody who knows it: the router that maps our ports, or a STUN server. */
+export type AskedAddress =
+  | { readonly from: 'router' }
+  /** A name or an IP address without brackets, and a UDP port. */
+  | { readonly from: 'stun'; readonly host: string; readonly port: number }
+
+/** As the configuration has it: `pcp`, or `stun:stun.example.org:3478`. */
+export function formatAsked(asked: AskedAddress): string {
+  if (asked.from === 'router') return 'pcp'
+  const { host, port } = asked
+  return `stun:${host.includes(':') ? `[${host}]` : host}:${port}`
+}

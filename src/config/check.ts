@@ -12,6 +12,7 @@ import { formatListener, isAny, isLoopback, type Listener, overlap } from './val
 import { formatPorts } from './values/port-range.ts'
 import {
   formatRelayAddress,
+  isOfRouter,
   publicKey,
   publicName,
   type RelayAddress,
@@ -124,6 +125,8 @@ function checkRelay({ relay }: Settings, report: ConfigReport): void {
     }
     if (shown !== undefined) publics.add(shown)
     checkMapping(address, ['relay', 'addresses', i], report)
+    if (isOfRouter(address) && relay.portMapping === 'off')
+      report.error(['relay', 'addresses', i], 'relay-address-router', { given: formatRelayAddress(address) })
   }
   const ports = relay.ports.to - relay.ports.from + 1
   if (ports < FEW_PORTS) report.warn(['relay', 'ports'], 'ports-scarce', { ports })

@@ -1,7 +1,12 @@
-import { address, type Family } from '../base/address.ts'
+import { address, type Family, formatAsked } from '../base/address.ts'
 import type { Loaded } from '../config/load.ts'
 import { clientHost } from '../homeserver/synapse-lines.ts'
-import { type ResolvedRelayAddress, relayAddresses, scopeOf } from '../net/ports/relay-addresses.ts'
+import {
+  type AddressSource,
+  type ResolvedRelayAddress,
+  relayAddresses,
+  scopeOf,
+} from '../net/ports/relay-addresses.ts'
 
 type Lookups = ReadonlyMap<string, readonly Uint8Array[]>
 
@@ -10,8 +15,10 @@ export function relayedFrom(
   { relay }: Pick<Loaded['settings'], 'relay'>,
   lookups: Lookups,
 ): readonly ResolvedRelayAddress[] {
-  const lookUp = (name: string, family: Family) =>
-    lookups.get(name)?.find(ip => address(ip, 0).family === family)
+  const lookUp = (source: AddressSource, family: Family) =>
+    lookups
+      .get(typeof source === 'string' ? source : formatAsked(source))
+      ?.find(ip => address(ip, 0).family === family)
   return relayAddresses(relay.addresses, undefined, lookUp).addresses
 }
 

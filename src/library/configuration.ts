@@ -93,7 +93,7 @@ export interface Configuration {
    */
   relay?: {
     /**
-     * The addresses that peers see. "auto" takes those of this machine. Behind 1:1 NAT (most clouds, every home) write "local=public", such as "10.0.0.5=203.0.113.7", or peers are told an address that nobody reaches. The local one may be "auto" as well, the public one a name of the DNS, which is looked up again and again. A change needs a restart.
+     * The addresses that peers see. "auto" takes those of this machine. Behind 1:1 NAT (most clouds, every home) write "local=public", such as "10.0.0.5=203.0.113.7", or peers are told an address that nobody reaches. The local one may be "auto" as well, the public one a name of the DNS, which is looked up again and again, "pcp" for what the router says (see "portMapping"), or "stun:HOST:PORT" for what a STUN server sees. A change needs a restart.
      */
     addresses?: string[]
     /**

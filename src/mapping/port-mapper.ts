@@ -18,6 +18,8 @@ export interface PortMapperOptions {
 
 export interface PortMapperParts {
   readonly log: Pick<Log, 'info' | 'warn'>
+  /** Is told when the router has named another public address. */
+  readonly moved: () => void
   /** Public IPv6 addresses of this machine, for which a firewall in the router is to be opened. */
   readonly ipv6?: () => readonly Uint8Array[]
   readonly gateway?: (family: Family) => Gateway | undefined
@@ -46,8 +48,7 @@ export class PortMapper {
   #isMapped = false
   #isStopped = false
   #settled: () => void = () => {}
-  /** Resolves when the router has said something, or has had its time. */
-  readonly settled = new Promise<void>(resolve => {
+  readonly #hasSettled = new Promise<void>(resolve => {
     this.#settled = resolve
   })
 
@@ -56,8 +57,9 @@ export class PortMapper {
     this.#parts = parts
   }
 
-  /** The public IPv4 address, as the router has named it. */
-  get external(): Uint8Array | undefined {
+  /** The public IPv4 address, once the router has named one, or has had its time to. */
+  async external(): Promise<Uint8Array | undefined> {
+    await this.#hasSettled
     return this.#external
   }
 
@@ -161,10 +163,12 @@ export class PortMapper {
 
   #moved(external: Uint8Array, router: string): void {
     this.#external = external
+    this.#settled()
     const ip = formatIp(external)
     if (scopeOf(external) !== 'public') {
       this.#parts.log.warn({ key: 'warn.mappedPrivate', values: { router, ip } })
     }
+    this.#parts.moved()
   }
 }
 

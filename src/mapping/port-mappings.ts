@@ -48,10 +48,11 @@ const WINDOW = 8
 /** Milliseconds between two requests for one mapping at least, and at most after a refusal. */
 const SOONEST = 4000
 const AGAIN = { least: 10_000, most: 300_000 } as const
-/** How often a mapping is given back, and the milliseconds after which it is done again. */
-const RELEASES = 2
-const RELEASE_PAUSE = 300
+/** How often a mapping is given back, and the milliseconds after which it is done again, or all is given up. */
+const RELEASES = 3
+const RELEASE_PAUSE = 500
 const RELEASE_WINDOW = 32
+const LONGEST_RELEASE = 5000
 
 interface Row {
   /** Nothing: this row asks for the address. */
@@ -87,6 +88,7 @@ export class PortMappings {
   #isSilent = false
   #lookAt = Number.POSITIVE_INFINITY
   #isReleasing = false
+  #releaseBy = 0
 
   /** `now` in milliseconds, of any clock that only goes forward. */
   constructor(options: PortMappingsOptions, now: number) {
@@ -184,6 +186,7 @@ export class PortMappings {
   /** Gives back all that is mapped; `tick` says what to send until `isReleased`. */
   release(now: number): void {
     this.#isReleasing = true
+    this.#releaseBy = now + LONGEST_RELEASE
     this.#out.length = 0
     this.#rows = this.#rows.filter(({ port, heldUntil }) => port && heldUntil > now)
     for (const row of this.#rows) Object.assign(row, { tries: 0, due: now })
@@ -280,9 +283,10 @@ export class PortMappings {
     for (const row of rows) Object.assign(row, { tries: 0, due: now + pause, refusal: answer })
   }
 
-  /** Sends each request twice at most: what then stays ends by itself. */
+  /** What the router does not confirm in time ends by itself. */
   #tickReleasing(now: number): Uint8Array[] {
-    this.#rows = this.#rows.filter(({ tries, due }) => tries < RELEASES || due > now)
+    const isOver = now >= this.#releaseBy
+    this.#rows = isOver ? [] : this.#rows.filter(({ tries, due }) => tries < RELEASES || due > now)
     const waiting = this.#rows.filter(row => row.due > now).length
     const due = this.#rows.filter(row => row.due <= now).slice(0, Math.max(0, RELEASE_WINDOW - waiting))
     for (const row of due) {

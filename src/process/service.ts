@@ -435,10 +435,13 @@ function certificateKeeper(settings: Settings, log: Log, engine: Engine): Certif
 }
 
 function portMapper(settings: Settings, log: Log, engine: Engine): PortMapper | undefined {
-  return mapperOf(settings, {
+  const mapper = mapperOf(settings, {
     log,
+    moved: () => engine.moved(),
     ipv6: () => engine.relays.flatMap(({ family, public: ip }) => (family === 6 ? [ip] : [])),
   })
+  if (mapper) engine.router = () => mapper.external()
+  return mapper
 }
 
 function kernelLink({ kernel }: Settings, shards: Shards, log: Log): KernelLink | undefined {

@@ -1,14 +1,16 @@
 import { promises as dns } from 'node:dns'
 import { isDeepStrictEqual } from 'node:util'
-import { type Family, formatIp, ipKey, parseIp } from '../base/address.ts'
+import { type Family, formatAsked, formatIp, ipKey, parseIp } from '../base/address.ts'
 import type { Log } from '../log/log.ts'
 import { type Machine, readMachine } from '../net/kernel/machine.ts'
 import {
+  type AddressSource,
   type RelayEntry,
   type ResolvedRelayAddress,
   relayAddresses,
   scopeOf,
 } from '../net/ports/relay-addresses.ts'
+import { askStunAddress } from '../net/ports/stun-address.ts'
 import { wallTime } from '../system/clock.ts'
 import type { RunningText } from '../texts/running.ts'
 import type { WaitingText } from '../texts/waiting.ts'
@@ -36,12 +38,18 @@ export interface FollowingParts {
   readonly machine?: () => Machine
   /** All addresses of a name, the time to live in seconds. Rejects where there are none. */
   readonly lookup?: (name: string, family: Family) => Promise<readonly Looked[]>
+  /** The address that the router says is outside. It says by itself when it is another. */
+  readonly router?: (() => Promise<Uint8Array | undefined>) | undefined
+  /** Asks a STUN server. Rejects where that does not answer. */
+  readonly stun?: typeof askStunAddress
 }
 
 /** Seconds between two looks at a name: at least, at most, and after a failure. */
 const SOONEST = 5
 const LATEST = 60
 const AGAIN = 10
+/** Seconds until a STUN server is asked again. */
+const STUN_AGAIN = 10
 
 /**
  * The addresses to relay from, as the machine and the DNS have them now.
@@ -58,7 +66,8 @@ export class Following {
   lastChange: AddressChange | undefined
   readonly #entries: readonly RelayEntry[]
   readonly #parts: FollowingParts
-  readonly #names = new Map<string, Uint8Array>()
+  /** What is known, by `nameOf`. */
+  readonly #found = new Map<string, Uint8Array>()
   readonly #said = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
@@ -104,10 +113,17 @@ export class Following {
     return this.#looking
   }
 
-  /** Looks every name up again, and then at the machine. */
+  /** Asks for every address that others know again, and then looks at the machine. */
   async refresh(): Promise<void> {
     await this.#lookUp()
-    await this.look()
+    // One that is under way may not know it yet.
+    await this.#looking
+    if (!this.#stopped) await this.look()
+  }
+
+  /** To be called when the router has named another address. */
+  moved(): void {
+    if (this.#started && !this.#stopped) void this.refresh()
   }
 
   stop(): void {
@@ -120,7 +136,7 @@ export class Following {
   }
 
   async #look(failed: (error: NodeJS.ErrnoException) => void = () => {}): Promise<void> {
-    const lookup = (name: string, family: Family) => this.#names.get(`${family} ${name}`)
+    const lookup = (source: AddressSource, family: Family) => this.#found.get(nameOf(source, family))
     const { addresses, warnings, waiting } = relayAddresses(this.#entries, this.#machine(), lookup)
     const missing = [...waiting]
     const usable: ResolvedRelayAddress[] = []
@@ -185,23 +201,24 @@ export class Following {
     this.#parts.changed(addresses)
   }
 
-  /** Looks up every name, and again before what is known becomes too old. */
+  /** Asks for every address that others know, and again before what is known becomes too old. */
   async #lookUp(): Promise<void> {
     const wanted = this.#entries.flatMap(entry => {
-      if (entry === 'auto' || typeof entry.public !== 'string') return []
-      const family: Family = entry.local === 'auto' || entry.local.length === 4 ? 4 : 6
-      return [{ name: entry.public, family }]
+      if (entry === 'auto' || entry.public === undefined || entry.public instanceof Uint8Array) return []
+      const { local, public: source } = entry
+      const family: Family = local === 'auto' || local.length === 4 ? 4 : 6
+      return [{ source, family, local: local === 'auto' ? undefined : local }]
     })
     if (wanted.length === 0) return
     let next = LATEST
-    for (const { name, family } of wanted) {
-      const key = `${family} ${name}`
+    for (const { source, family, local } of wanted) {
+      const key = nameOf(source, family)
       try {
-        const found = await (this.#parts.lookup ?? lookUpName)(name, family)
-        const known = this.#names.get(key)
+        const found = await this.#ask(source, family, local)
+        const known = this.#found.get(key)
         // Where a name has several addresses, their order means nothing.
         const same = found.find(({ ip }) => known && ipKey(ip) === ipKey(known)) ?? found[0]
-        if (same) this.#names.set(key, same.ip)
+        if (same) this.#found.set(key, same.ip)
         for (const { ttl } of found) next = Math.min(next, Math.max(ttl, SOONEST))
       } catch {
         // What was known stays; where nothing was, that is waited for and told.
@@ -213,12 +230,30 @@ export class Following {
     this.#timer = setTimeout(() => void this.refresh(), next * 1000).unref()
   }
 
+  async #ask(
+    source: AddressSource,
+    family: Family,
+    local: Uint8Array | undefined,
+  ): Promise<readonly Looked[]> {
+    if (typeof source === 'string') return (this.#parts.lookup ?? lookUpName)(source, family)
+    if (source.from === 'stun') {
+      const ip = await (this.#parts.stun ?? askStunAddress)(source, family, local)
+      return [{ ip, ttl: STUN_AGAIN }]
+    }
+    const ip = await this.#parts.router?.()
+    return ip ? [{ ip, ttl: LATEST }] : []
+  }
+
   #sayOnce(warning: RunningText): void {
     const said = JSON.stringify(warning)
     if (this.#said.has(said)) return
     this.#said.add(said)
     this.#parts.log.warn(warning)
   }
+}
+
+function nameOf(source: AddressSource, family: Family): string {
+  return `${family} ${typeof source === 'string' ? source : formatAsked(source)}`
 }
 
 /** Asks the DNS; where that knows nothing, whatever else this machine looks names up by. */

@@ -54,6 +54,8 @@ export class Engine {
   readonly admission: Admission
   readonly listeners: Listeners
   readonly workers: number
+  /** Tells the public address that the router names, where that is asked for ports. */
+  router: (() => Promise<Uint8Array | undefined>) | undefined
   readonly #log: Log
   #tls: TlsContext | undefined
   #settings: Settings
@@ -72,6 +74,7 @@ export class Engine {
       log,
       tryRelay: (local, done) => this.shards.tryRelay(local, done),
       changed: relays => this.shards.configure(this.#settings, relays),
+      router: async () => this.router?.(),
     })
 
     this.workers = workersFor(settings, {
@@ -224,6 +227,11 @@ export class Engine {
     if (own.map(formatIp).join() === this.#own.map(formatIp).join()) return
     this.#own = own
     this.listeners.rescan(own, at => this.#log.info('listening', { at }))
+  }
+
+  /** To be called when the router has named another public address. */
+  moved(): void {
+    this.#following.moved()
   }
 
   /** Closes every socket and no longer follows the certificate's files. May be called again. */

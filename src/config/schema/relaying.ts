@@ -15,14 +15,14 @@ export const relaySection = z
       .array(
         textField(parseRelayAddress, {
           format: formatRelayAddress,
-          examples: ['auto', '203.0.113.7', '10.0.0.5=203.0.113.7', 'auto=turn.example.org'],
+          examples: ['auto', '203.0.113.7', '10.0.0.5=203.0.113.7', 'auto=turn.example.org', 'auto=pcp'],
         }),
       )
       .min(1)
       .prefault(['auto'])
       .meta({ restart: true, env: { name: 'TACITURN_PUBLIC_ADDRESS', form: 'auto={}' } })
       .describe(
-        'The addresses that peers see. "auto" takes those of this machine. Behind 1:1 NAT (most clouds, every home) write "local=public", such as "10.0.0.5=203.0.113.7", or peers are told an address that nobody reaches. The local one may be "auto" as well, the public one a name of the DNS, which is looked up again and again.',
+        'The addresses that peers see. "auto" takes those of this machine. Behind 1:1 NAT (most clouds, every home) write "local=public", such as "10.0.0.5=203.0.113.7", or peers are told an address that nobody reaches. The local one may be "auto" as well, the public one a name of the DNS, which is looked up again and again, "pcp" for what the router says (see "portMapping"), or "stun:HOST:PORT" for what a STUN server sees.',
       ),
     ports: textField(parsePorts, {
       format: formatPorts,

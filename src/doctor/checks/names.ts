@@ -1,10 +1,19 @@
 import { lookup } from 'node:dns/promises'
-import { type Address, address, formatIp, ipKey, parseIp } from '../../base/address.ts'
+import {
+  type Address,
+  type AskedAddress,
+  address,
+  formatAsked,
+  formatIp,
+  ipKey,
+  parseIp,
+} from '../../base/address.ts'
 import { failed, type Result, succeeded, successes } from '../../base/result.ts'
 import { turnUris } from '../../homeserver/synapse-lines.ts'
 import { readTurnUri, type TurnUri } from '../../homeserver/turn-uri.ts'
 import { ownAddresses } from '../../net/kernel/machine.ts'
 import { scopeOf } from '../../net/ports/relay-addresses.ts'
+import { askStunAddress } from '../../net/ports/stun-address.ts'
 import type { DoctorCheck } from '../check.ts'
 import { type Facts, labelOf, type TurnEndpoint } from '../facts.ts'
 import { type Finding, finding } from '../finding.ts'
@@ -42,11 +51,22 @@ export const names: DoctorCheck = {
 /** Looks up the names in `relay.addresses`, as the relay does. */
 async function lookUpRelays(facts: Facts): Promise<void> {
   for (const entry of facts.subject.config?.settings.relay.addresses ?? []) {
-    if (entry === 'auto' || typeof entry.public !== 'string') continue
+    if (entry === 'auto' || entry.public === undefined || entry.public instanceof Uint8Array) continue
+    if (typeof entry.public === 'object') {
+      await askStun(entry.local, entry.public, facts)
+      continue
+    }
     const given = facts.subject.resolve.get(entry.public.toLowerCase())
     const found = given ? succeeded(given) : await lookUp(entry.public)
     if (found.ok) facts.lookups.set(entry.public, found.value)
   }
+}
+
+async function askStun(local: Uint8Array | 'auto', asked: AskedAddress, facts: Facts): Promise<void> {
+  if (asked.from !== 'stun') return
+  const from = local === 'auto' ? undefined : local
+  const ip = await askStunAddress(asked, from?.length === 16 ? 6 : 4, from).catch(() => undefined)
+  if (ip) facts.lookups.set(formatAsked(asked), [ip])
 }
 
 /** Without a homeserver to ask: what the configuration hands out, or would. */

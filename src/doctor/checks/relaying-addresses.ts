@@ -1,5 +1,6 @@
 import { address, formatIp, ipKey } from '../../base/address.ts'
 import { contains, formatRange, knownRange, type Range } from '../../base/range.ts'
+import { isOfRouter } from '../../config/values/relay-address.ts'
 import { ownAddresses } from '../../net/kernel/machine.ts'
 import { type ResolvedRelayAddress, type Scope, scopeOf } from '../../net/ports/relay-addresses.ts'
 import { compilePeers, RECOMMENDED } from '../../policy/peer-policy.ts'
@@ -18,7 +19,9 @@ export const relayedAddresses: DoctorCheck = {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
     const addresses = relayed(facts)
-    if (addresses.length === 0) return [finding('relay-none')]
+    // What a router says is only known to the relay that it maps ports for.
+    if (addresses.length === 0)
+      return config.settings.relay.addresses.some(isOfRouter) ? [] : [finding('relay-none')]
     const audience = audienceHere(facts)
     const own = new Set(ownAddresses().map(ipKey))
     const found: Finding[] = []

@@ -1,4 +1,12 @@
-import { type Address, address, type Family, formatIp, ipKey } from '../../base/address.ts'
+import {
+  type Address,
+  type AskedAddress,
+  address,
+  type Family,
+  formatAsked,
+  formatIp,
+  ipKey,
+} from '../../base/address.ts'
 import type { RunningText } from '../../texts/running.ts'
 import type { WaitingText } from '../../texts/waiting.ts'
 import { type Machine, type MachineAddress, ownAddresses, readMachine } from '../kernel/machine.ts'
@@ -20,10 +28,13 @@ export function isSameRelay(a: ResolvedRelayAddress, b: ResolvedRelayAddress): b
 /** `auto`, or what the operator wrote; `public` where a router maps it to another address. */
 export type RelayEntry =
   | 'auto'
-  | { readonly local: Uint8Array | 'auto'; readonly public?: Uint8Array | string }
+  | { readonly local: Uint8Array | 'auto'; readonly public?: Uint8Array | AddressSource }
 
-/** What is known of a name of the DNS. */
-export type Lookups = (name: string, family: Family) => Uint8Array | undefined
+/** A name of the DNS, or who else knows an address. */
+export type AddressSource = string | AskedAddress
+
+/** What is known of an address so far. */
+export type Lookups = (source: AddressSource, family: Family) => Uint8Array | undefined
 
 export interface RelayAddresses {
   readonly addresses: readonly ResolvedRelayAddress[]
@@ -92,14 +103,14 @@ class Resolution {
     return { addresses: [...this.#found.values()], waiting: this.#waiting, warnings: this.#warnings }
   }
 
-  #written(local: Uint8Array, outside: Uint8Array | string | undefined): void {
+  #written(local: Uint8Array, outside: Uint8Array | AddressSource | undefined): void {
     const { ip } = address(local, 0)
     const family = familyOf(ip)
     const shown = outside === undefined ? ip : this.#shown(outside, family)
     if (shown) this.#add(ip, shown)
   }
 
-  #automatic(outside: Uint8Array | string | undefined): void {
+  #automatic(outside: Uint8Array | AddressSource | undefined): void {
     for (const family of [4, 6] as const) {
       const ours = this.#machine.addresses.filter(({ ip, isLasting }) => familyOf(ip) === family && isLasting)
       const chosen = this.#chosen(
@@ -110,7 +121,7 @@ class Resolution {
         if (unbindable) this.#leftOut.push({ key: UNBINDABLE[unbindable], values: { ip: formatIp(ip) } })
       // A name stands for the IPv4 address of the router; IPv6 needs none to be reached.
       const isMapped =
-        typeof outside === 'string' ? family === 4 : outside?.length === (family === 4 ? 4 : 16)
+        outside instanceof Uint8Array ? outside.length === (family === 4 ? 4 : 16) : family === 4
       const [first] = chosen
       if (outside !== undefined && isMapped && first) {
         const shown = this.#shown(outside, family)
@@ -136,16 +147,17 @@ class Resolution {
     return near ? [near] : []
   }
 
-  #shown(outside: Uint8Array | string, family: Family): Uint8Array | undefined {
-    if (typeof outside !== 'string') return address(outside, 0).ip
+  #shown(outside: Uint8Array | AddressSource, family: Family): Uint8Array | undefined {
+    if (outside instanceof Uint8Array) return address(outside, 0).ip
     const found = this.#lookup(outside, family)
     if (!found) {
-      this.#waiting.push({ key: 'waiting.unknownName', values: { family, name: outside } })
+      this.#waiting.push(unknown(outside, family))
       return undefined
     }
     if (scopeOf(found) === 'public' || scopeOf(found) === 'private' || scopeOf(found) === 'cgnat')
       return found
-    this.#waiting.push({ key: 'waiting.unreachableName', values: { name: outside, ip: formatIp(found) } })
+    const name = typeof outside === 'string' ? outside : formatAsked(outside)
+    this.#waiting.push({ key: 'waiting.unreachableName', values: { name, ip: formatIp(found) } })
     return undefined
   }
 
@@ -169,6 +181,12 @@ class Resolution {
     this.#add(loopback, loopback)
     this.#waiting.push({ key: 'waiting.loopback', values: { ip: formatIp(loopback) } })
   }
+}
+
+function unknown(source: AddressSource, family: Family): WaitingText {
+  if (typeof source === 'string') return { key: 'waiting.unknownName', values: { family, name: source } }
+  if (source.from === 'router') return { key: 'waiting.router', values: {} }
+  return { key: 'waiting.stun', values: { server: formatAsked(source).replace('stun:', '') } }
 }
 
 const UNBINDABLE = { tentative: 'waiting.tentative', duplicate: 'waiting.duplicate' } as const

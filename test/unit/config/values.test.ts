@@ -175,6 +175,11 @@ for (const [text, written] of [
   ['2001:db8::7', '2001:db8::7'],
   ['10.0.0.5=203.0.113.7', '10.0.0.5=203.0.113.7'],
   ['10.0.0.5 = 203.0.113.7', '10.0.0.5=203.0.113.7'],
+  ['auto=pcp', 'auto=pcp'],
+  ['192.168.1.5 = PCP', '192.168.1.5=pcp'],
+  ['auto=stun:stun.example.org', 'auto=stun:stun.example.org:3478'],
+  ['10.0.0.5=stun:198.51.100.1:19302', '10.0.0.5=stun:198.51.100.1:19302'],
+  ['2001:db8::7=stun:[2001:db8::1]:3478', '2001:db8::7=stun:[2001:db8::1]:3478'],
 ] as const) {
   t.test(`"${text}" is an address to relay from`, async t => {
     const relay = parseRelayAddress(text)
@@ -189,6 +194,13 @@ for (const [text, key] of [
   ['10.0.0.5=', 'relay-address'],
   ['10.0.0.5=203.0.113.7=1.2.3.4', 'relay-address'],
   ['10.0.0.5=2001:db8::7', 'relay-address-families'],
+  ['2001:db8::7=pcp', 'relay-address-families'],
+  ['auto=stun:', 'relay-address'],
+  ['auto=stun:stun', 'relay-address'],
+  ['auto=stun:stun.example.org:0', 'relay-address'],
+  ['auto=stun:stun.example.org:70000', 'relay-address'],
+  ['auto=stun:2001:db8::1', 'relay-address'],
+  ['pcp', 'relay-address'],
   ['0.0.0.0', 'relay-address-host'],
   ['::', 'relay-address-host'],
   ['224.0.0.1', 'relay-address-host'],

@@ -23,11 +23,10 @@ t.test('the ports of listeners that the Internet reaches are mapped, and those t
     ],
   })
   mapper.start()
-  await mapper.settled
   t.ok(await eventually(() => !mapper.waiting))
 
   t.same([...router.table.keys()].sort(), ['tcp 3478', 'udp 3478', 'udp 50000', 'udp 50001'])
-  t.same(mapper.external, Uint8Array.of(80, 1, 1, 7))
+  t.same(await mapper.external(), Uint8Array.of(80, 1, 1, 7))
   await mapper.stop(true)
   t.equal(router.table.size, 0)
 })
@@ -67,7 +66,7 @@ t.test('the key of the nonces is kept, and nobody else can read it', async t => 
 t.test('a relay that was not told to asks no router', async t => {
   const { settings } = loaded()
   const log = new Log({ level: 'info', format: 'json', sink: { write: () => true } })
-  t.equal(mapperOf(settings, { log }), undefined)
+  t.equal(mapperOf(settings, { log, moved: () => {} }), undefined)
 })
 
 t.test('more ports than a router maps are refused, with a range that would do', async t => {
@@ -77,6 +76,15 @@ t.test('more ports than a router maps are refused, with a range that would do', 
     /16,?384 ports, more than a router maps[\s\S]*at most, such as "49152-49407"/,
   )
   t.doesNotThrow(ports('49152-49407'))
+})
+
+t.test('an address that only the router knows is not asked for without port mappings', async t => {
+  const addresses = ['auto=pcp']
+  t.throws(
+    () => loaded({ relay: { addresses } }),
+    /"auto=pcp" is to be asked of the router[\s\S]*portMapping/,
+  )
+  t.doesNotThrow(() => loaded({ relay: { addresses, ports: '50000-50031', portMapping: 'pcp' } }))
 })
 
 /** A mapper whose router is at a port of loopback, and knows what is asked of it. */
@@ -103,6 +111,7 @@ async function scene(t: Test, config: Readonly<Record<string, unknown>>) {
   const { settings } = loaded({ relay: { ports: '50000-50001', portMapping: 'auto' }, ...config })
   const mapper = mapperOf(settings, {
     log,
+    moved: () => {},
     gateway: family => (family === 4 ? { ip: parseIp('127.0.0.1')!, device: 'lo' } : undefined),
     routerPort,
   }) as PortMapper

@@ -11,6 +11,9 @@ function scene(entries: readonly RelayEntry[], first: string, named: Readonly<Re
     addresses: first,
     unbindable: [] as string[],
     named: { ...named } as Record<string, string>,
+    router: undefined as string | undefined,
+    stun: undefined as string | undefined,
+    askedFrom: [] as string[],
   }
   const changes: string[] = []
   const lines: string[] = []
@@ -36,6 +39,12 @@ function scene(entries: readonly RelayEntry[], first: string, named: Readonly<Re
       const text = state.named[name]
       if (text === undefined) throw new Error('ENOTFOUND')
       return text.split(' ').map(one => ({ ip: parseIp(one)!, ttl: 60 }))
+    },
+    router: async () => (state.router === undefined ? undefined : parseIp(state.router)),
+    stun: async ({ host, port }, family, local) => {
+      state.askedFrom.push(`${host}:${port} IPv${family} ${local ? formatIp(local) : 'any'}`)
+      if (state.stun === undefined) throw new Error('no answer')
+      return parseIp(state.stun)!
     },
   })
   t.teardown(() => following.stop())
@@ -105,3 +114,45 @@ t.test('U-09: a name is looked up again, and its new address is told to clients'
   await following.refresh()
   t.equal(shown(following.addresses), '192.168.1.5=81.1.1.3', 'what was known stays')
 })
+
+t.test('an address that the router names is followed as soon as it names another', async t => {
+  for (const local of ['auto' as const, parseIp('192.168.1.5')!]) {
+    const { state, following } = scene([{ local, public: { from: 'router' } }], '192.168.1.5')
+    following.moved()
+    await following.start()
+    t.equal(shown(following.addresses), '', 'not known yet')
+    t.same(following.waiting, [{ key: 'waiting.router', values: {} }])
+
+    for (const ip of ['80.1.1.7', '80.1.1.99']) {
+      state.router = ip
+      following.moved()
+      await following.refresh()
+      t.equal(shown(following.addresses), `192.168.1.5=${ip}`)
+      t.same(following.waiting, [])
+    }
+    t.match(following.lastChange, { from: '80.1.1.7', to: '80.1.1.99' })
+    state.router = undefined
+    await following.refresh()
+    t.equal(shown(following.addresses), '192.168.1.5=80.1.1.99', 'what was known stays')
+  }
+})
+
+t.test(
+  'a STUN server is asked again and again from the relay address, by nobody but who named it',
+  async t => {
+    const asked = { from: 'stun', host: 'stun.example.org', port: 19302 } as const
+    const { state, following } = scene([{ local: parseIp('192.168.1.5')!, public: asked }], '192.168.1.5')
+    await following.start()
+    t.match(following.waiting, [{ key: 'waiting.stun', values: { server: 'stun.example.org:19302' } }])
+    for (const ip of ['80.1.1.7', '80.1.1.99']) {
+      state.stun = ip
+      await following.refresh()
+      t.equal(shown(following.addresses), `192.168.1.5=${ip}`)
+    }
+    t.same(new Set(state.askedFrom), new Set(['stun.example.org:19302 IPv4 192.168.1.5']))
+
+    const other = scene(['auto'], '11.0.0.1')
+    await other.following.start()
+    t.same(other.state.askedFrom, [])
+  },
+)
