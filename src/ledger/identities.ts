@@ -8,6 +8,7 @@ import { hmac } from '../wire/mac.ts'
 const KEY = 32
 /** Hexadecimal digits of a pseudonym: 64 bits. */
 const DIGITS = 16
+const LIKE_PSEUDONYM = /^[0-9a-f]{16}$/
 
 /** A key, and since when it is used. */
 interface IdentityKey {
@@ -42,9 +43,14 @@ export class Identities {
     return newest ? pseudonym(newest, user) : ''
   }
 
-  /** All that a user has ever been called, as far as the keys are still there. */
+  /**
+   * All that a user has ever been called, as far as the keys are still there. A name that looks like a pseudonym
+   * may be somebody else's, so it counts only where users appear under their names.
+   */
   all(user: string): string[] {
-    return [asText(user), ...this.#known().map(key => pseudonym(key, user))]
+    const name = asText(user)
+    const isName = this.#kind === 'full' || !LIKE_PSEUDONYM.test(name)
+    return [...(isName ? [name] : []), ...this.#known().map(key => pseudonym(key, user))]
   }
 
   /**

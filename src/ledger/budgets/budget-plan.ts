@@ -17,6 +17,8 @@ export interface GroupBudget extends Budget {
   readonly users: readonly string[]
   /** Only users of this homeserver are meant; absent for all of that name. */
   readonly homeserver?: string | undefined
+  /** Who pays, and sees on a page of their own what the group has used. */
+  readonly payer?: string | undefined
 }
 
 /** Who may use how much. */

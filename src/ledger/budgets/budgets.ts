@@ -1,13 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { AllocationId } from '../../base/ids.ts'
+import { failed, type Result } from '../../base/result.ts'
 import { NOBODY_SLOWED, type Slowed } from '../../core/buckets.ts'
 import { type Event, type Owner, ownerKey } from '../../core/event.ts'
 import { DEAR, inSlices } from '../../system/slices.ts'
-import type { UsageAsked, UsageSum, UsageSums } from '../store/ledger-store.ts'
-import { type Budget, type BudgetPlan, hasBudgets, needsUsers } from './budget-plan.ts'
+import type { UsageAsked, UsageSums } from '../store/ledger-store.ts'
+import { questionsOf, sumsOf } from './asking.ts'
+import { type Budget, type BudgetPlan, type GroupBudget, hasBudgets, needsUsers } from './budget-plan.ts'
 import { type BudgetHolder, type BudgetState, isSoonSpent, stateOf } from './budget-states.ts'
 import { BudgetSums, type Used } from './budget-sums.ts'
 import { GroupMembers } from './group-members.ts'
+import type { OwnLimits } from './own-limits.ts'
 import { slowedBy } from './slowing.ts'
 
 /** Seconds between two looks, while no budget can be used up within seconds. */
@@ -15,8 +18,6 @@ const LOOK_EVERY = 4
 /** Seconds after which the ledger is asked again that did not answer, and one that others write to, too. */
 const ASK_AGAIN = 60
 const ASK_SHARED = 300
-/** Users whose use is taken from the ledger, those with most of it first. */
-const MOST_ASKED = 5000
 
 export interface BudgetsParts {
   readonly ledger: {
@@ -34,6 +35,8 @@ export interface BudgetsParts {
   readonly told: (before: BudgetState | undefined, after: BudgetState | undefined) => void
   /** Whether other relays write to the same ledger. */
   readonly isShared: boolean
+  /** What people have set for themselves. */
+  readonly own?: OwnLimits | undefined
 }
 
 /**
@@ -59,6 +62,8 @@ export class Budgets {
   #sinceLook = 0
   #asking: Promise<void> | undefined
   #askIn: number | undefined = 0
+  /** How often something else was to be asked. */
+  #changes = 0
 
   constructor(plan: BudgetPlan, parts: BudgetsParts) {
     this.#plan = plan
@@ -69,16 +74,43 @@ export class Budgets {
 
   /** Other budgets, under live calls. */
   configure(plan: BudgetPlan): void {
-    const before = this.#plan
-    if (isDeepStrictEqual(before, plan)) return
-    this.#plan = plan
-    this.#members = new GroupMembers(plan.groups)
-    this.#isStale = true
-    if (!hasBudgets(before) || (needsUsers(plan) && !needsUsers(before))) {
-      this.#sums = this.#freshSums()
-      this.#askIn = 0
-    }
-    if (!hasBudgets(plan)) this.#settle(new Map())
+    if (isDeepStrictEqual(this.#plan, plan)) return
+    this.#change(() => {
+      this.#plan = plan
+      this.#members = new GroupMembers(plan.groups)
+    })
+  }
+
+  /** A limit of somebody's own, or none any more, under live calls. Refused above what the operator allows. */
+  setOwn(owner: Owner, month: number | undefined): Result<void, 'too-high' | 'full'> {
+    const { own } = this.#parts
+    if (!own) return failed('full')
+    if (month !== undefined && month > (this.#plan.perUser?.month ?? Number.POSITIVE_INFINITY))
+      return failed('too-high')
+    return this.#change(() => own.set(owner, month))
+  }
+
+  /** What somebody may use, by the operator's word and by their own. */
+  budgetOf(owner: Owner): Budget | undefined {
+    const { perUser } = this.#plan
+    const own = this.#parts.own?.of(owner)
+    if (own === undefined) return perUser
+    const { day = Number.POSITIVE_INFINITY, month = own, atEnd = 'slow' } = perUser ?? {}
+    return { day, month: Math.min(own, month), atEnd }
+  }
+
+  /** Groups that somebody pays for, with what their members have used. */
+  paidBy({ tenant, user }: Owner): { readonly group: GroupBudget; readonly used: Readonly<Used> }[] {
+    return this.#plan.groups
+      .filter(
+        ({ payer, homeserver = tenant }) => payer !== undefined && payer === user && homeserver === tenant,
+      )
+      .map(group => ({ group, used: this.#members.used(group, this.#sums) }))
+  }
+
+  /** What the operator allows each user. */
+  get perUser(): Budget | undefined {
+    return this.#plan.perUser
   }
 
   hear(event: Event): void {
@@ -95,8 +127,8 @@ export class Budgets {
 
   /** An owner has used some octets of payload. */
   grew(owner: Owner, octets: number): void {
-    if (!hasBudgets(this.#plan)) return
-    this.#sums.add(owner, octets, needsUsers(this.#plan))
+    if (!this.#isUsed) return
+    this.#sums.add(owner, octets, this.#needsUsers)
     const key = ownerKey(owner)
     const grown = this.#grown.get(key)
     if (grown) grown.octets += octets
@@ -106,10 +138,10 @@ export class Budgets {
   /** Whether no new session may begin. */
   isSpent(owner: Owner): boolean {
     if (this.#isOver(owner, ['refuse', 'end'])) return true
-    const { perUser } = this.#plan
-    if (!perUser || perUser.atEnd === 'slow') return false
+    const budget = this.budgetOf(owner)
+    if (!budget || budget.atEnd === 'slow') return false
     // One who has used nothing since the start has not been judged yet.
-    return stateOf({ kind: 'user', ...owner }, perUser, this.#sums.usedBy(owner))?.level === 'spent'
+    return stateOf({ kind: 'user', ...owner }, budget, this.#sums.usedBy(owner))?.level === 'spent'
   }
 
   /** Those of which little or nothing is left. */
@@ -133,7 +165,7 @@ export class Budgets {
 
   /** Once a second. */
   tick(): void {
-    if (!hasBudgets(this.#plan)) return
+    if (!this.#isUsed) return
     if (this.#sums.turn(this.#parts.now())) {
       this.#refresh()
       // Where it was the clock that jumped, and back again, the ledger still knows what was used.
@@ -157,6 +189,36 @@ export class Budgets {
     await this.#looking
   }
 
+  /** Whether anybody has a budget, and whether somebody's own use has to be known. */
+  get #isUsed(): boolean {
+    return hasBudgets(this.#plan) || this.#hasOwn
+  }
+
+  get #needsUsers(): boolean {
+    return needsUsers(this.#plan) || this.#hasOwn
+  }
+
+  get #hasOwn(): boolean {
+    return (this.#parts.own?.size ?? 0) > 0
+  }
+
+  /** Has other budgets, and all judged by them. */
+  #change<T>(change: () => T): T {
+    const [wasUsed, knewUsers] = [this.#isUsed, this.#needsUsers]
+    const changed = change()
+    this.#isStale = true
+    if (!wasUsed) {
+      this.#sums = this.#freshSums()
+      this.#members.refresh()
+    }
+    if (!wasUsed || (this.#needsUsers && !knewUsers)) {
+      this.#changes++
+      this.#askIn = 0
+    }
+    if (!this.#isUsed) this.#settle(new Map())
+    return changed
+  }
+
   #refresh(): void {
     this.#isStale = true
     this.#members.refresh()
@@ -171,28 +233,12 @@ export class Budgets {
   async #ask(): Promise<void> {
     const { ledger, isShared } = this.#parts
     const sums = this.#sums
-    const per = needsUsers(this.#plan)
-      ? ([['homeserver'], ['homeserver', 'user']] as const)
-      : ([['homeserver']] as const)
-    const asked = (['day', 'month'] as const).flatMap(span =>
-      per.map(
-        (per): UsageAsked => ({
-          by: 'all',
-          from: sums.spans[span],
-          to: Number.MAX_SAFE_INTEGER,
-          per,
-          most: MOST_ASKED,
-        }),
-      ),
-    )
+    const change = this.#changes
     try {
-      const answers = await ledger.sumsNow(asked, () => sums.ask())
-      const half = answers.length / 2
-      const isTaken = await sums.take({
-        day: rowsOf(answers.slice(0, half)),
-        month: rowsOf(answers.slice(half)),
-      })
-      if (sums !== this.#sums) return
+      const answers = await ledger.sumsNow(questionsOf(sums.spans, this.#needsUsers), () => sums.ask())
+      const isTaken = await sums.take(sumsOf(answers))
+      // Under other budgets something else is asked.
+      if (change !== this.#changes) return
       this.#isStale = true
       this.#askIn = isTaken ? (isShared ? ASK_SHARED : undefined) : 0
     } catch {
@@ -205,6 +251,7 @@ export class Budgets {
   async #look(): Promise<void> {
     await this.#parts.ledger.count()
     const plan = this.#plan
+    const ofUsers = plan.perUser !== undefined || this.#hasOwn
     const grown = this.#grown
     this.#grown = new Map()
     const isAll = this.#isStale
@@ -225,17 +272,17 @@ export class Budgets {
     await inSlices(grown.values(), one => {
       for (const holder of this.#holders(one.owner)) add(holder, one.octets)
       // With the month, all have been forgotten.
-      if (plan.perUser) this.#sums.user(one.owner)
+      if (ofUsers) this.#sums.user(one.owner)
     })
     await inSlices(this.figures(), ({ of, budget, used }) => {
       judge(of, budget, used, octets.get(keyOf(of)) ?? 0)
     })
-    const { perUser } = plan
-    if (perUser) {
+    if (ofUsers) {
       const users: Iterable<{ readonly owner: Owner }> = isAll ? this.#sums.users : grown.values()
       await inSlices(users, ({ owner }) => {
         const of: BudgetHolder = { kind: 'user', ...owner }
-        judge(of, perUser, this.#sums.user(owner).used, octets.get(keyOf(of)) ?? 0)
+        const budget = this.budgetOf(owner)
+        if (budget) judge(of, budget, this.#sums.user(owner).used, octets.get(keyOf(of)) ?? 0)
       })
     }
     // Under other budgets it is judged anew.
@@ -292,11 +339,6 @@ export class Budgets {
 interface Grown {
   readonly owner: Owner
   octets: number
-}
-
-/** One after the other; none is made before it is asked for. */
-function* rowsOf(answers: readonly UsageSums[]): Generator<UsageSum> {
-  for (const { rows } of answers) yield* rows
 }
 
 function keyOf(of: BudgetHolder): string {

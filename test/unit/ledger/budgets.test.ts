@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Slowed } from '../../../src/core/buckets.ts'
@@ -7,6 +9,7 @@ import type { BudgetPlan } from '../../../src/ledger/budgets/budget-plan.ts'
 import type { BudgetState } from '../../../src/ledger/budgets/budget-states.ts'
 import { BudgetSums } from '../../../src/ledger/budgets/budget-sums.ts'
 import { Budgets, type BudgetsParts } from '../../../src/ledger/budgets/budgets.ts'
+import { OwnLimits } from '../../../src/ledger/budgets/own-limits.ts'
 import type { UsageAsked, UsageSum } from '../../../src/ledger/store/ledger-store.ts'
 import { closed, opened, traffic } from './support.ts'
 
@@ -22,7 +25,12 @@ const mallory: Owner = { tenant: 'evil.example', user: '@alice:example.org' }
 const slowly = (day: number, month = ENOUGH) => ({ day, month, atEnd: 'slow' as const })
 
 /** Budgets over live calls that carry what `use` says, counted when the ledger is asked to count. */
-function rig(plan: BudgetPlan, ledger: Partial<BudgetsParts['ledger']> = {}, isShared = false) {
+function rig(
+  plan: BudgetPlan,
+  ledger: Partial<BudgetsParts['ledger']> = {},
+  isShared = false,
+  own?: OwnLimits,
+) {
   let now = START
   let pending: [Owner, number][] = []
   const written: { readonly at: number; readonly owner: Owner; readonly octets: number }[] = []
@@ -73,6 +81,7 @@ function rig(plan: BudgetPlan, ledger: Partial<BudgetsParts['ledger']> = {}, isS
     },
     told: (_, after) => void told.push(say(after)),
     isShared,
+    own,
   })
   const second = async () => {
     now += 1
@@ -499,3 +508,133 @@ t.test(
     t.pass('no counterexample')
   },
 )
+
+function ownLimits(file: string, failed: string[] = []): OwnLimits {
+  const identitiesOf = (user: string) => [`old ${user.length}`, `<${user.length}>`]
+  return new OwnLimits({ file, identitiesOf, failed: why => void failed.push(why) })
+}
+
+t.test(
+  'a limit of one’s own holds within seconds, counts what was used before, and is lifted again',
+  async t => {
+    const own = ownLimits(join(t.testdir(), 'own'))
+    const { budgets, use, seconds, rate, told } = rig(EMPTY, {}, false, own)
+    budgets.hear(opened(1, alice.user, { at: 0 }))
+    await seconds(5)
+    t.equal(rate(alice), ENOUGH)
+    t.ok(budgets.setOwn(alice, 100).ok)
+    use(alice, 60)
+    await seconds(5)
+    t.equal(rate(alice), ENOUGH)
+    use(alice, 60)
+    use(mallory, 1000)
+    await seconds(5)
+    t.equal(rate(alice), SLOW)
+    t.equal(rate(mallory), ENOUGH, 'somebody of that name elsewhere has set none')
+    t.match(told, ['@alice:example.org spent month'])
+    t.ok(budgets.setOwn(alice, 500).ok)
+    await seconds(2)
+    t.equal(rate(alice), ENOUGH)
+    t.ok(budgets.setOwn(alice, 10).ok)
+    await seconds(2)
+    t.equal(rate(alice), SLOW)
+    t.ok(budgets.setOwn(alice, undefined).ok)
+    await seconds(2)
+    t.equal(rate(alice), ENOUGH)
+  },
+)
+
+t.test('nobody allows themselves more than the operator does', async t => {
+  const own = ownLimits(join(t.testdir(), 'own'))
+  const plan = { ...EMPTY, perUser: { day: 50, month: 200, atEnd: 'refuse' as const } }
+  const { budgets, use, seconds } = rig(plan, {}, false, own)
+  t.same(budgets.setOwn(alice, 201), { ok: false, error: 'too-high' })
+  t.ok(budgets.setOwn(alice, 200).ok)
+  t.ok(budgets.setOwn(alice, 40).ok)
+  use(alice, 45)
+  await seconds(5)
+  t.ok(budgets.isSpent(alice), 'and what happens at the end is what the operator says')
+  budgets.configure({ ...plan, perUser: { day: 10, month: 20, atEnd: 'refuse' } })
+  t.ok(budgets.setOwn(alice, undefined).ok)
+  await seconds(5)
+  t.ok(budgets.isSpent(alice))
+  t.same(budgets.budgetOf(bob), { day: 10, month: 20, atEnd: 'refuse' })
+})
+
+t.test('a first limit of somebody’s own frees nobody from a budget that is used up', async t => {
+  const own = ownLimits(join(t.testdir(), 'own'))
+  const plan = { ...EMPTY, homeservers: [{ name: 'example.org', ...slowly(100) }] }
+  const { budgets, use, seconds, rate } = rig(
+    plan,
+    { sumsNow: () => Promise.reject(new Error('away')) },
+    false,
+    own,
+  )
+  use(bob, 200)
+  await seconds(5)
+  t.equal(rate(bob), SLOW)
+  t.ok(budgets.setOwn(alice, 1e6).ok)
+  for (let i = 0; i < 6; i++) {
+    await seconds(1)
+    t.equal(rate(bob), SLOW)
+  }
+})
+
+t.test('limits of one’s own outlive the process, under pseudonyms, and can be forgotten', async t => {
+  const file = join(t.testdir(), 'own')
+  const failed: string[] = []
+  const own = ownLimits(file, failed)
+  t.ok(own.set(alice, 100).ok)
+  t.ok(own.set(mallory, 50).ok)
+  t.ok(own.set(alice, 70).ok)
+  await own.idle()
+  t.notMatch(readFileSync(file, 'utf8'), /alice/)
+  writeFileSync(file, `${readFileSync(file, 'utf8')}{"homeserver":\nnull\n[]\n`)
+  const again = ownLimits(file, failed)
+  t.equal(again.size, 2)
+  t.equal(again.of(alice), 70)
+  t.same(
+    [...again.ofUser(alice.user)].sort((a, b) => b.month - a.month),
+    [
+      { homeserver: 'example.org', month: 70 },
+      { homeserver: 'evil.example', month: 50 },
+    ],
+  )
+  again.forget(alice.user)
+  t.equal(again.size, 0)
+  t.equal(again.of(alice), undefined)
+  await again.idle()
+  t.equal(readFileSync(file, 'utf8'), '')
+  t.same(failed, [])
+})
+
+t.test('users of one homeserver cannot fill the table of limits for those of others', async t => {
+  const file = join(t.testdir(), 'own')
+  const own = new OwnLimits({ file, identitiesOf: user => [user], failed: why => t.fail(why) })
+  for (let i = 0; i < 10_000; i++)
+    if (!own.set({ tenant: 'evil.example', user: `u${i}` }, 1).ok) t.fail(`u${i}`)
+  t.same(own.set({ tenant: 'evil.example', user: 'one more' }, 1), { ok: false, error: 'full' })
+  t.ok(own.set({ tenant: 'evil.example', user: 'u7' }, 2).ok, 'one that is there can be changed')
+  t.ok(own.set(alice, 1).ok)
+  await own.idle()
+})
+
+t.test('a payer sees the sum of the group, and nobody else does', async t => {
+  const group = (more: object) => ({
+    name: 'family',
+    users: [alice.user, bob.user],
+    ...slowly(ENOUGH, 500),
+    ...more,
+  })
+  const { budgets, use, seconds } = rig({
+    ...EMPTY,
+    groups: [group({ payer: alice.user, homeserver: 'example.org' })],
+  })
+  use(alice, 10)
+  use(bob, 20)
+  use(mallory, 40)
+  await seconds(5)
+  t.match(budgets.paidBy(alice), [{ group: { name: 'family' }, used: { month: 30 } }])
+  t.same(budgets.paidBy(bob), [])
+  t.same(budgets.paidBy(mallory), [], 'nor does one of the same name at another homeserver')
+})

@@ -111,6 +111,16 @@ t.test('a person is found by name under old keys and new ones, until only the ne
   t.equal([...(await ledger.export('alice'))].length, 0)
 })
 
+t.test('whoever is named like the pseudonym of somebody else is told nothing of them', async t => {
+  const { ledger } = rig(t)
+  ledger.hear(opened(1, 'alice', { at: START }))
+  const [{ user: pseudonym } = { user: '' }] = [...(await ledger.usage(ALL)).rows]
+  t.match(pseudonym, /^[0-9a-f]{16}$/)
+  t.equal([...(await ledger.export(pseudonym!))].length, 0)
+  t.equal(await ledger.forget(pseudonym!), 0)
+  t.equal([...(await ledger.export('alice'))].length, 1)
+})
+
 t.test('names are written down in full, or not at all, where that is asked for', async t => {
   for (const [identities, user] of [
     ['full', 'alice'],
