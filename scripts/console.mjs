@@ -1,4 +1,4 @@
-// Bundles the browser's side, src/console, into dist/console: the console, the test page and the set-up page, each file also compressed.
+// Bundles the browser's side, src/console, into dist/console: the console, the test page, the page about one's own use and the set-up page, each file also compressed.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -6,12 +6,19 @@ import { build } from 'esbuild'
 
 const source = new URL('../src/console/', import.meta.url)
 const target = new URL('../dist/console/', import.meta.url)
-const SCRIPTS = { app: 'main.ts', test: 'test/main.ts', setup: 'setup/main.ts', early: 'early.ts' }
+const SCRIPTS = {
+  app: 'main.ts',
+  test: 'test/main.ts',
+  usage: 'usage/main.ts',
+  setup: 'setup/main.ts',
+  early: 'early.ts',
+}
 const STYLES = { app: 'app.css', test: 'test/test.css' }
 /** The pages, which are `page.html` with a style and a script of theirs. */
 const PAGES = {
   'index.html': { style: 'app', script: 'app' },
   'test.html': { style: 'test', script: 'test' },
+  'usage.html': { style: 'test', script: 'usage' },
   'setup.html': { style: 'app', script: 'setup' },
 }
 const PLAIN = { 'icon.svg': 'icon.svg' }

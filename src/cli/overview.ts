@@ -40,6 +40,7 @@ const GROUPS: readonly CommandGroup[] = [
       ['notify', 'control.commands.notify'],
       ['kernel', 'commands.kernel'],
       ['usage', 'usage.commands.usage'],
+      ['usage-link', 'control.commands.usageLink'],
       ['ledger', 'usage.commands.ledger'],
       ['report', 'report.command'],
       ['console', 'control.commands.console'],

@@ -8,6 +8,7 @@ import type { Control } from './control.ts'
 import type { TestRuns } from './tests/test-runs.ts'
 import type { Tokens } from './tokens.ts'
 import type { UsageControl } from './usage/usage-control.ts'
+import type { UsagePages } from './usage/usage-pages.ts'
 import type { AccessEntry } from './view.ts'
 import type { Visitor } from './visitor.ts'
 
@@ -33,6 +34,8 @@ export interface Desk {
   readonly tests?: TestRuns
   /** Who used how much; absent where that is not kept. */
   readonly ledger?: UsageControl
+  /** Pages about one's own use; absent where users are not told apart. */
+  readonly own?: UsagePages
   /** Host of the OpenID Connect provider; undefined where there is none. */
   provider?(): string | undefined
   /** Where the console is reached, without a slash at the end; undefined while it is not served. */

@@ -24,6 +24,7 @@ import {
 } from './shapes.ts'
 import { SIGN_IN_ENDPOINTS } from './sign-in/sign-in-endpoints.ts'
 import { TEST_ENDPOINTS } from './tests/test-endpoints.ts'
+import { OWN_ENDPOINTS } from './usage/own-endpoints.ts'
 import { USAGE_ENDPOINTS } from './usage/usage-endpoints.ts'
 
 /** Names that one request may ask for. */
@@ -33,6 +34,8 @@ const LONGEST_LINK = 86_400
 /** The same for a link to the test page, which may have to travel by letter. */
 const LONGEST_TEST_LINK = 30 * 86_400
 const MOST_USES = 100
+/** The same for a link to the page about somebody's own use. */
+const LONGEST_USAGE_LINK = 30 * 86_400
 
 const namesAsked = z.strictObject({
   users: z.array(z.string().max(128)).max(MOST_NAMES).default([]).describe('Pseudonyms of users.'),
@@ -57,6 +60,16 @@ const linkAsked = z.discriminatedUnion('kind', [
     uses: z.int().min(1).max(MOST_USES).default(1).describe('Tests that it is good for.'),
     ttl: ttl(LONGEST_TEST_LINK, 1800),
   }),
+  z.strictObject({
+    kind: z.literal('usage').describe('A link to the page on which one person sees their own use.'),
+    name: z.string().min(1).max(512).describe('The name in the credential: `@alice:example.org`.'),
+    homeserver: z
+      .string()
+      .max(256)
+      .exactOptional()
+      .describe('The homeserver that the person is a user of, where it is not in the name; "" for `users`.'),
+    ttl: ttl(LONGEST_USAGE_LINK, 86_400),
+  }),
 ])
 
 /** Everything that the API can be asked, below /api/v1. */
@@ -68,6 +81,7 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
   ...EXPORT_ENDPOINTS,
   ...BAN_ENDPOINTS,
   ...USAGE_ENDPOINTS,
+  ...OWN_ENDPOINTS,
   {
     method: 'GET',
     path: '/status',
@@ -249,7 +263,7 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
     needs: 'act',
     act: 'link',
     summary:
-      'Makes a link: into the console for a while, by the control socket only; or to the test page, for one test or a few.',
+      "Makes a link: into the console for a while, by the control socket only; to the test page, for one test or a few; or to the page about one person's use.",
     body: linkAsked,
     answers: linkShape,
     answer: link,
@@ -315,6 +329,7 @@ function link(call: Call, desk: Desk) {
     note(desk, visitor, 'link', 'done', `test, ${asked.uses}`)
     return okAnswer({ url: `${url}/test#${code}`, expires })
   }
+  if (asked.kind === 'usage') return usageLink(asked, url, call, desk)
   if (visitor.from !== 'socket') {
     note(desk, visitor, 'link', 'refused', 'console')
     return fault(403, 'onlySocket')
@@ -323,6 +338,23 @@ function link(call: Call, desk: Desk) {
   note(desk, visitor, 'link', 'done', `console, ${asked.rights}`)
   // What stands behind # does not leave the browser, so no server writes it down.
   return okAnswer({ url: `${url}/#token=${token}`, expires })
+}
+
+/** Who has the link sees personal data, so it is written down for whom it was made, and not made otherwise. */
+function usageLink(
+  { name, homeserver, ttl }: Extract<z.output<typeof linkAsked>, { kind: 'usage' }>,
+  url: string,
+  { visitor }: Call,
+  desk: Desk,
+) {
+  const { own, ledger } = desk
+  if (!own) return fault(404, 'own.none')
+  const tenant = own.homeserverOf(name, homeserver)
+  if (tenant === undefined) return fault(400, 'own.homeserver')
+  const called = ledger?.identitiesOf(name).at(-1)
+  if (!note(desk, visitor, 'link', 'done', `usage, user ${called}`)) return fault(503, 'notLogged')
+  const { token, expires } = own.link({ tenant, user: name }, ttl)
+  return okAnswer({ url: `${url}/usage#${token}`, expires })
 }
 
 function numberOf(query: URLSearchParams, key: string, otherwise: number, most: number): number | undefined {

@@ -17,7 +17,11 @@ const TYPES: Readonly<Record<string, string>> = {
   '.webmanifest': 'application/manifest+json',
   '.txt': 'text/plain; charset=utf-8',
 }
-const ENTRANCES: Readonly<Record<string, string>> = { '/': 'index.html', '/test': 'test.html' }
+const ENTRANCES: Readonly<Record<string, string>> = {
+  '/': 'index.html',
+  '/test': 'test.html',
+  '/usage': 'usage.html',
+}
 /** One name in one folder: no slash, no leading dot. */
 const NAME = /^\/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+$/
 

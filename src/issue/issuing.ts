@@ -4,7 +4,7 @@ import type { Time } from '../base/time.ts'
 import type { Homeserver, Issue } from '../config/settings.ts'
 import { HttpRoutes } from '../http/routes.ts'
 import { closeServer } from '../http/server.ts'
-import { byOpenId } from './by-openid.ts'
+import { byOpenId, type UsageLink, usageLinkByOpenId } from './by-openid.ts'
 import type { NameResolver } from './discovery.ts'
 import { createIssueHttp, type IssueRoute } from './http.ts'
 import { type Issued, issue, type NothingWhy } from './issuer.ts'
@@ -34,6 +34,8 @@ export interface IssuingPorts {
   readonly now: () => Time
   /** By the wall clock: for the dates inside credentials. */
   readonly wall: () => Time
+  /** Makes a link to the page about a user's own use; absent where there are none. */
+  readonly usageLink?: ((homeserver: string, user: string) => UsageLink | undefined) | undefined
   note(note: IssueNote): void
   fault(error: unknown): void
 }
@@ -88,6 +90,7 @@ export class Issuing {
       note: this.#ports.note,
       whoami: (url: string, token: string) => this.#whoami.ask(url, token),
       verify: this.#openId.verify.bind(this.#openId),
+      usageLink: (homeserver: string, user: string) => this.#ports.usageLink?.(homeserver, user),
     }
     const rest: IssueRoute = {
       way: 'rest',
@@ -113,10 +116,17 @@ export class Issuing {
       crossOrigin: true,
       answer: question => byOpenId(question, ports),
     }
+    const usageLink: IssueRoute = {
+      way: 'usage-link',
+      method: 'POST',
+      path: '/usage-link',
+      crossOrigin: true,
+      answer: question => usageLinkByOpenId(question, ports),
+    }
     return new HttpRoutes([
       ...(homeservers.some(({ backends }) => backends.length > 0) ? [rest] : []),
       ...(homeservers.some(homeserver => homeserver.standIn) ? inPlace : []),
-      ...(homeservers.some(({ openid }) => openid.length > 0) ? [openId] : []),
+      ...(homeservers.some(({ openid }) => openid.length > 0) ? [openId, usageLink] : []),
     ])
   }
 

@@ -1,5 +1,5 @@
-/** How a credential was asked for. */
-export type IssueWay = 'rest' | 'stand-in' | 'openid'
+/** How a credential was asked for; by `usage-link` it is a link to the page about one's own use. */
+export type IssueWay = 'rest' | 'stand-in' | 'openid' | 'usage-link'
 
 /** What became of a request. */
 export type IssueOutcome = 'issued' | 'refused' | 'nothing' | 'limited' | 'failed' | 'bad-request'

@@ -174,9 +174,14 @@ export class UsageLedger {
     return answers
   }
 
-  /** Sums of what was used, up to now. Rejects where the database does not answer, as the next three do. */
+  /** Sums of what was used, up to now. Rejects where the database does not answer, as the next four do. */
   async usage(asked: UsageAsked): Promise<UsageSums> {
     await this.flush()
+    return this.#desk.do({ kind: 'usage', asked })
+  }
+
+  /** Sums of what was used up to the last batch, a minute ago at most. */
+  soFar(asked: UsageAsked): Promise<UsageSums> {
     return this.#desk.do({ kind: 'usage', asked })
   }
 

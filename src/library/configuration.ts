@@ -754,6 +754,10 @@ export interface Configuration {
        */
       homeserver?: string
       /**
+       * Who pays for the group: the name in the credential. On the page about their own use, that person sees what a group of at least three has used together.
+       */
+      payer?: string
+      /**
        * Payload of one day, both directions together. Days are those of UTC.
        */
       day?: string

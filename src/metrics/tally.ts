@@ -47,7 +47,9 @@ export class Tally {
     const request = this.requests.get(key) ?? { way, outcome, count: 0 }
     request.count++
     this.requests.set(key, request)
-    const tally = outcome === 'issued' && homeserver !== undefined && this.homeservers.get(homeserver)
+    // A link to a page is no credential.
+    const isCredential = outcome === 'issued' && way !== 'usage-link'
+    const tally = isCredential && homeserver !== undefined && this.homeservers.get(homeserver)
     if (tally) tally.issued++
   }
 

@@ -12,12 +12,17 @@ export interface BudgetingParts {
   readonly shards: () => Pick<Shards, 'slow' | 'revoke'>
   readonly log: Log
   readonly privacy: Privacy
+  readonly own: BudgetsParts['own']
 }
 
 /** Holds everybody to the budgets of the settings. */
-export function budgetsOf(settings: Settings, { ledger, shards, log, privacy }: BudgetingParts): Budgets {
+export function budgetsOf(
+  settings: Settings,
+  { ledger, shards, log, privacy, own }: BudgetingParts,
+): Budgets {
   return new Budgets(settings.budgets, {
     ledger,
+    own,
     now: () => Math.floor(wallTime() / 1000),
     slow: slowed => shards().slow(slowed),
     end: allocation => shards().revoke(allocation),

@@ -14,7 +14,9 @@ import { OidcDoor } from '../control/sign-in/oidc-door.ts'
 import type { TestRuns } from '../control/tests/test-runs.ts'
 import { Tokens } from '../control/tokens.ts'
 import type { UsageControl } from '../control/usage/usage-control.ts'
+import { OWN_PAGE_LIFE, type UsagePages } from '../control/usage/usage-pages.ts'
 import { WrongTokens } from '../control/wrong-tokens.ts'
+import type { Owner } from '../core/event.ts'
 import type { AllowedHosts } from '../http/origin.ts'
 import { closeServer, listenOn } from '../http/server.ts'
 import type { Log } from '../log/log.ts'
@@ -30,6 +32,7 @@ export interface ControlPlaneParts {
   readonly log: Log
   readonly tests: TestRuns
   readonly ledger: UsageControl | undefined
+  readonly own: UsagePages | undefined
 }
 
 /** The control socket, the console and the access log, as the settings want them. */
@@ -44,7 +47,7 @@ export class ControlPlane {
   #isServed = false
 
   /** Opens nothing yet. */
-  constructor(settings: Settings, { control, log, tests, ledger }: ControlPlaneParts) {
+  constructor(settings: Settings, { control, log, tests, ledger, own }: ControlPlaneParts) {
     this.#settings = settings
     this.#log = log
     const fault = (error: unknown) => {
@@ -78,6 +81,7 @@ export class ControlPlane {
       provider: () => this.#oidc.provider,
       ...(settings.testing && { tests }),
       ...(ledger && { ledger }),
+      ...(own && { own }),
     }
     this.#oidc = new OidcDoor({
       desk: this.#desk,
@@ -121,6 +125,15 @@ export class ControlPlane {
     const { console } = settings
     this.#desk.tokens.configure(console ? console.tokens : [])
     this.#oidc.configure(console ? console.oidc : undefined)
+  }
+
+  /** A link to the page about somebody's own use; undefined where there is none, or while the console is not served. */
+  usageLink(owner: Owner): { readonly url: string; readonly expires: number } | undefined {
+    const url = this.#url()
+    const { own } = this.#desk
+    if (url === undefined || !own) return undefined
+    const { token, expires } = own.link(owner, OWN_PAGE_LIFE)
+    return { url: `${url}/usage#${token}`, expires }
   }
 
   close(): void {

@@ -2,8 +2,10 @@ import { blockedIn } from '../auth/blocked.ts'
 import { address, formatAddress } from '../base/address.ts'
 import { stackOf } from '../base/stack.ts'
 import type { Settings } from '../config/settings.ts'
+import type { Owner } from '../core/event.ts'
 import { offeredUris } from '../homeserver/synapse-lines.ts'
 import { listenOn } from '../http/server.ts'
+import type { UsageLink } from '../issue/by-openid.ts'
 import { dnsNames } from '../issue/dns-names.ts'
 import { Issuing, type Policy } from '../issue/issuing.ts'
 import type { IssueNote } from '../issue/note.ts'
@@ -22,7 +24,7 @@ export class CredentialIssuing {
   readonly #at: Settings['issue']
   readonly #issuing: Issuing | undefined
 
-  constructor(settings: Settings, { log, privacy, tally }: Books) {
+  constructor(settings: Settings, { log, privacy, tally, usageLink }: IssuingParts) {
     this.#log = log
     this.#privacy = privacy
     this.#tally = tally
@@ -33,6 +35,7 @@ export class CredentialIssuing {
       names: dnsNames,
       now: () => monotonicClock.now(),
       wall: wallTime,
+      usageLink: usageLink && ((tenant, user) => usageLink({ tenant, user })),
       note: note => this.#write(note),
       fault: error => {
         const text = stackOf(error)
@@ -68,7 +71,8 @@ export class CredentialIssuing {
   #write({ way, outcome, homeserver, user, backend, why }: IssueNote): void {
     this.#tally.countRequest(way, outcome, homeserver)
     const level = outcome === 'failed' ? 'warn' : outcome === 'issued' ? 'debug' : 'info'
-    this.#log.limited(`issue-${way}-${outcome}`, level, `credential ${outcome}`, () => ({
+    const what = way === 'usage-link' ? 'usage link' : 'credential'
+    this.#log.limited(`issue-${way}-${outcome}`, level, `${what} ${outcome}`, () => ({
       way,
       homeserver,
       backend,
@@ -78,10 +82,12 @@ export class CredentialIssuing {
   }
 }
 
-export interface Books {
+export interface IssuingParts {
   readonly log: Log
   readonly privacy: Privacy
   readonly tally: Tally
+  /** Makes a link to the page about somebody's own use; absent where there are none. */
+  readonly usageLink: ((owner: Owner) => UsageLink | undefined) | undefined
 }
 
 function policyOf(settings: Settings): Policy | undefined {

@@ -7,6 +7,7 @@ import { TestRuns } from '../control/tests/test-runs.ts'
 import type { Predecessor } from '../handover/taker.ts'
 import { KERNEL_FOLDER } from '../kernel/places.ts'
 import type { Budgets } from '../ledger/budgets/budgets.ts'
+import type { OwnLimits } from '../ledger/budgets/own-limits.ts'
 import type { UsageLedger } from '../ledger/ledger.ts'
 import { Journal } from '../log/journal.ts'
 import type { Log } from '../log/log.ts'
@@ -34,10 +35,10 @@ import { Engine } from '../workers/engine.ts'
 import type { Spawn } from '../workers/spawn.ts'
 import { type BoundListener, publicHost } from './banner.ts'
 import { budgetsOf } from './budgeting.ts'
-import { ControlPlane } from './control-plane.ts'
+import { ControlPlane, type ControlPlaneParts } from './control-plane.ts'
 import { gatekeeping } from './gatekeeping.ts'
 import { HandingOver } from './handing-over.ts'
-import { CredentialIssuing } from './issuing.ts'
+import { CredentialIssuing, type IssuingParts } from './issuing.ts'
 import { ledgerOf } from './ledger.ts'
 import { listen, metricsServer } from './metrics.ts'
 import { Notifying } from './notifying.ts'
@@ -46,6 +47,7 @@ import type { Systemd } from './systemd.ts'
 import { takeOver } from './taking-over.ts'
 import type { LeftCalls } from './taking-up.ts'
 import { freshTesting, testParts } from './test-credentials.ts'
+import { ownLimitsOf, usagePagesOf } from './usage-pages.ts'
 
 export interface ServiceOptions {
   readonly version: string
@@ -90,6 +92,7 @@ export class Service {
     readonly sessions: OpenSessions
     readonly changes: Changes
     readonly budgets: Budgets | undefined
+    readonly own: OwnLimits | undefined
   }
   readonly #watch: FileWatch
   readonly #http: Server | undefined
@@ -124,7 +127,7 @@ export class Service {
 
     // Those that the engine reports to.
     const books = openBooks(settings, log, () => ({ operator: this.#operator, shards: this.#engine.shards }))
-    const { pseudonyms, privacy, journal, tally, budgets } = books
+    const { pseudonyms, journal, tally, budgets } = books
     const sessions = new OpenSessions(pseudonyms)
     const tests = new TestRuns(testParts(live, testing, () => publicHost(live.loaded, this.#engine.relays)))
     let changes: Changes | undefined
@@ -171,16 +174,14 @@ export class Service {
     const kernel = (this.#kernel = kernelLink(settings, engine.shards, log))
     const acts = { readiness, health, shutdown, reload }
     const parts = { version, engine, kernel, tally, sessions, settings: live, ...acts }
-    const { gate, bans } = (this.#gatekeeping = gatekeeping(settings, {
-      log,
-      sessions,
-      shards: engine.shards,
-    }))
+    const { shards } = engine
+    const { gate, bans } = (this.#gatekeeping = gatekeeping(settings, { log, sessions, shards }))
     const more = { notifyTest: () => notifying.test(), handingOver: () => this.#handingOver }
     const operator = new RelayControl({ ...parts, log, changes, bans, ...more })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator, budgets }) : undefined
-    this.#controlPlane = new ControlPlane(settings, { control: operator, log, tests, ledger: books.ledger })
-    this.#issuing = new CredentialIssuing(settings, { log, privacy, tally })
+    const doors = openDoors(live, { control: operator, tests, log }, books)
+    this.#controlPlane = doors.controlPlane
+    this.#issuing = doors.issuing
     this.#watch = watchSecrets(loaded, log, reload)
     live.follow(this.#issuing, this.#controlPlane, notifying, gate, {
       configure: settings => {
@@ -201,7 +202,7 @@ export class Service {
     this.reload = reload
     this.readiness = readiness
     this.health = health
-    this.#books = { tally, sessions, changes, budgets }
+    this.#books = { tally, sessions, changes, budgets, own: books.own }
     this.#handingOver = options.program && this.#handOver(version, options.program)
   }
 
@@ -380,7 +381,8 @@ export class Service {
   /** Everything that ends has been told by now. */
   async #last(code: number): Promise<void> {
     const mapped = this.#mapping?.stop(!this.#handingOver?.goesOn)
-    await Promise.all([this.#ledger?.close(), this.#gatekeeping.kept.idle(), mapped])
+    const kept = [this.#gatekeeping.kept.idle(), this.#books.own?.idle()]
+    await Promise.all([this.#ledger?.close(), ...kept, mapped])
     this.#log.tick()
     this.#log.info('stopped', { code })
     this.#log.close(() => this.#finish(code))
@@ -403,7 +405,9 @@ function openBooks(settings: Settings, log: Log, later: () => BooksLater) {
     read: () => later().operator.traffic(),
     grew: (owner, octets) => budgets?.grew(owner, octets),
   })
-  const budgets = ledger && budgetsOf(settings, { ledger, shards: () => later().shards, log, privacy })
+  const own = ledger && ownLimitsOf(settings, user => ledger.identitiesOf(user), log)
+  const shards = () => later().shards
+  const budgets = ledger && budgetsOf(settings, { ledger, shards, log, privacy, own })
   const configure = (next: Settings) => {
     log.configure(next.log.level)
     privacy.configure(next.log.privacy)
@@ -422,7 +426,22 @@ function openBooks(settings: Settings, log: Log, later: () => BooksLater) {
     journal.writeFewer(why, count)
   }
   tally.configure(namesOf(settings))
-  return { pseudonyms, privacy, journal, tally, ledger, budgets, configure, count, countFewer }
+  return { pseudonyms, privacy, journal, tally, ledger, budgets, own, configure, count, countFewer }
+}
+
+/** The control plane and the issuing of credentials, which leads to it for pages about one's own use. */
+function openDoors(
+  live: LiveSettings,
+  desk: Pick<ControlPlaneParts, 'control' | 'tests' | 'log'>,
+  books: ReturnType<typeof openBooks>,
+) {
+  const { log } = desk
+  const { privacy, tally, ledger } = books
+  const own = usagePagesOf(live, books, log)
+  const controlPlane = new ControlPlane(live.current, { ...desk, ledger, own })
+  const usageLink: IssuingParts['usageLink'] = owner => controlPlane.usageLink(owner)
+  const issuing = new CredentialIssuing(live.current, { log, privacy, tally, usageLink })
+  return { controlPlane, issuing }
 }
 
 function certificateKeeper(settings: Settings, log: Log, engine: Engine): CertificateKeeper {

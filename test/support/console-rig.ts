@@ -111,7 +111,7 @@ export async function startConsole({ sessions, tick = 250 }: RigOptions = {}): P
   }
 }
 
-async function writePages(folder: string): Promise<void> {
+export async function writePages(folder: string): Promise<void> {
   mkdirSync(folder)
   for (const [name, bytes] of await bundleConsole()) {
     writeFileSync(join(folder, name), bytes)

@@ -15,9 +15,11 @@ import { listenAt } from '../../src/control/control-socket.ts'
 import { socketDoor, webDoor } from '../../src/control/door.ts'
 import { Feed, type FeedParts } from '../../src/control/feed/feed.ts'
 import { OidcDoor } from '../../src/control/sign-in/oidc-door.ts'
+import { Sealed } from '../../src/control/sign-in/sealed.ts'
 import { TestRuns } from '../../src/control/tests/test-runs.ts'
 import { Tokens } from '../../src/control/tokens.ts'
 import type { UsageControl } from '../../src/control/usage/usage-control.ts'
+import { type OwnBudgets, UsagePages } from '../../src/control/usage/usage-pages.ts'
 import type {
   AccessEntry,
   ChangeAsked,
@@ -33,6 +35,7 @@ import type {
   Upgraded,
 } from '../../src/control/view.ts'
 import { WrongTokens } from '../../src/control/wrong-tokens.ts'
+import type { Owner } from '../../src/core/event.ts'
 import type { AllowedHosts } from '../../src/http/origin.ts'
 import { range } from './ranges.ts'
 
@@ -239,6 +242,8 @@ export async function fakePlane(
     /** True: links lead to this plane itself. */
     readonly served?: boolean
     readonly broken?: (error: Error) => void
+    /** The folder with the console's pages; none unless told. */
+    readonly pages?: string
   } = {},
 ): Promise<FakePlane> {
   const folder = mkdtempSync(join(tmpdir(), 'control-test-'))
@@ -269,12 +274,21 @@ export async function fakePlane(
   const failures: Error[] = []
   const url = () => `http://127.0.0.1:${port}`
   const oidc = new OidcDoor({ desk: { log, tokens, url }, failed: error => void failures.push(error) })
+  const ledger = fakeLedger(control)
   const desk = {
     control,
     log,
     tokens,
     tests,
-    ledger: fakeLedger(control),
+    ledger,
+    own: new UsagePages({
+      sealed: new Sealed(),
+      ledger,
+      budgets: new FakeOwnBudgets(),
+      homeservers: () => ['example.org', 'other.example'],
+      now: () => performance.now(),
+      date: Date.now,
+    }),
     url,
     provider: () => oidc.provider,
   }
@@ -285,7 +299,7 @@ export async function fakePlane(
     wrong,
     fault,
     oidc,
-    pages: join(folder, 'none'),
+    pages: options.pages ?? join(folder, 'none'),
     names: () => names,
     trustedProxies: () => options.trustedProxies ?? [],
   })
@@ -497,6 +511,47 @@ function statusAt(second: number): Status {
   }
 }
 
+/** Limits in memory; the operator allows 20 GB a month, and alice pays for two groups. */
+export class FakeOwnBudgets implements OwnBudgets {
+  readonly limits = new Map<string, number>()
+
+  ownOf({ tenant, user }: Owner): number | undefined {
+    return this.limits.get(`${tenant} ${user}`)
+  }
+
+  setOwn({ tenant, user }: Owner, month: number | undefined): ReturnType<OwnBudgets['setOwn']> {
+    if (month !== undefined && month > 20e9) return failed('too-high')
+    if (month === undefined) this.limits.delete(`${tenant} ${user}`)
+    else this.limits.set(`${tenant} ${user}`, month)
+    return succeeded(undefined)
+  }
+
+  perUser(): ReturnType<OwnBudgets['perUser']> {
+    return { month: 20e9, atEnd: 'slow' }
+  }
+
+  paidBy({ user }: Owner): ReturnType<OwnBudgets['paidBy']> {
+    if (user !== '@alice:example.org') return []
+    const group = (name: string, ...users: string[]) => ({
+      group: { name, users, month: 100e9 },
+      used: { month: 12_345_678_901 },
+    })
+    return [group('family', user, 'bob', 'carol'), group('couple', user, 'bob', 'bob')]
+  }
+
+  limitsOf(): ReturnType<OwnBudgets['limitsOf']> {
+    return Array.from(this.limits.values(), month => ({ homeserver: 'example.org', month }))
+  }
+
+  forget(): void {
+    this.limits.clear()
+  }
+
+  clear(): void {
+    this.limits.clear()
+  }
+}
+
 /** One day of one user. */
 function fakeLedger({ asked }: FakeControl): UsageControl {
   const sums = { bytesToPeer: 1, packetsToPeer: 2, bytesToClient: 3, packetsToClient: 4 }
@@ -506,6 +561,10 @@ function fakeLedger({ asked }: FakeControl): UsageControl {
     usage: async question => {
       asked.push(`usage ${JSON.stringify(question)}`)
       return { rows: [question.per.length > 0 ? { ...row, ...called } : row], more: false }
+    },
+    soFar: async question => {
+      asked.push(`so far ${JSON.stringify(question)}`)
+      return { rows: [{ ...row, start: question.from + 86_400 }], more: false }
     },
     report: async question => {
       asked.push(`report ${JSON.stringify(question)}`)

@@ -88,6 +88,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
         'texts',
         'workers',
       ],
+      types: ['core'],
     },
     dial: { values: ['base', 'client'] },
     library: {

@@ -214,6 +214,21 @@ export async function testLink(options: TestLinkOptions, context: CliContext): P
   return printLink(options, asked, context)
 }
 
+export interface UsageLinkOptions extends SocketOptions {
+  readonly user: string
+  readonly homeserver?: string | undefined
+  readonly ttl: string
+  readonly json: boolean
+}
+
+/** Prints a link to the page on which one person sees their own use. */
+export async function usageLink(options: UsageLinkOptions, context: CliContext): Promise<number> {
+  const { user: name, homeserver } = options
+  const ttl = secondsOf(options.ttl, 30 * 86_400, context)
+  const asked = { kind: 'usage', name, ttl, ...(homeserver !== undefined && { homeserver }) } as const
+  return printLink(options, asked, context)
+}
+
 export interface TestResultOptions extends SocketOptions {
   readonly code: string
   /** The second half of the code, where it was written as two words. */
@@ -239,7 +254,7 @@ export async function testResult(options: TestResultOptions, context: CliContext
 
 async function printLink(
   options: SocketOptions & { readonly json: boolean },
-  asked: { readonly kind: 'console' | 'test' },
+  asked: { readonly kind: 'console' | 'test' | 'usage' },
   context: CliContext,
 ): Promise<number> {
   const { io, words } = context

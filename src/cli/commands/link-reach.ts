@@ -5,12 +5,12 @@ import type { Io } from '../io.ts'
 /** Says from where a link can be opened that leads to the relay's own machine; undefined where it leads elsewhere. */
 export function linkReach(
   link: string,
-  kind: 'console' | 'test',
+  kind: 'console' | 'test' | 'usage',
   { io, words }: CliContext,
 ): string | undefined {
   const url = new URL(link)
   if (!/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)) return undefined
-  if (kind === 'test') return words.say('control.testLinkHere')
+  if (kind !== 'console') return words.say('control.testLinkHere')
   return words.say('control.linkHere', { ssh: sshLine(url, io) })
 }
 

@@ -382,6 +382,23 @@ function linkCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Arg
       runs(async options => (await control()).testLink(options, context)),
     )
     .command(
+      'usage-link <user>',
+      words.say('control.commands.usageLink'),
+      command =>
+        command
+          .positional('user', {
+            describe: words.say('control.options.usageUser'),
+            type: 'string',
+            demandOption: true,
+          })
+          .options({
+            ...where,
+            homeserver: { ...one, describe: words.say('control.options.usageHomeserver') },
+            ttl: { ...one, describe: words.say('control.options.usageTtl'), default: '1d' },
+          }),
+      runs(async options => (await control()).usageLink(options, context)),
+    )
+    .command(
       'test-result <code> [number]',
       words.say('control.commands.testResult'),
       command =>

@@ -40,6 +40,11 @@ export const budgetsSection = z
             .describe(
               'Members are users of this homeserver only. To be set where several homeservers do not trust each other: each could name users of the others.',
             ),
+          payer: textField(parseUserName, { examples: ['@alice:example.org'] })
+            .exactOptional()
+            .describe(
+              'Who pays for the group: the name in the credential. On the page about their own use, that person sees what a group of at least three has used together.',
+            ),
           ...budget('10 GB', '100 GB'),
         }),
       )

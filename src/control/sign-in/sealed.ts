@@ -5,16 +5,25 @@ const TAG = 16
 
 /**
  * Seals small values into texts that somebody else keeps for us, so that
- * nothing is kept for those who have proved nothing. Only this process opens
+ * nothing is kept for those who have proved nothing. Only who has the key opens
  * them again, and only until they end (AES-256-GCM).
  */
 export class Sealed {
-  readonly #key = randomBytes(32)
+  readonly #makeKey: () => Buffer
+  #made: Buffer | undefined
   readonly #now: () => number
 
-  /** `now`: milliseconds of a clock that nobody sets. */
-  constructor(now: () => number = () => performance.now()) {
+  /**
+   * `now`: milliseconds of a clock that nobody sets, or the calendar's for what outlives the process;
+   * `key` is asked once for 32 octets, by itself known to this process only.
+   */
+  constructor(now: () => number = () => performance.now(), key: () => Buffer = () => randomBytes(32)) {
     this.#now = now
+    this.#makeKey = key
+  }
+
+  get #key(): Buffer {
+    return (this.#made ??= this.#makeKey())
   }
 
   seal(value: unknown, seconds: number): string {

@@ -25,6 +25,8 @@ export interface UsageQuestion {
 /** The ledger, as an operator sees it. What asks the database rejects where that does not answer. */
 export interface UsageControl {
   usage(asked: UsageQuestion): Promise<UsageFound>
+  /** The same without what was counted since the last minute, which costs less. */
+  soFar(asked: UsageQuestion): Promise<UsageFound>
   /** Sums by day and homeserver, and after them those of the whole time by homeserver and user. */
   report(asked: Pick<UsageQuestion, 'from' | 'to' | 'most'>): Promise<UsageFound>
   /** Everything that is kept of a user, by the name in the credential. */

@@ -109,6 +109,7 @@ export const USAGE_ENDPOINTS: readonly ApiEndpoint[] = [
     answer: (call, desk) =>
       ofPerson(call, desk, 'usage-export', async (ledger, name) => ({
         rows: await ledger.export(name),
+        limits: [...(desk.own?.budgets.limitsOf(name) ?? [])],
       })),
   },
   {
@@ -121,9 +122,11 @@ export const USAGE_ENDPOINTS: readonly ApiEndpoint[] = [
     body: usageNameAsked,
     answers: usageForgottenShape,
     answer: (call, desk) =>
-      ofPerson(call, desk, 'usage-forget', async (ledger, name) => ({
-        forgotten: await ledger.forget(name),
-      })),
+      ofPerson(call, desk, 'usage-forget', async (ledger, name) => {
+        const forgotten = await ledger.forget(name)
+        desk.own?.budgets.forget(name)
+        return { forgotten }
+      }),
   },
   {
     method: 'POST',
@@ -139,6 +142,8 @@ export const USAGE_ENDPOINTS: readonly ApiEndpoint[] = [
       if (!read.ok) return read.error
       if (!desk.ledger) return noLedger()
       const rotated = desk.ledger.rotate(read.value.only)
+      // Limits under pseudonyms that lead to nobody any more.
+      if (rotated.ok && read.value.only) desk.own?.budgets.clear()
       note(
         desk,
         visitor,

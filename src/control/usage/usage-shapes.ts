@@ -55,6 +55,14 @@ export const usageExportShape = z.strictObject({
       }),
     )
     .describe('Everything that is kept of the person, the oldest first.'),
+  limits: z
+    .array(
+      z.strictObject({
+        homeserver,
+        month: z.number().describe('Bytes of payload a month, both directions together.'),
+      }),
+    )
+    .describe('Limits that the person has set for themselves, one for each homeserver.'),
 })
 
 export const usageUsersShape = z.strictObject({

@@ -49,7 +49,10 @@ t.test('C-07: every field that is asked for or answered has a description', asyn
 })
 
 t.test('every endpoint answers what the description says', async t => {
-  const plane = await fakePlane(t)
+  const plane = await fakePlane(t, { served: true })
+  const link = { kind: 'usage', name: '@alice:example.org' }
+  const made = await ask(plane, 'POST', '/api/v1/links', { token: ACT, body: link })
+  const token = new URL(made.body.url).hash.slice(1)
   const { code } = plane.tests.link(60, 3)
   const { handle } = plane.tests.start(code, '127.0.0.1')!
   const finished = plane.tests.finish(handle, MEASURED, () => undefined)!
@@ -66,6 +69,8 @@ t.test('every endpoint answers what the description says', async t => {
     '/users/find': { name: '@alice:example.org' },
     '/bans': { network: '203.0.113.7' },
     '/bans/lift': { network: '203.0.113.8' },
+    '/own-usage': { token },
+    '/own-usage/limit': { token, month: 1e9 },
     '/test/start': { code },
     '/test/link': { code },
     '/test/{handle}/result': MEASURED,
