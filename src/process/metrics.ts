@@ -16,7 +16,7 @@ import { cannotServe } from '../relay/start-error.ts'
 import { openDescriptors } from '../system/descriptor-count.ts'
 import { pausing } from '../system/slices.ts'
 import type { Engine } from '../workers/engine.ts'
-import { budgetFigures } from './budgeting.ts'
+import { budgetFigures } from './usage/budgeting.ts'
 
 export interface MetricsParts {
   readonly version: string

@@ -34,12 +34,10 @@ import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import { Engine } from '../workers/engine.ts'
 import type { Spawn } from '../workers/spawn.ts'
 import { type BoundListener, publicHost } from './banner.ts'
-import { budgetsOf } from './budgeting.ts'
 import { ControlPlane, type ControlPlaneParts } from './control-plane.ts'
 import { gatekeeping } from './gatekeeping.ts'
 import { HandingOver } from './handing-over.ts'
 import { CredentialIssuing, type IssuingParts } from './issuing.ts'
-import { ledgerOf } from './ledger.ts'
 import { listen, metricsServer } from './metrics.ts'
 import { Notifying } from './notifying.ts'
 import type { StoredJournal } from './stored-journal.ts'
@@ -47,7 +45,9 @@ import type { Systemd } from './systemd.ts'
 import { takeOver } from './taking-over.ts'
 import type { LeftCalls } from './taking-up.ts'
 import { freshTesting, testParts } from './test-credentials.ts'
-import { ownLimitsOf, usagePagesOf } from './usage-pages.ts'
+import { budgetsOf } from './usage/budgeting.ts'
+import { ledgerOf } from './usage/ledger.ts'
+import { ownLimitsOf, usagePagesOf } from './usage/usage-pages.ts'
 
 export interface ServiceOptions {
   readonly version: string
@@ -161,13 +161,9 @@ export class Service {
     const reload = new Reload({ settings: live, shutdown, serviceManager: systemd ?? NO_SERVICE_MANAGER })
     const readiness = new Readiness(shutdown)
     const certificates = (this.#certificates = certificateKeeper(settings, log, engine))
-    const health = new HealthWatch({
-      ...{ engine, tally, settings: live },
-      readiness,
-      certificates,
-      mapping: (this.#mapping = portMapper(settings, log, engine)),
-      budgets,
-    })
+    const mapping = (this.#mapping = portMapper(settings, log, engine))
+    const watched = { engine, tally, settings: live, readiness, certificates, mapping, budgets }
+    const health = new HealthWatch(watched)
     const notifying = new Notifying(settings, { log, health })
     live.follow(engine, certificates)
     changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
@@ -186,7 +182,7 @@ export class Service {
     live.follow(this.#issuing, this.#controlPlane, notifying, gate, {
       configure: settings => {
         books.configure(settings)
-        this.#watch.watch(watched(live.loaded))
+        this.#watch.watch(secretFiles(live.loaded))
       },
     })
 
@@ -478,12 +474,12 @@ function watchSecrets(loaded: Loaded, log: Log, reload: Reload): FileWatch {
     log.info('a secret file has changed')
     reload.request()
   })
-  watch.watch(watched(loaded))
+  watch.watch(secretFiles(loaded))
   return watch
 }
 
 /** The certificate is watched by the part that serves it; the configuration itself is read when asked for. */
-function watched({ files, source, settings }: Loaded): string[] {
+function secretFiles({ files, source, settings }: Loaded): string[] {
   const others = [source, settings.tls?.certificate, settings.tls?.key]
   return files.filter(file => !others.includes(file))
 }

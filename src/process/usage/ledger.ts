@@ -1,7 +1,7 @@
-import type { Settings } from '../config/settings.ts'
-import { type LedgerParts, UsageLedger } from '../ledger/ledger.ts'
-import type { Log } from '../log/log.ts'
-import { monotonicClock, wallTime } from '../system/clock.ts'
+import type { Settings } from '../../config/settings.ts'
+import { type LedgerParts, UsageLedger } from '../../ledger/ledger.ts'
+import type { Log } from '../../log/log.ts'
+import { monotonicClock, wallTime } from '../../system/clock.ts'
 
 /** The ledger as the settings want it, if they do. It touches no file before there is something to keep. */
 export function ledgerOf(

@@ -1,11 +1,11 @@
-import type { Settings } from '../config/settings.ts'
-import type { BudgetHolder, BudgetState } from '../ledger/budgets/budget-states.ts'
-import { Budgets, type BudgetsParts } from '../ledger/budgets/budgets.ts'
-import type { Log } from '../log/log.ts'
-import type { Privacy } from '../log/privacy.ts'
-import type { BudgetFigures } from '../metrics/page.ts'
-import type { Shards } from '../relay/shards.ts'
-import { wallTime } from '../system/clock.ts'
+import type { Settings } from '../../config/settings.ts'
+import type { BudgetHolder, BudgetState } from '../../ledger/budgets/budget-states.ts'
+import { Budgets, type BudgetsParts } from '../../ledger/budgets/budgets.ts'
+import type { Log } from '../../log/log.ts'
+import type { Privacy } from '../../log/privacy.ts'
+import type { BudgetFigures } from '../../metrics/page.ts'
+import type { Shards } from '../../relay/shards.ts'
+import { wallTime } from '../../system/clock.ts'
 
 export interface BudgetingParts {
   readonly ledger: BudgetsParts['ledger']
