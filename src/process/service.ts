@@ -161,23 +161,29 @@ export class Service {
     const reload = new Reload({ settings: live, shutdown, serviceManager: systemd ?? NO_SERVICE_MANAGER })
     const readiness = new Readiness(shutdown)
     const certificates = (this.#certificates = certificateKeeper(settings, log, engine))
-    const mapping = (this.#mapping = portMapper(settings, log, engine))
-    const watched = { engine, tally, settings: live, readiness, certificates, mapping, budgets }
-    const health = new HealthWatch(watched)
+    const health = new HealthWatch({
+      ...{ engine, tally, settings: live },
+      readiness,
+      certificates,
+      mapping: (this.#mapping = portMapper(settings, log, engine)),
+      budgets,
+    })
     const notifying = new Notifying(settings, { log, health })
     live.follow(engine, certificates)
     changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
     const kernel = (this.#kernel = kernelLink(settings, engine.shards, log))
     const acts = { readiness, health, shutdown, reload }
     const parts = { version, engine, kernel, tally, sessions, settings: live, ...acts }
-    const { shards } = engine
-    const { gate, bans } = (this.#gatekeeping = gatekeeping(settings, { log, sessions, shards }))
+    const { gate, bans } = (this.#gatekeeping = gatekeeping(settings, {
+      log,
+      sessions,
+      shards: engine.shards,
+    }))
     const more = { notifyTest: () => notifying.test(), handingOver: () => this.#handingOver }
     const operator = new RelayControl({ ...parts, log, changes, bans, ...more })
     this.#http = settings.metrics ? metricsServer({ ...parts, operator, budgets }) : undefined
-    const doors = openDoors(live, { control: operator, tests, log }, books)
-    this.#controlPlane = doors.controlPlane
-    this.#issuing = doors.issuing
+    const desk = { control: operator, tests, log }
+    ;[this.#controlPlane, this.#issuing] = openDoors(live, desk, books)
     this.#watch = watchSecrets(loaded, log, reload)
     live.follow(this.#issuing, this.#controlPlane, notifying, gate, {
       configure: settings => {
@@ -430,14 +436,14 @@ function openDoors(
   live: LiveSettings,
   desk: Pick<ControlPlaneParts, 'control' | 'tests' | 'log'>,
   books: ReturnType<typeof openBooks>,
-) {
+): [ControlPlane, CredentialIssuing] {
   const { log } = desk
   const { privacy, tally, ledger } = books
   const own = usagePagesOf(live, books, log)
   const controlPlane = new ControlPlane(live.current, { ...desk, ledger, own })
   const usageLink: IssuingParts['usageLink'] = owner => controlPlane.usageLink(owner)
   const issuing = new CredentialIssuing(live.current, { log, privacy, tally, usageLink })
-  return { controlPlane, issuing }
+  return [controlPlane, issuing]
 }
 
 function certificateKeeper(settings: Settings, log: Log, engine: Engine): CertificateKeeper {
