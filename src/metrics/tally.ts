@@ -47,7 +47,7 @@ export class Tally {
     const request = this.requests.get(key) ?? { way, outcome, count: 0 }
     request.count++
     this.requests.set(key, request)
-    // A link to a page is no credential.
+    // A link to a page is not a credential.
     const isCredential = outcome === 'issued' && way !== 'usage-link'
     const tally = isCredential && homeserver !== undefined && this.homeservers.get(homeserver)
     if (tally) tally.issued++

@@ -15,7 +15,7 @@ const CHANGES = 20
 const MINUTE = 60_000
 const HOUR = 3_600_000
 const MOST_PEOPLE = 10_000
-/** Milliseconds that figures are shown again, people whose figures are kept for that, and questions that wait at a time. */
+/** Milliseconds that figures are shown again, people whose figures are kept, and questions that wait at a time. */
 const FRESH = 60_000
 const MOST_KEPT = 1000
 const MOST_WAITING = 8
