@@ -50,6 +50,8 @@ export const DROP_COUNTERS = {
   dropNoAllocation: 'no-allocation',
   dropNoPermission: 'no-permission',
   dropNoChannel: 'no-channel',
+  dropPeerTaken: 'peer-taken',
+  dropUnattributed: 'unattributed',
   dropDeniedPeer: 'denied-peer',
   dropFamily: 'family',
   dropRate: 'rate',

@@ -1,4 +1,4 @@
-import type { ClientAddress, WireAddress } from '../base/address.ts'
+import type { ClientAddress, PeerAddress, WireAddress } from '../base/address.ts'
 import { type FiveTuple, NOWHERE } from '../base/five-tuple.ts'
 import type { AllocationId, AllocationRow, RouteId, SocketId } from '../base/ids.ts'
 import type { Lifetimes } from '../base/lifetimes.ts'
@@ -10,6 +10,7 @@ import { Peers } from './peers/peers.ts'
 import { Permissions } from './peers/permissions.ts'
 import { UserHoldings } from './peers/user-holdings.ts'
 import type { RelaySocket } from './relay-socket.ts'
+import { SharedPort } from './shared/shared-port.ts'
 
 /** A relayed address on this server, and whose it is. */
 export interface Relayed {
@@ -72,6 +73,10 @@ export class Book {
   readonly bySocket = new Map<SocketId, Relayed>()
   /** By relayed address as peers see it. */
   readonly byRelayed = new Map<number | string, Relayed>()
+  /** Relayed addresses that many allocations have, by relay socket. */
+  readonly sharedPorts = new Map<SocketId, SharedPort>()
+  /** The same by relayed address. */
+  readonly sharedByRelayed = new Map<number | string, SharedPort>()
   /** Routes to ports at our own relay addresses, by peer address. */
   readonly toHost = new Map<number | string, Set<RouteId>>()
   /** By token, in latin1. */
@@ -189,6 +194,46 @@ export class Book {
     this.#freeRows.push(allocation.row)
   }
 
+  /** Has a relayed address lead to an allocation: to this one alone, or to it as well. */
+  lead(allocation: OpenAllocation, leg: Leg, isShared: boolean): void {
+    const { socket, address } = leg.relay
+    // What another process shared and this one does not is still shared by those that had it.
+    const other = this.bySocket.get(socket)
+    if (other) {
+      this.bySocket.delete(socket)
+      this.byRelayed.delete(address.key)
+      this.lead(other.allocation, other.leg, true)
+    }
+    if (isShared || this.sharedPorts.has(socket)) {
+      let port = this.sharedPorts.get(socket)
+      if (!port) {
+        port = new SharedPort(socket, address)
+        this.sharedPorts.set(socket, port)
+        this.sharedByRelayed.set(address.key, port)
+      }
+      leg.member = port.join(allocation, leg)
+      return
+    }
+    const relayed = { allocation, leg }
+    this.bySocket.set(socket, relayed)
+    this.byRelayed.set(address.key, relayed)
+  }
+
+  /** Whether an address is a relayed one of this shard. */
+  isRelayed({ key }: PeerAddress): boolean {
+    return this.byRelayed.has(key) || this.sharedByRelayed.has(key)
+  }
+
+  /** Drops what is known of shared ports and over. */
+  forgetShared(now: Time): void {
+    for (const [socket, port] of this.sharedPorts) {
+      port.forget(now)
+      if (port.size > 0) continue
+      this.sharedPorts.delete(socket)
+      this.sharedByRelayed.delete(port.address.key)
+    }
+  }
+
   /** Remembers the answer to a request that ended its allocation. */
   remember(socket: SocketId, client: ClientAddress, transaction: Buffer, bytes: Buffer, now: Time): void {
     this.recall({ socket, client, transaction, bytes, until: after(now, MEMORY) })
@@ -226,6 +271,7 @@ export class Book {
       clients: this.#byClient.size,
       sockets: this.bySocket.size,
       relayed: this.byRelayed.size,
+      shared: [...this.sharedPorts.values()].reduce((sum, port) => sum + port.size, 0),
       toHost: this.toHost.size,
       reservations: this.reservations.size,
       lifetimes: this.lifetimes.size,

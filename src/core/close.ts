@@ -29,7 +29,7 @@ export function end(state: RelayState, allocation: Allocation, reason: Ending, n
   const { book } = state
   const open = allocation.state === 'open' ? allocation : undefined
   const legs = open?.legs ?? []
-  const commands = open ? legs.flatMap(leg => closeLeg(state, open, leg)) : []
+  const commands = open ? legs.flatMap(leg => closeLeg(state, open, leg, now)) : []
   commands.push(...unhost(allocation))
   if (open) {
     open.legs = []
@@ -57,15 +57,20 @@ export function end(state: RelayState, allocation: Allocation, reason: Ending, n
 }
 
 /** Gives some of the relayed addresses of an allocation back that keeps others. */
-export function closeLegs(state: RelayState, allocation: OpenAllocation, legs: readonly Leg[]): Command[] {
+export function closeLegs(
+  state: RelayState,
+  allocation: OpenAllocation,
+  legs: readonly Leg[],
+  now: Time,
+): Command[] {
   allocation.legs = allocation.legs.filter(leg => !legs.includes(leg))
-  const commands = legs.flatMap(leg => closeLeg(state, allocation, leg))
+  const commands = legs.flatMap(leg => closeLeg(state, allocation, leg, now))
   noteChange(state, allocation)
   return commands
 }
 
 /** Gives one relayed address back, and all that hangs on its family. */
-function closeLeg(state: RelayState, allocation: OpenAllocation, leg: Leg): Command[] {
+function closeLeg(state: RelayState, allocation: OpenAllocation, leg: Leg, now: Time): Command[] {
   const { book } = state
   const { family, socket, address } = leg.relay
   const commands: Command[] = []
@@ -77,9 +82,13 @@ function closeLeg(state: RelayState, allocation: OpenAllocation, leg: Leg): Comm
     if (book.peers.family(row) === family) commands.push(...dismiss(state, allocation, row))
   }
   for (const row of book.permissions.of(allocation.permissions)) {
-    if (book.permissions.family(row) === family) removePermission(book, allocation, row)
+    if (book.permissions.family(row) === family) removePermission(book, allocation, row, leg.member)
   }
   book.lifetimes.close(leg.lifetime)
+  if (leg.member) {
+    leg.member.port.leave(leg.member, now)
+    return commands
+  }
   book.bySocket.delete(socket)
   book.byRelayed.delete(address.key)
   commands.push({ kind: 'close', socket })

@@ -26,6 +26,8 @@ export interface RelayConfig {
   readonly nonceLifetime: Seconds
   /** Families that relay addresses exist for. */
   readonly families: readonly Family[]
+  /** Relay ports that many allocations have at a time; all others are one allocation's. */
+  readonly sharedPorts?: readonly number[]
   /** What a request without REQUESTED-ADDRESS-FAMILY gets: IPv4 as RFC 8656 §7.2 says, or the listener's. */
   readonly defaultFamily: 'ipv4' | 'listener'
   /** True where sockets can set DF; else DONT-FRAGMENT is an unknown attribute (RFC 8656 §7.2). */

@@ -17,6 +17,8 @@ import { channelTo, isAdmitted, legFor } from './peers/admitted.ts'
 import { reroute } from './peers/routes.ts'
 import { reachOf, withheld } from './reach.ts'
 import { drop, type RelayState } from './relay-state.ts'
+import { partnerOf, recipientOf, senderTo, speakTo } from './shared/conversations.ts'
+import type { SharedPort } from './shared/shared-port.ts'
 
 /** The most that fits a Data indication: its length field has 16 bits (RFC 8489 §5). */
 const LARGEST_INDICATION = 65_535
@@ -57,15 +59,23 @@ export function toPeer(
   const leg = legFor(book, allocation, peer.family, now)
   if (!leg) return drop(state, Counter.dropFamily)
   const reach = reachOf(state, allocation, peer)
+  const port = book.sharedByRelayed.get(peer.key)
   const relayed = book.byRelayed.get(peer.key)
-  const wire = relayed ? undefined : environment.siblings?.wire(peer)
-  if (peer.port === 0 || reach === 'no' || (reach === 'local' && !relayed && !wire)) {
+  const isOurs = port !== undefined || relayed !== undefined
+  const wire = isOurs ? undefined : environment.siblings?.wire(peer)
+  if (peer.port === 0 || reach === 'no' || (reach === 'local' && !isOurs && !wire)) {
     return [...drop(state, Counter.dropDeniedPeer), ...withheld(state, allocation, peer, now)]
   }
   if (book.peers.find(allocation.row, peer) === undefined) {
     const stopped = chargePeers(state, allocation, [peer], now)
     if (stopped) return [...drop(state, Counter.dropScan), ...stopped]
   }
+  const { member } = leg
+  if (member && !isOurs && !speakTo(member, peer, payload, now)) return drop(state, Counter.dropPeerTaken)
+  // Between a shared relayed address and one that is not, nobody could tell later whose an answer is.
+  const isAlike = !isOurs || (port !== undefined) === (member !== undefined)
+  const partner = member && port ? partnerOf(book, member, port, payload, now) : relayed
+  if (isOurs && !(partner && isAlike)) return drop(state, Counter.dropUnattributed)
   if (!meters.take(allocation.meters, payload.length + PACKET_OVERHEAD, now)) {
     allocation.dropped++
     return drop(state, Counter.dropRate)
@@ -75,7 +85,7 @@ export function toPeer(
   allocation.traffic.toPeer.packets++
   allocation.traffic.toPeer.bytes += payload.length
   const commands = reroute(state, allocation, peer, now)
-  if (relayed) return [...commands, ...toClient(state, relayed, asPeer(leg.relay.address), payload, now)]
+  if (partner) return [...commands, ...toClient(state, partner, asPeer(leg.relay.address), payload, now)]
   const to = wire ?? environment.host?.wire(peer) ?? peer
   const send = { kind: 'send' as const, socket: leg.relay.socket, to, bytes: payload }
   commands.push(dontFragment ? { ...send, dontFragment } : send)
@@ -109,9 +119,28 @@ export function fromPeer(
   if (sibling) return toClient(state, relayed, asPeer(sibling), payload, now)
   const peer = nameOf(state, relayed.allocation, from, now)
   // What claims to come from one of our own relayed addresses came neither through the process nor from a peer.
-  if (reachOf(state, relayed.allocation, peer) !== 'yes' || state.book.byRelayed.has(peer.key))
+  if (reachOf(state, relayed.allocation, peer) !== 'yes' || state.book.isRelayed(peer))
     return drop(state, Counter.dropDeniedPeer)
   return toClient(state, relayed, peer, payload, now)
+}
+
+/** The same where many allocations have the relayed address. What may be for one or for another is for none. */
+export function fromPeerOfSome(
+  state: RelayState,
+  port: SharedPort,
+  from: Address,
+  payload: Buffer,
+  now: Time,
+): Command[] {
+  const { book, environment } = state
+  const outside = environment.host?.peer(from)
+  const names: readonly PeerAddress[] = outside ? [outside, from] : [from]
+  if (names.some(name => book.isRelayed(name))) return drop(state, Counter.dropDeniedPeer)
+  const found = recipientOf(book, port, names, payload, now)
+  if (!found) return drop(state, Counter.dropUnattributed)
+  const { member, peer } = found
+  if (reachOf(state, member.allocation, peer) !== 'yes') return drop(state, Counter.dropDeniedPeer)
+  return toClient(state, member, peer, payload, now)
 }
 
 /**
@@ -170,7 +199,8 @@ function toClient(
 /** Tells the client that the network refused what it sent to a peer (RFC 8656 §11.5). */
 export function unreachable(state: RelayState, error: Unreachable, now: Time): Command[] {
   const { book } = state
-  const relayed = book.bySocket.get(error.socket)
+  const shared = book.sharedPorts.get(error.socket)
+  const relayed = shared ? senderTo(shared, error.peer) : book.bySocket.get(error.socket)
   if (!relayed || book.lifetimes.isOver(relayed.leg.lifetime, now))
     return drop(state, Counter.dropNoAllocation)
   const { type, code } = error

@@ -44,6 +44,7 @@ export type CapacityCause =
   | 'allocations'
   | 'ports'
   | 'relay-address'
+  | 'shared-port'
   | 'descriptors'
   | 'reservation'
   | 'permissions'

@@ -1,5 +1,6 @@
 import type { Family, RelayedAddress } from '../base/address.ts'
 import type { SocketId } from '../base/ids.ts'
+import type { RelayConfig } from './config.ts'
 
 /** A relay socket that the world has bound for one family of an allocation. */
 export interface RelaySocket {
@@ -13,4 +14,9 @@ export interface RelaySocket {
 export interface FailedFamily {
   readonly family: Family
   readonly code: 440 | 508
+}
+
+/** Whether many allocations may have a relay socket, which is then never closed with one of them. */
+export function isShared({ sharedPorts }: RelayConfig, { address }: RelaySocket): boolean {
+  return sharedPorts?.includes(address.port) ?? false
 }

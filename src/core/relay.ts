@@ -11,7 +11,7 @@ import { type BucketSource, Buckets, NOBODY_SLOWED, type Slowed, slowedTo } from
 import { close } from './close.ts'
 import type { Command } from './command.ts'
 import type { RelayConfig } from './config.ts'
-import { fromPeer, unreachable } from './data.ts'
+import { fromPeer, fromPeerOfSome, unreachable } from './data.ts'
 import type { Decisions, Witness } from './decisions.ts'
 import type { Environment } from './environment.ts'
 import { fromClient, isReturning } from './from-client.ts'
@@ -286,7 +286,10 @@ export class Relay {
   }
 
   #fromPeer(input: Datagram, now: Time): Command[] {
-    const relayed = this.#state.book.bySocket.get(input.socket)
+    const { book } = this.#state
+    const shared = book.sharedPorts.get(input.socket)
+    if (shared) return fromPeerOfSome(this.#state, shared, input.from, input.bytes, now)
+    const relayed = book.bySocket.get(input.socket)
     if (!relayed) return drop(this.#state, Counter.dropNoAllocation)
     return fromPeer(this.#state, relayed, input.from, input.bytes, now)
   }

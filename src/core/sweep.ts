@@ -29,6 +29,7 @@ export function sweep(state: RelayState, now: Time): Command[] {
     event,
   }))
   book.forget(now)
+  book.forgetShared(now)
   scans.forget(now)
   book.beginStrays(STRAYS_A_SECOND)
   commands.push(...proceed(state, now))
@@ -142,7 +143,7 @@ function lapseHalves(state: RelayState, allocation: OpenAllocation, now: Time): 
   const { lifetimes } = state.book
   const over = allocation.legs.filter(leg => lifetimes.isOver(leg.lifetime, now))
   if (over.length === 0) return commands
-  return [...commands, ...closeLegs(state, allocation, over)]
+  return [...commands, ...closeLegs(state, allocation, over, now)]
 }
 
 /** Takes from an allocation whatever has lapsed, and ends it with its last relayed address. */

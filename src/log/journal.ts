@@ -265,6 +265,7 @@ const CAPACITY_HINTS: Readonly<Record<CapacityCause, RunningKey>> = {
   allocations: 'hint.allocations',
   ports: 'hint.ports',
   'relay-address': 'hint.relayAddress',
+  'shared-port': 'hint.sharedPort',
   descriptors: 'hint.descriptors',
   reservation: 'hint.reservation',
   permissions: 'hint.permissions',

@@ -26,6 +26,8 @@ export interface SimWorldOptions {
   readonly relayFamilies: readonly Family[]
   /** Ports that relay sockets may have, both ends included. */
   readonly ports: readonly [number, number]
+  /** Relay ports that all allocations share, in place of `ports`; none by default. */
+  readonly sharedPorts?: readonly number[]
   /** Allocations and reservations a user may have at once. */
   readonly allocationsPerUser: number
   /** Milliseconds that binding a relay socket takes. */
@@ -276,6 +278,8 @@ export class SimWorld implements World {
       this.#failures.splice(failure, 1)
       return undefined
     }
+    const { sharedPorts } = this.#options
+    if (sharedPorts) return this.#share(family, sharedPorts)
     const [low, high] = this.#options.ports
     const count = high - low + 1
     const first = Math.floor(this.#roll() * count)
@@ -290,6 +294,12 @@ export class SimWorld implements World {
       })
     }
     return undefined
+  }
+
+  /** A relay socket that others have as well, at one of these ports. */
+  #share(family: Family, ports: readonly number[]): RelaySocket[] {
+    const at = relayAddress(family, ports[Math.floor(this.#roll() * ports.length)]!)
+    return [{ family, socket: this.socketAt(at) ?? this.listen(at, 'relay'), address: at }]
   }
 
   /** Gathers what arrives at one moment into batches, as a kernel would. */

@@ -114,6 +114,7 @@ export class Sim {
     const worldOptions: SimWorldOptions = {
       relayFamilies: options.relayFamilies ?? [4, 6],
       ports: options.ports ?? [49152, 65535],
+      ...(options.sharedPorts && { sharedPorts: options.sharedPorts }),
       allocationsPerUser: options.allocationsPerUser ?? Number.POSITIVE_INFINITY,
       openDelay: options.openDelay ?? 0,
       batching: options.batching ?? 16,
@@ -329,6 +330,7 @@ function relayConfig(options: SimOptions): RelayConfig {
     dontFragment: false,
     mobility: true,
     strictExpiry: false,
+    ...(options.sharedPorts && { sharedPorts: options.sharedPorts }),
     ...options.config,
     limits: {
       permissionsPerAllocation: 256,

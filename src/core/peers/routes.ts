@@ -162,7 +162,9 @@ function passageTo(
 ): Passage | undefined {
   const { book, environment } = state
   const leg = legFor(book, allocation, peer.family, now)
-  if (!leg || peer.port === 0 || allocation.client.socket === NOWHERE) return undefined
+  // What a shared port gets is for whom the payload names, which forwarders do not read.
+  if (!leg || leg.member || book.sharedByRelayed.has(peer.key)) return undefined
+  if (peer.port === 0 || allocation.client.socket === NOWHERE) return undefined
   const isBound = row !== undefined && book.peers.channel(row) !== 0
   const permission = isBound ? -1 : permissionFor(book, allocation, peer.ip, now)
   if (!isBound && permission < 0) return undefined

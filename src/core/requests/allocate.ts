@@ -29,7 +29,7 @@ import type { Claim, Command } from '../command.ts'
 import type { Opened, Refused } from '../input.ts'
 import { noMemory } from '../peers/room.ts'
 import { unrouteHost } from '../peers/routes.ts'
-import type { FailedFamily } from '../relay-socket.ts'
+import { type FailedFamily, isShared } from '../relay-socket.ts'
 import type { RelayState } from '../relay-state.ts'
 import { answer, errorReply, reject, rejected, success } from '../reply.ts'
 import { noteChange } from '../snapshot/noting.ts'
@@ -134,7 +134,9 @@ export function opened(state: RelayState, input: Opened, now: Time): Command[] {
   if (!opening) return []
   if (opening.state !== 'opening') {
     const orphans = input.reserved ? [...input.relays, input.reserved] : input.relays
-    const closed = orphans.map(relay => ({ kind: 'close' as const, socket: relay.socket }))
+    const closed = orphans
+      .filter(relay => !isShared(state.config, relay))
+      .map(relay => ({ kind: 'close' as const, socket: relay.socket }))
     return [...closed, ...end(state, opening, 'hangup', now)]
   }
 
@@ -143,6 +145,7 @@ export function opened(state: RelayState, input: Opened, now: Time): Command[] {
     relay,
     lifetime: book.lifetimes.open(due),
     linked: undefined,
+    member: undefined,
   }))
   const meters = state.buckets.take(opening.identity.owner, now)
   const token = input.reserved ? reserve(state, opening, input.reserved, now) : input.token
@@ -151,11 +154,7 @@ export function opened(state: RelayState, input: Opened, now: Time): Command[] {
 
   const allocation = complete(opening, { legs, due, meters, answered: command.bytes })
   book.add(allocation)
-  for (const leg of legs) {
-    const relayed = { allocation, leg }
-    book.bySocket.set(leg.relay.socket, relayed)
-    book.byRelayed.set(leg.relay.address.key, relayed)
-  }
+  for (const leg of legs) book.lead(allocation, leg, isShared(state.config, leg.relay))
   noteChange(state, allocation)
   const relayed = legs.map(leg => leg.relay.address)
   const withdrawn = relayed.flatMap(address => unrouteHost(state, address))

@@ -7,9 +7,11 @@ import { CHANNEL_LIFETIME, type OpenAllocation } from '../allocation.ts'
 import type { Command } from '../command.ts'
 import { noChannel } from '../peers/room.ts'
 import { bind, reroute, unbind } from '../peers/routes.ts'
+import { legFor } from '../peers/admitted.ts'
 import { reachOf } from '../reach.ts'
 import type { RelayState } from '../relay-state.ts'
 import { success } from '../reply.ts'
+import { isTaken } from '../shared/conversations.ts'
 import { noteChange } from '../snapshot/noting.ts'
 import { permit, refuseDenied, refuseUnlessCharged, refuseUnlessPermitted } from './create-permission.ts'
 import { allocationOf, type Request, refuse, succeed } from './request.ts'
@@ -66,6 +68,12 @@ function bindPeer(
   if (reachOf(state, allocation, peer) === 'no') return refuseDenied(state, request, allocation, peer)
   const full = bound === undefined ? noChannel(state, allocation) : undefined
   if (full) return refuse(state, request, 508, 'capacity', full.detail, full.cause)
+
+  const { member } = legFor(state.book, allocation, peer.family, now)!
+  if (member && isTaken(member, peer, now)) {
+    const detail = 'another client has this peer on the shared relay port'
+    return refuse(state, request, 508, 'capacity', detail, 'shared-port')
+  }
 
   const stopped = bound === undefined ? refuseUnlessCharged(state, request, allocation, [peer]) : undefined
   if (stopped) return stopped

@@ -61,7 +61,7 @@ function release(
   state.book.remember(reply.socket, reply.to, reply.transaction, command.bytes, reply.at)
   if (legs.length === allocation.legs.length)
     return [command, ...close(state, allocation, 'released', reply.at)]
-  return [command, ...closeLegs(state, allocation, legs)]
+  return [command, ...closeLegs(state, allocation, legs, reply.at)]
 }
 
 /** Gives relayed addresses more time, and lets the client go on from where it asks, if it has a ticket. */

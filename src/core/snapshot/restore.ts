@@ -8,6 +8,7 @@ import type { Command } from '../command.ts'
 import { NO_ROUTE, ROUTED } from '../peers/peers.ts'
 import { addPermission, countChannel } from '../peers/room.ts'
 import { noteHost, routeOf, setLink } from '../peers/routes.ts'
+import { isShared } from '../relay-socket.ts'
 import type { RelayState } from '../relay-state.ts'
 import type { SignedReplyTo } from '../reply.ts'
 import type { AllocationRecord, SnapshotPart } from './parts.ts'
@@ -155,7 +156,12 @@ function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time
     answered,
     lacking,
     legs: legs.map(
-      ({ relay, expires }): Leg => ({ relay, lifetime: lifetimes.open(expires), linked: undefined }),
+      ({ relay, expires }): Leg => ({
+        relay,
+        lifetime: lifetimes.open(expires),
+        linked: undefined,
+        member: undefined,
+      }),
     ),
     due: saved.due,
     permissions: emptyList(),
@@ -170,11 +176,7 @@ function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time
     },
   }
   book.add(allocation)
-  for (const leg of allocation.legs) {
-    const relayed = { allocation, leg }
-    book.bySocket.set(leg.relay.socket, relayed)
-    book.byRelayed.set(leg.relay.address.key, relayed)
-  }
+  for (const leg of allocation.legs) book.lead(allocation, leg, isShared(state.config, leg.relay))
   for (const { ip, expires } of permissions) addPermission(book, allocation, ip, expires)
   for (const peer of peers) restorePeer(state, allocation, peer, commands)
   state.journal?.whole(saved)

@@ -1,0 +1,266 @@
+import { asPeer, type PeerAddress } from '../../base/address.ts'
+import { after, type Time } from '../../base/time.ts'
+import { type IceMessage, readIce, reversedUsername } from '../../wire/ice.ts'
+import type { Book } from '../book.ts'
+import { isAdmitted } from '../peers/admitted.ts'
+import type { Agent, Claim, Member } from './member.ts'
+import { PROVED } from './proved.ts'
+import { MEMBERS, type SharedPort, unlink } from './shared-port.ts'
+
+/** Checks of one peer that may wait for their answers. */
+const CHECKS = 16
+
+/** Whom a datagram to a shared port is for, and whose it is, as that one knows them. */
+export interface Recipient {
+  readonly member: Member
+  readonly peer: PeerAddress
+}
+
+/**
+ * Takes note of what a member sends to a peer on the network. False where it must not leave, as the peer is another
+ * agent's: it would answer, and nobody could tell whom.
+ */
+export function speakTo(member: Member, peer: PeerAddress, payload: Buffer, now: Time): boolean {
+  const ice = readIce(payload)
+  expectReverse(member, ice)
+  const claim = claimFor(member, peer, ice, now)
+  if (!claim) return false
+  if (!ice) choose(claim, member)
+  else if (isAsking(ice)) member.ask(keyOf(peer, ice))
+  else if (ice.kind === 'success') noteAnswer(claim, ice, now)
+  return true
+}
+
+/** Whether a peer on the network has answered another agent lately, and so is no one else's. */
+export function isTaken(member: Member, peer: PeerAddress, now: Time): boolean {
+  const claim = member.port.claims.get(peer.key)
+  if (!claim?.isProved && !claim?.hasAnswered) return false
+  if (claim.members.includes(member) || member.port.isFree(claim, member, now)) return false
+  return !claim.members.some(one => one.isSameAgent(member))
+}
+
+/**
+ * Finds whom a datagram from the network is for; undefined where that is not known for certain. `names` are the
+ * addresses by which members may know the sender, the usual one first.
+ */
+export function recipientOf(
+  book: Book,
+  port: SharedPort,
+  names: readonly PeerAddress[],
+  payload: Buffer,
+  now: Time,
+): Recipient | undefined {
+  const known = names.filter(name => port.claims.has(name.key))
+  // Two who know one program by two addresses cannot be told apart.
+  if (known.length > 1) return undefined
+  const peer = known[0] ?? names[0]!
+  const claim = port.claims.get(peer.key)
+  const ice = readIce(payload)
+  const member = recipientIn(book, port, { peer, claim, ice }, now)
+  return member && { member, peer }
+}
+
+/** Whom an ICMP error for a datagram to this peer is for. */
+export function senderTo(port: SharedPort, peer: PeerAddress): Member | undefined {
+  const claim = port.claims.get(peer.key)
+  return claim?.members.length === 1 || claim?.isChosen ? claim.current : undefined
+}
+
+/**
+ * Finds whom a member's datagram to a shared port of this relay is for; undefined where that is not known for certain.
+ * All have the same address there, so only what the two have said to each other tells.
+ */
+export function partnerOf(
+  book: Book,
+  from: Member,
+  to: SharedPort,
+  payload: Buffer,
+  now: Time,
+): Member | undefined {
+  const ice = readIce(payload)
+  expectReverse(from, ice)
+  const link = from.links.get(to.address.key)
+  if (ice && !isAsking(ice)) return answer(from, to, ice, now)
+  if (ice?.kind === 'check') {
+    const peer = asPeer(from.leg.relay.address)
+    const found = [...to.expecting(ice.username)].filter(
+      one =>
+        one !== from && isAdmitted(book, one.allocation, peer, now) && mayExchange(from, one, now),
+    )
+    const partner = chosenOf(found, link)
+    if (partner) from.ask(keyBetween(partner, ice))
+    return partner
+  }
+  if (!link) return undefined
+  const partner = link.current
+  const back = partner.links.get(from.port.address.key)
+  if (!back?.members.includes(from)) return undefined
+  if (ice) from.ask(keyBetween(partner, ice))
+  else choose(back, from)
+  link.until = after(now, PROVED)
+  back.until = link.until
+  return partner
+}
+
+/** The claim by which a member may send to a peer: its own, its agent's, or a new one. */
+function claimFor(
+  member: Member,
+  peer: PeerAddress,
+  ice: IceMessage | undefined,
+  now: Time,
+): Claim | undefined {
+  const { port } = member
+  const claim = port.claims.get(peer.key)
+  if (!claim) return port.claim(member, peer, now)
+  if (claim.members.includes(member)) return claim
+  if (ice?.kind === 'check' && claim.members.some(one => one.isSameAgent(member))) {
+    if (claim.members.length >= MEMBERS) return undefined
+    claim.members = [...claim.members, member]
+    member.claims.set(peer.key, claim)
+    return claim
+  }
+  return port.isFree(claim, member, now) ? port.claim(member, peer, now) : undefined
+}
+
+/** What is known of a datagram from the network. */
+interface Arrived {
+  readonly peer: PeerAddress
+  readonly claim: Claim | undefined
+  readonly ice: IceMessage | undefined
+}
+
+function recipientIn(
+  book: Book,
+  port: SharedPort,
+  { peer, claim, ice }: Arrived,
+  now: Time,
+): Member | undefined {
+  if (ice && !isAsking(ice)) {
+    const key = keyOf(peer, ice)
+    const asker = port.asker(key)
+    if (!asker || !claim?.members.includes(asker)) return undefined
+    port.askNoMore(key, asker)
+    if (ice.kind === 'success') prove(claim, asker, now)
+    return asker
+  }
+  if (ice?.kind === 'check') {
+    const found = [...port.expecting(ice.username)].filter(
+      one =>
+        isAdmitted(book, one.allocation, peer, now) &&
+        (!claim || claim.members.includes(one) || port.isFree(claim, one, now)),
+    )
+    const chosen = chosenOf(found, claim)
+    return chosen && noteCheck(chosen, { peer, claim, ice }, now)
+  }
+  if (!claim) return undefined
+  // As long as the peer sends, it has not noticed that its client has gone.
+  if (claim.isProved || claim.hasAnswered) claim.until = after(now, PROVED)
+  if (claim.members.length === 0) return undefined
+  const { current, isProved } = claim
+  return isProved || port.interests.isAlone(current, peer.ip, now) ? current : undefined
+}
+
+/** Takes note of a check that a member is about to get: what answers it makes the peer that member's. */
+function noteCheck(
+  member: Member,
+  { peer, claim, ice }: Arrived & { readonly ice: IceMessage },
+  now: Time,
+): Member | undefined {
+  const own = claim?.members.includes(member) ? claim : member.port.claim(member, peer, now)
+  if (!own) return undefined
+  if (own.isProved) own.until = after(now, PROVED)
+  if (!own.checks.includes(ice.transaction)) own.checks.push(ice.transaction)
+  if (own.checks.length > CHECKS) own.checks.shift()
+  return member
+}
+
+/** Takes note that a member accepts its peer's check, after which the peer may send it data. */
+function noteAnswer(claim: Claim, { transaction }: IceMessage, now: Time): void {
+  const at = claim.checks.indexOf(transaction)
+  if (at < 0) return
+  claim.checks.splice(at, 1)
+  claim.hasAnswered = true
+  claim.until = after(now, PROVED)
+}
+
+/** Of those that a check may be for: the one that data goes to, or any of them where all are one user's. */
+function chosenOf(found: readonly Member[], agent: Agent | undefined): Member | undefined {
+  if (agent && found.includes(agent.current)) return agent.current
+  const theirs = agent ? found.filter(one => agent.members.includes(one)) : []
+  if (theirs.length > 0) return theirs.at(-1)
+  const last = found.at(-1)
+  return last && found.every(one => one.isSameAgent(last)) ? last : undefined
+}
+
+/** Finds who has asked what a member answers, and ties the two together where the answer is a success. */
+function answer(
+  from: Member,
+  to: SharedPort,
+  ice: IceMessage,
+  now: Time,
+): Member | undefined {
+  const key = keyBetween(from, ice)
+  const asker = to.asker(key)
+  if (!asker || !mayExchange(from, asker, now)) return undefined
+  to.askNoMore(key, asker)
+  if (ice.kind === 'success') {
+    link(from, asker, now)
+    link(asker, from, now)
+  }
+  return asker
+}
+
+/** Whether neither of two is in a conversation with somebody else at the other's address. */
+function mayExchange(a: Member, b: Member, now: Time): boolean {
+  return isOpenTo(a, b, now) && isOpenTo(b, a, now)
+}
+
+function isOpenTo(member: Member, other: Member, now: Time): boolean {
+  const agent = member.links.get(other.port.address.key)
+  if (!agent || agent.until <= now || agent.members.includes(other)) return true
+  return agent.members.length < MEMBERS && agent.members.some(one => one.isSameAgent(other))
+}
+
+function link(member: Member, other: Member, now: Time): void {
+  const at = other.port.address.key
+  const until = after(now, PROVED)
+  const agent = member.links.get(at)
+  if (agent?.members.includes(other) || agent?.members.some(one => one.isSameAgent(other))) {
+    if (!agent.members.includes(other)) agent.members = [...agent.members, other]
+    agent.until = until
+    if (!agent.isChosen) agent.current = other
+    return
+  }
+  for (const one of agent?.members ?? []) unlink(one, member)
+  member.links.set(at, { members: [other], current: other, isChosen: false, until })
+}
+
+function prove(claim: Claim, member: Member, now: Time): void {
+  claim.isProved = true
+  claim.until = after(now, PROVED)
+  if (!claim.isChosen) claim.current = member
+}
+
+/** The client sends its data by this one of its allocations, so it gets there what comes. */
+function choose(agent: Agent, member: Member): void {
+  agent.current = member
+  agent.isChosen = true
+}
+
+function expectReverse(member: Member, ice: IceMessage | undefined): void {
+  const reverse = ice?.kind === 'check' ? reversedUsername(ice.username) : undefined
+  if (reverse !== undefined) member.expect(reverse)
+}
+
+function isAsking({ kind }: IceMessage): boolean {
+  return kind === 'check' || kind === 'request'
+}
+
+function keyOf({ key }: PeerAddress, { transaction }: IceMessage): string {
+  return `n${key} ${transaction}`
+}
+
+/** The key of a request to another allocation of this relay. */
+function keyBetween({ allocation }: Member, { transaction }: IceMessage): string {
+  return `a${allocation.id} ${transaction}`
+}

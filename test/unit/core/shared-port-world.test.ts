@@ -1,0 +1,19 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { OnePortWorld, worldAction } from '../../sim/one-port-world.ts'
+
+t.test('no client gets what is for another on the one port, and calls come through whatever others do', t => {
+  fc.assert(
+    fc.property(fc.array(worldAction, { maxLength: 120, size: 'max' }), fc.boolean(), (actions, isDouble) => {
+      const world = new OnePortWorld(isDouble)
+      for (const one of actions) world.do(one)
+      world.settleDown()
+      const wrong = world.wrong()
+      if (wrong.length > 0) throw new Error(`at the wrong one: ${wrong.join(', ')}`)
+      const silent = world.silent()
+      if (silent.length > 0) throw new Error(`no call: ${silent.join(', ')}`)
+    }),
+    { numRuns: Number(process.env['FC_RUNS'] ?? 150) },
+  )
+  t.end()
+})
