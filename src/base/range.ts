@@ -5,6 +5,13 @@ import { failed, type Result, succeeded } from './result.ts'
 export interface PortSpan {
   readonly from: number
   readonly to: number
+  /** Those of them that are meant, where they are a few that all allocations share. */
+  readonly shared?: readonly number[]
+}
+
+/** The ports that are meant, smallest first. */
+export function portsIn({ from, to, shared }: PortSpan): readonly number[] {
+  return shared ?? Array.from({ length: to - from + 1 }, (_, i) => from + i)
 }
 
 /** A run of IP addresses of one family, both ends included. */

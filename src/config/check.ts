@@ -1,5 +1,5 @@
 import { formatIp } from '../base/address.ts'
-import { compare, formatRange, type Range } from '../base/range.ts'
+import { compare, formatRange, portsIn, type Range } from '../base/range.ts'
 import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 import { checkBudgets } from './budgets.ts'
 import { checkConsole } from './control.ts'
@@ -32,6 +32,7 @@ export function checkTogether(settings: Settings, report: ConfigReport, broken: 
   if (!broken.has('listen')) checkFront(settings, report, broken)
   if (!broken.has('relay')) checkRelay(settings, report)
   if (!broken.has('relay')) checkPortMapping(settings, report)
+  if (!broken.has('relay') && !broken.has('listen')) checkShared(settings, report)
   if (!broken.has('homeservers') && !broken.has('users')) checkIssuers(settings, report)
   if (!broken.has('peers')) checkPeers(settings.peers, report)
   if (!broken.has('homeservers') && !broken.has('issue')) checkIssuing(settings, report)
@@ -97,8 +98,8 @@ function checkMetrics(at: Listener['address'], listen: readonly Listener[], repo
 const MOST_MAPPED = 256
 
 function checkPortMapping({ relay }: Settings, report: ConfigReport): void {
-  const { from, to } = relay.ports
-  const n = to - from + 1
+  const { from } = relay.ports
+  const n = portsIn(relay.ports).length
   if (relay.portMapping === 'off' || n <= MOST_MAPPED) return
   report.error(['relay', 'ports'], 'ports-to-map', {
     given: formatPorts(relay.ports),
@@ -129,7 +130,20 @@ function checkRelay({ relay }: Settings, report: ConfigReport): void {
       report.error(['relay', 'addresses', i], 'relay-address-router', { given: formatRelayAddress(address) })
   }
   const ports = relay.ports.to - relay.ports.from + 1
-  if (ports < FEW_PORTS) report.warn(['relay', 'ports'], 'ports-scarce', { ports })
+  if (!relay.ports.shared && ports < FEW_PORTS) report.warn(['relay', 'ports'], 'ports-scarce', { ports })
+}
+
+/** Relay ports that all allocations share: they are no listener's, and one thread has them. */
+function checkShared({ relay, listen, workers }: Settings, report: ConfigReport): void {
+  const { shared } = relay.ports
+  if (!shared) return
+  for (const port of shared) {
+    const taken = listen.find(({ transport, address }) => transport === 'udp' && address.port === port)
+    if (!taken) continue
+    const fix = [port + 1, port + 2].find(one => !shared.includes(one))
+    report.error(['relay', 'ports'], 'ports-listener', { given: port, other: formatListener(taken), fix: fix ?? 0 })
+  }
+  if (workers !== 'auto' && workers > 1) report.error(['workers'], 'workers-shared', { given: workers })
 }
 
 /** An address behind 1:1 NAT is private, and what it stands for is public. */

@@ -36,6 +36,7 @@ const ALL = {
   'proxy-front': error('reach', 33),
   'port-browser': warn('listeners', 235),
   'range-ok': passed('room'),
+  'range-shared': passed('room'),
   'range-small': warn('room', 240),
   'files-few': warn('room', 241),
   'relay-addresses-ok': passed('relayed-addresses'),

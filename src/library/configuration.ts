@@ -97,7 +97,7 @@ export interface Configuration {
      */
     addresses?: string[]
     /**
-     * The UDP ports to relay from. The firewall must let them in. Each allocation takes one for each family. A change needs a restart.
+     * The UDP ports to relay from. The firewall must let them in. Of a range, each allocation takes one for each family. One port, or a few with commas between them, are shared by all allocations, for routers, containers and clouds where no range can be opened: then every call must use ICE, as browsers do, and a peer address can be one client's at a time. No UDP listener may have such a port. A change needs a restart.
      */
     ports?: string
     /**

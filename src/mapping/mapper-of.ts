@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Family } from '../base/address.ts'
+import { portsIn } from '../base/range.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
 import { scopeOf } from '../net/ports/relay-addresses.ts'
@@ -28,17 +29,14 @@ export function mapperOf(
 function portsOf(
   family: Family,
   listen: Settings['listen'],
-  { from, to }: Settings['relay']['ports'],
+  ports: Settings['relay']['ports'],
 ): readonly MappedPort[] {
   const asked = listen.flatMap(({ transport, address, ...listener }): MappedPort[] => {
     const isOutside = address.family === family && address.port !== 0 && !listener.proxy
     if (!isOutside || scopeOf(address.ip) === 'loopback') return []
     return [{ transport: transport === 'udp' ? 'udp' : 'tcp', port: address.port }]
   })
-  const relayed = Array.from(
-    { length: to - from + 1 },
-    (_, i): MappedPort => ({ transport: 'udp', port: from + i }),
-  )
+  const relayed = portsIn(ports).map((port): MappedPort => ({ transport: 'udp', port }))
   return [...new Map([...asked, ...relayed].map(port => [mappedPortKey(port), port])).values()]
 }
 

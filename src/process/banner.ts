@@ -32,7 +32,7 @@ export function commandOf(env: Readonly<Record<string, string | undefined>>): st
 /** Writes what somebody who starts the relay by hand wants to know. */
 export function banner(version: string, loaded: Loaded, bound: BoundListener, launch: Launch): string {
   const { settings } = loaded
-  const { from, to } = settings.relay.ports
+  const { from, to, shared } = settings.relay.ports
   const say: Say = (key, values) => sayRunning({ key, ...(values && { values }) }, launch.language)
   const { command } = launch
   const realm = { realm: settings.realm }
@@ -41,7 +41,12 @@ export function banner(version: string, loaded: Loaded, bound: BoundListener, la
     [say('banner.listens'), bound.listening],
     [
       say('banner.relays'),
-      bound.relays.map(relay => say('banner.ports', { at: relayName(relay, say), from, to })),
+      bound.relays.map(relay => {
+        const at = relayName(relay, say)
+        return shared
+          ? say('banner.sharedPorts', { at, ports: shared.join(', ') })
+          : say('banner.ports', { at, from, to })
+      }),
     ],
     [say('banner.realm'), [loaded.defaults.realm ? say('banner.realmDefault', realm) : settings.realm]],
     [

@@ -247,7 +247,7 @@ export class LocalShard implements Shards {
     this.#shard.take({ kind: 'configure', config: this.#environment.config })
     this.look()
     const lost = this.#ports.setAddresses(relays)
-    if (lost.size > 0) void this.#allocations.endOn(lost)
+    if (lost.size > 0) void this.#allocations.endOn(lost).then(() => this.#ports.closeShared(lost))
   }
 
   async judged(): Promise<void> {

@@ -50,6 +50,7 @@ export function relayConfig(settings: Settings, around: RelaySurroundings): Rela
     defaultFamily: settings.relay.defaultFamily,
     dontFragment: around.dontFragment,
     mobility: protocol.mobility,
+    ...(settings.relay.ports.shared && { sharedPorts: settings.relay.ports.shared }),
     strictExpiry: credentials.strictExpiry,
     limits: relayLimits(settings),
     ...(settings.alternate && {

@@ -81,6 +81,7 @@ export class Engine {
       ...thisMachine(),
       inheritsUdp: inherited.some(socket => socket.transport === 'udp'),
       before: workersBefore,
+      sharesPorts: settings.relay.ports.shared !== undefined,
     })
     if (settings.workers !== 'auto' && settings.workers !== this.workers)
       log.warn('another number of workers takes effect once no calls are taken over', {
@@ -113,7 +114,9 @@ export class Engine {
 
   /** Relay ports in use, and those that there are. */
   get ports(): { readonly used: number; readonly total: number } {
-    const { from, to } = this.#settings.relay.ports
+    const { from, to, shared } = this.#settings.relay.ports
+    // Those that all allocations share are never used up.
+    if (shared) return { used: 0, total: this.relays.length * shared.length }
     return { used: this.shards.gauges.ports, total: this.relays.length * (to - from + 1) }
   }
 

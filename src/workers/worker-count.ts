@@ -15,6 +15,8 @@ export interface MachineCores {
   readonly inheritsUdp?: boolean
   /** How many relayed in the process that this one takes over from. */
   readonly before?: number | undefined
+  /** All allocations share a few relay ports. */
+  readonly sharesPorts?: boolean
 }
 
 /**
@@ -35,10 +37,11 @@ export function workersFor(
   { workers, udp }: Pick<Settings, 'workers' | 'udp'>,
   machine: MachineCores = thisMachine(),
 ): number {
-  const { cores, memory, lacksNative } = machine
+  const { cores, memory, lacksNative, sharesPorts = false } = machine
   const obstacle = udp === 'dgram' ? udp : lacksNative
   // Which socket of a listener a client meets, the kernel decides by how many there are.
-  if (machine.before !== undefined && !obstacle) return machine.before
+  const { before } = machine
+  if (before !== undefined && !obstacle && !(sharesPorts && before > 1)) return before
   if (machine.inheritsUdp) {
     if (workers === 'auto') return 1
     if (workers > 1) {
@@ -46,7 +49,8 @@ export function workersFor(
     }
   }
   if (workers === 'auto') {
-    if (obstacle || cores < CORES_FOR_SEVERAL || memory < MEMORY_FOR_SEVERAL) return 1
+    // Of what two threads send each other by shared ports, neither could tell whom it is for.
+    if (sharesPorts || obstacle || cores < CORES_FOR_SEVERAL || memory < MEMORY_FOR_SEVERAL) return 1
     // The kernel's own work for the traffic needs the other half.
     return Math.min(MOST, Math.floor(cores / 2))
   }

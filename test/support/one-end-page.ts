@@ -8,8 +8,8 @@ export interface Received {
   /** Messages of the other end. */
   readonly messages: number
   /** The selected candidate pair. */
-  readonly local: { readonly type: string; readonly address: string }
-  readonly remote: { readonly type: string; readonly address: string }
+  readonly local: { readonly type: string; readonly address: string; readonly port: number }
+  readonly remote: { readonly type: string; readonly address: string; readonly port: number }
 }
 
 /**
@@ -71,8 +71,8 @@ async function received() {
     sum.frames += entry.framesDecoded ?? 0
   }
   const of = id => {
-    const { candidateType: type, address } = stats.get(id) ?? {}
-    return { type, address }
+    const { candidateType: type, address, port } = stats.get(id) ?? {}
+    return { type, address, port }
   }
   return { ...sum, local: of(pair?.localCandidateId), remote: of(pair?.remoteCandidateId) }
 }

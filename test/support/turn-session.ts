@@ -40,7 +40,7 @@ export interface TurnSession {
   permit(peer: Address): Promise<number>
   bind(channel: number, peer: Address): Promise<number>
   send(channel: number, text: string): void
-  indicate(peer: Address, text: string): void
+  indicate(peer: Address, text: string | Buffer): void
   raw(bytes: Buffer): void
   /** Reads nothing more, as a client that hangs; streams only. */
   stall(): void
@@ -93,7 +93,7 @@ export async function openSession(
       settle([])
     },
     indicate: (peer, text) => {
-      turn.sendIndication(peer, Buffer.from(text))
+      turn.sendIndication(peer, Buffer.from(text as string))
       settle([])
     },
     raw: link.send,

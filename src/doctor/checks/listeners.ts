@@ -67,14 +67,17 @@ export const room: DoctorCheck = {
     const { config } = facts.subject
     if (!config || !facts.isOnRelay) return []
     const { relay, limits, listen } = config.settings
-    const ports = relay.ports.to - relay.ports.from + 1
+    const { from, to, shared } = relay.ports
+    const ports = to - from + 1
     const enough = Math.max(100, Math.min(limits.allocationsPerUser, limits.allocations))
-    const values = { from: relay.ports.from, to: relay.ports.to, count: ports, enough }
-    const first = ports < enough ? finding('range-small', values) : finding('range-ok', values)
+    const values = { from, to, count: ports, enough }
+    const first = shared
+      ? finding('range-shared', { ports: shared.join(', ') })
+      : finding(ports < enough ? 'range-small' : 'range-ok', values)
     const held = listedSockets('udp').find(({ port }) => listen.some(one => one.address.port === port))
     const pid = held && holderOf(held.inode)
     const files = pid === undefined ? undefined : openFilesLimit(pid)
-    const wanted = Math.min(ports, limits.allocations) + 256
+    const wanted = Math.min(shared?.length ?? ports, limits.allocations) + 256
     if (files === undefined || files >= wanted) return [first]
     return [first, finding('files-few', { files, wanted })]
   },

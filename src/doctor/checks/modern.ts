@@ -1,3 +1,4 @@
+import { formatPorts } from '../../config/values/port-range.ts'
 import type { DoctorCheck } from '../check.ts'
 import { type Finding, finding } from '../finding.ts'
 import { ask } from '../http.ts'
@@ -44,13 +45,14 @@ export const livekit: DoctorCheck = {
       }
     }
     const range = config?.settings.relay.ports
-    if (range && ports && ports.from <= range.to && range.from <= ports.to) {
+    const spans = range?.shared?.map(port => ({ from: port, to: port })) ?? (range ? [range] : [])
+    if (range && ports && spans.some(({ from, to }) => ports.from <= to && from <= ports.to)) {
       found.push(
         finding('livekit-ports', {
           ...values,
           from: ports.from,
           to: ports.to,
-          ours: `${range.from}-${range.to}`,
+          ours: formatPorts(range),
         }),
       )
     }

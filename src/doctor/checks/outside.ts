@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
-import { type Address, address, formatAddress, formatIp, ipKey, parseIp } from '../../base/address.ts'
+import { type Address, address, formatAddress, formatIp, ipKey, parseIp, sameAddress } from '../../base/address.ts'
 import { openUdpLink, type ProbeLink } from '../../dial/link.ts'
 import { XOR_MAPPED_ADDRESS } from '../../wire/attributes.ts'
 import { get, MessageWriter, Method, parse } from '../../wire/message.ts'
@@ -75,6 +75,8 @@ async function knock(facts: Facts, endpoint: TurnEndpoint): Promise<readonly Kno
       // The quota of a user may be smaller than what we would like to try.
       if (!relayed) break
       if (ipKey(mapped.ip) === ipKey(relayed.ip)) return undefined
+      // A port that all share is tried by one session: of two, neither would be sent what comes.
+      if (doors.some(door => sameAddress(door.relayed, relayed))) break
       const permitted = await session.ask((client, now) => client.permit([mapped], now))
       if (permitted.kind !== 'permitted') return undefined
       const door = { session, relayed, arrived: false }

@@ -1,3 +1,4 @@
+import { formatPorts } from '../../config/values/port-range.ts'
 import { address, formatIp, ipKey } from '../../base/address.ts'
 import { contains, formatRange, knownRange, type Range } from '../../base/range.ts'
 import { isOfRouter } from '../../config/values/relay-address.ts'
@@ -118,7 +119,7 @@ export const surroundings: DoctorCheck = {
     const found: Finding[] = []
     const isBridged = isContainer() && ownAddresses().every(ip => scopeOf(ip) !== 'public')
     if (isBridged && audienceHere(facts) === 'public') {
-      found.push(finding('container-network', { ...config.settings.relay.ports }))
+      found.push(finding('container-network', { ports: formatPorts(config.settings.relay.ports) }))
     }
     const used = kernelNumber('/proc/sys/net/netfilter/nf_conntrack_count')
     const most = kernelNumber('/proc/sys/net/netfilter/nf_conntrack_max')

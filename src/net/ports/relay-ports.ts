@@ -13,6 +13,7 @@ import { type ParkedPort, parkSocket, releaseSocket } from './parked-port.ts'
 import { type PortMarks, PortPool } from './port-pool.ts'
 import { type PortFault, PortSearch } from './port-search.ts'
 import { isSameRelay, type ResolvedRelayAddress } from './relay-addresses.ts'
+import { SharedSockets } from './shared-sockets.ts'
 
 /** Where several shards share the ports: is given the reserved port of a claim that opens, for any of them to adopt. */
 export type KeepParked = (allocation: AllocationId, parked: ParkedPort) => void
@@ -29,6 +30,8 @@ export class RelayPorts {
   #pools: readonly PortPool[]
   #keepParked: KeepParked | undefined
   readonly #ports: PortSpan
+  /** Where all allocations share a few ports. */
+  readonly #shared: SharedSockets | undefined
   readonly #marksOf: (relay: ResolvedRelayAddress) => PortMarks | undefined
   #held = new Map<SocketId, { readonly pool: PortPool; readonly port: number }>()
 
@@ -49,6 +52,7 @@ export class RelayPorts {
     this.#udp = udp
     this.#keepParked = keepParked
     this.#ports = ports
+    this.#shared = ports.shared && new SharedSockets(udp, ports.shared)
     this.#marksOf = marksOf
     this.#pools = addresses.map(relay => new PortPool(relay, ports, marksOf(relay)))
   }
@@ -61,7 +65,7 @@ export class RelayPorts {
         before.find(pool => isSameRelay(pool.relay, relay)) ??
         new PortPool(relay, this.#ports, this.#marksOf(relay)),
     )
-    const lost = new Set<SocketId>()
+    const lost = new Set<SocketId>(this.#shared?.without(this.#pools.map(({ relay }) => relay)))
     // Mostly none has gone, and there may be thousands of sockets.
     if (before.every(pool => this.#pools.includes(pool))) return lost
     for (const [socket, { pool }] of this.#held) if (!this.#pools.includes(pool)) lost.add(socket)
@@ -80,6 +84,10 @@ export class RelayPorts {
     if (claim.reserved) return succeeded({ allocation, relays: [claim.reserved.relay] })
     if (!descriptors.takeOne()) {
       return failed({ allocation, code: 508, why: 'too few file descriptors are left', cause: 'descriptors' })
+    }
+    if (this.#shared && claim.port !== 'any') {
+      const why = 'all allocations share the ports of relay.ports, so none can be chosen or reserved'
+      return failed({ allocation, code: 508, why, cause: 'shared-port' })
     }
     const relays: RelaySocket[] = []
     let lacking: FailedFamily | undefined
@@ -114,6 +122,7 @@ export class RelayPorts {
   takeOver({ socket, local }: BoundSocket): void {
     const pool = this.#pools.find(({ relay }) => ipKey(relay.local) === ipKey(local.ip))
     const { from, to } = this.#ports
+    if (pool && this.#shared?.takeOver(pool.relay, { socket, local })) return
     if (!pool || local.port < from || local.port > to) return
     pool.adopt(local.port)
     this.#held.set(socket, { pool, port: local.port })
@@ -160,15 +169,26 @@ export class RelayPorts {
 
   /** Takes note that a socket of `open` is closed. Others are not known here and do no harm. */
   closed(socket: SocketId): void {
+    this.#shared?.forget(socket)
     const held = this.#held.get(socket)
     if (!held) return
     this.#held.delete(socket)
     held.pool.free(held.port)
   }
 
+  /** Sockets that all allocations share. They are bound whether or not anybody has one. */
+  get shared(): readonly SocketId[] {
+    return [...(this.#shared?.sockets ?? [])]
+  }
+
+  /** Closes those of these sockets that all allocations share, once nobody has them any more. */
+  closeShared(sockets: Iterable<SocketId>): void {
+    this.#shared?.close(sockets)
+  }
+
   /** Ports held, over all relay addresses. */
   get inUse(): number {
-    return this.#held.size
+    return this.#held.size + (this.#shared?.size ?? 0)
   }
 
   /** Ports that could be held at most, over all relay addresses. */
@@ -187,6 +207,12 @@ export class RelayPorts {
     let fault: PortFault = { why: `no IPv${family} relay address`, cause: 'relay-address' }
     for (let tried = 0; tried < pools.length; tried++) {
       const pool = pools[(first + tried) % pools.length]!
+      if (this.#shared) {
+        const relay = await this.#shared.open(pool.relay)
+        if (relay.ok) return succeeded({ relay: relay.value })
+        fault = relay.error
+        continue
+      }
       const found = await new PortSearch(this.#udp, pool, shape, this.#keepParked && parkSocket).run()
       if (found.ok) {
         const { bound, sibling, parked } = found.value

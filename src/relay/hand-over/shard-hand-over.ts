@@ -178,7 +178,7 @@ export class ShardHandOver {
 
   /** Forgets what was given, as the other process goes on with it, and serves only what has stayed. */
   leave(): number {
-    const { shard, udp, gate, streams } = this.#parts
+    const { shard, udp, gate, streams, ports } = this.#parts
     for (const { id } of [...this.#leaving()]) {
       shard.take({ kind: 'revoke', allocation: id, reason: 'handed-over' })
       gate.release(id)
@@ -186,6 +186,10 @@ export class ShardHandOver {
     // Of those that were copied the other process has a descriptor of its own.
     for (const socket of this.#copy?.sockets ?? []) udp.close(socket)
     this.forgetCopy()
+    // Relay sockets that all share have gone, with what those had there who stay.
+    const gone = new Set(ports.shared)
+    for (const { id, legs } of [...shard.openAllocations()])
+      if (legs.some(({ relay }) => gone.has(relay.socket))) this.#parts.end(id)
     streams.dismissStrangers()
     this.go()
     return shard.size
@@ -258,10 +262,11 @@ export class ShardHandOver {
 
   /** The relay sockets that can go on elsewhere. */
   #relays(): SocketId[] {
-    const relays: SocketId[] = []
-    for (const { legs } of this.#leaving()) for (const { relay } of legs) relays.push(relay.socket)
-    for (const { socket } of this.#parts.reserved()) relays.push(socket)
-    return relays
+    // Those that all share go in any case: the other process could not bind them.
+    const relays = new Set<SocketId>(this.#parts.ports.shared)
+    for (const { legs } of this.#leaving()) for (const { relay } of legs) relays.add(relay.socket)
+    for (const { socket } of this.#parts.reserved()) relays.add(socket)
+    return [...relays]
   }
 
   *#leaving(): Generator<Readonly<OpenAllocation>> {

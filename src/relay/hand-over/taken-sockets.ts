@@ -45,7 +45,7 @@ export class TakenSockets {
     if (this.#hasCopy !== (closed !== undefined)) return failed(BEGUN_ANEW)
     for (const socket of closed ?? []) this.#close(socket)
     for (const { id, purpose, local, fd } of udp) {
-      if (purpose !== 'relay') continue
+      if (purpose !== 'relay' || this.#locals.has(id)) continue
       const address = fd === NOT_OPEN ? this.#ports.localOf(local) : local
       // Another program may have the port by now: the call is lost, but not the others.
       const error = address && (await this.#bind(id, address, fd))

@@ -214,7 +214,12 @@ for (const [text, key] of [
 for (const [text, expected] of [
   ['49152-65535', { from: 49152, to: 65535 }],
   ['1024 - 2047', { from: 1024, to: 2047 }],
-  ['50000', 'ports'],
+  ['50000', { from: 50000, to: 50000, shared: [50000] }],
+  [' 3480 ,3479, 3480', { from: 3479, to: 3480, shared: [3479, 3480] }],
+  ['443', 'ports-low'],
+  ['3479, 70000', 'port'],
+  ['3479,', 'ports'],
+  [Array.from({ length: 65 }, (_, i) => 2000 + i).join(), 'ports-many'],
   ['a-b', 'ports'],
   ['65535-49152', 'ports-backwards'],
   ['80-49152', 'ports-low'],

@@ -17,6 +17,7 @@ for (const [name, cores, memory, workers] of [
 ] as const) {
   t.test(`${name}: ${workers} by itself`, async t => {
     t.equal(workersFor({ workers: 'auto', udp: 'auto' }, machine(cores, memory)), workers)
+    t.equal(workersFor({ workers: 'auto', udp: 'auto' }, { ...machine(cores, memory), sharesPorts: true }), 1)
     t.equal(workersFor({ workers: 'auto', udp: 'dgram' }, machine(cores, memory)), 1)
     t.equal(workersFor({ workers: 'auto', udp: 'auto' }, machine(cores, memory, 'no addon')), 1)
     t.equal(workersFor({ workers: 3, udp: 'native' }, machine(cores, memory)), 3)
