@@ -133,7 +133,7 @@ function checkRelay({ relay }: Settings, report: ConfigReport): void {
   if (!relay.ports.shared && ports < FEW_PORTS) report.warn(['relay', 'ports'], 'ports-scarce', { ports })
 }
 
-/** Relay ports that all allocations share: they are no listener's, and one thread has them. */
+/** Relay ports that all allocations share: a UDP listener has none of them, and only one thread relays. */
 function checkShared({ relay, listen, workers }: Settings, report: ConfigReport): void {
   const { shared } = relay.ports
   if (!shared) return
@@ -141,7 +141,11 @@ function checkShared({ relay, listen, workers }: Settings, report: ConfigReport)
     const taken = listen.find(({ transport, address }) => transport === 'udp' && address.port === port)
     if (!taken) continue
     const fix = [port + 1, port + 2].find(one => !shared.includes(one))
-    report.error(['relay', 'ports'], 'ports-listener', { given: port, other: formatListener(taken), fix: fix ?? 0 })
+    report.error(['relay', 'ports'], 'ports-listener', {
+      given: port,
+      other: formatListener(taken),
+      fix: fix ?? 0,
+    })
   }
   if (workers !== 'auto' && workers > 1) report.error(['workers'], 'workers-shared', { given: workers })
 }

@@ -39,6 +39,8 @@ const DROPPED: Readonly<Record<string, ReasonKind>> = {
   'no-allocation': 'normal',
   'no-permission': 'normal',
   'no-channel': 'normal',
+  'peer-taken': 'limit',
+  unattributed: 'normal',
   'denied-peer': 'normal',
   family: 'normal',
   rate: 'limit',

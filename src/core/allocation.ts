@@ -6,7 +6,6 @@ import type { Seconds, Time } from '../base/time.ts'
 import type { UserHolding } from './peers/user-holdings.ts'
 import type { FailedFamily, RelaySocket } from './relay-socket.ts'
 import type { SignedReplyTo } from './reply.ts'
-import type { Member } from './shared/member.ts'
 import type { Identity } from './trust/signer.ts'
 
 /** Seconds that a permission lasts (RFC 8656 §9). */
@@ -20,8 +19,6 @@ export interface Leg {
   readonly lifetime: LifetimeId
   /** Routes of allocations on this server that deliver to this one inside the process; most have never had one. */
   linked: Set<RouteId> | undefined
-  /** What is known of it where its relayed address is shared with other allocations. */
-  member: Member | undefined
 }
 
 /** Where a client with a ticket has asked from to go on, and has sent nothing to a peer from yet. */

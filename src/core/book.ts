@@ -10,7 +10,7 @@ import { Peers } from './peers/peers.ts'
 import { Permissions } from './peers/permissions.ts'
 import { UserHoldings } from './peers/user-holdings.ts'
 import type { RelaySocket } from './relay-socket.ts'
-import { SharedPort } from './shared/shared-port.ts'
+import { SharedPort, type Sharer } from './shared/shared-port.ts'
 
 /** A relayed address on this server, and whose it is. */
 export interface Relayed {
@@ -211,12 +211,19 @@ export class Book {
         this.sharedPorts.set(socket, port)
         this.sharedByRelayed.set(address.key, port)
       }
-      leg.member = port.join(allocation, leg)
+      port.join(allocation, leg)
       return
     }
     const relayed = { allocation, leg }
     this.bySocket.set(socket, relayed)
     this.byRelayed.set(address.key, relayed)
+  }
+
+  /** What an allocation is on the shared port that its leg has, if it has such a one. */
+  sharing({ id }: OpenAllocation, { relay }: Leg): Sharer | undefined {
+    const port = this.sharedPorts.get(relay.socket)
+    const member = port?.members.get(id)
+    return port && member && { port, member }
   }
 
   /** Whether an address is a relayed one of this shard. */

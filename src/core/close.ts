@@ -73,6 +73,7 @@ export function closeLegs(
 function closeLeg(state: RelayState, allocation: OpenAllocation, leg: Leg, now: Time): Command[] {
   const { book } = state
   const { family, socket, address } = leg.relay
+  const port = book.sharedPorts.get(socket)
   const commands: Command[] = []
   for (const route of leg.linked ?? []) {
     const owner = book.inRow(book.peers.allocation(route))
@@ -82,11 +83,11 @@ function closeLeg(state: RelayState, allocation: OpenAllocation, leg: Leg, now: 
     if (book.peers.family(row) === family) commands.push(...dismiss(state, allocation, row))
   }
   for (const row of book.permissions.of(allocation.permissions)) {
-    if (book.permissions.family(row) === family) removePermission(book, allocation, row, leg.member)
+    if (book.permissions.family(row) === family) removePermission(book, allocation, row, port)
   }
   book.lifetimes.close(leg.lifetime)
-  if (leg.member) {
-    leg.member.port.leave(leg.member, now)
+  if (port) {
+    port.leave(allocation, now)
     return commands
   }
   book.bySocket.delete(socket)

@@ -70,11 +70,11 @@ export function toPeer(
     const stopped = chargePeers(state, allocation, [peer], now)
     if (stopped) return [...drop(state, Counter.dropScan), ...stopped]
   }
-  const { member } = leg
-  if (member && !isOurs && !speakTo(member, peer, payload, now)) return drop(state, Counter.dropPeerTaken)
+  const sender = book.sharing(allocation, leg)
+  if (sender && !isOurs && !speakTo(sender, peer, payload, now)) return drop(state, Counter.dropPeerTaken)
   // Between a shared relayed address and one that is not, nobody could tell later whose an answer is.
-  const isAlike = !isOurs || (port !== undefined) === (member !== undefined)
-  const partner = member && port ? partnerOf(book, member, port, payload, now) : relayed
+  const isAlike = !isOurs || (port !== undefined) === (sender !== undefined)
+  const partner = sender && port ? partnerOf(book, sender, port, payload, now) : relayed
   if (isOurs && !(partner && isAlike)) return drop(state, Counter.dropUnattributed)
   if (!meters.take(allocation.meters, payload.length + PACKET_OVERHEAD, now)) {
     allocation.dropped++

@@ -3,7 +3,7 @@ import { ATTRIBUTE_HEADER, HEADER_LENGTH, MAGIC_COOKIE, padded } from './header.
 
 /** A STUN message between two ICE agents, as far as it says who they are. */
 export type IceMessage =
-  /** A connectivity check: `username` is the fragment of the receiver, a colon, that of the sender (RFC 8445 §7.2.2). */
+  /** A connectivity check; `username` is the receiver's fragment, a colon, the sender's (RFC 8445 §7.2.2). */
   | { readonly kind: 'check'; readonly transaction: string; readonly username: string }
   /** Another request. */
   | { readonly kind: 'request'; readonly transaction: string }
@@ -30,7 +30,9 @@ export function readIce(payload: Buffer): IceMessage | undefined {
   switch (type & CLASS) {
     case 0x0000: {
       const username = type === BINDING_REQUEST ? usernameOf(payload) : undefined
-      return username === undefined ? { kind: 'request', transaction } : { kind: 'check', transaction, username }
+      return username === undefined
+        ? { kind: 'request', transaction }
+        : { kind: 'check', transaction, username }
     }
     case 0x0100:
       return { kind: 'success', transaction }

@@ -24,24 +24,28 @@ const BROWSERS: readonly (readonly [BrowserName, BrowserName])[] = [
 ]
 
 for (const [caller, callee] of BROWSERS) {
-  t.test(`${caller} and ${callee} call each other, both relayed by one port`, need(caller, callee), async t => {
-    const { relay, port } = await onePort(t)
-    const pages = []
-    for (const name of [caller, callee]) {
-      const browser = await openInBrowser(name, ONE_END_PAGE)
-      t.teardown(() => browser.stop())
-      pages.push(browser.page)
-    }
-    const [one, other] = pages as [(typeof pages)[0], (typeof pages)[0]]
-    const ends = await callBetween([one, other], [servers(relay, 'alice'), servers(relay, 'bob')])
-    for (const { local, remote } of ends) {
-      t.same([local.type, remote.type], ['relay', 'relay'])
-      t.same([local.port, remote.port], [port, port], 'both have the one port')
-    }
-    // A second call of the same two, while the allocations of the first are there.
-    const again = await callBetween([one, other], [servers(relay, 'alice'), servers(relay, 'bob')])
-    t.ok(again.every(({ messages }) => messages === 10))
-  })
+  t.test(
+    `${caller} and ${callee} call each other, both relayed by one port`,
+    need(caller, callee),
+    async t => {
+      const { relay, port } = await onePort(t)
+      const pages = []
+      for (const name of [caller, callee]) {
+        const browser = await openInBrowser(name, ONE_END_PAGE)
+        t.teardown(() => browser.stop())
+        pages.push(browser.page)
+      }
+      const [one, other] = pages as [(typeof pages)[0], (typeof pages)[0]]
+      const ends = await callBetween([one, other], [servers(relay, 'alice'), servers(relay, 'bob')])
+      for (const { local, remote } of ends) {
+        t.same([local.type, remote.type], ['relay', 'relay'])
+        t.same([local.port, remote.port], [port, port], 'both have the one port')
+      }
+      // A second call of the same two, while the allocations of the first are there.
+      const again = await callBetween([one, other], [servers(relay, 'alice'), servers(relay, 'bob')])
+      t.ok(again.every(({ messages }) => messages === 10))
+    },
+  )
 }
 
 t.test(`${CALLS} calls at once through one port, and nobody gets what is for another`, async t => {

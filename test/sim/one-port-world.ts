@@ -19,7 +19,13 @@ export type WorldAction =
   | { readonly kind: 'check' | 'talk'; readonly agent: number }
   | { readonly kind: 'advance'; readonly milliseconds: number }
   | { readonly kind: 'come-back'; readonly caller: number }
-  | { readonly kind: 'attack'; readonly by: 0 | 1; readonly how: Attack; readonly at: number; readonly whose: number }
+  | {
+      readonly kind: 'attack'
+      readonly by: 0 | 1
+      readonly how: Attack
+      readonly at: number
+      readonly whose: number
+    }
 type Attack = 'permit' | 'bind' | 'garbage' | 'check' | 'success' | 'leave'
 
 const CALLERS = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'] as const
@@ -127,9 +133,9 @@ export class OnePortWorld {
   /** What was delivered to one that it was not for. */
   wrong(): string[] {
     this.#look()
-    const honest = this.#agents.slice(0, CALLERS.length).flatMap(({ ufrag, foreign }) =>
-      foreign.map(what => `${ufrag}: ${what}`),
-    )
+    const honest = this.#agents
+      .slice(0, CALLERS.length)
+      .flatMap(({ ufrag, foreign }) => foreign.map(what => `${ufrag}: ${what}`))
     return [...honest, ...this.#hostile.flatMap((client, i) => this.#stolenBy(client, i))]
   }
 

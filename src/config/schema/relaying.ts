@@ -32,7 +32,7 @@ export const relaySection = z
       .prefault('49152-65535')
       .meta({ restart: true, env: { name: 'TACITURN_RELAY_PORTS' } })
       .describe(
-        'The UDP ports to relay from. The firewall must let them in. Of a range, each allocation takes one for each family. One port, or a few with commas between them, are shared by all allocations, for routers, containers and clouds where no range can be opened: then every call must use ICE, as browsers do, and a peer address can be one client\'s at a time. No UDP listener may have such a port.',
+        "The UDP ports to relay from. The firewall must let them in. Of a range, each allocation takes one for each family. One port, or a few with commas between them, are shared by all allocations, for routers, containers and clouds where no range can be opened: then every call must use ICE, as browsers do, and a peer address can be one client's at a time. No UDP listener may have such a port.",
       ),
     portMapping: z
       .enum(['off', 'auto', 'pcp', 'nat-pmp'])

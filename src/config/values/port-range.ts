@@ -32,7 +32,8 @@ function parseShared(text: string): Parsed<PortRange> {
   const to = shared.at(-1)!
   if (to > 65535) return notAccepted('port', { given: to })
   if (from < 1024) return notAccepted('ports-low', { given: from })
-  if (shared.length > MOST_SHARED) return notAccepted('ports-many', { count: shared.length, max: MOST_SHARED })
+  if (shared.length > MOST_SHARED)
+    return notAccepted('ports-many', { count: shared.length, max: MOST_SHARED })
   return succeeded({ from, to, shared })
 }
 

@@ -3,7 +3,7 @@ import type { OpenAllocation } from '../allocation.ts'
 import type { Book } from '../book.ts'
 import type { CapacityCause } from '../event.ts'
 import type { RelayState } from '../relay-state.ts'
-import type { Member } from '../shared/member.ts'
+import type { SharedPort } from '../shared/shared-port.ts'
 
 /** Why there is no room; `detail` is the configuration's key where it is a limit of the operator's. */
 export interface NoRoom {
@@ -58,32 +58,30 @@ export function hasRouteRoom(state: RelayState): boolean {
 export function addPermission(book: Book, allocation: OpenAllocation, ip: Uint8Array, until: Time): void {
   book.permissions.add(allocation.permissions, allocation.row, ip, until)
   allocation.user.permissions++
-  const member = memberFor(allocation, ip)
-  member?.port.interests.add(member, ip)
+  portFor(book, allocation, ip)?.interests.add(allocation.id, ip)
 }
 
-/** `member` is that of the leg, where the allocation has that no longer. */
+/** `port` is that of the leg, where the allocation has that no longer. */
 export function removePermission(
   book: Book,
   allocation: OpenAllocation,
   row: number,
-  member?: Member,
+  port?: SharedPort,
 ): void {
   const { permissions } = book
   const ip = permissions.ip(row)
   const until = book.lifetimes.until(permissions.lifetime(row))
-  const one = member ?? memberFor(allocation, ip)
-  one?.port.interests.remove(one, ip, until)
+  const shared = port ?? portFor(book, allocation, ip)
+  shared?.interests.remove(allocation.id, ip, until)
   permissions.remove(allocation.permissions, row)
   allocation.user.permissions--
 }
 
-/** What an allocation is on a shared port of the family of an IP address. */
-function memberFor({ legs }: OpenAllocation, ip: Uint8Array): Member | undefined {
-  for (const { member, relay } of legs) {
-    if (member && relay.family === (ip.length === 4 ? 4 : 6)) return member
-  }
-  return undefined
+/** The shared port by which an allocation reaches an IP address, if it has such a one. */
+function portFor({ sharedPorts }: Book, { legs }: OpenAllocation, ip: Uint8Array): SharedPort | undefined {
+  if (sharedPorts.size === 0) return undefined
+  const leg = legs.find(({ relay }) => relay.family === (ip.length === 4 ? 4 : 6))
+  return leg && sharedPorts.get(leg.relay.socket)
 }
 
 /** Counts a channel that an allocation has got, or, with -1, lost. */

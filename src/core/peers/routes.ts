@@ -163,7 +163,7 @@ function passageTo(
   const { book, environment } = state
   const leg = legFor(book, allocation, peer.family, now)
   // What a shared port gets is for whom the payload names, which forwarders do not read.
-  if (!leg || leg.member || book.sharedByRelayed.has(peer.key)) return undefined
+  if (!leg || book.sharedPorts.has(leg.relay.socket) || book.sharedByRelayed.has(peer.key)) return undefined
   if (peer.port === 0 || allocation.client.socket === NOWHERE) return undefined
   const isBound = row !== undefined && book.peers.channel(row) !== 0
   const permission = isBound ? -1 : permissionFor(book, allocation, peer.ip, now)

@@ -145,7 +145,6 @@ export function opened(state: RelayState, input: Opened, now: Time): Command[] {
     relay,
     lifetime: book.lifetimes.open(due),
     linked: undefined,
-    member: undefined,
   }))
   const meters = state.buckets.take(opening.identity.owner, now)
   const token = input.reserved ? reserve(state, opening, input.reserved, now) : input.token

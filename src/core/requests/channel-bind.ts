@@ -5,9 +5,9 @@ import { CHANNEL_NUMBER, XOR_PEER_ADDRESS } from '../../wire/attributes.ts'
 import { get } from '../../wire/message.ts'
 import { CHANNEL_LIFETIME, type OpenAllocation } from '../allocation.ts'
 import type { Command } from '../command.ts'
+import { legFor } from '../peers/admitted.ts'
 import { noChannel } from '../peers/room.ts'
 import { bind, reroute, unbind } from '../peers/routes.ts'
-import { legFor } from '../peers/admitted.ts'
 import { reachOf } from '../reach.ts'
 import type { RelayState } from '../relay-state.ts'
 import { success } from '../reply.ts'
@@ -69,8 +69,8 @@ function bindPeer(
   const full = bound === undefined ? noChannel(state, allocation) : undefined
   if (full) return refuse(state, request, 508, 'capacity', full.detail, full.cause)
 
-  const { member } = legFor(state.book, allocation, peer.family, now)!
-  if (member && isTaken(member, peer, now)) {
+  const sender = state.book.sharing(allocation, legFor(state.book, allocation, peer.family, now)!)
+  if (sender && isTaken(sender, peer, now)) {
     const detail = 'another client has this peer on the shared relay port'
     return refuse(state, request, 508, 'capacity', detail, 'shared-port')
   }

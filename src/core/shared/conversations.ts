@@ -3,15 +3,15 @@ import { after, type Time } from '../../base/time.ts'
 import { type IceMessage, readIce, reversedUsername } from '../../wire/ice.ts'
 import type { Book } from '../book.ts'
 import { isAdmitted } from '../peers/admitted.ts'
-import type { Agent, Claim, Member } from './member.ts'
+import type { Agent, Contact, Member } from './member.ts'
 import { PROVED } from './proved.ts'
-import { MEMBERS, type SharedPort, unlink } from './shared-port.ts'
+import { MEMBERS, type SharedPort, type Sharer, unlink } from './shared-port.ts'
 
 /** Checks of one peer that may wait for their answers. */
 const CHECKS = 16
 
 /** Whom a datagram to a shared port is for, and whose it is, as that one knows them. */
-export interface Recipient {
+export interface Delivery {
   readonly member: Member
   readonly peer: PeerAddress
 }
@@ -20,23 +20,23 @@ export interface Recipient {
  * Takes note of what a member sends to a peer on the network. False where it must not leave, as the peer is another
  * agent's: it would answer, and nobody could tell whom.
  */
-export function speakTo(member: Member, peer: PeerAddress, payload: Buffer, now: Time): boolean {
+export function speakTo({ port, member }: Sharer, peer: PeerAddress, payload: Buffer, now: Time): boolean {
   const ice = readIce(payload)
-  expectReverse(member, ice)
-  const claim = claimFor(member, peer, ice, now)
-  if (!claim) return false
-  if (!ice) choose(claim, member)
-  else if (isAsking(ice)) member.ask(keyOf(peer, ice))
-  else if (ice.kind === 'success') noteAnswer(claim, ice, now)
+  expectReverse(port, member, ice)
+  const contact = contactFor({ port, member }, peer, ice, now)
+  if (!contact) return false
+  if (!ice) choose(contact, member)
+  else if (isAsking(ice)) port.ask(keyOf(peer, ice), member)
+  else if (ice.kind === 'success') noteAnswer(contact, ice, now)
   return true
 }
 
 /** Whether a peer on the network has answered another agent lately, and so is no one else's. */
-export function isTaken(member: Member, peer: PeerAddress, now: Time): boolean {
-  const claim = member.port.claims.get(peer.key)
-  if (!claim?.isProved && !claim?.hasAnswered) return false
-  if (claim.members.includes(member) || member.port.isFree(claim, member, now)) return false
-  return !claim.members.some(one => one.isSameAgent(member))
+export function isTaken({ port, member }: Sharer, peer: PeerAddress, now: Time): boolean {
+  const contact = port.contacts.get(peer.key)
+  if (!contact?.isProved && !contact?.hasAnswered) return false
+  if (contact.members.includes(member) || port.isFree(contact, member, now)) return false
+  return !contact.members.some(one => one.isSameAgent(member))
 }
 
 /**
@@ -49,21 +49,21 @@ export function recipientOf(
   names: readonly PeerAddress[],
   payload: Buffer,
   now: Time,
-): Recipient | undefined {
-  const known = names.filter(name => port.claims.has(name.key))
+): Delivery | undefined {
+  const known = names.filter(name => port.contacts.has(name.key))
   // Two who know one program by two addresses cannot be told apart.
   if (known.length > 1) return undefined
   const peer = known[0] ?? names[0]!
-  const claim = port.claims.get(peer.key)
+  const contact = port.contacts.get(peer.key)
   const ice = readIce(payload)
-  const member = recipientIn(book, port, { peer, claim, ice }, now)
+  const member = recipientIn(book, port, { peer, contact, ice }, now)
   return member && { member, peer }
 }
 
 /** Whom an ICMP error for a datagram to this peer is for. */
 export function senderTo(port: SharedPort, peer: PeerAddress): Member | undefined {
-  const claim = port.claims.get(peer.key)
-  return claim?.members.length === 1 || claim?.isChosen ? claim.current : undefined
+  const contact = port.contacts.get(peer.key)
+  return contact?.members.length === 1 || contact?.isChosen ? contact.current : undefined
 }
 
 /**
@@ -72,101 +72,99 @@ export function senderTo(port: SharedPort, peer: PeerAddress): Member | undefine
  */
 export function partnerOf(
   book: Book,
-  from: Member,
+  { port, member: from }: Sharer,
   to: SharedPort,
   payload: Buffer,
   now: Time,
 ): Member | undefined {
   const ice = readIce(payload)
-  expectReverse(from, ice)
+  expectReverse(port, from, ice)
   const link = from.links.get(to.address.key)
   if (ice && !isAsking(ice)) return answer(from, to, ice, now)
   if (ice?.kind === 'check') {
     const peer = asPeer(from.leg.relay.address)
     const found = [...to.expecting(ice.username)].filter(
-      one =>
-        one !== from && isAdmitted(book, one.allocation, peer, now) && mayExchange(from, one, now),
+      one => one !== from && isAdmitted(book, one.allocation, peer, now) && mayExchange(from, one, now),
     )
     const partner = chosenOf(found, link)
-    if (partner) from.ask(keyBetween(partner, ice))
+    if (partner) port.ask(keyBetween(partner, ice), from)
     return partner
   }
   if (!link) return undefined
   const partner = link.current
-  const back = partner.links.get(from.port.address.key)
+  const back = partner.links.get(from.at)
   if (!back?.members.includes(from)) return undefined
-  if (ice) from.ask(keyBetween(partner, ice))
+  if (ice) port.ask(keyBetween(partner, ice), from)
   else choose(back, from)
   link.until = after(now, PROVED)
   back.until = link.until
   return partner
 }
 
-/** The claim by which a member may send to a peer: its own, its agent's, or a new one. */
-function claimFor(
-  member: Member,
+/** The contact by which a member may send to a peer: its own, its agent's, or a new one. */
+function contactFor(
+  { port, member }: Sharer,
   peer: PeerAddress,
   ice: IceMessage | undefined,
   now: Time,
-): Claim | undefined {
-  const { port } = member
-  const claim = port.claims.get(peer.key)
-  if (!claim) return port.claim(member, peer, now)
-  if (claim.members.includes(member)) return claim
-  if (ice?.kind === 'check' && claim.members.some(one => one.isSameAgent(member))) {
-    if (claim.members.length >= MEMBERS) return undefined
-    claim.members = [...claim.members, member]
-    member.claims.set(peer.key, claim)
-    return claim
+): Contact | undefined {
+  const contact = port.contacts.get(peer.key)
+  if (!contact) return port.contact(member, peer, now)
+  if (contact.members.includes(member)) return contact
+  if (ice?.kind === 'check' && contact.members.some(one => one.isSameAgent(member))) {
+    if (contact.members.length >= MEMBERS) return undefined
+    contact.members = [...contact.members, member]
+    member.contacts.set(peer.key, contact)
+    return contact
   }
-  return port.isFree(claim, member, now) ? port.claim(member, peer, now) : undefined
+  return port.isFree(contact, member, now) ? port.contact(member, peer, now) : undefined
 }
 
 /** What is known of a datagram from the network. */
 interface Arrived {
   readonly peer: PeerAddress
-  readonly claim: Claim | undefined
+  readonly contact: Contact | undefined
   readonly ice: IceMessage | undefined
 }
 
 function recipientIn(
   book: Book,
   port: SharedPort,
-  { peer, claim, ice }: Arrived,
+  { peer, contact, ice }: Arrived,
   now: Time,
 ): Member | undefined {
   if (ice && !isAsking(ice)) {
     const key = keyOf(peer, ice)
     const asker = port.asker(key)
-    if (!asker || !claim?.members.includes(asker)) return undefined
-    port.askNoMore(key, asker)
-    if (ice.kind === 'success') prove(claim, asker, now)
+    if (!asker || !contact?.members.includes(asker)) return undefined
+    port.answered(key, asker)
+    if (ice.kind === 'success') prove(contact, asker, now)
     return asker
   }
   if (ice?.kind === 'check') {
     const found = [...port.expecting(ice.username)].filter(
       one =>
         isAdmitted(book, one.allocation, peer, now) &&
-        (!claim || claim.members.includes(one) || port.isFree(claim, one, now)),
+        (!contact || contact.members.includes(one) || port.isFree(contact, one, now)),
     )
-    const chosen = chosenOf(found, claim)
-    return chosen && noteCheck(chosen, { peer, claim, ice }, now)
+    const chosen = chosenOf(found, contact)
+    return chosen && noteCheck({ port, member: chosen }, { peer, contact, ice }, now)
   }
-  if (!claim) return undefined
+  if (!contact) return undefined
   // As long as the peer sends, it has not noticed that its client has gone.
-  if (claim.isProved || claim.hasAnswered) claim.until = after(now, PROVED)
-  if (claim.members.length === 0) return undefined
-  const { current, isProved } = claim
-  return isProved || port.interests.isAlone(current, peer.ip, now) ? current : undefined
+  if (contact.isProved || contact.hasAnswered) contact.until = after(now, PROVED)
+  if (contact.members.length === 0) return undefined
+  const { current, isProved } = contact
+  return isProved || port.interests.isAlone(current.allocation.id, peer.ip, now) ? current : undefined
 }
 
 /** Takes note of a check that a member is about to get: what answers it makes the peer that member's. */
 function noteCheck(
-  member: Member,
-  { peer, claim, ice }: Arrived & { readonly ice: IceMessage },
+  { port, member }: Sharer,
+  { peer, contact, ice }: Arrived & { readonly ice: IceMessage },
   now: Time,
 ): Member | undefined {
-  const own = claim?.members.includes(member) ? claim : member.port.claim(member, peer, now)
+  const own = contact?.members.includes(member) ? contact : port.contact(member, peer, now)
   if (!own) return undefined
   if (own.isProved) own.until = after(now, PROVED)
   if (!own.checks.includes(ice.transaction)) own.checks.push(ice.transaction)
@@ -175,12 +173,12 @@ function noteCheck(
 }
 
 /** Takes note that a member accepts its peer's check, after which the peer may send it data. */
-function noteAnswer(claim: Claim, { transaction }: IceMessage, now: Time): void {
-  const at = claim.checks.indexOf(transaction)
+function noteAnswer(contact: Contact, { transaction }: IceMessage, now: Time): void {
+  const at = contact.checks.indexOf(transaction)
   if (at < 0) return
-  claim.checks.splice(at, 1)
-  claim.hasAnswered = true
-  claim.until = after(now, PROVED)
+  contact.checks.splice(at, 1)
+  contact.hasAnswered = true
+  contact.until = after(now, PROVED)
 }
 
 /** Of those that a check may be for: the one that data goes to, or any of them where all are one user's. */
@@ -193,16 +191,11 @@ function chosenOf(found: readonly Member[], agent: Agent | undefined): Member | 
 }
 
 /** Finds who has asked what a member answers, and ties the two together where the answer is a success. */
-function answer(
-  from: Member,
-  to: SharedPort,
-  ice: IceMessage,
-  now: Time,
-): Member | undefined {
+function answer(from: Member, to: SharedPort, ice: IceMessage, now: Time): Member | undefined {
   const key = keyBetween(from, ice)
   const asker = to.asker(key)
   if (!asker || !mayExchange(from, asker, now)) return undefined
-  to.askNoMore(key, asker)
+  to.answered(key, asker)
   if (ice.kind === 'success') {
     link(from, asker, now)
     link(asker, from, now)
@@ -216,13 +209,13 @@ function mayExchange(a: Member, b: Member, now: Time): boolean {
 }
 
 function isOpenTo(member: Member, other: Member, now: Time): boolean {
-  const agent = member.links.get(other.port.address.key)
+  const agent = member.links.get(other.at)
   if (!agent || agent.until <= now || agent.members.includes(other)) return true
   return agent.members.length < MEMBERS && agent.members.some(one => one.isSameAgent(other))
 }
 
 function link(member: Member, other: Member, now: Time): void {
-  const at = other.port.address.key
+  const { at } = other
   const until = after(now, PROVED)
   const agent = member.links.get(at)
   if (agent?.members.includes(other) || agent?.members.some(one => one.isSameAgent(other))) {
@@ -235,10 +228,10 @@ function link(member: Member, other: Member, now: Time): void {
   member.links.set(at, { members: [other], current: other, isChosen: false, until })
 }
 
-function prove(claim: Claim, member: Member, now: Time): void {
-  claim.isProved = true
-  claim.until = after(now, PROVED)
-  if (!claim.isChosen) claim.current = member
+function prove(contact: Contact, member: Member, now: Time): void {
+  contact.isProved = true
+  contact.until = after(now, PROVED)
+  if (!contact.isChosen) contact.current = member
 }
 
 /** The client sends its data by this one of its allocations, so it gets there what comes. */
@@ -247,9 +240,9 @@ function choose(agent: Agent, member: Member): void {
   agent.isChosen = true
 }
 
-function expectReverse(member: Member, ice: IceMessage | undefined): void {
+function expectReverse(port: SharedPort, member: Member, ice: IceMessage | undefined): void {
   const reverse = ice?.kind === 'check' ? reversedUsername(ice.username) : undefined
-  if (reverse !== undefined) member.expect(reverse)
+  if (reverse !== undefined) port.expect(reverse, member)
 }
 
 function isAsking({ kind }: IceMessage): boolean {

@@ -1,11 +1,5 @@
 import type { Time } from '../../base/time.ts'
 import type { Leg, OpenAllocation } from '../allocation.ts'
-import type { SharedPort } from './shared-port.ts'
-
-/** USERNAMEs that are known of one member: one for each ICE session, of which a restart begins another. */
-const USERNAMES = 8
-/** Requests of one member that may wait for their answers. */
-const ASKED = 64
 
 /**
  * Members that are one ICE agent: the same user, whose checks name the same fragments. Browsers have an allocation for
@@ -22,7 +16,7 @@ export interface Agent {
 }
 
 /** Whose peer an address is. */
-export interface Claim extends Agent {
+export interface Contact extends Agent {
   /** The peer has answered a request of the agent with success. */
   isProved: boolean
   /** Checks of the peer that the agent has not answered, by transaction id, oldest first. */
@@ -37,49 +31,32 @@ export interface Claim extends Agent {
 export class Member {
   readonly allocation: OpenAllocation
   readonly leg: Leg
-  readonly port: SharedPort
   /** By peer, oldest first. */
-  readonly claims = new Map<number | string, Claim>()
+  readonly contacts = new Map<number | string, Contact>()
   /** Allocations here that it exchanges data with, by the relayed address that they share. */
   readonly links = new Map<number | string, Agent>()
   /** What checks to it are named, latest last. */
-  readonly #usernames: string[] = []
-  readonly #asked: string[] = []
+  readonly usernames: string[] = []
+  /** Requests that wait for their answers, by the keys of `SharedPort.ask`, latest last. */
+  readonly asked: string[] = []
 
-  constructor(allocation: OpenAllocation, leg: Leg, port: SharedPort) {
+  constructor(allocation: OpenAllocation, leg: Leg) {
     this.allocation = allocation
     this.leg = leg
-    this.port = port
   }
 
   get user(): string {
     return this.allocation.user.key
   }
 
-  /** Takes note that checks with this USERNAME are for this member, as it has itself sent one with the reverse. */
-  expect(username: string): void {
-    if (this.#usernames.includes(username)) return
-    this.#usernames.push(username)
-    this.port.expect(username, this)
-    if (this.#usernames.length > USERNAMES) this.port.expectNoMore(this.#usernames.shift()!, this)
-  }
-
-  /** Takes note of a request, by whom it was sent to and its transaction id. */
-  ask(key: string): void {
-    if (!this.port.ask(key, this)) return
-    this.#asked.push(key)
-    if (this.#asked.length > ASKED) this.port.askNoMore(this.#asked.shift()!, this)
+  /** The key of its relayed address, which all members have. */
+  get at(): number | string {
+    return this.leg.relay.address.key
   }
 
   isSameAgent(other: Member): boolean {
     if (this === other) return true
-    return this.user === other.user && this.#usernames.some(username => other.#usernames.includes(username))
-  }
-
-  /** Forgets what it has said of itself. */
-  forgetAll(): void {
-    for (const username of this.#usernames) this.port.expectNoMore(username, this)
-    for (const key of this.#asked) this.port.askNoMore(key, this)
+    return this.user === other.user && this.usernames.some(username => other.usernames.includes(username))
   }
 }
 

@@ -1,29 +1,40 @@
 import { ipKey, type PeerAddress, type RelayedAddress } from '../../base/address.ts'
-import type { SocketId } from '../../base/ids.ts'
+import type { AllocationId, SocketId } from '../../base/ids.ts'
 import { after, type Seconds, type Time } from '../../base/time.ts'
 import type { Leg, OpenAllocation } from '../allocation.ts'
 import { Interests } from './interests.ts'
-import { type Claim, Member, removeMember } from './member.ts'
+import { type Contact, Member, removeMember } from './member.ts'
 import { PROVED } from './proved.ts'
 
 /** Seconds that somebody has for a peer that has not answered, before others may try. */
 const UNPROVED = 3 as Seconds
+/** USERNAMEs that are known of one member: one for each ICE session, of which a restart begins another. */
+const USERNAMES = 8
+/** Requests of one member that may wait for their answers. */
+const ASKED = 64
 /** Peers of one member. */
-const CLAIMS = 128
+const CONTACTS = 128
 /** Members of one agent. */
 export const MEMBERS = 8
 /** Peers whose clients have gone, and which may not know that yet. */
 const LEFT = 16_384
 
+/** Who sends from a shared port. */
+export interface Sharer {
+  readonly port: SharedPort
+  readonly member: Member
+}
+
 /** One relayed address that many allocations have, and what tells apart whom a datagram to it is for. */
 export class SharedPort {
   readonly socket: SocketId
   readonly address: RelayedAddress
-  readonly members = new Set<Member>()
+  /** By allocation. */
+  readonly members = new Map<AllocationId, Member>()
   readonly interests = new Interests()
   /** By peer. */
-  readonly claims = new Map<number | string, Claim>()
-  /** Peers of `claims` that nobody has any more, oldest first. */
+  readonly contacts = new Map<number | string, Contact>()
+  /** Peers of `contacts` that nobody has any more, oldest first. */
   readonly #left = new Set<number | string>()
   /** By the USERNAME of checks. */
   readonly #expected = new Map<string, Set<Member>>()
@@ -37,26 +48,27 @@ export class SharedPort {
 
   /** How many things are held. */
   get size(): number {
-    const { members, claims, interests } = this
-    return members.size + claims.size + interests.size + this.#expected.size + this.#asked.size
+    const { members, contacts, interests } = this
+    return members.size + contacts.size + interests.size + this.#expected.size + this.#asked.size
   }
 
-  join(allocation: OpenAllocation, leg: Leg): Member {
-    const member = new Member(allocation, leg, this)
-    this.members.add(member)
-    return member
+  join(allocation: OpenAllocation, leg: Leg): void {
+    this.members.set(allocation.id, new Member(allocation, leg))
   }
 
   /** Takes a member out. Its peers may send for a while, and nobody else shall get that. */
-  leave(member: Member, now: Time): void {
-    this.members.delete(member)
-    member.forgetAll()
-    for (const [peer, claim] of member.claims) {
-      if (removeMember(claim, member)) continue
-      if (claim.isProved || claim.hasAnswered) this.#keepLeft(peer, claim, member, now)
-      else this.claims.delete(peer)
+  leave({ id }: OpenAllocation, now: Time): void {
+    const member = this.members.get(id)
+    if (!member) return
+    this.members.delete(id)
+    for (const username of member.usernames) this.#expectNoMore(username, member)
+    for (const key of member.asked) this.answered(key, member)
+    for (const [peer, contact] of member.contacts) {
+      if (removeMember(contact, member)) continue
+      if (contact.isProved || contact.hasAnswered) this.#keepLeft(peer, contact, member, now)
+      else this.contacts.delete(peer)
     }
-    member.claims.clear()
+    member.contacts.clear()
     for (const link of member.links.values()) {
       for (const other of link.members) unlink(other, member)
     }
@@ -64,10 +76,10 @@ export class SharedPort {
   }
 
   /** Gives a peer to somebody, for as long as it takes to hear from it; undefined where that one has too many. */
-  claim(member: Member, peer: PeerAddress, now: Time): Claim | undefined {
-    if (member.claims.size >= CLAIMS && !giveOneUp(member, now)) return undefined
+  contact(member: Member, peer: PeerAddress, now: Time): Contact | undefined {
+    if (member.contacts.size >= CONTACTS && !this.#giveOneUp(member, now)) return undefined
     const until = after(now, UNPROVED)
-    const claim: Claim = {
+    const contact: Contact = {
       members: [member],
       current: member,
       isChosen: false,
@@ -78,28 +90,28 @@ export class SharedPort {
       left: undefined,
     }
     this.#drop(peer.key)
-    this.claims.set(peer.key, claim)
-    member.claims.set(peer.key, claim)
-    return claim
+    this.contacts.set(peer.key, contact)
+    member.contacts.set(peer.key, contact)
+    return contact
   }
 
   /** Whether nobody else has a peer now. */
-  isFree(claim: Claim, member: Member, now: Time): boolean {
-    if (claim.until <= now) return true
-    const { left } = claim
+  isFree(contact: Contact, member: Member, now: Time): boolean {
+    if (contact.until <= now) return true
+    const { left } = contact
     if (!left) return false
     return left.user === member.user && left.ip === ipKey(member.allocation.client.address.ip)
   }
 
+  /** Takes note that checks with this USERNAME are for a member, as it has itself sent one with the reverse. */
   expect(username: string, member: Member): void {
+    const { usernames } = member
+    if (usernames.includes(username)) return
+    usernames.push(username)
     const expecting = this.#expected.get(username)
     if (expecting) expecting.add(member)
     else this.#expected.set(username, new Set([member]))
-  }
-
-  expectNoMore(username: string, member: Member): void {
-    const expecting = this.#expected.get(username)
-    if (expecting?.delete(member) && expecting.size === 0) this.#expected.delete(username)
+    if (usernames.length > USERNAMES) this.#expectNoMore(usernames.shift()!, member)
   }
 
   /** Those that have sent checks with the reverse of this USERNAME. */
@@ -107,14 +119,16 @@ export class SharedPort {
     return this.#expected.get(username) ?? []
   }
 
-  /** False where it is known, or somebody else has asked the same. */
-  ask(key: string, member: Member): boolean {
-    if (this.#asked.has(key)) return false
+  /** Takes note of a member's request by whom it goes to and its transaction id; the first who asks has the answer. */
+  ask(key: string, member: Member): void {
+    if (this.#asked.has(key)) return
     this.#asked.set(key, member)
-    return true
+    member.asked.push(key)
+    if (member.asked.length > ASKED) this.answered(member.asked.shift()!, member)
   }
 
-  askNoMore(key: string, member: Member): void {
+  /** The request has its answer, of which there is but one, or waits no longer. */
+  answered(key: string, member: Member): void {
     if (this.#asked.get(key) === member) this.#asked.delete(key)
   }
 
@@ -126,38 +140,43 @@ export class SharedPort {
   /** Drops what is over. */
   forget(now: Time): void {
     this.interests.forget(now)
-    for (const peer of this.#left) if (this.claims.get(peer)!.until <= now) this.#drop(peer)
+    for (const peer of this.#left) if (this.contacts.get(peer)!.until <= now) this.#drop(peer)
   }
 
-  #keepLeft(peer: number | string, claim: Claim, { user, allocation }: Member, now: Time): void {
-    claim.until = after(now, PROVED)
-    claim.left = { user, ip: ipKey(allocation.client.address.ip) }
+  #expectNoMore(username: string, member: Member): void {
+    const expecting = this.#expected.get(username)
+    if (expecting?.delete(member) && expecting.size === 0) this.#expected.delete(username)
+  }
+
+  /** Gives up the oldest peer that has not answered, or not lately. */
+  #giveOneUp(member: Member, now: Time): boolean {
+    for (const [peer, contact] of member.contacts) {
+      if ((contact.isProved || contact.hasAnswered) && contact.until > now) continue
+      member.contacts.delete(peer)
+      if (!removeMember(contact, member)) this.contacts.delete(peer)
+      return true
+    }
+    return false
+  }
+
+  #keepLeft(peer: number | string, contact: Contact, { user, allocation }: Member, now: Time): void {
+    contact.until = after(now, PROVED)
+    contact.left = { user, ip: ipKey(allocation.client.address.ip) }
     this.#left.add(peer)
     const [oldest] = this.#left
     if (this.#left.size > LEFT) this.#drop(oldest!)
   }
 
   #drop(peer: number | string): void {
-    const claim = this.claims.get(peer)
-    for (const member of claim?.members ?? []) member.claims.delete(peer)
-    this.claims.delete(peer)
+    const contact = this.contacts.get(peer)
+    for (const member of contact?.members ?? []) member.contacts.delete(peer)
+    this.contacts.delete(peer)
     this.#left.delete(peer)
   }
 }
 
-/** Gives up the oldest peer that has not answered, or not lately. */
-function giveOneUp(member: Member, now: Time): boolean {
-  for (const [peer, claim] of member.claims) {
-    if ((claim.isProved || claim.hasAnswered) && claim.until > now) continue
-    member.claims.delete(peer)
-    if (!removeMember(claim, member)) member.port.claims.delete(peer)
-    return true
-  }
-  return false
-}
-
 /** Forgets that a member exchanges data with another. */
 export function unlink(member: Member, other: Member): void {
-  const link = member.links.get(other.port.address.key)
-  if (link?.members.includes(other) && !removeMember(link, other)) member.links.delete(other.port.address.key)
+  const link = member.links.get(other.at)
+  if (link?.members.includes(other) && !removeMember(link, other)) member.links.delete(other.at)
 }

@@ -156,12 +156,7 @@ function restoreAllocation(state: RelayState, saved: AllocationRecord, now: Time
     answered,
     lacking,
     legs: legs.map(
-      ({ relay, expires }): Leg => ({
-        relay,
-        lifetime: lifetimes.open(expires),
-        linked: undefined,
-        member: undefined,
-      }),
+      ({ relay, expires }): Leg => ({ relay, lifetime: lifetimes.open(expires), linked: undefined }),
     ),
     due: saved.due,
     permissions: emptyList(),

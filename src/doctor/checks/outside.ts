@@ -1,6 +1,14 @@
 import { randomFillSync } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
-import { type Address, address, formatAddress, formatIp, ipKey, parseIp, sameAddress } from '../../base/address.ts'
+import {
+  type Address,
+  address,
+  formatAddress,
+  formatIp,
+  ipKey,
+  parseIp,
+  sameAddress,
+} from '../../base/address.ts'
 import { openUdpLink, type ProbeLink } from '../../dial/link.ts'
 import { XOR_MAPPED_ADDRESS } from '../../wire/attributes.ts'
 import { get, MessageWriter, Method, parse } from '../../wire/message.ts'

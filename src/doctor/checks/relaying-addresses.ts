@@ -1,6 +1,6 @@
-import { formatPorts } from '../../config/values/port-range.ts'
 import { address, formatIp, ipKey } from '../../base/address.ts'
 import { contains, formatRange, knownRange, type Range } from '../../base/range.ts'
+import { formatPorts } from '../../config/values/port-range.ts'
 import { isOfRouter } from '../../config/values/relay-address.ts'
 import { ownAddresses } from '../../net/kernel/machine.ts'
 import { type ResolvedRelayAddress, type Scope, scopeOf } from '../../net/ports/relay-addresses.ts'

@@ -60,20 +60,23 @@ t.test('an answer is delivered to the client that sent the request to this peer,
   t.end()
 })
 
-t.test('data is delivered to the client that its sender has answered, and before that to nobody of two', t => {
-  const { sim, alice, bob } = scene()
-  const peer = sim.peer(PEER_TEXT)
-  alice.permit(peer)
-  bob.permit(peer)
-  const asked = check('P:A')
-  alice.send(peer, asked)
-  peer.send(alice.relayed, 'early')
-  t.same([alice.inbox, bob.inbox], [[], []])
-  peer.send(alice.relayed, success(asked))
-  peer.send(alice.relayed, 'in time')
-  t.same([alice.inbox.at(-1), bob.inbox], ['in time', []])
-  t.end()
-})
+t.test(
+  'data is delivered to the client that its sender has answered, and before that to nobody of two',
+  t => {
+    const { sim, alice, bob } = scene()
+    const peer = sim.peer(PEER_TEXT)
+    alice.permit(peer)
+    bob.permit(peer)
+    const asked = check('P:A')
+    alice.send(peer, asked)
+    peer.send(alice.relayed, 'early')
+    t.same([alice.inbox, bob.inbox], [[], []])
+    peer.send(alice.relayed, success(asked))
+    peer.send(alice.relayed, 'in time')
+    t.same([alice.inbox.at(-1), bob.inbox], ['in time', []])
+    t.end()
+  },
+)
 
 t.test('data of a peer that has answered nobody is for the only client with a permission for its host', t => {
   const { sim, alice } = scene()
@@ -129,18 +132,21 @@ t.test('a peer that has answered one client is sent nothing by another, who lear
   t.end()
 })
 
-t.test('a peer that has not answered for 30 s may be asked by another client, and is that one’s by its answer', t => {
-  const { sim, alice, bob } = scene()
-  const peer = sim.peer(PEER_TEXT)
-  alice.permit(peer)
-  bob.permit(peer)
-  prove(alice, peer, 'P:A')
-  sim.advance(seconds(31))
-  prove(bob, peer, 'P:B')
-  peer.send(bob.relayed, 'for bob')
-  t.same([alice.inbox.includes('for bob'), bob.inbox.includes('for bob')], [false, true])
-  t.end()
-})
+t.test(
+  'a peer that has not answered for 30 s may be asked by another client, and is that one’s by its answer',
+  t => {
+    const { sim, alice, bob } = scene()
+    const peer = sim.peer(PEER_TEXT)
+    alice.permit(peer)
+    bob.permit(peer)
+    prove(alice, peer, 'P:A')
+    sim.advance(seconds(31))
+    prove(bob, peer, 'P:B')
+    peer.send(bob.relayed, 'for bob')
+    t.same([alice.inbox.includes('for bob'), bob.inbox.includes('for bob')], [false, true])
+    t.end()
+  },
+)
 
 t.test('who only sends to a peer keeps others from it for 3 s, and takes it from nobody', t => {
   const { sim, alice, bob } = scene()
@@ -191,25 +197,28 @@ t.test('a client that sends another’s fragments gets neither its answers nor i
   t.end()
 })
 
-t.test('allocations of one user with the same fragments are one agent, and data goes where it comes from', t => {
-  const { sim, alice } = scene()
-  const second = sim.client('192.0.2.10:50009', { user: '@alice:example.org' })
-  second.allocate()
-  const peer = sim.peer(PEER_TEXT)
-  alice.permit(peer)
-  second.permit(peer)
-  prove(alice, peer, 'P:A')
-  prove(second, peer, 'P:A')
-  alice.send(peer, 'by the first')
-  peer.send(alice.relayed, 'to the first')
-  second.send(peer, 'by the second')
-  peer.send(alice.relayed, 'to the second')
-  t.same([alice.inbox.at(-1), second.inbox.at(-1)], ['to the first', 'to the second'])
-  second.release()
-  peer.send(alice.relayed, 'to the one that is left')
-  t.equal(alice.inbox.at(-1), 'to the one that is left')
-  t.end()
-})
+t.test(
+  'allocations of one user with the same fragments are one agent, and data goes where it comes from',
+  t => {
+    const { sim, alice } = scene()
+    const second = sim.client('192.0.2.10:50009', { user: '@alice:example.org' })
+    second.allocate()
+    const peer = sim.peer(PEER_TEXT)
+    alice.permit(peer)
+    second.permit(peer)
+    prove(alice, peer, 'P:A')
+    prove(second, peer, 'P:A')
+    alice.send(peer, 'by the first')
+    peer.send(alice.relayed, 'to the first')
+    second.send(peer, 'by the second')
+    peer.send(alice.relayed, 'to the second')
+    t.same([alice.inbox.at(-1), second.inbox.at(-1)], ['to the first', 'to the second'])
+    second.release()
+    peer.send(alice.relayed, 'to the one that is left')
+    t.equal(alice.inbox.at(-1), 'to the one that is left')
+    t.end()
+  },
+)
 
 t.test('two pairs of clients call each other at one address, and nobody hears the others', t => {
   const { sim, alice, bob, carol, dave } = scene()
@@ -279,10 +288,10 @@ t.test('what one client has of a shared port is bounded, and gone with it', t =>
     alice.send(address(PEER.ip, 1000 + i), check(`P${i}:A${i}`))
   }
   // A permission, a peer each, eight USERNAMEs, and 64 requests that wait.
-  t.equal(sim.relay.sizes()['shared'], 4 + 1 + 128 + 8 + 64)
+  t.equal(sim.relay.sizes().shared, 4 + 1 + 128 + 8 + 64)
   for (const one of [alice, bob, carol, dave]) one.release()
   sim.advance(minutes(6))
-  t.equal(sim.relay.sizes()['shared'], 0)
+  t.equal(sim.relay.sizes().shared, 0)
   t.end()
 })
 

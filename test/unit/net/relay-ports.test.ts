@@ -11,6 +11,7 @@ import {
 } from '../../../src/base/address.ts'
 import { Counters } from '../../../src/base/counters.ts'
 import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
+import type { PortSpan } from '../../../src/base/range.ts'
 import { failed, succeeded } from '../../../src/base/result.ts'
 import type { Claim } from '../../../src/core/command.ts'
 import type { Opened, Refused } from '../../../src/core/input.ts'
@@ -328,6 +329,68 @@ t.test('two searches at once do not get the same port', async t => {
   t.strictSame(got.sort(), [42_000, 42_001])
 })
 
+t.test('a shared port is bound once, however many ask at a time, and each family has its own', async t => {
+  const udp = pretending('late')
+  const relays = [relayOn('127.0.0.1', '203.0.113.7'), relayOn('::1')]
+  const { ports } = open(t, { from: 3479, to: 3479, shared: [3479] }, relays, udp)
+  const opened = (await Promise.all([
+    ports.open(),
+    ports.open(),
+    ports.open({ families: [4, 6] }),
+  ])) as Opened[]
+  const ours = opened.flatMap(one => one.relays)
+  t.same(
+    ours.map(({ address }) => formatAddress(address)),
+    ['203.0.113.7:3479', '203.0.113.7:3479', '203.0.113.7:3479', '[::1]:3479'],
+  )
+  t.equal(new Set(ours.map(({ socket }) => socket)).size, 2)
+  t.equal(ports.inUse, 2)
+})
+
+t.test('of a few shared ports the free ones are taken, and without any the claim is refused', async t => {
+  const udp = pretending()
+  await udp.bind({ address: parseAddress('127.0.0.1:3480')!, purpose: 'relay' })
+  const { ports } = open(t, { from: 3479, to: 3480, shared: [3479, 3480] }, [relayOn('127.0.0.1')], udp)
+  for (let i = 0; i < 20; i++) {
+    const { relays } = (await ports.open()) as Opened
+    t.equal(relays[0]!.address.port, 3479)
+  }
+  const other = open(t, { from: 3480, to: 3480, shared: [3480] }, [relayOn('127.0.0.1')], udp)
+  t.match(await other.ports.open(), { code: 508, cause: 'ports', why: /127\.0\.0\.1:3480/ })
+})
+
+for (const port of ['even', 'pair'] as const) {
+  t.test(`no port can be chosen among shared ones: ${port} is refused`, async t => {
+    const { ports } = open(t, { from: 3480, to: 3480, shared: [3480] }, [relayOn('127.0.0.1')], pretending())
+    t.match(await ports.open({ port }), { code: 508, cause: 'shared-port' })
+    t.equal(ports.inUse, 0)
+  })
+}
+
+t.test(
+  'shared sockets of another process are taken over, and closed where their address is lost',
+  async t => {
+    const udp = pretending()
+    const relay = relayOn('127.0.0.1')
+    const ports = new RelayPorts(udp, [relay], { from: 3479, to: 3479, shared: [3479] })
+    const bound = await udp.bind({ address: parseAddress('127.0.0.1:3479')!, purpose: 'relay' })
+    if (!bound.ok) throw bound.error
+    ports.takeOver(bound.value)
+    t.same(ports.shared, [bound.value.socket])
+    const claim = {
+      allocation: 1 as AllocationId,
+      owner: { tenant: '', user: 'alice' },
+      client: parseAddress('192.0.2.1:1')!,
+    }
+    const opened = await ports.open({ ...claim, families: [4], port: 'any' })
+    t.match(opened, { value: { relays: [{ socket: bound.value.socket }] } })
+    const lost = ports.setAddresses([relayOn('127.0.0.2')])
+    t.same([...lost], [bound.value.socket])
+    ports.closeShared(lost)
+    t.equal(ports.inUse, 0)
+  },
+)
+
 interface TestPorts {
   readonly capacity: number
   readonly inUse: number
@@ -341,7 +404,7 @@ const ids = Symbol('ids')
 
 function open(
   t: Test,
-  range: { from: number; to: number },
+  range: PortSpan,
   addresses = [relayOn('127.0.0.1')],
   pretend?: UdpTransport & { [ids]?: SocketIds },
 ): { ports: TestPorts; ids: SocketIds; inbox: Recorder } {
