@@ -1,6 +1,7 @@
 import type { Delivered, LedgerAnswers, LedgerJob, LedgerStart } from './protocol.ts'
 import { Spool } from './spool.ts'
 import type { Database } from './store/database.ts'
+import { LeaseStore } from './store/lease-store.ts'
 import { LedgerStore } from './store/ledger-store.ts'
 import { migrate } from './store/migrations.ts'
 import { openPostgresql } from './store/postgresql.ts'
@@ -61,10 +62,15 @@ export class Clerk {
   async #do(job: LedgerJob): Promise<LedgerAnswers[LedgerJob['kind']]> {
     this.#database ??= await openLedger(this.#start.database)
     const store = new LedgerStore(this.#database)
+    const leases = this.#database.dialect.isShared ? new LeaseStore(this.#database) : undefined
+    if (job.kind === 'lease') {
+      if (!leases) throw new Error('relays do not share this database')
+      return leases.lease(job.asked)
+    }
     const delivered = await this.#deliver(store)
     switch (job.kind) {
       case 'deliver':
-        await store.rollUp(this.#now(), this.#start.keep)
+        if (await store.rollUp(this.#now(), this.#start.keep)) await leases?.tidy()
         return delivered
       case 'usage':
         return store.usage(job.asked)
@@ -73,6 +79,7 @@ export class Clerk {
       case 'export':
         return store.export(job.users)
       case 'forget':
+        await leases?.forget(job.users)
         return store.forget(job.users)
     }
   }

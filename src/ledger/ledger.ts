@@ -203,6 +203,11 @@ export class UsageLedger {
     return this.#desk.do({ kind: 'forget', users: this.identitiesOf(user) })
   }
 
+  /** How a user is called here from now on. */
+  identityOf(user: string): string {
+    return this.#identities.of(user)
+  }
+
   /** How a user is and was called here. */
   identitiesOf(user: string): string[] {
     return this.#identities.all(user)

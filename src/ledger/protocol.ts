@@ -1,3 +1,4 @@
+import type { LeasesAnswer, LeasesAsked } from './leases/lease-terms.ts'
 import type { Retention, UsageAsked, UsageRecord, UsageSums } from './store/ledger-store.ts'
 import type { ReportAsked } from './store/report-sums.ts'
 
@@ -9,9 +10,10 @@ export interface LedgerStart {
   readonly keep: Retention
 }
 
-/** What the thread can be asked for; before anything but `deliver` it delivers what waits. */
+/** What the thread can be asked for; before anything but `deliver` and `lease` it delivers what waits. */
 export type LedgerJob =
   | { readonly kind: 'deliver' }
+  | { readonly kind: 'lease'; readonly asked: LeasesAsked }
   | { readonly kind: 'usage'; readonly asked: UsageAsked }
   | { readonly kind: 'report'; readonly asked: ReportAsked }
   | { readonly kind: 'export'; readonly users: readonly string[] }
@@ -19,6 +21,7 @@ export type LedgerJob =
 
 export interface LedgerAnswers {
   readonly deliver: Delivered
+  readonly lease: LeasesAnswer
   readonly usage: UsageSums
   readonly report: UsageSums
   readonly export: Iterable<UsageRecord>
@@ -36,7 +39,7 @@ export interface Delivered {
 export type ToLedger = { readonly id: number; readonly job: LedgerJob } | 'close'
 
 export type FromLedger =
-  | { readonly id: number; readonly answer: Delivered | number }
+  | { readonly id: number; readonly answer: Delivered | LeasesAnswer | number }
   /** Answers with rows; of an export there are never more. */
   | { readonly id: number; readonly lines: Uint8Array<ArrayBuffer>; readonly more: boolean | undefined }
   | { readonly id: number; readonly failed: string }

@@ -383,8 +383,9 @@ export class Service {
   /** Everything that ends has been told by now. */
   async #last(code: number): Promise<void> {
     const mapped = this.#mapping?.stop(!this.#handingOver?.goesOn)
-    const kept = [this.#gatekeeping.kept.idle(), this.#books.own?.idle()]
-    await Promise.all([this.#ledger?.close(), ...kept, mapped])
+    const { budgets, own } = this.#books
+    const kept = [this.#gatekeeping.kept.idle(), own?.idle()]
+    await Promise.all([this.#ledger?.close(), budgets?.close(), ...kept, mapped])
     this.#log.tick()
     this.#log.info('stopped', { code })
     this.#log.close(() => this.#finish(code))

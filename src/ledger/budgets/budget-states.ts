@@ -1,3 +1,4 @@
+import { ownerKey } from '../../core/event.ts'
 import type { Budget } from './budget-plan.ts'
 import type { Used } from './budget-sums.ts'
 
@@ -36,4 +37,10 @@ export function stateOf(of: BudgetHolder, budget: Budget, used: Used): BudgetSta
 export function isSoonSpent(budget: Budget, used: Used, rate: number): boolean {
   const left = Math.min(budget.day - used.day, budget.month - used.month)
   return left > 0 && left <= rate * SOON
+}
+
+/** Tells holders of budgets apart. */
+export function holderKey(of: BudgetHolder): string {
+  if (of.kind === 'everybody') return of.kind
+  return of.kind === 'user' ? `user ${ownerKey(of)}` : `${of.kind} ${of.name}`
 }

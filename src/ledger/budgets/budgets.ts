@@ -4,10 +4,11 @@ import { failed, type Result } from '../../base/result.ts'
 import { NOBODY_SLOWED, type Slowed } from '../../core/buckets.ts'
 import { type Event, type Owner, ownerKey } from '../../core/event.ts'
 import { DEAR, inSlices } from '../../system/slices.ts'
+import type { Leases } from '../leases/leases.ts'
 import type { UsageAsked, UsageSums } from '../store/ledger-store.ts'
 import { questionsOf, sumsOf } from './asking.ts'
 import { type Budget, type BudgetPlan, type GroupBudget, hasBudgets, needsUsers } from './budget-plan.ts'
-import { type BudgetHolder, type BudgetState, isSoonSpent, stateOf } from './budget-states.ts'
+import { type BudgetHolder, type BudgetState, holderKey, isSoonSpent, stateOf } from './budget-states.ts'
 import { BudgetSums, type Used } from './budget-sums.ts'
 import { GroupMembers } from './group-members.ts'
 import type { OwnLimits } from './own-limits.ts'
@@ -37,6 +38,8 @@ export interface BudgetsParts {
   readonly isShared: boolean
   /** What people have set for themselves. */
   readonly own?: OwnLimits | undefined
+  /** What the relays that share a ledger tell each other. */
+  readonly leases?: Leases | undefined
 }
 
 /**
@@ -105,7 +108,10 @@ export class Budgets {
       .filter(
         ({ payer, homeserver = tenant }) => payer !== undefined && payer === user && homeserver === tenant,
       )
-      .map(group => ({ group, used: this.#members.used(group, this.#sums) }))
+      .map(group => {
+        const used = this.#members.used(group, this.#sums)
+        return { group, used: this.#parts.leases?.used({ kind: 'group', name: group.name }, used) ?? used }
+      })
   }
 
   /** What the operator allows each user. */
@@ -141,7 +147,8 @@ export class Budgets {
     const budget = this.budgetOf(owner)
     if (!budget || budget.atEnd === 'slow') return false
     // One who has used nothing since the start has not been judged yet.
-    return stateOf({ kind: 'user', ...owner }, budget, this.#sums.usedBy(owner))?.level === 'spent'
+    const of: BudgetHolder = { kind: 'user', ...owner }
+    return stateOf(of, budget, this.#assumed(of, this.#sums.usedBy(owner)))?.level === 'spent'
   }
 
   /** Those of which little or nothing is left. */
@@ -149,8 +156,15 @@ export class Budgets {
     return this.#states.values()
   }
 
-  /** What was used of every budget but those of single users. */
-  *figures(): Generator<{ readonly of: BudgetHolder; readonly budget: Budget; readonly used: Used }> {
+  /** What was used of every budget but those of single users, at all relays that share them. */
+  *figures(): Generator<BudgetFigure> {
+    const { leases } = this.#parts
+    for (const { of, budget, used } of this.#counted())
+      yield { of, budget, used: leases ? leases.used(of, used) : used }
+  }
+
+  /** The same, by what was counted here and by the ledger. */
+  *#counted(): Generator<BudgetFigure> {
     const { total, homeservers, groups } = this.#plan
     if (total) yield { of: { kind: 'everybody' }, budget: total, used: this.#sums.total }
     for (const budget of homeservers)
@@ -176,17 +190,33 @@ export class Budgets {
         this.#asking = undefined
       })
     }
+    const { leases } = this.#parts
+    leases?.turn(this.#sums.spans)
+    leases?.tick(holders => this.#inTurn(() => this.#judgeAgain(holders)))
     this.#sinceLook++
     if (this.#looking || (--this.#wait > 0 && !this.#isStale)) return
-    this.#looking = this.#look().finally(() => {
-      this.#looking = undefined
-    })
+    this.#inTurn(() => this.#look())
   }
 
   /** Resolves when what the last tick has begun is done. */
   async idle(): Promise<void> {
     await this.#asking
     await this.#looking
+    await this.#parts.leases?.idle()
+    await this.#looking
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.leases?.close()
+  }
+
+  /** Budgets are judged by one at a time. */
+  #inTurn(judge: () => Promise<void>): void {
+    const before = this.#looking ?? Promise.resolve()
+    const looking = before.then(judge).finally(() => {
+      if (this.#looking === looking) this.#looking = undefined
+    })
+    this.#looking = looking
   }
 
   /** Whether anybody has a budget, and whether somebody's own use has to be known. */
@@ -261,11 +291,11 @@ export class Budgets {
     const states = new Map(isAll ? [] : this.#states)
     let isSoon = false
     const judge = (of: BudgetHolder, budget: Budget, used: Used, octets: number) => {
-      const key = keyOf(of)
-      const state = stateOf(of, budget, used)
-      if (state) states.set(key, state)
-      else states.delete(key)
-      isSoon ||= isSoonSpent(budget, used, octets / seconds)
+      const { leases } = this.#parts
+      leases?.grew(of, budget, used, octets)
+      const assumed = this.#judge(states, { of, budget, used })
+      // The others are taken to be as fast as this relay.
+      isSoon ||= isSoonSpent(budget, assumed, (octets / seconds) * (leases?.sharers(of) ?? 1))
     }
     const octets = new Map<string, number>()
     const add = (holder: string, more: number) => void octets.set(holder, (octets.get(holder) ?? 0) + more)
@@ -274,15 +304,15 @@ export class Budgets {
       // With the month, all have been forgotten.
       if (ofUsers) this.#sums.user(one.owner)
     })
-    await inSlices(this.figures(), ({ of, budget, used }) => {
-      judge(of, budget, used, octets.get(keyOf(of)) ?? 0)
+    await inSlices(this.#counted(), ({ of, budget, used }) => {
+      judge(of, budget, used, octets.get(holderKey(of)) ?? 0)
     })
     if (ofUsers) {
       const users: Iterable<{ readonly owner: Owner }> = isAll ? this.#sums.users : grown.values()
       await inSlices(users, ({ owner }) => {
         const of: BudgetHolder = { kind: 'user', ...owner }
         const budget = this.budgetOf(owner)
-        if (budget) judge(of, budget, this.#sums.user(owner).used, octets.get(keyOf(of)) ?? 0)
+        if (budget) judge(of, budget, this.#sums.user(owner).used, octets.get(holderKey(of)) ?? 0)
       })
     }
     // Under other budgets it is judged anew.
@@ -290,6 +320,38 @@ export class Budgets {
     this.#wait = isSoon ? 1 : LOOK_EVERY
     this.#settle(states)
     await this.#endSpent()
+  }
+
+  /** Other relays have told what they have used. */
+  async #judgeAgain(holders: readonly BudgetHolder[]): Promise<void> {
+    const plan = this.#plan
+    const states = new Map(this.#states)
+    const figures = new Map(Array.from(this.#counted(), figure => [holderKey(figure.of), figure]))
+    await inSlices(holders, of => {
+      const figure = of.kind === 'user' ? this.#figureOf(of) : figures.get(holderKey(of))
+      if (figure) this.#judge(states, figure)
+    })
+    if (plan !== this.#plan) return
+    this.#settle(states)
+    await this.#endSpent()
+  }
+
+  /** Judges by what all relays have used, and returns that. */
+  #judge(states: Map<string, BudgetState>, { of, budget, used }: BudgetFigure): Readonly<Used> {
+    const assumed = this.#assumed(of, used)
+    const state = stateOf(of, budget, assumed)
+    if (state) states.set(holderKey(of), state)
+    else states.delete(holderKey(of))
+    return assumed
+  }
+
+  #figureOf(of: BudgetHolder & { readonly kind: 'user' }): BudgetFigure | undefined {
+    const budget = this.budgetOf(of)
+    return budget && { of, budget, used: this.#sums.usedBy(of) }
+  }
+
+  #assumed(of: BudgetHolder, used: Readonly<Used>): Readonly<Used> {
+    return this.#parts.leases?.assumed(of, used) ?? used
   }
 
   #settle(states: ReadonlyMap<string, BudgetState>): void {
@@ -327,21 +389,22 @@ export class Budgets {
   #holders(owner: Owner): string[] {
     const groups = this.#members.of(owner)
     return [
-      keyOf({ kind: 'everybody' }),
-      keyOf({ kind: 'homeserver', name: owner.tenant }),
-      keyOf({ kind: 'user', ...owner }),
-      ...groups.map(({ name }) => keyOf({ kind: 'group', name })),
+      holderKey({ kind: 'everybody' }),
+      holderKey({ kind: 'homeserver', name: owner.tenant }),
+      holderKey({ kind: 'user', ...owner }),
+      ...groups.map(({ name }) => holderKey({ kind: 'group', name })),
     ]
   }
+}
+
+export interface BudgetFigure {
+  readonly of: BudgetHolder
+  readonly budget: Budget
+  readonly used: Readonly<Used>
 }
 
 /** What somebody has used since the last look. */
 interface Grown {
   readonly owner: Owner
   octets: number
-}
-
-function keyOf(of: BudgetHolder): string {
-  if (of.kind === 'everybody') return of.kind
-  return of.kind === 'user' ? `user ${ownerKey(of)}` : `${of.kind} ${of.name}`
 }

@@ -29,6 +29,8 @@ export interface Dialect {
   readonly exclusively: string | undefined
   /** Keeps others from making the same tables; undefined as above. */
   readonly migrateAlone: string | undefined
+  /** Whether several relays may write to it. */
+  readonly isShared: boolean
 }
 
 /** Does work between `begin` and COMMIT, or undoes it where it fails. */

@@ -174,21 +174,22 @@ export class LedgerStore {
 
   /**
    * Once a day: sums up by the day what is too old for hours, by the month what is too old for days. A clock that
-   * was far ahead once, and is no longer, does not put it off until then.
+   * was far ahead once, and is no longer, does not put it off until then. Resolves with whether it was due.
    */
-  async rollUp(now: number, keep: Retention): Promise<void> {
+  async rollUp(now: number, keep: Retention): Promise<boolean> {
     const today = dayOf(now)
-    await this.#alone(async () => {
+    return this.#alone(async () => {
       const isDue = await this.#database.run('UPDATE ledger_rolled SET day = $1 WHERE day < $1 OR day > $2', [
         today,
         today + SECONDS_A_DAY,
       ])
-      if (isDue === 0) return
+      if (isDue === 0) return false
       if (Number.isFinite(keep.hours)) await this.#toDays(dayOf(now - keep.hours))
       if (Number.isFinite(keep.days)) await this.#toMonths(monthOf(now - keep.days))
       if (Number.isFinite(keep.months))
         await this.#database.run('DELETE FROM ledger_usage WHERE start < $1', [monthOf(now - keep.months)])
       await this.#database.run('DELETE FROM ledger_writer WHERE seen < $1', [now - FORGOTTEN])
+      return true
     })
   }
 

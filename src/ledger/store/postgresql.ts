@@ -15,6 +15,7 @@ const DIALECT: Dialect = {
   keyed: '',
   exclusively: 'LOCK TABLE ledger_usage IN SHARE ROW EXCLUSIVE MODE',
   migrateAlone: `SELECT pg_advisory_xact_lock(${MIGRATING})`,
+  isShared: true,
 }
 
 /** Connects to `postgresql://…`. What the URL does not say comes from PGPASSWORD, ~/.pgpass and so on. */

@@ -9,6 +9,7 @@ const DIALECT: Dialect = {
   keyed: ' WITHOUT ROWID',
   exclusively: undefined,
   migrateAlone: undefined,
+  isShared: false,
 }
 
 /** Milliseconds that another program may have the file to itself before we give up, for this time. */

@@ -1,14 +1,18 @@
+import { randomBytes } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
 import type { BudgetHolder, BudgetState } from '../../ledger/budgets/budget-states.ts'
 import { Budgets, type BudgetsParts } from '../../ledger/budgets/budgets.ts'
+import { Leases } from '../../ledger/leases/leases.ts'
+import { ledgerFiles } from '../../ledger/ledger.ts'
+import { LedgerThread } from '../../ledger/ledger-thread.ts'
 import type { Log } from '../../log/log.ts'
 import type { Privacy } from '../../log/privacy.ts'
 import type { BudgetFigures } from '../../metrics/page.ts'
 import type { Shards } from '../../relay/shards.ts'
-import { wallTime } from '../../system/clock.ts'
+import { monotonicClock, wallTime } from '../../system/clock.ts'
 
 export interface BudgetingParts {
-  readonly ledger: BudgetsParts['ledger']
+  readonly ledger: BudgetsParts['ledger'] & { identityOf(user: string): string }
   readonly shards: () => Pick<Shards, 'slow' | 'revoke'>
   readonly log: Log
   readonly privacy: Privacy
@@ -16,10 +20,8 @@ export interface BudgetingParts {
 }
 
 /** Holds everybody to the budgets of the settings. */
-export function budgetsOf(
-  settings: Settings,
-  { ledger, shards, log, privacy, own }: BudgetingParts,
-): Budgets {
+export function budgetsOf(settings: Settings, parts: BudgetingParts): Budgets {
+  const { ledger, shards, log, privacy, own } = parts
   return new Budgets(settings.budgets, {
     ledger,
     own,
@@ -28,6 +30,32 @@ export function budgetsOf(
     end: allocation => shards().revoke(allocation),
     told: (before, after) => tell(before, after, log, privacy),
     isShared: settings.ledger !== false && settings.ledger.postgresql !== undefined,
+    leases: leasesOf(settings, parts),
+  })
+}
+
+/** Where relays share a ledger, they share budgets; the thread for that runs while there are any. */
+function leasesOf({ ledger, state }: Settings, parts: BudgetingParts): Leases | undefined {
+  if (!ledger || ledger.postgresql === undefined) return undefined
+  const { log } = parts
+  const { keep, postgresql: database } = ledger
+  const desk = new LedgerThread({ spool: ledgerFiles(state).spool, database, keep })
+  return new Leases({
+    lease: asked => desk.do({ kind: 'lease', asked }),
+    close: () => desk.close(),
+    identify: name => parts.ledger.identityOf(name),
+    clock: () => monotonicClock.now() / 1000,
+    fresh: () => randomBytes(8).toString('hex'),
+    away: (isAway, why) => {
+      if (isAway)
+        log.limited(
+          'budgets-away',
+          'warn',
+          'the database that relays share budgets in cannot be used; this relay goes on with its share of what was left',
+          () => ({ why }),
+        )
+      else log.info('relays share their budgets again')
+    },
   })
 }
 
