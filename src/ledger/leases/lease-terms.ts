@@ -52,9 +52,9 @@ export interface LeasesAnswer {
   readonly now: number
   /** Relays that run, as far as the database knows. */
   readonly relays: number
-  /** Whether anything was written: false where the database has forgotten this run, which must begin under another name. */
+  /** False where the database has forgotten this run, which must begin under another name. Nothing was written then. */
   readonly isKnown: boolean
-  /** Of every budget that was asked about, and of those that others have used: the first `asks.length` are the answers, in any order. */
+  /** Of every budget that was asked about, and of those that others have used. */
   readonly rows: readonly LeaseRow[]
 }
 

@@ -10,7 +10,7 @@ import {
   type LeasesAsked,
   leaseName,
 } from './lease-terms.ts'
-import { Share } from './share.ts'
+import { SharedBudget } from './shared-budget.ts'
 
 /** Budgets in one statement. */
 const MOST_ASKS = 5000
@@ -40,8 +40,8 @@ interface Shared {
   readonly of: BudgetHolder
   readonly key: Omit<LeaseKey, 'span' | 'start'>
   limits: BudgetLimits
-  day: Share
-  month: Share
+  day: SharedBudget
+  month: SharedBudget
 }
 
 /**
@@ -86,7 +86,7 @@ export class Leases {
       this.#byName.clear()
       this.#users = 0
     }
-    for (const shared of this.#shared.values()) shared.day = new Share(day, now)
+    for (const shared of this.#shared.values()) shared.day = new SharedBudget(day, now)
   }
 
   /** This relay has used more of a budget. `used` is what all have used according to the ledger. */
@@ -213,7 +213,7 @@ export class Leases {
     const now = this.#parts.clock()
     const { day, month } = this.#spans
     const key = this.#keyOf(of)
-    const shared = { of, key, limits, day: new Share(day, now), month: new Share(month, now) }
+    const shared = { of, key, limits, day: new SharedBudget(day, now), month: new SharedBudget(month, now) }
     for (const span of SPANS) {
       const row = this.#elsewhere.get(leaseName({ ...key, span }))
       if (row) shared[span].heard(row)

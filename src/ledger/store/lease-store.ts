@@ -11,9 +11,9 @@ const OVERLAP = 3000
  * One statement, which locks nothing but the rows of the budgets that it is about, in the same order at every relay:
  *
  * - `here`: this relay runs. A run that the table has forgotten writes nothing, since its use was added to `base`.
- * - `told`: each row holds what every relay has used of one budget. It is changed where it is locked,
- *   so two relays never lease the same octets. `s.out` is what others have leased; the new lease is half of what is left
- *   of 1 % of the budget and half of what is left at all. So the leases of n relays settle at 1/(n + 1) of that each.
+ * - `told`: each row holds what every relay has used of one budget. It is changed where it is locked, so two
+ *   relays never lease the same octets. `s.out` is what others have leased; the new lease is half of what is
+ *   left of 1 % of the budget, and of what is left at all. Those of n relays settle at 1/(n + 1) of that each.
  * - `news`: what others have used meanwhile. Of single users only those matter who have not much left.
  */
 const LEASE = `

@@ -13,7 +13,7 @@ const CLOSE = UNTOLD / 10
  * One budget of one day or month, as this relay sees it: what it has used itself,
  * told and untold, and what others have told. All in octets, and seconds of a clock that does not jump.
  */
-export class Share {
+export class SharedBudget {
   readonly start: number
   /** Used by this run since it began to count. */
   #own = 0
