@@ -1,11 +1,11 @@
 import { type LeaseAsk, type LeaseRow, UNTOLD } from './lease-terms.ts'
 
 /** Seconds within which everything that was used is told. */
-export const TELL_WITHIN = 60
+const TELL_WITHIN = 20
 /** Seconds for which a lease ought to last when another is asked for. */
 const AHEAD = 2
 /** Seconds after which everybody has told what they had used by then. */
-const SETTLED = 2 * TELL_WITHIN
+const SETTLED = 120
 /** Share of a budget by which the database may know too little before it is told so. */
 const CLOSE = UNTOLD / 10
 
