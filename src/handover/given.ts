@@ -1,7 +1,10 @@
-import { formatAddress } from '../base/address.ts'
+import { address, formatAddress } from '../base/address.ts'
+import type { SocketId } from '../base/ids.ts'
 import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
 import type { ShardCopy } from '../relay/hand-over/shard-copy.ts'
-import type { Copied, Given } from './protocol.ts'
+import { NOT_OPEN } from '../system/descriptors.ts'
+import { rest } from '../system/slices.ts'
+import { type Copied, type Given, given } from './protocol.ts'
 
 /** What is said of a relay that is given: all but its descriptors and its state. `since`: when it stopped reading. */
 export function describeGiven({ shards, common }: GivenRelay, since: bigint) {
@@ -42,6 +45,32 @@ function describeShard(shard: GivenRelay['shards'][number]) {
     doors,
   }
 }
+
+/**
+ * Describes a relay that is made up, and puts it together again, until the code is warm for when everybody waits for it.
+ */
+export async function rehearseGiven(): Promise<void> {
+  const nowhere = address(new Uint8Array(4), 1)
+  const [id, fd, none] = [1 as SocketId, NOT_OPEN, Buffer.alloc(0)]
+  const connection = { fd, remote: nowhere, id, tlsOnly: false, unread: none, unsent: none, dropped: 0 }
+  const shard = {
+    snapshot: none,
+    udp: [{ id, purpose: 'listener' as const, local: nowhere, fd }],
+    listeners: [{ transport: 'tcp' as const, address: nowhere, fd }],
+    connections: Array.from({ length: MADE_UP }, () => connection),
+    reserved: [],
+    doors: [],
+    closed: [id],
+  }
+  for (let time = 0; time < TIMES; time++) {
+    const said: unknown = JSON.parse(JSON.stringify(describeGiven({ shards: [shard] }, 0n)))
+    restoreGiven(given.parse(said), [none], new Array<number>(MADE_UP + 2).fill(fd))
+    await rest()
+  }
+}
+
+/** Connections that are made up, and how often. */
+const [MADE_UP, TIMES] = [20, 20]
 
 /** What is said of copies that go ahead: all but their descriptors and the state. */
 export function describeCopies(copies: readonly ShardCopy[]) {

@@ -13,7 +13,7 @@ import { readClock } from '../system/clock.ts'
 import type { NativeAddon } from '../system/native-addon.ts'
 import { descriptorOf } from '../system/socket-handle.ts'
 import type { RunningPart } from '../texts/running.ts'
-import { describeCopies, describeGiven, descriptorsOf } from './given.ts'
+import { describeCopies, describeGiven, descriptorsOf, rehearseGiven } from './given.ts'
 import { asked, hear } from './hear.ts'
 import { HandOverLink } from './link.ts'
 import { AT_ONCE, COPIES, channel, hello, PATIENCE, PAUSE, PROTOCOL, running } from './protocol.ts'
@@ -153,6 +153,7 @@ export class HandOverDoor {
       this.#welcome(link, name)
       await hear(link, asked('rehearse'), PATIENCE)
       for (const snapshot of await this.#giver.rehearse()) link.sayOctets(snapshot)
+      await rehearseGiven()
       const next = z.union([asked('copy'), asked('give')])
       while ((await hear(link, next, PATIENCE)).kind === 'copy')
         await this.#copy(link, await within(PAUSE, second))

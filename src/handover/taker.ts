@@ -6,7 +6,7 @@ import type { ShardCopy } from '../relay/hand-over/shard-copy.ts'
 import { loadAddon, type NativeAddon } from '../system/native-addon.ts'
 import { descriptorOf } from '../system/socket-handle.ts'
 import { systemError } from '../system/system-error.ts'
-import { countOf, restoreCopies, restoreGiven } from './given.ts'
+import { countOf, rehearseGiven, restoreCopies, restoreGiven } from './given.ts'
 import { asked, Declined, hear, hearOctets } from './hear.ts'
 import { HandOverLink, LinkError } from './link.ts'
 import {
@@ -75,6 +75,7 @@ export class Predecessor {
   /** The state of each of its workers as it is now, while they go on. */
   async rehearse(): Promise<readonly Uint8Array[]> {
     this.#link.say({ kind: 'rehearse' })
+    await rehearseGiven()
     return this.#snapshots(this.welcome.workers, PATIENCE)
   }
 

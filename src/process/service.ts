@@ -16,6 +16,7 @@ import { Pseudonyms } from '../log/pseudonyms.ts'
 import { mapperOf } from '../mapping/mapper-of.ts'
 import type { PortMapper } from '../mapping/port-mapper.ts'
 import { Tally } from '../metrics/tally.ts'
+import { Adoption } from '../operate/adoption.ts'
 import { Changes } from '../operate/changes.ts'
 import type { ClientGate } from '../operate/client-gate.ts'
 import { HealthWatch } from '../operate/health-watch.ts'
@@ -136,6 +137,7 @@ export class Service {
       log,
       lenient: loaded.defaults.listen,
       heard: event => {
+        this.#adoption.before(event)
         books.count(event)
         sessions.hear(event)
         changes?.hear(event)
@@ -161,13 +163,9 @@ export class Service {
     const reload = new Reload({ settings: live, shutdown, serviceManager: systemd ?? NO_SERVICE_MANAGER })
     const readiness = new Readiness(shutdown)
     const certificates = (this.#certificates = certificateKeeper(settings, log, engine))
-    const health = new HealthWatch({
-      ...{ engine, tally, settings: live },
-      readiness,
-      certificates,
-      mapping: (this.#mapping = portMapper(settings, log, engine)),
-      budgets,
-    })
+    const mapping = (this.#mapping = portMapper(settings, log, engine))
+    const read = { engine, tally, settings: live }
+    const health = new HealthWatch({ ...read, readiness, certificates, mapping, budgets })
     const notifying = new Notifying(settings, { log, health })
     live.follow(engine, certificates)
     changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
@@ -239,7 +237,6 @@ export class Service {
     const { metrics } = this.#settings.current
     const log = this.#log
     const engine = this.#engine
-    const hear = this.#adopt
     const isFree = (at: string) => !from.welcome.pages.includes(at)
     const http = async (when: (at: string) => boolean) => {
       if (this.#http && metrics && when(formatAddress(metrics.listen)))
@@ -250,7 +247,7 @@ export class Service {
     this.#mapping?.start()
     const stays = await takeOver(from, {
       engine,
-      hear,
+      adoption: this.#adoption,
       log,
       bindPages: () => http(isFree),
       kept: this.#store,
@@ -272,6 +269,8 @@ export class Service {
     this.#gatekeeping.gate.hear(event)
     budgets?.hear(event)
   }
+
+  readonly #adoption = new Adoption(this.#adopt)
 
   /** Has the service manager keep what we know, for the case that this process ends without a word. */
   readonly #store = (): void => this.#journal?.store(this.#engine.shards)

@@ -3,9 +3,9 @@ import { LinkError } from '../handover/link.ts'
 import { handOverPath } from '../handover/protocol.ts'
 import { Predecessor } from '../handover/taker.ts'
 import type { Log } from '../log/log.ts'
+import type { Adoption } from '../operate/adoption.ts'
 import type { GivenShard } from '../relay/hand-over/given-shard.ts'
 import type { GivenRelay, HandOver } from '../relay/hand-over/hand-over.ts'
-import type { TakenAllocation } from '../relay/hand-over/shard-hand-over.ts'
 import { cannotTakeOver } from '../relay/start-error.ts'
 import { continueClock } from '../system/clock.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
@@ -38,8 +38,8 @@ export function millisecondsSince(moment: bigint): number {
 export interface TakingOver {
   readonly engine: Engine
   readonly log: Pick<Log, 'info'>
-  /** Is told of the allocations that are taken over. */
-  readonly hear: (event: TakenAllocation) => void
+  /** Tells of the allocations that are taken over. */
+  readonly adoption: Adoption
   /** Binds the pages that the other process does not serve. */
   readonly bindPages: () => Promise<void>
   /** Is called when the calls are here, while the other process has them still. */
@@ -52,7 +52,7 @@ export interface TakingOver {
  * before this one begins to.
  */
 export async function takeOver(from: Predecessor, parts: TakingOver): Promise<number> {
-  const { engine, hear, bindPages, kept } = parts
+  const { engine, adoption, bindPages, kept } = parts
   const { handOver } = engine.shards
   try {
     if (!handOver) throw new LinkError({ key: 'upgrade.transport' })
@@ -73,10 +73,13 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
     await handOver.go()
     const gap = millisecondsSince(since)
     engine.judge()
-    for (const opened of taken.value.opened) hear(opened)
-    await handOver.drop(taken.value.lost)
+    const { opened, lost } = taken.value
+    const adopted = adoption.adopt(opened)
+    await handOver.drop(lost)
+    const running = from.running(opened.length, gap)
+    await adopted
     kept()
-    return await from.running(taken.value.opened.length, gap)
+    return await running
   } catch (error) {
     from.fail((error as Error).message)
     throw error instanceof LinkError ? cannotTakeOver(error.why) : error

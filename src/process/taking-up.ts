@@ -5,6 +5,7 @@ import { JournalFile } from '../handover/journal-file.ts'
 import { type LeftState, mark, readLeft } from '../handover/left.ts'
 import { type Deaths, NO_DEATHS, noteTry, readSurvived } from '../handover/survived.ts'
 import type { Log } from '../log/log.ts'
+import type { TakenAllocation } from '../relay/hand-over/shard-hand-over.ts'
 import { random } from '../relay/relay-config.ts'
 import { StartError } from '../relay/start-error.ts'
 import { continueClock } from '../system/clock.ts'
@@ -15,7 +16,7 @@ import { storedDescriptors } from '../system/stored-descriptors.ts'
 import type { Engine } from '../workers/engine.ts'
 import { isJournalName, namesOfJournals } from './stored-journal.ts'
 import type { Systemd } from './systemd.ts'
-import { inherited, millisecondsSince, type TakingOver } from './taking-over.ts'
+import { inherited, millisecondsSince } from './taking-over.ts'
 
 export interface TakingUpParts {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -162,7 +163,7 @@ export class LeftCalls {
    * process cannot start; then they wait for the next one, unless they are the reason. `kept`: is called once they are
    * here, before what they were taken from is let go of.
    */
-  async take(engine: Engine, hear: TakingOver['hear'], kept: () => void): Promise<void> {
+  async take(engine: Engine, hear: (event: TakenAllocation) => void, kept: () => void): Promise<void> {
     const { state, after, lost } = this.#waiting
     const { version, relay, since } = state
     const { log } = this.#parts
