@@ -163,15 +163,21 @@ export class Service {
     const reload = new Reload({ settings: live, shutdown, serviceManager: systemd ?? NO_SERVICE_MANAGER })
     const readiness = new Readiness(shutdown)
     const certificates = (this.#certificates = certificateKeeper(settings, log, engine))
-    const mapping = (this.#mapping = portMapper(settings, log, engine))
-    const read = { engine, tally, settings: live }
-    const health = new HealthWatch({ ...read, readiness, certificates, mapping, budgets })
+    const health = new HealthWatch({
+      ...{ engine, tally, settings: live },
+      readiness,
+      certificates,
+      mapping: (this.#mapping = portMapper(settings, log, engine)),
+      budgets,
+    })
     const notifying = new Notifying(settings, { log, health })
     live.follow(engine, certificates)
     changes = new Changes({ settings: live, sessions, shards: engine.shards, pseudonyms })
     const kernel = (this.#kernel = kernelLink(settings, engine.shards, log))
-    const acts = { readiness, health, shutdown, reload }
-    const parts = { version, engine, kernel, tally, sessions, settings: live, ...acts }
+    const parts = {
+      ...{ version, engine, kernel, tally, sessions },
+      ...{ settings: live, readiness, health, shutdown, reload },
+    }
     const { gate, bans } = (this.#gatekeeping = gatekeeping(settings, {
       log,
       sessions,
