@@ -109,6 +109,7 @@ export class Service {
   readonly #ledger: UsageLedger | undefined
   readonly #journal: StoredJournal | undefined
   readonly #mapping: PortMapper | undefined
+  readonly #adoption = new Adoption(event => this.#adopt(event))
   #ticks = 0
   #timer: NodeJS.Timeout | undefined
   #finish: (code: number) => void = () => {}
@@ -275,8 +276,6 @@ export class Service {
     this.#gatekeeping.gate.hear(event)
     budgets?.hear(event)
   }
-
-  readonly #adoption = new Adoption(this.#adopt)
 
   /** Has the service manager keep what we know, for the case that this process ends without a word. */
   readonly #store = (): void => this.#journal?.store(this.#engine.shards)
