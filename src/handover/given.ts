@@ -47,7 +47,8 @@ function describeShard(shard: GivenRelay['shards'][number]) {
 }
 
 /**
- * Describes a relay that is made up, and puts it together again, until the code is warm for when everybody waits for it.
+ * Describes a relay that is made up, and puts it together again, until the code is warm for when everybody
+ * waits for it.
  */
 export async function rehearseGiven(): Promise<void> {
   const nowhere = address(new Uint8Array(4), 1)
