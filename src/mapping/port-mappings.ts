@@ -43,16 +43,15 @@ const TRIES = { pcp: 2, 'nat-pmp': 5 } as const
 const SILENCE = 10_000
 /** Milliseconds between two looks at the router's address and epoch. */
 const LOOK = 10_000
-/** Requests that may wait for an answer at a time: home routers are small. */
-const WINDOW = 8
+/** Requests that may wait for an answer at a time: home routers take up to a third of a second for each. */
+const WINDOW = { pcp: 4, 'nat-pmp': 1 } as const
 /** Milliseconds between two requests for one mapping at least, and at most after a refusal. */
 const SOONEST = 4000
 const AGAIN = { least: 10_000, most: 300_000 } as const
 /** How often a mapping is given back, and the milliseconds after which it is done again, or all is given up. */
 const RELEASES = 3
-const RELEASE_PAUSE = 500
-const RELEASE_WINDOW = 32
-const LONGEST_RELEASE = 5000
+const RELEASE_PAUSE = 1500
+const LONGEST_RELEASE = 8000
 
 interface Row {
   /** Nothing: this row asks for the address. */
@@ -63,6 +62,8 @@ interface Row {
   tries: number
   /** Until when the router maps the port, or names the address. */
   heldUntil: number
+  /** Whether the router may have something to give back, even where it has started again since. */
+  isOurs: boolean
   refusal: (RouterAnswer & { kind: 'refused' }) | undefined
 }
 
@@ -89,6 +90,8 @@ export class PortMappings {
   #lookAt = Number.POSITIVE_INFINITY
   #isReleasing = false
   #releaseBy = 0
+  /** Whether the router has taken anything back. */
+  #hasReleased = false
 
   /** `now` in milliseconds, of any clock that only goes forward. */
   constructor(options: PortMappingsOptions, now: number) {
@@ -123,15 +126,15 @@ export class PortMappings {
   tick(now: number): Uint8Array[] {
     if (this.#isReleasing) return this.#tickReleasing(now)
     if (now >= this.#lookAt) this.#look(now)
-    const { name } = this.way
+    const tries = TRIES[this.way.name]
     const isGivenUp = this.#isProven
       ? this.#rows.every(({ heldUntil, refusal }) => heldUntil <= now && !refusal)
       : true
-    if (isGivenUp && this.#rows.some(row => row.tries >= TRIES[name] && row.due <= now)) this.#nextWay(now)
-    const { dialect } = this.way
+    if (isGivenUp && this.#rows.some(row => row.tries >= tries && row.due <= now)) this.#nextWay(now)
+    const { dialect, name } = this.way
     let waiting = this.#rows.filter(({ tries, due }) => tries > 0 && due > now).length
     // One request shows whether anybody answers.
-    const window = this.#isProven ? WINDOW : 1
+    const window = this.#isProven ? WINDOW[name] : 1
     for (const row of this.#rows) {
       if (row.due > now || waiting >= window) continue
       waiting++
@@ -143,9 +146,10 @@ export class PortMappings {
 
   /** When `tick` has something to do, in milliseconds. */
   next(now: number): number {
-    if (this.#isReleasing) return now + RELEASE_PAUSE
+    if (this.#isReleasing)
+      return Math.min(this.#releaseBy, ...this.#rows.map(({ due }) => due).filter(due => due > now))
     const waiting = this.#rows.filter(({ tries, due }) => tries > 0 && due > now).length
-    const isFull = waiting >= (this.#isProven ? WINDOW : 1)
+    const isFull = waiting >= (this.#isProven ? WINDOW[this.way.name] : 1)
     const due = this.#rows.filter(row => !isFull || row.due > now).map(row => row.due)
     return Math.max(now, Math.min(this.#lookAt, ...due))
   }
@@ -165,7 +169,9 @@ export class PortMappings {
     if (row?.tries === 0 && this.way.dialect.asksAddress) return
     if (this.#isReleasing) {
       const isOver = answer.kind === 'refused' || (answer.kind === 'mapped' && answer.lifetime === 0)
-      if (isOver) this.#rows = this.#rows.filter(one => one !== row)
+      if (!isOver) return
+      this.#hasReleased = true
+      this.#rows = this.#rows.filter(one => one !== row)
       return
     }
     this.#isProven = true
@@ -188,7 +194,7 @@ export class PortMappings {
     this.#isReleasing = true
     this.#releaseBy = now + LONGEST_RELEASE
     this.#out.length = 0
-    this.#rows = this.#rows.filter(({ port, heldUntil }) => port && heldUntil > now)
+    this.#rows = this.#rows.filter(({ port, isOurs }) => port && isOurs)
     for (const row of this.#rows) Object.assign(row, { tries: 0, due: now })
   }
 
@@ -200,16 +206,12 @@ export class PortMappings {
     const { ports } = this.#options
     const asked = this.way.dialect.asksAddress ? [undefined, ...ports] : ports
     const rows = this.#rows
-    const heldUntil = (port: MappedPort | undefined) =>
-      rows.find(row => (row.port && mappedPortKey(row.port)) === (port && mappedPortKey(port)))?.heldUntil ??
-      0
-    this.#rows = asked.map(port => ({
-      port,
-      due: now,
-      tries: 0,
-      heldUntil: heldUntil(port),
-      refusal: undefined,
-    }))
+    const before = (port: MappedPort | undefined) =>
+      rows.find(row => (row.port && mappedPortKey(row.port)) === (port && mappedPortKey(port)))
+    this.#rows = asked.map(port => {
+      const { heldUntil = 0, isOurs = false } = before(port) ?? {}
+      return { port, due: now, tries: 0, heldUntil, isOurs, refusal: undefined }
+    })
     this.#isProven = false
     this.#lookAt = Number.POSITIVE_INFINITY
     this.#epoch.forget()
@@ -269,7 +271,13 @@ export class PortMappings {
     const ms = Math.min(lifetime, LONGEST_LIFETIME) * 1000
     // RFC 6887 §11.2.1: between a half and five eighths of it.
     const renewal = Math.max((ms / 2) * (1 + this.#options.random() / 4), SOONEST)
-    Object.assign(row, { tries: 0, due: now + renewal, heldUntil: now + ms, refusal: undefined })
+    Object.assign(row, {
+      tries: 0,
+      due: now + renewal,
+      heldUntil: now + ms,
+      isOurs: true,
+      refusal: undefined,
+    })
     if (outside.ip) this.#isAt(outside.ip)
   }
 
@@ -285,10 +293,13 @@ export class PortMappings {
 
   /** What the router does not confirm in time ends by itself. */
   #tickReleasing(now: number): Uint8Array[] {
-    const isOver = now >= this.#releaseBy
-    this.#rows = isOver ? [] : this.#rows.filter(({ tries, due }) => tries < RELEASES || due > now)
+    const isGivenUp = ({ tries, due }: Row) => tries >= RELEASES && due <= now
+    const isOver = now >= this.#releaseBy || (!this.#hasReleased && this.#rows.some(isGivenUp))
+    this.#rows = isOver ? [] : this.#rows.filter(row => !isGivenUp(row))
     const waiting = this.#rows.filter(row => row.due > now).length
-    const due = this.#rows.filter(row => row.due <= now).slice(0, Math.max(0, RELEASE_WINDOW - waiting))
+    const due = this.#rows
+      .filter(row => row.due <= now)
+      .slice(0, Math.max(0, WINDOW[this.way.name] - waiting))
     for (const row of due) {
       row.tries++
       row.due = now + RELEASE_PAUSE

@@ -56,7 +56,7 @@ export class RouterTalk {
     return this.#mappings
   }
 
-  /** Gives the mappings back, and resolves when the router has said so, or after five seconds. */
+  /** Gives the mappings back, and resolves when the router has said so, or has had some seconds for it. */
   async release(): Promise<void> {
     if (!this.#mappings || this.#isClosed) return
     const { now } = this.#options

@@ -8,7 +8,7 @@ import { Namespace, wire } from './namespaces.ts'
 export const PUBLIC = '80.1.1.7'
 export const NETWORK = '192.168.1'
 /** Where the name server of the Internet is, and what has a machine ask it. */
-const NAMES = '80.1.0.53'
+export const NAMES = '80.1.0.53'
 export const RESOLV_CONF = `nameserver ${NAMES}\n`
 
 /**
@@ -19,12 +19,14 @@ export const RESOLV_CONF = `nameserver ${NAMES}\n`
 export class Home {
   readonly internet: Namespace
   readonly router: Namespace
+  readonly #names: NameServer
   #plugs = 0
   #places = 0
 
-  private constructor(internet: Namespace, router: Namespace) {
+  private constructor(internet: Namespace, router: Namespace, names: NameServer) {
     this.internet = internet
     this.router = router
+    this.#names = names
   }
 
   /** Makes one. The name server of its Internet knows `names` and answers for `t`'s time; its files are in `folder`. */
@@ -47,20 +49,34 @@ export class Home {
     writeFileSync(join(folder, 'router.nft'), RULES)
     router.run('nft', '-f', join(folder, 'router.nft'))
     internet.run('ip', 'address', 'add', `${NAMES}/32`, 'dev', 'lo')
-    const server = await nameServer(internet, names)
+    const server = await NameServer.start(internet, join(folder, 'names'), names)
     t.teardown(() => server.stop())
-    return new Home(internet, router)
+    return new Home(internet, router, server)
+  }
+
+  /** Dynamic DNS: the name stands for another address from now on, which others believe for seconds. */
+  rename(name: string, address: string): void {
+    this.#names.set(name, address)
   }
 
   /** Plugs a machine in behind the router. */
   join(machine: Namespace, address: string): void {
+    this.#plugIn(machine, 'eth0', address)
+    machine.route('default', 'via', `${NETWORK}.1`)
+  }
+
+  /** Puts this process at home as well, for what it does from this address. */
+  call(address: string): void {
+    this.#plugIn(Namespace.own(), 'home', address)
+  }
+
+  #plugIn(machine: Namespace, device: string, address: string): void {
     const plug = `plug${++this.#plugs}`
     wire(
       { at: this.router, device: plug, addresses: [] },
-      { at: machine, device: 'eth0', addresses: [`${address}/24`] },
+      { at: machine, device, addresses: [`${address}/24`] },
     )
     this.router.run('ip', 'link', 'set', plug, 'master', 'lan')
-    machine.route('default', 'via', `${NETWORK}.1`)
   }
 
   /** Somebody else's machine behind the router. */
@@ -187,17 +203,49 @@ deny 0-65535 0.0.0.0/0 0-65535
 `
 
 /** A name server that knows these names and no others, and says so. */
-async function nameServer(at: Namespace, names: Readonly<Record<string, string>>): Promise<Child> {
-  const known = Object.entries(names).map(([name, ip]) => `--host-record=${name},${ip}`)
-  const alone = [
-    '--keep-in-foreground',
-    '--log-facility=-',
-    '--conf-file=/dev/null',
-    '--no-hosts',
-    '--no-resolv',
-  ]
-  const where = ['--user=root', '--pid-file=', `--listen-address=${NAMES}`, '--bind-interfaces']
-  const server = at.start('dnsmasq', [...alone, ...where, '--local=/#/', '--local-ttl=60', ...known])
-  await server.says(/started/)
-  return server
+class NameServer {
+  readonly #child: Child
+  readonly #file: string
+  readonly #names: Map<string, string>
+
+  private constructor(child: Child, file: string, names: Map<string, string>) {
+    this.#child = child
+    this.#file = file
+    this.#names = names
+  }
+
+  static async start(
+    at: Namespace,
+    file: string,
+    names: Readonly<Record<string, string>>,
+  ): Promise<NameServer> {
+    const alone = [
+      '--keep-in-foreground',
+      '--log-facility=-',
+      '--conf-file=/dev/null',
+      '--no-hosts',
+      '--no-resolv',
+    ]
+    const where = ['--user=root', '--pid-file=', `--listen-address=${NAMES}`, '--bind-interfaces']
+    const known = new Map(Object.entries(names))
+    writeFileSync(file, hosts(known))
+    const what = ['--local=/#/', '--local-ttl=5', `--addn-hosts=${file}`]
+    const child = at.start('dnsmasq', [...alone, ...where, ...what])
+    await child.says(/started/)
+    return new NameServer(child, file, known)
+  }
+
+  set(name: string, address: string): void {
+    this.#names.set(name, address)
+    writeFileSync(this.#file, hosts(this.#names))
+    process.kill(this.#child.pid, 'SIGHUP')
+  }
+
+  async stop(): Promise<void> {
+    await this.#child.stop()
+  }
+}
+
+function hosts(names: ReadonlyMap<string, string>): string {
+  return [...names].map(([name, address]) => `${address} ${name}\n`).join('')
 }

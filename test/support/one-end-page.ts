@@ -60,6 +60,16 @@ async function accept(answered) {
   await end.setRemoteDescription(answered)
 }
 
+// A call that has lost its way looks for another, as clients of Matrix do (RFC 8445 §9).
+async function restart() {
+  return described(await end.createOffer({ iceRestart: true }))
+}
+
+async function follow(offered) {
+  await end.setRemoteDescription(offered)
+  return described(await end.createAnswer())
+}
+
 async function received() {
   const stats = await end.getStats()
   const sum = { video: 0, audio: 0, frames: 0, messages }
@@ -102,4 +112,24 @@ export async function callBetween(
     (await caller.evaluate('received()')) as Received,
     (await callee.evaluate('received()')) as Received,
   ]
+}
+
+/** Restarts ICE of a call that these two pages have; resolves when sound arrives again at both, by this relayed address. */
+export async function restartBetween(
+  [caller, callee]: readonly [Page, Page],
+  address: string,
+): Promise<void> {
+  const offered = await caller.evaluate('restart()')
+  const answered = await callee.evaluate(`follow(${JSON.stringify(offered)})`)
+  const before = new Map<Page, number>()
+  for (const page of [caller, callee])
+    before.set(page, ((await page.evaluate('received()')) as Received).audio)
+  await caller.evaluate(`accept(${JSON.stringify(answered)})`)
+  for (const page of [caller, callee]) {
+    const back = `audio > ${before.get(page)} && local.address === '${address}' && remote.address === '${address}'`
+    await page.waitForFunction(`received().then(({ audio, local, remote }) => ${back})`, {
+      timeout: 60_000,
+      polling: 100,
+    })
+  }
 }

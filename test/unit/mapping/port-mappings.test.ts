@@ -170,6 +170,14 @@ t.test('mappings are given back, and a router that does not answer holds nothing
   t.equal(router.table.size, 0)
   t.ok(mappings.isReleased)
 
+  const lost = scene()
+  lost.pass(100)
+  lost.router.startedAt = lost.now()
+  lost.mappings.received(lost.router.answer(PCP.dialect.map(PORTS[0]!, 3600), lost.now())!, lost.now())
+  lost.mappings.release(lost.now())
+  lost.pass(0)
+  t.equal(lost.router.table.size, 0, 'also those of a router that only seems to have lost its table')
+
   const other = scene()
   other.pass(1)
   other.down()
