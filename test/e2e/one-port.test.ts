@@ -5,6 +5,8 @@ import { random } from '../../src/relay/relay-config.ts'
 import { IceAgent } from '../sim/ice-agent.ts'
 import { type BrowserName, openInBrowser } from '../support/browser.ts'
 import { credential } from '../support/credentials.ts'
+import { upgrade } from '../support/hand-over.ts'
+import { startServe } from '../support/lifecycle.ts'
 import { need } from '../support/need.ts'
 import { callBetween, type IceServers, ONE_END_PAGE } from '../support/one-end-page.ts'
 import { freePort } from '../support/ports.ts'
@@ -52,11 +54,49 @@ t.test(`${CALLS} calls at once through one port, and nobody gets what is for ano
   const { relay, port } = await onePort(t)
   const calls = await Promise.all(Array.from({ length: CALLS }, (_, i) => openCall(t, relay, i)))
   for (const call of calls) for (const { relayed } of call) t.equal(relayed.port, port)
-  const agents = calls.flatMap(([a, b]) => [
-    { agent: a.agent, other: b.agent },
-    { agent: b.agent, other: a.agent },
-  ])
-  // Datagrams may be lost, so checks are sent again, and so is what is said.
+  const agents = agentsOf(calls)
+  await talk(t, agents)
+})
+
+t.test('calls through one port go on in the process that takes over', async t => {
+  const port = await freePort()
+  const relay = await startServe(t, {
+    settings: { control: 'auto', relay: { addresses: ['127.0.0.1'], ports: `${port}` } },
+  })
+  const agents = agentsOf(await Promise.all([openCall(t, relay, 1), openCall(t, relay, 2)]))
+  await talk(t, agents)
+  const tls = await openSession(
+    { host: '127.0.0.1', port: relay.tlsPort, via: 'tls' },
+    credential(relay.secret, '@tls:example.org'),
+  )
+  t.teardown(() => tls.close())
+  t.match(await tls.allocate(), { kind: 'allocated' })
+
+  // The port leaves with the calls, so nobody on TLS can stay there.
+  t.match(await upgrade(t, relay), { ok: true, allocations: 4, stays: 0 })
+  await talk(t, agents)
+  await talk(t, agentsOf([await openCall(t, relay, 3)]))
+})
+
+t.test('who asks for an even port gets 508, as there is none to choose', async t => {
+  const { relay } = await onePort(t)
+  const session = await sessionAt(t, relay, '@alice:example.org')
+  const answer = await session.allocate({ port: 'even' })
+  t.match(answer, { kind: 'rejected', code: 508 })
+})
+
+interface Talker {
+  readonly agent: IceAgent
+  readonly other: IceAgent
+}
+
+function agentsOf(calls: readonly (readonly { readonly agent: IceAgent }[])[]): Talker[] {
+  return calls.flatMap(ends => ends.map(({ agent }, i) => ({ agent, other: ends[1 - i]!.agent })))
+}
+
+/** Has everybody check and talk until everything has arrived: datagrams may be lost, so all is sent again. */
+async function talk(t: Test, agents: readonly Talker[]): Promise<void> {
+  for (const { agent } of agents) agent.inbox.length = 0
   const isDone = () => agents.every(({ agent }) => new Set(agent.inbox).size === MESSAGES)
   for (let round = 0; round < 100 && !isDone(); round++) {
     for (const { agent, other } of agents) agent.check(other)
@@ -72,14 +112,7 @@ t.test(`${CALLS} calls at once through one port, and nobody gets what is for ano
     [],
     'at those whom it was for',
   )
-})
-
-t.test('who asks for an even port gets 508, as there is none to choose', async t => {
-  const { relay } = await onePort(t)
-  const session = await sessionAt(t, relay, '@alice:example.org')
-  const answer = await session.allocate({ port: 'even' })
-  t.match(answer, { kind: 'rejected', code: 508 })
-})
+}
 
 async function onePort(t: Test): Promise<{ readonly relay: RunningRelay; readonly port: number }> {
   const port = await freePort()
