@@ -61,6 +61,19 @@ function latin1(ip: Uint8Array): string {
   )
 }
 
+/** The key of an address as octets in latin1: 6 for IPv4, 18 for IPv6. */
+export function keyText(key: number | string): string {
+  if (typeof key === 'string') return key
+  const octets = Buffer.alloc(6)
+  octets.writeUIntBE(key, 0, 6)
+  return octets.toString('latin1')
+}
+
+/** The key that `keyText` has written. */
+export function keyOfText(text: string): number | string {
+  return text.length === 6 ? Buffer.from(text, 'latin1').readUIntBE(0, 6) : text
+}
+
 export function sameAddress(a: Address, b: Address): boolean {
   return a.key === b.key
 }

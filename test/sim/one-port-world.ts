@@ -67,7 +67,7 @@ export const worldAction: fc.Arbitrary<WorldAction> = fc.oneof(
 
 /** See `WorldAction`. */
 export class OnePortWorld {
-  readonly #sim = new Sim({ sharedPorts: [50_000] })
+  readonly sim = new Sim({ sharedPorts: [50_000] })
   readonly #random = octets(dice(11))
   /** The allocations of each caller: browsers have one for each URL. */
   readonly #ways: SimClient[][]
@@ -84,11 +84,11 @@ export class OnePortWorld {
     this.#ways = CALLERS.map((_, i) => this.#allocate(i))
     for (const i of CALLERS.keys()) this.#agents.push(this.#agent(i))
     for (const name of ['P', 'Q']) {
-      const way = (to: Address, bytes: Buffer) => this.#sim.net.send(this.#server, to, bytes)
+      const way = (to: Address, bytes: Buffer) => this.sim.net.send(this.#server, to, bytes)
       this.#agents.push(new IceAgent(name, [way], this.#random, () => this.#server))
     }
-    this.#sim.net.attach(this.#server, (from, bytes) => this.#toServer(from, bytes))
-    this.#sim.peer(ELSEWHERE)
+    this.sim.net.attach(this.#server, (from, bytes) => this.#toServer(from, bytes))
+    this.sim.peer(ELSEWHERE)
     this.#hostile = ['mallory', 'trudy'].map((name, i) => this.#open(name, `192.0.2.6${i}`))
     for (const [i, ways] of this.#ways.entries()) for (const way of ways) this.#permit(way, i)
   }
@@ -99,11 +99,11 @@ export class OnePortWorld {
         this.#agents[action.agent]!.check(this.#other(action.agent))
         break
       case 'talk':
-        this.#agents[action.agent]!.say(this.#other(action.agent), 'hello', this.#sim.now)
+        this.#agents[action.agent]!.say(this.#other(action.agent), 'hello', this.sim.now)
         break
       case 'advance':
-        if (this.#sim.now - START > MOST) break
-        this.#sim.advance(action.milliseconds)
+        if (this.sim.now - START > MOST) break
+        this.sim.advance(action.milliseconds)
         break
       case 'come-back':
         this.#comeBack(action.caller)
@@ -112,7 +112,7 @@ export class OnePortWorld {
         this.#attack(action)
         break
     }
-    this.#sim.settle()
+    this.sim.settle()
     this.#look()
   }
 
@@ -125,7 +125,7 @@ export class OnePortWorld {
         this.do({ kind: 'check', agent: n })
         this.do({ kind: 'talk', agent: n })
       }
-      this.#sim.advance(1000)
+      this.sim.advance(1000)
       this.#look()
     }
   }
@@ -152,7 +152,7 @@ export class OnePortWorld {
   }
 
   #open(name: string, ip: string): SimClient {
-    const client = this.#sim.client(`${ip}:${this.#ports++}`, { user: `@${name}:example.org` })
+    const client = this.sim.client(`${ip}:${this.#ports++}`, { user: `@${name}:example.org` })
     client.allocate({ lifetime: LIFETIME })
     return client
   }
@@ -206,11 +206,11 @@ export class OnePortWorld {
     for (const [i, ways] of this.#ways.entries()) {
       for (const [n, { received }] of ways.entries()) {
         for (const { peer, bytes } of received.splice(0)) {
-          this.#agents[i]!.take(n, peer, bytes, this.#other(i), this.#sim.now)
+          this.#agents[i]!.take(n, peer, bytes, this.#other(i), this.sim.now)
         }
       }
     }
-    this.#sim.settle()
+    this.sim.settle()
   }
 
   /** The media server hands a check to whom it names, an answer to whom it answers, and data to whom it is for. */
@@ -223,7 +223,7 @@ export class OnePortWorld {
       const isAnswer = ice?.kind === 'success' || ice?.kind === 'error'
       if (isItsCheck || isItsData || isAnswer) {
         const before = agent.foreign.length
-        agent.take(0, from, bytes, this.#other(n), this.#sim.now)
+        agent.take(0, from, bytes, this.#other(n), this.sim.now)
         if (isAnswer) agent.foreign.length = before
       }
     }

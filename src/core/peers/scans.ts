@@ -1,4 +1,4 @@
-import type { ClientAddress, PeerAddress } from '../../base/address.ts'
+import { type ClientAddress, keyOfText, keyText, type PeerAddress } from '../../base/address.ts'
 import type { Random, Time } from '../../base/time.ts'
 import { FixedWindow } from '../../limits/fixed-window.ts'
 import { GcraTable } from '../../limits/gcra-table.ts'
@@ -111,16 +111,4 @@ export class Scans {
   forget(now: Time): void {
     this.#users.end(now, AT_ONCE)
   }
-}
-
-/** The key of an address as octets in latin1: 6 for IPv4, 18 for IPv6. */
-function keyText(key: number | string): string {
-  if (typeof key === 'string') return key
-  const octets = Buffer.alloc(6)
-  octets.writeUIntBE(key, 0, 6)
-  return octets.toString('latin1')
-}
-
-function keyOfText(text: string): number | string {
-  return text.length === 6 ? Buffer.from(text, 'latin1').readUIntBE(0, 6) : text
 }

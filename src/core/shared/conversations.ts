@@ -92,6 +92,7 @@ export function partnerOf(
   }
   if (!link) return undefined
   const partner = link.current
+  if (!partner) return undefined
   const back = partner.links.get(from.at)
   if (!back?.members.includes(from)) return undefined
   if (ice) port.ask(keyBetween(partner, ice), from)
@@ -153,8 +154,8 @@ function recipientIn(
   if (!contact) return undefined
   // As long as the peer sends, it has not noticed that its client has gone.
   if (contact.isProved || contact.hasAnswered) contact.until = after(now, PROVED)
-  if (contact.members.length === 0) return undefined
   const { current, isProved } = contact
+  if (!current) return undefined
   return isProved || port.interests.isAlone(current.allocation.id, peer.ip, now) ? current : undefined
 }
 
@@ -183,7 +184,7 @@ function noteAnswer(contact: Contact, { transaction }: IceMessage, now: Time): v
 
 /** Of those that a check may be for: the one that data goes to, or any of them where all are one user's. */
 function chosenOf(found: readonly Member[], agent: Agent | undefined): Member | undefined {
-  if (agent && found.includes(agent.current)) return agent.current
+  if (agent?.current && found.includes(agent.current)) return agent.current
   const theirs = agent ? found.filter(one => agent.members.includes(one)) : []
   if (theirs.length > 0) return theirs.at(-1)
   const last = found.at(-1)

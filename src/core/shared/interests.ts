@@ -55,6 +55,11 @@ export class Interests {
     return !former || former.until <= now || former.allocation === allocation
   }
 
+  /** Who had a permission before is not known: nobody counts as alone before this moment. */
+  doubt(until: Time): void {
+    this.#nobodyBefore = Math.max(this.#nobodyBefore, until) as Time
+  }
+
   forget(now: Time): void {
     for (const [key, { until }] of this.#former) if (until <= now) this.#former.delete(key)
   }

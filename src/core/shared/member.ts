@@ -7,12 +7,18 @@ import type { Leg, OpenAllocation } from '../allocation.ts'
  */
 export interface Agent {
   members: Member[]
-  /** Who gets what is neither a check nor an answer. */
-  current: Member
+  /** Who gets what is neither a check nor an answer; nobody where all have gone. */
+  current: Member | undefined
   /** `current` is the one that has itself sent such data, so it is the client's choice. */
   isChosen: boolean
   /** Nobody else before this moment. */
   until: Time
+}
+
+/** A client that has gone. */
+export interface LeftClient {
+  readonly user: string
+  readonly ip: Uint8Array
 }
 
 /** Whose peer an address is. */
@@ -24,7 +30,7 @@ export interface Contact extends Agent {
   /** The agent has answered one with success, so the peer may send it data. */
   hasAnswered: boolean
   /** Whose it was, where the last member has gone and the peer may not know that yet. */
-  left: { readonly user: string; readonly ip: number | string } | undefined
+  left: LeftClient | undefined
 }
 
 /** A relayed address of an allocation that others have too. */
@@ -57,6 +63,20 @@ export class Member {
   isSameAgent(other: Member): boolean {
     if (this === other) return true
     return this.user === other.user && this.usernames.some(username => other.usernames.includes(username))
+  }
+}
+
+/** A peer that nobody has heard of yet; without a member where it is one that has gone. */
+export function newContact(member: Member | undefined, until: Time): Contact {
+  return {
+    members: member ? [member] : [],
+    current: member,
+    isChosen: false,
+    until,
+    isProved: false,
+    checks: [],
+    hasAnswered: false,
+    left: undefined,
   }
 }
 

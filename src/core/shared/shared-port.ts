@@ -3,7 +3,7 @@ import type { AllocationId, SocketId } from '../../base/ids.ts'
 import { after, type Seconds, type Time } from '../../base/time.ts'
 import type { Leg, OpenAllocation } from '../allocation.ts'
 import { Interests } from './interests.ts'
-import { type Contact, Member, removeMember } from './member.ts'
+import { type Contact, type LeftClient, Member, newContact, removeMember } from './member.ts'
 import { PROVED } from './proved.ts'
 
 /** Seconds that somebody has for a peer that has not answered, before others may try. */
@@ -65,8 +65,10 @@ export class SharedPort {
     for (const key of member.asked) this.answered(key, member)
     for (const [peer, contact] of member.contacts) {
       if (removeMember(contact, member)) continue
-      if (contact.isProved || contact.hasAnswered) this.#keepLeft(peer, contact, member, now)
-      else this.contacts.delete(peer)
+      this.contacts.delete(peer)
+      if (!contact.isProved && !contact.hasAnswered) continue
+      const left = { user: member.user, ip: member.allocation.client.address.ip }
+      this.keepLeft(peer, left, after(now, PROVED))
     }
     member.contacts.clear()
     for (const link of member.links.values()) {
@@ -78,17 +80,7 @@ export class SharedPort {
   /** Gives a peer to somebody, for as long as it takes to hear from it; undefined where that one has too many. */
   contact(member: Member, peer: PeerAddress, now: Time): Contact | undefined {
     if (member.contacts.size >= CONTACTS && !this.#giveOneUp(member, now)) return undefined
-    const until = after(now, UNPROVED)
-    const contact: Contact = {
-      members: [member],
-      current: member,
-      isChosen: false,
-      until,
-      isProved: false,
-      checks: [],
-      hasAnswered: false,
-      left: undefined,
-    }
+    const contact = newContact(member, after(now, UNPROVED))
     this.#drop(peer.key)
     this.contacts.set(peer.key, contact)
     member.contacts.set(peer.key, contact)
@@ -100,7 +92,7 @@ export class SharedPort {
     if (contact.until <= now) return true
     const { left } = contact
     if (!left) return false
-    return left.user === member.user && left.ip === ipKey(member.allocation.client.address.ip)
+    return left.user === member.user && ipKey(left.ip) === ipKey(member.allocation.client.address.ip)
   }
 
   /** Takes note that checks with this USERNAME are for a member, as it has itself sent one with the reverse. */
@@ -137,6 +129,28 @@ export class SharedPort {
     return this.#asked.get(key)
   }
 
+  /** Keeps a peer from others whose client has gone, until a moment or as long as it sends. */
+  keepLeft(peer: number | string, left: LeftClient, until: Time): void {
+    this.contacts.set(peer, { ...newContact(undefined, until), isProved: true, left })
+    this.#left.add(peer)
+    const [oldest] = this.#left
+    if (this.#left.size > LEFT) this.#drop(oldest!)
+  }
+
+  /** Forgets whose everything is. */
+  forgetAll(): void {
+    this.contacts.clear()
+    this.#left.clear()
+    this.#expected.clear()
+    this.#asked.clear()
+    for (const { contacts, links, usernames, asked } of this.members.values()) {
+      contacts.clear()
+      links.clear()
+      usernames.length = 0
+      asked.length = 0
+    }
+  }
+
   /** Drops what is over. */
   forget(now: Time): void {
     this.interests.forget(now)
@@ -157,14 +171,6 @@ export class SharedPort {
       return true
     }
     return false
-  }
-
-  #keepLeft(peer: number | string, contact: Contact, { user, allocation }: Member, now: Time): void {
-    contact.until = after(now, PROVED)
-    contact.left = { user, ip: ipKey(allocation.client.address.ip) }
-    this.#left.add(peer)
-    const [oldest] = this.#left
-    if (this.#left.size > LEFT) this.#drop(oldest!)
   }
 
   #drop(peer: number | string): void {

@@ -8,7 +8,7 @@ import { SnapshotWriter } from './envelope.ts'
 import { ChunkWriter } from './octet-writer.ts'
 import { ALLOCATION, END } from './parts.ts'
 import { type CarriedBy, type Leaves, recordOf } from './record.ts'
-import { inSlices, leaving, listed, writeBase, writeLists, writePart } from './write.ts'
+import { inSlices, leaving, listed, writeBase, writeLists, writePart, writeShared } from './write.ts'
 
 /** The tables that are compared block by block, each of so many bytes. */
 const TABLES = ['debts', 'proofs'] as const
@@ -73,6 +73,7 @@ export function* writeDifference(
     id: allocation.id,
     ...(allocation.state === 'open' ? carried(allocation) : NOTHING),
   }))
+  yield* writeShared(writer, state, now, leaves)
   writer.u8(END)
   return yield* writer.finish()
 }

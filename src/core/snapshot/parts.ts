@@ -2,6 +2,7 @@ import type { AllocationId, ChannelNumber, SocketId } from '../../base/ids.ts'
 import type { Seconds, Time } from '../../base/time.ts'
 import { VIA } from '../../base/via.ts'
 import { list, literal, oneOf, optional, record, SHAPES, type Shape, type Shaped } from './shapes.ts'
+import { LEFT_CONTACT, MEMBER } from './shared-parts.ts'
 
 const { f64, flag, ip, latin1, octetString, piece, secret, secretLatin1, socketAddress, text, u8, u16, u32 } =
   SHAPES
@@ -270,6 +271,10 @@ export const PARTS = {
   8: { kind: 'gone', shape: list(allocationId) },
   /** Only in a difference: of all allocations, in order. */
   9: { kind: 'figures', shape: list(FIGURES) },
+  /** Only where relay ports are shared, and once all allocations are there. */
+  10: { kind: 'members', shape: list(MEMBER) },
+  /** The same. */
+  11: { kind: 'left-contacts', shape: list(LEFT_CONTACT) },
 } as const
 /** The octet after the last part. */
 export const END = 0

@@ -11,6 +11,7 @@ import { noteHost, routeOf, setLink } from '../peers/routes.ts'
 import { isShared } from '../relay-socket.ts'
 import type { RelayState } from '../relay-state.ts'
 import type { SignedReplyTo } from '../reply.ts'
+import { doubtInterests, restoreLeft, restoreMember } from '../shared/saved.ts'
 import type { AllocationRecord, SnapshotPart } from './parts.ts'
 
 /**
@@ -60,11 +61,18 @@ export function restorePart(state: RelayState, part: SnapshotPart, now: Time): C
     case 'figures':
       for (const figures of part.value) restoreFigures(state, figures)
       return []
+    case 'members':
+      for (const saved of part.value) restoreMember(book, saved)
+      return []
+    case 'left-contacts':
+      for (const saved of part.value) restoreLeft(book, saved)
+      return []
     case 'links':
       for (const saved of part.value) restoreLinks(state, saved)
       return []
     case 'complete':
       buckets.importEnded?.()
+      doubtInterests(book.sharedPorts.values(), now)
       return []
   }
 }
@@ -75,6 +83,7 @@ function forget(state: RelayState, gone: readonly AllocationId[], now: Time): Co
   book.reservations.clear()
   book.forgetAll()
   scans.forgetAll()
+  for (const port of book.sharedPorts.values()) port.forgetAll()
   const commands: Command[] = []
   for (const id of gone) {
     const allocation = book.byId.get(id)

@@ -2,6 +2,7 @@ import { address } from '../../base/address.ts'
 import type { Time } from '../../base/time.ts'
 import type { Allocation } from '../allocation.ts'
 import type { RelayState } from '../relay-state.ts'
+import { leftSaved, membersSaved } from '../shared/saved.ts'
 import { SnapshotWriter } from './envelope.ts'
 import { type AllocationRecord, END, PARTS, type SnapshotPart } from './parts.ts'
 import { type CarriedBy, everybody, type Leaves, recordOf } from './record.ts'
@@ -35,8 +36,26 @@ export function* writeSnapshot(
     allocation => recordOf(state, allocation, carried, leaves),
     listed,
   )
+  yield* writeShared(writer, state, now, leaves)
   writer.u8(END)
   return yield* writer.finish()
+}
+
+/** Writes what tells apart those that share relay ports; nothing where there are none. It comes after allocations. */
+export function* writeShared(
+  writer: SnapshotWriter,
+  { book }: RelayState,
+  now: Time,
+  leaves: Leaves,
+): Generator<undefined, void> {
+  yield* inSlices(
+    writer,
+    'members',
+    membersSaved(book, leaves),
+    member => member,
+    ({ usernames, contacts, links }) => usernames.length + contacts.length + links.length,
+  )
+  yield* inSlices(writer, 'left-contacts', leftSaved(book, leaves, now), left => left)
 }
 
 /** Writes what there is one of. */
@@ -141,7 +160,17 @@ function* inPieces(
 
 type ListPart = Extract<
   SnapshotPart,
-  { readonly kind: 'buckets' | 'scans' | 'reservations' | 'remembered' | 'allocations' | 'figures' }
+  {
+    readonly kind:
+      | 'buckets'
+      | 'scans'
+      | 'reservations'
+      | 'remembered'
+      | 'allocations'
+      | 'figures'
+      | 'members'
+      | 'left-contacts'
+  }
 >
 
 /** What a record costs beside the values of its lists, in such values. */

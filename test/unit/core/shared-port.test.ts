@@ -1,11 +1,14 @@
 import t from 'tap'
 import { address, parseAddress } from '../../../src/base/address.ts'
+import { CopiedState } from '../../../src/core/snapshot/difference.ts'
+import { everybody } from '../../../src/core/snapshot/record.ts'
 import { MessageWriter, Method } from '../../../src/wire/message.ts'
 import { checkOf } from '../../sim/ice-agent.ts'
 import { dice, octets } from '../../sim/random.ts'
 import { minutes, Sim, type SimOptions, seconds } from '../../sim/sim.ts'
 import type { SimClient } from '../../sim/sim-client.ts'
 import type { SimPeer } from '../../sim/sim-peer.ts'
+import { Twin, whole } from '../../sim/twin.ts'
 
 const random = octets(dice(7))
 const PEER_TEXT = '198.51.100.7:40000'
@@ -265,6 +268,42 @@ t.test('when one of two has gone, what the other sends reaches nobody', t => {
   call(alice, carol, 'A2', 'C')
   alice.send(alice, 'for carol')
   t.equal(carol.inbox.at(-1), 'for carol')
+  t.end()
+})
+
+t.test('who belongs to whom is in a snapshot, and who has gone', t => {
+  const { sim, alice, bob, carol, dave } = scene()
+  const peer = sim.peer(PEER_TEXT)
+  const left = sim.peer('198.51.100.8:40000')
+  for (const one of [alice, bob, carol, dave]) one.permit(peer, left, alice)
+  prove(alice, peer, 'P:A')
+  call(bob, carol, 'B', 'C')
+  prove(dave, left, 'P:D')
+  dave.release()
+  const snapshot = whole(sim.relay.snapshot(sim.now))
+
+  const twin = new Twin(sim.config, snapshot, sim.now)
+  // A difference has it as a whole once more.
+  const copied = new CopiedState()
+  whole(sim.relay.noteCopied(copied, everybody))
+  call(carol, alice, 'C2', 'A2')
+  twin.restore(whole(sim.relay.difference(sim.now, open => open, everybody, copied)), sim.now)
+
+  const socket = sim.world.socketAt(alice.relayed)!
+  const arrived = (from: SimPeer, text: string) =>
+    JSON.parse(
+      twin.take(
+        { kind: 'datagram', via: 'relay', socket, from: from.address, bytes: Buffer.from(text) },
+        sim.now,
+        Array.from({ length: 4 }, () => ['reach', 'yes'] as const),
+      ),
+    ) as { readonly to: { readonly key: number } }[]
+  t.same(
+    arrived(peer, 'for alice').map(({ to }) => to.key),
+    [alice.address.key],
+  )
+  t.same(arrived(left, 'for dave'), [])
+  t.same(arrived(sim.peer('198.51.100.8:1'), 'for nobody'), [])
   t.end()
 })
 
