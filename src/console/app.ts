@@ -15,12 +15,14 @@ import { Refusals } from './views/refusals.ts'
 import { Server } from './views/server.ts'
 import { Sessions } from './views/sessions.ts'
 import { Tests } from './views/tests.ts'
+import { Use } from './views/use.ts'
 import type { ConsoleWords, TextKey } from './words.ts'
 
 const PAGES = {
   overview: Overview,
   sessions: Sessions,
   people: People,
+  use: Use,
   refusals: Refusals,
   tests: Tests,
   changes: ChangesPage,

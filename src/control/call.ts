@@ -7,6 +7,7 @@ import { type ApiAnswer, fault } from './answer.ts'
 import type { Control } from './control.ts'
 import type { TestRuns } from './tests/test-runs.ts'
 import type { Tokens } from './tokens.ts'
+import type { BudgetsControl } from './usage/budget-endpoints.ts'
 import type { UsageControl } from './usage/usage-control.ts'
 import type { UsagePages } from './usage/usage-pages.ts'
 import type { AccessEntry } from './view.ts'
@@ -34,6 +35,8 @@ export interface Desk {
   readonly tests?: TestRuns
   /** Who used how much; absent where that is not kept. */
   readonly ledger?: UsageControl
+  /** What is left of budgets; absent without a ledger. */
+  readonly budgets?: BudgetsControl
   /** Pages about one's own use; absent where users are not told apart. */
   readonly own?: UsagePages
   /** Host of the OpenID Connect provider; undefined where there is none. */

@@ -24,6 +24,7 @@ import {
 } from './shapes.ts'
 import { SIGN_IN_ENDPOINTS } from './sign-in/sign-in-endpoints.ts'
 import { TEST_ENDPOINTS } from './tests/test-endpoints.ts'
+import { BUDGET_ENDPOINTS } from './usage/budget-endpoints.ts'
 import { OWN_ENDPOINTS } from './usage/own-endpoints.ts'
 import { USAGE_ENDPOINTS } from './usage/usage-endpoints.ts'
 
@@ -82,6 +83,7 @@ export const ENDPOINTS: readonly ApiEndpoint[] = [
   ...BAN_ENDPOINTS,
   ...USAGE_ENDPOINTS,
   ...OWN_ENDPOINTS,
+  ...BUDGET_ENDPOINTS,
   {
     method: 'GET',
     path: '/status',

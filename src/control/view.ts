@@ -3,6 +3,7 @@ import type { Plain } from '../base/plain.ts'
 import type * as shape from './shapes.ts'
 import type * as signIn from './sign-in/sign-in-shapes.ts'
 import type * as test from './tests/test-shapes.ts'
+import type * as budget from './usage/budget-shapes.ts'
 import type * as own from './usage/own-shapes.ts'
 import type * as usage from './usage/usage-shapes.ts'
 
@@ -41,6 +42,8 @@ export type FeedHello = View<typeof shape.helloShape>
 
 export type UsageList = View<typeof usage.usageShape>
 export type UsageExport = View<typeof usage.usageExportShape>
+export type BudgetsView = View<typeof budget.budgetsShape>
+export type BudgetUsersView = View<typeof budget.budgetUsersShape>
 export type OwnUsage = View<typeof own.ownUsageShape>
 export type UsageUsers = View<typeof usage.usageUsersShape>
 

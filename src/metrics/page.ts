@@ -57,6 +57,8 @@ export interface BudgetFigures {
     readonly limit: number
   }>
   readonly usersSpent: number
+  /** Limits that users have set for themselves. */
+  readonly ownLimits: number
 }
 
 /** One sample: its labels and its value. */

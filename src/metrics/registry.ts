@@ -320,6 +320,9 @@ function addBudgets(page: Page, figures: Figures): void {
   page.gauge('taciturn_budget_users_spent', 'Users who have used up a budget of their own.', [], () =>
     only(figures.budgets().usersSpent),
   )
+  page.gauge('taciturn_budget_own_limits', 'Limits that users have set for themselves.', [], () =>
+    only(figures.budgets().ownLimits),
+  )
 }
 
 function addDurations(registry: Registry, tally: Tally): void {

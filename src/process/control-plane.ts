@@ -13,6 +13,7 @@ import { Feed } from '../control/feed/feed.ts'
 import { OidcDoor } from '../control/sign-in/oidc-door.ts'
 import type { TestRuns } from '../control/tests/test-runs.ts'
 import { Tokens } from '../control/tokens.ts'
+import type { BudgetsControl } from '../control/usage/budget-endpoints.ts'
 import type { UsageControl } from '../control/usage/usage-control.ts'
 import { OWN_PAGE_LIFE, type UsagePages } from '../control/usage/usage-pages.ts'
 import { WrongTokens } from '../control/wrong-tokens.ts'
@@ -33,6 +34,7 @@ export interface ControlPlaneParts {
   readonly tests: TestRuns
   readonly ledger: UsageControl | undefined
   readonly own: UsagePages | undefined
+  readonly budgets: BudgetsControl | undefined
 }
 
 /** The control socket, the console and the access log, as the settings want them. */
@@ -47,7 +49,7 @@ export class ControlPlane {
   #isServed = false
 
   /** Opens nothing yet. */
-  constructor(settings: Settings, { control, log, tests, ledger, own }: ControlPlaneParts) {
+  constructor(settings: Settings, { control, log, tests, ledger, own, budgets }: ControlPlaneParts) {
     this.#settings = settings
     this.#log = log
     const fault = (error: unknown) => {
@@ -82,6 +84,7 @@ export class ControlPlane {
       ...(settings.testing && { tests }),
       ...(ledger && { ledger }),
       ...(own && { own }),
+      ...(budgets && { budgets }),
     }
     this.#oidc = new OidcDoor({
       desk: this.#desk,

@@ -46,7 +46,7 @@ import type { Systemd } from './systemd.ts'
 import { takeOver } from './taking-over.ts'
 import type { LeftCalls } from './taking-up.ts'
 import { freshTesting, testParts } from './test-credentials.ts'
-import { budgetsOf } from './usage/budgeting.ts'
+import { budgetsControlOf, budgetsOf } from './usage/budgeting.ts'
 import { ledgerOf } from './usage/ledger.ts'
 import { ownLimitsOf, usagePagesOf } from './usage/usage-pages.ts'
 
@@ -445,7 +445,8 @@ function openDoors(
   const { log } = desk
   const { privacy, tally, ledger } = books
   const own = usagePagesOf(live, books, log)
-  const controlPlane = new ControlPlane(live.current, { ...desk, ledger, own })
+  const budgets = budgetsControlOf(books.budgets, user => ledger?.identitiesOf(user) ?? [])
+  const controlPlane = new ControlPlane(live.current, { ...desk, ledger, own, budgets })
   const usageLink: IssuingParts['usageLink'] = owner => controlPlane.usageLink(owner)
   const issuing = new CredentialIssuing(live.current, { log, privacy, tally, usageLink })
   return [controlPlane, issuing]

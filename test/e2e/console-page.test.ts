@@ -7,7 +7,17 @@ import { ACT, type ConsoleRig, READ, type RigOptions, startConsole } from '../su
 import { need } from '../support/need.ts'
 import { CLIENT, startProvider } from '../support/oidc.ts'
 
-const VIEWS = ['overview', 'sessions', 'people', 'refusals', 'tests', 'changes', 'server', 'access'] as const
+const VIEWS = [
+  'overview',
+  'sessions',
+  'people',
+  'use',
+  'refusals',
+  'tests',
+  'changes',
+  'server',
+  'access',
+] as const
 
 t.setTimeout(480_000)
 
@@ -215,6 +225,18 @@ t.test('the console before a relay that follows a script', need('chromium'), asy
     t.match(await rig.log.read(10), [
       { who: 'operator', from: 'console', what: 'disconnect', outcome: 'done' },
     ])
+  })
+
+  t.test('shows use by day and what is left of budgets, and who has little left only when asked', async t => {
+    const { rig, page } = await open(t, browser, { view: 'use' })
+    await page.waitForSelector('.days rect')
+    t.equal((await page.$$('.days rect')).length, 30)
+    t.match(await text(page, '.bars'), /family101\sGB of 100\sGB this month \(101\s%\)/)
+    t.notMatch(await text(page, 'main'), /user2/)
+    t.same(await rig.log.read(10), [], 'sums are not written down')
+    await clickText(page, 'Show who has little left')
+    await page.waitForFunction('/user2/.test(document.querySelector("main")?.textContent)')
+    t.match(await rig.log.read(10), [{ what: 'usage', on: 'users near their limit' }])
   })
 
   t.test('disconnects a user, reloads and drains, and shows it in the access log', async t => {

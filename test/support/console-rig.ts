@@ -12,6 +12,7 @@ import { TestRuns } from '../../src/control/tests/test-runs.ts'
 import { Tokens } from '../../src/control/tokens.ts'
 import { WrongTokens } from '../../src/control/wrong-tokens.ts'
 import { type ScriptedControl, scriptedControl } from './scripted-control.ts'
+import { SCRIPTED_BUDGETS, scriptedLedger } from './scripted-use.ts'
 
 export const ACT = 'token-that-may-act'
 export const READ = 'token-that-may-read'
@@ -64,7 +65,12 @@ export async function startConsole({ sessions, tick = 250 }: RigOptions = {}): P
   const url = () => `http://127.0.0.1:${port}`
   const oidc = new OidcDoor({ desk: { log, tokens, url }, failed: fault })
   const server = webDoor({
-    desk: { control, log, tokens, url, tests, provider: () => oidc.provider },
+    desk: {
+      ...{ control, log, tokens, url, tests },
+      ledger: scriptedLedger(),
+      budgets: SCRIPTED_BUDGETS,
+      provider: () => oidc.provider,
+    },
     oidc,
     names: () => ({ host: '127.0.0.1', origins: [] }),
     trustedProxies: () => [],

@@ -38,6 +38,7 @@ import { WrongTokens } from '../../src/control/wrong-tokens.ts'
 import type { Owner } from '../../src/core/event.ts'
 import type { AllowedHosts } from '../../src/http/origin.ts'
 import { range } from './ranges.ts'
+import { SCRIPTED_BUDGETS } from './scripted-use.ts'
 
 export const ACT = 'a token that may act, for tests'
 export const READ = 'a token that may read, for tests'
@@ -281,6 +282,7 @@ export async function fakePlane(
     tokens,
     tests,
     ledger,
+    budgets: SCRIPTED_BUDGETS,
     own: new UsagePages({
       sealed: new Sealed(),
       ledger,

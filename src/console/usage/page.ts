@@ -1,8 +1,9 @@
 import type { OwnUsage } from '../../control/view.ts'
 import { type Api, failureText } from '../api.ts'
+import { dayBars } from '../parts/day-bars.ts'
 import { h, newId, setText } from '../parts/dom.ts'
 import { pickers } from '../parts/pickers.ts'
-import { dayChart, dayTable } from './days.ts'
+import { dayTable } from './day-table.ts'
 import type { OwnWords } from './words.ts'
 
 const GB = 1e9
@@ -88,7 +89,10 @@ export class UsagePage {
         'section',
         { 'aria-labelledby': days.id },
         days,
-        dayChart(usage, words),
+        dayBars(
+          { first: usage.month, count: daysOf(usage.month), days: usage.days, label: say('days.chart') },
+          format,
+        ),
         h('details', {}, h('summary', {}, say('days.table')), dayTable(usage, words)),
       ),
       this.#limit(usage),
@@ -184,4 +188,10 @@ export class UsagePage {
       ),
     ]
   }
+}
+
+/** How many days a month has; its start is in seconds since the epoch (UTC). */
+function daysOf(month: number): number {
+  const begin = new Date(month * 1000)
+  return new Date(Date.UTC(begin.getUTCFullYear(), begin.getUTCMonth() + 1, 0)).getUTCDate()
 }

@@ -2,10 +2,14 @@ import { ownerKey } from '../../core/event.ts'
 import type { Budget } from './budget-plan.ts'
 import type { Used } from './budget-sums.ts'
 
-/** Whose budget it is. */
-export type BudgetHolder =
+/** Those of more than one user. */
+export type SharedHolder =
   | { readonly kind: 'everybody' }
   | { readonly kind: 'homeserver' | 'group'; readonly name: string }
+
+/** Whose budget it is. */
+export type BudgetHolder =
+  | SharedHolder
   | { readonly kind: 'user'; readonly tenant: string; readonly user: string }
 
 /** A budget that is nearly or wholly used up. */

@@ -8,7 +8,14 @@ import type { Leases } from '../leases/leases.ts'
 import type { UsageAsked, UsageSums } from '../store/ledger-store.ts'
 import { questionsOf, sumsOf } from './asking.ts'
 import { type Budget, type BudgetPlan, type GroupBudget, hasBudgets, needsUsers } from './budget-plan.ts'
-import { type BudgetHolder, type BudgetState, holderKey, isSoonSpent, stateOf } from './budget-states.ts'
+import {
+  type BudgetHolder,
+  type BudgetState,
+  holderKey,
+  isSoonSpent,
+  type SharedHolder,
+  stateOf,
+} from './budget-states.ts'
 import { BudgetSums, type Used } from './budget-sums.ts'
 import { GroupMembers } from './group-members.ts'
 import type { OwnLimits } from './own-limits.ts'
@@ -112,6 +119,11 @@ export class Budgets {
         const used = this.#members.used(group, this.#sums)
         return { group, used: this.#parts.leases?.used({ kind: 'group', name: group.name }, used) ?? used }
       })
+  }
+
+  /** How many limits people have set for themselves. */
+  get ownLimits(): number {
+    return this.#parts.own?.size ?? 0
   }
 
   /** What the operator allows each user. */
@@ -229,7 +241,7 @@ export class Budgets {
   }
 
   get #hasOwn(): boolean {
-    return (this.#parts.own?.size ?? 0) > 0
+    return this.ownLimits > 0
   }
 
   /** Has other budgets, and all judged by them. */
@@ -398,7 +410,7 @@ export class Budgets {
 }
 
 export interface BudgetFigure {
-  readonly of: BudgetHolder
+  readonly of: SharedHolder
   readonly budget: Budget
   readonly used: Readonly<Used>
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
+import type { BudgetsControl } from '../../control/usage/budget-endpoints.ts'
 import type { BudgetHolder, BudgetState } from '../../ledger/budgets/budget-states.ts'
 import { Budgets, type BudgetsParts } from '../../ledger/budgets/budgets.ts'
 import { Leases } from '../../ledger/leases/leases.ts'
@@ -61,7 +62,41 @@ function leasesOf({ ledger, state }: Settings, parts: BudgetingParts): Leases | 
 
 /** As the metrics page has them; budgets without a limit are not in it. */
 export function budgetFigures(budgets: Budgets | undefined): BudgetFigures {
-  const figures = [...(budgets?.figures() ?? [])].flatMap(({ of, budget, used }) =>
+  const figures = figuresOf(budgets)
+  const users = usersOf(budgets)
+  return {
+    budgets: figures,
+    usersSpent: users.filter(({ level }) => level === 'spent').length,
+    ownLimits: budgets?.ownLimits ?? 0,
+  }
+}
+
+/** The same for an operator. */
+export function budgetsControlOf(
+  budgets: Budgets | undefined,
+  identitiesOf: (user: string) => readonly string[],
+): BudgetsControl | undefined {
+  if (!budgets) return undefined
+  return {
+    look: () => {
+      const users = usersOf(budgets)
+      const count = (level: BudgetState['level']) => users.filter(user => user.level === level).length
+      return {
+        budgets: figuresOf(budgets),
+        users: { warned: count('warned'), spent: count('spent'), limited: budgets.ownLimits },
+      }
+    },
+    users: () =>
+      usersOf(budgets).map(({ of: { tenant, user }, level, span, used, limit }) => ({
+        user: user === '' ? '' : (identitiesOf(user).at(-1) ?? ''),
+        homeserver: tenant,
+        ...{ level, span, used, limit },
+      })),
+  }
+}
+
+function figuresOf(budgets: Budgets | undefined) {
+  return [...(budgets?.figures() ?? [])].flatMap(({ of, budget, used }) =>
     (['day', 'month'] as const)
       .filter(span => Number.isFinite(budget[span]))
       .map(span => ({
@@ -72,10 +107,13 @@ export function budgetFigures(budgets: Budgets | undefined): BudgetFigures {
         limit: budget[span],
       })),
   )
-  const spent = [...(budgets?.states ?? [])].filter(
-    ({ of, level }) => of.kind === 'user' && level === 'spent',
+}
+
+/** Users of whose own budget little or nothing is left. */
+function usersOf(budgets: Budgets | undefined) {
+  return [...(budgets?.states ?? [])].flatMap(({ of, ...state }) =>
+    of.kind === 'user' ? [{ of, ...state }] : [],
   )
-  return { budgets: figures, usersSpent: spent.length }
 }
 
 function tell(

@@ -36,6 +36,7 @@ async function wholePage(): Promise<string> {
       budgets: () => ({
         budgets: [{ kind: 'group', name: 'family', span: 'day', used: 1, limit: 2 }],
         usersSpent: 0,
+        ownLimits: 0,
       }),
       carried: async () => new Map(),
       gauges: () => ({ sockets: 0, connections: 0, visitors: 0, faults: 0, kernelRoutes: 0 }),
@@ -125,6 +126,7 @@ t.test('every metric of our own is on the dashboard, in an alert, or left out fo
       ...['taciturn_kernel_packets_total', 'taciturn_kernel_passed_total', 'taciturn_kernel_routes'],
       // Only where there are budgets, and notifications tell of them.
       ...['taciturn_budget_used_bytes', 'taciturn_budget_limit_bytes', 'taciturn_budget_users_spent'],
+      'taciturn_budget_own_limits',
       // Only where credentials are issued over HTTP.
       ...['taciturn_homeserver_credentials_issued_total', 'taciturn_credential_requests_total'],
     ].sort(),

@@ -228,3 +228,14 @@ t.test(
     t.same(await limits(), [], 'and where nobody can be told by older pseudonyms')
   },
 )
+
+t.test('budgets are told as sums, and who has little left is a line of the access log', async t => {
+  const plane = await fakePlane(t)
+  const get = (path: string) => ask(plane, 'GET', `/api/v1${path}`, { token: READ })
+  t.match(await get('/budgets'), {
+    status: 200,
+    body: { budgets: [{ kind: 'everybody' }, {}, { name: 'family' }] },
+  })
+  t.match((await get('/budgets/users')).body, { users: [{ user: 'user2' }, { user: 'user1' }], more: false })
+  t.match(plane.lines(), [{ who: 'wall', what: 'usage', on: 'users near their limit', outcome: 'done' }])
+})
