@@ -169,14 +169,14 @@ export class Budgets {
   }
 
   /** What was used of every budget but those of single users, at all relays that share them. */
-  *figures(): Generator<BudgetFigure> {
+  *figures(): Generator<BudgetFigure<SharedHolder>> {
     const { leases } = this.#parts
     for (const { of, budget, used } of this.#counted())
       yield { of, budget, used: leases ? leases.used(of, used) : used }
   }
 
   /** The same, by what was counted here and by the ledger. */
-  *#counted(): Generator<BudgetFigure> {
+  *#counted(): Generator<BudgetFigure<SharedHolder>> {
     const { total, homeservers, groups } = this.#plan
     if (total) yield { of: { kind: 'everybody' }, budget: total, used: this.#sums.total }
     for (const budget of homeservers)
@@ -409,8 +409,8 @@ export class Budgets {
   }
 }
 
-export interface BudgetFigure {
-  readonly of: SharedHolder
+export interface BudgetFigure<Of extends BudgetHolder = BudgetHolder> {
+  readonly of: Of
   readonly budget: Budget
   readonly used: Readonly<Used>
 }
