@@ -1,5 +1,5 @@
 import { succeeded } from '../../src/base/result.ts'
-import type { BudgetsControl } from '../../src/control/usage/budget-endpoints.ts'
+import type { BudgetsControl } from '../../src/control/usage/budgets-control.ts'
 import type { UsageControl } from '../../src/control/usage/usage-control.ts'
 
 const GB = 1e9

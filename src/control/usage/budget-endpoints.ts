@@ -1,18 +1,9 @@
 import { fault, okAnswer } from '../answer.ts'
 import { type ApiEndpoint, note } from '../call.ts'
-import type { BudgetsView, BudgetUsersView } from '../view.ts'
 import { budgetsShape, budgetUsersShape } from './budget-shapes.ts'
 
 /** Users of one answer. */
 const MOST_USERS = 500
-
-/** Budgets, as an operator sees them. */
-export interface BudgetsControl {
-  /** Sums only. */
-  look(): BudgetsView
-  /** Users who have little or nothing left of their own budget. */
-  users(): BudgetUsersView['users']
-}
 
 /** What is left of budgets, and who has little left. */
 export const BUDGET_ENDPOINTS: readonly ApiEndpoint[] = [

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
-import type { BudgetsControl } from '../../control/usage/budget-endpoints.ts'
+import type { BudgetsControl } from '../../control/usage/budgets-control.ts'
 import type { BudgetHolder, BudgetState } from '../../ledger/budgets/budget-states.ts'
 import { Budgets, type BudgetsParts } from '../../ledger/budgets/budgets.ts'
 import { Leases } from '../../ledger/leases/leases.ts'
