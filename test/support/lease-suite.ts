@@ -49,7 +49,12 @@ interface Wish {
 }
 
 /** Several relays with one budget each of the same family, one second after the other. */
-export function fleet(desk: LeaseDesk, count: number, budget: Budget) {
+export function fleet(
+  desk: LeaseDesk,
+  count: number,
+  budget: Budget,
+  identify = (name: string) => `<${name}>`,
+) {
   let now = 0
   let names = 0
   /** What all have carried, and when it came to the ledger. */
@@ -72,7 +77,7 @@ export function fleet(desk: LeaseDesk, count: number, budget: Budget) {
         return desk.lease(asked)
       },
       close: async () => {},
-      identify: name => `<${name}>`,
+      identify,
       clock: () => now,
       fresh: () => `relay${++names}`,
       away: away => void said.push(away ? 'away' : 'back'),
@@ -302,6 +307,16 @@ export function leaseSuite(t: Test, fresh: FreshDesk, { runs }: { readonly runs:
       t.notOk(relays[1]!.budgets.isSpent({ tenant: 'example.org', user: '@carol:example.org' }))
     },
   )
+
+  t.test('relays whose ledger has no key take nobody for somebody else', async t => {
+    const desk = await fresh(t)
+    const limits = { day: ENOUGH, month: 100_000, atEnd: 'slow' } as const
+    const { relays, seconds } = fleet(desk, 2, limits, () => '')
+    await seconds(150, relay => (relay === 0 ? 1000 : 10))
+    t.ok(relays[0]!.isSlow())
+    t.notOk(relays[1]!.isSlow(), 'each holds it by itself')
+    t.strictSame((await desk.lease(asking('a', [], { isKnown: false }))).rows, [])
+  })
 
   t.test('a changed budget holds for what runs, within five seconds', async t => {
     const limits = { day: ENOUGH, month: 100_000, atEnd: 'slow' } as const

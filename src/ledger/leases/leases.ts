@@ -206,13 +206,14 @@ export class Leases {
   /** Begins to count what this relay uses, unless it is a user who has used next to nothing. */
   #meet(of: BudgetHolder, limits: BudgetLimits, used: Readonly<Used>): Shared | undefined {
     if (of.kind === 'user') {
-      if (this.#users >= MOST_USERS || SPANS.every(span => used[span] < limits[span] * SMALL))
-        return undefined
-      this.#users++
+      const isSmall = SPANS.every(span => used[span] < limits[span] * SMALL)
+      if (isSmall || this.#users >= MOST_USERS) return undefined
     }
     const now = this.#parts.clock()
     const { day, month } = this.#spans
     const key = this.#keyOf(of)
+    if (!key) return undefined
+    if (of.kind === 'user') this.#users++
     const shared = { of, key, limits, day: new SharedBudget(day, now), month: new SharedBudget(month, now) }
     for (const span of SPANS) {
       const row = this.#elsewhere.get(leaseName({ ...key, span }))
@@ -224,18 +225,18 @@ export class Leases {
   }
 
   #rowOf(of: BudgetHolder, span: 'day' | 'month'): LeaseRow | undefined {
-    return this.#elsewhere.size === 0
-      ? undefined
-      : this.#elsewhere.get(leaseName({ ...this.#keyOf(of), span }))
+    const key = this.#elsewhere.size === 0 ? undefined : this.#keyOf(of)
+    return key && this.#elsewhere.get(leaseName({ ...key, span }))
   }
 
-  #keyOf(of: BudgetHolder): Omit<LeaseKey, 'span' | 'start'> {
-    const { identify } = this.#parts
+  /** Undefined where the ledger names nobody since it has no key: all users would be one. */
+  #keyOf(of: BudgetHolder): Omit<LeaseKey, 'span' | 'start'> | undefined {
     if (of.kind === 'everybody') return { kind: of.kind, homeserver: '', identity: '' }
-    if (of.kind === 'user')
-      return { kind: of.kind, homeserver: of.tenant, identity: of.user === '' ? '' : identify(of.user) }
-    if (of.kind === 'homeserver') return { kind: 'homeserver', homeserver: of.name, identity: '' }
-    return { kind: 'group', homeserver: '', identity: identify(of.name) }
+    if (of.kind === 'homeserver') return { kind: of.kind, homeserver: of.name, identity: '' }
+    const name = of.kind === 'user' ? of.user : of.name
+    const identity = name === '' ? '' : this.#parts.identify(name)
+    if (identity === '' && name !== '') return undefined
+    return { kind: of.kind, homeserver: of.kind === 'user' ? of.tenant : '', identity }
   }
 
   #setAway(isAway: boolean, why: string): void {
