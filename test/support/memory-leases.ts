@@ -42,7 +42,10 @@ export class MemoryLeases implements LeaseDesk {
       now: this.#now,
       relays: alive,
       isKnown: isHere,
-      rows: [...told, ...news].map(row => this.#rowOf(row, relay)),
+      rows: [
+        ...told.map(row => this.#rowOf(row, relay, true)),
+        ...news.map(row => this.#rowOf(row, relay, false)),
+      ],
     }
   }
 
@@ -85,10 +88,21 @@ export class MemoryLeases implements LeaseDesk {
     return row
   }
 
-  #rowOf({ span, start, kind, homeserver, identity, used, relays }: Kept, relay: string): LeaseRow {
+  #rowOf(kept: Kept, relay: string, isTold: boolean): LeaseRow {
+    const { span, start, kind, homeserver, identity, used, relays } = kept
     const { used: own, leased } = relays.get(relay) ?? { used: 0, leased: 0 }
     const sharers = [...relays.keys()].filter(id => this.#isAlive(id)).length
-    return { span, start, kind, homeserver, identity, used, own, leased, sharers }
+    return {
+      span,
+      start,
+      kind,
+      homeserver,
+      identity,
+      used,
+      own,
+      leased: isTold ? leased : 0,
+      sharers: isTold ? sharers : 1,
+    }
   }
 
   #isAlive(id: string): boolean {

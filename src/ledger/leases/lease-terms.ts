@@ -41,9 +41,9 @@ export interface LeaseRow extends LeaseKey {
   readonly used: number
   /** The part of it that the asking relay has told. */
   readonly own: number
-  /** What the asking relay may use before it tells. */
+  /** What the asking relay may use before it tells; 0 where it has told nothing now. */
   readonly leased: number
-  /** Running relays that have used some of it. */
+  /** Running relays that have used some of it; 1 where the asking relay has told nothing now. */
   readonly sharers: number
 }
 

@@ -81,14 +81,14 @@ export class SharedBudget {
     this.#told = row.own > asked.used ? row.own : asked.used
     this.#toldAt = now
     this.#leased = row.leased
+    this.sharers = Math.max(1, row.sharers)
     if (asked.atLeast > 0) this.#floor = 0
     this.heard(row)
   }
 
   /** What the others have used. */
-  heard({ used, own, sharers }: LeaseRow): void {
+  heard({ used, own }: LeaseRow): void {
     this.#others = used - own
-    this.sharers = Math.max(1, sharers)
   }
 
   /** What this run has told belongs to a run of the past now. */

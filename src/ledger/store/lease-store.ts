@@ -1,4 +1,4 @@
-import { type LeasesAnswer, type LeasesAsked, SILENT, UNTOLD } from '../leases/lease-terms.ts'
+import { type LeaseRow, type LeasesAnswer, type LeasesAsked, SILENT, UNTOLD } from '../leases/lease-terms.ts'
 import type { Database } from './database.ts'
 
 const KEY = 'start, span, kind, homeserver, identity'
@@ -6,6 +6,9 @@ const KEY = 'start, span, kind, homeserver, identity'
 const MOST_ROWS = 20_000
 /** Milliseconds: a change that was under way when we asked the last time is seen this time. */
 const OVERLAP = 3000
+
+const ROW = `'start', start, 'span', span, 'kind', kind, 'homeserver', homeserver, 'identity', identity,
+  'used', used, 'own', coalesce((relays->$2::text->>0)::bigint, 0)`
 
 /**
  * One statement, which locks nothing but the rows of the budgets that it is about, in the same order at every relay:
@@ -56,24 +59,25 @@ WITH here AS (
     AND ((span = 'day' AND start = $5::bigint) OR (span = 'month' AND start = $6::bigint))
     AND (${KEY}) NOT IN (SELECT ${KEY} FROM asked)
   LIMIT ${MOST_ROWS}
-), found AS (
-  SELECT 0 AS place, * FROM told UNION ALL SELECT 1, * FROM news
 )
 SELECT json_build_object(
   'now', floor(extract(epoch FROM now()) * 1000),
   'relays', (SELECT count(*) FROM alive),
   'isKnown', EXISTS (SELECT 1 FROM here),
-  'rows', coalesce((SELECT json_agg(json_build_object(
-    'start', start, 'span', span, 'kind', kind, 'homeserver', homeserver, 'identity', identity, 'used', used,
-    'own', coalesce((relays->$2::text->>0)::bigint, 0),
-    'leased', coalesce((relays->$2::text->>1)::bigint, 0),
-    'sharers', (SELECT count(*) FROM jsonb_object_keys(relays) AS id WHERE id IN (SELECT id FROM alive))
-  ) ORDER BY place) FROM found), '[]'::json)
+  'told', coalesce((SELECT json_agg(json_build_object(${ROW},
+    'leased', (relays->$2::text->>1)::bigint,
+    'sharers', (SELECT count(*) FROM jsonb_object_keys(relays) AS id WHERE id IN (SELECT id FROM alive)))) FROM told), '[]'::json),
+  'news', coalesce((SELECT json_agg(json_build_object(${ROW}, 'leased', 0, 'sharers', 1)) FROM news), '[]'::json)
 )::text AS answer`
 
 /** Half of what is left of the untold part, and of the budget itself, after what others have leased. */
 function half(octets: string, out: string, used: string): string {
   return `floor((least(${octets} * ${UNTOLD}, ${octets} - ${used}) - ${out}) / 2)::bigint`
+}
+
+type Told = Omit<LeasesAnswer, 'rows'> & {
+  readonly told: readonly LeaseRow[]
+  readonly news: readonly LeaseRow[]
 }
 
 /** Budgets that relays share, in PostgreSQL. */
@@ -98,7 +102,8 @@ export class LeaseStore {
       day,
       month,
     ])
-    return JSON.parse(String(row!.answer)) as LeasesAnswer
+    const { told, news, ...answer } = JSON.parse(String(row!.answer)) as Told
+    return { ...answer, rows: [...told, ...news] }
   }
 
   /** Forgets what nobody asks about any more, and runs of relays that have been silent for a day. */

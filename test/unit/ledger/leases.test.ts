@@ -2,4 +2,4 @@ import t, { type Test } from 'tap'
 import { leaseSuite } from '../../support/lease-suite.ts'
 import { MemoryLeases } from '../../support/memory-leases.ts'
 
-leaseSuite(t as Test, async () => new MemoryLeases(), { runs: 12 })
+leaseSuite(t as Test, async () => new MemoryLeases(), { runs: 6 })
