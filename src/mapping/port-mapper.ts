@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { type Family, formatIp, ipKey } from '../base/address.ts'
 import type { Log } from '../log/log.ts'
 import { type Gateway, readGateway } from '../net/kernel/gateway.ts'
+import { ownAddresses } from '../net/kernel/machine.ts'
 import { scopeOf } from '../net/ports/relay-addresses.ts'
 import type { WaitingText } from '../texts/waiting.ts'
 import { isSameIp, type MappedPort, mappedPortKey } from './answer.ts'
@@ -22,6 +23,8 @@ export interface PortMapperParts {
   readonly moved: () => void
   /** Public IPv6 addresses of this machine, for which a firewall in the router is to be opened. */
   readonly ipv6?: () => readonly Uint8Array[]
+  /** The addresses of this machine. */
+  readonly own?: () => readonly Uint8Array[]
   readonly gateway?: (family: Family) => Gateway | undefined
   readonly routerPort?: number
 }
@@ -77,7 +80,7 @@ export class PortMapper {
   look(): void {
     if (this.#isStopped) return
     const gateway = (this.#parts.gateway ?? readGateway)(4)
-    if (!gateway || this.#main?.isBroken || !isSame(this.#main?.gateway, gateway)) {
+    if (!gateway || !this.#isUsable(this.#main, gateway)) {
       this.#main?.close()
       this.#main = gateway && this.#talk(4, gateway)
     }
@@ -119,12 +122,19 @@ export class PortMapper {
     })
   }
 
+  /** Whether it leads to this router, from an address that this machine still has. */
+  #isUsable(talk: RouterTalk | undefined, gateway: Gateway): boolean {
+    if (!talk || talk.isBroken || !isSame(talk.gateway, gateway)) return false
+    const { local } = talk
+    return !local || (this.#parts.own ?? ownAddresses)().some(ip => isSameIp(ip, local))
+  }
+
   #lookAtPinholes(): void {
     const gateway = (this.#parts.gateway ?? readGateway)(6)
     const wanted = gateway && this.#options.ways.includes('pcp') ? (this.#parts.ipv6?.() ?? []) : []
     const keys = new Set(wanted.map(ipKey))
     for (const [key, talk] of this.#pinholes) {
-      if (keys.has(key) && !talk.isBroken && isSame(talk.gateway, gateway)) continue
+      if (keys.has(key) && gateway && this.#isUsable(talk, gateway)) continue
       talk.close()
       this.#pinholes.delete(key)
     }

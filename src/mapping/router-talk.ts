@@ -36,6 +36,8 @@ export class RouterTalk {
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
   #released: (() => void) | undefined
+  /** The address that is mapped, once that is known. */
+  local: Uint8Array | undefined
   /** True where no packet could be sent to the router at all. */
   isBroken = false
 
@@ -81,8 +83,10 @@ export class RouterTalk {
     const { gateway, family, routerPort } = this.#options
     const ip = formatIp(gateway.ip)
     const isNear = family === 6 && gateway.ip[0] === 0xfe
-    this.#socket.connect(routerPort, isNear ? `${ip}%${gateway.device}` : ip, () => {
-      if (!this.#isClosed) this.#begin()
+    this.#socket.connect(routerPort, isNear ? `${ip}%${gateway.device}` : ip, (error?: Error) => {
+      if (this.#isClosed) return
+      if (error) this.#refused()
+      else this.#begin()
     })
   }
 
@@ -90,6 +94,7 @@ export class RouterTalk {
     const { ways, ports, nonce, now } = this.#options
     const client = parseIp(this.#socket.address().address.replace(/%.*$/, ''))
     if (!client) return
+    this.local = client
     const dialects = { pcp: pcpDialect({ client, nonce }), 'nat-pmp': natPmpDialect }
     const all = ways.map(name => ({ name, dialect: dialects[name] }))
     this.#mappings = new PortMappings({ ways: all, ports, random: () => randomInt(STEPS) / STEPS }, now())

@@ -85,6 +85,26 @@ t.test(
   },
 )
 
+t.test(
+  'a relay that takes over goes on with the mappings, which the one before leaves as they are',
+  needNamespaces('miniupnpd', 'nft', 'dnsmasq', 'curl'),
+  async t => {
+    const { home, pi, folder } = await setTheScene(t)
+    await home.mapPorts(t, folder)
+    const first = start(t, pi, folder, { portMapping: 'pcp' })
+    await first.says(/"ports mapped in the router"/)
+
+    const second = start(t, pi, folder, { portMapping: 'pcp' }, '--take-over')
+    await second.says(/"took over"/)
+    await first.exited
+    t.equal(home.mapped().length, MAPPED.length, 'not given back')
+    await second.says(/"by":"pcp","ports":12/)
+    t.match(await relayed(t, PUBLIC), /^80\.1\.1\.7:5000\d$/)
+    await second.stop()
+    t.ok(await eventually(() => home.mapped().length === 0, LONG), 'given back in the end')
+  },
+)
+
 /** A machine at home on which nothing runs yet; this process is somewhere else. */
 async function setTheScene(t: Test): Promise<{ home: Home; pi: Namespace; folder: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'mapping-'))
@@ -95,7 +115,13 @@ async function setTheScene(t: Test): Promise<{ home: Home; pi: Namespace; folder
   return { home, pi, folder }
 }
 
-function start(t: Test, pi: Namespace, folder: string, relay: Readonly<Record<string, unknown>>): Child {
+function start(
+  t: Test,
+  pi: Namespace,
+  folder: string,
+  relay: Readonly<Record<string, unknown>>,
+  ...more: string[]
+): Child {
   const file = join(folder, 'turnserver.json')
   const config = {
     realm: 'turn.example.org',
@@ -110,7 +136,7 @@ function start(t: Test, pi: Namespace, folder: string, relay: Readonly<Record<st
     workers: 1,
   }
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
-  const child = pi.start(process.execPath, [MAIN, 'serve', '--config', file])
+  const child = pi.start(process.execPath, [MAIN, 'serve', '--config', file, ...more])
   t.teardown(() => child.stop())
   return child
 }

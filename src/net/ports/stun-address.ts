@@ -29,7 +29,11 @@ export async function askStunAddress(
         timer = setTimeout(send, FIRST_PAUSE * 2 ** tries, tries + 1).unref()
       }
       // Anybody else's answers stay in the kernel.
-      const connect = () => socket.connect(port, address, () => send(0))
+      const connect = () =>
+        socket.connect(port, address, (error?: Error) => {
+          if (error) reject(error)
+          else send(0)
+        })
       socket.on('error', reject)
       socket.on('message', datagram => {
         const seen = readMapped(datagram, request)

@@ -78,6 +78,31 @@ t.test('more ports than a router maps are refused, with a range that would do', 
   t.doesNotThrow(ports('49152-49407'))
 })
 
+t.test('another address of this machine is mapped in place of one that it has lost', async t => {
+  const { router, mapper, state } = await scene(t, {})
+  mapper.start()
+  t.ok(await eventually(() => !mapper.waiting))
+  router.table.clear()
+  mapper.look()
+  t.equal(router.table.size, 0, 'nothing to do')
+
+  state.own = '127.0.0.9'
+  mapper.look()
+  t.ok(await eventually(() => router.table.size > 0), 'asked for anew, from the address that there is now')
+})
+
+t.test('a router that cannot be sent to at all is told, and tried again', async t => {
+  const { router, mapper, state } = await scene(t, {})
+  // The kernel lets nobody connect to a broadcast address.
+  state.gateway = '255.255.255.255'
+  mapper.start()
+  t.ok(await eventually(() => mapper.waiting?.key === 'mapping.silent'))
+  state.gateway = '127.0.0.1'
+  mapper.look()
+  t.ok(await eventually(() => !mapper.waiting))
+  t.ok(router.table.size > 0)
+})
+
 t.test('an address that only the router knows is not asked for without port mappings', async t => {
   const addresses = ['auto=pcp']
   t.throws(
@@ -107,14 +132,16 @@ async function scene(t: Test, config: Readonly<Record<string, unknown>>) {
   }
   t.teardown(close)
   const lines: string[] = []
+  const state = { own: '127.0.0.1', gateway: '127.0.0.1' }
   const log = new Log({ level: 'info', format: 'json', sink: { write: (line: string) => lines.push(line) } })
   const { settings } = loaded({ relay: { ports: '50000-50001', portMapping: 'auto' }, ...config })
   const mapper = mapperOf(settings, {
     log,
     moved: () => {},
-    gateway: family => (family === 4 ? { ip: parseIp('127.0.0.1')!, device: 'lo' } : undefined),
+    gateway: family => (family === 4 ? { ip: parseIp(state.gateway)!, device: 'lo' } : undefined),
     routerPort,
+    own: () => [parseIp(state.own)!],
   }) as PortMapper
   t.teardown(() => mapper.stop(false))
-  return { router, mapper, lines, close }
+  return { router, mapper, lines, close, state }
 }
