@@ -7,9 +7,6 @@ import type { Agent, Contact, Member } from './member.ts'
 import { PROVED } from './proved.ts'
 import { MEMBERS, type SharedPort, type Sharer, unlink } from './shared-port.ts'
 
-/** Checks of one peer that may wait for their answers. */
-const CHECKS = 16
-
 /** Whom a datagram to a shared port is for, and whose it is, as that one knows them. */
 export interface Delivery {
   readonly member: Member
@@ -27,14 +24,13 @@ export function speakTo({ port, member }: Sharer, peer: PeerAddress, payload: Bu
   if (!contact) return false
   if (!ice) choose(contact, member)
   else if (isAsking(ice)) port.ask(keyOf(peer, ice), member)
-  else if (ice.kind === 'success') noteAnswer(contact, ice, now)
   return true
 }
 
 /** Whether a peer on the network has answered another agent lately, and so is no one else's. */
 export function isTaken({ port, member }: Sharer, peer: PeerAddress, now: Time): boolean {
   const contact = port.contacts.get(peer.key)
-  if (!contact?.isProved && !contact?.hasAnswered) return false
+  if (!contact?.isProved) return false
   if (contact.members.includes(member) || port.isFree(contact, member, now)) return false
   return !contact.members.some(one => one.isSameAgent(member))
 }
@@ -83,9 +79,11 @@ export function partnerOf(
   if (ice && !isAsking(ice)) return answer(from, to, ice, now)
   if (ice?.kind === 'check') {
     const peer = asPeer(from.leg.relay.address)
-    const found = [...to.expecting(ice.username)].filter(
-      one => one !== from && isAdmitted(book, one.allocation, peer, now) && mayExchange(from, one, now),
-    )
+    const found = to
+      .expecting(ice.username)
+      .filter(
+        one => one !== from && isAdmitted(book, one.allocation, peer, now) && mayExchange(from, one, now),
+      )
     const partner = chosenOf(found, link)
     if (partner) port.ask(keyBetween(partner, ice), from)
     return partner
@@ -118,7 +116,9 @@ function contactFor(
     member.contacts.set(peer.key, contact)
     return contact
   }
-  return port.isFree(contact, member, now) ? port.contact(member, peer, now) : undefined
+  if (port.isFree(contact, member, now)) return port.contact(member, peer, now)
+  port.wait(contact, member)
+  return undefined
 }
 
 /** What is known of a datagram from the network. */
@@ -143,64 +143,53 @@ function recipientIn(
     return asker
   }
   if (ice?.kind === 'check') {
-    const found = [...port.expecting(ice.username)].filter(
+    const holder = contact && contact.until > now ? contact : undefined
+    const theirs = holder?.members.filter(({ usernames }) => usernames.includes(ice.username)) ?? []
+    const found = (theirs.length > 0 ? theirs : port.expecting(ice.username)).filter(
       one =>
         isAdmitted(book, one.allocation, peer, now) &&
         (!contact || contact.members.includes(one) || port.isFree(contact, one, now)),
     )
-    const chosen = chosenOf(found, contact)
-    return chosen && noteCheck({ port, member: chosen }, { peer, contact, ice }, now)
+    const chosen = chosenOf(found, holder)
+    return chosen && noteCheck({ port, member: chosen }, { peer, contact }, now)
   }
   if (!contact) return undefined
   // As long as the peer sends, it has not noticed that its client has gone.
-  if (contact.isProved || contact.hasAnswered) contact.until = after(now, PROVED)
+  if (contact.isProved) contact.until = after(now, PROVED)
   const { current, isProved } = contact
   if (!current) return undefined
   return isProved || port.interests.isAlone(current.allocation.id, peer.ip, now) ? current : undefined
 }
 
-/** Takes note of a check that a member is about to get: what answers it makes the peer that member's. */
+/** Gives a peer to the member that is about to get its check, as it is the one to answer. */
 function noteCheck(
   { port, member }: Sharer,
-  { peer, contact, ice }: Arrived & { readonly ice: IceMessage },
+  { peer, contact }: Omit<Arrived, 'ice'>,
   now: Time,
 ): Member | undefined {
   const own = contact?.members.includes(member) ? contact : port.contact(member, peer, now)
-  if (!own) return undefined
-  if (own.isProved) own.until = after(now, PROVED)
-  if (!own.checks.includes(ice.transaction)) own.checks.push(ice.transaction)
-  if (own.checks.length > CHECKS) own.checks.shift()
-  return member
+  if (own?.isProved) own.until = after(now, PROVED)
+  return own && member
 }
 
-/** Takes note that a member accepts its peer's check, after which the peer may send it data. */
-function noteAnswer(contact: Contact, { transaction }: IceMessage, now: Time): void {
-  const at = contact.checks.indexOf(transaction)
-  if (at < 0) return
-  contact.checks.splice(at, 1)
-  contact.hasAnswered = true
-  contact.until = after(now, PROVED)
-}
-
-/** Of those that a check may be for: the one that data goes to, or any of them where all are one user's. */
+/** Of those that a check may be for: the one that data goes to, or the one whose turn it is. */
 function chosenOf(found: readonly Member[], agent: Agent | undefined): Member | undefined {
   if (agent?.current && found.includes(agent.current)) return agent.current
   const theirs = agent ? found.filter(one => agent.members.includes(one)) : []
   if (theirs.length > 0) return theirs.at(-1)
-  const last = found.at(-1)
-  return last && found.every(one => one.isSameAgent(last)) ? last : undefined
+  return found[0]
 }
 
-/** Finds who has asked what a member answers, and ties the two together where the answer is a success. */
+/**
+ * Finds who has asked what a member answers. By a success the member lets the one who has asked send it data, and by
+ * that alone: whoever sees the signalling can answer others, who then know better than to believe it.
+ */
 function answer(from: Member, to: SharedPort, ice: IceMessage, now: Time): Member | undefined {
   const key = keyBetween(from, ice)
   const asker = to.asker(key)
   if (!asker || !mayExchange(from, asker, now)) return undefined
   to.answered(key, asker)
-  if (ice.kind === 'success') {
-    link(from, asker, now)
-    link(asker, from, now)
-  }
+  if (ice.kind === 'success') link(from, asker, now)
   return asker
 }
 
@@ -212,6 +201,7 @@ function mayExchange(a: Member, b: Member, now: Time): boolean {
 function isOpenTo(member: Member, other: Member, now: Time): boolean {
   const agent = member.links.get(other.at)
   if (!agent || agent.until <= now || agent.members.includes(other)) return true
+  if (agent.members.every(({ hasLeft }) => hasLeft)) return true
   return agent.members.length < MEMBERS && agent.members.some(one => one.isSameAgent(other))
 }
 
@@ -220,7 +210,8 @@ function link(member: Member, other: Member, now: Time): void {
   const until = after(now, PROVED)
   const agent = member.links.get(at)
   if (agent?.members.includes(other) || agent?.members.some(one => one.isSameAgent(other))) {
-    if (!agent.members.includes(other)) agent.members = [...agent.members, other]
+    const present = agent.members.filter(one => !one.hasLeft && one !== other)
+    agent.members = [...present, other]
     agent.until = until
     if (!agent.isChosen) agent.current = other
     return

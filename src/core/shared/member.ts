@@ -25,10 +25,8 @@ export interface LeftClient {
 export interface Contact extends Agent {
   /** The peer has answered a request of the agent with success. */
   isProved: boolean
-  /** Checks of the peer that the agent has not answered, by transaction id, oldest first. */
-  readonly checks: string[]
-  /** The agent has answered one with success, so the peer may send it data. */
-  hasAnswered: boolean
+  /** Other users who have been kept from the peer, by key, in the order in which it is their turn. */
+  waiting: readonly string[]
   /** Whose it was, where the last member has gone and the peer may not know that yet. */
   left: LeftClient | undefined
 }
@@ -39,12 +37,14 @@ export class Member {
   readonly leg: Leg
   /** By peer, oldest first. */
   readonly contacts = new Map<number | string, Contact>()
-  /** Allocations here that it exchanges data with, by the relayed address that they share. */
+  /** Allocations here whose checks it has answered with success, by the relayed address that they share. */
   readonly links = new Map<number | string, Agent>()
   /** What checks to it are named, latest last. */
   readonly usernames: string[] = []
   /** Requests that wait for their answers, by the keys of `SharedPort.ask`, latest last. */
   readonly asked: string[] = []
+  /** Its allocation has ended. */
+  hasLeft = false
 
   constructor(allocation: OpenAllocation, leg: Leg) {
     this.allocation = allocation
@@ -74,8 +74,7 @@ export function newContact(member: Member | undefined, until: Time): Contact {
     isChosen: false,
     until,
     isProved: false,
-    checks: [],
-    hasAnswered: false,
+    waiting: [],
     left: undefined,
   }
 }

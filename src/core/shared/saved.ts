@@ -22,7 +22,6 @@ export function* membersSaved(book: Book, leaves: Leaves): Generator<MemberRecor
           peer: keyText(peer),
           until: contact.until,
           isProved: contact.isProved,
-          hasAnswered: contact.hasAnswered,
           ...standing(contact, member),
         })),
         links: Array.from(links, ([at, link]) =>
@@ -43,9 +42,9 @@ export function* membersSaved(book: Book, leaves: Leaves): Generator<MemberRecor
 /** Peers whose clients have gone, or stay behind. */
 export function* leftSaved(book: Book, leaves: Leaves, now: Time): Generator<LeftContactRecord> {
   for (const { socket, contacts } of book.sharedPorts.values()) {
-    for (const [peer, { isProved, hasAnswered, members, until, left }] of contacts) {
+    for (const [peer, { isProved, members, until, left }] of contacts) {
       const last = members.at(-1)
-      if (!isProved && !hasAnswered) continue
+      if (!isProved) continue
       if (members.some(({ allocation }) => leaves(allocation))) continue
       const user = left?.user ?? last?.user ?? ''
       const ip = left?.ip ?? last!.allocation.client.address.ip
@@ -60,13 +59,12 @@ export function restoreMember(book: Book, saved: MemberRecord): void {
   const member = port?.members.get(saved.allocation)
   if (!port || !member) return
   for (const username of saved.usernames) port.expect(username, member)
-  for (const { peer, until, isProved, hasAnswered, isCurrent, isChosen } of saved.contacts) {
+  for (const { peer, until, isProved, isCurrent, isChosen } of saved.contacts) {
     const key = keyOfText(peer)
     const contact = port.contacts.get(key) ?? newContact(member, until)
     port.contacts.set(key, contact)
     member.contacts.set(key, contact)
     contact.isProved ||= isProved
-    contact.hasAnswered ||= hasAnswered
     enter(contact, member, { isCurrent, isChosen })
   }
   for (const { at, other, until, isCurrent, isChosen } of saved.links) {

@@ -8,6 +8,12 @@ import { PROVED } from './proved.ts'
 
 /** Seconds that somebody has for a peer that has not answered, before others may try. */
 const UNPROVED = 3 as Seconds
+/** Seconds that each of those who wait for a peer has to take it, once it is free. */
+const TURN = 2
+/** Users who may wait for one peer. */
+const WAITING = 16
+/** Members that are looked at for one check; the next one begins with another. */
+const LOOKED_AT = 8
 /** USERNAMEs that are known of one member: one for each ICE session, of which a restart begins another. */
 const USERNAMES = 8
 /** Requests of one member that may wait for their answers. */
@@ -61,12 +67,15 @@ export class SharedPort {
     const member = this.members.get(id)
     if (!member) return
     this.members.delete(id)
+    member.hasLeft = true
     for (const username of member.usernames) this.#expectNoMore(username, member)
     for (const key of member.asked) this.answered(key, member)
     for (const [peer, contact] of member.contacts) {
       if (removeMember(contact, member)) continue
-      this.contacts.delete(peer)
-      if (!contact.isProved && !contact.hasAnswered) continue
+      if (!contact.isProved) {
+        this.#giveUp(peer, contact, now)
+        continue
+      }
       const left = { user: member.user, ip: member.allocation.client.address.ip }
       this.keepLeft(peer, left, after(now, PROVED))
     }
@@ -80,19 +89,31 @@ export class SharedPort {
   /** Gives a peer to somebody, for as long as it takes to hear from it; undefined where that one has too many. */
   contact(member: Member, peer: PeerAddress, now: Time): Contact | undefined {
     if (member.contacts.size >= CONTACTS && !this.#giveOneUp(member, now)) return undefined
+    const waiting = this.contacts.get(peer.key)?.waiting ?? []
     const contact = newContact(member, after(now, UNPROVED))
+    // Those before it have let their turns pass; one who has not waited came after them all.
+    if (waiting.includes(member.user)) contact.waiting = waiting.slice(waiting.indexOf(member.user) + 1)
     this.#drop(peer.key)
     this.contacts.set(peer.key, contact)
     member.contacts.set(peer.key, contact)
     return contact
   }
 
-  /** Whether nobody else has a peer now. */
+  /** Whether nobody else has a peer now, and it is nobody else's turn. */
   isFree(contact: Contact, member: Member, now: Time): boolean {
-    if (contact.until <= now) return true
+    if (contact.until <= now) {
+      const at = contact.waiting.indexOf(member.user)
+      return now >= endOfTurns(contact, at < 0 ? contact.waiting.length : at)
+    }
     const { left } = contact
     if (!left) return false
     return left.user === member.user && ipKey(left.ip) === ipKey(member.allocation.client.address.ip)
+  }
+
+  /** Takes note that somebody has been kept from a peer: users have turns, whatever they send and how often. */
+  wait(contact: Contact, { user }: Member): void {
+    const { waiting } = contact
+    if (waiting.length < WAITING && !waiting.includes(user)) contact.waiting = [...waiting, user]
   }
 
   /** Takes note that checks with this USERNAME are for a member, as it has itself sent one with the reverse. */
@@ -106,9 +127,20 @@ export class SharedPort {
     if (usernames.length > USERNAMES) this.#expectNoMore(usernames.shift()!, member)
   }
 
-  /** Those that have sent checks with the reverse of this USERNAME. */
-  expecting(username: string): Iterable<Member> {
-    return this.#expected.get(username) ?? []
+  /**
+   * Those that have sent checks with the reverse of this USERNAME. Where they are several, they are told in turns:
+   * whoever sees the signalling can send the same, and shall not keep out whose it is.
+   */
+  expecting(username: string): readonly Member[] {
+    const expecting = this.#expected.get(username)
+    if (!expecting) return []
+    const some: Member[] = []
+    for (const member of expecting) if (some.push(member) >= LOOKED_AT) break
+    if (expecting.size > 1) {
+      expecting.delete(some[0]!)
+      expecting.add(some[0]!)
+    }
+    return some
   }
 
   /** Takes note of a member's request by whom it goes to and its transaction id; the first who asks has the answer. */
@@ -131,10 +163,9 @@ export class SharedPort {
 
   /** Keeps a peer from others whose client has gone, until a moment or as long as it sends. */
   keepLeft(peer: number | string, left: LeftClient, until: Time): void {
-    this.contacts.set(peer, { ...newContact(undefined, until), isProved: true, left })
-    this.#left.add(peer)
-    const [oldest] = this.#left
-    if (this.#left.size > LEFT) this.#drop(oldest!)
+    const waiting = this.contacts.get(peer)?.waiting ?? []
+    this.contacts.set(peer, { ...newContact(undefined, until), isProved: true, waiting, left })
+    this.#keep(peer)
   }
 
   /** Forgets whose everything is. */
@@ -154,7 +185,10 @@ export class SharedPort {
   /** Drops what is over. */
   forget(now: Time): void {
     this.interests.forget(now)
-    for (const peer of this.#left) if (this.contacts.get(peer)!.until <= now) this.#drop(peer)
+    for (const peer of this.#left) {
+      const contact = this.contacts.get(peer)!
+      if (endOfTurns(contact, contact.waiting.length) <= now) this.#drop(peer)
+    }
   }
 
   #expectNoMore(username: string, member: Member): void {
@@ -165,12 +199,29 @@ export class SharedPort {
   /** Gives up the oldest peer that has not answered, or not lately. */
   #giveOneUp(member: Member, now: Time): boolean {
     for (const [peer, contact] of member.contacts) {
-      if ((contact.isProved || contact.hasAnswered) && contact.until > now) continue
+      if (contact.isProved && contact.until > now) continue
       member.contacts.delete(peer)
-      if (!removeMember(contact, member)) this.contacts.delete(peer)
+      if (!removeMember(contact, member)) this.#giveUp(peer, contact, now)
       return true
     }
     return false
+  }
+
+  /** Leaves a peer to those who wait for it, so that nobody takes it before them by going and coming again. */
+  #giveUp(peer: number | string, contact: Contact, now: Time): void {
+    if (contact.waiting.length === 0) {
+      this.contacts.delete(peer)
+      return
+    }
+    contact.isProved = false
+    if (contact.until > now) contact.until = now
+    this.#keep(peer)
+  }
+
+  #keep(peer: number | string): void {
+    this.#left.add(peer)
+    const [oldest] = this.#left
+    if (this.#left.size > LEFT) this.#drop(oldest!)
   }
 
   #drop(peer: number | string): void {
@@ -179,6 +230,11 @@ export class SharedPort {
     this.contacts.delete(peer)
     this.#left.delete(peer)
   }
+}
+
+/** When so many of those who wait for a peer have had their turns. */
+function endOfTurns({ until }: Contact, turns: number): Time {
+  return after(until, (turns * TURN) as Seconds)
 }
 
 /** Forgets that a member exchanges data with another. */

@@ -14,7 +14,7 @@ export const MEMBER = record({
   allocation: allocationId,
   socket,
   usernames: list(latin1),
-  contacts: list(record({ peer: latin1, until: time, isProved: flag, hasAnswered: flag, ...standing })),
+  contacts: list(record({ peer: latin1, until: time, isProved: flag, ...standing })),
   links: list(record({ at: latin1, other: allocationId, until: time, ...standing })),
 })
 export type MemberRecord = Shaped<typeof MEMBER>

@@ -1,5 +1,8 @@
 import t from 'tap'
-import { address, parseAddress } from '../../../src/base/address.ts'
+import { address, parseAddress, type RelayedAddress } from '../../../src/base/address.ts'
+import type { SocketId } from '../../../src/base/ids.ts'
+import { Member } from '../../../src/core/shared/member.ts'
+import { SharedPort } from '../../../src/core/shared/shared-port.ts'
 import { CopiedState } from '../../../src/core/snapshot/difference.ts'
 import { everybody } from '../../../src/core/snapshot/record.ts'
 import { MessageWriter, Method } from '../../../src/wire/message.ts'
@@ -307,6 +310,95 @@ t.test('who belongs to whom is in a snapshot, and who has gone', t => {
   t.end()
 })
 
+t.test('users that take turns at a peer without being answered keep it from no other user for long', t => {
+  const { sim, alice, bob, carol } = scene()
+  const peer = sim.peer(PEER_TEXT)
+  for (const one of [alice, bob, carol]) one.permit(peer)
+  bob.send(peer, check('P:B'))
+  let waited = 0
+  for (const until = seconds(20); waited < until && !hasHeard(peer, 'P:A'); waited += 50) {
+    // The others are faster than anybody who follows a protocol.
+    for (const one of [carol, bob, carol, bob]) one.send(peer, check('P:B'))
+    if (waited % 500 === 450) alice.send(peer, check('P:A'))
+    sim.advance(50)
+  }
+  t.ok(waited <= seconds(10), `it took ${waited} ms`)
+  t.end()
+})
+
+t.test('who comes back again and again with a new allocation keeps a peer from no other user for long', t => {
+  const { sim, alice, bob } = scene()
+  const peer = sim.peer(PEER_TEXT)
+  for (const one of [alice, bob]) one.permit(peer)
+  bob.send(peer, check('P:B'))
+  let [waited, last] = [0, bob]
+  for (let i = 0; waited < seconds(20) && !hasHeard(peer, 'P:A'); i++, waited += 500) {
+    alice.send(peer, check('P:A'))
+    const next = sim.client(`192.0.2.11:${51_000 + i}`, { user: '@bob:example.org' })
+    next.allocate()
+    next.permit(peer)
+    last.release()
+    next.send(peer, check('P:B'))
+    last = next
+    sim.advance(500)
+  }
+  t.ok(waited <= seconds(5), `it took ${waited} ms`)
+  t.end()
+})
+
+t.test('who answers a check that is for another, without the password, does not keep the peer by that', t => {
+  const { sim, alice, bob } = scene()
+  const peer = sim.peer(PEER_TEXT)
+  alice.permit(peer)
+  bob.permit(peer)
+  bob.send(peer, check('P:A'))
+  for (let i = 0; i < 8; i++) {
+    const asked = check('A:P')
+    peer.send(bob.relayed, asked)
+    bob.send(peer, success(asked))
+    alice.send(peer, check('P:A'))
+    sim.advance(500)
+  }
+  prove(alice, peer, 'P:A')
+  peer.send(alice.relayed, 'for alice')
+  t.same([alice.inbox.at(-1), bob.inbox.includes('for alice')], ['for alice', false])
+  t.end()
+})
+
+t.test('who knows the fragments of two on the port, and answers for one, keeps them from no call', t => {
+  const { sim, alice, bob, carol } = scene()
+  for (const one of [alice, bob, carol]) one.permit(alice)
+  carol.send(alice, check('A:B'))
+  carol.send(alice, check('B:A'))
+  for (let i = 0; i < 4; i++) {
+    const asked = check('B:A')
+    alice.send(bob, asked)
+    carol.send(alice, success(asked))
+    alice.send(alice, 'not for carol')
+    sim.advance(50)
+  }
+  for (let i = 0; i < 4; i++) call(alice, bob, 'A', 'B')
+  alice.send(alice, 'for bob')
+  bob.send(alice, 'for alice')
+  t.same(
+    [bob.inbox.at(-1), alice.inbox.at(-1), carol.inbox.filter(text => /for/.test(text))],
+    ['for bob', 'for alice', []],
+  )
+  t.end()
+})
+
+t.test('a check costs as much however many want such ones, and each of them gets its turn', t => {
+  const { sim, alice } = scene()
+  const [found] = [...sim.relay.openAllocations()].filter(({ user }) => user.key.includes('alice'))
+  const port = new SharedPort(1 as SocketId, alice.relayed as RelayedAddress)
+  const many = Array.from({ length: 50 }, () => new Member(found!, found!.legs[0]!))
+  for (const member of many) port.expect('A:P', member)
+  const told = many.map(() => port.expecting('A:P'))
+  t.ok(told.every(some => some.length === 8))
+  t.equal(new Set(told.map(([first]) => first)).size, 50)
+  t.end()
+})
+
 t.test('an ICMP error is told to the one client that has sent to the peer', t => {
   const { sim, alice, bob } = scene()
   const peer = sim.peer(PEER_TEXT)
@@ -363,13 +455,18 @@ function prove(client: SimClient, peer: SimPeer, username: string): void {
   peer.send(client.relayed, success(asked))
 }
 
-/** Two clients check each other, and one answers the other. */
+/** Two clients check each other, and both answer. */
 function call(a: SimClient, b: SimClient, fragmentA: string, fragmentB: string): void {
-  a.send(b, check(`${fragmentB}:${fragmentA}`))
-  b.send(a, check(`${fragmentA}:${fragmentB}`))
-  const asked = check(`${fragmentB}:${fragmentA}`)
-  a.send(b, asked)
-  b.send(a, success(asked))
+  const [byA, byB] = [check(`${fragmentB}:${fragmentA}`), check(`${fragmentA}:${fragmentB}`)]
+  a.send(b, byA)
+  b.send(a, byB)
+  a.send(b, byA)
+  a.send(b, success(byB))
+  b.send(a, success(byA))
+}
+
+function hasHeard({ datagrams }: SimPeer, username: string): boolean {
+  return datagrams.some(({ bytes }) => bytes.includes(username))
 }
 
 function usernames({ received }: SimClient): string[] {
