@@ -182,7 +182,7 @@ function chosenOf(found: readonly Member[], agent: Agent | undefined): Member | 
 
 /**
  * Finds who has asked what a member answers. By a success the member lets the one who has asked send it data, and by
- * that alone: whoever sees the signalling can answer others, who then know better than to believe it.
+ * that alone: somebody who sees the signalling can answer others, who then know better than to believe it.
  */
 function answer(from: Member, to: SharedPort, ice: IceMessage, now: Time): Member | undefined {
   const key = keyBetween(from, ice)

@@ -129,7 +129,7 @@ export class SharedPort {
 
   /**
    * Those that have sent checks with the reverse of this USERNAME. Where they are several, they are told in turns:
-   * whoever sees the signalling can send the same, and shall not keep out whose it is.
+   * somebody who sees the signalling can send the same, and shall not keep out whose it is.
    */
   expecting(username: string): readonly Member[] {
     const expecting = this.#expected.get(username)
