@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { lstatSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -9,7 +10,7 @@ import { SNAPSHOT_VERSION } from '../../../src/core/snapshot/envelope.ts'
 import { descriptorsOf } from '../../../src/handover/given.ts'
 import { type Giver, type HandedOver, HandOverDoor } from '../../../src/handover/giver.ts'
 import { HandOverLink } from '../../../src/handover/link.ts'
-import { PROTOCOL } from '../../../src/handover/protocol.ts'
+import { COPIES, PROTOCOL } from '../../../src/handover/protocol.ts'
 import { Predecessor } from '../../../src/handover/taker.ts'
 import type { GivenRelay } from '../../../src/relay/hand-over/hand-over.ts'
 import type { ShardCopy } from '../../../src/relay/hand-over/shard-copy.ts'
@@ -251,4 +252,27 @@ t.test('who has taken copies and is gone changes nothing', { skip }, async t => 
   const next = await Predecessor.find(path, '2')
   t.equal((await next!.rehearse()).length, 1)
   next!.fail('the test is over')
+})
+
+t.test('only copies that can be read are asked for, and from an older relay none', { skip }, async t => {
+  for (const [copies, wanted] of [
+    [undefined, false],
+    [COPIES, true],
+    [COPIES + 1, false],
+  ] as const) {
+    const path = join(shortFolder(t), 'hand-over.sock')
+    const server = createServer(socket => {
+      const link = new HandOverLink(socket)
+      link.say({
+        ...{ kind: 'welcome', channel: 'a name', version: '0', pid: 1, workers: 1, listening: [], pages: [] },
+        clock: { time: 0, machine: '0' },
+        ...(copies !== undefined && { copies }),
+      })
+    }).listen(path)
+    await once(server, 'listening')
+    const from = await Predecessor.find(path, '2')
+    t.equal(from?.copies, wanted)
+    from?.fail('the test is over')
+    server.close()
+  }
 })
