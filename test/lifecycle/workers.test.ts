@@ -7,7 +7,7 @@ import { eventually, keepLog, ROOMY } from '../support/lifecycle.ts'
 import { SECRET } from '../support/settings.ts'
 import { needWorkers, startTwoWorkers } from '../support/two-workers.ts'
 
-const CALLS = 50
+const CALLS = 100
 /** Milliseconds that a worker hangs before it is replaced. */
 const HANGS = 10_000
 /** Seconds of packets of these calls that fit the sockets: on a busy machine a thread takes longer to start. */
@@ -17,7 +17,7 @@ const HANGING = new URL('../support/hanging-worker.ts', import.meta.url)
 t.setTimeout(300_000)
 
 t.test(
-  'a worker that dies under fifty calls loses none of them, and no packet that fits the sockets [OPS-05, NODE-10]',
+  'a worker that dies under a hundred calls loses none of them, and no packet that fits the sockets [OPS-05, NODE-10]',
   needWorkers(),
   async t => {
     const { relay, calls } = await begin(t)
