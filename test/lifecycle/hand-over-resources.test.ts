@@ -21,7 +21,9 @@ t.test('a new process that runs out of descriptors or memory changes nothing', a
     for (const descriptors of [30, 50, CALLS + 25]) {
       const output = await failing(t, relay, `ulimit -n ${descriptors}; exec "$@"`)
       t.comment(`${descriptors} descriptors: ${output.trim().split('\n').at(-1)}`)
-      if (descriptors > CALLS) t.match(output, /descriptors cannot be taken: recvmsg EMFILE/)
+      // It may be something else of it that wants one more when there is none.
+      if (descriptors > CALLS)
+        t.match(output, /descriptors cannot be taken: recvmsg EMFILE|limit of open files/)
     }
     // Too little for the program; and for what it takes over.
     for (const mebibytes of [6, 12])
