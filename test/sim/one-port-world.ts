@@ -116,8 +116,12 @@ export class OnePortWorld {
     this.#look()
   }
 
-  /** Everybody goes on with the calls, and nobody attacks any more. */
+  /**
+   * Everybody goes on with the calls, and nobody attacks any more. Trudy leaves: who knows both fragments of a call can
+   * keep it from beginning while she is there, as of two who claim a check neither gets it.
+   */
   settleDown(): void {
+    this.#hostile[1]!.release()
     for (const agent of this.#agents) agent.inbox.length = 0
     for (const [i, ways] of this.#ways.entries()) for (const way of ways) this.#permit(way, i)
     for (let i = 0; i < 60; i++) {

@@ -3,6 +3,8 @@ import t from 'tap'
 import { OnePortWorld, worldAction } from '../../sim/one-port-world.ts'
 import { Twin, whole } from '../../sim/twin.ts'
 
+t.setTimeout(Number(process.env.FC_RUNS ?? 60) * 2000)
+
 t.test('no client gets what is for another on the one port, and calls come through whatever others do', t => {
   fc.assert(
     fc.property(fc.array(worldAction, { maxLength: 120, size: 'max' }), fc.boolean(), (actions, isDouble) => {
@@ -18,7 +20,7 @@ t.test('no client gets what is for another on the one port, and calls come throu
       const silent = world.silent()
       if (silent.length > 0) throw new Error(`no call: ${silent.join(', ')}`)
     }),
-    { numRuns: Number(process.env.FC_RUNS ?? 100) },
+    { numRuns: Number(process.env.FC_RUNS ?? 60) },
   )
   t.end()
 })

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import t from 'tap'
 import { address, parseAddress, type RelayedAddress } from '../../../src/base/address.ts'
 import type { SocketId } from '../../../src/base/ids.ts'
@@ -6,6 +7,8 @@ import { SharedPort } from '../../../src/core/shared/shared-port.ts'
 import { CopiedState } from '../../../src/core/snapshot/difference.ts'
 import { everybody } from '../../../src/core/snapshot/record.ts'
 import { MessageWriter, Method } from '../../../src/wire/message.ts'
+import { actions, Stage } from '../../sim/actions.ts'
+import { counts, same, seen } from '../../sim/compare.ts'
 import { checkOf } from '../../sim/ice-agent.ts'
 import { dice, octets } from '../../sim/random.ts'
 import { minutes, Sim, type SimOptions, seconds } from '../../sim/sim.ts'
@@ -273,6 +276,46 @@ t.test('when one of two has gone, what the other sends reaches nobody', t => {
   t.equal(carol.inbox.at(-1), 'for carol')
   t.end()
 })
+
+t.test('no forwarder has a route from or to a shared port: the core relays for all of them', t => {
+  const { sim, alice, bob, carol } = scene()
+  const peer = sim.peer(PEER_TEXT)
+  for (const one of [alice, bob, carol]) one.permit(peer, alice)
+  alice.bind(0x4001, peer)
+  bob.bind(0x4001, carol)
+  prove(alice, peer, 'P:A')
+  call(bob, carol, 'B', 'C')
+  alice.send(0x4001, 'by a channel')
+  bob.send(0x4001, 'by a channel')
+  peer.send(alice.relayed, 'back')
+  t.same(
+    [peer.inbox.at(-1), carol.inbox.at(-1), alice.inbox.at(-1)],
+    ['by a channel', 'by a channel', 'back'],
+  )
+  const routes = Array.from(sim.relay.openAllocations(), one => [...sim.relay.routes(one)].length)
+  t.same(routes, [0, 0, 0, 0])
+  t.end()
+})
+
+for (const forwarder of ['table', 'picky, then table'] as const) {
+  t.test(`everybody gets the same with forwarders as without (${forwarder})`, t => {
+    for (const list of fc.sample(actions(4), { numRuns: 20, seed: 11 })) {
+      const options = { sharedPorts: [50_000, 50_001], ports: [50_000, 50_001] as const }
+      const [fast, slow] = [
+        new Stage({ ...options, forwarder }),
+        new Stage({ ...options, forwarder: 'none' }),
+      ]
+      for (const action of list) {
+        for (const stage of [fast, slow]) stage.do(action)
+        same(counts(fast), counts(slow), action.kind)
+      }
+      same(seen(fast), seen(slow), 'at the end')
+      fast.end()
+      t.equal(fast.sim.relay.sizes().shared, 0, 'nothing is left')
+    }
+    t.end()
+  })
+}
 
 t.test('who belongs to whom is in a snapshot, and who has gone', t => {
   const { sim, alice, bob, carol, dave } = scene()
