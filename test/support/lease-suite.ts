@@ -308,6 +308,21 @@ export function leaseSuite(t: Test, fresh: FreshDesk, { runs }: { readonly runs:
     },
   )
 
+  t.test('relays that the database has forgotten go on under other names, and nothing is double', async t => {
+    const desk = await fresh(t)
+    const limits = { day: ENOUGH, month: 1_000_000, atEnd: 'slow' } as const
+    const { relays, seconds, sum } = fleet(desk, 2, limits)
+    await seconds(100, relay => 1000 + relay)
+    await desk.pass(26 * 3600)
+    await desk.tidy()
+    await seconds(40, relay => 1000 + relay)
+    await seconds(30)
+    for (const { figure } of relays) t.equal(figure(), sum())
+    t.match(only(await desk.lease(asking('c', [{ identity: '<family>' }], { isKnown: false }))), {
+      used: sum(),
+    })
+  })
+
   t.test('relays whose ledger has no key take nobody for somebody else', async t => {
     const desk = await fresh(t)
     const limits = { day: ENOUGH, month: 100_000, atEnd: 'slow' } as const
