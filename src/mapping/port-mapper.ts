@@ -82,6 +82,7 @@ export class PortMapper {
     const gateway = (this.#parts.gateway ?? readGateway)(4)
     if (!gateway || !this.#isUsable(this.#main, gateway)) {
       this.#main?.close()
+      this.#isMapped = false
       this.#main = gateway && this.#talk(4, gateway)
     }
     this.#lookAtPinholes()

@@ -31,6 +31,16 @@ t.test('the ports of listeners that the Internet reaches are mapped, and those t
   t.equal(router.table.size, 0)
 })
 
+t.test('with one relay port there is one mapping for it', async t => {
+  const { router, mapper } = await scene(t, {
+    listen: ['udp://0.0.0.0:3478', 'tcp://0.0.0.0:3478'],
+    relay: { ports: '3479', portMapping: 'auto' },
+  })
+  mapper.start()
+  t.ok(await eventually(() => !mapper.waiting))
+  t.same([...router.table.keys()].sort(), ['tcp 3478', 'udp 3478', 'udp 3479'])
+})
+
 t.test('what is handed over stays mapped', async t => {
   const { router, mapper } = await scene(t, {})
   mapper.start()
@@ -79,7 +89,7 @@ t.test('more ports than a router maps are refused, with a range that would do', 
 })
 
 t.test('another address of this machine is mapped in place of one that it has lost', async t => {
-  const { router, mapper, state } = await scene(t, {})
+  const { router, mapper, lines, state } = await scene(t, {})
   mapper.start()
   t.ok(await eventually(() => !mapper.waiting))
   router.table.clear()
@@ -89,6 +99,10 @@ t.test('another address of this machine is mapped in place of one that it has lo
   state.own = '127.0.0.9'
   mapper.look()
   t.ok(await eventually(() => router.table.size > 0), 'asked for anew, from the address that there is now')
+  t.ok(
+    await eventually(() => lines.filter(line => /ports mapped in the router/.test(line)).length === 2),
+    'and told',
+  )
 })
 
 t.test('a router that cannot be sent to at all is told, and tried again', async t => {
