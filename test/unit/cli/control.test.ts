@@ -56,6 +56,9 @@ t.test('acts are carried out, and say what they did', async t => {
       /valid until .*; anyone with this link can use it\n.*only be opened on this machine.*\n {2}ssh -L 1:127\.0\.0\.1:1 \S+@\S+\n/,
   })
   t.match(await say('test-link', '--uses', '3'), { code: 0, stdout: /\/test#/ })
+  t.match(await say('usage-link', '@alice:example.org', '--ttl', '7d'), { code: 0, stdout: /\/usage#\S+\n$/ })
+  t.match(await say('usage-link', 'alice', '--homeserver', 'other.example'), { code: 0, stdout: /\/usage#/ })
+  t.match(await say('usage-link', 'alice'), { code: 1, stderr: /which homeserver/ })
   t.match(await say('test-link', '--uses', '0'), { code: 2, stderr: /--uses must be a whole number/ })
   t.match(await say('test-result', 'KIWI-1234'), { code: 1, stderr: /kept for a day/ })
   control.draining = false

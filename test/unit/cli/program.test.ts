@@ -25,6 +25,7 @@ const COMMANDS = [
   'upgrade',
   'reload',
   'console',
+  'usage-link',
   'test-link',
   'test-result',
   'help',
