@@ -24,3 +24,37 @@ export class RouterEpoch {
     this.#isKnown = false
   }
 }
+
+/** Milliseconds between two times that all is asked for anew: at first, and at most. */
+const PAUSE = { first: 10_000, longest: 300_000 } as const
+
+/**
+ * Says when a loss of the router's table is acted upon: at once, and then ever more seldom where one follows another,
+ * as some routers have a clock that stands still or jumps, and would be asked for everything without end.
+ */
+export class LossPace {
+  /** When the next loss may be acted upon, and the pause before it. */
+  #from = 0
+  #pause = 0
+  #isNoted = false
+
+  /** When `isDue` will be true. */
+  get next(): number {
+    return this.#isNoted ? this.#from : Number.POSITIVE_INFINITY
+  }
+
+  note(now: number): void {
+    if (now > this.#from + this.#pause) this.#pause = 0
+    this.#isNoted = true
+  }
+
+  isDue(now: number): boolean {
+    return this.#isNoted && now >= this.#from
+  }
+
+  taken(now: number): void {
+    this.#isNoted = false
+    this.#pause = Math.min(Math.max(this.#pause * 2, PAUSE.first), PAUSE.longest)
+    this.#from = now + this.#pause
+  }
+}

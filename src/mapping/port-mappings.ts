@@ -6,7 +6,7 @@ import {
   type Refusal,
   type RouterAnswer,
 } from './answer.ts'
-import { RouterEpoch } from './epoch.ts'
+import { LossPace, RouterEpoch } from './epoch.ts'
 
 /** A way to ask a router; its name is the one in the configuration. */
 export interface MappingWay {
@@ -80,6 +80,7 @@ export class PortMappings {
   external: Uint8Array | undefined
   readonly #options: PortMappingsOptions
   readonly #epoch = new RouterEpoch()
+  readonly #losses = new LossPace()
   readonly #out: Uint8Array[] = []
   #rows: Row[] = []
   #way = 0
@@ -125,6 +126,7 @@ export class PortMappings {
   /** What is to be sent to the router now. To be called when `next` is reached, and after `received`. */
   tick(now: number): Uint8Array[] {
     if (this.#isReleasing) return this.#tickReleasing(now)
+    if (this.#losses.isDue(now)) this.#lost(now)
     if (now >= this.#lookAt) this.#look(now)
     const tries = TRIES[this.way.name]
     const isGivenUp = this.#isProven
@@ -151,7 +153,7 @@ export class PortMappings {
     const waiting = this.#rows.filter(({ tries, due }) => tries > 0 && due > now).length
     const isFull = waiting >= (this.#isProven ? WINDOW[this.way.name] : 1)
     const due = this.#rows.filter(row => !isFull || row.due > now).map(row => row.due)
-    return Math.max(now, Math.min(this.#lookAt, ...due))
+    return Math.max(now, Math.min(this.#lookAt, this.#losses.next, ...due))
   }
 
   /** Takes a datagram that has come from the router's port. */
@@ -176,7 +178,8 @@ export class PortMappings {
     }
     this.#isProven = true
     this.#isSilent = false
-    if (this.#epoch.hasRestarted(answer.epoch, now)) this.#lost(now)
+    if (this.#epoch.hasRestarted(answer.epoch, now)) this.#losses.note(now)
+    if (this.#losses.isDue(now)) this.#lost(now)
     this.#lookAt = now + LOOK
     if (answer.kind === 'refused')
       this.#refused(row ? [row] : this.#rows.filter(one => one.tries > 0), answer, now)
@@ -248,6 +251,7 @@ export class PortMappings {
 
   /** The router has started again, or lost what it knew: all is asked for anew, in the order of the ports. */
   #lost(now: number): void {
+    this.#losses.taken(now)
     for (const row of this.#rows) {
       row.heldUntil = 0
       if (row.tries === 0) row.due = now

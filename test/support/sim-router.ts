@@ -25,6 +25,8 @@ export class SimRouter {
   startedAt = 0
   /** Seconds that it grants at most. */
   longest = 7200
+  /** What its clock says instead of the time, in seconds. */
+  clock: (() => number) | undefined
   /** Refuses everything by this number of PCP or NAT-PMP. */
   refuses = 0
   /** Ports that somebody else has outside. */
@@ -42,7 +44,7 @@ export class SimRouter {
 
   answer(request: Uint8Array, now: number): Uint8Array | undefined {
     if (this.speaks === 'nothing') return undefined
-    const epoch = Math.floor((now - this.startedAt) / 1000)
+    const epoch = this.clock?.() ?? Math.floor((now - this.startedAt) / 1000)
     if (request[0] === 2 && this.speaks === 'nat-pmp') {
       this.heard.push('pcp?')
       return words([0x0080 | (request[1]! & 1 ? 1 : 0), 1], [epoch])

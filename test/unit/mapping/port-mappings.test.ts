@@ -53,6 +53,27 @@ t.test(
   },
 )
 
+t.test(
+  'a router whose clock stands still, or jumps with each answer, is not asked for all ports in a loop',
+  async t => {
+    let answers = 0
+    for (const clock of [() => 0, () => (++answers % 2) * 1_000_000]) {
+      for (const ways of [[PCP], [NAT_PMP]]) {
+        const { mappings, router, ...home } = scene(ways)
+        router.clock = clock
+        home.pass(3600)
+        // All of them at 0, 10, 30, 70, 150, 310 s, and then every five minutes; and a look every ten seconds.
+        t.ok(router.heard.length <= 20 * (PORTS.length + 1) + 3600 / 10 + 20, `${router.heard.length}`)
+        router.clock = undefined
+        router.restart(home.now())
+        home.pass(311)
+        t.equal(router.table.size, PORTS.length)
+        t.equal(mappings.fault(home.now()), undefined)
+      }
+    }
+  },
+)
+
 t.test('the public address is followed', async t => {
   for (const ways of [[PCP], [NAT_PMP]]) {
     const { mappings, router, ...home } = scene(ways)
