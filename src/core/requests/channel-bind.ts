@@ -83,6 +83,7 @@ function bindPeer(
   else bind(state, allocation, peer, channel, expires)
   noteChange(state, allocation, journal => journal.bound(allocation.id, channel, peer, expires))
   permit(state, allocation, [peer], now)
+  sender?.port.interests.bound(allocation.id, peer.ip, expires)
   const event = { kind: 'bound' as const, at: now, allocation: allocation.id, channel, peer }
   return [
     ...reroute(state, allocation, peer, now),

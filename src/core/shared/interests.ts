@@ -29,11 +29,19 @@ export class Interests {
 
   /** Takes an interest away, of which the permission ends, or would have ended, at a moment. */
   remove(allocation: AllocationId, ip: Uint8Array, ends: Time): void {
-    const until = after(ends, PROVED)
     const key = ipKey(ip)
     const present = this.#present.get(key)
     if (!present?.delete(allocation)) return
     if (present.size === 0) this.#present.delete(key)
+    this.#goesOn(allocation, key, after(ends, PROVED))
+  }
+
+  /** Takes note of a channel, which lets a peer of this IP address send until it ends, with a permission or without. */
+  bound(allocation: AllocationId, ip: Uint8Array, ends: Time): void {
+    this.#goesOn(allocation, ipKey(ip), after(ends, PROVED))
+  }
+
+  #goesOn(allocation: AllocationId, key: number | string, until: Time): void {
     const before = this.#former.get(key)
     if (!before && this.#former.size >= MOST_FORMER) {
       this.#nobodyBefore = Math.max(this.#nobodyBefore, until) as Time

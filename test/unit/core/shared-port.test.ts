@@ -442,6 +442,19 @@ t.test('a check costs as much however many want such ones, and each of them gets
   t.end()
 })
 
+t.test('data for a channel whose permission has ended is for nobody else', t => {
+  const { sim, alice, bob } = scene()
+  const peer = sim.peer(PEER_TEXT)
+  alice.bind(0x4001, peer)
+  alice.send(peer, 'hello')
+  sim.advance(minutes(6))
+  bob.permit(peer)
+  bob.send(peer, 'mine?')
+  peer.send(bob.relayed, 'for alice')
+  t.same(bob.inbox, [])
+  t.end()
+})
+
 t.test('an ICMP error is told to the one client that has sent to the peer', t => {
   const { sim, alice, bob } = scene()
   const peer = sim.peer(PEER_TEXT)
