@@ -74,12 +74,11 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
     const gap = millisecondsSince(since)
     engine.judge()
     const { opened, lost } = taken.value
-    const adopted = adoption.adopt(opened)
+    // Should memory be too short for it, the other one still has the calls.
+    await adoption.adopt(opened)
     await handOver.drop(lost)
-    const running = from.running(opened.length, gap)
-    await adopted
     kept()
-    return await running
+    return await from.running(opened.length, gap)
   } catch (error) {
     from.fail((error as Error).message)
     throw error instanceof LinkError ? cannotTakeOver(error.why) : error
