@@ -7,6 +7,11 @@ import type { Agent, Contact, Member } from './member.ts'
 import { PROVED } from './proved.ts'
 import { MEMBERS, type SharedPort, type Sharer, unlink } from './shared-port.ts'
 
+/** Checks of one peer that may wait for their answers. */
+const CHECKS = 16
+/** Seconds that an answer and the last of what it allows may be under way together. */
+const ON_THE_WAY = 3
+
 /** Whom a datagram to a shared port is for, and whose it is, as that one knows them. */
 export interface Delivery {
   readonly member: Member
@@ -24,6 +29,7 @@ export function speakTo({ port, member }: Sharer, peer: PeerAddress, payload: Bu
   if (!contact) return false
   if (!ice) choose(contact, member)
   else if (isAsking(ice)) port.ask(keyOf(peer, ice), member)
+  else if (ice.kind === 'success') noteAnswer(contact, ice, now)
   return true
 }
 
@@ -151,25 +157,39 @@ function recipientIn(
         (!contact || contact.members.includes(one) || port.isFree(contact, one, now)),
     )
     const chosen = chosenOf(found, holder)
-    return chosen && noteCheck({ port, member: chosen }, { peer, contact }, now)
+    return chosen && noteCheck({ port, member: chosen }, { peer, contact, ice }, now)
   }
   if (!contact) return undefined
   // As long as the peer sends, it has not noticed that its client has gone.
   if (contact.isProved) contact.until = after(now, PROVED)
   const { current, isProved } = contact
-  if (!current) return undefined
+  if (!current || now < contact.quietUntil) return undefined
   return isProved || port.interests.isAlone(current.allocation.id, peer.ip, now) ? current : undefined
 }
 
 /** Gives a peer to the member that is about to get its check, as it is the one to answer. */
 function noteCheck(
   { port, member }: Sharer,
-  { peer, contact }: Omit<Arrived, 'ice'>,
+  { peer, contact, ice }: Arrived & { readonly ice: IceMessage },
   now: Time,
 ): Member | undefined {
   const own = contact?.members.includes(member) ? contact : port.contact(member, peer, now)
-  if (own?.isProved) own.until = after(now, PROVED)
-  return own && member
+  if (!own) return undefined
+  if (own.isProved) own.until = after(now, PROVED)
+  if (!own.checks.includes(ice.transaction)) own.checks.push(ice.transaction)
+  if (own.checks.length > CHECKS) own.checks.shift()
+  return member
+}
+
+/**
+ * Takes note that a member accepts its peer's check. That proves nothing, as somebody without the password can say the
+ * same; but the peer may believe it, and what it then sends is for nobody who has the peer after this one.
+ */
+function noteAnswer(contact: Contact, { transaction }: IceMessage, now: Time): void {
+  const at = contact.checks.indexOf(transaction)
+  if (at < 0) return
+  contact.checks.splice(at, 1)
+  contact.answeredUntil = after(now, PROVED + ON_THE_WAY)
 }
 
 /** Of those that a check may be for: the one that data goes to, or the one whose turn it is. */

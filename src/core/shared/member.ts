@@ -25,6 +25,12 @@ export interface LeftClient {
 export interface Contact extends Agent {
   /** The peer has answered a request of the agent with success. */
   isProved: boolean
+  /** Checks of the peer that the agent has not answered, by transaction id, oldest first. */
+  readonly checks: string[]
+  /** The agent has answered one with success: until this moment the peer may send it data, whoever has the peer then. */
+  answeredUntil: Time
+  /** Until this moment the peer's data may be for somebody who had the peer before, and so is for nobody. */
+  readonly quietUntil: Time
   /** Other users who have been kept from the peer, by key, in the order in which it is their turn. */
   waiting: readonly string[]
   /** Whose it was, where the last member has gone and the peer may not know that yet. */
@@ -67,13 +73,16 @@ export class Member {
 }
 
 /** A peer that nobody has heard of yet; without a member where it is one that has gone. */
-export function newContact(member: Member | undefined, until: Time): Contact {
+export function newContact(member: Member | undefined, until: Time, quietUntil = 0 as Time): Contact {
   return {
     members: member ? [member] : [],
     current: member,
     isChosen: false,
     until,
     isProved: false,
+    checks: [],
+    answeredUntil: 0 as Time,
+    quietUntil,
     waiting: [],
     left: undefined,
   }

@@ -89,8 +89,9 @@ export class SharedPort {
   /** Gives a peer to somebody, for as long as it takes to hear from it; undefined where that one has too many. */
   contact(member: Member, peer: PeerAddress, now: Time): Contact | undefined {
     if (member.contacts.size >= CONTACTS && !this.#giveOneUp(member, now)) return undefined
-    const waiting = this.contacts.get(peer.key)?.waiting ?? []
-    const contact = newContact(member, after(now, UNPROVED))
+    const before = this.contacts.get(peer.key)
+    const waiting = before?.waiting ?? []
+    const contact = newContact(member, after(now, UNPROVED), before && quietAfter(before))
     // Those before it have let their turns pass; one who has not waited came after them all.
     if (waiting.includes(member.user)) contact.waiting = waiting.slice(waiting.indexOf(member.user) + 1)
     this.#drop(peer.key)
@@ -163,8 +164,10 @@ export class SharedPort {
 
   /** Keeps a peer from others whose client has gone, until a moment or as long as it sends. */
   keepLeft(peer: number | string, left: LeftClient, until: Time): void {
-    const waiting = this.contacts.get(peer)?.waiting ?? []
-    this.contacts.set(peer, { ...newContact(undefined, until), isProved: true, waiting, left })
+    const before = this.contacts.get(peer)
+    const waiting = before?.waiting ?? []
+    const quietUntil = before && quietAfter(before)
+    this.contacts.set(peer, { ...newContact(undefined, until, quietUntil), isProved: true, waiting, left })
     this.#keep(peer)
   }
 
@@ -187,7 +190,8 @@ export class SharedPort {
     this.interests.forget(now)
     for (const peer of this.#left) {
       const contact = this.contacts.get(peer)!
-      if (endOfTurns(contact, contact.waiting.length) <= now) this.#drop(peer)
+      const end = Math.max(endOfTurns(contact, contact.waiting.length), quietAfter(contact))
+      if (end <= now) this.#drop(peer)
     }
   }
 
@@ -209,7 +213,7 @@ export class SharedPort {
 
   /** Leaves a peer to those who wait for it, so that nobody takes it before them by going and coming again. */
   #giveUp(peer: number | string, contact: Contact, now: Time): void {
-    if (contact.waiting.length === 0) {
+    if (contact.waiting.length === 0 && quietAfter(contact) <= now) {
       this.contacts.delete(peer)
       return
     }
@@ -235,6 +239,11 @@ export class SharedPort {
 /** When so many of those who wait for a peer have had their turns. */
 function endOfTurns({ until }: Contact, turns: number): Time {
   return after(until, (turns * TURN) as Seconds)
+}
+
+/** Until when data of a peer may be for one who has it now, or had it before. */
+function quietAfter({ answeredUntil, quietUntil }: Contact): Time {
+  return Math.max(answeredUntil, quietUntil) as Time
 }
 
 /** Forgets that a member exchanges data with another. */

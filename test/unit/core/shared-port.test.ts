@@ -403,8 +403,32 @@ t.test('who answers a check that is for another, without the password, does not 
     sim.advance(500)
   }
   prove(alice, peer, 'P:A')
+  // Bob may have the password for all that the relay knows, and then this would be for him.
+  peer.send(alice.relayed, 'for whom')
+  t.notOk([...alice.inbox, ...bob.inbox].includes('for whom'))
+  sim.advance(seconds(33))
   peer.send(alice.relayed, 'for alice')
   t.same([alice.inbox.at(-1), bob.inbox.includes('for alice')], ['for alice', false])
+  t.end()
+})
+
+t.test('what a peer sends to one who has answered it is for nobody who has the peer next, for 33 s', t => {
+  const { sim, alice, bob } = scene()
+  const peer = sim.peer(PEER_TEXT)
+  alice.permit(peer)
+  bob.permit(peer)
+  const asked = check('B:Q')
+  bob.send(sim.peer('198.51.100.7:50'), check('Q:B'))
+  peer.send(bob.relayed, asked)
+  bob.send(peer, success(asked))
+  bob.release()
+  sim.advance(seconds(5))
+  prove(alice, peer, 'P:A')
+  peer.send(alice.relayed, 'for bob')
+  t.equal(alice.inbox.includes('for bob'), false)
+  sim.advance(seconds(28))
+  peer.send(alice.relayed, 'for alice')
+  t.equal(alice.inbox.at(-1), 'for alice')
   t.end()
 })
 
