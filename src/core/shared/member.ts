@@ -27,7 +27,7 @@ export interface Contact extends Agent {
   isProved: boolean
   /** Checks of the peer that the agent has not answered, by transaction id, oldest first. */
   readonly checks: string[]
-  /** The agent has answered one with success: until this moment the peer may send it data, whoever has the peer then. */
+  /** The agent has answered one with success: until then the peer may send it data, though another has the peer. */
   answeredUntil: Time
   /** Until this moment the peer's data may be for somebody who had the peer before, and so is for nobody. */
   readonly quietUntil: Time
