@@ -123,7 +123,7 @@ export class Service {
     const { version, log, systemd, spawn, inherited, workersBefore } = options
     const testing = freshTesting()
     const between = () => engine.shards.look()
-    const judged = () => engine.shards.judged()
+    const judged = (): Promise<void> => engine.shards.judged()
     const live = new LiveSettings(loaded, { log, load: options.load, testing, between, judged })
     const settings = live.current
 
