@@ -22,6 +22,8 @@ export class Reload {
   readonly #parts: ReloadParts
   readonly #later: (run: () => void) => void
   #pending = false
+  /** Reloads that are not in force yet. */
+  #running = 0
 
   constructor(parts: ReloadParts) {
     this.#parts = parts
@@ -43,9 +45,11 @@ export class Reload {
     const { settings, shutdown, serviceManager } = this.#parts
     const { state } = shutdown
     if (state !== 'none') return { ok: false, refused: state, problems: [], warnings: [], restart: [] }
+    this.#running++
     serviceManager.reloading()
     const reloaded = await settings.reload(language)
-    serviceManager.ready(this.status)
+    // The last of several tells it, and none once the relay has begun to stop.
+    if (--this.#running === 0 && shutdown.state === 'none') serviceManager.ready(this.status)
     return reloaded
   }
 

@@ -46,6 +46,8 @@ import { RealWorld } from './world.ts'
 
 /** Milliseconds between two looks at whether everything has been judged. */
 const JUDGING = 2
+/** Looks after which a shard that judges nothing any more, as it has been closed, is waited for no longer. */
+const JUDGED = 2500
 
 /**
  * One shard and the transports under it, in the thread that makes it: the
@@ -251,7 +253,8 @@ export class LocalShard implements Shards {
   }
 
   async judged(): Promise<void> {
-    while (this.#shard.unjudged > 0) await delay(JUDGING)
+    for (let looks = 0; this.#shard.unjudged > 0 && looks < JUDGED; looks++)
+      await delay(JUDGING, undefined, { ref: false })
   }
 
   keepOut(rules: ClientRules): void {

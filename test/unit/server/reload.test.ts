@@ -112,6 +112,37 @@ t.test('U-19: a relay that drains or stops reads nothing, and says which of the 
   t.same(said, ['reloading', 'serving; the last reload failed, so the configuration is the one before'])
 })
 
+t.test('of several reloads the last one says that it is over, and none in a relay that stops', async t => {
+  const shutdown: { state: Shutdown['state']; status: string } = { state: 'none', status: 'serving' }
+  const said: string[] = []
+  const done: (() => void)[] = []
+  const reload = new Reload({
+    settings: {
+      reload: () => new Promise(resolve => done.push(() => resolve(DONE))),
+      lastReload: { ok: true, at: 0, problems: [] },
+    },
+    shutdown,
+    serviceManager: {
+      ...NO_SERVICE_MANAGER,
+      reloading: () => said.push('reloading'),
+      ready: status => said.push(status),
+    },
+  })
+  const both = [reload.now(), reload.now()]
+  done.shift()!()
+  await both[0]
+  t.same(said, ['reloading', 'reloading'])
+  done.shift()!()
+  await both[1]
+  t.same(said, ['reloading', 'reloading', 'serving'])
+
+  const last = reload.now()
+  shutdown.state = 'stopping'
+  done.shift()!()
+  await last
+  t.same(said.slice(3), ['reloading'])
+})
+
 t.test('how credentials are handed out changes under way, but not where', async t => {
   const homeservers = [{ name: 'example.org', secrets: [SECRET], openid: ['friends.example'] }]
   const issuing = (issue: Record<string, unknown>) => loaded({ homeservers, issue }).settings
