@@ -101,9 +101,9 @@ export interface Configuration {
      */
     ports?: string
     /**
-     * At home: asks the router to pass the listeners' ports and those in "ports" on to this machine, and gives them back at the end. "auto" asks by PCP, then by NAT-PMP; the others by one of them only. The router must permit it, and "ports" may have 256 at most. Until the router has mapped them the relay is not ready. A change needs a restart.
+     * At home: asks the router to pass the listeners' ports and those in "ports" on to this machine, and gives them back at the end. "auto" asks by PCP, then by NAT-PMP, then by UPnP; the others by one of them only. The router must permit it, and "ports" may have 256 at most. Until the router has mapped them the relay is not ready. A change needs a restart.
      */
-    portMapping?: 'off' | 'auto' | 'pcp' | 'nat-pmp'
+    portMapping?: 'off' | 'auto' | 'pcp' | 'nat-pmp' | 'upnp'
     /**
      * What clients get that ask for no family: "ipv4" as in RFC 8656, or "listener" for the family they came by, which is useful where there is no IPv4.
      */

@@ -6,6 +6,14 @@ export interface MappedPort {
   readonly port: number
 }
 
+/** What a router is asked. */
+export interface RouterRequest {
+  /** Nothing: the public address. */
+  readonly port: MappedPort | undefined
+  /** Seconds; 0 ends the mapping. */
+  readonly lifetime: number
+}
+
 /** Why a router maps nothing, or not this; each is a text of the catalogue. */
 export type Refusal = 'refused' | 'network' | 'resources' | 'unsupported' | 'anotherNat' | 'taken' | 'failed'
 
@@ -45,6 +53,11 @@ export interface MappingDialect {
   address(): Uint8Array
   /** Reads an answer; undefined for what is none to a request of ours. */
   read(datagram: Uint8Array): RouterAnswer | undefined
+}
+
+/** A request as octets. */
+export function requestOctets(dialect: MappingDialect, { port, lifetime }: RouterRequest): Uint8Array {
+  return port ? dialect.map(port, lifetime) : dialect.address()
 }
 
 export function mappedPortKey({ transport, port }: MappedPort): string {

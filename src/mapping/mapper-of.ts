@@ -20,7 +20,7 @@ export function mapperOf(
 ): PortMapper | undefined {
   const { portMapping: way } = relay
   if (way === 'off') return undefined
-  const ways = way === 'auto' ? (['pcp', 'nat-pmp'] as const) : ([way] as const)
+  const ways = way === 'auto' ? (['pcp', 'nat-pmp', 'upnp'] as const) : ([way] as const)
   const ports = { 4: portsOf(4, listen, relay.ports), 6: portsOf(6, listen, relay.ports) }
   return new PortMapper({ ways, ports, key: mappingKey(join(state, 'mapping.key'), parts.log) }, parts)
 }

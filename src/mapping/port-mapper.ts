@@ -27,6 +27,7 @@ export interface PortMapperParts {
   readonly own?: () => readonly Uint8Array[]
   readonly gateway?: (family: Family) => Gateway | undefined
   readonly routerPort?: number
+  readonly searchPort?: number
 }
 
 /** RFC 6887 §19.3; NAT-PMP has the same. */
@@ -114,7 +115,8 @@ export class PortMapper {
       gateway,
       local,
       routerPort: this.#parts.routerPort ?? ROUTER_PORT,
-      // NAT-PMP knows IPv4 only.
+      searchPort: this.#parts.searchPort,
+      // The others know IPv4 only.
       ways: family === 4 ? ways : ['pcp'],
       ports: ports[family],
       nonce,

@@ -5,14 +5,16 @@ import {
   mappedPortKey,
   type Refusal,
   type RouterAnswer,
+  type RouterRequest,
 } from './answer.ts'
 import { LossPace, RouterEpoch } from './epoch.ts'
+import { isTotalRefusal, pauseAfter, type Refused, refusedPort } from './refused.ts'
 
 /** A way to ask a router; its name is the one in the configuration. */
-export interface MappingWay {
-  readonly name: 'pcp' | 'nat-pmp'
-  readonly dialect: MappingDialect
-}
+export type MappingWay =
+  | { readonly name: 'pcp' | 'nat-pmp'; readonly dialect: MappingDialect }
+  /** By connections in place of datagrams. */
+  | { readonly name: 'upnp'; readonly dialect?: undefined }
 
 /** Why not all ports are mapped. */
 export type MappingFault =
@@ -35,19 +37,18 @@ const LONGEST_LIFETIME = 86_400
  * Milliseconds. RFC 6887 §8.1.1, but for its longest pause of 17 minutes: the
  * router is one hop away, and calls wait for it.
  */
-const FIRST_PAUSE = { pcp: 3000, 'nat-pmp': 250 } as const
+const FIRST_PAUSE = { pcp: 3000, 'nat-pmp': 250, upnp: 6000 } as const
 const LONGEST_PAUSE = 12_000
 /** How often a router is asked that has not answered this way yet, before the next one is tried. */
-const TRIES = { pcp: 2, 'nat-pmp': 5 } as const
+const TRIES = { pcp: 2, 'nat-pmp': 5, upnp: 2 } as const
 /** Milliseconds until all ways are tried again. */
 const SILENCE = 10_000
 /** Milliseconds between two looks at the router's address and epoch. */
 const LOOK = 10_000
 /** Requests that may wait for an answer at a time: home routers take up to a third of a second for each. */
-const WINDOW = { pcp: 4, 'nat-pmp': 1 } as const
-/** Milliseconds between two requests for one mapping at least, and at most after a refusal. */
+const WINDOW = { pcp: 4, 'nat-pmp': 1, upnp: 1 } as const
+/** Milliseconds between two requests for one mapping at least. */
 const SOONEST = 4000
-const AGAIN = { least: 10_000, most: 300_000 } as const
 /** How often a mapping is given back, and the milliseconds after which it is done again, or all is given up. */
 const RELEASES = 3
 const RELEASE_PAUSE = 1500
@@ -64,7 +65,7 @@ interface Row {
   heldUntil: number
   /** Whether the router may have something to give back, even where it has started again since. */
   isOurs: boolean
-  refusal: (RouterAnswer & { kind: 'refused' }) | undefined
+  refusal: Refused | undefined
 }
 
 /**
@@ -81,13 +82,15 @@ export class PortMappings {
   readonly #options: PortMappingsOptions
   readonly #epoch = new RouterEpoch()
   readonly #losses = new LossPace()
-  readonly #out: Uint8Array[] = []
+  readonly #out: RouterRequest[] = []
   #rows: Row[] = []
   #way = 0
   /** Whether the router has ever answered this way. */
   #isProven = false
   /** Whether all ways have been tried in vain. */
   #isSilent = false
+  /** What a way was left for that maps nothing for this machine. */
+  #turnedDown: Refused | undefined
   #lookAt = Number.POSITIVE_INFINITY
   #isReleasing = false
   #releaseBy = 0
@@ -118,13 +121,13 @@ export class PortMappings {
   fault(now: number): MappingFault | undefined {
     const missing = this.#rows.filter(({ heldUntil }) => heldUntil <= now)
     if (missing.length === 0) return undefined
-    const refusal = missing.find(row => row.refusal)?.refusal
-    if (refusal) return { why: refusal.why, code: refusal.code, port: portOf(refusal) }
+    const refusal = missing.find(row => row.refusal)?.refusal ?? this.#turnedDown
+    if (refusal) return { why: refusal.why, code: refusal.code, port: refusedPort(refusal) }
     return { why: this.#isSilent || missing.some(({ tries }) => tries > TRIES.pcp + 1) ? 'silent' : 'asking' }
   }
 
   /** What is to be sent to the router now. To be called when `next` is reached, and after `received`. */
-  tick(now: number): Uint8Array[] {
+  tick(now: number): RouterRequest[] {
     if (this.#isReleasing) return this.#tickReleasing(now)
     if (this.#losses.isDue(now)) this.#lost(now)
     if (now >= this.#lookAt) this.#look(now)
@@ -133,14 +136,14 @@ export class PortMappings {
       ? this.#rows.every(({ heldUntil, refusal }) => heldUntil <= now && !refusal)
       : true
     if (isGivenUp && this.#rows.some(row => row.tries >= tries && row.due <= now)) this.#nextWay(now)
-    const { dialect, name } = this.way
+    const { name } = this.way
     let waiting = this.#rows.filter(({ tries, due }) => tries > 0 && due > now).length
     // One request shows whether anybody answers.
     const window = this.#isProven ? WINDOW[name] : 1
     for (const row of this.#rows) {
       if (row.due > now || waiting >= window) continue
       waiting++
-      this.#out.push(row.port ? dialect.map(row.port, LIFETIME) : dialect.address())
+      this.#out.push({ port: row.port, lifetime: LIFETIME })
       row.due = now + this.#pause(row.tries++)
     }
     return this.#out.splice(0)
@@ -158,8 +161,12 @@ export class PortMappings {
 
   /** Takes a datagram that has come from the router's port. */
   received(datagram: Uint8Array, now: number): void {
-    const answer = this.way.dialect.read(datagram)
-    if (!answer) return
+    const answer = this.way.dialect?.read(datagram)
+    if (answer) this.answered(answer, now)
+  }
+
+  /** Takes what the router says. */
+  answered(answer: RouterAnswer, now: number): void {
     if (answer.kind === 'otherVersion') {
       // Anybody could say so of a router that has answered otherwise.
       if (!this.#isProven && !this.#isReleasing) this.#nextWay(now)
@@ -168,7 +175,7 @@ export class PortMappings {
     const row = this.#rowOf(answer)
     if (!row && answer.kind !== 'refused') return
     // NAT-PMP has nothing by which an answer could be told from a guess, other than that it was asked for.
-    if (row?.tries === 0 && this.way.dialect.asksAddress) return
+    if (row?.tries === 0 && this.#asksAddress) return
     if (this.#isReleasing) {
       const isOver = answer.kind === 'refused' || (answer.kind === 'mapped' && answer.lifetime === 0)
       if (!isOver) return
@@ -187,7 +194,7 @@ export class PortMappings {
     else this.#mapped(row!, answer, now)
   }
 
-  /** The router's kernel says that nothing listens there. */
+  /** Nothing of the router listens to this way. */
   unreachable(now: number): void {
     if (!this.#isProven && !this.#isReleasing) this.#nextWay(now)
   }
@@ -207,7 +214,7 @@ export class PortMappings {
 
   #begin(now: number): void {
     const { ports } = this.#options
-    const asked = this.way.dialect.asksAddress ? [undefined, ...ports] : ports
+    const asked = this.#asksAddress ? [undefined, ...ports] : ports
     const rows = this.#rows
     const before = (port: MappedPort | undefined) =>
       rows.find(row => (row.port && mappedPortKey(row.port)) === (port && mappedPortKey(port)))
@@ -220,11 +227,32 @@ export class PortMappings {
     this.#epoch.forget()
   }
 
+  get #asksAddress(): boolean {
+    return this.way.dialect?.asksAddress ?? true
+  }
+
   #nextWay(now: number): void {
     this.#way = (this.#way + 1) % this.#options.ways.length
     const isOver = this.#way === 0
     if (isOver) this.#isSilent = true
-    this.#begin(isOver ? now + SILENCE : now)
+    this.#begin(isOver ? now + (this.#turnedDown ? pauseAfter(this.#turnedDown) : SILENCE) : now)
+  }
+
+  /**
+   * Goes over to UPnP where the protocols that are read by one and the same part of a router do not permit
+   * anything. What the router has said is told as long as nothing better comes.
+   */
+  #avoid(now: number): void {
+    const upnp = this.#options.ways.findIndex(({ name }) => name === 'upnp')
+    const ports = this.#rows.filter(({ port }) => port)
+    if (
+      upnp <= this.#way ||
+      !ports.every(({ refusal, heldUntil }) => heldUntil <= now && isTotalRefusal(refusal))
+    )
+      return
+    this.#turnedDown = ports[0]?.refusal
+    this.#way = upnp
+    this.#begin(now)
   }
 
   /** RFC 6887 §8.1.1: each pause is about twice the one before. */
@@ -268,10 +296,11 @@ export class PortMappings {
     if (lifetime === 0) return
     if (outside.port !== port.port) {
       // Clients are told the ports of this machine, so that another one outside is of no use.
-      this.#out.push(this.way.dialect.map(port, 0))
+      this.#out.push({ port, lifetime: 0 })
       this.#refused([row], { kind: 'refused', why: 'taken', code: 0, of: port, lifetime: 60, epoch: 0 }, now)
       return
     }
+    this.#turnedDown = undefined
     const ms = Math.min(lifetime, LONGEST_LIFETIME) * 1000
     // RFC 6887 §11.2.1: between a half and five eighths of it.
     const renewal = Math.max((ms / 2) * (1 + this.#options.random() / 4), SOONEST)
@@ -290,13 +319,14 @@ export class PortMappings {
     if (ip.some(octet => octet !== 0) && !isSameIp(ip, this.external)) this.external = ip
   }
 
-  #refused(rows: readonly Row[], answer: RouterAnswer & { kind: 'refused' }, now: number): void {
-    const pause = Math.min(Math.max(answer.lifetime * 1000, AGAIN.least), AGAIN.most)
-    for (const row of rows) Object.assign(row, { tries: 0, due: now + pause, refusal: answer })
+  #refused(rows: readonly Row[], answer: Refused, now: number): void {
+    const due = now + pauseAfter(answer)
+    for (const row of rows) Object.assign(row, { tries: 0, due, refusal: answer })
+    this.#avoid(now)
   }
 
   /** What the router does not confirm in time ends by itself. */
-  #tickReleasing(now: number): Uint8Array[] {
+  #tickReleasing(now: number): RouterRequest[] {
     const isGivenUp = ({ tries, due }: Row) => tries >= RELEASES && due <= now
     const isOver = now >= this.#releaseBy || (!this.#hasReleased && this.#rows.some(isGivenUp))
     this.#rows = isOver ? [] : this.#rows.filter(row => !isGivenUp(row))
@@ -308,10 +338,6 @@ export class PortMappings {
       row.tries++
       row.due = now + RELEASE_PAUSE
     }
-    return due.flatMap(({ port }) => (port ? [this.way.dialect.map(port, 0)] : []))
+    return due.map(({ port }) => ({ port, lifetime: 0 }))
   }
-}
-
-function portOf({ of }: RouterAnswer & { kind: 'refused' }): MappedPort | undefined {
-  return typeof of === 'object' ? of : undefined
 }

@@ -2,16 +2,19 @@ import { randomInt } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { type Family, formatIp, parseIp } from '../base/address.ts'
 import type { Gateway } from '../net/kernel/gateway.ts'
-import type { MappedPort } from './answer.ts'
+import { type MappedPort, type RouterRequest, requestOctets } from './answer.ts'
 import { natPmpDialect } from './nat-pmp.ts'
 import { pcpDialect } from './pcp.ts'
 import { type MappingWay, PortMappings } from './port-mappings.ts'
+import { IgdClient } from './upnp/igd-client.ts'
 
 export interface RouterTalkOptions {
   readonly family: Family
   readonly gateway: Gateway
   /** UDP port of the router. */
   readonly routerPort: number
+  /** UDP port at which it is searched by UPnP, where that is not the usual one. */
+  readonly searchPort?: number | undefined
   /** The address to map; unless it is given, the one that the kernel sends to the router from. */
   readonly local?: Uint8Array | undefined
   readonly ways: readonly MappingWay['name'][]
@@ -33,6 +36,7 @@ export class RouterTalk {
   readonly #options: RouterTalkOptions
   readonly #socket: Socket
   #mappings: PortMappings | undefined
+  #igd: IgdClient | undefined
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
   #released: (() => void) | undefined
@@ -74,6 +78,7 @@ export class RouterTalk {
     if (this.#isClosed) return
     this.#isClosed = true
     clearTimeout(this.#timer)
+    this.#igd?.close()
     this.#socket.close()
     this.#released?.()
   }
@@ -91,12 +96,21 @@ export class RouterTalk {
   }
 
   #begin(): void {
-    const { ways, ports, nonce, now } = this.#options
+    const { ways, ports, nonce, now, gateway, searchPort } = this.#options
     const client = parseIp(this.#socket.address().address.replace(/%.*$/, ''))
     if (!client) return
     this.local = client
     const dialects = { pcp: pcpDialect({ client, nonce }), 'nat-pmp': natPmpDialect }
-    const all = ways.map(name => ({ name, dialect: dialects[name] }))
+    const all = ways.map(name => (name === 'upnp' ? { name } : { name, dialect: dialects[name] }))
+    const [router, local] = [formatIp(gateway.ip), formatIp(client)]
+    this.#igd = new IgdClient({
+      gateway: router,
+      local,
+      ...(searchPort && { searchPort }),
+      now,
+      answered: answer => this.#told(mappings => mappings.answered(answer, now())),
+      missing: () => this.#told(mappings => mappings.unreachable(now())),
+    })
     this.#mappings = new PortMappings({ ways: all, ports, random: () => randomInt(STEPS) / STEPS }, now())
     this.#go()
   }
@@ -108,8 +122,22 @@ export class RouterTalk {
       this.#options.heard()
       return
     }
-    this.#mappings.unreachable(this.#options.now())
+    // The word may be late, about a way that has been left.
+    if (this.#mappings.way.dialect) this.#mappings.unreachable(this.#options.now())
     this.#go()
+  }
+
+  /** Passes on what UPnP has led to, unless that was left meanwhile. */
+  #told(what: (mappings: PortMappings) => void): void {
+    if (this.#isClosed || this.#mappings?.way.name !== 'upnp') return
+    what(this.#mappings)
+    this.#go()
+  }
+
+  #send(request: RouterRequest, { dialect }: MappingWay): void {
+    // What cannot be sent is sent again, as if it had been lost.
+    if (dialect) this.#socket.send(requestOctets(dialect, request), () => {})
+    else this.#igd?.ask(request)
   }
 
   /** Sends what is due, and comes again when the next is. */
@@ -117,8 +145,7 @@ export class RouterTalk {
     const mappings = this.#mappings
     if (!mappings || this.#isClosed) return
     const now = this.#options.now()
-    // What cannot be sent is sent again, as if it had been lost.
-    for (const datagram of mappings.tick(now)) this.#socket.send(datagram, () => {})
+    for (const request of mappings.tick(now)) this.#send(request, mappings.way)
     clearTimeout(this.#timer)
     this.#options.heard()
     if (mappings.isReleased) {

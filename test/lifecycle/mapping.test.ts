@@ -26,17 +26,22 @@ const MAPPED = [
   ...Array.from({ length: 10 }, (_, i) => `udp ${50000 + i} ${MACHINE}:${50000 + i}`),
 ].sort()
 
-for (const way of ['pcp', 'nat-pmp'] as const) {
+for (const [way, portMapping] of [
+  ['pcp', 'pcp'],
+  ['nat-pmp', 'nat-pmp'],
+  ['upnp', 'auto'],
+] as const) {
   t.test(
-    `ports are mapped by ${way}, again when the router has forgotten them, and given back at the end`,
+    `ports are mapped by ${way} where relay.portMapping is ${portMapping}, again when the router has forgotten them, and given back at the end`,
     needNamespaces('miniupnpd', 'nft', 'dnsmasq', 'curl'),
     async t => {
       const { home, pi, folder } = await setTheScene(t)
-      const relay = start(t, pi, folder, { portMapping: way })
+      const relay = start(t, pi, folder, { portMapping })
       await relay.says(/"ready"/)
       t.match(ready(pi), /"ready":false.*router 192\.168\.1\.1/, 'not ready while nobody can come in')
 
-      const first = await home.mapPorts(t, folder)
+      const speaks = way === 'upnp' ? 'upnp' : 'all'
+      const first = await home.mapPorts(t, folder, speaks)
       t.ok(await eventually(() => home.mapped().length === MAPPED.length, LONG), 'all are mapped')
       t.same(home.mapped().sort(), MAPPED)
       t.ok(await eventually(() => /"ready":true/.test(ready(pi)), LONG))
@@ -51,7 +56,7 @@ for (const way of ['pcp', 'nat-pmp'] as const) {
       t.match(await relayed(t, '80.1.1.99'), /^80\.1\.1\.99:5000\d$/)
 
       await first.stop()
-      const second = await home.mapPorts(t, folder)
+      const second = await home.mapPorts(t, folder, speaks)
       t.same(home.mapped(), [])
       t.ok(await eventually(() => home.mapped().length === MAPPED.length, LONG), 'mapped again')
       t.ok(await eventually(() => /"ready":true/.test(ready(pi)), LONG))

@@ -119,15 +119,19 @@ export class Home {
     this.router.route('default', 'via', '80.1.1.1')
   }
 
-  /** Has the router map ports for those who ask it to; stopped, it forgets them all. Its files are in `folder`. */
-  async mapPorts(t: Test, folder: string): Promise<Child> {
+  /**
+   * Has the router map ports for those who ask it to, by UPnP alone if `by` says so; stopped, it forgets them
+   * all. Its files are in `folder`.
+   */
+  async mapPorts(t: Test, folder: string, by: 'all' | 'upnp' = 'all'): Promise<Child> {
     writeFileSync(join(folder, 'mapped.nft'), MAPPED)
     this.router.run('nft', '-f', join(folder, 'mapped.nft'))
     const file = join(folder, 'miniupnpd.conf')
-    writeFileSync(file, MINIUPNPD)
+    // Of this daemon, NAT-PMP is both protocols.
+    writeFileSync(file, `${MINIUPNPD}enable_natpmp=${by === 'all' ? 'yes' : 'no'}\n`)
     const daemon = this.router.start('miniupnpd', ['-d', '-f', file, '-P', join(folder, 'miniupnpd.pid')])
     t.teardown(() => daemon.stop())
-    await daemon.says(/Listening for NAT-PMP/)
+    await daemon.says(by === 'all' ? /Listening for NAT-PMP/ : /HTTP listening on port/)
     return daemon
   }
 
@@ -189,7 +193,6 @@ table inet mapped {
 const MINIUPNPD = `
 ext_ifname=wan
 listening_ip=lan
-enable_natpmp=yes
 enable_upnp=yes
 secure_mode=yes
 uuid=00000000-0000-4000-8000-000000000001

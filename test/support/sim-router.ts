@@ -1,4 +1,10 @@
-import { type MappedPort, mappedPortKey } from '../../src/mapping/answer.ts'
+import {
+  type MappedPort,
+  mappedPortKey,
+  type RouterAnswer,
+  type RouterRequest,
+  requestOctets,
+} from '../../src/mapping/answer.ts'
 import { natPmpDialect } from '../../src/mapping/nat-pmp.ts'
 import { pcpDialect } from '../../src/mapping/pcp.ts'
 import { type MappingWay, PortMappings } from '../../src/mapping/port-mappings.ts'
@@ -10,18 +16,21 @@ export function nonceOf({ port }: MappedPort): Uint8Array {
   return new Uint8Array(12).fill(port & 255)
 }
 
-export const PCP: MappingWay = { name: 'pcp', dialect: pcpDialect({ client: CLIENT, nonce: nonceOf }) }
-export const NAT_PMP: MappingWay = { name: 'nat-pmp', dialect: natPmpDialect }
+export const PCP = { name: 'pcp', dialect: pcpDialect({ client: CLIENT, nonce: nonceOf }) } as const
+export const UPNP = { name: 'upnp' } as const
+export const NAT_PMP = { name: 'nat-pmp', dialect: natPmpDialect } as const
 
 export function udp(port: number): MappedPort {
   return { transport: 'udp', port }
 }
 
-/** A router that answers both protocols as its RFC says, in simulated time. Times are milliseconds. */
+/** A router that answers PCP and NAT-PMP as their RFCs say, and what UPnP leads to, in simulated time. Times are milliseconds. */
 export class SimRouter {
   address = [80, 1, 1, 7]
   /** What it speaks; to anything else it is silent, but for PCP, which a NAT-PMP router refuses. */
   speaks: 'both' | 'nat-pmp' | 'nothing' = 'both'
+  /** Whether a search by UPnP finds it. */
+  hasUpnp = false
   startedAt = 0
   /** Seconds that it grants at most. */
   longest = 7200
@@ -50,6 +59,16 @@ export class SimRouter {
       return words([0x0080 | (request[1]! & 1 ? 1 : 0), 1], [epoch])
     }
     return request[0] === 2 ? this.#pcp(request, epoch, now) : this.#natPmp(request, epoch, now)
+  }
+
+  upnp({ port, lifetime }: RouterRequest, now: number): RouterAnswer {
+    const epoch = Math.floor((now - this.startedAt) / 1000)
+    this.heard.push(`upnp ${port ? mappedPortKey(port) : 'address'}`)
+    if (!port) return { kind: 'address', ip: Uint8Array.from(this.address), epoch }
+    const granted = lifetime === 0 ? 0 : Math.min(lifetime, this.longest)
+    if (granted === 0) this.table.delete(mappedPortKey(port))
+    else this.table.set(mappedPortKey(port), now + granted * 1000)
+    return { kind: 'mapped', port, outside: { port: port.port }, lifetime: granted, epoch }
   }
 
   #pcp(request: Uint8Array, epoch: number, now: number): Uint8Array {
@@ -132,14 +151,21 @@ export class SimHome {
 
   #exchange(): void {
     for (let turn = 0; turn < 1000; turn++) {
-      const datagrams = this.mappings.tick(this.now)
-      if (datagrams.length === 0) return
-      for (const datagram of datagrams) {
+      const requests = this.mappings.tick(this.now)
+      if (requests.length === 0) return
+      const { dialect } = this.mappings.way
+      for (const request of requests) {
         this.sentAt.push(this.now - 1_000_000)
-        const answer = this.isDown ? undefined : this.router.answer(datagram, this.now)
-        if (answer) this.mappings.received(answer, this.now)
+        if (dialect) this.#send(requestOctets(dialect, request))
+        else if (this.isDown || !this.router.hasUpnp) this.mappings.unreachable(this.now)
+        else this.mappings.answered(this.router.upnp(request, this.now), this.now)
       }
     }
     throw new Error('mappings and router never come to an end')
+  }
+
+  #send(datagram: Uint8Array): void {
+    const answer = this.isDown ? undefined : this.router.answer(datagram, this.now)
+    if (answer) this.mappings.received(answer, this.now)
   }
 }

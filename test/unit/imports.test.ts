@@ -29,7 +29,7 @@ const MAY_IMPORT: Record<string, { readonly values: readonly string[]; readonly 
     metrics: { values: ['base', 'http'], types: ['core'] },
     homeserver: { values: ['base'], types: ['config'] },
     acme: { values: ['base', 'http', 'system', 'texts'], types: ['config', 'log', 'net'] },
-    mapping: { values: ['base', 'net', 'system'], types: ['config', 'log', 'texts'] },
+    mapping: { values: ['base', 'http', 'net', 'system'], types: ['config', 'log', 'texts'] },
     issue: { values: ['auth', 'base', 'homeserver', 'http', 'limits', 'texts'], types: ['config'] },
     control: { values: ['base', 'http', 'limits', 'system', 'texts'], types: ['core'] },
     health: { values: ['texts'] },

@@ -35,11 +35,11 @@ export const relaySection = z
         "The UDP ports to relay from. The firewall must let them in. Of a range, each allocation takes one for each family. One port, or a few with commas between them, are shared by all allocations, for routers, containers and clouds where no range can be opened: then every call must use ICE, as browsers do, and a peer address can be one client's at a time. No UDP listener may have such a port.",
       ),
     portMapping: z
-      .enum(['off', 'auto', 'pcp', 'nat-pmp'])
+      .enum(['off', 'auto', 'pcp', 'nat-pmp', 'upnp'])
       .default('off')
       .meta({ restart: true })
       .describe(
-        'At home: asks the router to pass the listeners\' ports and those in "ports" on to this machine, and gives them back at the end. "auto" asks by PCP, then by NAT-PMP; the others by one of them only. The router must permit it, and "ports" may have 256 at most. Until the router has mapped them the relay is not ready.',
+        'At home: asks the router to pass the listeners\' ports and those in "ports" on to this machine, and gives them back at the end. "auto" asks by PCP, then by NAT-PMP, then by UPnP; the others by one of them only. The router must permit it, and "ports" may have 256 at most. Until the router has mapped them the relay is not ready.',
       ),
     defaultFamily: z
       .enum(['ipv4', 'listener'])

@@ -49,7 +49,7 @@ t.test('what is handed over stays mapped', async t => {
   t.ok(router.table.size > 0)
 })
 
-t.test('a router that does not listen is told at once, in a sentence', async t => {
+t.test('a router that does not listen is told, in a sentence', async t => {
   const { router, mapper, lines, close } = await scene(t, {})
   await close()
   mapper.start()
@@ -154,6 +154,7 @@ async function scene(t: Test, config: Readonly<Record<string, unknown>>) {
     moved: () => {},
     gateway: family => (family === 4 ? { ip: parseIp(state.gateway)!, device: 'lo' } : undefined),
     routerPort,
+    searchPort: routerPort,
     own: () => [parseIp(state.own)!],
   }) as PortMapper
   t.teardown(() => mapper.stop(false))

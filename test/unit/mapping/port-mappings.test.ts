@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { mappedPortKey } from '../../../src/mapping/answer.ts'
-import { NAT_PMP, PCP, SimHome, udp } from '../../support/sim-router.ts'
+import type { MappingWay } from '../../../src/mapping/port-mappings.ts'
+import { NAT_PMP, PCP, SimHome, UPNP, udp } from '../../support/sim-router.ts'
 
 const TCP = { transport: 'tcp', port: 3478 } as const
 const PORTS = [udp(3478), TCP, ...Array.from({ length: 20 }, (_, i) => udp(50000 + i))]
@@ -163,6 +164,61 @@ t.test('a refusal is told by its reason, and asked again only when the router sa
   t.equal(mappings.fault(home.now()), undefined)
 })
 
+t.test(
+  'a router that answers neither PCP nor NAT-PMP is asked by UPnP, and follows as by the others',
+  async t => {
+    const { mappings, router, ...home } = scene([PCP, NAT_PMP, UPNP])
+    Object.assign(router, { speaks: 'nothing', hasUpnp: true })
+    home.pass(18)
+    t.equal(mappings.way.name, 'upnp')
+    t.equal(mappings.fault(home.now()), undefined)
+    t.same([...router.table.keys()].sort(), PORTS.map(mappedPortKey).sort())
+    t.same(mappings.external, Uint8Array.of(80, 1, 1, 7))
+
+    router.address = [80, 1, 1, 99]
+    router.restart(home.now())
+    home.pass(11)
+    t.equal(router.table.size, PORTS.length, 'mapped again')
+    t.same(mappings.external, Uint8Array.of(80, 1, 1, 99))
+
+    mappings.release(home.now())
+    home.pass(0)
+    t.equal(router.table.size, 0)
+    t.ok(mappings.isReleased)
+  },
+)
+
+t.test(
+  'a router that permits nothing by PCP is asked by UPnP, and its refusal is told where that is silent',
+  async t => {
+    const permitted = scene([PCP, NAT_PMP, UPNP])
+    Object.assign(permitted.router, { refuses: 2, hasUpnp: true })
+    permitted.pass(1)
+    t.equal(permitted.mappings.way.name, 'upnp')
+    t.equal(permitted.mappings.fault(permitted.now()), undefined)
+
+    const { mappings, router, ...home } = scene([PCP, NAT_PMP, UPNP])
+    router.refuses = 2
+    home.pass(1)
+    t.match(mappings.fault(home.now()), { why: 'refused', code: 2 })
+    t.ok(router.heard.length <= PORTS.length, 'not asked again at once')
+    router.refuses = 0
+    home.pass(61)
+    t.equal(mappings.fault(home.now()), undefined)
+    t.equal(mappings.way.name, 'pcp')
+  },
+)
+
+t.test('a router that refuses some ports only is not left for UPnP', async t => {
+  const { mappings, router, ...home } = scene([PCP, NAT_PMP, UPNP])
+  home.pass(1)
+  Object.assign(router, { refuses: 2, hasUpnp: true })
+  home.pass(1900)
+  t.equal(mappings.way.name, 'pcp', 'as long as some are held')
+  home.pass(3600)
+  t.equal(mappings.way.name, 'upnp')
+})
+
 t.test('answers for what was not asked change nothing', async t => {
   const { mappings, router, ...home } = scene()
   home.pass(1)
@@ -244,7 +300,7 @@ t.test('whatever a router sends, mappings go on, and send little', async t => {
   )
 })
 
-function scene(ways = [PCP, NAT_PMP]) {
+function scene(ways: readonly MappingWay[] = [PCP, NAT_PMP]) {
   const home = new SimHome(PORTS, ways)
   const { mappings, router, sentAt } = home
   return {
