@@ -8,7 +8,7 @@ import {
   type RouterRequest,
 } from './answer.ts'
 import { LossPace, RouterEpoch } from './epoch.ts'
-import { isTotalRefusal, pauseAfter, type Refused, refusedPort } from './refused.ts'
+import { isTotalRefusal, pauseAfter, type RouterRefusal, refusedPort } from './refused.ts'
 
 /** A way to ask a router; its name is the one in the configuration. */
 export type MappingWay =
@@ -65,7 +65,7 @@ interface Row {
   heldUntil: number
   /** Whether the router may have something to give back, even where it has started again since. */
   isOurs: boolean
-  refusal: Refused | undefined
+  refusal: RouterRefusal | undefined
 }
 
 /**
@@ -90,7 +90,7 @@ export class PortMappings {
   /** Whether all ways have been tried in vain. */
   #isSilent = false
   /** What a way was left for that maps nothing for this machine. */
-  #turnedDown: Refused | undefined
+  #turnedDown: RouterRefusal | undefined
   #lookAt = Number.POSITIVE_INFINITY
   #isReleasing = false
   #releaseBy = 0
@@ -319,7 +319,7 @@ export class PortMappings {
     if (ip.some(octet => octet !== 0) && !isSameIp(ip, this.external)) this.external = ip
   }
 
-  #refused(rows: readonly Row[], answer: Refused, now: number): void {
+  #refused(rows: readonly Row[], answer: RouterRefusal, now: number): void {
     const due = now + pauseAfter(answer)
     for (const row of rows) Object.assign(row, { tries: 0, due, refusal: answer })
     this.#avoid(now)
