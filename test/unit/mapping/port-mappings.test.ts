@@ -269,12 +269,16 @@ t.test('whatever a router sends, mappings go on, and send little', async t => {
     fc.record({ kind: fc.constant('pass' as const), seconds: fc.nat(700) }),
     fc.record({ kind: fc.constant('set' as const), refuses: fc.nat(14), longest: fc.nat(0xffff) }),
     fc.record({ kind: fc.constant('restart' as const) }),
-    fc.record({ kind: fc.constant('speak' as const), speaks: fc.constantFrom('both', 'nat-pmp', 'nothing') }),
+    fc.record({
+      kind: fc.constant('speak' as const),
+      speaks: fc.constantFrom('both', 'nat-pmp', 'nothing'),
+      hasUpnp: fc.boolean(),
+    }),
   )
   t.doesNotThrow(() =>
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), steps => {
-        const { mappings, router, sentAt, ...home } = scene()
+        const { mappings, router, sentAt, ...home } = scene([PCP, NAT_PMP, UPNP])
         let passed = 0
         let restarts = 1
         for (const one of steps) {
@@ -283,7 +287,7 @@ t.test('whatever a router sends, mappings go on, and send little', async t => {
             router.restart(home.now())
             restarts++
           } else if (one.kind === 'set') Object.assign(router, { refuses: one.refuses, longest: one.longest })
-          else if (one.kind === 'speak') router.speaks = one.speaks as 'both'
+          else if (one.kind === 'speak') Object.assign(router, { speaks: one.speaks, hasUpnp: one.hasUpnp })
           else {
             passed += one.seconds
             home.pass(one.seconds)
@@ -291,7 +295,7 @@ t.test('whatever a router sends, mappings go on, and send little', async t => {
         }
         // A mapping is asked for every four seconds at most.
         if (sentAt.length > (PORTS.length + 1) * (passed / 4 + 2 * restarts + steps.length + 1)) return false
-        Object.assign(router, { refuses: 0, longest: 7200, speaks: 'both' })
+        Object.assign(router, { refuses: 0, longest: 7200, speaks: 'both', hasUpnp: true })
         home.pass(400)
         return mappings.fault(home.now()) === undefined && router.table.size === PORTS.length
       }),
