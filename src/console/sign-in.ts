@@ -1,7 +1,7 @@
 import type { SignInInfo } from '../control/view.ts'
 import { Api } from './api.ts'
 import { h, newId } from './parts/dom.ts'
-import { pickers } from './parts/pickers.ts'
+import { plainHeader } from './parts/pickers.ts'
 import type { ConsoleWords, TextKey } from './words.ts'
 
 export interface SignInOptions {
@@ -32,12 +32,7 @@ export function showSignIn(
   void showAccount(account, words)
   document.title = `${say('sign-in.title')} – taciturn`
   root.replaceChildren(
-    h(
-      'header',
-      {},
-      h('p', { class: 'brand' }, h('b', {}, 'taciturn')),
-      h('p', { class: 'pickers' }, ...pickers(words, onLanguage)),
-    ),
+    plainHeader(words, onLanguage),
     h(
       'main',
       { class: 'sign-in' },

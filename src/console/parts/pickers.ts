@@ -43,3 +43,13 @@ function picker(
   select.addEventListener('change', () => choose(select.value))
   return h('span', {}, h('label', { for: id, class: 'unseen' }, title), select)
 }
+
+/** The header of a page without navigation. */
+export function plainHeader(words: PickerWords, onLanguage: () => void): HTMLElement {
+  return h(
+    'header',
+    {},
+    h('p', { class: 'brand' }, h('b', {}, 'taciturn')),
+    h('p', { class: 'pickers' }, ...pickers(words, onLanguage)),
+  )
+}

@@ -1,7 +1,7 @@
 import type { SetupFacts } from '../../control/setup/setup-shapes.ts'
 import type { Language } from '../../texts/language.ts'
 import { h } from '../parts/dom.ts'
-import { pickers } from '../parts/pickers.ts'
+import { plainHeader } from '../parts/pickers.ts'
 import { SetupForm } from './form.ts'
 import { type Begun, SetupLink } from './link.ts'
 import { showOutcome } from './outcome.ts'
@@ -28,15 +28,7 @@ function show(): void {
     show()
     root.querySelector<HTMLElement>('[data-picker=language]')?.focus()
   }
-  root.replaceChildren(
-    h(
-      'header',
-      {},
-      h('p', { class: 'brand' }, h('b', {}, 'taciturn')),
-      h('p', { class: 'pickers' }, ...pickers(words, onLanguage)),
-    ),
-    main,
-  )
+  root.replaceChildren(plainHeader(words, onLanguage), main)
   if (outcome) showOutcome(main, words, outcome, link)
   else if (begun?.ok) showForm(main, words, begun.facts)
   else if (begun) main.append(h('p', { class: 'refused', role: 'alert' }, words.say(begun.why)))

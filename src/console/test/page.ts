@@ -6,7 +6,7 @@ import type { TestWords } from '../../verdict/words.ts'
 import { type Api, ApiFailure, failureText } from '../api.ts'
 import { copyButton } from '../parts/copy.ts'
 import { h, newId, setAttribute, setText } from '../parts/dom.ts'
-import { pickers } from '../parts/pickers.ts'
+import { plainHeader } from '../parts/pickers.ts'
 import { type CallStep, tryWay } from './call.ts'
 import { levelOf, verdictCard, wayTable } from './card.ts'
 
@@ -71,12 +71,7 @@ export class TestPage {
     const able = typeof RTCPeerConnection === 'function'
     const obstacle = !able ? say('no-webrtc') : code === '' ? say('no-code') : undefined
     this.#root.replaceChildren(
-      h(
-        'header',
-        {},
-        h('p', { class: 'brand' }, h('b', {}, 'taciturn')),
-        h('p', { class: 'pickers' }, ...pickers(words, onLanguage)),
-      ),
+      plainHeader(words, onLanguage),
       h(
         'main',
         { class: 'test' },

@@ -2,7 +2,7 @@ import type { OwnUsage } from '../../control/view.ts'
 import { type Api, failureText } from '../api.ts'
 import { dayBars } from '../parts/day-bars.ts'
 import { h, newId, setText } from '../parts/dom.ts'
-import { pickers } from '../parts/pickers.ts'
+import { plainHeader } from '../parts/pickers.ts'
 import { dayTable } from './day-table.ts'
 import type { OwnWords } from './words.ts'
 
@@ -33,12 +33,7 @@ export class UsagePage {
     const { say } = words
     document.title = `${say('title')} – taciturn`
     this.#root.replaceChildren(
-      h(
-        'header',
-        {},
-        h('p', { class: 'brand' }, h('b', {}, 'taciturn')),
-        h('p', { class: 'pickers' }, ...pickers(words, onLanguage)),
-      ),
+      plainHeader(words, onLanguage),
       h(
         'main',
         { class: 'test' },

@@ -8,30 +8,14 @@ import { everybody } from '../../../src/core/snapshot/record.ts'
 import { Recorder } from '../../../src/recording/recorder.ts'
 import { actions, Stage } from '../../sim/actions.ts'
 import { dice, seedOf } from '../../sim/random.ts'
-import { Sim, type SimOptions } from '../../sim/sim.ts'
+import { Sim } from '../../sim/sim.ts'
 import { parts, RouteNames, SEED, Twin, whole } from '../../sim/twin.ts'
+import { VARIETIES } from '../../sim/varieties.ts'
 
 /** How often in so many steps a copy is begun, is brought up to date, and is what goes on. */
 const [BEGUN, UPDATED, SWITCHED] = [0.1, 0.04, 0.008]
 
-for (const [name, options] of [
-  ['the core alone', { forwarder: 'none' }],
-  ['a table', { forwarder: 'table', openDelay: 700 }],
-  [
-    'limits',
-    {
-      forwarder: 'none',
-      limits: {
-        bytesPerSecondPerUser: 2000,
-        bytesPerSecond: 5000,
-        peersPerUserPerMinute: 3,
-        unverifiedAnswersPerNetwork: 2,
-        unverifiedAnswers: 5,
-        backOff: true,
-      },
-    },
-  ],
-] as const satisfies readonly (readonly [string, SimOptions])[]) {
+for (const [name, options] of VARIETIES) {
   t.test(`a relay copied at any step and brought up to date at another goes on as the first (${name})`, t => {
     let differences = 0
     let changed = 0

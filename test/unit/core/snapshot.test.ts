@@ -10,27 +10,11 @@ import { readSnapshot } from '../../../src/core/snapshot/read.ts'
 import { Recorder } from '../../../src/recording/recorder.ts'
 import { actions, Stage } from '../../sim/actions.ts'
 import { dice, seedOf } from '../../sim/random.ts'
-import { Sim, type SimOptions } from '../../sim/sim.ts'
+import { Sim } from '../../sim/sim.ts'
 import { parts, RouteNames, SEED, Twin, whole } from '../../sim/twin.ts'
+import { VARIETIES } from '../../sim/varieties.ts'
 
-for (const [name, options] of [
-  ['the core alone', { forwarder: 'none' }],
-  ['a table', { forwarder: 'table', openDelay: 700 }],
-  [
-    'limits',
-    {
-      forwarder: 'none',
-      limits: {
-        bytesPerSecondPerUser: 2000,
-        bytesPerSecond: 5000,
-        peersPerUserPerMinute: 3,
-        unverifiedAnswersPerNetwork: 2,
-        unverifiedAnswers: 5,
-        backOff: true,
-      },
-    },
-  ],
-] as const satisfies readonly (readonly [string, SimOptions])[]) {
+for (const [name, options] of VARIETIES) {
   t.test(`C-01: a relay that is restored at any step goes on as the first would (${name})`, t => {
     let steps = 0
     let snapshots = 0
