@@ -9,10 +9,10 @@ import { credential } from '../support/credentials.ts'
 import { enterNamespace, needNamespaces } from '../support/namespaces.ts'
 import { freePort } from '../support/ports.ts'
 import { startRelay } from '../support/relay.ts'
-import { startHaproxy } from '../support/web-front.ts'
+import { startHaproxy, startNginx } from '../support/web-front.ts'
 
 /*
- * A browser meets a relay behind HAProxy on its own host, which is where
+ * A browser meets a relay behind HAProxy or nginx on its own host, which is where
  * Firefox takes no relay candidate unless it is seen with an address that is
  * not loopback (P-19).
  */
@@ -30,9 +30,14 @@ if (isInside) {
   execFileSync('ip', ['route', 'add', 'default', 'dev', 'lan'])
 }
 
-for (const name of ['firefox-esr', 'chromium'] as const satisfies readonly BrowserName[]) {
-  const title = `P-19: two peers in ${name} hold a relayed call through HAProxy on the relay's own host, with PROXY`
-  t.test(title, needNamespaces(name, 'haproxy', 'openssl'), async t => {
+for (const [name, proxy] of [
+  ['firefox-esr', 'haproxy'],
+  ['chromium', 'haproxy'],
+  ['firefox-esr', 'nginx'],
+  ['chromium', 'nginx'],
+] as const satisfies readonly (readonly [BrowserName, string])[]) {
+  const title = `P-19: two peers in ${name} hold a relayed call through ${proxy} on the relay's own host, with PROXY`
+  t.test(title, needNamespaces(name, proxy, 'openssl'), async t => {
     const [port, tcp, front] = [await freePort(), await freePort(), await freePort()]
     const relay = await startRelay({
       port,
@@ -46,7 +51,20 @@ for (const name of ['firefox-esr', 'chromium'] as const satisfies readonly Brows
     t.teardown(() => relay.stop())
     const folder = mkdtempSync(join(tmpdir(), 'proxy-test-'))
     t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-    const lines = `defaults
+    if (proxy === 'nginx') {
+      const lines = `stream {
+    server {
+        listen ${PUBLIC}:${front};
+        listen 127.0.0.1:${front};
+        proxy_pass 127.0.0.1:${tcp};
+        proxy_protocol on;
+        proxy_timeout 1h;
+    }
+}
+`
+      await startNginx(t, folder, lines, front)
+    } else {
+      const lines = `defaults
     mode tcp
     timeout connect 5s
     timeout client 1h
@@ -56,7 +74,8 @@ listen turn
     bind 127.0.0.1:${front}
     server relay 127.0.0.1:${tcp} send-proxy-v2 check check-send-proxy
 `
-    await startHaproxy(t, folder, lines, front)
+      await startHaproxy(t, folder, lines, front)
+    }
     // As for everybody: other tests let loopback addresses be candidates.
     const browser = await openInBrowser(name, CALL_PAGE, { 'media.peerconnection.ice.loopback': false })
     t.teardown(() => browser.stop())
