@@ -6,11 +6,11 @@ import { after, type Random, type Time } from '../base/time.ts'
 import { BoundedMap } from '../limits/bounded-map.ts'
 import type { Allocation, Leg, OpenAllocation } from './allocation.ts'
 import type { Owner } from './event.ts'
+import { SharedPort, type Sharer } from './one-port/shared-port.ts'
 import { Peers } from './peers/peers.ts'
 import { Permissions } from './peers/permissions.ts'
 import { UserHoldings } from './peers/user-holdings.ts'
 import type { RelaySocket } from './relay-socket.ts'
-import { SharedPort, type Sharer } from './shared/shared-port.ts'
 
 /** A relayed address on this server, and whose it is. */
 export interface Relayed {

@@ -13,12 +13,12 @@ import type { Relayed } from './book.ts'
 import type { Command } from './command.ts'
 import type { Unreachable } from './input.ts'
 import { isAway } from './mobility/tuples.ts'
+import { partnerOf, recipientOf, senderTo, speakTo } from './one-port/conversations.ts'
+import type { SharedPort } from './one-port/shared-port.ts'
 import { channelTo, isAdmitted, legFor } from './peers/admitted.ts'
 import { reroute } from './peers/routes.ts'
 import { reachOf, withheld } from './reach.ts'
 import { drop, type RelayState } from './relay-state.ts'
-import { partnerOf, recipientOf, senderTo, speakTo } from './shared/conversations.ts'
-import type { SharedPort } from './shared/shared-port.ts'
 
 /** The most that fits a Data indication: its length field has 16 bits (RFC 8489 §5). */
 const LARGEST_INDICATION = 65_535

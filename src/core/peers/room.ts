@@ -2,8 +2,8 @@ import type { Time } from '../../base/time.ts'
 import type { OpenAllocation } from '../allocation.ts'
 import type { Book } from '../book.ts'
 import type { CapacityCause } from '../event.ts'
+import type { SharedPort } from '../one-port/shared-port.ts'
 import type { RelayState } from '../relay-state.ts'
-import type { SharedPort } from '../shared/shared-port.ts'
 
 /** Why there is no room; `detail` is the configuration's key where it is a limit of the operator's. */
 export interface NoRoom {
