@@ -1,21 +1,15 @@
 import type { Server } from 'node:http'
-import { CertificateKeeper } from '../acme/certificate-keeper.ts'
+import type { CertificateKeeper } from '../acme/certificate-keeper.ts'
 import { formatAddress } from '../base/address.ts'
 import type { Loaded } from '../config/load.ts'
-import type { Settings } from '../config/settings.ts'
 import { TestRuns } from '../control/tests/test-runs.ts'
 import type { Predecessor } from '../handover/taker.ts'
-import { KERNEL_FOLDER } from '../kernel/places.ts'
 import type { Budgets } from '../ledger/budgets/budgets.ts'
 import type { OwnLimits } from '../ledger/budgets/own-limits.ts'
 import type { UsageLedger } from '../ledger/ledger.ts'
-import { Journal } from '../log/journal.ts'
 import type { Log } from '../log/log.ts'
-import { Privacy } from '../log/privacy.ts'
-import { Pseudonyms } from '../log/pseudonyms.ts'
-import { mapperOf } from '../mapping/mapper-of.ts'
 import type { PortMapper } from '../mapping/port-mapper.ts'
-import { Tally } from '../metrics/tally.ts'
+import type { Tally } from '../metrics/tally.ts'
 import { Adoption } from '../operate/adoption.ts'
 import { Changes } from '../operate/changes.ts'
 import type { ClientGate } from '../operate/client-gate.ts'
@@ -28,27 +22,27 @@ import { Reload } from '../operate/reload.ts'
 import { NO_SERVICE_MANAGER } from '../operate/service-manager.ts'
 import { Shutdown } from '../operate/shutdown.ts'
 import type { TakenAllocation } from '../relay/hand-over/shard-hand-over.ts'
-import { KernelLink } from '../relay/kernel/kernel-link.ts'
-import type { Shards } from '../relay/shards.ts'
-import { FileWatch } from '../system/file-watch.ts'
+import type { KernelLink } from '../relay/kernel/kernel-link.ts'
+import type { FileWatch } from '../system/file-watch.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
 import { Engine } from '../workers/engine.ts'
 import type { Spawn } from '../workers/spawn.ts'
 import { type BoundListener, publicHost } from './banner.ts'
+import { type Books, openBooks } from './books.ts'
 import { ControlPlane, type ControlPlaneParts } from './control-plane.ts'
 import { gatekeeping } from './gatekeeping.ts'
 import { HandingOver } from './handing-over.ts'
 import { CredentialIssuing, type IssuingParts } from './issuing.ts'
 import { listen, metricsServer } from './metrics.ts'
 import { Notifying } from './notifying.ts'
+import { certificateKeeper, kernelLink, portMapper, secretFiles, watchSecrets } from './service-parts.ts'
 import type { StoredJournal } from './stored-journal.ts'
 import type { Systemd } from './systemd.ts'
 import { takeOver } from './taking-over.ts'
 import type { LeftCalls } from './taking-up.ts'
 import { freshTesting, testParts } from './test-credentials.ts'
-import { budgetsControlOf, budgetsOf } from './usage/budgeting.ts'
-import { ledgerOf } from './usage/ledger.ts'
-import { ownLimitsOf, usagePagesOf } from './usage/usage-pages.ts'
+import { budgetsControlOf } from './usage/budgeting.ts'
+import { usagePagesOf } from './usage/usage-pages.ts'
 
 export interface ServiceOptions {
   readonly version: string
@@ -396,51 +390,11 @@ export class Service {
   }
 }
 
-/** What the books need of those that are made after them. */
-interface BooksLater {
-  readonly operator: RelayControl
-  readonly shards: Shards
-}
-
-/** What is written and counted of what the relay tells. */
-function openBooks(settings: Settings, log: Log, later: () => BooksLater) {
-  const pseudonyms = new Pseudonyms()
-  const privacy = new Privacy(settings.log.privacy, pseudonyms)
-  const journal = new Journal(log, privacy, settings.log.offenders)
-  const tally = new Tally()
-  const ledger = ledgerOf(settings, log, {
-    read: () => later().operator.traffic(),
-    grew: (owner, octets) => budgets?.grew(owner, octets),
-  })
-  const own = ledger && ownLimitsOf(settings, user => ledger.identitiesOf(user), log)
-  const shards = () => later().shards
-  const budgets = ledger && budgetsOf(settings, { ledger, shards, log, privacy, own })
-  const configure = (next: Settings) => {
-    log.configure(next.log.level)
-    privacy.configure(next.log.privacy)
-    journal.configure(next.log.offenders)
-    tally.configure(namesOf(next))
-    budgets?.configure(next.budgets)
-  }
-  const count = (...[event]: Parameters<Tally['count']>) => {
-    tally.count(event)
-    ledger?.hear(event)
-    budgets?.hear(event)
-  }
-  const countFewer = (...[why, count]: Parameters<Tally['countRejected']>) => {
-    tally.countRejected(why, count)
-    ledger?.countRefused(why, count)
-    journal.writeFewer(why, count)
-  }
-  tally.configure(namesOf(settings))
-  return { pseudonyms, privacy, journal, tally, ledger, budgets, own, configure, count, countFewer }
-}
-
 /** The control plane and the issuing of credentials, which leads to it for pages about one's own use. */
 function openDoors(
   live: LiveSettings,
   desk: Pick<ControlPlaneParts, 'control' | 'tests' | 'log'>,
-  books: ReturnType<typeof openBooks>,
+  books: Books,
 ): [ControlPlane, CredentialIssuing] {
   const { log } = desk
   const { privacy, tally, ledger } = books
@@ -450,52 +404,4 @@ function openDoors(
   const usageLink: IssuingParts['usageLink'] = owner => controlPlane.usageLink(owner)
   const issuing = new CredentialIssuing(live.current, { log, privacy, tally, usageLink })
   return [controlPlane, issuing]
-}
-
-function certificateKeeper(settings: Settings, log: Log, engine: Engine): CertificateKeeper {
-  return new CertificateKeeper(settings, {
-    log,
-    served: () => engine.certificate,
-    prove: challenges => engine.shards.prove(challenges),
-    renewed: () => engine.reloadCertificate(),
-  })
-}
-
-function portMapper(settings: Settings, log: Log, engine: Engine): PortMapper | undefined {
-  const mapper = mapperOf(settings, {
-    log,
-    moved: () => engine.moved(),
-    ipv6: () => engine.relays.flatMap(({ family, public: ip }) => (family === 6 ? [ip] : [])),
-  })
-  if (mapper) engine.router = () => mapper.external()
-  return mapper
-}
-
-function kernelLink({ kernel }: Settings, shards: Shards, log: Log): KernelLink | undefined {
-  if (kernel === 'off') return undefined
-  return new KernelLink({
-    folder: kernel === 'auto' ? KERNEL_FOLDER : kernel,
-    use: maps => shards.setKernel(maps),
-    log: message => log.info(message),
-  })
-}
-
-/** Reloads when a secret file changes. */
-function watchSecrets(loaded: Loaded, log: Log, reload: Reload): FileWatch {
-  const watch = new FileWatch(() => {
-    log.info('a secret file has changed')
-    reload.request()
-  })
-  watch.watch(secretFiles(loaded))
-  return watch
-}
-
-/** The certificate is watched by the part that serves it; the configuration itself is read when asked for. */
-function secretFiles({ files, source, settings }: Loaded): string[] {
-  const others = [source, settings.tls?.certificate, settings.tls?.key]
-  return files.filter(file => !others.includes(file))
-}
-
-function namesOf(settings: Settings): string[] {
-  return settings.homeservers.map(homeserver => homeserver.name)
 }
