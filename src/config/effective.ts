@@ -8,7 +8,7 @@ const REDACTED = '(redacted)'
 
 /** Writes the settings as the file would have them, every default spelled out and every secret redacted. */
 export function effective(settings: Settings): Record<string, unknown> {
-  const { testing: _, blocked: __, control, console, tls, ...rest } = settings
+  const { testing: _, blocked: __, costs: ___, control, console, tls, ...rest } = settings
   const written = {
     ...rest,
     control: control === false ? false : control.path,

@@ -4,6 +4,7 @@ import { address, parseIp } from '../base/address.ts'
 import type { Language } from '../texts/language.ts'
 import { checkTogether } from './check.ts'
 import { readConsole, readControl } from './control.ts'
+import { readLedgerCosts } from './costs.ts'
 import { misspelt, overlaid, readEnvironment, type SetByEnvironment } from './environment.ts'
 import { closing, type Env, findConfig, findState, isWorldReadable, readNamed } from './find.ts'
 import { recognise } from './foreign.ts'
@@ -95,6 +96,9 @@ export function load(options: LoadOptions = {}): Loaded {
   between()
   const { $schema: _, notify: __, tls: ___, ...keys } = written
   const notify = readNotify(written.notify, place, report)
+  const { ledger } = written
+  const costs =
+    ledger && ledger.costs !== undefined ? readLedgerCosts(ledger.costs, place, report) : undefined
   const settings: Settings = {
     ...keys,
     realm,
@@ -105,6 +109,8 @@ export function load(options: LoadOptions = {}): Loaded {
     control: readControl(written.control, place, report),
     console: readConsole(written.console, place, report),
     ...(notify && { notify }),
+    ...(ledger && costs && { ledger: { ...ledger, costs: costs.file } }),
+    ...(costs?.costs && { costs: costs.costs }),
     state: place.state,
   }
   between()

@@ -1,4 +1,5 @@
 import type { Plain } from '../base/plain.ts'
+import type { Costs } from './schema/costs.ts'
 import type { Written } from './schema/schema.ts'
 
 /*
@@ -24,6 +25,8 @@ export type Settings = With<
     console: false | Console
     notify?: Notify
     tls?: TlsFiles
+    /** What the file of `ledger.costs` says; absent where there is none, or none that can be used. */
+    costs?: Costs
     /** Users of the test page; made when the relay starts, and in no file. */
     testing?: Testing
     /** Users whom an operator has blocked while the relay ran; in no configuration file. */

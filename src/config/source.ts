@@ -6,7 +6,13 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
-import { harmlessNames, isSecret, secretNames } from './schema/description.ts'
+import {
+  configKeys,
+  harmlessNames,
+  isSecret,
+  type KeyDescription,
+  secretNames,
+} from './schema/description.ts'
 
 export type Path = readonly (string | number)[]
 
@@ -29,11 +35,12 @@ export class SourceText {
   readonly syntaxErrors: readonly { readonly what: string; readonly spot: Spot }[]
   readonly #hidden: readonly Span[]
 
-  constructor(text: string) {
+  /** `keys` describes what may stand in it, where that is not `turnserver.json`. */
+  constructor(text: string, keys?: KeyDescription) {
     this.text = text.startsWith('\ufeff') ? ` ${text.slice(1)}` : text
     const errors: ParseError[] = []
     this.root = parseTree(this.text, errors, { allowTrailingComma: true })
-    this.#hidden = hidden(this.text, errors.length > 0)
+    this.#hidden = hidden(this.text, errors.length > 0, keys)
     this.syntaxErrors = firstOfEachLine(
       errors.map(({ error, offset, length }) => ({
         what: printParseErrorCode(error),
@@ -139,11 +146,11 @@ interface Span {
  * no JSON at all. Where quotes may be out of step (`isBroken`), everything
  * behind the name of a secret is hidden up to the end of the line.
  */
-function hidden(text: string, isBroken: boolean): Span[] {
+function hidden(text: string, isBroken: boolean, keys: KeyDescription = configKeys()): Span[] {
   const spans: Span[] = []
   const scanner = createScanner(text, false)
   const outer: string[] = []
-  const harmless = isBroken ? harmlessNames() : undefined
+  const harmless = isBroken ? harmlessNames(keys) : undefined
   let key = ''
   for (let kind: number = scanner.scan(); kind !== Token.EOF; kind = scanner.scan()) {
     const from = scanner.getTokenOffset()
@@ -157,7 +164,7 @@ function hidden(text: string, isBroken: boolean): Span[] {
       // In a text that is not JSON, the place of a key cannot be told: its name must do.
       const hide = harmless
         ? !harmless.has(key) || followsSecret(text, from)
-        : isSecret([...outer.slice(1), key])
+        : isSecret([...outer.slice(1), key], keys)
       if (hide || holdsPassword(scanner.getTokenValue())) spans.push({ from, to, shown: '"…"' })
     }
   }

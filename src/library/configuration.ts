@@ -684,7 +684,7 @@ export interface Configuration {
     }
   }
   /**
-   * The ledger: how much was used by whom, by the hour, for `taciturn usage`. It is kept in the state folder (SQLite), or in PostgreSQL: the URL alone is enough. No address is in it. false: nothing is kept. See docs/ledger.md. A change needs a restart.
+   * The ledger: how much was used by whom, by the hour, for `taciturn usage`. It is kept in the state folder (SQLite), or in PostgreSQL: the URL alone is enough. No address is in it. false: nothing is kept. See docs/ledger.md.
    */
   ledger?:
     | {
@@ -693,11 +693,11 @@ export interface Configuration {
          */
         postgresql?: string
         /**
-         * How users are written down: "pseudonym" (the same person is always the same one; the key is in a file of its own in the state folder), "full" (the name in the credential), or "none" (users are not told apart).
+         * How users are written down: "pseudonym" (the same person is always the same one; the key is in a file of its own in the state folder), "full" (the name in the credential), or "none" (users are not told apart). A change needs a restart.
          */
         identities?: 'pseudonym' | 'full' | 'none'
         /**
-         * How long which level of detail is kept.
+         * How long which level of detail is kept. A change needs a restart.
          */
         keep?: {
           /**
@@ -713,6 +713,10 @@ export interface Configuration {
            */
           months?: string
         }
+        /**
+         * A file of costs, income and electricity, for `taciturn report`. It is read again with each reload; where it is wrong, the relay says so and goes on without it. See docs/report.md.
+         */
+        costs?: string
       }
     | false
     | string

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Page } from 'puppeteer-core'
 import t, { type Test } from 'tap'
-import { parseCosts } from '../../src/cli/report/costs.ts'
-import { figuresOf, parseSpan, peopleOf } from '../../src/cli/report/figures.ts'
-import { reportPage } from '../../src/cli/report/page.ts'
-import { publicFigures } from '../../src/cli/report/public.ts'
-import { cliWords } from '../../src/cli/words.ts'
+import { parseCosts } from '../../src/config/costs.ts'
 import { html } from '../../src/load/report/html.ts'
+import { figuresOf, peopleOf } from '../../src/report/figures.ts'
+import { reportPage } from '../../src/report/page.ts'
+import { publicFigures } from '../../src/report/public.ts'
+import { parseSpan } from '../../src/report/span.ts'
+import { usageReportWords } from '../../src/report/words.ts'
 import { barriers } from '../support/axe.ts'
 import { type BrowserName, visit } from '../support/browser.ts'
 import { need } from '../support/need.ts'
@@ -28,9 +29,9 @@ const COSTS = `{
 
 /** Each page that a command writes for people, in a language. */
 function pages(language: 'en' | 'de') {
-  const words = cliWords(language)
-  const costs = parseCosts(COSTS, words)
-  if (!costs.ok) throw new Error(costs.error.join())
+  const words = usageReportWords(language)
+  const costs = parseCosts(COSTS, 'costs.json')
+  if (!costs.ok) throw new Error('these costs are not in order')
   const byUser = ['chat.example.org', 'a-homeserver-with-a-rather-long-name.example.net'].flatMap(
     (homeserver, h) =>
       Array.from({ length: 40 }, (_, i) => ({

@@ -1,23 +1,18 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { csvLine } from '../../base/csv.ts'
+import { readFileSync } from 'node:fs'
+import type { Costs } from '../../config/schema/costs.ts'
 import type { UsageList } from '../../control/view.ts'
 import { safeJson } from '../../log/printable.ts'
+import { reportCsv } from '../../report/csv.ts'
+import { figuresOf, peopleOf } from '../../report/figures.ts'
+import { reportPage } from '../../report/page.ts'
+import { publicFigures } from '../../report/public.ts'
+import { overlapping, publish } from '../../report/report-folder.ts'
+import { lastSpan, parseSpan, type ReportSpan } from '../../report/span.ts'
+import { usageReportWords } from '../../report/words.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { ControlClient, type SocketOptions } from '../control/control-client.ts'
 import { fileFault } from '../file-fault.ts'
 import { CommandError, Exit } from '../io.ts'
-import { type Costs, parseCosts } from '../report/costs.ts'
-import {
-  figuresOf,
-  lastSpan,
-  parseSpan,
-  peopleOf,
-  type ReportFigures,
-  type ReportSpan,
-} from '../report/figures.ts'
-import { reportPage } from '../report/page.ts'
-import { publicFigures } from '../report/public.ts'
 
 /** Milliseconds: months of use take a while to be added up. */
 const PATIENCE = 120_000
@@ -39,7 +34,7 @@ export async function usageReport(options: ReportOptions, context: CliContext): 
   const { io, words } = context
   const span = spanOf(options, context)
   if (options.public || options.publish !== undefined) refuseUnfinished(span, context)
-  const costs = options.costs === undefined ? undefined : readCosts(options.costs, context)
+  const costs = await costsIn(options, context)
   const client = new ControlClient(options, context)
   const [from, to] = [span.months[0]!, span.months.at(-1)!]
   const sums = await client.get<UsageList>(`/usage/report?from=${from}&to=${to}&limit=${MOST}`, PATIENCE)
@@ -52,14 +47,14 @@ export async function usageReport(options: ReportOptions, context: CliContext): 
   if (options.publish !== undefined) {
     const folder = absolute(options.publish, io)
     refuseOverlap(folder, span, context)
-    publish(folder, shown, context)
+    publish(folder, shown, usageReportWords(context.language))
     io.stderr.write(`${words.say('report.published', { folder })}\n`)
     return Exit.ok
   }
   const written = options.public ? shown : figures
   if (options.json) io.stdout.write(`${safeJson(written)}\n`)
-  else if (options.csv) io.stdout.write(csvOf(written))
-  else io.stdout.write(reportPage(written, options.public, words))
+  else if (options.csv) io.stdout.write(reportCsv(written))
+  else io.stdout.write(reportPage(written, options.public, usageReportWords(context.language)))
   return Exit.ok
 }
 
@@ -69,64 +64,9 @@ function refuseUnfinished(span: ReportSpan, { words }: CliContext): void {
     throw new CommandError(words.say('report.notOver', { span: span.name }), Exit.refused)
 }
 
-/** A quarter less two of its months is the third one, which may be of too few people to be public. */
-function refuseOverlap(folder: string, { name, months }: ReportSpan, { words }: CliContext): void {
-  const other = publishedIn(folder).find(
-    published => published !== name && parseSpan(published)?.months.some(month => months.includes(month)),
-  )
+function refuseOverlap(folder: string, span: ReportSpan, { words }: CliContext): void {
+  const other = overlapping(folder, span)
   if (other !== undefined) throw new CommandError(words.say('report.overlap', { other }), Exit.refused)
-}
-
-/** The spans whose reports are in a folder. */
-function publishedIn(folder: string): string[] {
-  if (!existsSync(folder)) return []
-  return readdirSync(folder).flatMap(name => /^(\d{4}-(?:\d{2}|Q[1-4]))\.html$/.exec(name)?.[1] ?? [])
-}
-
-/** Puts the public report where a web server finds it, as page, JSON and CSV, and a list of all beside them. */
-function publish(folder: string, figures: ReportFigures, { words }: CliContext): void {
-  mkdirSync(folder, { recursive: true })
-  const write = (name: string, text: string) => {
-    const draft = join(folder, `.${name}.${process.pid}`)
-    // The owner of the folder may have put a link in its place, to a file of somebody else.
-    rmSync(draft, { force: true })
-    writeFileSync(draft, text, { mode: 0o644, flag: 'wx' })
-    renameSync(draft, join(folder, name))
-  }
-  write(`${figures.span}.html`, reportPage(figures, true, words))
-  write(`${figures.span}.json`, `${safeJson(figures)}\n`)
-  write(`${figures.span}.csv`, csvOf(figures))
-  const links = publishedIn(folder)
-    .sort()
-    .reverse()
-    .map(span => `<li><a href="${span}.html">${span}</a></li>`)
-  const title = words.say('report.list')
-  write(
-    'index.html',
-    `<!doctype html>\n<html lang="${words.language}">\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n<title>${title}</title>\n<main>\n<h1>${title}</h1>\n<ul>${links.join('')}</ul>\n</main>\n</html>\n`,
-  )
-}
-
-/** A line for each figure: what it is, of what, and how much. */
-function csvOf({ total, homeservers, days, money }: ReportFigures): string {
-  const shares = [{ name: '', ...total }, ...homeservers].flatMap(({ name, octets, people, hours }) => {
-    const of = name === '' ? 'total' : 'homeserver'
-    return [
-      [of, name, 'bytes', octets],
-      [of, name, 'people', people],
-      [of, name, 'hours', Number(hours.toFixed(1))],
-    ]
-  })
-  const lines: (string | number)[][] = [
-    ['of', 'name', 'figure', 'value'],
-    ...shares,
-    ...days.map(({ day, octets }) => ['day', day, 'bytes', octets]),
-  ]
-  for (const { name, amount } of money?.costs ?? []) lines.push(['cost', name, money!.currency, amount])
-  for (const { name, amount } of money?.income ?? []) lines.push(['income', name, money!.currency, amount])
-  if (money?.energy)
-    lines.push(['energy', money.energy.by.join(' '), 'kWh', Number(money.energy.kwh.toFixed(3))])
-  return lines.map(csvLine).join('')
 }
 
 function spanOf({ month, quarter }: ReportOptions, { words }: CliContext): ReportSpan {
@@ -140,15 +80,25 @@ function spanOf({ month, quarter }: ReportOptions, { words }: CliContext): Repor
   return span
 }
 
-function readCosts(path: string, { io, words }: CliContext): Costs {
+/** What `--costs` names, or else the configuration. */
+async function costsIn(
+  { costs, config, socket }: ReportOptions,
+  context: CliContext,
+): Promise<Costs | undefined> {
+  const { io, words } = context
+  const { costsPath } = await import('../../config/values/control-paths.ts')
+  // A relay that is found by its socket has a configuration of its own.
+  const named = costs ?? (socket === undefined ? costsPath(config, io.env, io.cwd) : undefined)
+  if (named === undefined) return undefined
   let text: string
   try {
-    text = readFileSync(absolute(path, io), 'utf8')
+    text = readFileSync(absolute(named, io), 'utf8')
   } catch (error) {
-    throw fileFault('read', path, error, words)
+    throw fileFault('read', named, error, words)
   }
-  const read = parseCosts(text, words)
-  if (read.ok) return read.value
-  const lines = read.error.map(why => words.say('report.badCosts', { file: path, why }))
-  throw new CommandError(lines.join('\n'), Exit.config)
+  const { parseCosts } = await import('../../config/costs.ts')
+  const { ConfigError } = await import('../../config/problem.ts')
+  const read = parseCosts(text, named)
+  if (!read.ok) throw new ConfigError(read.error)
+  return read.value
 }

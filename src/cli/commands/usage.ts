@@ -4,7 +4,7 @@ import { safeJson } from '../../log/printable.ts'
 import { absolute, type CliContext } from '../context.ts'
 import { ControlClient, type SocketOptions } from '../control/control-client.ts'
 import { CommandError, Exit, painter } from '../io.ts'
-import { csvOf, usageLines } from '../report/usage-format.ts'
+import { csvOf, usageLines } from '../usage-format.ts'
 
 /** Milliseconds: years of use take a while to be added up. */
 const PATIENCE = 120_000

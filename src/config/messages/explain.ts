@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { type ConfigFault, configFault } from '../fault.ts'
-import { describedAt, isSecret, namesAt } from '../schema/description.ts'
+import { describedAt, isSecret, type KeyDescription, namesAt } from '../schema/description.ts'
 import { holdsPassword, type Path } from '../source.ts'
 import { nearest } from '../values/nearest.ts'
 import { isMessageKey } from './messages.ts'
@@ -14,19 +14,22 @@ export interface Explained {
   readonly fault: ConfigFault
 }
 
-/** Says in our words what zod found wrong with `value`, which is the whole file. */
-export function explainIssue(issue: Issue, value: unknown): Explained[] {
+/**
+ * Says in our words what zod found wrong with `value`, which is the whole file. `known` describes its keys, where that
+ * is not `turnserver.json`.
+ */
+export function explainIssue(issue: Issue, value: unknown, known?: KeyDescription): Explained[] {
   const path = inFile(issue.path as Path, value)
   const keys = path.filter(part => typeof part === 'string')
   const here = (fault: ConfigFault): Explained[] => [{ path, at: 'value', fault }]
   const given = valueAt(value, path)
-  const found = kindOf(given, isSecret(keys))
+  const found = kindOf(given, isSecret(keys, known))
   switch (issue.code) {
     case 'custom':
       return here(issue.params as unknown as ConfigFault)
     case 'unrecognized_keys':
       return issue.keys.map(key => {
-        const guess = nearest(key, namesAt(keys))
+        const guess = nearest(key, namesAt(keys, known))
         const fault = guess
           ? configFault('unknown-key-guess', { key, guess })
           : configFault('unknown-key', { key })
@@ -35,8 +38,14 @@ export function explainIssue(issue: Issue, value: unknown): Explained[] {
     case 'invalid_union': {
       const branch = closest(issue.errors)
       if (!branch) return here(configFault(isMessageKey(issue.message) ? issue.message : 'wrong-type', found))
-      return branch.flatMap(inner => explainIssue({ ...inner, path: [...path, ...inner.path] }, value))
+      return branch.flatMap(inner => explainIssue({ ...inner, path: [...path, ...inner.path] }, value, known))
     }
+    case 'invalid_key':
+      return issue.issues.flatMap(({ message }) =>
+        isMessageKey(message)
+          ? { path, at: 'key' as const, fault: configFault(message, { found: shown(path.at(-1)) }) }
+          : [],
+      )
     case 'invalid_type':
       if (given === undefined) {
         return [
@@ -50,10 +59,10 @@ export function explainIssue(issue: Issue, value: unknown): Explained[] {
       if (isMessageKey(issue.message) && issue.message !== 'want-text')
         return here(configFault(issue.message, found))
       if (issue.expected === 'string' && given !== null && typeof given === 'object')
-        return here(wantOneText(keys, found))
+        return here(wantOneText(keys, found, known))
       return here(configFault(`want-${KINDS[issue.expected] ?? 'object'}`, found))
     case 'invalid_value':
-      return here(notOneOf(given, issue.values.map(String), keys))
+      return here(notOneOf(given, issue.values.map(String), keys, known))
     case 'too_small':
       if (issue.origin === 'array') return here(configFault('empty-list'))
       if (issue.origin === 'string') return here(configFault('empty-text'))
@@ -76,11 +85,15 @@ const KINDS: Readonly<Record<string, 'text' | 'number' | 'boolean' | 'list' | 'o
 }
 
 /** For a list or a section in the place of a text, where quotes around it would not do. */
-function wantOneText(keys: readonly string[], found: { found: string }): ConfigFault {
-  const described = describedAt(keys)
+function wantOneText(
+  keys: readonly string[],
+  found: { found: string },
+  known: KeyDescription | undefined,
+): ConfigFault {
+  const described = describedAt(keys, known)
   const isText = (value: unknown) => typeof value === 'string'
   const example = described.flatMap(one => [one.default, ...(one.examples ?? [])]).find(isText)
-  if (example === undefined || isSecret(keys)) return configFault('want-text', found)
+  if (example === undefined || isSecret(keys, known)) return configFault('want-text', found)
   return configFault('want-one-text', { ...found, example: JSON.stringify(example) })
 }
 
@@ -97,8 +110,13 @@ function kindOf(given: unknown, isSecret: boolean): { found: string } {
 const SHORT = 60
 
 /** Suggests the word that was probably meant, or else the default. */
-function notOneOf(given: unknown, choices: readonly string[], keys: readonly string[]): ConfigFault {
-  const described = describedAt(keys)
+function notOneOf(
+  given: unknown,
+  choices: readonly string[],
+  keys: readonly string[],
+  known: KeyDescription | undefined,
+): ConfigFault {
+  const described = describedAt(keys, known)
   const text = typeof given === 'string' ? given.toLowerCase() : ''
   const alias = described
     .flatMap(({ aliases }) => Object.entries(aliases ?? {}))

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseLedgerUrl } from '../values/ledger-url.ts'
-import { DAY, durationOrUnlimited, textField } from './fields.ts'
+import { DAY, durationOrUnlimited, path, textField } from './fields.ts'
 
 /* Who used how much: `ledger` of `turnserver.json`. */
 
@@ -9,7 +9,7 @@ const keep = (usual: string) => durationOrUnlimited({ min: DAY, max: 36_500 * DA
 
 const ledgerKeys = z.strictObject({
   postgresql: textField(parseLedgerUrl, { examples: [URL_EXAMPLE] })
-    .meta({ writeOnly: true })
+    .meta({ writeOnly: true, restart: true })
     .exactOptional()
     .describe(
       'A PostgreSQL database in place of the file, which several relays may share. It is treated as a secret, since it may hold a password; without one in it, ~/.pgpass and PGPASSWORD are looked at.',
@@ -17,6 +17,7 @@ const ledgerKeys = z.strictObject({
   identities: z
     .enum(['pseudonym', 'full', 'none'])
     .default('pseudonym')
+    .meta({ restart: true })
     .describe(
       'How users are written down: "pseudonym" (the same person is always the same one; the key is in a file of its own in the state folder), "full" (the name in the credential), or "none" (users are not told apart).',
     ),
@@ -27,7 +28,13 @@ const ledgerKeys = z.strictObject({
       months: keep('unlimited').describe('How long it is kept by the month. After that it is deleted.'),
     })
     .prefault({})
+    .meta({ restart: true })
     .describe('How long which level of detail is kept.'),
+  costs: path('/etc/taciturn/costs.json')
+    .exactOptional()
+    .describe(
+      'A file of costs, income and electricity, for `taciturn report`. It is read again with each reload; where it is wrong, the relay says so and goes on without it. See docs/report.md.',
+    ),
 })
 
 /** `false`, the whole section, or its `postgresql` alone. */
@@ -48,7 +55,6 @@ export const ledgerSection = z
     { error: () => 'want-ledger' },
   )
   .prefault({})
-  .meta({ restart: true })
   .describe(
     'The ledger: how much was used by whom, by the hour, for `taciturn usage`. It is kept in the state folder (SQLite), or in PostgreSQL: the URL alone is enough. No address is in it. false: nothing is kept. See docs/ledger.md.',
   )

@@ -30,8 +30,21 @@ export function controlPaths(asked: string | undefined, env: Env, cwd: string): 
   ]
 }
 
-/** What a configuration says of the two, whatever is wrong with it otherwise. */
-function keysOf(path: string): { readonly control?: unknown; readonly state?: unknown } {
+/** The file of costs that the configuration names; undefined where it names none. Throws as `controlPaths` does. */
+export function costsPath(asked: string | undefined, env: Env, cwd: string): string | undefined {
+  const file = findConfig(asked, env, cwd)
+  if (file === null) return undefined
+  const path = resolve(cwd, file)
+  const { ledger } = keysOf(path)
+  if (typeof ledger !== 'object' || ledger === null || !('costs' in ledger)) return undefined
+  const { costs } = ledger
+  if (typeof costs !== 'string') return undefined
+  const named = expandPath(costs, dirname(path), env)
+  return named.ok ? named.value : undefined
+}
+
+/** What a configuration says of these, whatever is wrong with it otherwise. */
+function keysOf(path: string): Readonly<Partial<Record<'control' | 'state' | 'ledger', unknown>>> {
   const text = readNamed(path)
   if (!text.ok) {
     if (text.error.key === 'file-unreadable') throw new ForbiddenFile(path)

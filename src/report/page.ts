@@ -1,5 +1,6 @@
-import type { CliWords } from '../words.ts'
 import type { ReportFigures } from './figures.ts'
+import type { MoneyFigures } from './money.ts'
+import type { UsageReportWords } from './words.ts'
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: #1a1a1a; --faint: #595959; --line: #d0d0d0; --bar: #2a6f97; --paper: #fff }
@@ -19,36 +20,36 @@ svg { width: 100%; height: auto; break-inside: avoid } rect { fill: var(--bar) }
 `
 
 /** A report as one page that needs nothing else: no script, no font, no address. */
-export function reportPage(figures: ReportFigures, isPublic: boolean, words: CliWords): string {
+export function reportPage(figures: ReportFigures, isPublic: boolean, words: UsageReportWords): string {
   const { say, format } = words
   const { total, homeservers, money, span } = figures
-  const title = say('report.title', { span })
+  const title = say('title', { span })
   const amount = (value: number, none: string) => (value > 0 ? format.bytes(value) : none)
-  const few = say('report.few')
+  const few = say('few')
   const count = (value: number) => (isPublic && value === 0 ? few : format.integer(value))
   const parts = [
     `<h1>${escaped(title)}</h1>`,
-    `<p class="faint">${escaped(say(isPublic ? 'report.isPublic' : 'report.isInternal'))}</p>`,
+    `<p class="faint">${escaped(say(isPublic ? 'isPublic' : 'isInternal'))}</p>`,
     list([
-      [say('report.octets'), amount(total.octets, isPublic ? few : format.bytes(0))],
-      [say('report.people'), isPublic ? atLeast(total.people, words) : format.integer(total.people)],
-      [say('report.calls'), count(total.calls)],
-      [say('report.hours'), count(total.hours)],
+      [say('octets'), amount(total.octets, isPublic ? few : format.bytes(0))],
+      [say('people'), isPublic ? atLeast(total.people, words) : format.integer(total.people)],
+      [say('calls'), count(total.calls)],
+      [say('hours'), count(total.hours)],
     ]),
     chart(figures, words),
     homeservers.length > 0 &&
-      `<h2>${escaped(say('report.homeservers'))}</h2>${table(
-        [say('report.name'), say('report.octets'), say('report.people'), say('report.hours')],
+      `<h2>${escaped(say('homeservers'))}</h2>${table(
+        [say('name'), say('octets'), say('people'), say('hours')],
         homeservers.map(({ name, octets, people, hours }) => [
-          name === '' ? say('report.noHomeserver') : name,
+          name === '' ? say('noHomeserver') : name,
           format.bytes(octets),
           isPublic ? atLeast(people, words) : format.integer(people),
           count(hours),
         ]),
       )}`,
     money && moneyPart(money, words),
-    `<h2>${escaped(say('report.aboutTitle'))}</h2><p>${escaped(say('report.about'))}</p>`,
-    isPublic && `<p>${escaped(say('report.aboutPublic'))}</p>`,
+    `<h2>${escaped(say('aboutTitle'))}</h2><p>${escaped(say('about'))}</p>`,
+    isPublic && `<p>${escaped(say('aboutPublic'))}</p>`,
   ]
   return `<!doctype html>
 <html lang="${format.language}">
@@ -63,18 +64,18 @@ ${parts.filter(part => part).join('\n')}
 `
 }
 
-function moneyPart(money: NonNullable<ReportFigures['money']>, words: CliWords): string {
+function moneyPart(money: MoneyFigures, words: UsageReportWords): string {
   const { say, format } = words
   const price = (value: number) => `${format.decimal(value, 2)}\u00a0${money.currency}`
   const { energy, perGb, perPerson, reserve, monthsFunded, costs, income, spent, received } = money
   const facts: [string, string][] = [
-    [say('report.spent'), price(spent)],
-    [say('report.received'), price(received)],
+    [say('spent'), price(spent)],
+    [say('received'), price(received)],
   ]
-  if (perGb !== undefined) facts.push([say('report.perGb'), price(perGb)])
-  if (perPerson !== undefined) facts.push([say('report.perPerson'), price(perPerson)])
-  if (reserve !== undefined) facts.push([say('report.reserve'), price(reserve)])
-  if (monthsFunded !== undefined) facts.push([say('report.monthsFunded'), format.integer(monthsFunded)])
+  if (perGb !== undefined) facts.push([say('perGb'), price(perGb)])
+  if (perPerson !== undefined) facts.push([say('perPerson'), price(perPerson)])
+  if (reserve !== undefined) facts.push([say('reserve'), price(reserve)])
+  if (monthsFunded !== undefined) facts.push([say('monthsFunded'), format.integer(monthsFunded)])
   const items = (title: string, all: typeof costs) =>
     all.length === 0
       ? ''
@@ -82,26 +83,25 @@ function moneyPart(money: NonNullable<ReportFigures['money']>, words: CliWords):
           [title, money.currency],
           all.map(({ name, amount }) => [name, price(amount)]),
         )
-  const outgoing = energy ? [...costs, { name: say('report.electricity'), amount: energy.cost }] : costs
-  const how = energy?.by.map(by => say(`report.energyBy.${by}`)).join(', ')
+  const outgoing = energy ? [...costs, { name: say('electricity'), amount: energy.cost }] : costs
+  const how = energy?.by.map(by => say(`energyBy.${by}`)).join(', ')
   return [
-    `<h2>${escaped(say('report.money'))}</h2>`,
+    `<h2>${escaped(say('money'))}</h2>`,
     list(facts),
-    items(say('report.spent'), outgoing),
-    items(say('report.received'), income),
+    items(say('spent'), outgoing),
+    items(say('received'), income),
     energy &&
-      `<h2>${escaped(say('report.energy'))}</h2><p>${escaped(
-        say('report.kwh', { kwh: format.decimal(energy.kwh, 1), how: how ?? '' }),
+      `<h2>${escaped(say('energy'))}</h2><p>${escaped(
+        say('kwh', { kwh: format.decimal(energy.kwh, 1), how: how ?? '' }),
       )}</p>`,
-    energy?.supplier !== undefined &&
-      `<p>${escaped(say('report.supplier', { supplier: energy.supplier }))}</p>`,
+    energy?.supplier !== undefined && `<p>${escaped(say('supplier', { supplier: energy.supplier }))}</p>`,
   ]
     .filter(part => part)
     .join('\n')
 }
 
 /** A bar for each day. */
-function chart({ days }: ReportFigures, words: CliWords): string | undefined {
+function chart({ days }: ReportFigures, words: UsageReportWords): string | undefined {
   const most = Math.max(0, ...days.map(({ octets }) => octets))
   if (days.length < 2 || most === 0) return undefined
   const { format, say } = words
@@ -112,12 +112,12 @@ function chart({ days }: ReportFigures, words: CliWords): string | undefined {
     return `<rect x="${(i * width).toFixed(1)}" y="${(110 - height).toFixed(1)}" width="${(width * 0.8).toFixed(1)}" height="${height.toFixed(1)}"><title>${escaped(label)}</title></rect>`
   })
   const ends = [days[0]!.day, days.at(-1)!.day].map(day => escaped(format.day(Date.parse(day))))
-  const about = say('report.chart', { most: format.bytes(most) })
-  return `<h2>${escaped(say('report.byDay'))}</h2><svg viewBox="0 0 600 125" role="img" aria-label="${escaped(about)}">${bars.join('')}<text x="0" y="123">${ends[0]}</text><text x="600" y="123" text-anchor="end">${ends[1]}</text></svg><p class="faint">${escaped(about)}</p>`
+  const about = say('chart', { most: format.bytes(most) })
+  return `<h2>${escaped(say('byDay'))}</h2><svg viewBox="0 0 600 125" role="img" aria-label="${escaped(about)}">${bars.join('')}<text x="0" y="123">${ends[0]}</text><text x="600" y="123" text-anchor="end">${ends[1]}</text></svg><p class="faint">${escaped(about)}</p>`
 }
 
-function atLeast(people: number, { say, format }: CliWords): string {
-  return people === 0 ? say('report.few') : say('report.atLeast', { people: format.integer(people) })
+function atLeast(people: number, { say, format }: UsageReportWords): string {
+  return people === 0 ? say('few') : say('atLeast', { people: format.integer(people) })
 }
 
 function list(facts: readonly (readonly [string, string])[]): string {
@@ -131,6 +131,27 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
       .map((cell, i) => (i === 0 ? `<th scope="row">${escaped(cell)}</th>` : `<td>${escaped(cell)}</td>`))
       .join('')
   return `<table><thead><tr>${head.map(cell => `<th scope="col">${escaped(cell)}</th>`).join('')}</tr></thead><tbody>${rows.map(row => `<tr>${cells(row)}</tr>`).join('')}</tbody></table>`
+}
+
+/** The page that lists public reports, the newest first. */
+export function listPage(spans: readonly string[], { say, format }: UsageReportWords): string {
+  const links = [...spans]
+    .sort()
+    .reverse()
+    .map(span => `<li><a href="${span}.html">${span}</a></li>`)
+  const title = escaped(say('list'))
+  return `<!doctype html>
+<html lang="${format.language}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<style>${STYLE}</style>
+<main>
+<h1>${title}</h1>
+<ul>${links.join('')}</ul>
+</main>
+</html>
+`
 }
 
 function escaped(text: string): string {

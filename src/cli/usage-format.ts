@@ -1,8 +1,8 @@
-import { csvLine } from '../../base/csv.ts'
-import { MEASURES } from '../../base/measures.ts'
-import type { UsageList } from '../../control/view.ts'
-import type { Paint } from '../io.ts'
-import type { CliWords } from '../words.ts'
+import { csvLine } from '../base/csv.ts'
+import { MEASURES } from '../base/measures.ts'
+import type { UsageList } from '../control/view.ts'
+import type { Paint } from './io.ts'
+import type { CliWords } from './words.ts'
 
 type UsageLine = UsageList['rows'][number]
 
