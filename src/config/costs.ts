@@ -29,7 +29,7 @@ export function parseCosts(text: string, shownAs: string): Result<Costs, readonl
 }
 
 /**
- * Reads the file that `ledger.costs` names. What is wrong with it is a warning: money is no reason to relay no calls.
+ * Reads the file that `ledger.costs` names. What is wrong with it is a warning: calls must not depend on it.
  * Without it there are no figures of money.
  */
 export function readLedgerCosts(
