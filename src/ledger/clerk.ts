@@ -7,6 +7,7 @@ import { migrate } from './store/migrations.ts'
 import { openPostgresql } from './store/postgresql.ts'
 import { reportSums } from './store/report-sums.ts'
 import { openSqlite } from './store/sqlite.ts'
+import { usedTogether } from './store/together.ts'
 
 export function isPostgresql(database: string): boolean {
   return /^postgres(ql)?:\/\//.test(database)
@@ -76,6 +77,8 @@ export class Clerk {
         return store.usage(job.asked)
       case 'report':
         return reportSums(this.#database, job.asked)
+      case 'together':
+        return usedTogether(this.#database, job.asked)
       case 'export':
         return store.export(job.users)
       case 'forget':

@@ -12,6 +12,7 @@ import type { LedgerAnswers } from './protocol.ts'
 import { Spool } from './spool.ts'
 import type { UsageAsked, UsageSums } from './store/ledger-store.ts'
 import type { ReportAsked } from './store/report-sums.ts'
+import type { TogetherAsked, UsedTogether } from './store/together.ts'
 import type { UsageRow } from './usage.ts'
 import { UsageMeter } from './usage-meter.ts'
 
@@ -189,6 +190,11 @@ export class UsageLedger {
   async report(asked: ReportAsked): Promise<UsageSums> {
     await this.flush()
     return this.#desk.do({ kind: 'report', asked })
+  }
+
+  /** What everybody has used together by some day, as far as everybody may be told. */
+  together(asked: TogetherAsked): Promise<UsedTogether> {
+    return this.#desk.do({ kind: 'together', asked })
   }
 
   /** Everything that is kept of a user. */

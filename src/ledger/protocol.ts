@@ -1,6 +1,7 @@
 import type { LeasesAnswer, LeasesAsked } from './leases/lease-terms.ts'
 import type { Retention, UsageAsked, UsageRecord, UsageSums } from './store/ledger-store.ts'
 import type { ReportAsked } from './store/report-sums.ts'
+import type { TogetherAsked, UsedTogether } from './store/together.ts'
 
 /** What the thread is started with. */
 export interface LedgerStart {
@@ -16,6 +17,7 @@ export type LedgerJob =
   | { readonly kind: 'lease'; readonly asked: LeasesAsked }
   | { readonly kind: 'usage'; readonly asked: UsageAsked }
   | { readonly kind: 'report'; readonly asked: ReportAsked }
+  | { readonly kind: 'together'; readonly asked: TogetherAsked }
   | { readonly kind: 'export'; readonly users: readonly string[] }
   | { readonly kind: 'forget'; readonly users: readonly string[] }
 
@@ -24,6 +26,7 @@ export interface LedgerAnswers {
   readonly lease: LeasesAnswer
   readonly usage: UsageSums
   readonly report: UsageSums
+  readonly together: UsedTogether
   readonly export: Iterable<UsageRecord>
   readonly forget: number
 }
@@ -39,7 +42,7 @@ export interface Delivered {
 export type ToLedger = { readonly id: number; readonly job: LedgerJob } | 'close'
 
 export type FromLedger =
-  | { readonly id: number; readonly answer: Delivered | LeasesAnswer | number }
+  | { readonly id: number; readonly answer: Delivered | LeasesAnswer | UsedTogether | number }
   /** Answers with rows; of an export there are never more. */
   | { readonly id: number; readonly lines: Uint8Array<ArrayBuffer>; readonly more: boolean | undefined }
   | { readonly id: number; readonly failed: string }

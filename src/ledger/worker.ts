@@ -22,7 +22,8 @@ parentPort?.on('message', (message: ToLedger) => {
 })
 
 function written(answer: LedgerAnswers[LedgerJob['kind']]) {
-  if (typeof answer === 'number' || 'batches' in answer || 'relays' in answer) return { answer }
+  if (typeof answer === 'number' || 'batches' in answer || 'relays' in answer || 'until' in answer)
+    return { answer }
   if ('more' in answer) return { lines: linesOfRows(answer.rows), more: answer.more }
   return { lines: linesOfRows(answer), more: undefined }
 }

@@ -75,6 +75,16 @@ export function moneyOf(
   }
 }
 
+/** What a month has cost so far: all of its costs, and the energy of the hours that are over. */
+export function moneySoFar(
+  { costs, currency, electricity }: Costs,
+  use: MonthsUse,
+): { readonly currency: string; readonly cost: number; readonly energy: EnergyUsed | undefined } {
+  const energy = electricity && energyOf([use], electricity)
+  const spent = costs.reduce((sum, item) => sum + amountOf(item, [use.month]), 0)
+  return { currency, cost: spent + (energy?.cost ?? 0), energy }
+}
+
 /** Hours that a month has. */
 function hoursOf(month: string): number {
   const [year, number] = month.split('-').map(Number)

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Page } from 'puppeteer-core'
 import t, { type Test } from 'tap'
 import { address, parseIp } from '../../src/base/address.ts'
+import type { MonthsCosts } from '../../src/control/usage/shares.ts'
 import { barriers } from '../support/axe.ts'
 import { type BrowserName, visit } from '../support/browser.ts'
 import { callClient } from '../support/call-client.ts'
@@ -28,7 +29,8 @@ for (const name of ['chromium', 'firefox-esr'] as const satisfies readonly Brows
       t.teardown(() => rmSync(folder, { recursive: true, force: true }))
       const pages = join(folder, 'pages')
       await writePages(pages)
-      const plane = await fakePlane(t, { served: true, pages })
+      const costs: { told: MonthsCosts } = { told: sharedCosts() }
+      const plane = await fakePlane(t, { served: true, pages, costs: async () => costs.told })
       const body = { kind: 'usage', name: ALICE }
       const made = await ask(plane, 'POST', '/api/v1/links', { token: ACT, body })
       const { page, stop } = await visit(name, 'about:blank')
@@ -52,7 +54,9 @@ for (const name of ['chromium', 'firefox-esr'] as const satisfies readonly Brows
         }
         t.equal(await page.evaluate('document.documentElement.lang'), language)
       }
-      t.match(await text(page), /family 12\.0\sGB of 100\sGB/)
+      t.match(await text(page), /family 12\.0\sGB of 100\sGB · 0\.00\sEUR · 0\skWh/)
+      t.match(await text(page), /Money10\.00\sEURof this month's costs so far/)
+      t.match(await text(page), /Electricity1\.2\skWhestimated from watts, from a cooperative/)
       t.match(await text(page), /You have set yourself no limit/)
       await page.type('.own-limit input', '5')
       await page.click('.own-limit button.primary')
@@ -63,6 +67,15 @@ for (const name of ['chromium', 'firefox-esr'] as const satisfies readonly Brows
       const [, lift] = await page.$$('.own-limit button')
       await lift!.click()
       await page.waitForFunction('document.body.textContent.includes("yourself no limit")')
+
+      costs.told = { ...costs.told, octets: 0 }
+      const bob = { kind: 'usage', name: '@bob:example.org' }
+      const other = await ask(plane, 'POST', '/api/v1/links', { token: ACT, body: bob })
+      await page.goto('about:blank')
+      await page.goto(other.body.url)
+      await page.waitForSelector('.days rect')
+      t.match(await text(page), /Not shown yet this month: too few people/)
+      await isClean(t, page, 'with too few people')
 
       await page.evaluate('sessionStorage.clear()')
       for (const [hash, said] of [
@@ -120,6 +133,15 @@ t.test('with a link, somebody sets a limit that holds for a call that is open', 
   )
   t.notMatch(relay.child.output, new RegExp(token.slice(0, 12)), 'no log has the token')
 })
+
+/** A month in which everybody has used twice what the fake ledger says of one person. */
+function sharedCosts(): MonthsCosts {
+  const until = Math.floor(Date.now() / 86_400_000) * 86_400
+  return {
+    ...{ until: until + 31 * 86_400, octets: 8, currency: 'EUR', cost: 20, kwh: 2.345 },
+    ...{ by: ['estimate'], supplier: 'a cooperative' },
+  }
+}
 
 function taciturn(relay: RunningRelay, ...args: string[]): Promise<string> {
   return new Promise((resolve, reject) =>

@@ -19,7 +19,7 @@ import { Sealed } from '../../src/control/sign-in/sealed.ts'
 import { TestRuns } from '../../src/control/tests/test-runs.ts'
 import { Tokens } from '../../src/control/tokens.ts'
 import type { UsageControl } from '../../src/control/usage/usage-control.ts'
-import { type OwnBudgets, UsagePages } from '../../src/control/usage/usage-pages.ts'
+import { type OwnBudgets, UsagePages, type UsagePagesParts } from '../../src/control/usage/usage-pages.ts'
 import type {
   AccessEntry,
   ChangeAsked,
@@ -239,6 +239,7 @@ export async function fakePlane(
     readonly names?: AllowedHosts
     readonly trustedProxies?: readonly Range[]
     readonly patience?: FeedParts['patience']
+    readonly costs?: UsagePagesParts['costs']
     readonly log?: string
     /** True: links lead to this plane itself. */
     readonly served?: boolean
@@ -287,6 +288,7 @@ export async function fakePlane(
       sealed: new Sealed(),
       ledger,
       budgets: new FakeOwnBudgets(),
+      costs: options.costs ?? (async () => undefined),
       homeservers: () => ['example.org', 'other.example'],
       now: () => performance.now(),
       date: Date.now,

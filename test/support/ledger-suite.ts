@@ -120,6 +120,19 @@ export function ledgerSuite(t: Test, fresh: FreshDatabase): void {
     t.equal((await report(people - 1)).more, true, 'of whom no sum is told in part')
   })
 
+  t.test('what everybody has used together is told by whole days that are of several people', async t => {
+    const { write, clerk } = await clerkRig(t, await fresh(t))
+    const from = monthOf(NOON)
+    const used = (names: string, day: number) =>
+      [...names].map(name => usageRow(name, 10, { hour: from + day * SECONDS_A_DAY + SECONDS_AN_HOUR }))
+    await write([...used('abcde', 0), ...used('ab', 1), ...used('abcdefg', 3), ...used('abcdefg', 5)])
+    const ask = (days: number) =>
+      clerk.do({ kind: 'together', asked: { from, to: from + days * SECONDS_A_DAY } })
+    t.same(await ask(1), { until: from + SECONDS_A_DAY, octets: 150 })
+    t.same(await ask(3), { until: from + SECONDS_A_DAY, octets: 150 })
+    t.same(await ask(5), { until: from + 4 * SECONDS_A_DAY, octets: 420 })
+  })
+
   t.test('a batch that is delivered again is counted once', async t => {
     const { write, usage, clerk } = await clerkRig(t, await fresh(t))
     await write([usageRow('alice', 10)], { sequence: 1 })

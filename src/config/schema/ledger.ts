@@ -33,7 +33,7 @@ const ledgerKeys = z.strictObject({
   costs: path('/etc/taciturn/costs.json')
     .exactOptional()
     .describe(
-      'A file of costs, income and electricity, for `taciturn report`. It is read again with each reload; where it is wrong, the relay says so and goes on without it. See docs/report.md.',
+      'A file of costs, income and electricity, for `taciturn report` and for the share of costs on pages about one person. It is read again with each reload; where it is wrong, the relay says so and goes on without it. See docs/report.md.',
     ),
 })
 

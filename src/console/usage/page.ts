@@ -3,7 +3,9 @@ import { type Api, failureText } from '../api.ts'
 import { dayBars } from '../parts/day-bars.ts'
 import { h, newId, setText } from '../parts/dom.ts'
 import { plainHeader } from '../parts/pickers.ts'
+import { cards, type Fact } from './cards.ts'
 import { dayTable } from './day-table.ts'
+import { energyText, moneyText, shareSection } from './share.ts'
 import type { OwnWords } from './words.ts'
 
 const GB = 1e9
@@ -56,7 +58,7 @@ export class UsagePage {
     const { say, format } = words
     const { own, allowed } = usage
     const limit = Math.min(own ?? Number.POSITIVE_INFINITY, allowed ?? Number.POSITIVE_INFINITY)
-    const facts: [title: string, value: string, more: string][] = [
+    const facts: Fact[] = [
       [
         say('used'),
         format.bytes(usage.bytes),
@@ -68,18 +70,7 @@ export class UsagePage {
     const days = h('h2', { id: newId('days') }, say('days'))
     this.#content.replaceChildren(
       h('p', {}, say('whose', { user: usage.user })),
-      h(
-        'dl',
-        { class: 'cards' },
-        ...facts.map(([title, value, more]) =>
-          h(
-            'div',
-            {},
-            h('dt', {}, title),
-            h('dd', {}, h('b', { class: 'value' }, value), h('small', {}, more)),
-          ),
-        ),
-      ),
+      cards(facts),
       h(
         'section',
         { 'aria-labelledby': days.id },
@@ -90,6 +81,7 @@ export class UsagePage {
         ),
         h('details', {}, h('summary', {}, say('days.table')), dayTable(usage, words)),
       ),
+      ...shareSection(usage, words),
       this.#limit(usage),
       ...this.#groups(usage),
       h(
@@ -158,19 +150,24 @@ export class UsagePage {
     }
   }
 
-  #groups({ groups }: OwnUsage): HTMLElement[] {
+  #groups({ groups, share }: OwnUsage): HTMLElement[] {
     const { say, format } = this.#options.words
     if (groups.length === 0) return []
     const title = h('h2', { id: newId('groups') }, say('groups'))
-    const lines = groups.map(({ name, bytes, limit }) =>
+    const currency = share === undefined || share === 'few' ? '' : share.currency
+    const lines = groups.map(({ name, bytes, limit, cost, kwh }) =>
       h(
         'li',
         {},
         h('b', {}, name),
         ' ',
-        limit === undefined
-          ? format.bytes(bytes)
-          : say('groups.of', { used: format.bytes(bytes), limit: format.bytes(limit) }),
+        [
+          limit === undefined
+            ? format.bytes(bytes)
+            : say('groups.of', { used: format.bytes(bytes), limit: format.bytes(limit) }),
+          ...(cost === undefined ? [] : [moneyText(cost, currency, format)]),
+          ...(kwh === undefined ? [] : [energyText(kwh, format)]),
+        ].join(' · '),
       ),
     )
     return [
@@ -179,6 +176,7 @@ export class UsagePage {
         { 'aria-labelledby': title.id },
         title,
         h('p', { class: 'quiet' }, say('groups.what')),
+        groups.some(({ cost }) => cost !== undefined) && h('p', { class: 'quiet' }, say('groups.share')),
         h('ul', {}, ...lines),
       ),
     ]

@@ -8,6 +8,9 @@ const token = z.string().max(2048).describe('What stands behind # in the link.')
 const LEAST = 1e6
 const MOST = 1e15
 
+const cost = z.number().describe('Money, in the currency of `share`.')
+const kwh = z.number().describe('Electricity, in kilowatt-hours; absent where it is not known.')
+
 export const ownUsageAsked = z.strictObject({ token })
 export const ownLimitAsked = z.strictObject({
   token,
@@ -32,6 +35,28 @@ export const ownUsageShape = z.strictObject({
   bytes: bytes('Payload of this month, both directions together.'),
   sessions: z.number().describe('Allocations that were opened this month.'),
   milliseconds: z.number().describe('How long they were held, added up.'),
+  share: z
+    .union([
+      z.literal('few'),
+      z.strictObject({
+        until: z
+          .number()
+          .describe('The share is that of the days before this, in seconds since the epoch (UTC).'),
+        currency: z.string().describe('As in ISO 4217.'),
+        cost,
+        kwh: kwh.exactOptional(),
+        by: z
+          .array(z.enum(['meter', 'estimate']))
+          .describe(
+            'Whether the electricity was read from a meter or estimated; empty where it is not known.',
+          ),
+        supplier: z.string().describe('Whose electricity it is.').exactOptional(),
+      }),
+    ])
+    .describe(
+      'Share of the costs of this month, if it ended there: what the person has used, by what everybody has used, rounded. `few`: too few people for that to be told. Absent without a file of costs.',
+    )
+    .exactOptional(),
   own: bytes('The limit that the person has set, in bytes a month.').exactOptional(),
   allowed: bytes('What the operator allows each user, in bytes a month.').exactOptional(),
   atEnd: z
@@ -43,7 +68,11 @@ export const ownUsageShape = z.strictObject({
         name: z.string().describe('Name of the group.'),
         bytes: bytes('What its members have used this month, to whole gigabytes.'),
         limit: bytes('What they may use together, in bytes a month.').exactOptional(),
+        cost: cost.exactOptional(),
+        kwh: kwh.exactOptional(),
       }),
     )
-    .describe('Groups of at least three that the person pays for.'),
+    .describe(
+      'Groups of at least three that the person pays for. `cost` and `kwh` are their share, as in `share`.',
+    ),
 })

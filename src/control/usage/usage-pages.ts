@@ -5,6 +5,7 @@ import { BoundedMap } from '../../limits/bounded-map.ts'
 import { CountingWindow } from '../../limits/fixed-window.ts'
 import type { Sealed } from '../sign-in/sealed.ts'
 import type { OwnUsage } from '../view.ts'
+import { type MonthsCosts, ownShare, shareOf } from './shares.ts'
 import type { UsageControl } from './usage-control.ts'
 
 /** Seconds that a link is good for that somebody has asked for themselves. */
@@ -22,6 +23,8 @@ const MOST_WAITING = 8
 /** Members that a group has at least whose payer is told its sum: of two, it would be what the other one has used. */
 const LEAST_OF_GROUP = 3
 const GB = 1e9
+/** Users that one question to the ledger names at most. */
+const MOST_USERS = 1000
 
 /** What people may use, as the page shows and changes it. */
 export interface OwnBudgets {
@@ -32,7 +35,12 @@ export interface OwnBudgets {
   perUser(): { readonly month: number; readonly atEnd: OwnUsage['atEnd'] } | undefined
   /** Groups that somebody pays for. */
   paidBy(owner: Owner): readonly {
-    readonly group: { readonly name: string; readonly month: number; readonly users: readonly string[] }
+    readonly group: {
+      readonly name: string
+      readonly month: number
+      readonly users: readonly string[]
+      readonly homeserver?: string | undefined
+    }
     readonly used: { readonly month: number }
   }[]
   /** Limits of a user at all homeservers. */
@@ -47,6 +55,8 @@ export interface UsagePagesParts {
   readonly sealed: Sealed
   readonly ledger: Pick<UsageControl, 'identitiesOf' | 'soFar'>
   readonly budgets: OwnBudgets
+  /** What the month of a moment has cost so far, in seconds since the epoch; undefined where nobody knows. */
+  readonly costs: (now: number) => Promise<MonthsCosts | undefined>
   /** Names of the homeservers that there are. */
   homeservers(): readonly string[]
   /** Milliseconds of a clock that nobody sets; `date`: the same by the calendar. */
@@ -63,7 +73,10 @@ const grantShape = z.strictObject({
 })
 export type Grant = z.output<typeof grantShape>
 
-type Figures = Pick<OwnUsage, 'read' | 'month' | 'days' | 'bytes' | 'sessions' | 'milliseconds'>
+type Figures = Pick<OwnUsage, 'read' | 'month' | 'days' | 'bytes' | 'sessions' | 'milliseconds' | 'share'> & {
+  /** Shares of groups, by their names. */
+  readonly groupShares: ReadonlyMap<string, ReturnType<typeof shareOf>>
+}
 
 /**
  * Pages on which people see what they themselves have used, and set themselves a
@@ -118,11 +131,11 @@ export class UsagePages {
     return this.budgets.setOwn(grant, month)
   }
 
-  #view(grant: Grant, figures: Figures): OwnUsage {
+  #view(grant: Grant, { groupShares, ...figures }: Figures): OwnUsage {
     const { budgets } = this
     const { month: allowed, atEnd = 'slow' } = budgets.perUser() ?? {}
     const own = budgets.ownOf(grant)
-    const groups = budgets.paidBy(grant).filter(({ group }) => new Set(group.users).size >= LEAST_OF_GROUP)
+    const groups = this.#groupsOf(grant)
     return {
       user: grant.user,
       expires: grant.expires,
@@ -134,8 +147,14 @@ export class UsagePages {
         name,
         bytes: Math.round(used.month / GB) * GB,
         ...(Number.isFinite(month) && { limit: month }),
+        ...groupShares.get(name),
       })),
     }
+  }
+
+  /** Groups whose sum a payer may be told. */
+  #groupsOf(grant: Grant): ReturnType<OwnBudgets['paidBy']> {
+    return this.budgets.paidBy(grant).filter(({ group }) => new Set(group.users).size >= LEAST_OF_GROUP)
   }
 
   async #figures(grant: Grant): Promise<Figures | undefined> {
@@ -152,17 +171,19 @@ export class UsagePages {
     })
   }
 
-  async #ask({ tenant, user }: Grant): Promise<Figures> {
-    const { ledger, date } = this.#parts
+  async #ask(grant: Grant): Promise<Figures> {
+    const { ledger, date, costs: costsOf } = this.#parts
     const read = date()
     const [from, to] = monthOf(read)
     this.#waiting++
     try {
-      const users = ledger.identitiesOf(user)
-      const asked = { by: 'day', from, to, per: [], users, homeserver: tenant, most: 31 } as const
+      const users = ledger.identitiesOf(grant.user)
+      const asked = { by: 'day', from, to, per: [], users, homeserver: grant.tenant, most: 31 } as const
       const rows = [...(await ledger.soFar(asked)).rows]
-      const days = rows.map(row => ({ start: row.start, bytes: row.bytesToPeer + row.bytesToClient }))
-      const sum = (values: readonly number[]) => values.reduce((all, one) => all + one, 0)
+      const days = rows.map(row => ({ start: row.start, bytes: bytesOf(row) }))
+      // Without figures of costs, the others are told all the same.
+      const costs = await costsOf(Math.floor(read / 1000)).catch(() => undefined)
+      const share = ownShare(days, costs)
       return {
         read,
         month: from,
@@ -170,11 +191,53 @@ export class UsagePages {
         bytes: sum(days.map(day => day.bytes)),
         sessions: sum(rows.map(({ allocations }) => allocations)),
         milliseconds: sum(rows.map(({ milliseconds }) => milliseconds)),
+        ...(share && { share }),
+        groupShares: await this.#groupShares(grant, from, costs),
       }
     } finally {
       this.#waiting--
     }
   }
+
+  /** What each group that somebody pays for has used by then, in whole gigabytes, comes to of the costs. */
+  async #groupShares(
+    grant: Grant,
+    from: number,
+    costs: MonthsCosts | undefined,
+  ): Promise<Figures['groupShares']> {
+    const shares = new Map<string, ReturnType<typeof shareOf>>()
+    if (!costs || costs.octets === 0) return shares
+    for (const { group } of this.#groupsOf(grant)) {
+      const bytes = await this.#groupsUse(group, from, costs.until)
+      shares.set(group.name, shareOf(Math.round(bytes / GB) * GB, costs))
+    }
+    return shares
+  }
+
+  async #groupsUse(
+    { users, homeserver }: ReturnType<OwnBudgets['paidBy']>[number]['group'],
+    from: number,
+    to: number,
+  ): Promise<number> {
+    const { ledger } = this.#parts
+    const all = [...new Set(users.flatMap(user => ledger.identitiesOf(user)))]
+    const where = homeserver === undefined ? {} : { homeserver }
+    let bytes = 0
+    for (let i = 0; i < all.length; i += MOST_USERS) {
+      const some = all.slice(i, i + MOST_USERS)
+      const found = await ledger.soFar({ by: 'all', from, to, per: [], users: some, ...where, most: 1 })
+      bytes += sum([...found.rows].map(bytesOf))
+    }
+    return bytes
+  }
+}
+
+function bytesOf(row: { readonly bytesToPeer: number; readonly bytesToClient: number }): number {
+  return row.bytesToPeer + row.bytesToClient
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, one) => all + one, 0)
 }
 
 /** Begin and end of the month that a date is in, in seconds since the epoch. */

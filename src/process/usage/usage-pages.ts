@@ -10,6 +10,7 @@ import type { Log } from '../../log/log.ts'
 import { monotonicClock, wallTime } from '../../system/clock.ts'
 import { writeKept } from '../../system/kept-file.ts'
 import { readOwn } from '../../system/own-file.ts'
+import { MonthlyCosts } from './monthly-costs.ts'
 
 /** Octets of the key that links are sealed with. */
 const KEY = 32
@@ -45,6 +46,7 @@ export function usagePagesOf(
 ): UsagePages | undefined {
   if (!ledger || !budgets || !own) return undefined
   const file = join(settings.current.state, 'usage-links.key')
+  const costs = new MonthlyCosts(settings, ledger)
   return new UsagePages({
     sealed: new Sealed(wallTime, () => keyOf(file, log)),
     ledger,
@@ -57,6 +59,7 @@ export function usagePagesOf(
       forget: user => own.forget(user),
       clear: () => own.clear(),
     },
+    costs: now => costs.of(now),
     homeservers: () => settings.current.homeservers.map(({ name }) => name),
     now: () => monotonicClock.now(),
     date: wallTime,

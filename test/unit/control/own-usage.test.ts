@@ -28,6 +28,7 @@ function pages(parts: Partial<UsagePagesParts> = {}) {
       },
     },
     budgets: new FakeOwnBudgets(),
+    costs: async () => undefined,
     homeservers: () => ['example.org', 'other.example'],
     now: () => clock.now,
     date: () => clock.date,
@@ -115,6 +116,53 @@ t.test('a payer sees whole gigabytes of groups of three and more, and others see
   t.match(view.ok && view.value.groups, [{ name: 'family', bytes: 12e9, limit: 100e9 }])
   t.equal(view.ok && view.value.groups.length, 1, 'of a couple, the sum would be what the other one has used')
   t.match(await made.look(grantOf(BOB)), { value: { groups: [] } })
+})
+
+const DAY = 86_400
+const JUNE = Date.UTC(2026, 5) / 1000
+const COSTS = {
+  until: JUNE + DAY,
+  octets: 10e9,
+  currency: 'EUR',
+  cost: 20,
+  kwh: 5,
+  by: ['estimate' as const],
+}
+
+t.test('somebody’s share of the costs is their use by everybody’s, of the same days', async t => {
+  const soFar: UsagePagesParts['ledger']['soFar'] = async ({ from, by }) => {
+    const row = (start: number, bytesToPeer: number) => ({ ...ROW, start, bytesToPeer, bytesToClient: 0 })
+    // Of the group, in all; of the person, by day.
+    const rows = by === 'all' ? [row(from, 2.4e9)] : [row(from, 1e9), row(from + DAY, 7e9)]
+    return { rows, more: false }
+  }
+  const ledger = { identitiesOf: (user: string) => [user], soFar }
+  const asked: number[] = []
+  const costs = async (now: number) => {
+    asked.push(now)
+    return COSTS
+  }
+  const { made, grantOf } = pages({ ledger, costs })
+  t.match(await made.look(grantOf(ALICE)), {
+    value: {
+      bytes: 8e9,
+      share: { until: JUNE + DAY, currency: 'EUR', cost: 2, kwh: 0.5, by: ['estimate'], supplier: undefined },
+      groups: [{ name: 'family', bytes: 12e9, cost: 4, kwh: 1 }],
+    },
+  })
+  t.same(asked, [Date.UTC(2026, 5, 15, 12) / 1000])
+  const most = pages({ ledger, costs: async () => ({ ...COSTS, octets: 1e9, until: JUNE + 2 * DAY }) })
+  t.match(await most.made.look(most.grantOf(BOB)), { value: { share: { cost: 20 } } }, 'never more than all')
+})
+
+t.test('a share that would tell of others is not shown, and without costs there is none', async t => {
+  const few = pages({ costs: async () => ({ ...COSTS, octets: 0 }) })
+  const found = await few.made.look(few.grantOf(ALICE))
+  t.match(found, { value: { share: 'few', groups: [{ cost: undefined, kwh: undefined }] } })
+  for (const costs of [async () => undefined, async () => Promise.reject(new Error('away'))]) {
+    const { made, grantOf } = pages({ costs })
+    t.match(await made.look(grantOf(ALICE)), { ok: true, value: { share: undefined, bytes: 3 } })
+  }
 })
 
 t.test('one person’s looks cost the ledger one question a minute, and are bounded', async t => {
