@@ -8,11 +8,12 @@
  *   notify(path, text, descriptors?) -> 0
  *   features() -> bits
  *   routes(wake) -> watcher, see watcher.h
+ *   passages(news) -> passages, see passages.h
  *   bpf, mapMemory: see bpf.h
  *   sendDescriptors, receiveDescriptors, takeDescriptors, peerUser, socketPair, memory: see descriptors.h
  *   netlink: see netlink.h
  *
- * There is no state outside a transport, so every worker thread may load this.
+ * There is no state outside of what is opened, so every worker thread may load this.
  */
 #include "value.h"
 
@@ -25,6 +26,7 @@
 #include "descriptors.h"
 #include "netlink.h"
 #include "notify.h"
+#include "passages.h"
 #include "socket.h"
 #include "transport.h"
 #include "watcher.h"
@@ -100,6 +102,7 @@ NAPI_MODULE_INIT()
   value_add_function(env, exports, "notify", notify_manager, 0);
   value_add_function(env, exports, "features", features, 0);
   value_add_function(env, exports, "routes", watcher_open, 0);
+  value_add_function(env, exports, "passages", passages_open, 0);
   value_add_function(env, exports, "bpf", bpf_call, 0);
   value_add_function(env, exports, "mapMemory", bpf_memory, 0);
   value_add_function(env, exports, "sendDescriptors", descriptors_send, 0);

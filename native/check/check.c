@@ -4,7 +4,7 @@
  * runs it under both; by hand:
  *
  *   cc -std=c11 -D_GNU_SOURCE -g -fsanitize=address,undefined -I.. check.c \
- *      ../address.c ../errqueue.c ../notify.c ../pace.c ../receive.c ../routes.c ../send.c ../socket.c -o check \
+ *      ../address.c ../errqueue.c ../notify.c ../pace.c ../pump.c ../receive.c ../routes.c ../send.c ../socket.c -o check \
  *      -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc && ./check
  *
  * Ends with 0, or says which line did not hold.
@@ -20,6 +20,7 @@
 
 #include "notify.h"
 #include "pace.h"
+#include "pump.h"
 #include "receive.h"
 #include "routes.h"
 #include "send.h"
@@ -408,6 +409,84 @@ static void outlive(void)
   hold(kept[1] == 0);
 }
 
+/* Serves a pump until it has nothing left to do; returns whether a passage has ended. */
+static bool pump_all(struct pump *p)
+{
+  struct epoll_event events[PUMP_EVENTS];
+  bool ended = false, news;
+
+  pump_ring(p);
+  for (int count = pump_wait(p, events, false); count > 0; count = pump_wait(p, events, true)) {
+    while (pump_serve(p, events, count, &news)) {
+      ended |= news;
+      count = 0;
+    }
+    ended |= news;
+  }
+  return ended;
+}
+
+/* Both ends of a TCP connection over loopback. */
+static void tcp_pair(int ends[2])
+{
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  socklen_t length = sizeof at;
+  int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+  hold(listener >= 0 && bind(listener, (struct sockaddr *)&at, sizeof at) == 0 && listen(listener, 1) == 0);
+  hold(getsockname(listener, (struct sockaddr *)&at, &length) == 0);
+  ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+  hold(connect(ends[0], (struct sockaddr *)&at, sizeof at) == 0);
+  ends[1] = accept(listener, 0, 0);
+  hold(ends[1] >= 0);
+  close(listener);
+}
+
+/* What goes in on one side comes out on the other, both ends are told, and nothing stays open. */
+static void check_pump(void)
+{
+  enum { PAIRS = 40, LENGTH = 1000 };
+  struct pump pump;
+  int one[PAIRS][2], other[PAIRS][2];
+  uint32_t words[PUMP_SIDES], told[PAIRS * PUMP_ENDED_WORDS], ended = 0;
+  char there[LENGTH], back[LENGTH];
+
+  hold(pump_init(&pump) == 0);
+  for (int i = 0; i < PAIRS; i++) {
+    tcp_pair(one[i]);
+    tcp_pair(other[i]);
+    hold(pump_carry(&pump, one[i][1], other[i][1]) == i);
+  }
+  hold(pump_carry(&pump, -1, one[0][0]) == -EBADF && pump_carry(&pump, one[0][0], -1) == -EBADF);
+  hold(!pump_all(&pump));
+  memset(there, 't', sizeof there);
+  pump_release(&pump, 1);
+  pump_release(&pump, 1);
+  pump_release(&pump, 1u << 30);
+  hold(pump_moved(&pump, 1, words) == -EBADF && pump_moved(&pump, UINT32_MAX, words) == -EBADF);
+  for (int i = 0; i < PAIRS; i++)
+    hold(write(one[i][0], there, LENGTH) == LENGTH);
+  hold(!pump_all(&pump));
+  for (int i = 0; i < PAIRS; i++) {
+    if (i == 1)
+      continue;
+    hold(read(other[i][0], back, LENGTH) == LENGTH && memcmp(there, back, LENGTH) == 0);
+    hold(pump_moved(&pump, (uint32_t)i, words) == 0 && words[0] == LENGTH && words[1] == 0);
+    hold(shutdown(one[i][0], SHUT_WR) == 0 && shutdown(other[i][0], SHUT_WR) == 0);
+  }
+  hold(pump_all(&pump));
+  for (uint32_t count; (count = pump_ended(&pump, told, 3)) > 0; ended += count)
+    for (uint32_t i = 0; i < count; i++)
+      hold(told[4 * i] != 1 && told[4 * i + 1] == 0 && told[4 * i + 2] == LENGTH && told[4 * i + 3] == 0);
+  hold(ended == PAIRS - 1);
+  hold(pump_carry(&pump, one[1][1], other[1][1]) >= 0);
+  hold(!pump_all(&pump));
+  hold(read(other[1][0], back, LENGTH) == LENGTH);
+  pump_free(&pump);
+  for (int i = 0; i < PAIRS; i++)
+    hold(close(one[i][0]) == 0 && close(one[i][1]) == 0 && close(other[i][0]) == 0 && close(other[i][1]) == 0);
+}
+
 int main(void)
 {
   struct batch own = make_batch();
@@ -432,6 +511,7 @@ int main(void)
   check_refusals();
   check_notify();
   check_pace();
+  check_pump();
 
   outlive();
   table_free(&table);

@@ -28,6 +28,11 @@ export interface NativeAddon {
    */
   routes(wake: () => void): NativeRoutes | number
   /**
+   * Starts a thread that passes octets between pairs of connected TCP sockets, as they are. `news` is a descriptor of
+   * a stream that gets an octet when a pair has ended; it is the thread's from then on.
+   */
+  passages(news: number): NativePassages | number
+  /**
    * bpf(2): `attr` is its argument as octets. At each offset in `pointers`
    * stands the address of the buffer of the same number. Returns what it returns.
    */
@@ -67,6 +72,21 @@ export interface NativeRoutes {
   rules(words: Uint32Array): number
   /** Whether anything has changed since the last call: 1 or 0. */
   changed(): number
+  stop(): void
+}
+
+export interface NativePassages {
+  /** Begins with duplicates of two descriptors, which nobody else may read. Returns a number for the pair. */
+  carry(one: number, other: number): number
+  /** Writes how many octets came from each side, modulo 2^32. */
+  moved(pair: number, words: Uint32Array): number
+  /**
+   * Writes of pairs that have ended since, four words each: number, errno or 0, and what came from each side. Returns
+   * how many. The number is taken until it is released.
+   */
+  ended(words: Uint32Array): number
+  /** Lets go of both duplicates. */
+  release(pair: number): void
   stop(): void
 }
 

@@ -7,9 +7,9 @@ import { customerKey } from '../../limits/customer.ts'
 import { unsentOctets } from '../../system/socket-handle.ts'
 import { FrameOutbox } from './frame-outbox.ts'
 import { FrameReader, type TakeFrame } from './frame-reader.ts'
-import type { Passage } from './passage.ts'
 import type { StreamPort } from './stream-listeners.ts'
 import type { Unserved } from './unserved.ts'
+import type { Passage } from './web/passage.ts'
 
 /**
  * Where a connection stands. It goes down this list and never back, and may

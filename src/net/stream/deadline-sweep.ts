@@ -25,6 +25,8 @@ export class DeadlineSweep {
     const now = this.#clock.now()
     let left = SWEPT_AT_ONCE
     for (const connection of this.#connections) {
+      // It puts the deadline off if something has passed.
+      if (connection.state.kind === 'passing') connection.state.passage.look()
       if (now < connection.deadline || connection.raw.destroyed) continue
       if (left-- === 0) {
         this.#rest ??= setImmediate(() => {

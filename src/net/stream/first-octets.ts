@@ -8,7 +8,7 @@ import type { StreamPort } from './stream-listeners.ts'
 import { type AcmeChallenge, AcmeDoor } from './tls/acme-door.ts'
 import { helloLength, TlsAcceptor } from './tls/tls-acceptor.ts'
 import { explainHandshake, NO_CERTIFICATE, nameForeign, PLAIN_ON_TLS, type Unserved } from './unserved.ts'
-import { WebDoor, type WebDoorParts, type WebServer } from './web-door.ts'
+import { WebDoor, type WebDoorParts, type WebServer } from './web/web-door.ts'
 
 /** What `FirstOctets` tells of connections. */
 export interface FirstOctetsParts {
@@ -49,6 +49,11 @@ export class FirstOctets {
   /** Passes what is not meant for the relay on to this server from now on. */
   setWebServer(server: WebServer | undefined): void {
     this.#web.configure(server)
+  }
+
+  /** No connection comes any more. */
+  stop(): void {
+    this.#web.stop()
   }
 
   /** Visitors' connections that are open. */

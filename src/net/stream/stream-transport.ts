@@ -22,7 +22,7 @@ import { StreamListeners, type StreamListenOptions, type StreamPort } from './st
 import type { AcmeChallenge } from './tls/acme-door.ts'
 import { TurnConnections } from './turn-connections.ts'
 import { BROKEN_OFF, nameForeign, type Unserved, type UnservedEvent, UnservedReport } from './unserved.ts'
-import type { WebServer } from './web-door.ts'
+import type { WebServer } from './web/web-door.ts'
 
 /** Seconds for the handshake, and again for the first octet. */
 const FIRST_WORDS = 10
@@ -44,6 +44,8 @@ export interface StreamTransportParts {
   readonly crowd?: Gathering | undefined
   /** The same for visitors of the web server. */
   readonly webCrowd?: Gathering | undefined
+  /** Whether visitors' octets may pass by the addon; they do unless told otherwise. */
+  readonly pumps?: boolean | undefined
   /** Is told of connections that end before STUN begins. */
   readonly unserved?: (event: UnservedEvent) => void
   /** Called while events of many connections are worked through, so that others are not kept waiting. */
@@ -102,6 +104,7 @@ export class StreamTransport implements Transport {
         counters,
         clock,
         crowd: parts.webCrowd,
+        pumps: parts.pumps,
         leaves: connection => this.#connections.release(connection),
         turnAway: (connection, unserved) => this.#turnAway(connection, unserved),
         breathe: () => this.#breather.breathe(EventCost.read),
@@ -186,6 +189,7 @@ export class StreamTransport implements Transport {
     this.#stopping = true
     this.#deadlines.stop()
     this.#listeners.stop()
+    this.#firstOctets.stop()
     for (const connection of this.#connections) {
       if (connection.state.kind === 'turn') {
         this.#turns.forget(connection.state.id)

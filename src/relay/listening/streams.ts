@@ -1,7 +1,7 @@
 import { contains } from '../../base/range.ts'
 import type { Settings } from '../../config/settings.ts'
 import { StreamTransport, type StreamTransportParts } from '../../net/stream/stream-transport.ts'
-import type { WebServer } from '../../net/stream/web-door.ts'
+import type { WebServer } from '../../net/stream/web/web-door.ts'
 
 /** Opens the transport of TCP and TLS clients. */
 export function openStreams(

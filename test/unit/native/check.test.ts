@@ -5,7 +5,7 @@ import t from 'tap'
 import { need } from '../../support/need.ts'
 
 const NATIVE = fileURLToPath(new URL('../../../native/', import.meta.url))
-const SOURCES = ['address', 'errqueue', 'notify', 'pace', 'receive', 'routes', 'send', 'socket']
+const SOURCES = ['address', 'errqueue', 'notify', 'pace', 'pump', 'receive', 'routes', 'send', 'socket']
 const COMMON = ['-std=c11', '-D_GNU_SOURCE', '-g', '-Wall', '-Wextra', '-Werror', `-I${NATIVE}`]
 const SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 const WRAP = '-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc'

@@ -6,7 +6,8 @@ import t, { type Test } from 'tap'
 import { type Address, formatIp, parseAddress } from '../../../src/base/address.ts'
 import type { Seconds } from '../../../src/base/time.ts'
 import { readProxyHeader } from '../../../src/net/proxy/proxy-header.ts'
-import { isForRelay, type WebServer } from '../../../src/net/stream/web-door.ts'
+import { isForRelay, type WebServer } from '../../../src/net/stream/web/web-door.ts'
+import { loadAddon } from '../../../src/system/native-addon.ts'
 import { makeCertificate } from './certificate.ts'
 import { echo } from './recorder.ts'
 import { StreamWorld, stunFrame } from './stream-world.ts'
@@ -38,8 +39,14 @@ interface Opened {
 }
 
 /** A port that is shared with what listens on this port of 127.0.0.1. */
-async function open(t: Test, port: number, more: Partial<WebServer> = {}, proxy = false): Promise<Opened> {
-  const world = new StreamWorld(t)
+async function openWith(
+  pumps: boolean,
+  t: Test,
+  port: number,
+  more: Partial<WebServer> = {},
+  proxy = false,
+): Promise<Opened> {
+  const world = new StreamWorld(t, undefined, { pumps })
   world.streams.setTls(material(t, ours).options)
   world.streams.setFront(() => true, {
     to: parseAddress(`127.0.0.1:${port}`)!,
@@ -55,6 +62,18 @@ async function open(t: Test, port: number, more: Partial<WebServer> = {}, proxy 
     world.sockets.send(batch)
   }
   return { world, at: await world.listen('tls', '127.0.0.1:0', { web: true, proxy }) }
+}
+
+type Open = (t: Test, port: number, more?: Partial<WebServer>, proxy?: boolean) => Promise<Opened>
+
+/** Octets pass by a thread of the addon, or by JavaScript; nobody can tell which. */
+function inBothWays(name: string, run: (t: Test, open: Open) => Promise<void>): void {
+  const addon = loadAddon()
+  for (const [way, pumps, skip] of [
+    ['by the addon', true, !addon.ok && addon.error],
+    ['by JavaScript', false, false],
+  ] as const)
+    t.test(`${name} (${way})`, { skip }, t => run(t, openWith.bind(undefined, pumps)))
 }
 
 /** An HTTP/2 server with a certificate of its own. */
@@ -105,9 +124,9 @@ async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise(resolve => setImmediate(resolve))
 }
 
-t.test(
+inBothWays(
   'OW-02: HTTP/2 goes through to the web server, with its own certificate, while TURN is served on the same port',
-  async t => {
+  async (t, open) => {
     const { world, at } = await open(t, await webServer(t))
 
     const session = connectHttp2(`https://${formatIp(at.ip)}:${at.port}`, {
@@ -133,14 +152,15 @@ t.test(
     const peer = (session.socket as TLSSocket).getPeerCertificate?.()
     t.match(peer?.subject ?? { CN: 'cloud.test' }, { CN: 'cloud.test' })
     t.equal(world.streams.visitors, 1)
+    world.streams.sweep()
     t.ok(world.counters.read('webToServer') > 3_000_000)
     t.ok(world.counters.read('webToClient') > 3_000_000)
   },
 )
 
-t.test(
+inBothWays(
   'OW-02: what comes out is what went in, octet by octet, from the first of the ClientHello on',
-  async t => {
+  async (t, open) => {
     const hello = await foreignHello(t)
     const heard: Buffer[] = []
     const port = await rawServer(t, socket => socket.on('data', chunk => heard.push(chunk)))
@@ -164,7 +184,7 @@ for (const [what, proxied, client] of [
   ['its own address', false, '127.0.0.1'],
   ['the address that the proxy in front has named', true, '192.0.2.1'],
 ] as const) {
-  t.test(`OW-02: the web server is told who the visitor is: ${what}`, async t => {
+  inBothWays(`OW-02: the web server is told who the visitor is: ${what}`, async (t, open) => {
     const hello = await foreignHello(t)
     const heard: Buffer[] = []
     const port = await rawServer(t, socket => socket.on('data', chunk => heard.push(chunk)))
@@ -183,7 +203,7 @@ for (const [what, proxied, client] of [
   })
 }
 
-t.test('OW-02: who has said all may still be answered, on either side', async t => {
+inBothWays('OW-02: who has said all may still be answered, on either side', async (t, open) => {
   const hello = await foreignHello(t)
   const port = await rawServer(t, socket => {
     socket.resume()
@@ -204,9 +224,9 @@ t.test('OW-02: who has said all may still be answered, on either side', async t 
   t.equal(world.streams.visitors, 0)
 })
 
-t.test(
+inBothWays(
   'OW-02: a visitor who does not read holds up the web server, and no more is kept than buffers of sockets',
-  async t => {
+  async (t, open) => {
     const hello = await foreignHello(t)
     let waiting: Socket | undefined
     const port = await rawServer(t, socket => {
@@ -230,6 +250,7 @@ t.test(
       } else idle++
       await new Promise(resolve => setImmediate(resolve))
     }
+    world.streams.sweep()
     const passed = world.counters.read('webToClient')
 
     t.ok(passed < 32 << 20, `${passed} octets of 64 MiB`)
@@ -237,21 +258,24 @@ t.test(
   },
 )
 
-t.test('OW-02: a web server that is not there is told of, and the visitor is hung up on', async t => {
-  const hello = await foreignHello(t)
-  const { world, at } = await open(t, 1)
-  const visitor = await world.client(at)
+inBothWays(
+  'OW-02: a web server that is not there is told of, and the visitor is hung up on',
+  async (t, open) => {
+    const hello = await foreignHello(t)
+    const { world, at } = await open(t, 1)
+    const visitor = await world.client(at)
 
-  visitor.write(hello)
-  await visitor.end()
-  await world.empty()
+    visitor.write(hello)
+    await visitor.end()
+    await world.empty()
 
-  t.match(world.unserved, [{ why: 'web-unreachable', detail: /ECONNREFUSED/ }])
-  t.equal(world.counters.read('unservedWebUnreachable'), 1)
-  t.equal(world.streams.visitors, 0)
-})
+    t.match(world.unserved, [{ why: 'web-unreachable', detail: /ECONNREFUSED/ }])
+    t.equal(world.counters.read('unservedWebUnreachable'), 1)
+    t.equal(world.streams.visitors, 0)
+  },
+)
 
-t.test('OW-02: when either end is gone, so is the other', async t => {
+inBothWays('OW-02: when either end is gone, so is the other', async (t, open) => {
   const hello = await foreignHello(t)
   const sockets: Socket[] = []
   const port = await rawServer(t, socket => {
@@ -275,35 +299,38 @@ t.test('OW-02: when either end is gone, so is the other', async t => {
   t.equal(world.counters.read('webClosed'), 2)
 })
 
-t.test('OW-02: visitors take nothing of the clients’ share, and have limits of their own', async t => {
-  const hello = await foreignHello(t)
-  const port = await rawServer(t, socket => socket.resume())
-  const { world, at } = await open(t, port, { connectionsPerAddress: 2 })
-  world.streams.setLimits({ connections: 100, connectionsPerAddress: 1 })
-  const visitors = []
-  for (let i = 1; i <= 2; i++) {
-    const visitor = await world.client(at)
-    visitor.write(hello)
-    await until(() => world.streams.visitors === i)
-    visitors.push(visitor)
-  }
-  const third = await world.client(at)
-  third.write(hello)
-  await third.end()
-  const client = await shake(t, at)
-  client.write(stunFrame(1))
+inBothWays(
+  'OW-02: visitors take nothing of the clients’ share, and have limits of their own',
+  async (t, open) => {
+    const hello = await foreignHello(t)
+    const port = await rawServer(t, socket => socket.resume())
+    const { world, at } = await open(t, port, { connectionsPerAddress: 2 })
+    world.streams.setLimits({ connections: 100, connectionsPerAddress: 1 })
+    const visitors = []
+    for (let i = 1; i <= 2; i++) {
+      const visitor = await world.client(at)
+      visitor.write(hello)
+      await until(() => world.streams.visitors === i)
+      visitors.push(visitor)
+    }
+    const third = await world.client(at)
+    third.write(hello)
+    await third.end()
+    const client = await shake(t, at)
+    client.write(stunFrame(1))
 
-  t.equal((await client.read(20)).length, 20)
-  t.match(world.unserved, [{ why: 'web-full' }])
-  t.same(
-    visitors.map(({ closed }) => closed),
-    [false, false],
-  )
-})
+    t.equal((await client.read(20)).length, 20)
+    t.match(world.unserved, [{ why: 'web-full' }])
+    t.same(
+      visitors.map(({ closed }) => closed),
+      [false, false],
+    )
+  },
+)
 
-t.test(
+inBothWays(
   'OW-02: a connection on which nothing passes ends after the time for that, and not before',
-  async t => {
+  async (t, open) => {
     const hello = await foreignHello(t)
     let web: Socket | undefined
     const port = await rawServer(t, socket => {
@@ -316,7 +343,10 @@ t.test(
     await until(() => web !== undefined)
     world.advance(29)
     visitor.write('x')
-    await until(() => world.counters.read('webToServer') === hello.length + 1)
+    await until(() => {
+      world.streams.sweep()
+      return world.counters.read('webToServer') === hello.length + 1
+    })
 
     world.advance(29)
     t.equal(world.streams.visitors, 1)
@@ -332,7 +362,7 @@ for (const [what, octets, why] of [
   ['HTTP without TLS', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'http'],
   ['TLS that is broken', Buffer.from('160301000502000001ff', 'hex'), 'tls-other'],
 ] as const) {
-  t.test(`OW-02: ${what} is nobody's on a shared tls port`, async t => {
+  inBothWays(`OW-02: ${what} is nobody's on a shared tls port`, async (t, open) => {
     const { world, at } = await open(t, 1)
     const client = await world.client(at)
     client.write(octets)
@@ -342,20 +372,23 @@ for (const [what, octets, why] of [
   })
 }
 
-t.test('OW-02: a ClientHello that does not come to an end does not keep its connection', async t => {
-  const { world, at } = await open(t, 1)
-  const client = await world.client(at)
-  client.write(Buffer.from('16030100ff010000fb0303', 'hex'))
-  for (let i = 0; i < 20; i++) await new Promise(resolve => setImmediate(resolve))
-  world.advance(10)
-  await client.end()
-  await world.empty()
+inBothWays(
+  'OW-02: a ClientHello that does not come to an end does not keep its connection',
+  async (t, open) => {
+    const { world, at } = await open(t, 1)
+    const client = await world.client(at)
+    client.write(Buffer.from('16030100ff010000fb0303', 'hex'))
+    for (let i = 0; i < 20; i++) await new Promise(resolve => setImmediate(resolve))
+    world.advance(10)
+    await client.end()
+    await world.empty()
 
-  t.equal(world.streams.open, 0)
-})
+    t.equal(world.streams.open, 0)
+  },
+)
 
 /** A visitor whose connection has been passed on to a web server that says nothing. */
-async function visit(t: Test) {
+async function visit(t: Test, open: Open) {
   const hello = await foreignHello(t)
   const port = await rawServer(t, socket => socket.resume())
   const { world, at } = await open(t, port)
@@ -365,16 +398,16 @@ async function visit(t: Test) {
   return { world, visitor }
 }
 
-t.test('OW-11: visitors who are banned are cut off as clients are', async t => {
-  const { world, visitor } = await visit(t)
+inBothWays('OW-11: visitors who are banned are cut off as clients are', async (t, open) => {
+  const { world, visitor } = await visit(t, open)
 
   world.streams.keepOut(() => false)
   await visitor.end()
   await world.empty()
 })
 
-t.test('OW-02: when the relay stops, visitors are hung up on', async t => {
-  const { world, visitor } = await visit(t)
+inBothWays('OW-02: when the relay stops, visitors are hung up on', async (t, open) => {
+  const { world, visitor } = await visit(t, open)
 
   world.streams.stop()
   await new Promise<void>(resolve => world.streams.closed(resolve))

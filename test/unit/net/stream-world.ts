@@ -25,7 +25,11 @@ export class StreamWorld {
   #now = 1_000_000
   #t: Test
 
-  constructor(t: Test, limits: StreamLimits = { connections: 100, connectionsPerAddress: 100 }) {
+  constructor(
+    t: Test,
+    limits: StreamLimits = { connections: 100, connectionsPerAddress: 100 },
+    more: { readonly pumps?: boolean } = {},
+  ) {
     this.#t = t
     this.streams = new StreamTransport({
       ids: this.ids,
@@ -33,6 +37,7 @@ export class StreamWorld {
       counters: this.counters,
       clock: { now: () => this.#now as Time },
       limits,
+      ...more,
       unserved: event => this.unserved.push(event),
       between: () => this.between(),
     })

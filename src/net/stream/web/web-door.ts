@@ -1,13 +1,14 @@
-import type { Address } from '../../base/address.ts'
-import { Counter, type Counters } from '../../base/counters.ts'
-import { after, type Clock, type Seconds } from '../../base/time.ts'
-import { descriptors } from '../../system/descriptors.ts'
-import { writeProxyHeader } from '../proxy/write-proxy-header.ts'
-import type { StreamConnection } from './connection.ts'
-import { Crowd, type Gathering } from './crowd.ts'
-import { Passage } from './passage.ts'
-import { type ClientHello, HelloReader } from './tls/client-hello.ts'
-import { MALFORMED_HELLO, type Unserved, WEB_FULL, webUnreachable } from './unserved.ts'
+import type { Address } from '../../../base/address.ts'
+import { Counter, type Counters } from '../../../base/counters.ts'
+import { after, type Clock, type Seconds } from '../../../base/time.ts'
+import { descriptors } from '../../../system/descriptors.ts'
+import { writeProxyHeader } from '../../proxy/write-proxy-header.ts'
+import type { StreamConnection } from '../connection.ts'
+import { Crowd, type Gathering } from '../crowd.ts'
+import { type ClientHello, HelloReader } from '../tls/client-hello.ts'
+import { MALFORMED_HELLO, type Unserved, WEB_FULL, webUnreachable } from '../unserved.ts'
+import { Passage, type PassageWatch } from './passage.ts'
+import { Pump } from './pump.ts'
 
 /** Where TLS goes that is not meant for the relay. */
 export interface WebServer {
@@ -26,6 +27,8 @@ export interface WebDoorParts {
   readonly clock: Clock
   /** Counts visitors; a count of its own unless several transports share one. */
   readonly crowd?: Gathering | undefined
+  /** Whether octets may pass by the addon; they do unless told otherwise. */
+  readonly pumps?: boolean | undefined
   /** The connection is a visitor's, and no longer a client's. */
   readonly leaves: (connection: StreamConnection) => void
   /** Nobody is served on it; ends it and says why. */
@@ -47,6 +50,7 @@ export class WebDoor {
   readonly #parts: WebDoorParts
   readonly #crowd: Gathering
   readonly #ours: Ours
+  readonly #pump = new Pump()
   #server: WebServer | undefined
   #open = 0
 
@@ -60,6 +64,11 @@ export class WebDoor {
   configure(server: WebServer | undefined): void {
     this.#server = server
     if (server) this.#crowd.limit(server.connections, server.connectionsPerAddress)
+  }
+
+  /** Nobody comes any more. */
+  stop(): void {
+    this.#pump.stop()
   }
 
   /** Visitors' connections that are open. */
@@ -88,7 +97,7 @@ export class WebDoor {
   }
 
   #pass(connection: StreamConnection, hello: Buffer, server: WebServer): void {
-    const { counters, clock } = this.#parts
+    const { counters, clock, pumps = true } = this.#parts
     const { raw, remote } = connection
     this.#parts.leaves(connection)
     if (!descriptors.takeOne() || this.#crowd.enter(remote.ip) !== 'in') {
@@ -104,14 +113,17 @@ export class WebDoor {
       counters.add(Counter.webClosed)
     })
     const first = server.proxy ? [writeProxyHeader(remote, connection.local), hello] : [hello]
-    const passage = new Passage(raw, server.to, first, {
+    const watch: PassageWatch = {
       moved: (octets, to) => {
         this.#parts.breathe()
         connection.deadline = after(clock.now(), server.idle)
         counters.add(to === 'web' ? Counter.webToServer : Counter.webToClient, octets)
       },
       failed: error => this.#parts.turnAway(connection, webUnreachable(error)),
-    })
+    }
+    // The pump holds duplicates of both.
+    const pump = pumps && descriptors.takeOne() && descriptors.takeOne() ? this.#pump : undefined
+    const passage = new Passage(raw, server.to, first, watch, pump)
     counters.add(Counter.webToServer, hello.length)
     connection.pass(passage, after(clock.now(), server.idle))
   }
