@@ -5,7 +5,7 @@
  * Passes octets between pairs of connected TCP sockets, as they are. No more is
  * kept than the kernel's buffers of the two: octets are looked at, sent, and
  * only then taken (MSG_PEEK, MSG_TRUNC). Knows nothing of Node.js and of
- * threads; one thread waits, and whoever calls anything else holds a lock.
+ * threads; one thread waits, and a lock is held for every other call.
  */
 #include <stdbool.h>
 #include <stddef.h>
