@@ -13,6 +13,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'kernel/bpf.ts memory': 'what the addon returns: a number is an errno of C',
   'kernel/netlink.ts #ask': 'the same, from the kernel',
   'system/native-addon.ts mapMemory': 'the same',
+  'system/native-addon.ts passages': 'the same',
   'system/native-addon.ts routes': 'the same',
   'wire/message.ts parse': 'a union by `kind`, so that no object is made around each message',
 }
