@@ -13,7 +13,7 @@
  *   sendDescriptors, receiveDescriptors, takeDescriptors, peerUser, socketPair, memory: see descriptors.h
  *   netlink: see netlink.h
  *
- * There is no state outside of what is opened, so every worker thread may load this.
+ * All state belongs to what is opened, so every worker thread may load this.
  */
 #include "value.h"
 

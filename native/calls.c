@@ -145,24 +145,15 @@ static void finalize(napi_env env, void *data, void *hint)
   transport_leave(data);
 }
 
-/* Gives `object` a function that points to `t`. */
-static void method(struct transport *t, napi_value object, const char *name, napi_callback function)
-{
-  napi_value value = value_add_function(t->env, object, name, function, t);
-
-  if (value && napi_add_finalizer(t->env, value, t, finalize, 0, 0) == napi_ok)
-    t->users++;
-}
-
 void calls_add(struct transport *t, napi_value object)
 {
-  method(t, object, "bind", call_bind);
-  method(t, object, "close", call_close);
-  method(t, object, "give", call_give);
-  method(t, object, "pause", call_pause);
-  method(t, object, "receive", call_receive);
-  method(t, object, "send", call_send);
-  method(t, object, "sendOne", call_send_one);
-  method(t, object, "lend", call_lend);
-  method(t, object, "stop", call_stop);
+  t->users += value_add_method(t->env, object, "bind", call_bind, t, finalize);
+  t->users += value_add_method(t->env, object, "close", call_close, t, finalize);
+  t->users += value_add_method(t->env, object, "give", call_give, t, finalize);
+  t->users += value_add_method(t->env, object, "pause", call_pause, t, finalize);
+  t->users += value_add_method(t->env, object, "receive", call_receive, t, finalize);
+  t->users += value_add_method(t->env, object, "send", call_send, t, finalize);
+  t->users += value_add_method(t->env, object, "sendOne", call_send_one, t, finalize);
+  t->users += value_add_method(t->env, object, "lend", call_lend, t, finalize);
+  t->users += value_add_method(t->env, object, "stop", call_stop, t, finalize);
 }

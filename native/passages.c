@@ -41,9 +41,9 @@ static void run(void *data)
     more = pump_serve(&s->pump, events, count, &news);
     stops = s->stops;
     uv_mutex_unlock(&s->lock);
-    /* Where there is no room for the octet, others wait there that say the same. */
-    if (news && send(s->news, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-      continue;
+    /* If the stream is full, an octet that has not been read yet says the same. */
+    if (news)
+      (void)send(s->news, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 }
 
@@ -149,15 +149,6 @@ static napi_value stop(napi_env env, napi_callback_info info)
   return 0;
 }
 
-/* Gives `object` a function that points to `s`. */
-static void method(struct passages *s, napi_value object, const char *name, napi_callback function)
-{
-  napi_value value = value_add_function(s->env, object, name, function, s);
-
-  if (value && napi_add_finalizer(s->env, value, s, finalize, 0, 0) == napi_ok)
-    s->users++;
-}
-
 napi_value passages_open(napi_env env, napi_callback_info info)
 {
   napi_value a[MOST_ARGUMENTS], object = 0;
@@ -184,11 +175,11 @@ napi_value passages_open(napi_env env, napi_callback_info info)
   /* JavaScript's threads end without a word where they are ended from outside; this one has to end before the memory does. */
   napi_add_env_cleanup_hook(env, shut, s);
 
-  method(s, object, "carry", carry);
-  method(s, object, "moved", moved);
-  method(s, object, "ended", ended);
-  method(s, object, "release", release);
-  method(s, object, "stop", stop);
+  s->users += value_add_method(env, object, "carry", carry, s, finalize);
+  s->users += value_add_method(env, object, "moved", moved, s, finalize);
+  s->users += value_add_method(env, object, "ended", ended, s, finalize);
+  s->users += value_add_method(env, object, "release", release, s, finalize);
+  s->users += value_add_method(env, object, "stop", stop, s, finalize);
   leave(s);
   return object;
 

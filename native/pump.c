@@ -48,7 +48,7 @@ static void take_out(struct pump *p, int32_t at)
 
 int pump_init(struct pump *p)
 {
-  struct epoll_event event = { .events = EPOLLIN, .data.u64 = BELL };
+  struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = BELL };
 
   memset(p, 0, sizeof *p);
   p->spare = p->busy = p->ended = (struct pump_links){ NONE, NONE };
@@ -279,15 +279,11 @@ static int note(struct pump_side *side, uint32_t events)
 bool pump_serve(struct pump *p, const struct epoll_event *events, int count, bool *news)
 {
   bool had = p->ended.first != NONE;
-  uint64_t rings;
 
   for (int i = 0; i < count; i++) {
     uint64_t name = events[i].data.u64;
-    if (name == BELL) {
-      if (read(p->bell, &rings, sizeof rings) < 0)
-        continue;
+    if (name == BELL)
       continue;
-    }
     int32_t at = (int32_t)(name / PUMP_SIDES);
     struct passage *one = &p->passages[at];
     /* It may have been released since, and another begun with its number: then this is a false alarm at worst. */
@@ -299,7 +295,7 @@ bool pump_serve(struct pump *p, const struct epoll_event *events, int count, boo
     else if (!one->list)
       append(p, &p->busy, at);
   }
-  /* Once around: who has more stands at the end again. */
+  /* Each one once: a passage with more to move has gone to the end of the list. */
   int32_t last = p->busy.last;
   for (int32_t at = p->busy.first; at != NONE; at = p->busy.first) {
     serve(p, at);
@@ -314,6 +310,7 @@ void pump_ring(struct pump *p)
 {
   uint64_t one = 1;
 
+  /* Nobody reads it: each write is an event of its own. */
   if (write(p->bell, &one, sizeof one) < 0)
-    return; /* it has been rung already */
+    return; /* rung more often than there are numbers */
 }

@@ -65,3 +65,11 @@ napi_value value_add_function(napi_env env, napi_value object, const char *name,
     return 0;
   return napi_set_named_property(env, object, name, value) == napi_ok ? value : 0;
 }
+
+int value_add_method(napi_env env, napi_value object, const char *name, napi_callback function, void *data,
+                     napi_finalize leave)
+{
+  napi_value value = value_add_function(env, object, name, function, data);
+
+  return value && napi_add_finalizer(env, value, data, leave, 0, 0) == napi_ok;
+}

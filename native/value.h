@@ -26,4 +26,11 @@ int value_octets(napi_env env, napi_value array, void **data, size_t *octets);
 napi_value value_add_function(napi_env env, napi_value object, const char *name, napi_callback function,
                               void *data);
 
+/*
+ * The same for a function that keeps `data`: `leave` is called when nothing in JavaScript points to the function any
+ * more. Returns 1, or 0 if that will not be.
+ */
+int value_add_method(napi_env env, napi_value object, const char *name, napi_callback function, void *data,
+                     napi_finalize leave);
+
 #endif

@@ -158,15 +158,6 @@ static int start_poll(struct watcher *w)
   return 0;
 }
 
-/* Gives `object` a function that points to `w`. */
-static void method(struct watcher *w, napi_value object, const char *name, napi_callback function)
-{
-  napi_value value = value_add_function(w->env, object, name, function, w);
-
-  if (value && napi_add_finalizer(w->env, value, w, finalize, 0, 0) == napi_ok)
-    w->users++;
-}
-
 napi_value watcher_open(napi_env env, napi_callback_info info)
 {
   napi_value a[MOST_ARGUMENTS], object = 0;
@@ -190,10 +181,10 @@ napi_value watcher_open(napi_env env, napi_callback_info info)
   if (error < 0)
     goto out;
 
-  method(w, object, "deliversHere", delivers_here);
-  method(w, object, "rules", rules);
-  method(w, object, "changed", changed);
-  method(w, object, "stop", stop);
+  w->users += value_add_method(env, object, "deliversHere", delivers_here, w, finalize);
+  w->users += value_add_method(env, object, "rules", rules, w, finalize);
+  w->users += value_add_method(env, object, "changed", changed, w, finalize);
+  w->users += value_add_method(env, object, "stop", stop, w, finalize);
   leave(w);
   return object;
 

@@ -12,7 +12,7 @@ export interface MonthsCosts extends Pick<Told, 'until' | 'currency' | 'by' | 's
 
 /** What some use comes to of a month's costs. */
 export function shareOf(octets: number, costs: MonthsCosts): Pick<Told, 'cost' | 'kwh'> {
-  // Everybody's use is rounded, so one who has used nearly all of it might have used more.
+  // Everybody's use is rounded, possibly to less than what one person has used.
   const share = Math.min(1, octets / costs.octets)
   return { cost: costs.cost * share, ...(costs.kwh !== undefined && { kwh: costs.kwh * share }) }
 }

@@ -30,7 +30,7 @@ export class MonthlyCosts {
     this.#ledger = ledger
   }
 
-  /** `now` is in seconds since the epoch; undefined where there is no file of costs. */
+  /** `now` is in seconds since the epoch. Returns undefined without a file of costs. */
   async of(now: number): Promise<MonthsCosts | undefined> {
     const { costs } = this.#settings.current
     if (!costs) return undefined

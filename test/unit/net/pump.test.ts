@@ -92,7 +92,7 @@ t.test('both sides get what the other has sent, and it is counted', { skip }, as
   )
 })
 
-t.test('who has said all may still be answered', { skip }, async t => {
+t.test('a side that has sent everything may still be answered', { skip }, async t => {
   const { one, other, ended } = await carried(t)
 
   one.end('question')
