@@ -265,7 +265,10 @@ static int note(struct pump_side *side, uint32_t events)
 
   if (events & EPOLLERR) {
     getsockopt(side->fd, SOL_SOCKET, SO_ERROR, &error, &length);
-    return error ? error : ECONNRESET;
+    if (error)
+      return error;
+    /* The event was of a passage before this one, or the error has been told: then reading and writing tell it too. */
+    side->readable = side->writable = true;
   }
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))
     side->readable = true;
