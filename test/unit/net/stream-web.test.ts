@@ -203,7 +203,7 @@ for (const [what, proxied, client] of [
   })
 }
 
-inBothWays('OW-02: a side that has sent everything may still be answered, whichever it is', async (t, open) => {
+inBothWays('OW-02: a side that has sent everything may still be answered', async (t, open) => {
   const hello = await foreignHello(t)
   const port = await rawServer(t, socket => {
     socket.resume()
