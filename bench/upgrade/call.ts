@@ -1,9 +1,8 @@
-import { createSocket, type Socket } from 'node:dgram'
-import { once } from 'node:events'
-import { address, type Family, formatIp, parseIp } from '../../src/base/address.ts'
-import type { Via } from '../support/wire.ts'
-import { hostOf, Leg, type Place } from './leg.ts'
-import { type Heard, Tally } from './tally.ts'
+import type { Address, Family } from '../../src/base/address.ts'
+import type { Via, Wire } from '../support/wire.ts'
+import { Leg, type Place } from './leg.ts'
+import type { TalkersRound } from './talker.ts'
+import type { Heard } from './tally.ts'
 
 /** How one call is: a client, and another client behind the same relay or a peer without one. */
 export interface CallManner {
@@ -33,76 +32,78 @@ export function mannerOf(number: number): CallManner {
   return MANNERS[(number * STRIDE) % MANNERS.length]!
 }
 
-/** Octets of a packet, as of speech. */
-const LENGTH = 160
+export function kindOf({ via, other }: CallManner): Kind {
+  const vias = [via, other]
+  return vias.includes('tls') ? 'tls' : vias.includes('tcp') ? 'tcp' : 'udp'
+}
 
-/** What a side of a call sends with, and how it hears. */
-interface Side {
-  say(payload: Buffer): void
-  heard: (bytes: Buffer) => void
+/** Octets of a packet, as of speech. */
+export const LENGTH = 160
+
+/** Someone without a relay. */
+export interface Peer {
+  readonly address: Address
+  /** From now on talks to this client. */
+  meet(relayed: Address): Promise<void>
+  close(): void
+}
+
+/** Opens what calls need. */
+export interface Opener<W extends Wire, P extends Peer> {
+  wire(via: Via, family: Family): Promise<W>
+  peer(family: Family): Promise<P>
+}
+
+/** Who is in a call: two clients, or a client and a peer. */
+export interface Parties<W extends Wire, P extends Peer> {
+  readonly legs: readonly Leg<W>[]
+  readonly peer: P | undefined
+}
+
+/** Has both sides of a call allow each other. */
+export async function openParties<W extends Wire, P extends Peer>(
+  number: number,
+  { via, other, family, method }: CallManner,
+  place: Place,
+  opener: Opener<W, P>,
+): Promise<Parties<W, P>> {
+  const openLeg = async (side: string, via: Via) => {
+    const user = `@${side}${number}:example.org`
+    return Leg.open({ via, family, method, user }, place, await opener.wire(via, family))
+  }
+  const one = await openLeg('one', via)
+  if (other === 'peer') {
+    const peer = await opener.peer(family)
+    await one.meet(peer.address)
+    await peer.meet(one.relayed)
+    return { legs: [one], peer }
+  }
+  const two = await openLeg('two', other)
+  await Promise.all([one.meet(two.relayed), two.meet(one.relayed)])
+  return { legs: [one, two], peer: undefined }
 }
 
 /** A call, which both sides talk in. Each packet has a number and the time when it was sent. */
-export class Call {
+export abstract class Call {
   readonly kind: Kind
   readonly #legs: readonly Leg[]
   readonly #peer: Peer | undefined
-  readonly #ways: readonly { readonly from: Side; readonly tally: Tally }[]
 
-  private constructor(legs: readonly Leg[], peer: Peer | undefined) {
-    const vias = legs.map(leg => leg.via)
-    this.kind = vias.includes('tls') ? 'tls' : vias.includes('tcp') ? 'tcp' : 'udp'
+  protected constructor(kind: Kind, { legs, peer }: Parties<Wire, Peer>) {
+    this.kind = kind
     this.#legs = legs
     this.#peer = peer
-    const [one, other] = [legs[0]!, peer ?? legs[1]!] as const
-    this.#ways = [way(one, other), way(other, one)]
   }
 
-  static async open(number: number, place: Place, manner = mannerOf(number)): Promise<Call> {
-    const { via, other, family, method } = manner
-    const user = (side: string) => `@${side}${number}:example.org`
-    const one = await Leg.open({ via, family, method, user: user('one') }, place)
-    if (other === 'peer') {
-      const peer = await Peer.open(family)
-      await one.meet(peer.address)
-      peer.meet(one)
-      await peer.ready
-      return new Call([one], peer)
-    }
-    const two = await Leg.open({ via: other, family, method, user: user('two') }, place)
-    await Promise.all([one.meet(two.relayed), two.meet(one.relayed)])
-    return new Call([one, two], undefined)
-  }
+  /** Both sides say something, unless a talker has them do so. */
+  abstract talk(): void
+
+  /** What each side has heard since the last time; `round` is what the talker has heard. */
+  abstract round(round: TalkersRound, now: number): Heard[]
 
   /** Allocations that it has. */
   get allocations(): number {
     return this.#legs.length
-  }
-
-  /** Both sides say something. */
-  talk(): void {
-    for (const { from, tally } of this.#ways) {
-      const payload = Buffer.alloc(LENGTH)
-      payload.writeUInt32BE(tally.next(), 0)
-      payload.writeDoubleBE(performance.now(), 4)
-      from.say(payload)
-    }
-  }
-
-  /** What each side has heard since the last time. */
-  round(now: number): Heard[] {
-    return this.#ways.map(({ tally }) => tally.round(now))
-  }
-
-  /** What became of all packets so far. */
-  get packets(): { readonly sent: number; readonly lost: number; readonly twice: number } {
-    const sum = { sent: 0, lost: 0, twice: 0 }
-    for (const { tally } of this.#ways) {
-      sum.sent += tally.sent
-      sum.lost += tally.lost
-      sum.twice += tally.twice
-    }
-    return sum
   }
 
   /** Allocations that the relay does not have any more. */
@@ -119,50 +120,5 @@ export class Call {
   close(): void {
     for (const leg of this.#legs) leg.close()
     this.#peer?.close()
-  }
-}
-
-function way(from: Side, to: Side): { readonly from: Side; readonly tally: Tally } {
-  const tally = new Tally()
-  to.heard = bytes => tally.arrived(bytes.readUInt32BE(0), bytes.readDoubleBE(4), performance.now())
-  return { from, tally }
-}
-
-/** A peer that has no relay. */
-class Peer implements Side {
-  readonly #socket: Socket
-  readonly #family: Family
-  ready: Promise<unknown> = Promise.resolve()
-  heard: (bytes: Buffer) => void = () => {}
-
-  private constructor(socket: Socket, family: Family) {
-    this.#socket = socket
-    this.#family = family
-    socket.on('message', bytes => this.heard(bytes))
-    socket.on('error', () => {})
-  }
-
-  static async open(family: Family): Promise<Peer> {
-    const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', recvBufferSize: 1 << 20 })
-    socket.bind(0, hostOf(family))
-    await once(socket, 'listening')
-    return new Peer(socket, family)
-  }
-
-  get address() {
-    return address(parseIp(hostOf(this.#family))!, this.#socket.address().port)
-  }
-
-  meet({ relayed }: Leg): void {
-    this.#socket.connect(relayed.port, formatIp(relayed.ip))
-    this.ready = once(this.#socket, 'connect')
-  }
-
-  say(payload: Buffer): void {
-    this.#socket.send(payload)
-  }
-
-  close(): void {
-    this.#socket.close()
   }
 }

@@ -1,6 +1,6 @@
 import type { Address, Family } from '../../src/base/address.ts'
 import type { ChannelNumber } from '../../src/base/ids.ts'
-import { openWire, type Via, type Wire } from '../support/wire.ts'
+import type { Via, Wire } from '../support/wire.ts'
 import { now, WiredClient } from '../support/wired-client.ts'
 
 /** Where the relay is, and who may use it. */
@@ -19,17 +19,19 @@ export interface LegManner {
 
 const CHANNEL = 0x4000 as ChannelNumber
 
-/** A TURN client with one allocation and one peer. */
-export class Leg {
+/** A TURN client with one allocation and one peer, on a wire of its own. */
+export class Leg<W extends Wire = Wire> {
   readonly via: Via
+  readonly wire: W
   readonly #manner: LegManner
   readonly #client: WiredClient
   #relayed: Address | undefined
   #peer: Address | undefined
   heard: (bytes: Buffer) => void = () => {}
 
-  private constructor(manner: LegManner, place: Place, wire: Wire) {
+  private constructor(manner: LegManner, place: Place, wire: W) {
     this.via = manner.via
+    this.wire = wire
     this.#manner = manner
     this.#client = new WiredClient(manner.via, wire, place.credentials(manner.user), bytes =>
       this.heard(bytes),
@@ -37,9 +39,8 @@ export class Leg {
   }
 
   /** Allocates; throws an Error that says what the relay answered. */
-  static async open(manner: LegManner, place: Place): Promise<Leg> {
-    const host = hostOf(manner.family)
-    const leg = new Leg(manner, place, await openWire(manner.via, { ...place, host }))
+  static async open<W extends Wire>(manner: LegManner, place: Place, wire: W): Promise<Leg<W>> {
+    const leg = new Leg(manner, place, wire)
     try {
       const { family } = manner
       const allocated = await leg.#client.ask('allocated', turn => turn.allocate({ family }, now()))
@@ -64,9 +65,15 @@ export class Leg {
   }
 
   say(payload: Buffer): void {
+    this.wire.send(this.packetWith(payload))
+  }
+
+  /** What the relay passes on to the peer. */
+  packetWith(payload: Buffer): Buffer {
+    this.#client.flush()
     if (this.#manner.method === 'channel') this.#client.turn.sendChannel(CHANNEL, payload)
     else this.#client.turn.sendIndication(this.#peer!, payload)
-    this.#client.flush()
+    return this.#client.turn.drain()[0]!
   }
 
   /** Whether the relay still has the allocation. */

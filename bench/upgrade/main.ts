@@ -5,13 +5,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Kind } from './call.ts'
-import type { Outcome, Rounds } from './calls.ts'
+import { KINDS, type Outcome, type Rounds, type Spread, spreadOf } from './calls.ts'
 import type { Ask } from './generator.ts'
 import { UpgradedRelay } from './relay.ts'
 
 /*
  * What upgrades cost the calls: many of them, of all kinds, talk while a relay is upgraded several times in a row. Ends
- * with 1 where an allocation or a packet is lost, or where something is left over; the gaps are for the reader to judge.
+ * with 1 where an allocation or a packet is lost, where something is left over, or where a call over UDP or TCP was
+ * silent for longer than `--longest`.
  */
 const { values: options } = parseArgs({
   options: {
@@ -21,13 +22,16 @@ const { values: options } = parseArgs({
     /** Calls that are opened after each upgrade. */
     fresh: { type: 'string', default: '4' },
     seconds: { type: 'string', default: '3' },
+    /** Milliseconds that no call over UDP or TCP may be silent. */
+    longest: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 if (options.help) {
   console.log(`Options: --calls (${options.calls}); --upgrades (${options.upgrades}); --workers (${options.workers}); --fresh calls that are opened after each
-upgrade (${options.fresh}), so that more than one old process has some over TLS; --seconds between two upgrades (${options.seconds}); --json`)
+upgrade (${options.fresh}), so that more than one old process has some over TLS; --seconds between two upgrades (${options.seconds}); --longest milliseconds
+that a call over UDP or TCP may be silent for without a failure (any); --json`)
   process.exit()
 }
 const [upgrades, fresh, seconds] = [options.upgrades, options.fresh, options.seconds].map(Number) as [
@@ -35,6 +39,8 @@ const [upgrades, fresh, seconds] = [options.upgrades, options.fresh, options.sec
   number,
   number,
 ]
+/** Calls that warm the relay up. */
+const FEW = 20
 /** Milliseconds for the old processes to end after the last call. */
 const PATIENCE = 15_000
 
@@ -67,8 +73,14 @@ const faults: string[] = []
 try {
   const { port, tlsPort, secret } = relay
   await generator.ask({ kind: 'start', port, tlsPort, secret })
-  let allocations = await generator.ask<number>({ kind: 'open', count: Number(options.calls) })
+  // A few first, and the others once its code is warm.
+  const few = Math.min(FEW, Number(options.calls))
+  await generator.ask({ kind: 'open', count: few })
   await generator.ask({ kind: 'talk' })
+  await sleep(seconds * 1000)
+  let allocations = await generator.ask<number>({ kind: 'open', count: Number(options.calls) - few })
+  await sleep(seconds * 1000)
+  await generator.ask({ kind: 'round' })
   await sleep(seconds * 1000)
   const undisturbed = await generator.ask<Rounds>({ kind: 'round' })
   const rows: Upgraded[] = []
@@ -79,7 +91,7 @@ try {
     await sleep(seconds * 1000)
     const rounds = await generator.ask<Rounds>({ kind: 'round' })
     rows.push({ processes: before, paused: gap, stays, rounds })
-    if (!options.json) console.log(rowOf(`${number}`, rows.at(-1)!))
+    if (!options.json) console.log(`${headOf(number, rows.at(-1)!)}; ${rowOf('gap and delay', rounds)}`)
     if (fresh > 0) allocations = await generator.ask<number>({ kind: 'open', count: fresh })
     await generator.ask({ kind: 'round' })
   }
@@ -90,18 +102,29 @@ try {
   const until = performance.now() + PATIENCE
   while (relay.processes().length > 1 && performance.now() < until) await sleep(100)
   const left = relay.processes().length - 1
-  for (const [kind, { lost, twice }] of Object.entries(outcome))
-    if (lost + twice > 0) faults.push(`${kind}: ${lost} packets lost, ${twice} twice`)
+  for (const kind of KINDS) {
+    const { lost, twice } = outcome[kind]
+    const before = `${undisturbed[kind].absent} of them lost or under way before the first upgrade`
+    if (lost + twice > 0) faults.push(`${kind}: ${lost} packets lost, ${before}; ${twice} twice`)
+  }
   if (missing > 0) faults.push(`${missing} of ${allocations} allocations are gone`)
   if (left > 0) faults.push(`${left} old processes are left over`)
+  for (const kind of ['udp', 'tcp'] as const) {
+    const worst = Math.max(...rows.map(({ rounds }) => rounds[kind].gap.worst))
+    if (worst > Number(options.longest ?? Number.POSITIVE_INFINITY))
+      faults.push(`${kind}: silent for ${worst.toFixed(1)} ms`)
+  }
   if (options.json)
     console.log(JSON.stringify({ options, load: loadavg(), undisturbed, rows, outcome, missing, left }))
-  else
-    report(
-      undisturbed,
-      outcome,
+  else {
+    console.log(rowOf('without an upgrade', undisturbed))
+    summary(rows)
+    for (const [kind, { calls, sent, lost, twice }] of Object.entries(outcome))
+      console.log(`${kind}: ${calls} calls, ${sent} packets, ${lost} lost, ${twice} twice`)
+    console.log(
       `${allocations} allocations, ${missing} gone; ${processes} processes at the end, ${left} left over`,
     )
+  }
 } finally {
   generator.end()
   await relay.stop()
@@ -109,21 +132,33 @@ try {
 for (const fault of faults) console.error(fault)
 process.exitCode = faults.length > 0 ? 1 : 0
 
-function rowOf(name: string, { processes, paused, stays, rounds }: Upgraded): string {
-  const figures = (['udp', 'tcp', 'tls'] as const).map(kind => `${kind} ${pairOf(rounds[kind])}`)
-  return `${name}: paused ${paused.toFixed(1)} ms, ${stays} stay, ${processes} processes; longest gap and delay: ${figures.join(', ')}; late itself ${rounds.stall.toFixed(0)}`
+function headOf(number: number, { processes, paused, stays }: Upgraded): string {
+  return `${number}: paused ${paused.toFixed(1)} ms, ${stays} stay, ${processes} processes`
 }
 
-function report(undisturbed: Rounds, outcome: Record<Kind, Outcome>, last: string): void {
-  const { udp, tcp, tls, stall } = undisturbed
+/** The longest gap and delay of half of the ways, of 99% and of all; and what has been sent and has not arrived. */
+function rowOf(name: string, rounds: Rounds): string {
+  const figures = KINDS.map(kind => {
+    const { gap, delay, absent } = rounds[kind]
+    return `${kind} ${spread(gap)} and ${spread(delay)}, ${absent} not there`
+  }).join('; ')
+  const { talker, own } = rounds.late
+  return `${name} p50/p99/max: ${figures}; late itself ${talker.toFixed(0)}, over TLS ${own.toFixed(0)}`
+}
+
+/** The worst of each upgrade, over all upgrades. */
+function summary(rows: readonly Upgraded[]): void {
+  const over = (of: (row: Upgraded) => number) => spread(spreadOf(rows.map(of)))
   console.log(
-    `without an upgrade: udp ${pairOf(udp)}, tcp ${pairOf(tcp)}, tls ${pairOf(tls)}; late itself ${stall.toFixed(0)}`,
+    `over ${rows.length} upgrades, p50/p99/max of the longest of each: paused ${over(row => row.paused)}`,
   )
-  for (const [kind, { calls, sent, lost, twice }] of Object.entries(outcome))
-    console.log(`${kind}: ${calls} calls, ${sent} packets, ${lost} lost, ${twice} twice`)
-  console.log(`${last}; load ${loadavg()[0]!.toFixed(1)}`)
+  for (const kind of KINDS) {
+    const gap = over(({ rounds }) => rounds[kind].gap.worst)
+    const delay = over(({ rounds }) => rounds[kind].delay.worst)
+    console.log(`  ${kind}: gap ${gap}, delay ${delay}`)
+  }
 }
 
-function pairOf({ gap, delay }: { readonly gap: number; readonly delay: number }): string {
-  return `${gap.toFixed(0)}/${delay.toFixed(0)} ms`
+function spread({ half, most, worst }: Spread): string {
+  return `${[half, most, worst].map(value => value.toFixed(0)).join('/')} ms`
 }

@@ -1,9 +1,13 @@
-/** What one side of a call heard of the other in one round. Milliseconds. */
+/** What one side of a call heard of the other: times of one round, in milliseconds, and packets since the call began. */
 export interface Heard {
   /** The longest time between two packets. */
   readonly gap: number
   /** The longest that a packet was on its way. */
   readonly delay: number
+  readonly sent: number
+  /** Without those that came again. */
+  readonly distinct: number
+  readonly twice: number
 }
 
 /** Packets one way, by their numbers: which were sent, which arrived, and when. */
@@ -15,18 +19,6 @@ export class Tally {
   #last: number | undefined
   #gap = 0
   #delay = 0
-
-  get sent(): number {
-    return this.#sent
-  }
-
-  get lost(): number {
-    return this.#sent - this.#distinct
-  }
-
-  get twice(): number {
-    return this.#twice
-  }
 
   /** The number of the next packet. */
   next(): number {
@@ -50,7 +42,8 @@ export class Tally {
   /** Ends a round. Silence that goes on counts to both rounds. */
   round(now: number): Heard {
     const silence = this.#last === undefined ? 0 : now - this.#last
-    const heard = { gap: Math.max(this.#gap, silence), delay: this.#delay }
+    const packets = { sent: this.#sent, distinct: this.#distinct, twice: this.#twice }
+    const heard = { gap: Math.max(this.#gap, silence), delay: this.#delay, ...packets }
     this.#gap = 0
     this.#delay = 0
     return heard
