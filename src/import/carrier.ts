@@ -121,6 +121,8 @@ class YamlSearch {
   readonly #counter: LineCounter
   readonly #carried: CarriedSettings
   readonly #resolved = new Map<Alias, unknown>()
+  /** The maps and lists that the visited node lies in. */
+  readonly #around = new Set<unknown>()
   #seen = 0
 
   constructor(document: Document, counter: LineCounter, carried: CarriedSettings) {
@@ -129,10 +131,17 @@ class YamlSearch {
     this.#carried = carried
   }
 
-  /** `depth` bounds aliases that lead in a circle, and the number of nodes those that multiply. */
+  /** The number of nodes bounds aliases that multiply; one that leads to what it lies in ends there. */
   visit(given: unknown, key: string, depth: number): void {
     if (depth > DEEPEST || ++this.#seen > MOST_NODES) return
     const node = isAlias(given) ? this.#resolve(given) : given
+    if (this.#around.has(node)) return
+    if (isMap(node) || isSeq(node)) this.#around.add(node)
+    this.#open(node, key, depth)
+    this.#around.delete(node)
+  }
+
+  #open(node: unknown, key: string, depth: number): void {
     if (COMMANDS.has(key)) this.#command(node)
     else if (isMap(node)) {
       for (const { key: name, value } of node.items) {

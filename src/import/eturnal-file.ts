@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import type { ImportedLine } from './line.ts'
 
 /** Why a file is not what it was taken for. */
@@ -26,10 +26,24 @@ export function leaves(text: string): Leaf[] {
   if (broken) throw new UnreadableFile(broken.linePos?.[0].line ?? 1)
   const found: Leaf[] = []
   let seen = 0
+  // The parser walks the whole document to find what an alias stands for, so it is asked once.
+  const resolved = new Map<Alias, unknown>()
+  const resolve = (alias: Alias): unknown => {
+    if (!resolved.has(alias)) resolved.set(alias, alias.resolve(document))
+    return resolved.get(alias)
+  }
+  /** The maps and lists that the visited node lies in. */
+  const around = new Set<unknown>()
   const visit = (given: unknown, path: readonly (string | number)[], line: number): void => {
-    // An alias that leads to itself would never end.
     if (path.length > DEEPEST || ++seen > MOST_NODES) return
-    const node = isAlias(given) ? given.resolve(document) : given
+    const node = isAlias(given) ? resolve(given) : given
+    // An alias that leads to what it lies in has no end, and eturnal does not read such a file.
+    if (around.has(node)) return
+    if (isMap(node) || isSeq(node)) around.add(node)
+    open(node, path, line)
+    around.delete(node)
+  }
+  const open = (node: unknown, path: readonly (string | number)[], line: number): void => {
     if (isMap(node) && node.items.length > 0) {
       for (const { key, value } of node.items) {
         const name = String(isScalar(key) ? key.value : key)

@@ -33,6 +33,20 @@ for (const [what, text, name] of [
   })
 }
 
+t.test(
+  'A-08: an alias that leads to what it lies in ends there, and no setting beside it is lost',
+  async t => {
+    const text =
+      'eturnal: &a\n  b: *a\n  c: [*a, *a]\n  listen: &l\n    - port: 3478\n      again: *l\n  realm: example.org\n'
+    const keys = importFile({ text, name: 'eturnal.yml' }, AROUND).entries.map(({ key }) => key)
+    t.same(keys, ['listen[0].port', 'realm'])
+    const compose =
+      'services: &s\n  again: *s\n  turn:\n    image: coturn/coturn\n    command: ["--realm=example.org"]\n    more: [*s, *s]\n'
+    const carried = importFile({ text: compose, name: 'compose.yml' }, AROUND).entries.map(({ key }) => key)
+    t.same(carried, ['realm'])
+  },
+)
+
 t.test('A-08: a file that no configuration is as long as is not read to its end', async t => {
   const folder = t.testdir({})
   writeFileSync(join(folder, 'turnserver.conf'), `realm=example.org\n${'#'.repeat(1 << 20)}`)
