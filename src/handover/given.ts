@@ -1,10 +1,12 @@
 import { address, formatAddress } from '../base/address.ts'
-import type { SocketId } from '../base/ids.ts'
-import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
+import type { AllocationId, SocketId } from '../base/ids.ts'
+import { noTraffic } from '../base/route.ts'
+import type { RoutesEnded } from '../core/input.ts'
+import type { GivenRelay, RelayRest } from '../relay/hand-over/hand-over.ts'
 import type { ShardCopy } from '../relay/hand-over/shard-copy.ts'
 import { NOT_OPEN } from '../system/descriptors.ts'
 import { rest } from '../system/slices.ts'
-import { type Copied, type Given, given } from './protocol.ts'
+import { CARRIED_FIGURES, type Copied, type Given, given, type Rest, restGiven } from './protocol.ts'
 
 /** What is said of a relay that is given: all but its descriptors and its state. `since`: when it stopped reading. */
 export function describeGiven({ shards, common }: GivenRelay, since: bigint) {
@@ -66,12 +68,74 @@ export async function rehearseGiven(): Promise<void> {
   for (let time = 0; time < TIMES; time++) {
     const said: unknown = JSON.parse(JSON.stringify(describeGiven({ shards: [shard] }, 0n)))
     restoreGiven(given.parse(said), [none], new Array<number>(MADE_UP + 2).fill(fd))
+    const end: unknown = JSON.parse(JSON.stringify(describeRest(madeUpRest(), 0n)))
+    restoreRest(restGiven.parse(end))
     await rest()
   }
 }
 
+function madeUpRest(): RelayRest {
+  const [none, count] = [Buffer.alloc(0), Array.from({ length: MADE_UP })]
+  const carried = { traffic: noTraffic(), dropped: 0 }
+  return [
+    {
+      connections: count.map(() => ({ id: 1 as SocketId, unread: none, unsent: none, dropped: 0 })),
+      carried: count.map(() => ({ allocation: 1 as AllocationId, carried })),
+      waiting: [],
+    },
+  ]
+}
+
 /** Connections that are made up, and how often. */
 const [MADE_UP, TIMES] = [20, 20]
+
+/** What is said of what has come while a relay was taken over. `since`: when it stopped reading. */
+export function describeRest(rest: RelayRest, since: bigint) {
+  const shards = rest.map(({ connections, carried, waiting }) => ({
+    connections: connections.map(
+      one => one && { ...one, unread: base64(one.unread), unsent: base64(one.unsent) },
+    ),
+    carried: carried.flatMap(({ allocation, carried: { traffic, dropped } }) => [
+      allocation,
+      ...[traffic.toPeer.packets, traffic.toPeer.bytes],
+      ...[traffic.toClient.packets, traffic.toClient.bytes],
+      dropped,
+    ]),
+    waiting: waiting.map(({ via, socket, from, bytes, isReferred }) => ({
+      via,
+      socket,
+      from: formatAddress(from),
+      bytes: base64(bytes),
+      ...(isReferred && { isReferred }),
+    })),
+  }))
+  // JSON has null where there is nothing.
+  return { kind: 'rest', since: `${since}`, shards }
+}
+
+/** Puts that together again. */
+export function restoreRest({ shards }: Rest): RelayRest {
+  return shards.map(({ connections, carried, waiting }) => ({
+    connections: connections.map(one => one ?? undefined),
+    carried: carriedOf(carried),
+    waiting: waiting.map(one => ({ kind: 'datagram' as const, ...one })),
+  }))
+}
+
+function carriedOf(figures: readonly number[]): RoutesEnded[] {
+  const carried: RoutesEnded[] = []
+  for (let i = 0; i < figures.length; i += CARRIED_FIGURES) {
+    const [allocation, ...counts] = figures.slice(i, i + CARRIED_FIGURES)
+    const [up = 0, upBytes = 0, down = 0, downBytes = 0, dropped = 0] = counts
+    const toPeer = { packets: up, bytes: upBytes }
+    const toClient = { packets: down, bytes: downBytes }
+    carried.push({
+      allocation: allocation as AllocationId,
+      carried: { traffic: { toPeer, toClient }, dropped },
+    })
+  }
+  return carried
+}
 
 /** What is said of copies that go ahead: all but their descriptors and the state. */
 export function describeCopies(copies: readonly ShardCopy[]) {

@@ -7,16 +7,27 @@ import { formatAddress } from '../base/address.ts'
 import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 import type { Listener } from '../config/values/listener.ts'
 import { SNAPSHOT_VERSION } from '../core/snapshot/envelope.ts'
-import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
+import type { GivenRelay, RelayRest } from '../relay/hand-over/hand-over.ts'
 import type { ShardCopy } from '../relay/hand-over/shard-copy.ts'
 import { readClock } from '../system/clock.ts'
 import type { NativeAddon } from '../system/native-addon.ts'
 import { descriptorOf } from '../system/socket-handle.ts'
 import type { RunningPart } from '../texts/running.ts'
-import { describeCopies, describeGiven, descriptorsOf, rehearseGiven } from './given.ts'
+import { describeCopies, describeGiven, describeRest, descriptorsOf, rehearseGiven } from './given.ts'
 import { asked, hear } from './hear.ts'
 import { HandOverLink } from './link.ts'
-import { AT_ONCE, COPIES, channel, hello, PATIENCE, PAUSE, PROTOCOL, running } from './protocol.ts'
+import {
+  AHEAD,
+  AT_ONCE,
+  COPIES,
+  channel,
+  give,
+  hello,
+  PATIENCE,
+  PAUSE,
+  PROTOCOL,
+  running,
+} from './protocol.ts'
 
 /** What hands over: the relay that runs. */
 export interface Giver {
@@ -37,6 +48,12 @@ export interface Giver {
   /** Stops reading, and gives what can go on elsewhere. Rejects, and goes on, where that cannot be. */
   give(): Promise<GivenRelay>
   takeBack(given: GivenRelay): Promise<void>
+  /** The same while data goes on, but for what comes in the end. */
+  giveAhead(): Promise<GivenRelay>
+  /** Stops reading, and gives what has come since. */
+  giveRest(): Promise<RelayRest>
+  /** Goes on after `giveAhead`. */
+  goOn(): Promise<void>
   /** Forgets what was given; returns how many allocations have stayed. */
   leave(): Promise<number>
   /** Closes its pages and sockets, so that the other one can open them, and ends with what has stayed. */
@@ -55,6 +72,12 @@ export type HandedOver =
       readonly gap: number
     }
   | { readonly ok: false; readonly pid?: number; readonly why: RunningPart }
+
+interface Running {
+  readonly allocations: number
+  readonly gap: number
+  readonly stays: number
+}
 
 /** What the other one has said that this one cannot go on with. */
 class Refused extends Error {}
@@ -154,10 +177,13 @@ export class HandOverDoor {
       await hear(link, asked('rehearse'), PATIENCE)
       for (const snapshot of await this.#giver.rehearse()) link.sayOctets(snapshot)
       await rehearseGiven()
-      const next = z.union([asked('copy'), asked('give')])
-      while ((await hear(link, next, PATIENCE)).kind === 'copy')
+      const next = z.union([asked('copy'), give])
+      let wish = await hear(link, next, PATIENCE)
+      for (; wish.kind === 'copy'; wish = await hear(link, next, PATIENCE))
         await this.#copy(link, await within(PAUSE, second))
-      const { allocations, gap, stays } = await this.#give(link, await within(PAUSE, second))
+      const channel = await within(PAUSE, second)
+      const giving = wish.ahead ? this.#giveAhead(link, channel) : this.#give(link, channel)
+      const { allocations, gap, stays } = await giving
       const how = { ok: true as const, pid, version, allocations, stays, gap }
       await this.#giver.retire(how)
       link.say({ kind: 'done', stays })
@@ -198,6 +224,7 @@ export class HandOverDoor {
       pid: process.pid,
       workers,
       copies: COPIES,
+      ahead: AHEAD,
       clock: { time, machine: `${machine}` },
       listening: this.#giver.listening().map(({ transport, address }) => ({
         transport,
@@ -220,11 +247,38 @@ export class HandOverDoor {
     }
   }
 
+  /** From here on requests wait, and in the end everything, until the other one reads or this one does again. */
+  async #giveAhead(link: HandOverLink, second: Socket): Promise<Running> {
+    const giver = this.#giver
+    const begun = process.hrtime.bigint()
+    const relay = await giver.giveAhead().catch(error => {
+      throw new Refused((error as Error).message)
+    })
+    const fds = descriptorsOf(relay)
+    try {
+      const until = performance.now() + PAUSE
+      const left = () => Math.max(0, until - performance.now())
+      link.say(describeGiven(relay, begun))
+      for (const { snapshot } of relay.shards) link.sayOctets(snapshot)
+      await this.#passAll(link, second, fds, left)
+      await hear(link, asked('taken'), left())
+      const since = process.hrtime.bigint()
+      link.say(describeRest(await giver.giveRest(), since))
+      const { allocations, gap } = await hear(link, running, left())
+      return { allocations, gap, stays: await giver.leave() }
+    } catch (error) {
+      // Said first, so that the other one reads nothing any more.
+      link.say({ kind: 'failed', why: (error as Error).message })
+      await giver.goOn()
+      throw error
+    } finally {
+      // All of them are copies.
+      for (const fd of fds) this.#addon.release(fd)
+    }
+  }
+
   /** From here on everything waits, until the other one reads or this one does again. */
-  async #give(
-    link: HandOverLink,
-    second: Socket,
-  ): Promise<{ readonly allocations: number; readonly gap: number; readonly stays: number }> {
+  async #give(link: HandOverLink, second: Socket): Promise<Running> {
     const giver = this.#giver
     const since = process.hrtime.bigint()
     const relay = await giver.give().catch(error => {

@@ -18,18 +18,20 @@ import { VIA } from '../base/via.ts'
  *                                    ←   copied {sockets}, octets: the state of      takes, if both can
  *                                        each worker, then what has changed
  *                                        (descriptors as below)
- *     give                           →
- *                                        reads nothing from here on
+ *     give {ahead}                   →
+ *                                        has requests wait; data goes on
  *                                    ←   given {sockets}, octets: the state of each worker, or what has
  *                                        changed since the last copy
  *     more                           →                                             as often as there
  *                                    ←   descriptors {count}, and as many by the second connection
  *     taken                          →
- *                                    ←   go
+ *                                        reads nothing from here on
+ *                                    ←   rest: what has come since `given`
  *     reads; running {gap}           →
  *                                        forgets what it gave
  *                                    ←   done {stays}
  *
+ * Where one of them does not know `ahead`, the old one reads nothing from `give` on, and says `go` in place of `rest`.
  * Either may say `failed {why}` or hang up before `running`; then the old one
  * goes on with everything. The new one ends when it hears nothing more before
  * `go`, or `failed` at any time.
@@ -38,6 +40,9 @@ export const PROTOCOL = 2
 
 /** How copies and differences are written. A process asks for copies only where it reads what the other one writes. */
 export const COPIES = 1
+
+/** How what comes at the end is written where data goes on until then. Asked for as copies are. */
+export const AHEAD = 1
 
 /** Descriptors that go with one message; the kernel takes 253. */
 export const AT_ONCE = 250
@@ -86,6 +91,8 @@ export const welcome = z.object({
   pid: z.int(),
   /** The copies that it sends ahead, see `COPIES`. */
   copies: z.int().exactOptional(),
+  /** Whether data goes on until the end, see `AHEAD`. */
+  ahead: z.int().exactOptional(),
   /** How many share the calls. */
   workers: z.int().min(1).max(MOST_WORKERS),
   /** What it takes the time for, and the machine's monotonic clock at that moment, in nanoseconds. */
@@ -116,6 +123,8 @@ const shard = z.object({
   doors,
   closed: z.array(socketId).exactOptional(),
 })
+/** `ahead`: data is to go on until the end. */
+export const give = z.object({ kind: z.literal('give'), ahead: z.boolean().exactOptional() })
 export const copied = z.object({
   kind: z.literal('copied'),
   shards: z
@@ -151,6 +160,37 @@ export const given = z.object({
     })
     .exactOptional(),
 })
+/** Figures of one allocation after another: see `describeRest`. There may be as many as there are ports. */
+export const CARRIED_FIGURES = 6
+const restOfConnection = z.object({
+  id: socketId.exactOptional(),
+  unread: octets,
+  unsent: octets,
+  dropped: z.int(),
+})
+export const restGiven = z.object({
+  kind: z.literal('rest'),
+  /** When it stopped reading, by the machine's monotonic clock. */
+  since: z.string().regex(/^\d+$/),
+  shards: z
+    .array(
+      z.object({
+        connections: z.array(restOfConnection.nullable()),
+        carried: z.array(z.int().min(0)).refine(({ length }) => length % CARRIED_FIGURES === 0),
+        waiting: z.array(
+          z.object({
+            via: z.enum(VIA),
+            socket: socketId,
+            from: addressText,
+            bytes: octets,
+            isReferred: z.literal(true).exactOptional(),
+          }),
+        ),
+      }),
+    )
+    .min(1)
+    .max(MOST_WORKERS),
+})
 export const passed = z.object({ kind: z.literal('descriptors'), count: z.int().min(1).max(AT_ONCE) })
 export const running = z.object({ kind: z.literal('running'), allocations: z.int(), gap: z.number() })
 export const done = z.object({ kind: z.literal('done'), stays: z.int() })
@@ -159,3 +199,4 @@ export const failedWith = z.object({ kind: z.enum(['failed', 'refused']), why: z
 export type Welcome = z.infer<typeof welcome>
 export type Copied = z.infer<typeof copied>
 export type Given = z.infer<typeof given>
+export type Rest = z.infer<typeof restGiven>

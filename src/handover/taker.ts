@@ -1,15 +1,16 @@
 import { connect, type Socket } from 'node:net'
 import { LONGEST_SOCKET_PATH } from '../base/socket-path.ts'
 import { READABLE } from '../core/snapshot/formats.ts'
-import type { GivenRelay } from '../relay/hand-over/hand-over.ts'
+import type { GivenRelay, RelayRest } from '../relay/hand-over/hand-over.ts'
 import type { ShardCopy } from '../relay/hand-over/shard-copy.ts'
 import { loadAddon, type NativeAddon } from '../system/native-addon.ts'
 import { descriptorOf } from '../system/socket-handle.ts'
 import { systemError } from '../system/system-error.ts'
-import { countOf, rehearseGiven, restoreCopies, restoreGiven } from './given.ts'
+import { countOf, rehearseGiven, restoreCopies, restoreGiven, restoreRest } from './given.ts'
 import { asked, Declined, hear, hearOctets } from './hear.ts'
 import { HandOverLink, LinkError } from './link.ts'
 import {
+  AHEAD,
   AT_ONCE,
   COPIES,
   copied,
@@ -19,6 +20,7 @@ import {
   PAUSE,
   PROTOCOL,
   passed,
+  restGiven,
   type Welcome,
   welcome,
 } from './protocol.ts'
@@ -84,6 +86,11 @@ export class Predecessor {
     return this.welcome.copies === COPIES
   }
 
+  /** Whether data can go on there until this process has everything else. */
+  get ahead(): boolean {
+    return this.welcome.ahead === AHEAD
+  }
+
   /** What each of its workers sends ahead while they go on; from the second time on, what has changed. */
   async copy(): Promise<ShardCopy[]> {
     const channel = await this.#openChannel()
@@ -94,16 +101,26 @@ export class Predecessor {
     return restoreCopies(what, states, await this.#descriptors(channel, count))
   }
 
-  /** Takes state and sockets. It reads nothing from here on, until this process does or has failed. */
-  async take(): Promise<Taken> {
+  /**
+   * Takes state and sockets. It reads nothing from here on, until this process does or has failed; with `ahead` it
+   * reads until `rest`, and has only requests wait.
+   */
+  async take(ahead = false): Promise<Taken> {
     const channel = await this.#openChannel()
     const link = this.#link
-    link.say({ kind: 'give' })
+    link.say({ kind: 'give', ...(ahead && { ahead }) })
     const what = await hear(link, given, PAUSE)
     const snapshots = await this.#snapshots(what.shards.length, PAUSE)
     const relay = restoreGiven(what, snapshots, await this.#descriptors(channel, countOf(what)))
     channel.destroy()
     return { relay, since: BigInt(what.since) }
+  }
+
+  /** Says that everything is there; resolves with what has come since, when this process may read. */
+  async rest(): Promise<{ readonly rest: RelayRest; readonly since: bigint }> {
+    this.#link.say({ kind: 'taken' })
+    const said = await hear(this.#link, restGiven, PAUSE)
+    return { rest: restoreRest(said), since: BigInt(said.since) }
   }
 
   /** Says that everything is there; resolves when this process may read. */

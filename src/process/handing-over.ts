@@ -173,6 +173,23 @@ export class HandingOver {
           throw error
         }
       },
+      giveAhead: async () => {
+        relaysInKernel(false)
+        try {
+          await handOver.quieten()
+          if (await handOver.settle()) return await handOver.giveAhead()
+          throw new Error('requests under way took too long to come to their answers')
+        } catch (error) {
+          await handOver.goOn()
+          relaysInKernel(true)
+          throw error
+        }
+      },
+      giveRest: () => handOver.giveRest(),
+      goOn: async () => {
+        await handOver.goOn()
+        relaysInKernel(true)
+      },
       takeBack: async given => {
         await handOver.takeBack(given)
         relaysInKernel(true)

@@ -9,6 +9,7 @@ import type { GivenRelay, HandOver } from '../relay/hand-over/hand-over.ts'
 import { cannotTakeOver } from '../relay/start-error.ts'
 import { continueClock } from '../system/clock.ts'
 import type { InheritedSocket } from '../system/inherited-sockets.ts'
+import { canAdoptUnread } from '../system/socket-handle.ts'
 import type { Engine } from '../workers/engine.ts'
 
 /**
@@ -64,14 +65,13 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
     const rehearsed = await handOver.rehearse(await from.rehearse())
     if (!rehearsed.ok) throw new LinkError(rehearsed.error)
     if (from.copies) await copyAhead(from, handOver)
-    const { relay, since } = await from.take()
+    const ahead = from.ahead && canAdoptUnread()
+    const { relay, since } = await from.take(ahead)
     const taken = await engine.take(relay)
     if (!taken.ok) throw new LinkError(taken.error)
-    await from.taken()
-    await engine.open([...inherited(relay), ...fresh])
-    await handOver.connect(relay)
-    await handOver.go()
-    const gap = millisecondsSince(since)
+    const gap = ahead
+      ? await goOnFromRest(from, { engine, handOver, relay, fresh })
+      : await goOnAfterPause(from, { engine, handOver, relay, fresh, since })
     engine.judge()
     const { opened, lost } = taken.value
     // Should memory be too short for it, the other one still has the calls.
@@ -83,6 +83,38 @@ export async function takeOver(from: Predecessor, parts: TakingOver): Promise<nu
     from.fail((error as Error).message)
     throw error instanceof LinkError ? cannotTakeOver(error.why) : error
   }
+}
+
+interface GoingOn {
+  readonly engine: Engine
+  readonly handOver: HandOver
+  readonly relay: GivenRelay
+  readonly fresh: readonly InheritedSocket[]
+}
+
+/** Reads as soon as the other one has stopped, and returns for how many milliseconds nobody has. */
+async function goOnFromRest(from: Predecessor, { engine, handOver, relay, fresh }: GoingOn): Promise<number> {
+  await engine.openAhead(inherited(relay))
+  await handOver.connect(relay)
+  const { rest, since } = await from.rest()
+  await handOver.takeRest(rest)
+  await handOver.go()
+  const gap = millisecondsSince(since)
+  // New connections have waited in the kernel.
+  await engine.open(fresh)
+  return gap
+}
+
+/** The same where the other one has stopped reading when it gave what it has. */
+async function goOnAfterPause(
+  from: Predecessor,
+  { engine, handOver, relay, fresh, since }: GoingOn & { readonly since: bigint },
+): Promise<number> {
+  await from.taken()
+  await engine.open([...inherited(relay), ...fresh])
+  await handOver.connect(relay)
+  await handOver.go()
+  return millisecondsSince(since)
 }
 
 /** How often copies are taken at least and at most, and so few changes are left to the pause. */

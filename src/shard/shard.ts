@@ -7,7 +7,7 @@ import type { Time } from '../base/time.ts'
 import type { Allocation, OpenAllocation } from '../core/allocation.ts'
 import type { Command } from '../core/command.ts'
 import type { Event } from '../core/event.ts'
-import type { Datagram, Input, Opened, Refused, Unreachable } from '../core/input.ts'
+import type { Datagram, Input, Opened, Refused, RoutesEnded, Unreachable } from '../core/input.ts'
 import type { Relay } from '../core/relay.ts'
 import type { CopiedState } from '../core/snapshot/difference.ts'
 import { readSnapshot } from '../core/snapshot/read.ts'
@@ -17,6 +17,7 @@ import { demultiplex } from '../wire/channel.ts'
 import { Accounts } from './accounts.ts'
 import { Backlog } from './backlog.ts'
 import { Forwarders } from './forwarders.ts'
+import { CarriedThen } from './standing-still.ts'
 import type { Inbox, World } from './world.ts'
 
 /** Milliseconds that requests may take in one turn of the event loop; what is begun is done. */
@@ -42,8 +43,12 @@ export class Shard implements Inbox {
   /** Whether `World.continue` has been called and not answered, and whether the core has asked for that. */
   #isTurnAsked = false
   #hasCoreAsked = false
-  /** What has come besides datagrams while a snapshot is taken or restored. */
+  /** What has come besides datagrams while a snapshot is taken or restored, or the shard stands still. */
   #held: Input[] | undefined
+  /** Requests wait in the backlog until it goes on. */
+  #isWaiting = false
+  /** What allocations had carried when they were written down, while the shard stands still. */
+  #carriedThen: CarriedThen | undefined
 
   /** `forwarders`: the preferred one first; with none the core relays every datagram itself. */
   constructor(relay: Relay, forwarders: readonly Forwarder[], openWorld: (inbox: Inbox) => World) {
@@ -96,25 +101,70 @@ export class Shard implements Inbox {
    * `copied`, for differences.
    */
   *snapshot(leaves: Leaves = everybody, copied?: CopiedState): Generator<undefined, Buffer> {
-    this.#held = []
+    const release = this.#hold()
     try {
       const now = this.#world.clock.now()
       if (copied) yield* this.#relay.noteCopied(copied, leaves)
-      return yield* this.#relay.snapshot(now, allocation => this.carried(allocation), leaves)
+      return yield* this.#relay.snapshot(now, this.#writeCarried, leaves)
     } finally {
-      this.#resume()
+      release()
     }
   }
 
   /** Writes down what has changed since it was noted in `copied`, in the same way, and notes it. */
   *difference(leaves: Leaves, copied: CopiedState): Generator<undefined, Buffer> {
-    this.#held = []
+    const release = this.#hold()
     try {
       const now = this.#world.clock.now()
-      return yield* this.#relay.difference(now, allocation => this.carried(allocation), leaves, copied)
+      return yield* this.#relay.difference(now, this.#writeCarried, leaves, copied)
     } finally {
-      this.#resume()
+      release()
     }
+  }
+
+  /**
+   * Has requests wait from now on, so that what is under way comes to its end; see `isQuiet`. Data goes on. Until
+   * `goOn`.
+   */
+  quieten(): void {
+    this.#isWaiting = true
+  }
+
+  /** Lets nothing change any more but what forwarders do; what else arrives waits. Until `goOn`. */
+  standStill(): void {
+    this.#held ??= []
+    this.#carriedThen = new CarriedThen()
+  }
+
+  /** What each allocation has carried that was written down while the shard stood still, since it was. */
+  carriedSince(): RoutesEnded[] {
+    const since = this.#carriedThen?.since(this.#relay.openAllocations(), open => this.carried(open))
+    return [...(since ?? [])]
+  }
+
+  /** Takes the datagrams out that wait and are for somebody else; the others go on waiting. */
+  takeWaiting(isOthers: (datagram: Datagram) => boolean): Datagram[] {
+    const waiting: Datagram[] = []
+    for (let next = this.#backlog.take(); next; next = this.#backlog.take()) waiting.push(next)
+    const now = this.#world.clock.now()
+    for (const datagram of waiting) if (!isOthers(datagram)) this.#wait(datagram, now)
+    return waiting.filter(isOthers)
+  }
+
+  /** Adds what forwarders of another shard, whose state this one has, have carried after that state was written. */
+  enter(carried: Iterable<RoutesEnded>): void {
+    const now = this.#world.clock.now()
+    for (const one of carried) this.#run(this.#relay.handle({ kind: 'routes-ended', ...one }, now), now)
+  }
+
+  /** Goes on after `quieten` or `standStill`: with `first`, then with what has come meanwhile. */
+  goOn(first: readonly Input[] = []): void {
+    this.#isWaiting = false
+    this.#carriedThen = undefined
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const input of [...first, ...held]) this.take(input)
+    this.#ask()
   }
 
   /**
@@ -140,6 +190,13 @@ export class Shard implements Inbox {
     } finally {
       if (!more) this.#resume()
     }
+  }
+
+  /** Has what arrives wait. Returns what ends that, unless it was so before. */
+  #hold(): () => void {
+    if (this.#held) return () => {}
+    this.#held = []
+    return () => this.#resume()
   }
 
   #resume(): void {
@@ -187,13 +244,13 @@ export class Shard implements Inbox {
         this.#hasCoreAsked = false
         this.take({ kind: 'continue' })
       }
-      while (this.#spent < TURN) {
+      while (this.#spent < TURN && !this.#isWaiting) {
         const datagram = this.#backlog.take()
         if (!datagram) break
         this.#serve(datagram)
       }
     } finally {
-      if (!this.#backlog.isEmpty) this.#ask()
+      if (!this.#backlog.isEmpty && !this.#isWaiting) this.#ask()
     }
   }
 
@@ -202,9 +259,9 @@ export class Shard implements Inbox {
     for (const event of this.#accounts.overdue()) this.#world.tell(event)
   }
 
-  /** Whether nothing that has come waits for the core or for the world. */
+  /** Whether nothing that has come waits for the core or for the world, but for what waits until `goOn`. */
   get isQuiet(): boolean {
-    if (this.#held || this.#isTurnAsked || !this.#backlog.isEmpty) return false
+    if (this.#held || this.#isTurnAsked || (!this.#backlog.isEmpty && !this.#isWaiting)) return false
     for (const { state } of this.#relay.allocations()) if (state !== 'open') return false
     return true
   }
@@ -240,6 +297,13 @@ export class Shard implements Inbox {
     return sum
   }
 
+  /** The same for a state that is written down. */
+  readonly #writeCarried = (allocation: Readonly<OpenAllocation>): Carried => {
+    const carried = this.carried(allocation)
+    this.#carriedThen?.note(allocation.id, carried)
+    return carried
+  }
+
   #datagram(batch: Batch, i: number): Datagram {
     const socket = batch.socket[i] as SocketId
     const start = batch.start[i]!
@@ -266,6 +330,7 @@ export class Shard implements Inbox {
         return false
       return this.#backlog.has(this.#relay.senderOf(datagram))
     }
+    if (this.#isWaiting) return true
     if (this.#spent < TURN && this.#backlog.isEmpty) return false
     const relay = this.#relay
     return datagram.isReferred === true || relay.hasAllocation(datagram) || relay.isReturning(datagram, now)
@@ -276,7 +341,7 @@ export class Shard implements Inbox {
     const relay = this.#relay
     const dropped = this.#backlog.add(relay.senderOf(datagram), datagram, relay.isReturning(datagram, now))
     if (dropped > 0) this.#relay.countCrowdedOut(dropped)
-    this.#ask()
+    if (!this.#isWaiting) this.#ask()
   }
 
   /** Handles a request, or what has waited like one, on this turn's account. Returns the time afterwards. */

@@ -1,4 +1,5 @@
-import type { Server, Socket } from 'node:net'
+import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
+import { loadAddon } from './native-addon.ts'
 
 /**
  * What Node.js keeps to itself of a socket: no documented call tells its descriptor, or what has yet to leave, and a
@@ -34,6 +35,34 @@ export function stopReading(socket: Socket): boolean {
   if (!handle?.readStop || handle.reading === undefined) return false
   handle.reading = false
   return handle.readStop() === 0
+}
+
+/**
+ * A connection of which there is a descriptor, of which nothing is read before it is resumed. Node.js does so with what
+ * a server accepts whose connections are to be paused (`pauseOnConnect`), by an option that has no documentation.
+ */
+export function adoptUnread(fd: number): Socket {
+  const options: SocketConstructorOpts & { readonly pauseOnCreate: true } = {
+    fd,
+    readable: true,
+    writable: true,
+    pauseOnCreate: true,
+  }
+  return new Socket(options)
+}
+
+/** Whether this Node.js adopts connections without reading them, tried with a pair of sockets. */
+export function canAdoptUnread(): boolean {
+  const addon = loadAddon()
+  if (!addon.ok) return false
+  const pair = new Int32Array(2).fill(-1)
+  if (addon.value.socketPair(pair) < 0) return false
+  const socket = adoptUnread(pair[0]!)
+  const isUnread = handleOf(socket)?.reading === false
+  socket.on('error', () => {})
+  socket.destroy()
+  addon.value.release(pair[1]!)
+  return isUnread
 }
 
 function handleOf(socket: Socket | Server): Handle | null | undefined {

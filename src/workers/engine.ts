@@ -172,6 +172,12 @@ export class Engine {
     await this.#following.start()
   }
 
+  /** Adopts what another process has bound, and has UDP ready to be read; `open` does the rest. */
+  async openAhead(adopted: readonly InheritedSocket[]): Promise<void> {
+    this.listeners.adopt(adopted, this.#own)
+    await this.listeners.openAdopted(this.#own)
+  }
+
   /** Binds the listeners, or adopts what another process has bound; of that, what is not wanted is closed. */
   async open(adopted: readonly InheritedSocket[] = []): Promise<void> {
     this.listeners.adopt(adopted, this.#own)

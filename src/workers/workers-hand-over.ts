@@ -6,7 +6,7 @@ import { type ReservedPort, releaseSocket } from '../net/ports/parked-port.ts'
 import type { PortDirectory } from '../net/ports/port-directory.ts'
 import { duplicate, type ListenerGroup } from '../net/udp/native-group.ts'
 import type { GivenShard, KnownBeside, KnownShard } from '../relay/hand-over/given-shard.ts'
-import type { GivenCommon, GivenRelay, HandOver } from '../relay/hand-over/hand-over.ts'
+import type { GivenCommon, GivenRelay, HandOver, RelayRest } from '../relay/hand-over/hand-over.ts'
 import type { ShardCopy } from '../relay/hand-over/shard-copy.ts'
 import type { TakenAllocation, TakenOver } from '../relay/hand-over/shard-hand-over.ts'
 import type { ShardBook } from './shard-book.ts'
@@ -106,6 +106,43 @@ export class WorkersHandOver implements HandOver {
         void one.then(given => this.#takeBack(i, given)).catch(() => {})
       throw error
     }
+  }
+
+  async quieten(): Promise<void> {
+    await inTime(this.#parts.slots.map(slot => slot.step('quieten')))
+  }
+
+  async giveAhead(): Promise<GivenRelay> {
+    const { slots } = this.#parts
+    const giving = slots.map(slot => slot.step('giveAhead'))
+    try {
+      const given = await inTime(giving)
+      const shards = given.map((shard, i) => ({ ...shard, doors: slots[i]!.doors }))
+      return { shards, common: this.#giveCommon() }
+    } catch (error) {
+      for (const one of giving) void one.then(release).catch(() => {})
+      throw error
+    }
+  }
+
+  /** Each goes on as soon as it can be told. */
+  giveRest(): Promise<RelayRest> {
+    // A worker that starts now in the place of one that broke has nothing to read.
+    this.#isHeld = true
+    return inTime(this.#parts.slots.map(slot => slot.step('giveRest')))
+  }
+
+  async goOn(): Promise<void> {
+    this.#isHeld = false
+    const going = this.#parts.slots.map(slot => slot.step('goOn'))
+    // One that is not there, or not yet, reads when it comes.
+    await inTime(going).catch(() => {})
+  }
+
+  async takeRest(rest: RelayRest): Promise<void> {
+    const { slots } = this.#parts
+    if (rest.length !== slots.length) throw new Error('it has another number of workers')
+    await inTime(slots.map((slot, i) => slot.step('takeRest', rest[i]!)))
   }
 
   async takeBack({ shards, common }: GivenRelay): Promise<void> {
@@ -209,9 +246,14 @@ export class WorkersHandOver implements HandOver {
     try {
       await this.#parts.slots[index]!.step('takeBack', given)
     } catch {
-      for (const { fd } of [...given.udp, ...given.listeners, ...given.connections]) releaseSocket(fd)
+      release(given)
     }
   }
+}
+
+/** Closes descriptors that nobody will take. */
+function release({ udp, listeners, connections }: GivenShard): void {
+  for (const { fd } of [...udp, ...listeners, ...connections]) releaseSocket(fd)
 }
 
 /** What all of them come to, if they do in time. */

@@ -41,8 +41,8 @@ class Puppet {
     this.link = new HandOverLink(this.#socket)
   }
 
-  async ask(kind: string): Promise<unknown> {
-    this.link.say({ kind })
+  async ask(kind: string, more: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    this.link.say({ kind, ...more })
     return this.link.next(20_000)
   }
 
@@ -86,6 +86,25 @@ class Puppet {
     await this.copies()
     await this.ask('give')
     await this.#states(this.workers)
+  }
+
+  /** The relay has requests wait when this resolves, and goes on with data. */
+  async giveAhead(): Promise<void> {
+    await this.copies()
+    await this.ask('give', { ahead: true })
+    await this.#states(this.workers)
+  }
+
+  async takeAhead(): Promise<void> {
+    await this.giveAhead()
+    await this.ask('more')
+  }
+
+  /** The relay reads nothing any more when this resolves. */
+  async rest(): Promise<void> {
+    await this.takeAhead()
+    const { kind } = (await this.ask('taken')) as { kind: string }
+    if (kind !== 'rest') throw new Error(`no rest, but ${kind}`)
   }
 
   async #states(count: number): Promise<void> {
@@ -192,8 +211,40 @@ const FAILURES: readonly [name: string, play: (puppet: Puppet) => Promise<unknow
       puppet.die()
     },
   ],
+  ['is gone while data goes on', puppet => puppet.giveAhead().then(() => puppet.die())],
+  ['is gone with the descriptors while data goes on', puppet => puppet.takeAhead().then(() => puppet.die())],
+  [
+    'cannot take connections over while data goes on',
+    async puppet => {
+      await puppet.takeAhead()
+      puppet.link.say({ kind: 'failed', why: 'no room for connections' })
+    },
+    /no room for connections/,
+  ],
+  [
+    'takes no copies, and is gone while data goes on',
+    async puppet => {
+      await puppet.rehearse()
+      await puppet.ask('give', { ahead: true })
+      puppet.die()
+    },
+  ],
+  ['is gone with the rest', puppet => puppet.rest().then(() => puppet.die())],
+  [
+    'cannot read the rest',
+    async puppet => {
+      await puppet.rest()
+      puppet.link.say({ kind: 'failed', why: 'the rest is damaged' })
+    },
+    /the rest is damaged/,
+  ],
+  ['hangs while data goes on', puppet => puppet.giveAhead(), /has not answered/],
+  ['hangs with the rest', puppet => puppet.rest(), /has not answered/],
   ['hangs when everything was given', puppet => puppet.give(), /has not answered/],
 ]
+
+/** What the relay logs of each. */
+const OVER = 'nothing was handed over'
 
 for (const workers of [1, 2])
   t.test(`whatever goes wrong with a new process, calls go on in the old one (workers: ${workers})`, t =>
@@ -212,7 +263,7 @@ async function failAtEachStep(t: Test, workers: number): Promise<void> {
       if (told) t.match(await puppet.refused(), told, name)
       else t.pass(name)
       // The next may come as soon as this one is over.
-      await relay.child.says(new RegExp(`(?:nothing was handed over[^]*){${index + 1}}`))
+      await relay.child.says(new RegExp(`(?:${OVER}(?:(?!${OVER})[^])*){${index + 1}}`))
     }
   }
   const playing = play()

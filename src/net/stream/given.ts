@@ -10,6 +10,9 @@ export interface GivenListener {
   readonly fd: number
 }
 
+/** What was half read and half written of a connection when another process went on with it. */
+export type ConnectionRest = Pick<GivenConnection, 'id' | 'unread' | 'unsent' | 'dropped'>
+
 /** A plain TCP connection that is let go of: its descriptor, and what is half read and half written. */
 export interface GivenConnection {
   readonly fd: number

@@ -1,4 +1,4 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { SecureContextOptions } from 'node:tls'
 import type { Address } from '../../base/address.ts'
 import type { Batch } from '../../base/batch.ts'
@@ -6,6 +6,7 @@ import { Counter, type Counters } from '../../base/counters.ts'
 import type { SocketId } from '../../base/ids.ts'
 import type { Result } from '../../base/result.ts'
 import { after, type Clock } from '../../base/time.ts'
+import { adoptUnread } from '../../system/socket-handle.ts'
 import { demultiplex } from '../../wire/channel.ts'
 import type { SocketIds } from '../socket-ids.ts'
 import type { NetInbox, Transport } from '../transport.ts'
@@ -14,8 +15,8 @@ import { LAST_WORDS, NEVER, StreamConnection } from './connection.ts'
 import { Crowd, type Gathering } from './crowd.ts'
 import { DeadlineSweep } from './deadline-sweep.ts'
 import { FirstOctets } from './first-octets.ts'
-import { giveConnection } from './give-connection.ts'
-import type { GivenConnection, GivenListener } from './given.ts'
+import { duplicateConnection, giveConnection, giveQuickly } from './give-connection.ts'
+import type { ConnectionRest, GivenConnection, GivenListener } from './given.ts'
 import { StreamConnections } from './stream-connections.ts'
 import { StreamEntrance } from './stream-entrance.ts'
 import { StreamListeners, type StreamListenOptions, type StreamPort } from './stream-listeners.ts'
@@ -74,6 +75,8 @@ export class StreamTransport implements Transport {
   readonly #entrance: StreamEntrance
   readonly #breather: Breather
   readonly #deadlines: DeadlineSweep
+  /** Connections of which another process has descriptors while they go on here, or which it has sent ahead. */
+  #ahead: StreamConnection[] = []
   #stopping = false
   #paused = false
   #left: () => void = () => {}
@@ -213,6 +216,7 @@ export class StreamTransport implements Transport {
   /** Reads from connections no more, or again; what comes waits in their sockets. */
   pause(on: boolean): void {
     this.#paused = on
+    if (!on) this.#ahead = []
     this.#turns.flush()
     for (const connection of this.#connections) connection.pause(on)
   }
@@ -227,35 +231,92 @@ export class StreamTransport implements Transport {
    * and their ids stay taken as in `UdpTransport.give`.
    */
   giveConnections(): GivenConnection[] {
+    return [...this.#connections].flatMap(connection => this.#give(connection, giveConnection) ?? [])
+  }
+
+  /**
+   * Plain TCP connections, each with a descriptor of its own, while they go on here until `giveRest`. Nobody is
+   * accepted meanwhile: give the listeners away first.
+   */
+  duplicateConnections(): GivenConnection[] {
+    this.#ahead = []
     const given: GivenConnection[] = []
-    for (const connection of [...this.#connections]) {
-      const { state } = connection
-      const one = giveConnection(connection)
+    for (const connection of this.#connections) {
+      const one = duplicateConnection(connection)
       if (!one) continue
       given.push(one)
-      this.#connections.remove(connection)
-      if (state.kind === 'turn') this.#turns.letGo(state.id)
+      this.#ahead.push(connection)
     }
     return given
+  }
+
+  /**
+   * Lets go of the connections that were duplicated, in the same order; undefined for one that has ended since. Only
+   * while paused. Each is to be closed when there is time.
+   */
+  giveRest(): ReturnType<typeof giveQuickly>[] {
+    const ahead = this.#ahead
+    this.#ahead = []
+    const open = new Set(this.#connections)
+    return ahead.map(connection => (open.has(connection) ? this.#give(connection, giveQuickly) : undefined))
+  }
+
+  #give<T>(
+    connection: StreamConnection,
+    give: (connection: StreamConnection) => T | undefined,
+  ): T | undefined {
+    const { state } = connection
+    const given = give(connection)
+    if (!given) return undefined
+    this.#connections.remove(connection)
+    if (state.kind === 'turn') this.#turns.letGo(state.id)
+    return given
+  }
+
+  /**
+   * Takes over what was half read and half written of the connections that were adopted since the last time, in the
+   * same order. Those that have no rest have ended.
+   */
+  takeRest(rests: readonly (ConnectionRest | undefined)[]): void {
+    const ahead = this.#ahead
+    this.#ahead = []
+    for (const [i, connection] of ahead.entries()) {
+      const rest = rests[i]
+      if (!rest) {
+        connection.raw.destroy()
+        continue
+      }
+      connection.outbox.dropped = rest.dropped
+      if (rest.id !== undefined && connection.state.kind !== 'turn') {
+        // It does not wait for the first octet any more.
+        connection.raw.removeAllListeners('data')
+        this.#serve(connection, rest.id)
+      }
+      connection.resume(rest)
+    }
   }
 
   /** Takes a connection over that was given away. It is read when the transport is no longer paused. */
   adopt(given: GivenConnection): void {
     const { fd, remote, id, tlsOnly } = given
-    const raw = new Socket({ fd, readable: true, writable: true })
+    const raw = adoptUnread(fd)
     raw.on('error', ignore)
     const port = { tlsOnly, proxy: false, web: false }
     const connection = this.#attend(raw, remote, port, this.#connections.enterUnasked(remote))
     connection.outbox.dropped = given.dropped
     if (id === undefined) this.#firstOctets.await(connection, port)
-    else {
-      this.#ready(connection, raw, 'tcp', undefined)
-      this.#turns.add(connection, 'tcp', id)
-    }
-    // A listener makes a stream flow, and what is put back into one that flows is handled at once: before there are
-    // other connections that it may be for.
-    if (this.#paused) connection.pause(true)
+    else this.#serve(connection, id)
+    this.#ahead.push(connection)
+    // What is put back into a stream that flows is handled at once: before there are other connections that it may be
+    // for.
+    connection.pause(this.#paused)
     connection.resume(given)
+  }
+
+  /** A client's connection has the id that it had in another process. */
+  #serve(connection: StreamConnection, id: SocketId): void {
+    this.#ready(connection, connection.raw, 'tcp', undefined)
+    this.#turns.add(connection, 'tcp', id)
   }
 
   /** Hangs up on everybody who has no allocation. */

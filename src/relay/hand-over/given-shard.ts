@@ -1,8 +1,9 @@
 import type { Address } from '../../base/address.ts'
 import type { SocketId } from '../../base/ids.ts'
 import type { Owner } from '../../core/event.ts'
+import type { Datagram, RoutesEnded } from '../../core/input.ts'
 import type { RelayKeys } from '../../core/relay.ts'
-import type { GivenConnection, GivenListener } from '../../net/stream/given.ts'
+import type { ConnectionRest, GivenConnection, GivenListener } from '../../net/stream/given.ts'
 import type { Door } from '../guests/guest-message.ts'
 
 /**
@@ -33,6 +34,15 @@ export interface GivenReservation {
   readonly socket: SocketId
   readonly owner: Owner
   readonly client: Address
+}
+
+/** What has come of a shard while it was taken over: the end of a hand-over in which data goes on. */
+export interface ShardRest {
+  /** Of each connection in `GivenShard.connections`, in their order; undefined for one that has ended. */
+  readonly connections: readonly (ConnectionRest | undefined)[]
+  readonly carried: readonly RoutesEnded[]
+  /** Datagrams and frames that wait to be handled. */
+  readonly waiting: readonly Datagram[]
 }
 
 /** What a shard hands over: its state at one moment, and the sockets that go with it. */

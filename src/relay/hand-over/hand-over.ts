@@ -3,7 +3,7 @@ import { failed, type Result, succeeded } from '../../base/result.ts'
 import type { Listener } from '../../config/values/listener.ts'
 import type { RelayKeys } from '../../core/relay.ts'
 import { bindUnread, type ReservedPort } from '../../net/ports/parked-port.ts'
-import type { GivenShard, KnownBeside } from './given-shard.ts'
+import type { GivenShard, KnownBeside, ShardRest } from './given-shard.ts'
 import type { ShardCopy } from './shard-copy.ts'
 import type { ShardHandOver, TakenOver } from './shard-hand-over.ts'
 
@@ -13,6 +13,9 @@ export interface GivenRelay {
   /** Absent where there is one shard, which has all of it in its state. */
   readonly common?: GivenCommon | undefined
 }
+
+/** What has come of each shard of a relay while it was taken over; see `ShardRest`. */
+export type RelayRest = readonly ShardRest[]
 
 /** What several shards have in common. */
 export interface GivenCommon {
@@ -43,6 +46,16 @@ export interface HandOver {
   receive(copies: readonly ShardCopy[]): Promise<void>
   /** Gives everything that can go on elsewhere. Only while held, and settled. Where that fails, nothing is given. */
   give(): Promise<GivenRelay>
+  /** Has requests wait, so that what is under way comes to its end; data goes on, until `goOn` or `leave`. */
+  quieten(): Promise<void>
+  /** The same as `give`, while data goes on. Only when quiet, and settled. Where that fails, nothing is given. */
+  giveAhead(): Promise<GivenRelay>
+  /** Reads nothing from now on, and gives what has come since `giveAhead`. */
+  giveRest(): Promise<RelayRest>
+  /** Goes on after any of these, as the other process could not. */
+  goOn(): Promise<void>
+  /** Takes over what has come while this process took everything else: after `connect`, and before `go`. */
+  takeRest(rest: RelayRest): Promise<void>
   /** Goes on with what was given, as the other process could not. */
   takeBack(given: GivenRelay): Promise<void>
   /** Forgets what was given. Returns how many allocations have stayed. */
@@ -109,6 +122,26 @@ export class LocalHandOver implements HandOver {
 
   async give(): Promise<GivenRelay> {
     return { shards: [this.#shard.give()] }
+  }
+
+  async quieten(): Promise<void> {
+    this.#shard.quieten()
+  }
+
+  async giveAhead(): Promise<GivenRelay> {
+    return { shards: [await this.#shard.giveAhead()] }
+  }
+
+  async giveRest(): Promise<RelayRest> {
+    return [this.#shard.giveRest()]
+  }
+
+  goOn(): Promise<void> {
+    return this.#shard.goOn()
+  }
+
+  async takeRest([only]: RelayRest): Promise<void> {
+    this.#shard.takeRest(only!)
   }
 
   takeBack({ shards }: GivenRelay): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Address, ipKey } from '../../base/address.ts'
+import { ipKey } from '../../base/address.ts'
 import { Counter, type Counters } from '../../base/counters.ts'
 import { type FiveTuple, NOWHERE } from '../../base/five-tuple.ts'
 import type { AllocationId, SocketId } from '../../base/ids.ts'
@@ -6,16 +6,16 @@ import { failed, type Result, succeeded } from '../../base/result.ts'
 import { isStream } from '../../base/via.ts'
 import { type Allocation, type OpenAllocation, tuplesOf } from '../../core/allocation.ts'
 import { type Event, openedEvent } from '../../core/event.ts'
+import type { Datagram } from '../../core/input.ts'
 import type { RelayKeys } from '../../core/relay.ts'
 import type { RelayPorts } from '../../net/ports/relay-ports.ts'
 import type { GivenConnection } from '../../net/stream/given.ts'
-import type { StreamTransport } from '../../net/stream/stream-transport.ts'
-import type { UdpTransport } from '../../net/transport.ts'
 import type { Shard } from '../../shard/shard.ts'
 import { completed, inTurns } from '../../system/slices.ts'
 import type { Gate } from '../admission.ts'
 import type { Door } from '../guests/guest-message.ts'
-import type { GivenReservation, GivenShard, GivenUdp, KnownBeside } from './given-shard.ts'
+import type { GivenReservation, GivenShard, GivenUdp, KnownBeside, ShardRest } from './given-shard.ts'
+import { Lending, type LendingParts } from './lending.ts'
 import { CopyOfShard, type ShardCopy } from './shard-copy.ts'
 import { TakenSockets } from './taken-sockets.ts'
 import { warmedUp } from './warmed-up.ts'
@@ -28,16 +28,10 @@ export interface TakenOver {
   readonly lost: readonly AllocationId[]
 }
 
-export interface ShardHandOverParts {
+export interface ShardHandOverParts extends LendingParts {
   readonly shard: Shard
-  readonly udp: UdpTransport
-  readonly streams: StreamTransport
   readonly ports: RelayPorts
   readonly gate: Gate
-  /** UDP sockets that clients talk to. */
-  readonly listeners: ReadonlyMap<SocketId, Address>
-  /** Ports that wait for their tokens. */
-  readonly reserved: () => Iterable<GivenReservation>
   readonly takeReserved: (reservation: GivenReservation) => void
   /** Takes a socket of another shard over, by the id that it had here. */
   readonly takeDoor: (socket: SocketId, door: Door) => void
@@ -70,10 +64,12 @@ export class ShardHandOver {
   /** What the other process has already. */
   #copy: CopyOfShard | undefined
   readonly #taken: TakenSockets
+  readonly #lending: Lending
 
   constructor(parts: ShardHandOverParts) {
     this.#parts = parts
     this.#taken = new TakenSockets(parts.udp, parts.ports)
+    this.#lending = new Lending(parts)
   }
 
   /** Reads nothing from now on; what arrives waits in the sockets. False where that cannot be. */
@@ -165,6 +161,53 @@ export class ShardHandOver {
     }
   }
 
+  /** Has requests wait, so that what is under way comes to its end; data goes on, until `goOn` or `leave`. */
+  quieten(): void {
+    this.#parts.shard.quieten()
+  }
+
+  /**
+   * The same as `give`, while data goes on here: sockets are given by descriptors of their own. Only when quiet, and
+   * settled. `giveRest` comes next, or `goOn`.
+   */
+  async giveAhead(): Promise<GivenShard> {
+    const { shard } = this.#parts
+    const copy = this.#copy
+    shard.standStill()
+    const snapshot = await inTurns(copy ? shard.difference(leaves, copy.state) : shard.snapshot(leaves))
+    return { snapshot, ...this.#lending.lend(copy, this.#relays()) }
+  }
+
+  /** Reads nothing from now on, and gives what has come since `giveAhead`. */
+  giveRest(): ShardRest {
+    const { shard } = this.#parts
+    this.hold()
+    const staying = this.#staying()
+    const waiting = shard.takeWaiting(({ via, socket }) => via !== 'tls' && !staying.has(socket))
+    return {
+      connections: this.#lending.giveRest(waiting),
+      carried: shard.carriedSince(),
+      waiting: few(waiting),
+    }
+  }
+
+  /** Goes on here, as the other process could not. */
+  async goOn(): Promise<void> {
+    this.forgetCopy()
+    const { connections, waiting } = await this.#lending.takeBack()
+    this.connect(connections)
+    this.#parts.shard.goOn(waiting)
+    this.go()
+  }
+
+  /** Takes over what has come while this process took everything else. */
+  takeRest({ connections, carried, waiting }: ShardRest): void {
+    const { shard, streams } = this.#parts
+    shard.enter(carried)
+    for (const datagram of waiting) shard.take(datagram)
+    streams.takeRest(connections)
+  }
+
   /** Goes on with what was given, as the other process could not. */
   async takeBack(given: GivenShard): Promise<void> {
     const { udp, streams } = this.#parts
@@ -179,10 +222,13 @@ export class ShardHandOver {
   /** Forgets what was given, as the other process goes on with it, and serves only what has stayed. */
   leave(): number {
     const { shard, udp, gate, streams, ports } = this.#parts
-    for (const { id } of [...this.#leaving()]) {
-      shard.take({ kind: 'revoke', allocation: id, reason: 'handed-over' })
-      gate.release(id)
-    }
+    const leaving = Array.from(this.#leaving(), ({ id }) => id)
+    // Before anything that has come meanwhile is handled.
+    shard.goOn(
+      leaving.map(allocation => ({ kind: 'revoke' as const, allocation, reason: 'handed-over' as const })),
+    )
+    for (const id of leaving) gate.release(id)
+    this.#lending.leave()
     // Of those that were copied the other process has a descriptor of its own.
     for (const socket of this.#copy?.sockets ?? []) udp.close(socket)
     this.forgetCopy()
@@ -269,9 +315,28 @@ export class ShardHandOver {
     return [...relays]
   }
 
+  /** Relay sockets of allocations that another process cannot go on with. */
+  #staying(): Set<SocketId> {
+    const staying = new Set<SocketId>()
+    for (const allocation of this.#parts.shard.openAllocations())
+      if (!leaves(allocation)) for (const { relay } of allocation.legs) staying.add(relay.socket)
+    for (const socket of this.#parts.ports.shared) staying.delete(socket)
+    return staying
+  }
+
   *#leaving(): Generator<Readonly<OpenAllocation>> {
     for (const allocation of this.#parts.shard.openAllocations()) if (leaves(allocation)) yield allocation
   }
+}
+
+/** Octets of datagrams that are given along at most: everybody waits for them. */
+const MOST_WAITING = 512 << 10
+
+/** As many as are given along. Frames first: what comes by UDP is sent again by who misses the answer. */
+function few(waiting: readonly Datagram[]): Datagram[] {
+  const first = [...waiting.filter(({ via }) => via === 'tcp'), ...waiting.filter(({ via }) => via !== 'tcp')]
+  let octets = 0
+  return first.filter(({ bytes }) => (octets += bytes.length) <= MOST_WAITING)
 }
 
 /** Whether an allocation can go on in another process. */

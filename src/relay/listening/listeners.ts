@@ -67,7 +67,8 @@ export class Listeners {
       let last: NodeJS.ErrnoException | undefined
       let count = 0
       for (const address of addresses) {
-        const error = await this.#bind({ ...listener, address })
+        const isOpen = this.#bound.has(name({ ...listener, address }))
+        const error = isOpen ? undefined : await this.#bind({ ...listener, address })
         if (!error) count++
         else if (error.code === 'EADDRNOTAVAIL' && isWildcard(listener.address)) last = error
         else if (this.#lenient && isFamilyMissing(error)) last = error
@@ -79,6 +80,17 @@ export class Listeners {
       throw new StartError({ key: 'start.familyMissing', values: { at: name(listener), family } })
     }
     if (this.#bound.size === 0) throw new StartError({ key: 'start.nowhere' })
+  }
+
+  /** Binds those that were adopted and that nothing is taken from while the relay is held: UDP. */
+  async openAdopted(own: readonly Uint8Array[]): Promise<void> {
+    for (const listener of this.#wanted.filter(({ transport }) => transport === 'udp')) {
+      for (const address of this.#spelledOut(listener, own)) {
+        const at = { ...listener, address }
+        const error = this.#inheritedAt(at) && (await this.#bind(at))
+        if (error) throw cannotListen({ transport: at.transport, address }, error)
+      }
+    }
   }
 
   /** Listens on these sockets, which another process has bound, where `open` wants them; closes the others. */

@@ -130,6 +130,80 @@ t.test(
   },
 )
 
+t.test('while a shard stands still data goes on, requests wait, and what was carried since is known', t => {
+  const sim = new Sim()
+  const bob = sim.peer('198.51.100.7:40000')
+  const alice = sim.client('192.0.2.10:50000')
+  const carol = sim.client('192.0.2.11:50000', { user: '@carol:example.org' })
+  for (const client of [alice, carol]) {
+    client.allocate()
+    client.bind(0x4001, bob)
+    client.send(0x4001, 'before')
+  }
+  const { shard } = sim
+  shard.quieten()
+  const answers = alice.raw.length
+  alice.turn.refresh({}, sim.now)
+  alice.flush()
+  sim.settle()
+  t.equal(alice.raw.length, answers, 'a request waits')
+  t.ok(shard.isQuiet, 'and nothing else is under way')
+
+  shard.standStill()
+  const taking = shard.snapshot()
+  taking.next()
+  alice.send(0x4001, 'while it is written')
+  const snapshot = whole(taking)
+  alice.send(0x4001, 'after that')
+  bob.send(alice.turn.relayed[0]!, 'back')
+  shard.tick()
+  sim.settle()
+  t.same(bob.inbox.slice(2), ['while it is written', 'after that'])
+  t.equal(alice.raw.length, answers + 1, 'what a peer has sent has come, and no answer')
+
+  const other = new Sim({ seed: 2 })
+  whole(other.shard.restore(snapshot))
+  const carried = shard.carriedSince()
+  t.equal(carried.length, 1, 'nothing is said of one that has carried nothing')
+  other.shard.enter(carried)
+  const figures = (one: Sim) => Array.from(one.shard.openAllocations(), open => one.shard.carried(open))
+  t.same(figures(other), figures(sim))
+
+  const waiting = shard.takeWaiting(({ from }) => from.port === 50_000 && from.ip[3] === 10)
+  t.equal(waiting.length, 1)
+  other.shard.take(waiting[0]!)
+  other.settle()
+  t.equal(other.counters.read('refreshRequest'), 1, 'who takes over answers it')
+  shard.goOn(waiting)
+  sim.settle()
+  t.equal(alice.raw.length, answers + 2, 'and so does who goes on')
+  t.same(shard.carriedSince(), [])
+  t.end()
+})
+
+t.test('what waits for somebody who stays goes on to wait', t => {
+  const sim = new Sim()
+  const clients = ['192.0.2.10:50000', '192.0.2.11:50000'].map(at => sim.client(at))
+  for (const client of clients) client.allocate()
+  sim.shard.quieten()
+  for (const client of clients) {
+    client.turn.refresh({}, sim.now)
+    client.flush()
+  }
+  sim.settle()
+  sim.shard.standStill()
+  const before = clients.map(({ raw }) => raw.length)
+  t.equal(sim.shard.takeWaiting(({ from }) => from.ip[3] === 10).length, 1)
+  const [first] = sim.shard.openAllocations()
+  sim.shard.goOn([{ kind: 'revoke', allocation: first!.id, reason: 'handed-over' }])
+  sim.settle()
+  t.same(
+    clients.map(({ raw }, i) => raw.length - before[i]!),
+    [0, 1],
+  )
+  t.end()
+})
+
 t.test('C-01: no secret is left in a snapshot for a disk, and it cannot be restored', t => {
   const sim = crowd(3)
   const snapshot = whole(sim.relay.snapshot(sim.now))

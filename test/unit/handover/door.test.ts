@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parseAddress, RECORD, readRecord, writeRecord } from '../../../src/base/address.ts'
-import type { SocketId } from '../../../src/base/ids.ts'
+import type { AllocationId, SocketId } from '../../../src/base/ids.ts'
 import { SNAPSHOT_VERSION } from '../../../src/core/snapshot/envelope.ts'
 import { descriptorsOf } from '../../../src/handover/given.ts'
 import { type Giver, type HandedOver, HandOverDoor } from '../../../src/handover/giver.ts'
 import { HandOverLink } from '../../../src/handover/link.ts'
-import { COPIES, PROTOCOL } from '../../../src/handover/protocol.ts'
+import { AHEAD, COPIES, PROTOCOL } from '../../../src/handover/protocol.ts'
 import { Predecessor } from '../../../src/handover/taker.ts'
-import type { GivenRelay } from '../../../src/relay/hand-over/hand-over.ts'
+import type { GivenRelay, RelayRest } from '../../../src/relay/hand-over/hand-over.ts'
 import type { ShardCopy } from '../../../src/relay/hand-over/shard-copy.ts'
 import { loadAddon } from '../../../src/system/native-addon.ts'
 import { needAddon } from '../native/probe.ts'
@@ -56,6 +56,35 @@ function shortFolder(t: Test): string {
   return folder
 }
 
+/** What comes in the end, with all that there can be. */
+const REST: RelayRest = [
+  {
+    connections: [
+      undefined,
+      { id: 7 as SocketId, unread: Buffer.from('half'), unsent: Buffer.from('a'), dropped: 3 },
+      { unread: Buffer.alloc(0), unsent: Buffer.alloc(0), dropped: 0 },
+    ],
+    carried: [
+      {
+        allocation: 9 as AllocationId,
+        carried: {
+          traffic: { toPeer: { packets: 1, bytes: 2 }, toClient: { packets: 3, bytes: 4 } },
+          dropped: 5,
+        },
+      },
+    ],
+    waiting: [
+      {
+        kind: 'datagram',
+        via: 'tcp',
+        socket: 7 as SocketId,
+        from: parseAddress('192.0.2.1:5000')!,
+        bytes: Buffer.from('a request'),
+      },
+    ],
+  },
+]
+
 /** The door of a relay that has nothing but sockets. */
 function door(t: Test, copies: () => readonly ShardCopy[] = () => []) {
   const ended: HandedOver[] = []
@@ -82,6 +111,19 @@ function door(t: Test, copies: () => readonly ShardCopy[] = () => []) {
     },
     give: async () => relay,
     takeBack: async () => {},
+    giveAhead: async () => {
+      lines.push('data goes on')
+      return relay
+    },
+    giveRest: async () => {
+      lines.push('nothing is read')
+      return REST
+    },
+    goOn: async () => {
+      lines.push('it goes on')
+      held = false
+      changed()
+    },
     leave: async () => {
       // The door closes them.
       held = false
@@ -211,6 +253,51 @@ t.test(
   },
 )
 
+t.test(
+  'data goes on until the new process has everything, and then comes what has changed',
+  { skip },
+  async t => {
+    const { path, ended, lines } = door(t)
+    const from = await Predecessor.find(path, '2')
+    t.ok(from?.ahead)
+    if (!from) return
+    await from.rehearse()
+    const { relay } = await from.take(true)
+    t.match(lines, ['a new process prepares to take over', 'data goes on'])
+    t.equal(lines.length, 2, 'and nothing else has happened')
+    const { rest, since } = await from.rest()
+    t.equal(lines.at(-1), 'nothing is read')
+    t.ok(since > 0n)
+    const [shard] = rest
+    const [wanted] = REST
+    t.same(shard!.connections, wanted!.connections)
+    t.same(shard!.carried, wanted!.carried)
+    t.match(shard!.waiting, [{ kind: 'datagram', via: 'tcp', socket: 7, bytes: Buffer.from('a request') }])
+    t.equal(shard!.waiting[0]!.from.key, wanted!.waiting[0]!.from.key)
+    await from.running(0, 0)
+    t.match(ended, [{ ok: true }])
+    t.notMatch(lines, ['it goes on'])
+    for (const fd of descriptorsOf(relay)) addonOf().release(fd)
+  },
+)
+
+for (const [when, play] of [
+  ['while data goes on', async () => {}],
+  ['when it has everything', (from: Predecessor) => from.rest()],
+] as const)
+  t.test(`a new process that is gone ${when} leaves the old one as it was`, { skip }, async t => {
+    const { path, ended, lines, until } = door(t)
+    const from = await Predecessor.find(path, '2')
+    await from!.rehearse()
+    const { relay } = await from!.take(true)
+    await play(from!)
+    from!.fail('no memory')
+    await until(() => ended.length === 1)
+    t.match(ended, [{ ok: false, why: 'no memory' }])
+    t.ok(lines.includes('it goes on'))
+    for (const fd of descriptorsOf(relay)) addonOf().release(fd)
+  })
+
 t.test('copies go ahead as often as they are asked for, with their sockets', { skip }, async t => {
   const made: ShardCopy[] = [
     { isWhole: true, state: Buffer.from('all'), sockets: sockets(260), closed: [], changed: 260 },
@@ -266,12 +353,13 @@ t.test('only copies that can be read are asked for, and from an older relay none
       link.say({
         ...{ kind: 'welcome', channel: 'a name', version: '0', pid: 1, workers: 1, listening: [], pages: [] },
         clock: { time: 0, machine: '0' },
-        ...(copies !== undefined && { copies }),
+        ...(copies !== undefined && { copies, ahead: copies - COPIES + AHEAD }),
       })
     }).listen(path)
     await once(server, 'listening')
     const from = await Predecessor.find(path, '2')
     t.equal(from?.copies, wanted)
+    t.equal(from?.ahead, wanted)
     from?.fail('the test is over')
     server.close()
   }

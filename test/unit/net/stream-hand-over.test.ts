@@ -24,6 +24,33 @@ function handOver(from: StreamWorld, to: StreamWorld): { listeners: number; conn
   return { listeners: listeners.length, connections: connections.length }
 }
 
+/** The same while both have every connection, until `finish`. */
+async function goAhead(from: StreamWorld, to: StreamWorld): Promise<{ finish: () => void }> {
+  to.streams.pause(true)
+  const listeners = from.streams.giveListeners()
+  for (const connection of from.streams.duplicateConnections()) to.streams.adopt(connection)
+  await turns()
+  const finish = () => {
+    from.streams.pause(true)
+    const rest = from.streams.giveRest()
+    to.streams.takeRest(rest)
+    for (const listener of listeners) void to.streams.listen(listener)
+    to.streams.pause(false)
+    for (const one of rest) {
+      if (!one) continue
+      one.close()
+      loadedAddon().release(one.fd)
+    }
+  }
+  return { finish }
+}
+
+function loadedAddon() {
+  const addon = loadAddon()
+  if (!addon.ok) throw new Error(addon.error)
+  return addon.value
+}
+
 /** A connection of a TURN client whose allocation is kept alive, and by which the shard knows it. */
 async function talking(
   world: StreamWorld,
@@ -60,6 +87,87 @@ t.test('a connection goes on elsewhere with what was half read, under the id tha
   t.equal(one.streams.open, 0)
   t.same(one.inbox.hangups, [], 'the first shard has not been told of an end')
   t.notOk(client.closed)
+})
+
+t.test(
+  'two processes have a connection, and one of them reads it, until the other goes on with the rest',
+  async t => {
+    const { one, two, at } = await pair(t)
+    const { client, id, from } = await talking(one, at)
+    const texts = ['read by the first', 'half of it by each', 'read by the second']
+    const frames = texts.map(text => padded(channelFrame(0x4000, text)))
+    const { finish } = await goAhead(one, two)
+
+    client.write(Buffer.concat([frames[0]!, frames[1]!.subarray(0, 9)]))
+    await one.inbox.some(2)
+    one.sockets.sendOne(id, from, padded(channelFrame(0x4001, 'to the client')))
+    await turns()
+    t.equal(two.inbox.all.length, 0)
+    finish()
+    client.write(Buffer.concat([frames[1]!.subarray(9), frames[2]!]))
+    await two.inbox.some(2)
+
+    t.same(
+      two.inbox.all.map(({ bytes }) => bytes.subarray(4).toString().replace(/\0+$/, '')),
+      texts.slice(1),
+    )
+    t.equal(two.inbox.all[0]!.socket, id)
+    t.equal(one.inbox.all.length, 2)
+    t.equal(one.streams.open, 0)
+    t.same(one.inbox.hangups, [])
+    two.sockets.sendOne(id, from, padded(channelFrame(0x4001, 'and again')))
+    await turns()
+    t.match(client.received.toString('latin1'), /to the client.*and again/s)
+    t.notOk(client.closed)
+  },
+)
+
+t.test(
+  'a connection that ends in between, or whose first frame comes then, is as it would be without',
+  async t => {
+    const { one, two, at } = await pair(t)
+    const gone = await talking(one, at)
+    const late = await one.client(at)
+    await turns()
+    const { finish } = await goAhead(one, two)
+    gone.client.socket.end()
+    late.write(stunFrame(2))
+    await one.inbox.some(2)
+    await turns()
+    const { socket: id } = one.inbox.all.at(-1)!
+    t.same(one.inbox.hangups, [gone.id])
+    finish()
+    late.write(stunFrame(3))
+    await two.inbox.some(1)
+    await turns()
+    t.equal(two.inbox.all[0]!.socket, id, 'by the id that it got meanwhile')
+    t.equal(two.inbox.all.length, 1)
+    t.same(two.inbox.hangups, [gone.id])
+    t.notOk(late.closed)
+  },
+)
+
+t.test('what a client has not read yet comes in order and once from whoever goes on', async t => {
+  const { one, two, at } = await pair(t)
+  const { client, id, from } = await talking(one, at)
+  client.socket.pause()
+  for (let mark = 0; one.streams.dropped(id) === 0; mark++) {
+    one.sockets.sendOne(id, from, padded(channelFrame(0x4000, Buffer.alloc(1000, mark & 255))))
+    if (mark % 16 === 15) await turns(2)
+  }
+  const { finish } = await goAhead(one, two)
+  finish()
+  t.ok(two.streams.dropped(id) > 0, 'what it has lost is still counted')
+  two.sockets.sendOne(id, from, padded(channelFrame(0x4002, 'the last')))
+  client.socket.resume()
+  while (!client.received.includes('the last')) await turns(2)
+  const { received } = client
+  let mark = 0
+  for (let i = 0; i + 1004 <= received.length - 12; i += 1004) {
+    t.equal(received[i + 4], mark & 255)
+    mark++
+  }
+  t.ok(mark > 100)
 })
 
 t.test('what is read after the pause is handled once, by the one who takes over', async t => {

@@ -101,6 +101,11 @@ export class Client {
     t.teardown(() => socket.destroy())
   }
 
+  /** All that has arrived. */
+  get received(): Buffer {
+    return Buffer.concat(this.#chunks)
+  }
+
   write(bytes: Buffer | string): void {
     this.socket.write(bytes)
   }
