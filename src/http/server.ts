@@ -65,8 +65,7 @@ export function createHttpServer(options: HttpOptions): Server {
     requireHostHeader: false,
   })
   server.maxHeadersCount = MOST_HEADERS
-  // Nobody may read an answer as slowly as he likes.
-  server.timeout = 2 * options.requestTimeout
+  server.timeout = silenceOf(options)
   const places = new Places(options.connections)
   const held = new WeakMap<Duplex, ConnectionPlace>()
   server.on('connection', socket => {
@@ -111,6 +110,11 @@ export function closeServer(server: Server): void {
   server.closeAllConnections()
 }
 
+/** Milliseconds without a word, after which a connection ends: nobody may read an answer as slowly as he likes. */
+function silenceOf({ requestTimeout }: HttpOptions): number {
+  return 2 * requestTimeout
+}
+
 async function respond(
   message: IncomingMessage,
   response: ServerResponse,
@@ -118,6 +122,8 @@ async function respond(
 ): Promise<void> {
   const request = HttpRequest.of(message)
   const isHead = message.method === 'HEAD'
+  // Some answers take a minute, an upgrade's for one. A body that does not come is bounded by `requestTimeout`.
+  message.socket.setTimeout(0)
   try {
     const answer = request ? await options.answer(request) : options.badRequest
     // A body that nobody wants is not waited for.
@@ -144,6 +150,7 @@ async function write(
       : await encodePieces(jsonLine(body))
   const octets = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   if (after) response.once('close', after)
+  response.req.socket.setTimeout(silenceOf(options))
   response.writeHead(status, {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -9,6 +10,11 @@ import { isOurHost } from '../../../src/http/origin.ts'
 import { closeServer, createHttpServer, type HttpOptions } from '../../../src/http/server.ts'
 
 async function serve(t: Test, options: Partial<HttpOptions> = {}): Promise<number> {
+  const server = await started(t, options)
+  return (server.address() as AddressInfo).port
+}
+
+async function started(t: Test, options: Partial<HttpOptions>): Promise<Server> {
   const server = createHttpServer({
     connections: 4,
     headerOctets: 8192,
@@ -24,7 +30,7 @@ async function serve(t: Test, options: Partial<HttpOptions> = {}): Promise<numbe
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => closeServer(server))
-  return (server.address() as AddressInfo).port
+  return server
 }
 
 async function opened(t: Test, port: number): Promise<Socket> {
@@ -66,6 +72,32 @@ t.test('S-12: neither do requests that never end, in their headers or in their b
     (await opened(t, port)).write('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nx')
 
   t.match(await ask(t, port, GET), /^HTTP\/1\.1 200 /)
+})
+
+t.test('an answer may take its time, but its reader may not', async t => {
+  let finish = () => {}
+  const finished = new Promise<void>(resolve => (finish = resolve))
+  let begun = () => {}
+  const asked = new Promise<void>(resolve => (begun = resolve))
+  const server = await started(t, {
+    answer: async () => {
+      begun()
+      await finished
+      return { status: 200, body: 'x'.repeat(8 << 20) }
+    },
+  })
+  const connected = once(server, 'connection') as Promise<[Socket]>
+  const reader = await opened(t, (server.address() as AddressInfo).port)
+  const [socket] = await connected
+  t.equal(socket.timeout, 120_000, 'before it asks')
+
+  reader.pause()
+  reader.write(GET)
+  await asked
+  t.equal(socket.timeout, 0, 'while the answer is worked out')
+  finish()
+  await once(reader, 'readable')
+  t.equal(socket.timeout, 120_000, 'while it is read')
 })
 
 t.test('a body beyond the bound is not read, and ends the connection', async t => {
