@@ -43,6 +43,7 @@ const GROUPS: readonly CommandGroup[] = [
       ['usage-link', 'control.commands.usageLink'],
       ['ledger', 'usage.commands.ledger'],
       ['report', 'report.command'],
+      ['backup', 'backup.command'],
       ['console', 'control.commands.console'],
     ],
   },

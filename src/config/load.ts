@@ -9,6 +9,7 @@ import { misspelt, overlaid, readEnvironment, type SetByEnvironment } from './en
 import { closing, type Env, findConfig, findState, isWorldReadable, readNamed } from './find.ts'
 import { recognise } from './foreign.ts'
 import { readHomeservers, readUsers } from './issuers.ts'
+import { readBackups } from './ledger/backups.ts'
 import { explainIssue } from './messages/explain.ts'
 import { ConfigReport } from './messages/report.ts'
 import { readNotify } from './notifying.ts'
@@ -99,6 +100,8 @@ export function load(options: LoadOptions = {}): Loaded {
   const { ledger } = written
   const costs =
     ledger && ledger.costs !== undefined ? readLedgerCosts(ledger.costs, place, report) : undefined
+  const backups =
+    ledger && ledger.backups !== undefined ? readBackups(ledger.backups, place, report) : undefined
   const settings: Settings = {
     ...keys,
     realm,
@@ -109,7 +112,9 @@ export function load(options: LoadOptions = {}): Loaded {
     control: readControl(written.control, place, report),
     console: readConsole(written.console, place, report),
     ...(notify && { notify }),
-    ...(ledger && costs && { ledger: { ...ledger, costs: costs.file } }),
+    ...(ledger && {
+      ledger: { ...ledger, ...(costs && { costs: costs.file }), ...(backups && { backups }) },
+    }),
     ...(costs?.costs && { costs: costs.costs }),
     state: place.state,
   }

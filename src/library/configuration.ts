@@ -717,6 +717,60 @@ export interface Configuration {
          * A file of costs, income and electricity, for `taciturn report` and for the share of costs on pages about one person. It is read again with each reload; where it is wrong, the relay says so and goes on without it. See docs/report.md.
          */
         costs?: string
+        /**
+         * Backs the ledger up, without its key. `taciturn backup` makes one at once. See docs/backups.md.
+         */
+        backups?: {
+          /**
+           * A folder for them, best on another machine. Either this or "s3".
+           */
+          folder?: string
+          /**
+           * A store that speaks S3.
+           */
+          s3?: {
+            /**
+             * The server, without the bucket.
+             */
+            endpoint: string
+            /**
+             * The bucket, which must exist.
+             */
+            bucket: string
+            /**
+             * The region, where the server has several.
+             */
+            region?: string
+            /**
+             * A folder in the bucket.
+             */
+            prefix?: string
+            /**
+             * The name of the access key. It must be allowed to list, read, write and delete there.
+             */
+            accessKeyId: string
+            /**
+             * The secret of that key.
+             */
+            secretAccessKey?: string
+            /**
+             * A file that holds the secret, instead.
+             */
+            secretAccessKeyFile?: string
+          }
+          /**
+           * Encrypts them for this public key of age, from `taciturn backup key` or age-keygen. Only the secret key opens them, which the relay does not need.
+           */
+          recipient?: string
+          /**
+           * How often one is made.
+           */
+          every?: string
+          /**
+           * How many are kept; the oldest are deleted.
+           */
+          keep?: number
+        }
       }
     | false
     | string

@@ -6,6 +6,7 @@ import { Pseudonyms } from '../log/pseudonyms.ts'
 import { Tally } from '../metrics/tally.ts'
 import type { RelayControl } from '../operate/relay-control.ts'
 import type { Shards } from '../relay/shards.ts'
+import { backupScheduleOf } from './usage/backups.ts'
 import { budgetsOf } from './usage/budgeting.ts'
 import { ledgerOf } from './usage/ledger.ts'
 import { ownLimitsOf } from './usage/usage-pages.ts'
@@ -32,12 +33,14 @@ export function openBooks(settings: Settings, log: Log, later: () => BooksLater)
   const own = ledger && ownLimitsOf(settings, user => ledger.identitiesOf(user), log)
   const shards = () => later().shards
   const budgets = ledger && budgetsOf(settings, { ledger, shards, log, privacy, own })
+  const backups = backupScheduleOf(settings, ledger, log)
   const configure = (next: Settings) => {
     log.configure(next.log.level)
     privacy.configure(next.log.privacy)
     journal.configure(next.log.offenders)
     tally.configure(namesOf(next))
     budgets?.configure(next.budgets)
+    backups.configure(next)
   }
   const count = (...[event]: Parameters<Tally['count']>) => {
     tally.count(event)
@@ -50,7 +53,7 @@ export function openBooks(settings: Settings, log: Log, later: () => BooksLater)
     journal.writeFewer(why, count)
   }
   tally.configure(namesOf(settings))
-  return { pseudonyms, privacy, journal, tally, ledger, budgets, own, configure, count, countFewer }
+  return { pseudonyms, privacy, journal, tally, ledger, budgets, own, backups, configure, count, countFewer }
 }
 
 function namesOf(settings: Settings): string[] {

@@ -88,6 +88,7 @@ export class Service {
     readonly changes: Changes
     readonly budgets: Budgets | undefined
     readonly own: OwnLimits | undefined
+    readonly backups: Books['backups']
   }
   readonly #watch: FileWatch
   readonly #http: Server | undefined
@@ -203,7 +204,7 @@ export class Service {
     this.reload = reload
     this.readiness = readiness
     this.health = health
-    this.#books = { tally, sessions, changes, budgets, own: books.own }
+    this.#books = { tally, sessions, changes, budgets, own: books.own, backups: books.backups }
     this.#handingOver = options.program && this.#handOver(version, options.program)
   }
 
@@ -317,6 +318,7 @@ export class Service {
     this.#kernel?.tick()
     this.#books.budgets?.tick()
     this.#operator.tick()
+    if (this.shutdown.state === 'none') this.#books.backups.tick()
     shards.look()
     if (this.shutdown.state === 'none') this.#certificates.tick()
     if (++this.#ticks % NOTIFY_EVERY === 0) this.#notifying.tick()

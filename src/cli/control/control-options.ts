@@ -8,7 +8,8 @@ export function controlCommands<T>(program: Argv<T>, context: CliContext, runs: 
   const operating = kernelCommand(operatingCommands(program, context, runs), context, runs)
   const guarding = guardingCommands(operating, context, runs)
   const changing = changeCommands(guarding, context, runs)
-  return linkCommands(usageCommands(changing, context, runs), context, runs)
+  const using = backupCommand(usageCommands(changing, context, runs), context, runs)
+  return linkCommands(using, context, runs)
 }
 
 function kernelCommand<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
@@ -273,6 +274,34 @@ function usageCommands<T>(program: Argv<T>, context: CliContext, runs: Runs): Ar
           .example('$0 report > report.html', words.say('report.example')),
       runs(async options => (await import('../commands/report.ts')).usageReport(options, context)),
     )
+}
+
+function backupCommand<T>(program: Argv<T>, context: CliContext, runs: Runs): Argv<T> {
+  const { words } = context
+  const { one, flag, where } = optionParts(context)
+  const actions = ['make', 'list', 'restore', 'key'] as const
+  return program.command(
+    'backup [action] [name]',
+    words.say('backup.command'),
+    command =>
+      command
+        .positional('action', {
+          describe: words.say('backup.options.action'),
+          choices: actions,
+          default: 'make' as const,
+        })
+        .positional('name', { describe: words.say('backup.options.name'), type: 'string' })
+        .options({
+          config: where.config,
+          file: { ...one, describe: words.say('backup.options.file') },
+          identity: { ...one, describe: words.say('backup.options.identity') },
+          output: { ...one, describe: words.say('backup.options.output') },
+          replace: { ...flag, describe: words.say('backup.options.replace') },
+          json: where.json,
+        })
+        .example('$0 backup restore --identity key.txt', words.say('backup.example')),
+    runs(async options => (await import('../backups/backup.ts')).backup(options, context)),
+  )
 }
 
 /** The commands that change what the configuration file says, until that is undone. */

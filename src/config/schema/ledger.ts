@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseLedgerUrl } from '../values/ledger-url.ts'
+import { backupsSection } from './backups.ts'
 import { DAY, durationOrUnlimited, path, textField } from './fields.ts'
 
 /* Who used how much: `ledger` of `turnserver.json`. */
@@ -35,6 +36,7 @@ const ledgerKeys = z.strictObject({
     .describe(
       'A file of costs, income and electricity, for `taciturn report` and for the share of costs on pages about one person. It is read again with each reload; where it is wrong, the relay says so and goes on without it. See docs/report.md.',
     ),
+  backups: backupsSection,
 })
 
 /** `false`, the whole section, or its `postgresql` alone. */
