@@ -33,6 +33,7 @@ export class Talker {
   readonly #takers = new Map<number, (bytes: Buffer) => void>()
   readonly #rounds: ((round: TalkersRound) => void)[] = []
   readonly #failed = new Set<(error: Error) => void>()
+  #fault: Error | undefined
   #sockets = 0
   #ways = 0
   #rest: Buffer = Buffer.alloc(0)
@@ -104,6 +105,7 @@ export class Talker {
 
   #awaited<T>(wait: (done: (value: T) => void) => void): Promise<T> {
     return new Promise((done, failed) => {
+      if (this.#fault) return failed(this.#fault)
       this.#failed.add(failed)
       wait(value => {
         this.#failed.delete(failed)
@@ -113,6 +115,7 @@ export class Talker {
   }
 
   #end(error: Error): void {
+    this.#fault = error
     for (const failed of this.#failed) failed(error)
   }
 

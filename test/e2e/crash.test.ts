@@ -54,7 +54,10 @@ t.test('calls of several workers go on, those from one to another as well', need
   const calls = await Promise.all(Array.from({ length: 3 }, () => openCalls(t, open)))
   for (const some of calls) t.ok(await some.go(), 'all calls are heard')
   process.kill(await pidOf(manager, 0), 'SIGWINCH')
-  await manager.says(/"callsLost":0,[^\n]*"a worker has taken over from the one that broke"/)
+  const [, kept] = await manager.says(
+    /"callsKept":(\d+),"callsLost":0,[^\n]*"a worker has taken over from the one that broke"/,
+  )
+  t.ok(Number(kept) > 0 && Number(kept) < 18, `that had ${kept} of 18 calls, and the other one the others`)
   for (const some of calls) t.ok(await some.go(), 'and go on after a worker has ended alone')
   for (const [i, signal] of (['SIGKILL', 'SIGUSR2'] as const).entries()) {
     for (const some of calls) t.ok(await some.go(), 'all calls are heard')
