@@ -43,10 +43,10 @@ t.test(
     t.equal(settings.stop.deadline, 90)
     t.equal(settings.tls, undefined)
 
-    const over = { ...CONFIG, stop: { deadline: '5s' }, limits: { allocationsPerUser: 3 } }
-    const other = settingsOf(t, await render(t, { config: over }))
-    t.equal(other.stop.deadline, 5, 'what is given goes before what the chart knows')
-    t.equal(other.limits.allocationsPerUser, 3)
+    const over = { ...CONFIG, tls: { certificate: '/mine/a.pem', key: '/mine/b.pem' } }
+    const { Secret } = await render(t, { config: over, tlsSecret: 'turn-tls' })
+    const { tls } = JSON.parse(Secret!.stringData['turnserver.json'])
+    t.same(tls, over.tls, 'what is given goes before what the chart knows')
   },
 )
 
@@ -64,7 +64,7 @@ t.test(
 )
 
 t.test('a pod has the rights of the plain manifest, which needs no Helm', need('helm'), async t => {
-  const { DaemonSet } = await render(t, { config: CONFIG })
+  const { DaemonSet } = await render(t, { config: CONFIG }, 'taciturn')
   const plain = parse(readFileSync(join(PACKAGING, 'container/kubernetes.yml'), 'utf8'))
   const [ours, theirs] = [DaemonSet, plain].map(({ spec }) => ({
     strategy: spec.updateStrategy,
@@ -97,17 +97,57 @@ t.test(
   },
 )
 
+t.test('what values say stays text, whatever is in it', need('helm'), async t => {
+  const odd = (name: string) => `${name}: "a' #\\n{{ x }}`
+  const values = {
+    image: { repository: odd('registry'), tag: odd('tag') },
+    stateFolder: `/${odd('state')}`,
+    tlsSecret: odd('tls'),
+    existingSecret: odd('own'),
+    priorityClassName: odd('first'),
+    podLabels: { one: 'true' },
+    podAnnotations: { two: '1e3' },
+    nodeSelector: { three: '12' },
+  }
+  const { template } = (await render(t, values)).DaemonSet.spec
+  const { containers, volumes, priorityClassName, nodeSelector } = template.spec
+  t.equal(containers[0].image, `${values.image.repository}:${values.image.tag}`)
+  t.equal(priorityClassName, values.priorityClassName)
+  t.same(
+    volumes.slice(0, 3).map((one: Rendered['DaemonSet']) => one.secret?.secretName ?? one.hostPath?.path),
+    [values.existingSecret, values.tlsSecret, values.stateFolder],
+  )
+  t.match(
+    [template.metadata.labels.one, template.metadata.annotations.two, nodeSelector.three],
+    ['true', '1e3', '12'],
+  )
+  const number = await render(t, { config: CONFIG, image: { repository: '12', tag: '1.10' } })
+  t.equal(number.DaemonSet.spec.template.spec.containers[0].image, '12:1.10')
+})
+
+t.test('each release has a state folder of its own on a node', need('helm'), async t => {
+  const folder = async (name: string) =>
+    (await render(t, { config: CONFIG }, name)).DaemonSet.spec.template.spec.volumes.find(
+      (one: { name: string }) => one.name === 'state',
+    ).hostPath.path
+  t.equal(await folder('taciturn'), '/var/lib/taciturn')
+  t.equal(await folder('turn'), '/var/lib/turn-taciturn')
+})
+
 t.test('what cannot be installed is refused with what to do', need('helm'), async t => {
   const refused = async (values: object, why: RegExp) =>
     t.rejects(helm(t, 'template', values, 'turn', CHART), { message: why })
   await refused({}, /config\.homeservers is missing: name your homeserver/)
   await refused({ config: CONFIG, existingSecret: 'mine' }, /either config or existingSecret/)
   await refused({ config: CONFIG, drainSeconds: 'long' }, /drainSeconds.*want integer/)
+  await refused({ config: { ...CONFIG, stop: { deadline: '2h' } } }, /write it as drainSeconds/)
+  await refused({ config: CONFIG, podLabels: { paid: true } }, /podLabels.*want string/)
+  await refused({ config: CONFIG, podLabels: { 'app.kubernetes.io/name': 'mine' } }, /app\.kubernetes\.io/)
   await refused({ config: CONFIG, nodeselector: {} }, /additional properties 'nodeselector' not allowed/)
 })
 
-async function render(t: Test, values: object): Promise<Rendered> {
-  const { stdout } = await helm(t, 'template', values, 'turn', CHART)
+async function render(t: Test, values: object, name = 'turn'): Promise<Rendered> {
+  const { stdout } = await helm(t, 'template', values, name, CHART)
   const documents = parseAllDocuments(stdout).map(one => one.toJS())
   return Object.fromEntries(documents.map(one => [one.kind, one])) as unknown as Rendered
 }
