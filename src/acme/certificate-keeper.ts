@@ -48,8 +48,11 @@ const SPREAD = 1000
  * failures an hour for a name: the first three leave room for an operator who restarts.
  */
 const AGAIN = [5, 15, 30, 60, 120, 240, 480, 720]
-/** Milliseconds from one certificate to the next at least, or a third of its lifetime, however soon it seems due. */
-const APART = 60 * MINUTE
+/**
+ * Milliseconds from one certificate to the next at least, or a third of its lifetime, however soon it seems due; and
+ * however short its lifetime is.
+ */
+const APART = { usual: 60 * MINUTE, least: MINUTE / 4 }
 /** Milliseconds that an authority has for one certificate, all proofs included. */
 const LONGEST_ORDER = 30 * MINUTE
 
@@ -122,7 +125,7 @@ export class CertificateKeeper {
       keep(tls.certificate, pem)
       this.#fault = undefined
       this.#failures = 0
-      this.#notBefore = this.#elapsed() + Math.min(APART, lifetimeOf(pem) / 3)
+      this.#notBefore = this.#elapsed() + Math.max(APART.least, Math.min(APART.usual, lifetimeOf(pem) / 3))
       log.info('certificate obtained', { names: acme.names, from: new URL(acme.directory).host })
       renewed()
     } catch (error) {

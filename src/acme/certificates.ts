@@ -22,6 +22,9 @@ export function challengeCertificate(name: string, answer: string, now: number):
   return selfSigned('taciturn', [namesExtension([name]), proof], now)
 }
 
+/** Milliseconds by which the clocks of an authority and of this machine may differ. */
+const CLOCKS = 60_000
+
 /**
  * What is wrong with a certificate, PEM, that is to be for these names and this key; undefined
  * where it can be served. One that cannot would take the place of one that can.
@@ -41,6 +44,9 @@ export function flawOf(
   if (!leaf.publicKey.equals(key)) return 'a certificate for another key'
   const other = names.find(name => leaf.checkHost(name) === undefined)
   if (other !== undefined) return `a certificate that is not for ${other}`
+  const from = Date.parse(leaf.validFrom)
+  // One that clients do not take yet would replace one that they do.
+  if (!(from <= now + CLOCKS)) return `a certificate that begins on ${leaf.validFrom}`
   const until = Date.parse(leaf.validTo)
   if (!(until > now)) return `a certificate that ends on ${leaf.validTo}`
   return undefined

@@ -26,13 +26,20 @@ export type ProofWay = 'http-01' | 'tls-alpn-01'
 const PORTS: Readonly<Record<ProofWay, number>> = { 'http-01': 80, 'tls-alpn-01': 443 }
 const LONGEST_DETAIL = 300
 
-/** Reads a problem document. What it says is foreign, so it is cut where it is long. */
+/** Reads a problem document. What it says is foreign, so it is one line, and cut where it is long. */
 export function problemOf(value: unknown): AcmeProblem {
   const { type, detail } = (value ?? {}) as Record<string, unknown>
   return {
-    type: typeof type === 'string' ? type.replace(/^urn:ietf:params:acme:error:/, '') : '',
-    detail: typeof detail === 'string' ? detail.slice(0, LONGEST_DETAIL) : '',
+    type: lineOf(type).replace(/^urn:ietf:params:acme:error:/, ''),
+    detail: lineOf(detail),
   }
+}
+
+/** A text that is shown on terminals and pages, in logs and in mails. */
+function lineOf(value: unknown): string {
+  if (typeof value !== 'string') return ''
+  const line = value.slice(0, LONGEST_DETAIL).replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
+  return line.trim()
 }
 
 /** Says why a request was refused. */

@@ -55,20 +55,23 @@ export async function orderCertificate(parts: OrderParts): Promise<string> {
     prove([])
   }
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  // The order follows its authorizations, and not always at once (RFC 8555 §7.4: 403 before it is ready).
+  const ready = await settled(at, parts, ['ready', 'processing', 'valid', 'invalid'])
+  if (ready.value.status === 'invalid') throw refusedOrder(ready, authority)
+  if (ready.value.status !== 'ready') throw authority.strange('an order that is over before it was finished')
   const finalize = textOf('finalize', order.value.finalize, authority)
   await authority.post(finalize, { csr: signingRequest(names, privateKey).toString('base64url') })
   const done = await settled(at, parts, ['valid', 'invalid'])
-  if (done.value.status !== 'valid') {
-    const { type, detail } = problemOf(done.value.error)
-    throw new AcmeError({
-      key: 'acme.refused',
-      values: { authority: authority.name, detail: detail || type },
-    })
-  }
+  if (done.value.status !== 'valid') throw refusedOrder(done, authority)
   const chain = await authority.read(textOf('certificate', done.value.certificate, authority))
   const flaw = flawOf(chain.body, names, publicKey, parts.now())
   if (flaw !== undefined) throw authority.strange(flaw)
   return `${privateKey.export({ type: 'pkcs8', format: 'pem' })}${chain.body}`
+}
+
+function refusedOrder({ value }: Answer, { name }: CertificateAuthority): AcmeError {
+  const { type, detail } = problemOf(value.error)
+  return new AcmeError({ key: 'acme.refused', values: { authority: name, detail: detail || type } })
 }
 
 /** The authorizations that are not there yet. */

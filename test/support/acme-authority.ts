@@ -37,6 +37,8 @@ export class TestAuthority {
   /** Members that take the place of those of every order, and of every authorization. */
   ofOrder: object = {}
   ofAuthorization: object = {}
+  /** Looks at an order after which it has noticed that all its authorizations are valid. */
+  readyAfter = 0
   /** Comes with every answer. */
   retryAfter: string | undefined
   /** Requests so far, by path. */
@@ -47,7 +49,7 @@ export class TestAuthority {
   now: () => number
   #nonces = new Set<string>()
   #accounts = new Map<string, KeyObject>()
-  #orders: { names: string[]; states: string[]; status: string; key?: KeyObject }[] = []
+  #orders: { names: string[]; states: string[]; status: string; looks: number; key?: KeyObject }[] = []
 
   constructor(now: () => number) {
     this.now = now
@@ -83,10 +85,13 @@ export class TestAuthority {
         return this.#answer(201, { status: 'valid' }, { location: `${AT}/account/${thumbprint}` })
       case 'order': {
         const names = (payload!.identifiers as { value: string }[]).map(one => one.value)
-        const id = this.#orders.push({ names, states: names.map(() => 'pending'), status: 'pending' }) - 1
+        const id =
+          this.#orders.push({ names, states: names.map(() => 'pending'), status: 'pending', looks: 0 }) - 1
         return this.#answer(201, this.#order(id), { location: `${AT}/orders/${id}` })
       }
       case 'orders':
+        if (order!.status === 'pending' && order!.states.every(state => state === 'valid'))
+          if (order!.looks++ >= this.readyAfter) order!.status = 'ready'
         return this.#answer(200, this.#order(Number(at)))
       case 'authorizations':
         return this.#answer(200, this.#authorization(Number(at), Number(name)))
@@ -99,8 +104,7 @@ export class TestAuthority {
         return this.#answer(200, { status: 'processing' })
       }
       case 'finalize': {
-        if (order!.states.some(state => state !== 'valid'))
-          return this.#answer(403, { type: 'orderNotReady' })
+        if (order!.status !== 'ready') return this.#answer(403, { type: 'orderNotReady' })
         const csr = Buffer.from(String(payload?.csr), 'base64url')
         if (!order!.names.every(one => csr.includes(one))) return this.#answer(400, { type: 'badCSR' })
         order!.status = 'valid'

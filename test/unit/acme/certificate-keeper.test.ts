@@ -127,6 +127,30 @@ t.test('every name is proved, and the certificate is for all of them', async t =
   t.same(relay.authority.made, [['turn.example.org', 'stun.example.org']])
 })
 
+t.test('an order is finished once it is ready, which may be a while after its names were proved', async t => {
+  const relay = new Kept(t)
+  relay.authority.readyAfter = 3
+  await relay.pass(0)
+  t.equal(relay.authority.made.length, 1)
+  t.equal(relay.authority.asked.filter(path => path.startsWith('/finalize')).length, 1)
+  t.match(relay.said, ['certificate obtained'])
+
+  const refused = new Kept(t)
+  refused.authority.ofOrder = { status: 'invalid', error: { detail: 'no more of these' } }
+  await refused.pass(0)
+  t.notOk(refused.authority.asked.some(path => path.startsWith('/finalize')))
+  t.match(refused.said.at(-1), /no more of these/)
+})
+
+t.test('what an authority says is one line without characters that move a terminal', async t => {
+  const relay = new Kept(t)
+  const detail = `a\u001b[2Jb\r\nc\u202ed\u2028e\0${'x'.repeat(1000)}`
+  relay.authority.instead.push({ path: '/order', status: 403, problem: { type: '\u0007', detail } })
+  await relay.pass(0)
+  t.match(relay.said.at(-1), /a \[2Jb c d e x{200}/)
+  t.notMatch(relay.said.at(-1), /[\p{C}\p{Zl}\p{Zp}]|x{300}/u)
+})
+
 t.test('a certificate is renewed when two thirds of its time are over, with the same account', async t => {
   const relay = new Kept(t)
   await relay.pass(0)
@@ -360,6 +384,11 @@ for (const [what, certify, why] of [
     wanted => makeCertificate({ ...wanted, validTo: new Date(Date.UTC(2029, 11, 31)) }).certificate,
     /ends on Dec 31 00:00:00 2029/,
   ],
+  [
+    'one that has not begun',
+    wanted => makeCertificate({ ...wanted, validFrom: new Date(Date.UTC(2031, 0, 1)) }).certificate,
+    /begins on Jan {2}1 00:00:00 2031/,
+  ],
 ] as const satisfies readonly (readonly [string, TestAuthority['certify'], RegExp])[]) {
   t.test(`an authority that makes ${what} is not asked again at once, and what is served stays`, async t => {
     const relay = new Kept(t)
@@ -382,6 +411,7 @@ t.test(
     for (const [lifetime, ahead, apart] of [
       [90 * DAY, 80 * DAY, 60],
       [12 * MINUTE, 11 * MINUTE, 4],
+      [2 * MINUTE, 2 * MINUTE - 1000, 1],
     ] as const) {
       const relay = new Kept(t)
       relay.authority.lifetime = lifetime
