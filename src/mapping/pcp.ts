@@ -1,3 +1,4 @@
+import { timingSafeEqual } from 'node:crypto'
 import { address } from '../base/address.ts'
 import type { MappedPort, MappingDialect, Refusal, RouterAnswer } from './answer.ts'
 
@@ -60,12 +61,16 @@ export function pcpDialect({ client, nonce }: PcpOptions): MappingDialect {
       return octets
     },
     address: () => new Uint8Array(),
-    read: datagram => readAnswer(datagram, nonce),
+    read: datagram => readAnswer(datagram, nonce, client.length),
   }
 }
 
 /** RFC 6887 §8.3: what is not an answer to us is dropped without a word. */
-function readAnswer(octets: Uint8Array, nonce: PcpOptions['nonce']): RouterAnswer | undefined {
+function readAnswer(
+  octets: Uint8Array,
+  nonce: PcpOptions['nonce'],
+  addressLength: number,
+): RouterAnswer | undefined {
   const version = octets[0]
   if (octets.length < 4 || octets.length > LONGEST || !(octets[1]! & RESPONSE)) return undefined
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength)
@@ -82,12 +87,14 @@ function readAnswer(octets: Uint8Array, nonce: PcpOptions['nonce']): RouterAnswe
   if (!transport) return undefined
   const port = { transport, port: view.getUint16(40) } as const
   const given = octets.subarray(HEADER, HEADER + NONCE)
-  if (!nonce(port).every((octet, i) => octet === given[i])) return undefined
+  if (!timingSafeEqual(nonce(port).subarray(0, NONCE), given)) return undefined
   const [lifetime, epoch] = [view.getUint32(4), view.getUint32(8)]
   if (code !== 0) {
     return { kind: 'refused', why: REFUSALS[code] ?? 'failed', code, of: port, lifetime, epoch }
   }
   const { ip } = address(octets.slice(44, 60), 0)
+  // A mapping between the families was not asked for, and no peer could be told of it.
+  if (ip.length !== addressLength) return undefined
   return { kind: 'mapped', port, outside: { port: view.getUint16(42), ip }, lifetime, epoch }
 }
 

@@ -173,9 +173,11 @@ export class PortMappings {
       return
     }
     const row = this.#rowOf(answer)
-    if (!row && answer.kind !== 'refused') return
+    const isOfAny = answer.kind === 'refused' && answer.of === undefined
+    if (!row && !isOfAny) return
     // NAT-PMP has nothing by which an answer could be told from a guess, other than that it was asked for.
-    if (row?.tries === 0 && this.#asksAddress) return
+    const isAsked = row ? row.tries > 0 : this.#rows.some(({ tries }) => tries > 0)
+    if (!isAsked && this.#asksAddress) return
     if (this.#isReleasing) {
       const isOver = answer.kind === 'refused' || (answer.kind === 'mapped' && answer.lifetime === 0)
       if (!isOver) return

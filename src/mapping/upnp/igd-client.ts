@@ -9,6 +9,7 @@ import {
   GET_ADDRESS,
   GET_STATUS,
   getPortMapping,
+  insideOf,
   readSoap,
   refusalOf,
   type SoapAction,
@@ -111,11 +112,26 @@ export class IgdClient {
   }
 
   async #delete(port: MappedPort): Promise<RouterAnswer | undefined> {
+    const gone = {
+      kind: 'mapped',
+      port,
+      outside: { port: port.port },
+      lifetime: 0,
+      epoch: this.#epoch,
+    } as const
+    const before = await this.#do(getPortMapping(port))
+    if (before && this.#isOthers(before)) return gone
     const answer = await this.#do(deletePortMapping(port))
     if (!answer) return undefined
     if (answer.kind === 'error' && answer.code !== UPNP_ERROR.noSuchEntry)
       return refusalOf(answer.code, port, this.#epoch)
-    return { kind: 'mapped', port, outside: { port: port.port }, lifetime: 0, epoch: this.#epoch }
+    return gone
+  }
+
+  /** Whether a mapping that the router has leads to another device: routers let one take the port of another. */
+  #isOthers(mapping: SoapAnswer): boolean {
+    const inside = mapping.kind === 'done' ? insideOf(mapping.values) : undefined
+    return inside !== undefined && inside !== this.#options.local
   }
 
   /** The public address, and whether the router still knows what it has mapped. */
@@ -139,7 +155,8 @@ export class IgdClient {
     this.#uptime = uptime ?? before
     if (this.#uptime + JITTER < before) return true
     const known = this.#known && (await this.#do(getPortMapping(this.#known)))
-    return known?.kind === 'error' && known.code === UPNP_ERROR.noSuchEntry
+    if (!known) return false
+    return known.kind === 'error' ? known.code === UPNP_ERROR.noSuchEntry : this.#isOthers(known)
   }
 
   /** Asks the router's service, which is searched for anew when it no longer answers. */

@@ -1,4 +1,4 @@
-import { parseIp } from '../../base/address.ts'
+import { formatIp, parseIp } from '../../base/address.ts'
 import type { MappedPort, Refusal, RouterAnswer } from '../answer.ts'
 import { escapeXml, xmlTags, xmlText } from './xml.ts'
 
@@ -97,6 +97,12 @@ export function addressIn(values: ReadonlyMap<string, string>): Uint8Array | und
   if (text === '') return new Uint8Array(4)
   const ip = text === undefined ? undefined : parseIp(text)
   return ip?.length === 4 ? ip : undefined
+}
+
+/** The device that a mapping leads to, of an answer to GetSpecificPortMappingEntry; undefined where it is not named. */
+export function insideOf(values: ReadonlyMap<string, string>): string | undefined {
+  const ip = parseIp(values.get('NewInternalClient') ?? '')
+  return ip && formatIp(ip)
 }
 
 /** What an answer to GetStatusInfo says; `uptime`: seconds that the connection has been there. */

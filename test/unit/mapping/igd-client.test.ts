@@ -42,6 +42,8 @@ class Router {
       this.table.set(key, `${value('NewInternalClient')} ${lease}`)
     } else if (!this.table.has(key)) return fault(714)
     else if (name === 'DeletePortMapping') this.table.delete(key)
+    else if (name === 'GetSpecificPortMappingEntry')
+      return done(`<NewInternalClient>${this.table.get(key)!.split(' ')[0]}</NewInternalClient>`)
     return done('')
   }
 }
@@ -68,6 +70,24 @@ t.test('a router is found, maps a port, names its address, and takes the mapping
   t.equal(router.table.size, 0)
   t.equal(router.descriptions, 1, 'described once')
   t.equal(answers.length, 4)
+})
+
+t.test('a mapping that another device has taken over counts as lost, and is not taken back', async t => {
+  const { router, client, next } = await scene(t)
+  const epoch = async () => {
+    client.ask({ port: undefined, lifetime: LIFETIME })
+    const answer = await next()
+    return 'epoch' in answer ? answer.epoch : Number.NaN
+  }
+  client.ask({ port: udp(50000), lifetime: LIFETIME })
+  await next()
+  const first = await epoch()
+  router.table.set('udp 50000', '192.168.1.77 3600')
+  t.ok((await epoch()) < first - 10)
+  client.ask({ port: udp(50000), lifetime: 0 })
+  t.match(await next(), { kind: 'mapped', lifetime: 0 })
+  t.same([...router.table], [['udp 50000', '192.168.1.77 3600']])
+  t.notOk(router.heard.includes('DeletePortMapping'))
 })
 
 t.test('a router that maps without an end only is asked for that', async t => {

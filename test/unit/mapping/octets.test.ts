@@ -54,6 +54,7 @@ t.test('a PCP answer that is not one to this relay is not read', async t => {
   t.equal(PCP.dialect.read(changed(1, 0x01)), undefined, 'a request')
   t.equal(PCP.dialect.read(changed(1, 0x82)), undefined, 'another opcode')
   t.equal(PCP.dialect.read(changed(36, 1)), undefined, 'a protocol without ports')
+  t.equal(PCP.dialect.read(changed(44, 0x20)), undefined, 'an address of the other family')
   for (const length of [0, 1, 3, 23, 24, 59]) {
     t.equal(PCP.dialect.read(good.subarray(0, length)), undefined, `cut after ${length} octets`)
   }

@@ -239,6 +239,23 @@ t.test('an unasked answer of NAT-PMP, which anybody could have written, changes 
   t.same(mappings.external, Uint8Array.of(80, 1, 1, 7))
 })
 
+t.test(
+  'an unasked error of NAT-PMP, which may name no port, does not make the router look restarted',
+  async t => {
+    const { mappings, ...home } = scene([NAT_PMP])
+    home.pass(1)
+    const held = mappings.held(home.now()).length
+    for (const length of [8, 9, 10, 12]) {
+      // Refused, an epoch of 0, and port 9999 where there is room for one.
+      const error = Uint8Array.of(0, 0x81, 0, 2, 0, 0, 0, 0, 0x27, 0x0f, 0, 0).subarray(0, length)
+      mappings.received(error, home.now())
+      t.equal(mappings.fault(home.now()), undefined)
+      home.pass(1)
+      t.equal(mappings.held(home.now()).length, held)
+    }
+  },
+)
+
 t.test('mappings are given back, and a router that does not answer holds nothing up', async t => {
   const { mappings, router, ...home } = scene()
   home.pass(1)
