@@ -73,6 +73,7 @@ export class UsageLedger {
   #minute: number
   #batches = 0
   #isAway = false
+  #isInMemory = false
   #isClosing = false
   /** Batches are written one after the other. */
   #writing: Promise<void> = Promise.resolve()
@@ -249,8 +250,7 @@ export class UsageLedger {
       return
     }
     if (this.#spooled >= mostSpooled) {
-      const why = `${mostSpooled >> 20} MiB wait for the database`
-      this.#complain('ledger-spool', 'the ledger waits in memory, and would be lost with this process', why)
+      this.#setInMemory(`${mostSpooled >> 20} MiB wait for the database`)
       // Begins the next hour, where it is that late.
       const rows = this.#meter.take()
       taken()
@@ -270,13 +270,10 @@ export class UsageLedger {
           rows: some,
         })
       }
+      this.#setInMemory(undefined)
     } catch (error) {
       await this.#putBack(rows, kept)
-      this.#complain(
-        'ledger-spool',
-        'the ledger waits in memory, and would be lost with this process',
-        (error as Error).message,
-      )
+      this.#setInMemory((error as Error).message)
     }
   }
 
@@ -286,6 +283,16 @@ export class UsageLedger {
     return inSlices(rows, row => {
       if (index++ >= kept) this.#meter.putBack(row)
     })
+  }
+
+  /** Says once that usage is in memory alone and why, and once that it is on disk again. */
+  #setInMemory(why: string | undefined): void {
+    const isInMemory = why !== undefined
+    if (isInMemory === this.#isInMemory) return
+    this.#isInMemory = isInMemory
+    if (isInMemory)
+      this.#complain('ledger-spool', 'the ledger waits in memory, and would be lost with this process', why)
+    else this.#parts.log.info('the ledger is kept on disk again')
   }
 
   /** Says once that the database is away, and once that it is back. */

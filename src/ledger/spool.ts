@@ -99,7 +99,10 @@ const ROWS = 256
 async function writeRows(handle: FileHandle, head: string, rows: Iterable<UsageRow>): Promise<number> {
   let octets = 0
   const put = async (text: string) => {
-    octets += (await handle.write(text)).bytesWritten
+    const bytes = Buffer.from(text)
+    // A disk that becomes full takes a part and reports no error; the rest fails with the next call.
+    for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at)).bytesWritten
+    octets += bytes.length
   }
   await put(head)
   let before = ''

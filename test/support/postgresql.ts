@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -65,6 +65,41 @@ export class Postgresql {
     const gone = new Promise(resolve => server.once('exit', resolve))
     server.kill('SIGINT')
     await gone
+  }
+
+  /** Stops all its processes where they are: connections stay open, and nobody answers. */
+  pause(): void {
+    for (const pid of this.#pids()) process.kill(pid, 'SIGSTOP')
+  }
+
+  /** The opposite of `pause`. */
+  resume(): void {
+    for (const pid of this.#pids()) process.kill(pid, 'SIGCONT')
+  }
+
+  /** Locks tables of a database, as a session that has been forgotten does, until the function it resolves with is called. */
+  async lock(url: string, tables: string): Promise<() => Promise<void>> {
+    const psql = spawn(join(programs(), 'psql'), [url, '-At', '-v', 'ON_ERROR_STOP=1'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    const gone = new Promise<void>(resolve => psql.once('exit', () => resolve()))
+    const isLocked = new Promise<void>((resolve, reject) => {
+      psql.stdout.on('data', text => `${text}`.includes('locked') && resolve())
+      psql.once('exit', code => reject(new Error(`psql ended with ${code}`)))
+    })
+    psql.stdin.write(`BEGIN; LOCK TABLE ${tables} IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n`)
+    await isLocked
+    return () => {
+      psql.stdin.end()
+      return gone
+    }
+  }
+
+  /** The first is that which starts the others. */
+  #pids(): number[] {
+    const first = this.#server!.pid!
+    const children = readFileSync(`/proc/${first}/task/${first}/children`, 'utf8')
+    return [first, ...children.split(' ').filter(Boolean).map(Number)]
   }
 
   /** URL of a new, empty database. */

@@ -187,9 +187,11 @@ t.test('where the disk is full or the spool at its bound, use waits in memory an
     carried.set(1, traffic(100 * i, i, 0, 0))
     await minute()
   }
-  t.match(lines[0], /^warn the ledger waits in memory/)
+  t.match(lines, [/^warn the ledger waits in memory/], 'which is said once')
   rmSync(files.spool)
   t.match([...(await ledger.usage(ALL)).rows], [{ bytesToPeer: 300, allocations: 1 }])
+  t.match(lines, [/^warn/, /^the ledger is kept on disk again/])
+  t.equal(lines.length, 2)
 
   const bounded = rig(t, { state: join(state, 'other') }, { mostSpooled: 1 })
   bounded.setAway(true)
