@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { parseAddress } from '../../src/base/address.ts'
 import { openSqlite } from '../../src/ledger/store/sqlite.ts'
-import { type Calls, lost } from '../support/calls.ts'
+import { type Calls, CHANNEL, lost } from '../support/calls.ts'
 import { eventually, openCalls, page, startServe } from '../support/lifecycle.ts'
 import { needNamespaces } from '../support/namespaces.ts'
 import { Postgresql } from '../support/postgresql.ts'
@@ -103,6 +104,8 @@ function trouble(name: string, kind: 'postgresql' | 'sqlite', begin: Trouble): v
         (await openCalls(t as Test, relay, CALLS)).talk(),
         (await openCalls(t as Test, relay, CALLS, 'tcp')).talk(),
       ]
+      const kept = setInterval(() => void keep(calls), (SECONDS * 1000) / 3)
+      t.teardown(() => clearInterval(kept))
       const whole = (during?: () => unknown) => losesNothing(t as Test, calls, during)
       await whole(() => usage(relay))
 
@@ -131,6 +134,15 @@ function trouble(name: string, kind: 'postgresql' | 'sqlite', begin: Trouble): v
       t.equal(warnings.length, told.size, 'nothing is told twice')
     },
   )
+}
+
+/** Refreshes allocations and channels, as every client does: both end after ten minutes otherwise. */
+async function keep(all: readonly Calls[]): Promise<void> {
+  for (const { clients, peers } of all)
+    for (const [i, client] of clients.entries()) {
+      await client.refresh(600)
+      await client.bind(CHANNEL, parseAddress(`127.0.0.1:${peers[i]!.address().port}`)!)
+    }
 }
 
 async function losesNothing(t: Test, all: readonly Calls[], during: () => unknown = () => {}) {
