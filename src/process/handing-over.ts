@@ -4,7 +4,7 @@ import { type Giver, type HandedOver, HandOverDoor } from '../handover/giver.ts'
 import { handOverPath } from '../handover/protocol.ts'
 import type { Log } from '../log/log.ts'
 import type { Shutdown } from '../operate/shutdown.ts'
-import type { HandOver } from '../relay/hand-over/hand-over.ts'
+import type { GivenRelay, HandOver } from '../relay/hand-over/hand-over.ts'
 import { loadAddon } from '../system/native-addon.ts'
 import type { RunningText } from '../texts/running.ts'
 import type { Engine } from '../workers/engine.ts'
@@ -148,6 +148,26 @@ export class HandingOver {
 
   #giverOf(handOver: HandOver): Giver {
     const { version, log, engine, shutdown, relaysInKernel } = this.#parts
+    const again = (how: 'go' | 'goOn') => async () => {
+      await handOver[how]()
+      relaysInKernel(true)
+    }
+    const [go, goOn] = [again('go'), again('goOn')]
+    const settled = async (
+      begin: 'hold' | 'quieten',
+      give: 'give' | 'giveAhead',
+      goBack: () => Promise<void>,
+    ): Promise<GivenRelay> => {
+      relaysInKernel(false)
+      try {
+        await handOver[begin]()
+        if (await handOver.settle()) return await handOver[give]()
+        throw new Error('requests under way took too long to come to their answers')
+      } catch (error) {
+        await goBack()
+        throw error
+      }
+    }
     return {
       version,
       refusal: () => {
@@ -161,35 +181,10 @@ export class HandingOver {
       rehearse: () => handOver.snapshots(),
       copies: () => handOver.copies(),
       forgetCopies: () => handOver.forgetCopies(),
-      give: async () => {
-        relaysInKernel(false)
-        try {
-          await handOver.hold()
-          if (await handOver.settle()) return await handOver.give()
-          throw new Error('requests under way took too long to come to their answers')
-        } catch (error) {
-          await handOver.go()
-          relaysInKernel(true)
-          throw error
-        }
-      },
-      giveAhead: async () => {
-        relaysInKernel(false)
-        try {
-          await handOver.quieten()
-          if (await handOver.settle()) return await handOver.giveAhead()
-          throw new Error('requests under way took too long to come to their answers')
-        } catch (error) {
-          await handOver.goOn()
-          relaysInKernel(true)
-          throw error
-        }
-      },
+      give: () => settled('hold', 'give', go),
+      giveAhead: () => settled('quieten', 'giveAhead', goOn),
       giveRest: () => handOver.giveRest(),
-      goOn: async () => {
-        await handOver.goOn()
-        relaysInKernel(true)
-      },
+      goOn,
       takeBack: async given => {
         await handOver.takeBack(given)
         relaysInKernel(true)

@@ -74,11 +74,7 @@ t.test('a router is found, maps a port, names its address, and takes the mapping
 
 t.test('a mapping that another device has taken over counts as lost, and is not taken back', async t => {
   const { router, client, next } = await scene(t)
-  const epoch = async () => {
-    client.ask({ port: undefined, lifetime: LIFETIME })
-    const answer = await next()
-    return 'epoch' in answer ? answer.epoch : Number.NaN
-  }
+  const epoch = () => epochOf(client, next)
   client.ask({ port: udp(50000), lifetime: LIFETIME })
   await next()
   const first = await epoch()
@@ -103,11 +99,7 @@ t.test('a router that maps without an end only is asked for that', async t => {
 
 t.test('the epoch falls when the uptime does, and when a mapping has gone', async t => {
   const { router, client, next } = await scene(t)
-  const epoch = async () => {
-    client.ask({ port: undefined, lifetime: LIFETIME })
-    const answer = await next()
-    return 'epoch' in answer ? answer.epoch : Number.NaN
-  }
+  const epoch = () => epochOf(client, next)
   client.ask({ port: udp(50000), lifetime: LIFETIME })
   await next()
   const first = await epoch()
@@ -121,6 +113,13 @@ t.test('the epoch falls when the uptime does, and when a mapping has gone', asyn
   router.table.clear()
   t.ok((await epoch()) < second - 10, 'the table has been lost')
 })
+
+/** Asks for the public address, with which the router's epoch comes. */
+async function epochOf(client: IgdClient, next: () => Promise<RouterAnswer>): Promise<number> {
+  client.ask({ port: undefined, lifetime: LIFETIME })
+  const answer = await next()
+  return 'epoch' in answer ? answer.epoch : Number.NaN
+}
 
 t.test('what a router refuses is told with its code', async t => {
   const { router, client, next } = await scene(t)
