@@ -74,7 +74,7 @@ export class BackupDesk {
   }
 
   make(told: BackupProgress): Promise<MadeBackup> {
-    return makeBackup(this.#plan!, Date.now(), told)
+    return makeBackup(this.#plan!, wallTime(), told)
   }
 
   list(): Promise<StoredBackup[]> {
